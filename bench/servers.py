@@ -1,0 +1,58 @@
+"""What the benchmarked processes talk to: a private Redis and an OTLP/HTTP sink, both on this machine only."""
+
+from __future__ import annotations
+
+import contextlib
+import http.server
+import multiprocessing
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from spantail_service.embedded_redis import EmbeddedRedis
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from multiprocessing.connection import Connection
+
+
+@contextlib.contextmanager
+def private_redis() -> Iterator[str]:
+    """Run a Redis of our own for a while; yields its URL."""
+    with tempfile.TemporaryDirectory(prefix="spantail-bench-") as folder, EmbeddedRedis(Path(folder)) as redis:
+        yield redis.url
+
+
+class _Sink(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        """Read the request whole and answer with an empty success."""
+        self.rfile.read(int(self.headers.get("content-length", 0)))
+        self.send_response(200)
+        self.send_header("content-length", "0")
+        self.send_header("content-type", "application/x-protobuf")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def _serve(ready: Connection) -> None:
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Sink)
+    server.daemon_threads = True
+    ready.send(server.server_address[1])
+    server.serve_forever()
+
+
+@contextlib.contextmanager
+def otlp_sink() -> Iterator[str]:
+    """Run an OTLP/HTTP receiver that reads and forgets, in a process of its own; yields its base URL."""
+    parent, child = multiprocessing.Pipe()
+    process = multiprocessing.get_context("spawn").Process(target=_serve, args=(child,), daemon=True)
+    process.start()
+    try:
+        yield f"http://127.0.0.1:{parent.recv()}"
+    finally:
+        process.terminate()
+        process.join(5)

@@ -1,0 +1,33 @@
+"""The spans that every benchmark makes: runs of 100 spans with 12 attributes, as an instrumented LLM step has."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Tracer
+
+SPANS_PER_RUN: Final = 100
+ATTRIBUTES: Final = {
+    "spantail.kind": "llm_call",
+    "spantail.backend": "langchain",
+    "gen_ai.operation.name": "chat",
+    "gen_ai.provider.name": "openai",
+    "gen_ai.request.model": "gpt-4o-mini",
+    "gen_ai.usage.input_tokens": 412,
+    "gen_ai.usage.output_tokens": 96,
+    "spantail.cost_usd": 0.0001194,
+    "spantail.cost.source": "calculated",
+    "app.job.id": "himalayas-48211",
+    "app.job.title": "Senior Python Developer (remote, Europe)",
+    "app.score": 0.82,
+}
+
+
+def make_spans(tracer: Tracer, count: int) -> None:
+    """Start and end `count` spans, a root for every hundred, children nested directly below it."""
+    for _ in range(count // SPANS_PER_RUN):
+        with tracer.start_as_current_span("run", attributes=ATTRIBUTES):
+            for _ in range(SPANS_PER_RUN - 1):
+                with tracer.start_as_current_span("chat gpt-4o-mini", attributes=ATTRIBUTES):
+                    pass

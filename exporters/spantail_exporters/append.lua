@@ -1,0 +1,214 @@
+-- The one script that changes a run: its tail, snapshot, totals, layers and state, in one atomic step.
+--
+-- Two phases: everything is read and decided first, then written, so that a refused call leaves no trace.
+-- Events are opaque bytes: Lua's JSON would mangle 16-digit integers and empty arrays. Only their fixed head is read:
+--   {"rev":3,"status":"running","start":1795308986084596,"noted":0,"ts":...,"event":...,"run_id":...,"span_id":...,"parent_id":...
+--
+-- KEYS  buffer, spans, meta, layers, costs, state
+-- ARGV  1 channel            2 writer id ('' = none)   3 writer sequence   4 now (us)
+--       5 tail cap (events)  6 snapshot cap (spans)    7 expiry while open (s)   8 expiry once settled (s)
+--       9 run state JSON ('' = unchanged)              10 its status
+--       11 number of drop counts d, then d times: reason, count
+--       then per change: span id ('' = log line), parent id ('' = none), number of events, how many of them are
+--       span events, account ('' = none), layers ('' = none), state ('' = the last event), the events
+-- RETURNS  { next seq, 0 applied | 1 duplicate, root start when the run is new or its root changed else '', epoch }
+
+local buffer, spans, meta, layers_key, costs, state_key = unpack(KEYS)
+local channel, writer, writer_seq, now = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local tail_cap, span_cap = tonumber(ARGV[5]), tonumber(ARGV[6])
+local state_json, state_status = ARGV[9], ARGV[10]
+
+local RANK = { running = 0, abandoned = 1, ok = 2, error = 2, skipped = 2, cancelled = 2 }
+local RUN_STATUS = { running = 'running', ok = 'completed', skipped = 'completed', error = 'failed',
+  cancelled = 'cancelled', abandoned = 'abandoned' }
+local FINAL = { completed = true, failed = true, cancelled = true, abandoned = true }
+
+local function head(json)
+  local rev, status, start, noted = string.match(json, '^{"rev":(%d+),"status":"(%a+)","start":(%d+),"noted":(%d+)')
+  return { rev = tonumber(rev), status = status, rank = RANK[status], start = tonumber(start), noted = tonumber(noted) }
+end
+
+-- ---------------------------------------------------------------- read and decide
+
+local seen = redis.call('HMGET', meta, 'next', 'epoch', 'root', 'root_start', 'root_orphan', 'root_status', 'open',
+  'spans', 'errors', 'state', 'first', 'end', 'w:' .. writer)
+local next_seq = tonumber(seen[1] or '0')
+local epoch = seen[2] or now
+local root, root_start, root_orphan = seen[3], tonumber(seen[4] or '0'), seen[5] == '1'
+local root_status, root_end = seen[6], seen[12]
+local open, count, errors = tonumber(seen[7] or '0'), tonumber(seen[8] or '0'), tonumber(seen[9] or '0')
+local run_state = seen[10]
+
+if writer ~= '' and seen[13] and tonumber(writer_seq) <= tonumber(seen[13]) then
+  return { next_seq, 1, '', epoch }
+end
+
+local lines, written, order, root_moved = {}, {}, {}, false
+local totals, accounts, drops = {}, {}, {}
+local layers = redis.call('GET', layers_key) or '[]'
+local layers_changed = false
+
+local function add(field, amount)
+  if amount ~= 0 then totals[field] = (totals[field] or 0) + amount end
+end
+
+local function stored(span_id)
+  return written[span_id] or redis.call('HGET', spans, span_id)
+end
+
+-- an account is "errors unpriced input output nano backend\nbackend fallen back from"
+local function settle_account(account, sign)
+  local failed, unpriced, input, output, nano, backend, from =
+    string.match(account, '^(%d+) (%d+) (%d+) (%d+) (%d+) ([^\n]*)\n(.*)$')
+  local base = 'b:' .. backend .. ':'
+  add(base .. 'calls', sign)
+  add(base .. 'errors', sign * tonumber(failed))
+  add(base .. 'unpriced', sign * tonumber(unpriced))
+  add(base .. 'input', sign * tonumber(input))
+  add(base .. 'output', sign * tonumber(output))
+  add(base .. 'nano', sign * tonumber(nano))
+  if from ~= '' then add('b:' .. from .. ':fallbacks', sign) end
+end
+
+-- the layer strip is text of our own making: names hold no bare quote, objects no inner brace
+local function set_layer(entry)
+  local name_end = string.find(entry, '","status":"', 1, true)
+  local from = string.find(layers, string.sub(entry, 1, name_end + 1), 1, true)
+  layers_changed = true
+  if not from then
+    layers = string.sub(layers, 1, -2) .. (layers == '[]' and '' or ',') .. entry .. ']'
+  elseif not string.find(entry, '"status":"pending"', 1, true) then
+    local to = string.find(layers, '"status":', from + name_end, true)
+    to = string.find(layers, '}', to, true)
+    layers = string.sub(layers, 1, from - 1) .. entry .. string.sub(layers, to + 1)
+  end
+end
+
+-- a run is named by its earliest parentless span, before one is known by its earliest orphan's top ancestor
+local function consider_root(span_id, parent_id, new)
+  local orphan = parent_id ~= ''
+  if root and not root_orphan and (orphan or new.start >= root_start) then return end
+  if orphan and root then
+    local parent_known = stored(parent_id)
+    if parent_known and span_id ~= root then
+      local root_parent = string.match(stored(root) or '', '"parent_id":"(%x+)"')
+      if root_parent ~= span_id then return end
+      for _ = 1, 1000 do -- climb; bounded, for parents may form a circle
+        local above = string.match(stored(span_id) or '', '"parent_id":"(%x+)"')
+        if not above or above == root or not stored(above) then break end
+        span_id = above
+      end
+      new = head(stored(span_id))
+      orphan = string.match(stored(span_id), '"parent_id":"(%x+)"') ~= nil
+    elseif new.start >= root_start and string.match(stored(root) or '', '"parent_id":"(%x+)"') ~= span_id then
+      return
+    end
+  end
+  root, root_start, root_orphan, root_moved = span_id, new.start, orphan, true
+end
+
+local position = 12
+for _ = 1, tonumber(ARGV[11]) do
+  add('drop:' .. ARGV[position], tonumber(ARGV[position + 1]))
+  position = position + 2
+end
+
+while position <= #ARGV do
+  local span_id, parent_id = ARGV[position], ARGV[position + 1]
+  local events, notes = tonumber(ARGV[position + 2]), tonumber(ARGV[position + 3])
+  local account, layer, state = ARGV[position + 4], ARGV[position + 5], ARGV[position + 6]
+  local first = position + 7
+  position = first + events
+
+  if span_id == '' then
+    for i = first, position - 1 do lines[#lines + 1] = ARGV[i] end
+  else
+    local full = state ~= '' and state or ARGV[position - 1]
+    local new, old_json = head(full), stored(span_id)
+    local old = old_json and head(old_json)
+    if not old and count >= span_cap and parent_id ~= '' then
+      add('drop:run_cap', 1)
+    elseif not old or new.rank > old.rank or (new.rank == old.rank and new.rev > old.rev) then
+      if not written[span_id] then order[#order + 1] = span_id end
+      written[span_id] = full
+
+      local told = old and old.noted or 0
+      for i = 1, notes do
+        if new.noted - notes + i > told then lines[#lines + 1] = ARGV[first + i - 1] end
+      end
+      for i = first + notes, position - 1 do
+        -- an update whose start was never stored (an emptied Redis) goes out whole
+        lines[#lines + 1] = (not old and i == position - 1) and full or ARGV[i]
+      end
+
+      if not old then count = count + 1 end
+      open = open + (new.rank == 0 and 1 or 0) - (old and old.rank == 0 and 1 or 0)
+      errors = errors + (new.status == 'error' and 1 or 0) - (old and old.status == 'error' and 1 or 0)
+      if account ~= '' then
+        local before = accounts[span_id] or (old and old.rank == 2 and redis.call('HGET', costs, span_id))
+        if before then settle_account(before, -1) end
+        settle_account(account, 1)
+        accounts[span_id] = account
+      end
+      if layer ~= '' then
+        for entry in string.gmatch(layer, '[^\n]+') do set_layer(entry) end
+      end
+      if not old then consider_root(span_id, parent_id, new) end
+    end
+  end
+end
+
+if root and (root_moved or written[root]) then
+  local json = stored(root)
+  root_status = head(json).status
+  root_end = string.match(json, '"end":(%d+)') or ''
+end
+if state_json ~= '' then run_state = state_status end
+
+-- the status is the run's own word where the service keeps one, else its root's
+local status = root_status and RUN_STATUS[root_status] or run_state or 'running'
+if run_state and (FINAL[run_state] or (root_status and root_status ~= 'running')) then status = run_state end
+local settled = root_status and root_status ~= 'running' and not root_orphan and open == 0
+  and (not run_state or FINAL[run_state])
+
+-- ---------------------------------------------------------------- write
+
+local added = #lines
+if added > 0 then
+  next_seq = next_seq + added
+  redis.call('XADD', buffer, '0-' .. next_seq, 'n', added, 'b', table.concat(lines, '\n'))
+  local kept_from = next_seq - tail_cap
+  if kept_from > tonumber(seen[11] or '0') then
+    redis.call('XTRIM', buffer, 'MINID', '0-' .. (kept_from + 1))
+    local oldest = redis.call('XRANGE', buffer, '-', '+', 'COUNT', 1)[1]
+    local last = tonumber(string.match(oldest[1], '%-(%d+)$'))
+    redis.call('HSET', meta, 'first', last - tonumber(oldest[2][2]))
+  end
+end
+
+for i = 1, #order do redis.call('HSET', spans, order[i], written[order[i]]) end
+for span_id, account in pairs(accounts) do redis.call('HSET', costs, span_id, account) end
+for field, amount in pairs(totals) do redis.call('HINCRBY', meta, field, string.format('%.0f', amount)) end
+if layers_changed then redis.call('SET', layers_key, layers) end
+if state_json ~= '' then redis.call('SET', state_key, state_json) end
+
+redis.call('HSET', meta, 'next', next_seq, 'epoch', epoch, 'open', open, 'spans', count, 'errors', errors,
+  'status', status, 'last', now)
+if writer ~= '' then redis.call('HSET', meta, 'w:' .. writer, writer_seq) end
+if run_state then redis.call('HSET', meta, 'state', run_state) end
+if root then
+  redis.call('HSET', meta, 'root', root, 'root_start', string.format('%.0f', root_start), 'root_orphan',
+    root_orphan and 1 or 0, 'root_status', root_status, 'end', root_end)
+end
+if settled then redis.call('HSET', meta, 'expected', next_seq) else redis.call('HDEL', meta, 'expected') end
+
+local expiry = settled and ARGV[8] or ARGV[7]
+redis.call('EXPIRE', buffer, expiry)
+redis.call('EXPIRE', spans, expiry)
+redis.call('EXPIRE', meta, expiry)
+redis.call('EXPIRE', layers_key, expiry)
+redis.call('EXPIRE', costs, expiry)
+redis.call('EXPIRE', state_key, ARGV[7])
+redis.call('PUBLISH', channel, next_seq)
+
+return { next_seq, 0, (root_moved or not seen[1]) and string.format('%.0f', root and root_start or tonumber(now)) or '', epoch }

@@ -1,0 +1,212 @@
+"""What was handed over, turned into batches of changes per run. Used by one thread; no I/O, no clock of its own."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from opentelemetry.trace import Span as ApiSpan
+from spantail.live import LogEvent
+
+from spantail_exporters.event import Encoded, dumps, encode_log, encode_notes, encode_state, update_of
+from spantail_exporters.record import record_of
+from spantail_exporters.run_script import Change
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from opentelemetry.sdk.trace import ReadableSpan, Span
+
+    from spantail_exporters.record import Redactor
+
+_logger = logging.getLogger(__name__)
+
+MAX_BATCH_EVENTS = 500
+MAX_BATCH_BYTES = 512 * 1024  # keeps one script call below a few milliseconds of Redis' only thread
+
+
+class Batch(NamedTuple):
+    """Changes of one run that are applied together; `writer_seq` makes applying them twice harmless."""
+
+    run_id: str
+    writer_seq: int
+    changes: list[Change]
+    drops: Mapping[str, int]
+
+
+class _OpenSpan:
+    """A span that has started and not ended: what viewers were told of it last."""
+
+    __slots__ = ("attributes", "body", "noted", "rev", "span")
+
+    def __init__(self, span: Span, state: Encoded, attributes: Mapping[str, Any]) -> None:
+        self.span = span
+        self.rev = 1
+        self.noted = 0
+        self.body = state.body
+        self.attributes = attributes
+
+
+class Assembler:
+    """Turns span starts, span ends and log lines into batches, and finds what changed in open spans.
+
+    `runner_id` names this process in every event. `redactor` is applied to everything that is encoded.
+    """
+
+    def __init__(self, runner_id: str, redactor: Redactor) -> None:
+        self._runner_id = runner_id
+        self._redactor = redactor
+        self._open: dict[tuple[int, int], _OpenSpan] = {}
+        self._changes: dict[str, list[Change]] = {}
+        self._drops: dict[str, dict[str, int]] = {}
+        self._writer_seq = 0
+        self._service: str | None = None
+        self._encode_error_told = False
+
+    @property
+    def open_spans(self) -> int:
+        """How many spans have started and not ended."""
+        return len(self._open)
+
+    def take(self, items: Iterable[Any]) -> None:
+        """Encode what was handed over: a live `Span` is a start, a `ReadableSpan` an end, a `LogEvent` a log line."""
+        for item in items:
+            try:
+                if isinstance(item, LogEvent):
+                    self._log(item)
+                elif isinstance(item, ApiSpan):
+                    self._start(item)  # type: ignore[arg-type]
+                else:
+                    self._end(item)
+            except Exception as error:  # noqa: BLE001 - one hostile span must not take the others with it
+                self._failed(item, error)
+
+    def scan(self, now_us: int) -> None:
+        """Encode what changed in open spans since it was last told: attributes, span events, progress, name."""
+        for one in list(self._open.values()):
+            span = one.span
+            try:
+                attributes: Any = span.attributes
+                present = attributes.copy()
+                noted = span.dropped_events + len(span.events)
+                if present != one.attributes or noted != one.noted or span.name != one.body["name"]:
+                    self._update(one, present, now_us)
+            except Exception as error:  # noqa: BLE001
+                self._failed(span, error)
+
+    def drop(self, run_id: str, reason: str, count: int = 1) -> None:
+        """Count events that were lost before they were encoded; told to the run with its next batch."""
+        reasons = self._drops.setdefault(run_id, {})
+        reasons[reason] = reasons.get(reason, 0) + count
+
+    def batches(self) -> list[Batch]:
+        """Hand out everything assembled so far, in order, split into batches of bounded size."""
+        batches = []
+        for run_id, changes in self._changes.items():
+            for part in _split(changes):
+                batches.append(self._batch(run_id, part))
+        for run_id in list(self._drops):
+            batches.append(self._batch(run_id, []))
+        self._changes = {}
+        return batches
+
+    def _batch(self, run_id: str, changes: list[Change]) -> Batch:
+        self._writer_seq += 1
+        return Batch(run_id, self._writer_seq, changes, self._drops.pop(run_id, {}))
+
+    def _add(self, run_id: str, change: Change) -> None:
+        changes = self._changes.get(run_id)
+        if changes is None:
+            self._changes[run_id] = [change]
+        else:
+            changes.append(change)
+
+    def _start(self, span: Span) -> None:
+        if span.end_time is not None:
+            return  # over already: its end says everything, one event instead of two
+        record = record_of(span, self._runner_id)
+        record.end_us = None  # it may have ended between the two lines; the end comes as one of its own
+        state = encode_state(record, 1, self._redactor, event="_start")
+        context = span.context
+        one = _OpenSpan(span, state, record.attributes)
+        self._open[context.trace_id, context.span_id] = one
+        self._service = record.service
+        notes = encode_notes(state, state.noted)
+        one.noted = state.noted
+        self._add(
+            record.run_id,
+            Change(record.span_id, record.parent_id or "", [*notes, dumps(state.body)], len(notes), "", state.layers),
+        )
+
+    def _end(self, span: ReadableSpan) -> None:
+        context: Any = span.context
+        one = self._open.pop((context.trace_id, context.span_id), None)
+        record = record_of(span, self._runner_id)
+        told = one.noted if one else 0
+        state = encode_state(record, one.rev + 1 if one else 1, self._redactor, noted=told)
+        self._service = record.service
+        notes = encode_notes(state, state.noted - told) if record.notes else []
+        self._add(
+            record.run_id,
+            Change(
+                record.span_id,
+                record.parent_id or "",
+                [*notes, dumps(state.body)],
+                len(notes),
+                state.account,
+                state.layers,
+            ),
+        )
+
+    def _update(self, one: _OpenSpan, present: Mapping[str, Any], now_us: int) -> None:
+        record = record_of(one.span, self._runner_id)
+        if record.end_us is not None:
+            return  # its end is on the way
+        record.attributes = present
+        rev = one.rev + 1
+        state = encode_state(record, rev, self._redactor, event="_update", ts=now_us, noted=one.noted)
+        notes = encode_notes(state, state.noted - one.noted)
+        before = one.body["attributes"]
+        changed = {k: v for k, v in state.body["attributes"].items() if k not in before or before[k] != v}
+        events = notes
+        layers = b""
+        if changed or state.body["name"] != one.body["name"]:
+            events = [*notes, dumps(update_of(state, one.body, changed))]
+            layers = state.layers
+        one.attributes = present
+        one.body, one.noted, one.rev = state.body, state.noted, rev
+        if events:
+            whole = dumps(state.body)
+            self._add(
+                record.run_id,
+                Change(record.span_id, record.parent_id or "", events, len(notes), "", layers, whole),
+            )
+
+    def _log(self, event: LogEvent) -> None:
+        line = encode_log(event, self._service, self._runner_id, self._redactor)
+        self._add(f"{event.trace_id:032x}", Change("", "", [line]))
+
+    def _failed(self, item: Any, error: Exception) -> None:  # noqa: ANN401
+        trace_id = item.trace_id if isinstance(item, LogEvent) else item.context.trace_id
+        self.drop(f"{trace_id:032x}", "encode_error")
+        if not self._encode_error_told:
+            self._encode_error_told = True
+            _logger.warning("an event could not be encoded and is counted as encode_error", exc_info=error)
+
+
+def _split(changes: list[Change]) -> Iterable[list[Change]]:
+    part: list[Change] = []
+    events = size = 0
+    for change in changes:
+        if part and (events >= MAX_BATCH_EVENTS or size >= MAX_BATCH_BYTES):
+            yield part
+            part, events, size = [], 0, 0
+        part.append(change)
+        events += len(change.events)
+        size += len(change.state)
+        for event in change.events:
+            size += len(event)
+    if part:
+        yield part
+
+

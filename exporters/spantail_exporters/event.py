@@ -1,0 +1,331 @@
+"""Span states and log lines to version-1 livetail events: pure functions, bytes out.
+
+The order of the first four fields is part of the contract with `append.lua`, which reads them as text.
+Absent means unknown: no field is ever a made-up zero.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+from spantail import attributes as key
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from spantail.live import LogEvent
+
+    from spantail_exporters.record import Note, Redactor, SpanRecord
+
+_GEN_AI_KINDS: Final = {
+    "chat": "llm_call",
+    "text_completion": "llm_call",
+    "generate_content": "llm_call",
+    "embeddings": "llm_call",
+    "execute_tool": "tool",
+    "retrieval": "retrieval",
+}
+_SUFFIX: Final = {"running": "_update", "ok": "_complete", "error": "_error",
+                  "skipped": "_skip", "cancelled": "_cancelled"}  # fmt: skip
+_LAYER_STATUS: Final = {"running": "running", "ok": "complete", "error": "error",
+                        "skipped": "skipped", "cancelled": "skipped"}  # fmt: skip
+_TOKENS: Final = (
+    ("input", key.GEN_AI_USAGE_INPUT_TOKENS),
+    ("output", key.GEN_AI_USAGE_OUTPUT_TOKENS),
+    ("cache_read", key.GEN_AI_USAGE_CACHE_READ_TOKENS),
+    ("cache_write", key.GEN_AI_USAGE_CACHE_WRITE_TOKENS),
+    ("reasoning", key.GEN_AI_USAGE_REASONING_TOKENS),
+)
+_PROGRESS: Final = (
+    ("done", key.PROGRESS_DONE),
+    ("total", key.PROGRESS_TOTAL),
+    ("message", key.PROGRESS_MESSAGE),
+)
+NANO: Final = 1_000_000_000
+
+
+def nano_usd(cost_usd: float) -> int:
+    """Round an attempt's cost to integer nano-USD: the one rounding that every sum is built on."""
+    return round(cost_usd * NANO)
+
+
+def kind_of(attributes: Mapping[str, Any]) -> str:
+    """Name the span's kind: what it says itself, else what its GenAI operation implies, else `span`."""
+    kind = attributes.get(key.KIND)
+    if kind is None:
+        operation = attributes.get(key.GEN_AI_OPERATION_NAME)
+        return _GEN_AI_KINDS.get(operation, "span") if isinstance(operation, str) else "span"
+    return kind if isinstance(kind, str) and kind in key.KINDS else "span"
+
+
+def status_of(record: SpanRecord) -> str:
+    """Name the span's status; `spantail.status` says what OTLP's status cannot."""
+    if record.end_us is None:
+        return "running"
+    said = record.attributes.get(key.STATUS)
+    if said == "skipped" or said == "cancelled":  # noqa: PLR1714 - a membership test would hash hostile values
+        return str(said)
+    return "error" if record.failed else "ok"
+
+
+def _number(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+
+def _cost(attributes: Mapping[str, Any]) -> float | None:
+    cost = attributes.get(key.COST_USD)
+    if cost is None:
+        cost = attributes.get(key.GEN_AI_USAGE_COST)
+    # a cost of NaN, infinity or below zero is no cost, and 9 million USD is where nano-USD leave 64-bit integers
+    if isinstance(cost, (int, float)) and not isinstance(cost, bool) and 0 <= cost < 9e6:  # noqa: PLR2004
+        return float(cost)
+    return None
+
+
+class Encoded:
+    """A span state on its way to Redis, with what the script must know beside it.
+
+    `tellable` are the span events that are tail events of their own: all but the exception that became `error`.
+    """
+
+    __slots__ = ("account", "body", "layers", "noted", "tellable")
+
+    def __init__(
+        self, body: dict[str, Any], noted: int, account: str, layers: bytes, tellable: list[dict[str, Any]]
+    ) -> None:
+        self.body = body
+        self.noted = noted
+        self.account = account
+        self.layers = layers
+        self.tellable = tellable
+
+
+def encode_state(record: SpanRecord, rev: int, redactor: Redactor, *, event: str | None = None,
+                 ts: int | None = None, noted: int = 0) -> Encoded:  # fmt: skip
+    """Encode one whole state of a span.
+
+    `rev` is the writer's revision, 1 for the start. `event` overrides the event's suffix (`_start` for the first
+    state); `ts` is the event's time in us, by default the end or the start. `noted` is how many span events were
+    told already: the count never runs back, whatever the SDK dropped since.
+    """
+    raw = record.attributes
+    status = status_of(record)
+    kind = kind_of(raw)
+    text = redactor.text
+    notes = record.notes
+    error, folded = None, None
+    if record.failed and record.end_us is not None:
+        error, folded = _error(record, redactor)
+    noted = max(noted, record.dropped_notes + len(notes) - (folded is not None))
+    body: dict[str, Any] = {
+        "rev": rev,
+        "status": status,
+        "start": record.start_us,
+        "noted": noted,
+        "ts": ts if ts is not None else record.end_us if record.end_us is not None else record.start_us,
+        "event": kind + (event or _SUFFIX[status]),
+        "run_id": record.run_id,
+        "span_id": record.span_id,
+        "parent_id": record.parent_id,
+        "name": text(record.name),
+        "kind": kind,
+        "end": record.end_us,
+    }
+    if record.service is not None:
+        body["service"] = record.service
+    if record.runner is not None:
+        body["runner"] = record.runner
+    account = _promote(body, raw, kind, status, text)
+    body["attributes"] = redactor.attributes(raw)
+    tellable: list[dict[str, Any]] = []
+    if notes:
+        told = [_note(note, redactor, whole=note is not folded) for note in notes]
+        body["span_events"] = told
+        tellable = [one for one, note in zip(told, notes, strict=True) if note is not folded]
+    if record.links:
+        body["links"] = [
+            {"run_id": link.run_id, "span_id": link.span_id, "attributes": redactor.attributes(link.attributes)}
+            for link in record.links
+        ]
+    if error is not None:
+        body["error"] = error
+    layers = b""
+    if kind == "layer":
+        layers = _layer(body, _LAYER_STATUS[status])
+    elif status == "running" and key.LAYERS in raw:
+        layers = b"\n".join(_pending(text(str(name))) for name in raw[key.LAYERS])
+    return Encoded(body, noted, account, layers, tellable)
+
+
+def _renamed(raw: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Read older names as what they are called now."""
+    older = {new: raw[old] for old, new in key.ALIASES.items() if old in raw and new not in raw}
+    return {**raw, **older} if older else raw
+
+
+def _promote(body: dict[str, Any], raw: Mapping[str, Any], kind: str, status: str, text: Any) -> str:  # noqa: ANN401
+    """Lift what trees and totals need out of the attributes; return the account of an ended attempt."""
+    if kind == "llm_call":
+        raw = _renamed(raw)
+    get = raw.get
+    if kind == "llm_call":
+        backend = get(key.BACKEND) or get(key.GEN_AI_PROVIDER_NAME)
+        if backend is not None:
+            body["backend"] = backend = text(str(backend))
+        if (tier := get(key.TIER)) is not None:
+            body["tier"] = text(str(tier))
+        if (model := get(key.GEN_AI_RESPONSE_MODEL) or get(key.GEN_AI_REQUEST_MODEL)) is not None:
+            body["model"] = text(str(model))
+        cost = _cost(raw)
+        nano = None
+        if cost is not None:
+            body["cost_usd"] = cost
+            body["cost_nano"] = nano = nano_usd(cost)
+        source = get(key.COST_SOURCE)
+        if cost is None and status != "running":
+            source = "unpriced"
+        if source is not None:
+            body["cost_source"] = text(str(source))
+        tokens = {name: n for name, attribute in _TOKENS if (n := _number(get(attribute))) is not None}
+        if tokens:
+            body["tokens"] = tokens
+        for name, attribute in (
+            ("attempt", key.ATTEMPT),
+            ("fallback_from", key.FALLBACK_FROM),
+            ("fallback_reason", key.FALLBACK_REASON),
+        ):
+            if (value := get(attribute)) is not None:
+                body[name] = text(value) if isinstance(value, str) else value
+    if key.PROGRESS_DONE in raw:
+        body["progress"] = {
+            name: text(value) if isinstance(value, str) else value
+            for name, attribute in _PROGRESS
+            if isinstance(value := get(attribute), (int, float, str))
+        }
+    if (layer := get(key.LAYER)) is not None:
+        body["layer"] = text(str(layer))
+    if kind != "llm_call" or status == "running":
+        return ""
+    return (
+        f"{int(status == 'error')} {int(nano is None)} {tokens.get('input', 0)} {tokens.get('output', 0)} "
+        f"{nano or 0} {str(backend or 'unknown').translate(_ONE_LINE)}\n"
+        f"{text(str(get(key.FALLBACK_FROM) or '')).translate(_ONE_LINE)}"
+    )
+
+
+_ONE_LINE: Final = {10: " ", 13: " "}  # a newline would end a field of the account
+
+
+def _error(record: SpanRecord, redactor: Redactor) -> tuple[dict[str, str], Note | None]:
+    """Build `error` from the last exception event, else from the status; say which event it came from."""
+    error: dict[str, str] = {}
+    folded = None
+    for note in reversed(record.notes):
+        if note.name == "exception":
+            folded = note
+            get = note.attributes.get
+            for name, attribute in (
+                ("type", "exception.type"),
+                ("message", "exception.message"),
+                ("traceback", "exception.stacktrace"),
+            ):
+                if (value := get(attribute)) is not None:
+                    error[name] = redactor.text(str(value))
+            break
+    if "type" not in error and (error_type := record.attributes.get("error.type")) is not None:
+        error["type"] = redactor.text(str(error_type))
+    if "message" not in error and record.description:
+        error["message"] = redactor.text(record.description)
+    return error, folded
+
+
+def _note(note: Note, redactor: Redactor, *, whole: bool = True) -> dict[str, Any]:
+    attributes = redactor.attributes(note.attributes)
+    if not whole:
+        # the traceback stands in `error` already, and is by far the largest part
+        attributes.pop("exception.stacktrace", None)
+    return {"ts": note.time_us, "name": redactor.text(note.name), "attributes": attributes}
+
+
+def _layer(body: Mapping[str, Any], status: str) -> bytes:
+    progress = body.get("progress", {})
+    return orjson.dumps(
+        {
+            "name": body.get("layer") or body["name"],
+            "status": status,
+            "done": _number(progress.get("done")),
+            "total": _number(progress.get("total")),
+        }
+    )
+
+
+def _pending(name: str) -> bytes:
+    return orjson.dumps({"name": name, "status": "pending", "done": None, "total": None})
+
+
+def update_of(state: Encoded, told: Mapping[str, Any], changed: Mapping[str, Any]) -> dict[str, Any]:
+    """Cut a whole state down to an `_update`: what is unchanged against `told` is left out.
+
+    `told` is the body that viewers hold; `changed` the attributes that are new or different.
+    """
+    body = {k: v for k, v in state.body.items() if k in _ALWAYS or told.get(k) != v}
+    body.pop("span_events", None)  # each has been a tail event of its own
+    if changed:
+        body["attributes"] = dict(changed)
+    else:
+        body.pop("attributes", None)
+    return body
+
+
+_ALWAYS: Final = frozenset(
+    {"rev", "status", "start", "noted", "ts", "event", "run_id", "span_id", "parent_id", "name", "kind", "end"}
+)
+
+
+def encode_notes(state: Encoded, count: int) -> list[bytes]:
+    """Encode the last `count` span events of a state as tail events of their own, in their order.
+
+    Each carries the identity of its span and the status `running`: it happened while the span was open, even
+    when it travels together with the end.
+    """
+    notes = state.tellable[-count:] if count > 0 else []
+    if not notes:
+        return []
+    body = state.body
+    head = {
+        "rev": body["rev"], "status": "running", "start": body["start"], "noted": 0, "ts": 0, "event": "",
+        "run_id": body["run_id"], "span_id": body["span_id"], "parent_id": body["parent_id"],
+        "name": body["name"], "kind": body["kind"], "end": None,
+    }  # fmt: skip
+    head.update((name, body[name]) for name in ("service", "runner") if name in body)
+    first = state.noted - len(notes) + 1
+    lines = []
+    for noted, note in enumerate(notes, first):
+        head.update(noted=noted, ts=note["ts"], event=note["name"], attributes=note["attributes"])
+        lines.append(dumps(head))
+    return lines
+
+
+def encode_log(event: LogEvent, service: str | None, runner: str, redactor: Redactor) -> bytes:
+    """Encode a log line of a span."""
+    body: dict[str, Any] = {
+        "ts": max(event.time_ns // 1000, 0),
+        "event": "log",
+        "run_id": f"{event.trace_id:032x}",
+        "span_id": f"{event.span_id:016x}",
+        "level": event.level,
+        "logger": redactor.text(event.logger),
+        "message": redactor.text(event.message),
+    }
+    if service is not None:
+        body["service"] = service
+    body["runner"] = runner
+    if event.error:
+        body["error"] = {name: redactor.text(value) for name, value in event.error.items()}
+    return dumps(body)
+
+
+def dumps(body: Mapping[str, Any]) -> bytes:
+    """Serialise one event; TypeError when it holds what JSON cannot say (the redactor leaves nothing such)."""
+    return orjson.dumps(body)

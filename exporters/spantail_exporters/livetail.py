@@ -1,0 +1,92 @@
+"""The two doors to the live tier: a sink for live spans, and an exporter for stock span processors."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import uuid
+from typing import TYPE_CHECKING
+
+from opentelemetry.context import attach, detach, set_value
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+from spantail.redaction import Redactor
+
+from spantail_exporters.assembler import Assembler
+from spantail_exporters.batcher import Batcher
+from spantail_exporters.redis_writer import RedisWriter, Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from opentelemetry.sdk.trace import ReadableSpan
+    from spantail.live import EventSink
+
+_logger = logging.getLogger(__name__)
+
+URL_VARIABLES = ("SPANTAIL_REDIS_URL", "OTEL_EXPORTER_LIVETAIL_URL")
+
+
+def create_sink(url: str) -> EventSink:
+    """Make the sink that stores live events in the Redis at `url`; it connects when the first event comes.
+
+    Found by `spantail.configure` through the entry-point group `spantail_live_sink`.
+    """
+    return Batcher(lambda writer: RedisWriter(url, writer=writer), Redactor.from_environment())
+
+
+class RedisLivetailExporter(SpanExporter):
+    """Writes finished spans to the live tier, under any stock span processor (Batch or Simple).
+
+    OpenTelemetry specification, Trace SDK, "Span exporter". A stock processor never tells of a start: for spans
+    that are seen while they run use `spantail.configure` or `LiveSpanProcessor`.
+
+    `url` is a Redis URL, by default that of `SPANTAIL_REDIS_URL` or `OTEL_EXPORTER_LIVETAIL_URL`; ValueError when
+    there is none.
+    """
+
+    def __init__(self, url: str | None = None, *, redactor: Redactor | None = None) -> None:
+        url = url or next((os.environ[name] for name in URL_VARIABLES if os.environ.get(name)), None)
+        if not url:
+            raise ValueError("no Redis URL: pass url= or set SPANTAIL_REDIS_URL, e.g. redis://127.0.0.1:6379/0")
+        self._url = url
+        self._redactor = redactor or Redactor.from_environment()
+        self._lock = threading.Lock()
+        self._stopped = False
+        self._pid = 0
+
+    def _open(self) -> None:
+        if self._pid != os.getpid():  # also after a fork: a socket must not be shared with the parent
+            self._pid = os.getpid()
+            writer = f"exporter:{uuid.uuid4().hex}"
+            self._writer = RedisWriter(self._url, writer=writer)
+            self._assembler = Assembler(writer, self._redactor)
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Store finished spans; FAILURE when Redis could not take them (the batch is then the caller's loss)."""
+        if self._stopped:
+            return SpanExportResult.FAILURE
+        token = attach(set_value("suppress_instrumentation", True))
+        try:
+            with self._lock:
+                self._open()
+                self._assembler.take(spans)
+                refused = self._writer.send(self._assembler.batches())
+        except Unavailable as trouble:
+            _logger.warning("live tier unreachable, %d spans not stored: %s", len(spans), trouble)
+            return SpanExportResult.FAILURE
+        finally:
+            detach(token)
+        for batch, words in refused:
+            _logger.warning("the live tier refused %d spans of run %s: %s", len(batch.changes), batch.run_id, words)
+        return SpanExportResult.FAILURE if refused else SpanExportResult.SUCCESS
+
+    def shutdown(self) -> None:
+        """Close the connection; later exports fail."""
+        self._stopped = True
+        if self._pid == os.getpid():
+            self._writer.close()
+
+    def force_flush(self, timeout_millis: int = 30000) -> bool:  # noqa: ARG002 - SDK signature
+        """Nothing is held back here: true at once."""
+        return True

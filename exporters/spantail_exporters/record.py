@@ -1,0 +1,135 @@
+"""A span as the live tier sees it: one neutral record, whether it comes from the SDK or over OTLP."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from opentelemetry.trace import StatusCode
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from opentelemetry.sdk.trace import ReadableSpan
+
+_MAX_US = 2**53 - 1  # the largest integer that JavaScript holds exactly
+
+
+class Redactor(Protocol):
+    """What encoding needs of redaction (`spantail.redaction.Redactor`): JSON-able, secret-free values."""
+
+    def attributes(self, attributes: Mapping[str, Any], /) -> dict[str, Any]:
+        """Return a new mapping that may leave the process."""
+
+    def text(self, value: str, /) -> str:
+        """Return a message, name or traceback that may leave the process."""
+
+
+class Note(NamedTuple):
+    """A span event: `time_us` since the epoch, name and attributes."""
+
+    time_us: int
+    name: str
+    attributes: Mapping[str, Any]
+
+
+class Link(NamedTuple):
+    """A span link: trace id and span id as lower-case hex, and attributes."""
+
+    run_id: str
+    span_id: str
+    attributes: Mapping[str, Any]
+
+
+class SpanRecord:
+    """One state of one span. Times are microseconds since the epoch, `end_us` is None while it is open.
+
+    `dropped_notes` counts span events that the SDK threw away before `notes` (its limit is 128 a span).
+    `failed` and `description` are the span's status (OpenTelemetry API, "Set Status").
+    """
+
+    __slots__ = (
+        "attributes",
+        "description",
+        "dropped_notes",
+        "end_us",
+        "failed",
+        "links",
+        "name",
+        "notes",
+        "parent_id",
+        "run_id",
+        "runner",
+        "service",
+        "span_id",
+        "start_us",
+    )
+
+    def __init__(  # noqa: PLR0913 - a record has as many fields as the wire format
+        self,
+        run_id: str,
+        span_id: str,
+        parent_id: str | None,
+        name: str,
+        start_us: int,
+        end_us: int | None,
+        attributes: Mapping[str, Any],
+        *,
+        notes: tuple[Note, ...] = (),
+        dropped_notes: int = 0,
+        links: tuple[Link, ...] = (),
+        failed: bool = False,
+        description: str | None = None,
+        service: str | None = None,
+        runner: str | None = None,
+    ) -> None:
+        self.run_id = run_id
+        self.span_id = span_id
+        self.parent_id = parent_id
+        self.name = name
+        self.start_us = start_us
+        self.end_us = end_us
+        self.attributes = attributes
+        self.notes = notes
+        self.dropped_notes = dropped_notes
+        self.links = links
+        self.failed = failed
+        self.description = description
+        self.service = service
+        self.runner = runner
+
+
+def microseconds(time_ns: int | None) -> int:
+    """Convert nanoseconds since the epoch to microseconds, held within 0 and 2**53 - 1."""
+    return min(max((time_ns or 0) // 1000, 0), _MAX_US)
+
+
+def record_of(span: ReadableSpan, runner: str | None) -> SpanRecord:
+    """Take the present state of an SDK span, open or ended, safely beside a thread that goes on changing it."""
+    context: Any = span.context
+    parent = span.parent
+    # BoundedAttributes.copy() is one C call on a dict: whole under the GIL, however busy the writer is
+    attributes: Any = span.attributes
+    events = span.events
+    links = span.links
+    status = span.status
+    return SpanRecord(
+        f"{context.trace_id:032x}",
+        f"{context.span_id:016x}",
+        f"{parent.span_id:016x}" if parent is not None else None,
+        span.name,
+        microseconds(span.start_time),
+        None if span.end_time is None else microseconds(span.end_time),
+        attributes.copy(),
+        notes=tuple(Note(microseconds(e.timestamp), e.name, e.attributes or {}) for e in events) if events else (),
+        dropped_notes=span.dropped_events,
+        links=tuple(
+            Link(f"{link.context.trace_id:032x}", f"{link.context.span_id:016x}", link.attributes or {})
+            for link in links
+        )
+        if links
+        else (),
+        failed=status.status_code is StatusCode.ERROR,
+        description=status.description,
+        service=span.resource.attributes.get("service.name"),  # type: ignore[arg-type]
+        runner=runner,
+    )

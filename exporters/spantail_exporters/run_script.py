@@ -1,0 +1,125 @@
+"""The calls of `append.lua`: changes of one run to EVALSHA arguments. Pure, for sync and async clients alike."""
+
+from __future__ import annotations
+
+import hashlib
+from importlib import resources
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from spantail_exporters import keys
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+SCRIPT: Final = (resources.files(__package__) / "append.lua").read_text(encoding="utf-8")
+SHA: Final = hashlib.sha1(SCRIPT.encode(), usedforsecurity=False).hexdigest()  # the name EVALSHA knows it by
+
+TAIL_CAP: Final = 10_000  # events
+SPAN_CAP: Final = 100_000  # spans
+OPEN_EXPIRY_S: Final = 24 * 3600
+SETTLED_EXPIRY_S: Final = 6 * 3600
+
+
+class Limits(NamedTuple):
+    """How much of a run is kept, and for how long."""
+
+    tail_cap: int = TAIL_CAP
+    span_cap: int = SPAN_CAP
+    open_expiry_s: int = OPEN_EXPIRY_S
+    settled_expiry_s: int = SETTLED_EXPIRY_S
+
+
+class Change(NamedTuple):
+    """One change of a run: a span's new state with the events that tell of it, or a log line.
+
+    `events` are JSON bytes without `seq`, the first `notes` of them span events, the rest the change of state.
+    `state` is the whole new state, empty when the last event is it. `span_id` is empty for a log line.
+    `account` and `layers` are as `event.encode_state` gives them.
+    """
+
+    span_id: str
+    parent_id: str
+    events: Sequence[bytes]
+    notes: int = 0
+    account: str = ""
+    layers: bytes = b""
+    state: bytes = b""
+
+
+class Applied(NamedTuple):
+    """What the script answers.
+
+    `next_seq` is the run's next sequence number; `duplicate` says that the batch had been applied before;
+    `root_start_us` is set when the run is new or its root changed, for the index over runs; `epoch` changes when
+    Redis lost the run.
+    """
+
+    next_seq: int
+    duplicate: bool
+    root_start_us: int | None
+    epoch: int
+
+
+def append_arguments(  # noqa: PLR0913 - one parameter for each part of the call
+    run_id: str,
+    changes: Iterable[Change],
+    *,
+    writer: str,
+    writer_seq: int,
+    now_us: int,
+    drops: Mapping[str, int] | None = None,
+    limits: Limits = Limits(),  # noqa: B008 - immutable
+    state: tuple[bytes, str] | None = None,
+) -> list[bytes | str | int]:
+    """Build the arguments of `EVALSHA`: sha, number of keys, keys, values.
+
+    `writer` and `writer_seq` make the call idempotent: a batch whose sequence is not above the last one that
+    this writer got applied to this run changes nothing. `drops` adds to the run's counted losses by reason.
+    `state` replaces the run state: its JSON and its status.
+    """
+    names = keys.run_keys(run_id)
+    state_json, status = state or (b"", "")
+    values: list[bytes | str | int] = [
+        SHA, len(names), *names,
+        keys.channel(run_id), writer, writer_seq, now_us,
+        limits.tail_cap, limits.span_cap, limits.open_expiry_s, limits.settled_expiry_s,
+        state_json, status,
+        len(drops or ()),
+    ]  # fmt: skip
+    for reason, count in (drops or {}).items():
+        values += (reason, count)
+    for change in changes:
+        events = change.events
+        values += (change.span_id, change.parent_id, len(events), change.notes, change.account, change.layers)
+        values.append(change.state)
+        values += events
+    return values
+
+
+def state_arguments(run_id: str, state_json: bytes, status: str, *, now_us: int) -> list[bytes | str | int]:
+    """Build the arguments that only replace the run state (`run:{run_id}`) and settle the run if that ends it.
+
+    `status` is `queued`, `running`, `completed`, `failed`, `cancelled` or `abandoned`.
+    """
+    return append_arguments(run_id, (), writer="", writer_seq=0, now_us=now_us, state=(state_json, status))
+
+
+def parse_reply(reply: Sequence[bytes | str | int]) -> Applied:
+    """Read the script's reply."""
+    next_seq, duplicate, root_start, epoch = reply
+    return Applied(
+        int(next_seq),
+        bool(int(duplicate)),
+        int(root_start) if root_start not in (b"", "") else None,
+        int(epoch),
+    )
+
+
+def index_commands(run_id: str, applied: Applied) -> list[tuple[str | int, ...]]:
+    """Name the commands that keep the index over runs true; they stand outside the script (another slot)."""
+    if applied.root_start_us is None:
+        return []
+    return [
+        ("ZADD", keys.RUNS_RECENT, applied.root_start_us, run_id),
+        ("ZREMRANGEBYRANK", keys.RUNS_RECENT, 0, -keys.RUNS_RECENT_CAP - 1),
+    ]

@@ -1,0 +1,112 @@
+"""Fixtures, and what holds for every test: a clean environment, loopback only, nothing left behind."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import socket
+import sys
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support import leaks, tools
+from tests.support.redis_servers import NEW, OLD, RedisServer, running_redis
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_FOREIGN_SETTINGS = ("OTEL_", "SPANTAIL_", "ANTHROPIC_", "OPENAI_", "CLAUDE", "LANGSMITH_", "LANGCHAIN_")
+
+
+def pytest_configure() -> None:
+    """Take the caller's settings and keys out of the environment before anything is imported."""
+    for name in list(os.environ):
+        if name.startswith(_FOREIGN_SETTINGS) and not name.startswith("SPANTAIL_TEST_"):
+            del os.environ[name]
+    sys.addaudithook(_loopback_only)
+
+
+def _loopback_only(event: str, arguments: tuple[object, ...]) -> None:
+    """Refuse every connection of this process that would leave the machine."""
+    if event != "socket.connect":
+        return
+    connecting, address = arguments
+    if isinstance(connecting, socket.socket) and connecting.family in {socket.AF_INET, socket.AF_INET6}:
+        host = address[0] if isinstance(address, tuple) else None
+        if isinstance(host, str) and host != "localhost" and not ipaddress.ip_address(host).is_loopback:
+            raise ConnectionRefusedError(f"a test tried to connect to {host}: tests stay on this machine")
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """Async tests run on asyncio."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_data_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Nothing is written to the user's data directory."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data-home")))
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A test ends the threads and the processes that it started."""
+    before = leaks.Inventory.take()
+    yield
+    if request.node.get_closest_marker("allow_leaks") is None:
+        left = before.left_behind()
+        assert not left, f"left behind: {', '.join(left)}"
+
+
+@pytest.fixture(scope="session")
+def redis_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], RedisServer]]:
+    """A function from OLD or NEW to a running server; each is started once, when it is first wanted."""
+    running: dict[str, RedisServer] = {}
+    with ExitStack() as servers:
+
+        def server(name: str) -> RedisServer:
+            if name not in running:
+                running[name] = servers.enter_context(running_redis(name, tmp_path_factory.mktemp(name)))
+                leaks.keep(running[name].pid)
+            return running[name]
+
+        yield server
+
+
+@pytest.fixture(params=[OLD, NEW])
+def redis_server(request: pytest.FixtureRequest, redis_servers: Callable[[str], RedisServer]) -> RedisServer:
+    """An empty Redis of the oldest supported version, then one of a current version: the test runs twice."""
+    server = redis_servers(request.param)
+    server.empty()
+    return server
+
+
+@pytest.fixture
+def redis_url(redis_server: RedisServer) -> str:
+    """URL (unix socket) of `redis_server`; the test runs once per version."""
+    return redis_server.url
+
+
+@pytest.fixture
+def new_redis_url(redis_servers: Callable[[str], RedisServer]) -> str:
+    """URL of an empty current Redis, for tests in which the version changes nothing (a page, a journey)."""
+    server = redis_servers(NEW)
+    server.empty()
+    return server.url
+
+
+@pytest.fixture(scope="session")
+def chromium_path() -> str:
+    """Path of the Chromium that Playwright drives."""
+    return tools.chromium()
+
+
+@pytest.fixture(scope="session")
+def claude_path() -> str:
+    """Path of the real Claude CLI."""
+    return tools.claude_cli()

@@ -1,0 +1,269 @@
+"""The script that changes a run, on real Redis of both versions."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import orjson
+import pytest
+import redis
+from spantail_exporters.assembler import Batch
+from spantail_exporters.redis_writer import RedisWriter
+from spantail_exporters.run_script import SCRIPT, Change, Limits, append_arguments, parse_reply, state_arguments
+
+from tests.support.live_runs import StoredRun
+
+RUN = "4bf92f3577b34da6a3ce929d0e0e4736"
+
+
+def change(
+    span: int, parent: int | None, status: str, *, rev: int = 1, start: int = 1000, notes: int = 0, noted: int = 0,
+    account: str = "", layers: list[dict[str, Any]] | None = None, kind: str = "span",
+) -> Change:  # fmt: skip
+    body = {
+        "rev": rev, "status": status, "start": start, "noted": noted, "ts": start, "event": f"{kind}_{status}",
+        "run_id": RUN, "span_id": f"{span:016x}", "parent_id": None if parent is None else f"{parent:016x}",
+        "name": f"span {span}", "kind": kind, "end": None if status == "running" else start + 10, "attributes": {},
+    }  # fmt: skip
+    told = [
+        orjson.dumps({**body, "event": f"note {n}", "noted": n}) for n in range(noted - notes + 1, noted + 1)
+    ]
+    return Change(
+        f"{span:016x}", "" if parent is None else f"{parent:016x}", [*told, orjson.dumps(body)], notes, account,
+        b"\n".join(orjson.dumps(layer) for layer in layers or ()),
+    )  # fmt: skip
+
+
+class Writing:
+    """One writer of one run."""
+
+    def __init__(self, url: str, name: str = "w", limits: Limits | None = None) -> None:
+        self.url = url
+        self.name = name
+        self.limits = limits or Limits()
+        self.sequence = itertools.count(1)
+
+    def send(self, *changes: Change, seq: int | None = None, drops: dict[str, int] | None = None, **more: Any) -> Any:
+        arguments = append_arguments(
+            RUN, changes, writer=self.name, writer_seq=seq or next(self.sequence), now_us=5_000, drops=drops,
+            limits=self.limits, **more,
+        )  # fmt: skip
+        return self.call(arguments)
+
+    def call(self, arguments: list[bytes | str | int]) -> Any:
+        with redis.Redis.from_url(self.url) as client:
+            client.script_load(SCRIPT)
+            return parse_reply(client.execute_command("EVALSHA", *arguments))
+
+    def run(self) -> StoredRun:
+        return StoredRun(self.url, RUN)
+
+
+@pytest.fixture
+def writing(redis_url: str) -> Writing:
+    return Writing(redis_url)
+
+
+def test_a_run_starts_at_zero_and_has_no_holes(writing: Writing) -> None:
+    assert writing.send(change(1, None, "running")).next_seq == 1
+    assert writing.send(change(2, 1, "running"), change(3, 1, "ok")).next_seq == 3
+    run = writing.run()
+    assert run.first == 0
+    assert [e["span_id"][-1] for e in run.events] == ["1", "2", "3"]
+    assert (run.meta["open"], run.meta["spans"], run.meta["status"]) == ("2", "3", "running")
+    assert "expected" not in run.meta
+
+
+def test_a_batch_sent_again_changes_nothing(writing: Writing) -> None:
+    batch = (change(1, None, "running"), change(2, 1, "error", account="1 0 10 5 7 b\n"))
+    first = writing.send(*batch, seq=1, drops={"queue_full": 3})
+    before = writing.run()
+    second = writing.send(*batch, seq=1, drops={"queue_full": 3})
+    after = writing.run()
+    assert (first.duplicate, second.duplicate) == (False, True)
+    assert second.next_seq == first.next_seq
+    assert (after.events, after.spans, after.meta) == (before.events, before.spans, before.meta)
+    assert after.drops() == {"queue_full": 3}
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_the_winner_does_not_depend_on_the_order(writing: Writing, order: tuple[int, ...]) -> None:
+    states = [change(1, None, "running", rev=1), change(1, None, "running", rev=2), change(1, None, "ok", rev=3)]
+    for position, i in enumerate(order):
+        Writing(writing.url, f"writer {position}").send(states[i])
+    run = writing.run()
+    assert run.spans["0" * 15 + "1"]["rev"] == 3
+    assert (run.meta["open"], run.meta["status"]) == ("0", "completed")
+    assert [e["rev"] for e in run.events] == [r for n, r in enumerate(o + 1 for o in order)
+                                             if r > max((o + 1 for o in order[:n]), default=0)]  # fmt: skip
+
+
+def test_a_final_beats_a_start_of_any_revision(writing: Writing) -> None:
+    writing.send(change(1, None, "ok", rev=1))
+    assert writing.send(change(1, None, "running", rev=9)).next_seq == 1
+    assert writing.send(change(1, None, "abandoned", rev=10)).next_seq == 1
+    assert writing.run().spans["0" * 15 + "1"]["status"] == "ok"
+
+
+def test_a_second_final_replaces_the_money_of_the_first(writing: Writing) -> None:
+    writing.send(change(1, None, "running"))
+    writing.send(change(2, 1, "error", rev=1, account="1 1 10 5 0 claude_cli\n"))
+    writing.send(change(2, 1, "ok", rev=2, account="0 0 11 6 990000 claude_cli\nlangchain"))
+    meta = writing.run().meta
+    assert {k: v for k, v in meta.items() if k.startswith("b:") and v != "0"} == {
+        "b:claude_cli:calls": "1",
+        "b:claude_cli:input": "11",
+        "b:claude_cli:output": "6",
+        "b:claude_cli:nano": "990000",
+        "b:langchain:fallbacks": "1",
+    }
+
+
+def test_a_start_and_an_end_in_one_batch(writing: Writing) -> None:
+    writing.send(change(1, None, "running"), change(1, None, "ok", rev=2))
+    run = writing.run()
+    assert run.names() == ["span_running", "span_ok"]
+    assert (run.meta["open"], run.meta["spans"], run.meta["expected"]) == ("0", "1", "2")
+
+
+def test_span_events_are_told_once_whoever_brings_them(writing: Writing) -> None:
+    writing.send(change(1, None, "running"))
+    writing.send(change(1, None, "running", rev=2, notes=2, noted=2))
+    Writing(writing.url, "another").send(change(1, None, "ok", rev=3, notes=3, noted=3))
+    assert [n for n in writing.run().names() if n.startswith("note")] == ["note 1", "note 2", "note 3"]
+
+
+def test_the_tail_is_capped_and_says_so(redis_url: str) -> None:
+    writing = Writing(redis_url, limits=Limits(tail_cap=10))
+    for n in range(1, 31):
+        writing.send(change(n, None if n == 1 else 1, "running"), change(n + 100, 1, "running"))
+    run = writing.run()
+    assert run.first == int(run.meta["first"]) == 50
+    assert len(run.events) == 10
+    assert len(run.spans) == 60
+
+
+def test_a_full_snapshot_counts_what_it_cannot_hold(redis_url: str) -> None:
+    writing = Writing(redis_url, limits=Limits(span_cap=3))
+    writing.send(*(change(n, 9, "running") for n in range(1, 6)))
+    writing.send(change(9, None, "running"))  # the root always enters
+    writing.send(change(1, 9, "ok", rev=2))  # and so does the end of a stored span
+    run = writing.run()
+    assert sorted(run.spans) == [f"{n:016x}" for n in (1, 2, 3, 9)]
+    assert run.spans[f"{1:016x}"]["status"] == "ok"
+    assert run.drops() == {"run_cap": 2}
+
+
+def test_settling(writing: Writing) -> None:
+    writing.send(change(1, None, "running"), change(2, 1, "running"))
+    assert writing.run().expiry_s > 23 * 3600
+    writing.send(change(1, None, "ok", rev=2))
+    assert (writing.run().meta["status"], writing.run().meta.get("expected")) == ("completed", None)
+    writing.send(change(2, 1, "ok", rev=2))
+    run = writing.run()
+    assert int(run.meta["expected"]) == run.next_seq == 4
+    assert 5 * 3600 < run.expiry_s <= 6 * 3600
+    writing.send(Change("", "", [b'{"ts":1,"event":"log"}']))  # a late line counts on
+    assert int(writing.run().meta["expected"]) == 5
+
+
+def test_a_run_state_that_is_not_final_holds_the_run_open(writing: Writing) -> None:
+    writing.call(state_arguments(RUN, b'{"status":"queued"}', "queued", now_us=1))
+    assert writing.run().meta["status"] == "queued"
+    writing.send(change(1, None, "running"))
+    writing.call(state_arguments(RUN, b'{"status":"running"}', "running", now_us=1))
+    writing.send(change(1, None, "ok", rev=2))
+    run = writing.run()
+    assert (run.meta["status"], run.meta.get("expected")) == ("running", None)
+    writing.call(state_arguments(RUN, b'{"status":"completed"}', "completed", now_us=1))
+    run = writing.run()
+    assert (run.meta["status"], run.meta["expected"]) == ("completed", "2")
+    with redis.Redis.from_url(writing.url) as client:
+        assert client.get(f"run:{{{RUN}}}") == b'{"status":"completed"}'
+
+
+@pytest.mark.parametrize(
+    ("status", "run_status"),
+    [("ok", "completed"), ("error", "failed"), ("cancelled", "cancelled"), ("skipped", "completed"),
+     ("abandoned", "abandoned")],
+)  # fmt: skip
+def test_the_run_goes_as_its_root(writing: Writing, status: str, run_status: str) -> None:
+    writing.send(change(1, None, "running"), change(1, None, status, rev=2))
+    assert writing.run().meta["status"] == run_status
+
+
+def test_a_parentless_span_takes_the_root_from_an_orphan(writing: Writing) -> None:
+    writing.send(change(5, 4, "ok", start=100))
+    run = writing.run()
+    assert (run.meta["root"], run.meta["root_orphan"]) == (f"{5:016x}", "1")
+    assert "expected" not in run.meta, "a run whose root is missing does not settle at once"
+    writing.send(change(4, 1, "ok", start=200))  # the parent comes, with a clock of its own
+    assert writing.run().meta["root"] == f"{4:016x}"
+    writing.send(change(1, None, "ok", start=300))
+    run = writing.run()
+    assert (run.meta["root"], run.meta["root_orphan"], run.meta["expected"]) == (f"{1:016x}", "0", "3")
+
+
+def test_the_earliest_orphan_names_a_run_without_a_root(writing: Writing) -> None:
+    for n, start in ((3, 300), (1, 100), (2, 200)):
+        writing.send(change(n, 90 + n, "running", start=start))
+    assert writing.run().meta["root"] == f"{1:016x}"
+
+
+def test_parents_in_a_circle_end(writing: Writing) -> None:
+    writing.send(change(1, 2, "running"), change(2, 3, "running"), change(3, 1, "running"), change(7, 7, "running"))
+    assert writing.run().meta["spans"] == "4"
+
+
+def test_layers(writing: Writing) -> None:
+    def entry(name: str, status: str, done: int | None = None) -> dict[str, Any]:
+        return {"name": name, "status": status, "done": done, "total": None}
+
+    odd = 'rank "best" \\ {"name":"x","status":"y"}'
+    pending = [entry("fetch", "pending"), entry(odd, "pending"), entry("store", "pending")]
+    writing.send(change(1, None, "running", layers=pending))
+    writing.send(change(2, 1, "running", layers=[entry("fetch", "running", 1)]))
+    writing.send(change(3, 1, "ok", layers=[entry(odd, "complete")]), change(4, 1, "ok", layers=[entry("new", "error")]))
+    writing.send(change(1, None, "running", rev=2, layers=pending))  # told again, it forgets nothing
+    assert writing.run().layers == [
+        entry("fetch", "running", 1), entry(odd, "complete"), entry("store", "pending"), entry("new", "error"),
+    ]  # fmt: skip
+
+
+def test_a_refused_call_leaves_no_trace(writing: Writing) -> None:
+    with redis.Redis.from_url(writing.url) as client:
+        client.set(f"logs:{{{RUN}}}:buffer", "not a stream")
+        with pytest.raises(redis.exceptions.ResponseError, match="WRONGTYPE"):
+            writing.send(change(1, None, "running"))
+        assert client.keys("*") == [f"logs:{{{RUN}}}:buffer".encode()]
+
+
+def test_every_change_wakes_the_readers(writing: Writing) -> None:
+    with redis.Redis.from_url(writing.url) as client, client.pubsub() as listener:
+        listener.subscribe(f"run_logs:{{{RUN}}}")
+        assert listener.get_message(timeout=5)["type"] == "subscribe"
+        writing.send(change(1, None, "running"))
+        assert listener.get_message(timeout=5)["data"] == b"1"
+
+
+def test_a_thousand_events_in_one_call(writing: Writing) -> None:
+    writing.send(*(change(n, None if n == 1 else 1, "running") for n in range(1, 9_001)))
+    assert writing.run().next_seq == 9_000
+
+
+def test_the_writer_loads_the_script_and_keeps_the_index(redis_url: str) -> None:
+    writer = RedisWriter(redis_url, writer="w")
+    try:
+        for round_ in range(2):
+            assert writer.send([Batch(RUN, round_ + 1, [change(1, None, "running", rev=round_ + 1)], {})]) == []
+            with redis.Redis.from_url(redis_url) as client:
+                assert client.zrange("runs:recent", 0, -1, withscores=True) == [(RUN.encode(), 1000.0)]
+                client.script_flush()
+        with redis.Redis.from_url(redis_url) as client:
+            client.set("logs:{bad}:buffer", "not a stream")
+        refused = writer.send([Batch("bad", 3, [change(1, None, "running")], {}), Batch(RUN, 4, [change(2, 1, "ok")], {})])
+        assert [(batch.run_id, "WRONGTYPE" in words) for batch, words in refused] == [("bad", True)]
+        assert StoredRun(redis_url, RUN).next_seq == 3
+    finally:
+        writer.close()

@@ -1,0 +1,1 @@
+"""What several tests need: waiting, real servers, real tools, leak checks."""

@@ -1,0 +1,68 @@
+"""Nothing is left behind: threads and child processes of a test end with it."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from dataclasses import dataclass
+
+import psutil
+
+_GRACE_S = 3.0
+
+_kept_groups: set[int] = set()
+
+
+def keep(process_group: int) -> None:
+    """Leave the processes of this group out: a server that outlives the test which wanted it first."""
+    _kept_groups.add(process_group)
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """What was alive at one moment."""
+
+    threads: frozenset[int | None]
+    children: frozenset[int]
+
+    @classmethod
+    def take(cls) -> Inventory:
+        """Of this process, now."""
+        return cls(
+            frozenset(thread.ident for thread in threading.enumerate()),
+            frozenset(child.pid for child in _children()),
+        )
+
+    def left_behind(self) -> list[str]:
+        """What is alive now and was not then; waits a moment for what is just ending."""
+        deadline = time.monotonic() + _GRACE_S
+        while new := self._new():
+            if time.monotonic() > deadline:
+                break
+            time.sleep(0.02)
+        return new
+
+    def _new(self) -> list[str]:
+        threads = [
+            f"thread {thread.name!r}" for thread in threading.enumerate() if thread.ident not in self.threads
+        ]
+        return threads + [_describe(child) for child in _children() if child.pid not in self.children]
+
+
+def _children() -> list[psutil.Process]:
+    return [child for child in psutil.Process().children(recursive=True) if not _is_kept(child.pid)]
+
+
+def _is_kept(pid: int) -> bool:
+    try:
+        return os.getpgid(pid) in _kept_groups
+    except ProcessLookupError:
+        return True
+
+
+def _describe(child: psutil.Process) -> str:
+    try:
+        return f"process {child.pid} {' '.join(child.cmdline())[:120]!r} ({child.status()})"
+    except psutil.NoSuchProcess:
+        return f"process {child.pid} (just gone)"

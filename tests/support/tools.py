@@ -1,0 +1,43 @@
+"""Programs that are no Python packages: where a test finds them. `make test` installs what it can."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from tests.support.strict import missing
+
+ROOT = Path(__file__).resolve().parents[2]
+"""The checkout."""
+
+TOOLS = ROOT / ".tools"
+"""Where `make test-tools` puts what only tests need; ignored by git."""
+
+
+def chromium() -> str:
+    """Path of a Chromium or Chrome; SPANTAIL_TEST_CHROMIUM names one elsewhere."""
+    named = os.environ.get("SPANTAIL_TEST_CHROMIUM")
+    names = [named] if named else ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"]
+    for name in names:
+        if path := shutil.which(name):
+            return path
+    return missing(
+        "no Chromium on PATH: install your system's chromium package, or set SPANTAIL_TEST_CHROMIUM"
+    )
+
+
+def claude_cli() -> str:
+    """Path of the real Claude CLI (npm package @anthropic-ai/claude-code)."""
+    path = TOOLS / "claude" / "node_modules" / ".bin" / "claude"
+    if path.exists():
+        return str(path)
+    return missing("no Claude CLI: `make test-tools` installs it from npm")
+
+
+def collector() -> str:
+    """Path of a real OpenTelemetry Collector with the components that collector.yaml names."""
+    path = TOOLS / "otelcol" / "otelcol"
+    if path.exists():
+        return str(path)
+    return missing("no Collector: `make test-tools` builds it where Go is installed")
