@@ -30,8 +30,12 @@ def run(rounds: int = ROUNDS) -> dict[str, float]:
             for name, url in variants.items():
                 results[name].append(_measure(name, url))
     bare = results["bare"]
-    print(f"\nCost of a span for the application ({SPANS} spans of 12 attributes, start and end, median of {rounds})")
-    print(f"{'':24}{'thread us':>10}{'added':>8}{'wall us':>10}{'added':>8}{'CPU us/delivered':>18}{'delivered':>11}")
+    print(
+        f"\nCost of a span for the application ({SPANS} spans of 12 attributes, start and end, median of {rounds})"
+    )
+    print(
+        f"{'':24}{'thread us':>10}{'added':>8}{'wall us':>10}{'added':>8}{'CPU us/delivered':>18}{'delivered':>11}"
+    )
     figures: dict[str, float] = {}
     for name, rows in results.items():
         thread = statistics.median(r["thread"] for r in rows)
@@ -40,10 +44,17 @@ def run(rounds: int = ROUNDS) -> dict[str, float]:
         wall_added = statistics.median(r["wall"] - b["wall"] for r, b in zip(rows, bare, strict=True))
         delivered = statistics.median(r["delivered"] for r in rows)
         cpu = statistics.median(
-            (r["cpu"] - b["cpu"]) / r["delivered"] if r["delivered"] else 0.0 for r, b in zip(rows, bare, strict=True)
+            (r["cpu"] - b["cpu"]) / r["delivered"] if r["delivered"] else 0.0
+            for r, b in zip(rows, bare, strict=True)
         )
-        figures |= {f"{name}.thread_added": thread_added, f"{name}.wall_added": wall_added, f"{name}.cpu": cpu}
-        print(f"{name:24}{thread:>10.1f}{thread_added:>8.1f}{wall:>10.1f}{wall_added:>8.1f}{cpu:>18.1f}{delivered:>11.0%}")
+        figures |= {
+            f"{name}.thread_added": thread_added,
+            f"{name}.wall_added": wall_added,
+            f"{name}.cpu": cpu,
+        }
+        print(
+            f"{name:24}{thread:>10.1f}{thread_added:>8.1f}{wall:>10.1f}{wall_added:>8.1f}{cpu:>18.1f}{delivered:>11.0%}"
+        )
     print(
         f"spantail / bsp_otlp: wall added {figures['spantail.wall_added'] / figures['bsp_otlp.wall_added']:.2f} "
         f"(budget 0.50), CPU a delivered span {figures['spantail.cpu'] / figures['bsp_otlp.cpu']:.2f} (budget 0.33)"
@@ -53,7 +64,11 @@ def run(rounds: int = ROUNDS) -> dict[str, float]:
 
 def _measure(variant: str, url: str) -> dict[str, float]:
     done = subprocess.run(
-        [sys.executable, "-m", "bench.hot_path", variant, url], check=True, capture_output=True, text=True, timeout=300
+        [sys.executable, "-m", "bench.hot_path", variant, url],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=300,
     )
     result: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return result
@@ -90,6 +105,7 @@ def _child(variant: str, url: str) -> None:
 def _install(provider: Any, variant: str, url: str) -> Any:
     if variant == "spantail":
         import redis
+
         from spantail.live import LiveSpanProcessor
         from spantail_exporters import keys
         from spantail_exporters.livetail import create_sink

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 @contextlib.contextmanager
 def private_redis() -> Iterator[str]:
     """Run a Redis of our own for a while; yields its URL."""
-    with tempfile.TemporaryDirectory(prefix="spantail-bench-") as folder, EmbeddedRedis(Path(folder)) as redis:
+    with (
+        tempfile.TemporaryDirectory(prefix="spantail-bench-") as folder,
+        EmbeddedRedis(Path(folder)) as redis,
+    ):
         yield redis.url
 
 

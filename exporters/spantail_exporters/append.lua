@@ -23,14 +23,20 @@ local RUN_STATUS = { running = 'running', ok = 'completed', skipped = 'completed
   cancelled = 'cancelled', abandoned = 'abandoned' }
 local FINAL = { completed = true, failed = true, cancelled = true, abandoned = true }
 
-local function head(json)
-  local rev, status, start, noted = string.match(json, '^{"rev":(%d+),"status":"(%a+)","start":(%d+),"noted":(%d+)')
-  return { rev = tonumber(rev), status = status, rank = RANK[status], start = tonumber(start), noted = tonumber(noted) }
+local match, call = string.match, redis.call
+
+local function rev_and_status(json)
+  local rev, status = match(json, '^{"rev":(%d+),"status":"(%a+)"')
+  return tonumber(rev), status
 end
+
+local function start_of(json) return tonumber(match(json, '^[^,]+,[^,]+,"start":(%d+)')) end
+local function noted_of(json) return tonumber(match(json, '^[^,]+,[^,]+,[^,]+,"noted":(%d+)')) end
+local function parent_of(json) return match(json, '"parent_id":"(%x+)"') end
 
 -- ---------------------------------------------------------------- read and decide
 
-local seen = redis.call('HMGET', meta, 'next', 'epoch', 'root', 'root_start', 'root_orphan', 'root_status', 'open',
+local seen = call('HMGET', meta, 'next', 'epoch', 'root', 'root_start', 'root_orphan', 'root_status', 'open',
   'spans', 'errors', 'state', 'first', 'end', 'w:' .. writer)
 local next_seq = tonumber(seen[1] or '0')
 local epoch = seen[2] or now
@@ -45,7 +51,7 @@ end
 
 local lines, written, order, root_moved = {}, {}, {}, false
 local totals, accounts, drops = {}, {}, {}
-local layers = redis.call('GET', layers_key) or '[]'
+local layers = call('GET', layers_key) or '[]'
 local layers_changed = false
 
 local function add(field, amount)
@@ -53,13 +59,13 @@ local function add(field, amount)
 end
 
 local function stored(span_id)
-  return written[span_id] or redis.call('HGET', spans, span_id)
+  return written[span_id] or call('HGET', spans, span_id)
 end
 
 -- an account is "errors unpriced input output nano backend\nbackend fallen back from"
 local function settle_account(account, sign)
   local failed, unpriced, input, output, nano, backend, from =
-    string.match(account, '^(%d+) (%d+) (%d+) (%d+) (%d+) ([^\n]*)\n(.*)$')
+    match(account, '^(%d+) (%d+) (%d+) (%d+) (%d+) ([^\n]*)\n(.*)$')
   local base = 'b:' .. backend .. ':'
   add(base .. 'calls', sign)
   add(base .. 'errors', sign * tonumber(failed))
@@ -85,26 +91,26 @@ local function set_layer(entry)
 end
 
 -- a run is named by its earliest parentless span, before one is known by its earliest orphan's top ancestor
-local function consider_root(span_id, parent_id, new)
+local function consider_root(span_id, parent_id, json)
   local orphan = parent_id ~= ''
-  if root and not root_orphan and (orphan or new.start >= root_start) then return end
+  if root and not root_orphan and orphan then return end
+  local start = start_of(json)
+  if root and not root_orphan and start >= root_start then return end
   if orphan and root then
     local parent_known = stored(parent_id)
     if parent_known and span_id ~= root then
-      local root_parent = string.match(stored(root) or '', '"parent_id":"(%x+)"')
-      if root_parent ~= span_id then return end
+      if parent_of(stored(root) or '') ~= span_id then return end
       for _ = 1, 1000 do -- climb; bounded, for parents may form a circle
-        local above = string.match(stored(span_id) or '', '"parent_id":"(%x+)"')
+        local above = parent_of(stored(span_id))
         if not above or above == root or not stored(above) then break end
         span_id = above
       end
-      new = head(stored(span_id))
-      orphan = string.match(stored(span_id), '"parent_id":"(%x+)"') ~= nil
-    elseif new.start >= root_start and string.match(stored(root) or '', '"parent_id":"(%x+)"') ~= span_id then
+      start, orphan = start_of(stored(span_id)), parent_of(stored(span_id)) ~= nil
+    elseif start >= root_start and parent_of(stored(root) or '') ~= span_id then
       return
     end
   end
-  root, root_start, root_orphan, root_moved = span_id, new.start, orphan, true
+  root, root_start, root_orphan, root_moved = span_id, start, orphan, true
 end
 
 local position = 12
@@ -113,39 +119,45 @@ for _ = 1, tonumber(ARGV[11]) do
   position = position + 2
 end
 
-while position <= #ARGV do
-  local span_id, parent_id = ARGV[position], ARGV[position + 1]
-  local events, notes = tonumber(ARGV[position + 2]), tonumber(ARGV[position + 3])
+local last = #ARGV
+while position <= last do
+  local span_id, parent_id, notes = ARGV[position], ARGV[position + 1], tonumber(ARGV[position + 3])
   local account, layer, state = ARGV[position + 4], ARGV[position + 5], ARGV[position + 6]
   local first = position + 7
-  position = first + events
+  position = first + ARGV[position + 2]
 
   if span_id == '' then
     for i = first, position - 1 do lines[#lines + 1] = ARGV[i] end
   else
     local full = state ~= '' and state or ARGV[position - 1]
-    local new, old_json = head(full), stored(span_id)
-    local old = old_json and head(old_json)
+    local rev, status = rev_and_status(full)
+    local rank = RANK[status]
+    local old, old_rev, old_status, old_rank = stored(span_id), nil, nil, nil
+    if old then
+      old_rev, old_status = rev_and_status(old)
+      old_rank = RANK[old_status]
+    end
     if not old and count >= span_cap and parent_id ~= '' then
       add('drop:run_cap', 1)
-    elseif not old or new.rank > old.rank or (new.rank == old.rank and new.rev > old.rev) then
+    elseif not old or rank > old_rank or (rank == old_rank and rev > old_rev) then
       if not written[span_id] then order[#order + 1] = span_id end
       written[span_id] = full
 
-      local told = old and old.noted or 0
-      for i = 1, notes do
-        if new.noted - notes + i > told then lines[#lines + 1] = ARGV[first + i - 1] end
-      end
+      -- of the span events, another writer may have told the first ones
+      local told = (notes > 0 and old) and notes - (noted_of(full) - noted_of(old)) or 0
+      for i = math.max(0, told) + 1, notes do lines[#lines + 1] = ARGV[first + i - 1] end
       for i = first + notes, position - 1 do
         -- an update whose start was never stored (an emptied Redis) goes out whole
         lines[#lines + 1] = (not old and i == position - 1) and full or ARGV[i]
       end
 
       if not old then count = count + 1 end
-      open = open + (new.rank == 0 and 1 or 0) - (old and old.rank == 0 and 1 or 0)
-      errors = errors + (new.status == 'error' and 1 or 0) - (old and old.status == 'error' and 1 or 0)
+      if rank == 0 then open = open + 1 end
+      if old_rank == 0 then open = open - 1 end
+      if status == 'error' then errors = errors + 1 end
+      if old_status == 'error' then errors = errors - 1 end
       if account ~= '' then
-        local before = accounts[span_id] or (old and old.rank == 2 and redis.call('HGET', costs, span_id))
+        local before = accounts[span_id] or (old_rank == 2 and call('HGET', costs, span_id))
         if before then settle_account(before, -1) end
         settle_account(account, 1)
         accounts[span_id] = account
@@ -153,15 +165,15 @@ while position <= #ARGV do
       if layer ~= '' then
         for entry in string.gmatch(layer, '[^\n]+') do set_layer(entry) end
       end
-      if not old then consider_root(span_id, parent_id, new) end
+      if not old then consider_root(span_id, parent_id, full) end
     end
   end
 end
 
 if root and (root_moved or written[root]) then
   local json = stored(root)
-  root_status = head(json).status
-  root_end = string.match(json, '"end":(%d+)') or ''
+  root_status = select(2, rev_and_status(json))
+  root_end = match(json, '"end":(%d+)') or ''
 end
 if state_json ~= '' then run_state = state_status end
 
@@ -176,39 +188,47 @@ local settled = root_status and root_status ~= 'running' and not root_orphan and
 local added = #lines
 if added > 0 then
   next_seq = next_seq + added
-  redis.call('XADD', buffer, '0-' .. next_seq, 'n', added, 'b', table.concat(lines, '\n'))
+  call('XADD', buffer, '0-' .. next_seq, 'n', added, 'b', table.concat(lines, '\n'))
   local kept_from = next_seq - tail_cap
   if kept_from > tonumber(seen[11] or '0') then
-    redis.call('XTRIM', buffer, 'MINID', '0-' .. (kept_from + 1))
-    local oldest = redis.call('XRANGE', buffer, '-', '+', 'COUNT', 1)[1]
-    local last = tonumber(string.match(oldest[1], '%-(%d+)$'))
-    redis.call('HSET', meta, 'first', last - tonumber(oldest[2][2]))
+    call('XTRIM', buffer, 'MINID', '0-' .. (kept_from + 1))
+    local oldest = call('XRANGE', buffer, '-', '+', 'COUNT', 1)[1]
+    local last = tonumber(match(oldest[1], '%-(%d+)$'))
+    call('HSET', meta, 'first', last - tonumber(oldest[2][2]))
   end
 end
 
-for i = 1, #order do redis.call('HSET', spans, order[i], written[order[i]]) end
-for span_id, account in pairs(accounts) do redis.call('HSET', costs, span_id, account) end
-for field, amount in pairs(totals) do redis.call('HINCRBY', meta, field, string.format('%.0f', amount)) end
-if layers_changed then redis.call('SET', layers_key, layers) end
-if state_json ~= '' then redis.call('SET', state_key, state_json) end
+-- many fields a call: the call itself is the larger part of its cost. `unpack` fails near 8,000 values
+for first = 1, #order, 500 do
+  local fields = {}
+  for i = first, math.min(first + 499, #order) do
+    fields[#fields + 1] = order[i]
+    fields[#fields + 1] = written[order[i]]
+  end
+  call('HSET', spans, unpack(fields))
+end
+for span_id, account in pairs(accounts) do call('HSET', costs, span_id, account) end
+for field, amount in pairs(totals) do call('HINCRBY', meta, field, string.format('%.0f', amount)) end
+if layers_changed then call('SET', layers_key, layers) end
+if state_json ~= '' then call('SET', state_key, state_json) end
 
-redis.call('HSET', meta, 'next', next_seq, 'epoch', epoch, 'open', open, 'spans', count, 'errors', errors,
+call('HSET', meta, 'next', next_seq, 'epoch', epoch, 'open', open, 'spans', count, 'errors', errors,
   'status', status, 'last', now)
-if writer ~= '' then redis.call('HSET', meta, 'w:' .. writer, writer_seq) end
-if run_state then redis.call('HSET', meta, 'state', run_state) end
+if writer ~= '' then call('HSET', meta, 'w:' .. writer, writer_seq) end
+if run_state then call('HSET', meta, 'state', run_state) end
 if root then
-  redis.call('HSET', meta, 'root', root, 'root_start', string.format('%.0f', root_start), 'root_orphan',
+  call('HSET', meta, 'root', root, 'root_start', string.format('%.0f', root_start), 'root_orphan',
     root_orphan and 1 or 0, 'root_status', root_status, 'end', root_end)
 end
-if settled then redis.call('HSET', meta, 'expected', next_seq) else redis.call('HDEL', meta, 'expected') end
+if settled then call('HSET', meta, 'expected', next_seq) else call('HDEL', meta, 'expected') end
 
 local expiry = settled and ARGV[8] or ARGV[7]
-redis.call('EXPIRE', buffer, expiry)
-redis.call('EXPIRE', spans, expiry)
-redis.call('EXPIRE', meta, expiry)
-redis.call('EXPIRE', layers_key, expiry)
-redis.call('EXPIRE', costs, expiry)
-redis.call('EXPIRE', state_key, ARGV[7])
-redis.call('PUBLISH', channel, next_seq)
+call('EXPIRE', buffer, expiry)
+call('EXPIRE', spans, expiry)
+call('EXPIRE', meta, expiry)
+call('EXPIRE', layers_key, expiry)
+call('EXPIRE', costs, expiry)
+call('EXPIRE', state_key, ARGV[7])
+call('PUBLISH', channel, next_seq)
 
 return { next_seq, 0, (root_moved or not seen[1]) and string.format('%.0f', root and root_start or tonumber(now)) or '', epoch }

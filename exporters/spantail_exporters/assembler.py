@@ -6,8 +6,8 @@ import logging
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from opentelemetry.trace import Span as ApiSpan
-from spantail.live import LogEvent
 
+from spantail.live import LogEvent
 from spantail_exporters.event import Encoded, dumps, encode_log, encode_notes, encode_state, update_of
 from spantail_exporters.record import record_of
 from spantail_exporters.run_script import Change
@@ -135,7 +135,14 @@ class Assembler:
         one.noted = state.noted
         self._add(
             record.run_id,
-            Change(record.span_id, record.parent_id or "", [*notes, dumps(state.body)], len(notes), "", state.layers),
+            Change(
+                record.span_id,
+                record.parent_id or "",
+                [*notes, dumps(state.body)],
+                len(notes),
+                "",
+                state.layers,
+            ),
         )
 
     def _end(self, span: ReadableSpan) -> None:
@@ -186,7 +193,7 @@ class Assembler:
         line = encode_log(event, self._service, self._runner_id, self._redactor)
         self._add(f"{event.trace_id:032x}", Change("", "", [line]))
 
-    def _failed(self, item: Any, error: Exception) -> None:  # noqa: ANN401
+    def _failed(self, item: Any, error: Exception) -> None:
         trace_id = item.trace_id if isinstance(item, LogEvent) else item.context.trace_id
         self.drop(f"{trace_id:032x}", "encode_error")
         if not self._encode_error_told:
@@ -208,5 +215,3 @@ def _split(changes: list[Change]) -> Iterable[list[Change]]:
             size += len(event)
     if part:
         yield part
-
-

@@ -18,7 +18,6 @@ from collections import Counter, deque
 from typing import TYPE_CHECKING, Any, Protocol
 
 from opentelemetry.context import attach, set_value
-from spantail.live import LogEvent
 
 from spantail_exporters.assembler import Assembler, Batch
 from spantail_exporters.redis_writer import Unavailable
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.sdk.trace import ReadableSpan, Span
 
+    from spantail.live import LogEvent
     from spantail_exporters.record import Redactor
 
 _logger = logging.getLogger(__name__)

@@ -9,13 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
+
 from spantail import attributes as key
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from spantail.live import LogEvent
-
     from spantail_exporters.record import Note, Redactor, SpanRecord
 
 _GEN_AI_KINDS: Final = {
@@ -145,7 +145,11 @@ def encode_state(record: SpanRecord, rev: int, redactor: Redactor, *, event: str
         tellable = [one for one, note in zip(told, notes, strict=True) if note is not folded]
     if record.links:
         body["links"] = [
-            {"run_id": link.run_id, "span_id": link.span_id, "attributes": redactor.attributes(link.attributes)}
+            {
+                "run_id": link.run_id,
+                "span_id": link.span_id,
+                "attributes": redactor.attributes(link.attributes),
+            }
             for link in record.links
         ]
     if error is not None:
@@ -160,61 +164,77 @@ def encode_state(record: SpanRecord, rev: int, redactor: Redactor, *, event: str
 
 def _renamed(raw: Mapping[str, Any]) -> Mapping[str, Any]:
     """Read older names as what they are called now."""
+    if _OLDER_NAMES.isdisjoint(raw):
+        return raw
     older = {new: raw[old] for old, new in key.ALIASES.items() if old in raw and new not in raw}
-    return {**raw, **older} if older else raw
+    return {**raw, **older}
 
 
-def _promote(body: dict[str, Any], raw: Mapping[str, Any], kind: str, status: str, text: Any) -> str:  # noqa: ANN401
+_OLDER_NAMES: Final = frozenset(key.ALIASES)
+
+
+def _promote(
+    body: dict[str, Any], raw: Mapping[str, Any], kind: str, status: str, text: Callable[[str], str]
+) -> str:
     """Lift what trees and totals need out of the attributes; return the account of an ended attempt."""
-    if kind == "llm_call":
-        raw = _renamed(raw)
-    get = raw.get
-    if kind == "llm_call":
-        backend = get(key.BACKEND) or get(key.GEN_AI_PROVIDER_NAME)
-        if backend is not None:
-            body["backend"] = backend = text(str(backend))
-        if (tier := get(key.TIER)) is not None:
-            body["tier"] = text(str(tier))
-        if (model := get(key.GEN_AI_RESPONSE_MODEL) or get(key.GEN_AI_REQUEST_MODEL)) is not None:
-            body["model"] = text(str(model))
-        cost = _cost(raw)
-        nano = None
-        if cost is not None:
-            body["cost_usd"] = cost
-            body["cost_nano"] = nano = nano_usd(cost)
-        source = get(key.COST_SOURCE)
-        if cost is None and status != "running":
-            source = "unpriced"
-        if source is not None:
-            body["cost_source"] = text(str(source))
-        tokens = {name: n for name, attribute in _TOKENS if (n := _number(get(attribute))) is not None}
-        if tokens:
-            body["tokens"] = tokens
-        for name, attribute in (
-            ("attempt", key.ATTEMPT),
-            ("fallback_from", key.FALLBACK_FROM),
-            ("fallback_reason", key.FALLBACK_REASON),
-        ):
-            if (value := get(attribute)) is not None:
-                body[name] = text(value) if isinstance(value, str) else value
+    account = _promote_attempt(body, _renamed(raw), status, text) if kind == "llm_call" else ""
     if key.PROGRESS_DONE in raw:
         body["progress"] = {
             name: text(value) if isinstance(value, str) else value
             for name, attribute in _PROGRESS
-            if isinstance(value := get(attribute), (int, float, str))
+            if isinstance(value := raw.get(attribute), (int, float, str))
         }
-    if (layer := get(key.LAYER)) is not None:
+    if (layer := raw.get(key.LAYER)) is not None:
         body["layer"] = text(str(layer))
-    if kind != "llm_call" or status == "running":
+    return account
+
+
+def _promote_attempt(
+    body: dict[str, Any], raw: Mapping[str, Any], status: str, text: Callable[[str], str]
+) -> str:
+    get = raw.get
+    backend = get(key.BACKEND) or get(key.GEN_AI_PROVIDER_NAME)
+    if backend is not None:
+        body["backend"] = backend = text(str(backend))
+    if (tier := get(key.TIER)) is not None:
+        body["tier"] = text(str(tier))
+    if (model := get(key.GEN_AI_RESPONSE_MODEL) or get(key.GEN_AI_REQUEST_MODEL)) is not None:
+        body["model"] = text(str(model))
+    nano = 0
+    source = get(key.COST_SOURCE)
+    if (cost := _cost(raw)) is not None:
+        body["cost_usd"] = cost
+        body["cost_nano"] = nano = nano_usd(cost)
+    elif status != "running":
+        source = "unpriced"
+    if source is not None:
+        body["cost_source"] = text(str(source))
+    tokens: dict[str, int] = {}
+    for name, attribute in _TOKENS:
+        value = get(attribute)
+        if value is not None and isinstance(value, int) and value >= 0:
+            tokens[name] = int(value)
+    if tokens:
+        body["tokens"] = tokens
+    if (attempt := get(key.ATTEMPT)) is not None:
+        body["attempt"] = attempt if isinstance(attempt, int) else text(str(attempt))
+    fallback_from = get(key.FALLBACK_FROM)
+    if fallback_from is not None:
+        body["fallback_from"] = fallback_from = text(str(fallback_from))
+    if (reason := get(key.FALLBACK_REASON)) is not None:
+        body["fallback_reason"] = text(str(reason))
+    if status == "running":
         return ""
-    return (
-        f"{int(status == 'error')} {int(nano is None)} {tokens.get('input', 0)} {tokens.get('output', 0)} "
-        f"{nano or 0} {str(backend or 'unknown').translate(_ONE_LINE)}\n"
-        f"{text(str(get(key.FALLBACK_FROM) or '')).translate(_ONE_LINE)}"
+    account = (
+        f"{'1' if status == 'error' else '0'} {'1' if cost is None else '0'} "
+        f"{tokens.get('input', 0)} {tokens.get('output', 0)} {nano} {_one_line(backend or 'unknown')}\n"
     )
+    return account + _one_line(fallback_from) if fallback_from else account
 
 
-_ONE_LINE: Final = {10: " ", 13: " "}  # a newline would end a field of the account
+def _one_line(value: str) -> str:
+    # a newline would end a field of the account
+    return value.replace("\n", " ") if "\n" in value else value
 
 
 def _error(record: SpanRecord, redactor: Redactor) -> tuple[dict[str, str], Note | None]:
@@ -279,7 +299,20 @@ def update_of(state: Encoded, told: Mapping[str, Any], changed: Mapping[str, Any
 
 
 _ALWAYS: Final = frozenset(
-    {"rev", "status", "start", "noted", "ts", "event", "run_id", "span_id", "parent_id", "name", "kind", "end"}
+    {
+        "rev",
+        "status",
+        "start",
+        "noted",
+        "ts",
+        "event",
+        "run_id",
+        "span_id",
+        "parent_id",
+        "name",
+        "kind",
+        "end",
+    }
 )
 
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from opentelemetry.context import attach, detach, set_value
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
-from spantail.redaction import Redactor
 
+from spantail.redaction import Redactor
 from spantail_exporters.assembler import Assembler
 from spantail_exporters.batcher import Batcher
 from spantail_exporters.redis_writer import RedisWriter, Unavailable
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from opentelemetry.sdk.trace import ReadableSpan
+
     from spantail.live import EventSink
 
 _logger = logging.getLogger(__name__)
@@ -48,7 +49,9 @@ class RedisLivetailExporter(SpanExporter):
     def __init__(self, url: str | None = None, *, redactor: Redactor | None = None) -> None:
         url = url or next((os.environ[name] for name in URL_VARIABLES if os.environ.get(name)), None)
         if not url:
-            raise ValueError("no Redis URL: pass url= or set SPANTAIL_REDIS_URL, e.g. redis://127.0.0.1:6379/0")
+            raise ValueError(
+                "no Redis URL: pass url= or set SPANTAIL_REDIS_URL, e.g. redis://127.0.0.1:6379/0"
+            )
         self._url = url
         self._redactor = redactor or Redactor.from_environment()
         self._lock = threading.Lock()
@@ -78,7 +81,9 @@ class RedisLivetailExporter(SpanExporter):
         finally:
             detach(token)
         for batch, words in refused:
-            _logger.warning("the live tier refused %d spans of run %s: %s", len(batch.changes), batch.run_id, words)
+            _logger.warning(
+                "the live tier refused %d spans of run %s: %s", len(batch.changes), batch.run_id, words
+            )
         return SpanExportResult.FAILURE if refused else SpanExportResult.SUCCESS
 
     def shutdown(self) -> None:

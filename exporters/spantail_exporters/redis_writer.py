@@ -37,7 +37,9 @@ class RedisWriter:
     `url` is a Redis URL (`redis://`, `rediss://` or `unix://`); `timeout_s` bounds every wait on the socket.
     """
 
-    def __init__(self, url: str, *, writer: str, limits: Limits | None = None, timeout_s: float = 5.0) -> None:
+    def __init__(
+        self, url: str, *, writer: str, limits: Limits | None = None, timeout_s: float = 5.0
+    ) -> None:
         self._writer = writer
         self._limits = limits or Limits()
         # retries are decided here, where it is known that a batch may be sent twice, not inside the client
@@ -79,7 +81,9 @@ class RedisWriter:
         for batch, reply in zip(batches, replies, strict=True):
             if isinstance(reply, Exception):
                 words = str(reply)
-                if isinstance(reply, redis.exceptions.ConnectionError) or any(word in words for word in _PASSING):
+                if isinstance(reply, redis.exceptions.ConnectionError) or any(
+                    word in words for word in _PASSING
+                ):
                     raise Unavailable(words) from reply
                 refused.append((batch, words))
             else:

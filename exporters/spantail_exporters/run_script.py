@@ -60,7 +60,7 @@ class Applied(NamedTuple):
     epoch: int
 
 
-def append_arguments(  # noqa: PLR0913 - one parameter for each part of the call
+def append_arguments(
     run_id: str,
     changes: Iterable[Change],
     *,
@@ -88,10 +88,8 @@ def append_arguments(  # noqa: PLR0913 - one parameter for each part of the call
     ]  # fmt: skip
     for reason, count in (drops or {}).items():
         values += (reason, count)
-    for change in changes:
-        events = change.events
-        values += (change.span_id, change.parent_id, len(events), change.notes, change.account, change.layers)
-        values.append(change.state)
+    for span_id, parent_id, events, notes, account, layers, whole in changes:
+        values += (span_id, parent_id, len(events), notes, account, layers, whole)
         values += events
     return values
 

@@ -8,10 +8,17 @@ from typing import Any
 import orjson
 import pytest
 import redis
+
 from spantail_exporters.assembler import Batch
 from spantail_exporters.redis_writer import RedisWriter
-from spantail_exporters.run_script import SCRIPT, Change, Limits, append_arguments, parse_reply, state_arguments
-
+from spantail_exporters.run_script import (
+    SCRIPT,
+    Change,
+    Limits,
+    append_arguments,
+    parse_reply,
+    state_arguments,
+)
 from tests.support.live_runs import StoredRun
 
 RUN = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -44,7 +51,9 @@ class Writing:
         self.limits = limits or Limits()
         self.sequence = itertools.count(1)
 
-    def send(self, *changes: Change, seq: int | None = None, drops: dict[str, int] | None = None, **more: Any) -> Any:
+    def send(
+        self, *changes: Change, seq: int | None = None, drops: dict[str, int] | None = None, **more: Any
+    ) -> Any:
         arguments = append_arguments(
             RUN, changes, writer=self.name, writer_seq=seq or next(self.sequence), now_us=5_000, drops=drops,
             limits=self.limits, **more,
@@ -89,7 +98,11 @@ def test_a_batch_sent_again_changes_nothing(writing: Writing) -> None:
 
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
 def test_the_winner_does_not_depend_on_the_order(writing: Writing, order: tuple[int, ...]) -> None:
-    states = [change(1, None, "running", rev=1), change(1, None, "running", rev=2), change(1, None, "ok", rev=3)]
+    states = [
+        change(1, None, "running", rev=1),
+        change(1, None, "running", rev=2),
+        change(1, None, "ok", rev=3),
+    ]
     for position, i in enumerate(order):
         Writing(writing.url, f"writer {position}").send(states[i])
     run = writing.run()
@@ -212,7 +225,9 @@ def test_the_earliest_orphan_names_a_run_without_a_root(writing: Writing) -> Non
 
 
 def test_parents_in_a_circle_end(writing: Writing) -> None:
-    writing.send(change(1, 2, "running"), change(2, 3, "running"), change(3, 1, "running"), change(7, 7, "running"))
+    writing.send(
+        change(1, 2, "running"), change(2, 3, "running"), change(3, 1, "running"), change(7, 7, "running")
+    )
     assert writing.run().meta["spans"] == "4"
 
 
@@ -224,7 +239,10 @@ def test_layers(writing: Writing) -> None:
     pending = [entry("fetch", "pending"), entry(odd, "pending"), entry("store", "pending")]
     writing.send(change(1, None, "running", layers=pending))
     writing.send(change(2, 1, "running", layers=[entry("fetch", "running", 1)]))
-    writing.send(change(3, 1, "ok", layers=[entry(odd, "complete")]), change(4, 1, "ok", layers=[entry("new", "error")]))
+    writing.send(
+        change(3, 1, "ok", layers=[entry(odd, "complete")]),
+        change(4, 1, "ok", layers=[entry("new", "error")]),
+    )
     writing.send(change(1, None, "running", rev=2, layers=pending))  # told again, it forgets nothing
     assert writing.run().layers == [
         entry("fetch", "running", 1), entry(odd, "complete"), entry("store", "pending"), entry("new", "error"),
@@ -256,13 +274,17 @@ def test_the_writer_loads_the_script_and_keeps_the_index(redis_url: str) -> None
     writer = RedisWriter(redis_url, writer="w")
     try:
         for round_ in range(2):
-            assert writer.send([Batch(RUN, round_ + 1, [change(1, None, "running", rev=round_ + 1)], {})]) == []
+            assert (
+                writer.send([Batch(RUN, round_ + 1, [change(1, None, "running", rev=round_ + 1)], {})]) == []
+            )
             with redis.Redis.from_url(redis_url) as client:
                 assert client.zrange("runs:recent", 0, -1, withscores=True) == [(RUN.encode(), 1000.0)]
                 client.script_flush()
         with redis.Redis.from_url(redis_url) as client:
             client.set("logs:{bad}:buffer", "not a stream")
-        refused = writer.send([Batch("bad", 3, [change(1, None, "running")], {}), Batch(RUN, 4, [change(2, 1, "ok")], {})])
+        refused = writer.send(
+            [Batch("bad", 3, [change(1, None, "running")], {}), Batch(RUN, 4, [change(2, 1, "ok")], {})]
+        )
         assert [(batch.run_id, "WRONGTYPE" in words) for batch, words in refused] == [("bad", True)]
         assert StoredRun(redis_url, RUN).next_seq == 3
     finally:

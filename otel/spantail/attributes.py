@@ -1,0 +1,120 @@
+"""The attribute keys that Spantail writes and reads, by the names of their OpenTelemetry conventions.
+
+The GenAI semantic conventions come first. Their constants in `opentelemetry.semconv` are marked deprecated
+since the conventions moved to a repository of their own, so the names stand here.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# What a span is, and how it went
+KIND: Final = "spantail.kind"
+STATUS: Final = "spantail.status"  # `skipped` or `cancelled`: OTLP's own status has no word for them
+REASON: Final = "spantail.reason"  # why it was skipped or cancelled
+LAYER: Final = "spantail.layer"
+LAYERS: Final = "spantail.layers"  # on the root: the layers to come, in order
+PROGRESS_DONE: Final = "spantail.progress.done"
+PROGRESS_TOTAL: Final = "spantail.progress.total"
+PROGRESS_MESSAGE: Final = "spantail.progress.message"
+RUN_NAME: Final = "spantail.run.name"
+SESSION_ID: Final = "spantail.session.id"
+USER_ID: Final = "spantail.user.id"
+
+KIND_OPERATION: Final = "operation"
+KIND_PIPELINE: Final = "pipeline"
+KIND_LAYER: Final = "layer"
+KIND_PHASE: Final = "phase"
+KIND_SUBPHASE: Final = "subphase"
+KIND_LLM_CALL: Final = "llm_call"
+KIND_LLM_GROUP: Final = "llm_group"
+KIND_TOOL: Final = "tool"
+KIND_RETRIEVAL: Final = "retrieval"
+KIND_QUEUE: Final = "queue"
+KIND_SPAN: Final = "span"  # never written: what a span without a known kind counts as
+KINDS: Final = frozenset(
+    {
+        KIND_OPERATION,
+        KIND_PIPELINE,
+        KIND_LAYER,
+        KIND_PHASE,
+        KIND_SUBPHASE,
+        KIND_LLM_CALL,
+        KIND_LLM_GROUP,
+        KIND_TOOL,
+        KIND_RETRIEVAL,
+        KIND_QUEUE,
+    }
+)
+
+STATUS_SKIPPED: Final = "skipped"
+STATUS_CANCELLED: Final = "cancelled"
+
+# One attempt of an LLM call
+BACKEND: Final = "spantail.backend"
+TIER: Final = "spantail.tier"
+ATTEMPT: Final = "spantail.attempt"
+FALLBACK_FROM: Final = "spantail.fallback.from"
+FALLBACK_TO: Final = "spantail.fallback.to"  # on the span event `llm_call_fallback` only
+FALLBACK_REASON: Final = "spantail.fallback.reason"
+STREAM_CHUNKS: Final = "spantail.stream.chunks"
+COST_USD: Final = "spantail.cost_usd"
+COST_SOURCE: Final = "spantail.cost.source"
+COST_PRICE_VERSION: Final = "spantail.cost.price_version"
+
+SOURCE_PROVIDER: Final = "provider"
+SOURCE_CALCULATED: Final = "calculated"
+SOURCE_UNPRICED: Final = "unpriced"
+
+# Names of span events
+EVENT_FALLBACK: Final = "llm_call_fallback"
+EVENT_CANCELLED: Final = "cancelled"
+EVENT_EXCEPTION: Final = "exception"
+
+# GenAI semantic conventions
+GEN_AI_OPERATION_NAME: Final = "gen_ai.operation.name"
+GEN_AI_PROVIDER_NAME: Final = "gen_ai.provider.name"
+GEN_AI_REQUEST_MODEL: Final = "gen_ai.request.model"
+GEN_AI_REQUEST_STREAM: Final = "gen_ai.request.stream"
+GEN_AI_RESPONSE_MODEL: Final = "gen_ai.response.model"
+GEN_AI_RESPONSE_ID: Final = "gen_ai.response.id"
+GEN_AI_RESPONSE_FINISH_REASONS: Final = "gen_ai.response.finish_reasons"
+GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK: Final = "gen_ai.response.time_to_first_chunk"  # seconds
+GEN_AI_USAGE_INPUT_TOKENS: Final = "gen_ai.usage.input_tokens"  # cached ones included
+GEN_AI_USAGE_OUTPUT_TOKENS: Final = "gen_ai.usage.output_tokens"  # reasoning included
+GEN_AI_USAGE_CACHE_READ_TOKENS: Final = "gen_ai.usage.cache_read.input_tokens"
+GEN_AI_USAGE_CACHE_WRITE_TOKENS: Final = "gen_ai.usage.cache_write.input_tokens"
+GEN_AI_USAGE_REASONING_TOKENS: Final = "gen_ai.usage.reasoning.output_tokens"
+GEN_AI_USAGE_COST: Final = "gen_ai.usage.cost"  # USD; not in the conventions, but read by other tools
+GEN_AI_CONVERSATION_ID: Final = "gen_ai.conversation.id"
+GEN_AI_INPUT_MESSAGES: Final = "gen_ai.input.messages"
+GEN_AI_OUTPUT_MESSAGES: Final = "gen_ai.output.messages"
+GEN_AI_SYSTEM_INSTRUCTIONS: Final = "gen_ai.system_instructions"
+GEN_AI_TOOL_NAME: Final = "gen_ai.tool.name"
+GEN_AI_TOOL_CALL_ID: Final = "gen_ai.tool.call.id"
+GEN_AI_TOOL_CALL_ARGUMENTS: Final = "gen_ai.tool.call.arguments"
+GEN_AI_TOOL_CALL_RESULT: Final = "gen_ai.tool.call.result"
+
+# Exception events (OpenTelemetry semantic conventions, "Exceptions in spans")
+EXCEPTION_TYPE: Final = "exception.type"
+EXCEPTION_MESSAGE: Final = "exception.message"
+EXCEPTION_STACKTRACE: Final = "exception.stacktrace"
+
+# Resource attributes
+RESOURCE_LIVE: Final = "spantail.live"  # true when the spans already go to the live tier
+RESOURCE_RUNNER: Final = "spantail.runner"
+
+# Older names of the same things, as the OpenTelemetry conventions and early SDKs wrote them. Only plain renames
+# stand here; what needs its value changed is the ingest's affair.
+ALIASES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "gen_ai.system": GEN_AI_PROVIDER_NAME,
+        "gen_ai.usage.prompt_tokens": GEN_AI_USAGE_INPUT_TOKENS,
+        "gen_ai.usage.completion_tokens": GEN_AI_USAGE_OUTPUT_TOKENS,
+        "gen_ai.usage.cache_creation.input_tokens": GEN_AI_USAGE_CACHE_WRITE_TOKENS,
+    }
+)

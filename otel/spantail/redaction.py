@@ -1,0 +1,333 @@
+"""Redaction: what leaves the process is masked, bounded and fit for JSON.
+
+Pure but for its caches, and made for the worker thread that encodes every event: names are judged once, values
+that were found clean are remembered, and the search for secrets runs once over all new values of an event.
+"""
+
+from __future__ import annotations
+
+import base64
+import math
+import os
+from collections.abc import Callable, Iterable, Mapping
+from itertools import islice
+from typing import Any, Final, Self
+
+from spantail.secret_patterns import REDACTED, KeyRule, key_rule, mask_secrets, may_hold_secret, words
+from spantail.values import content_capture_allowed, legal_text, report_trouble
+
+Transform = Callable[[str, Any], Any]
+
+DEFAULT_MAX_VALUE_BYTES: Final = 32 * 1024
+DEFAULT_MAX_EVENT_BYTES: Final = 256 * 1024
+_MAX_ATTRIBUTES: Final = 1_000
+_MAX_ITEMS: Final = 1_000
+_MAX_DEPTH: Final = 8
+_MAX_KEY_LENGTH: Final = 256
+TRUNCATED_KEY: Final = "spantail.truncated"
+
+# Shorter than the shortest secret that the patterns know (`pwd=abcd`).
+_SHORTEST_SECRET: Final = 8
+# Values above it are measured one by one and counted against the event's limit; 1,000 below it cannot exceed it.
+_SMALL: Final = 256
+_CACHE_SIZE: Final = 4_096
+# A secret that begins before the limit is found whole when the search looks this far beyond it.
+_SEARCH_MARGIN: Final = 8_192
+_INT64_MIN: Final = -(2**63)
+_INT64_MAX: Final = 2**63 - 1
+
+_PLAIN, _SECRET, _SECRET_TEXT = KeyRule.PLAIN, KeyRule.SECRET, KeyRule.SECRET_TEXT
+_CONTENT, _ALLOWED = KeyRule.CONTENT, KeyRule.ALLOWED
+
+
+class Redactor:
+    """Masks secrets, drops message content, bounds sizes and makes values fit for JSON.
+
+    `enabled=False` leaves secrets in; limits, legal values and the rule for message content hold all the same.
+    `keys` are further names whose values are masked (`salary` also masks `user.salary` and `userSalary`);
+    `allow` are keys that are left as they are (a `*` at the end stands for any rest). `transform(key, value)`
+    runs first on every attribute and returns the value to go on with; when it raises, the value is masked.
+    `capture_content` lets prompts and answers through.
+
+    One object may be used from several threads.
+    """
+
+    def __init__(
+        self,
+        *,
+        enabled: bool = True,
+        keys: Iterable[str] = (),
+        allow: Iterable[str] = (),
+        transform: Transform | None = None,
+        max_value_bytes: int = DEFAULT_MAX_VALUE_BYTES,
+        max_event_bytes: int = DEFAULT_MAX_EVENT_BYTES,
+        capture_content: bool = False,
+    ) -> None:
+        self._enabled = enabled
+        self._names = [name for key in keys if (name := words(key))]
+        patterns = [pattern.strip().lower() for pattern in allow]
+        self._allow_exact = frozenset(pattern for pattern in patterns if not pattern.endswith("*"))
+        self._allow_prefixes = tuple(pattern[:-1] for pattern in patterns if pattern.endswith("*"))
+        self._transform = transform
+        self._max_value_bytes = max(max_value_bytes, 64)
+        self._max_event_bytes = max(max_event_bytes, self._max_value_bytes)
+        self._capture_content = capture_content
+        self._rules: dict[Any, tuple[KeyRule, str]] = {}
+        self._plain_keys: dict[Any, str] = {}  # those of the rules that say PLAIN
+        self._clean: set[str] = set()
+
+    @classmethod
+    def from_environment(
+        cls, environ: Mapping[str, str] = os.environ, transform: Transform | None = None
+    ) -> Self:
+        """Make one by SPANTAIL_REDACT, SPANTAIL_REDACT_KEYS, SPANTAIL_REDACT_ALLOW, SPANTAIL_MAX_VALUE_BYTES.
+
+        Lists are separated by commas. A value that cannot be read counts as not set.
+        """
+        try:
+            max_value_bytes = int(environ.get("SPANTAIL_MAX_VALUE_BYTES", ""))
+        except ValueError:
+            max_value_bytes = DEFAULT_MAX_VALUE_BYTES
+        return cls(
+            enabled=environ.get("SPANTAIL_REDACT", "").strip().lower() not in {"false", "0", "off", "no"},
+            keys=_split(environ.get("SPANTAIL_REDACT_KEYS", "")),
+            allow=_split(environ.get("SPANTAIL_REDACT_ALLOW", "")),
+            transform=transform,
+            max_value_bytes=max_value_bytes,
+            capture_content=content_capture_allowed(environ),
+        )
+
+    def attributes(self, attributes: Mapping[str, Any] | None) -> dict[str, Any]:
+        """Return the attributes as a new dict that holds JSON values only. Never raises.
+
+        Masked values read `[redacted]`, cut ones end in `…[truncated 10,485,760 → 32,768 bytes]`. NaN and
+        infinity become strings, integers beyond 64 bit too; bytes become text, or base64 where they are none.
+        """
+        if not attributes:
+            return {}
+        try:
+            return self._attributes(attributes)
+        except Exception:
+            report_trouble("attributes could not be redacted and were left out")
+            return {TRUNCATED_KEY: "[attributes could not be read]"}
+
+    def text(self, text: str) -> str:
+        """Return a message, traceback, log line or name, masked and bounded like a value. Never raises."""
+        try:
+            if text in self._clean:
+                return text
+            return self._long_text(str(text))
+        except Exception:
+            report_trouble("a text could not be redacted")
+            return REDACTED
+
+    # -- attributes -------------------------------------------------------------------------------------------
+
+    def _attributes(self, attributes: Mapping[str, Any]) -> dict[str, Any]:
+        out: dict[str, Any] = {}
+        plain_keys, clean = self._plain_keys, self._clean
+        unseen: list[str] = []
+        measure = False
+        items: Iterable[tuple[Any, Any]] = attributes.items()
+        if len(attributes) > _MAX_ATTRIBUTES:
+            items = islice(items, _MAX_ATTRIBUTES)
+            out[TRUNCATED_KEY] = f"…[truncated {len(attributes):,} → {_MAX_ATTRIBUTES:,} attributes]"
+        if self._transform is not None:
+            items = [(key, self._transformed(key, value)) for key, value in items]
+        for raw_key, value in items:
+            key = plain_keys.get(raw_key)
+            if key is not None:
+                # the common kinds are told by identity of their type, everything else takes the long way
+                kind = type(value)
+                if kind is str:
+                    if value in clean:
+                        out[key] = value
+                        continue
+                    if len(value) < _SHORTEST_SECRET and value.isascii():
+                        out[key] = value
+                        continue
+                    out[key] = value
+                    unseen.append(key)
+                    continue
+                if (
+                    kind is bool
+                    or (kind is int and _INT64_MIN <= value <= _INT64_MAX)
+                    or (kind is float and math.isfinite(value))
+                ):
+                    out[key] = value
+                    continue
+                rule = _PLAIN
+            else:
+                rule, key = self._judge(raw_key)
+                if rule is _CONTENT:
+                    continue
+            out[key] = self._value(value, rule, 0)
+            measure = True
+        if unseen:
+            measure |= self._search(out, unseen)
+        return self._bounded(out) if measure else out
+
+    def _search(self, out: dict[str, Any], keys: list[str]) -> bool:
+        """Look for secrets in the new values of one event; tells whether the event must be measured."""
+        joined = "\n".join([out[key] for key in keys])
+        if len(joined) <= _SMALL * 4 and joined.isascii() and not (self._enabled and may_hold_secret(joined)):
+            for key in keys:
+                self._remember(out[key])
+            return False
+        for key in keys:
+            out[key] = self._long_text(out[key])
+        return True
+
+    def _long_text(self, text: str) -> str:
+        limit = self._max_value_bytes
+        part = legal_text(text[: limit + _SEARCH_MARGIN])
+        masked = mask_secrets(part) if self._enabled and may_hold_secret(part) else part
+        if len(part) < len(text) or (len(masked) > limit // 4 and len(masked.encode()) > limit):
+            size = len(text.encode(errors="surrogatepass"))
+            cut = masked.encode()[:limit].decode(errors="ignore")
+            return f"{cut}…[truncated {size:,} → {len(cut.encode()):,} bytes]"
+        if masked is text:
+            self._remember(text)
+        return masked
+
+    def _remember(self, value: str) -> None:
+        if len(value) > _SMALL:
+            return
+        if len(self._clean) >= _CACHE_SIZE:
+            self._clean.clear()
+        self._clean.add(value)
+
+    def _judge(self, raw_key: Any) -> tuple[KeyRule, str]:
+        """Return the rule for a key, and the key as it is written."""
+        known = self._rules.get(raw_key)
+        if known is not None:
+            return known
+        text = raw_key if isinstance(raw_key, str) else str(raw_key)
+        key = self._long_text(text[:_MAX_KEY_LENGTH])
+        lowered = text.lower()
+        if lowered in self._allow_exact or (
+            self._allow_prefixes and lowered.startswith(self._allow_prefixes)
+        ):
+            rule = _ALLOWED
+        else:
+            rule = key_rule(text[:_MAX_KEY_LENGTH], self._names)
+            if rule is _CONTENT:
+                rule = _PLAIN if self._capture_content else _CONTENT
+            elif not self._enabled:
+                rule = _PLAIN
+        if len(self._rules) >= _CACHE_SIZE:
+            self._rules.clear()
+            self._plain_keys.clear()
+        self._rules[raw_key] = judged = (rule, key)
+        if rule is _PLAIN:
+            self._plain_keys[raw_key] = key
+        return judged
+
+    def _transformed(self, key: str, value: Any) -> Any:
+        try:
+            return self._transform(key, value) if self._transform else value
+        except Exception:
+            report_trouble("the custom redaction failed, its values are masked")
+            return REDACTED
+
+    # -- values of every other kind ---------------------------------------------------------------------------
+
+    def _value(self, value: Any, rule: KeyRule, depth: int) -> Any:
+        """Return one value as JSON value, by the rule of its key."""
+        if value is None:
+            return None
+        if rule is _SECRET or (rule is _SECRET_TEXT and not isinstance(value, bool | int | float)):
+            return REDACTED
+        if isinstance(value, bool):
+            return bool(value)
+        if isinstance(value, int):
+            return int(value) if _INT64_MIN <= value <= _INT64_MAX else self._allowed_text(str(value), rule)
+        if isinstance(value, float):
+            return _json_float(float(value))
+        if isinstance(value, bytes | bytearray | memoryview):
+            value = _bytes_as_text(bytes(value))
+        if isinstance(value, str):
+            return self._allowed_text(str(value), rule)
+        if isinstance(value, Mapping | list | tuple | set | frozenset):
+            return self._container(value, rule, depth)
+        return self._allowed_text(str(value), rule)
+
+    def _allowed_text(self, text: str, rule: KeyRule) -> str:
+        if rule is not _ALLOWED:
+            return self._long_text(text)
+        limit = self._max_value_bytes
+        data = legal_text(text[: limit + 1]).encode()
+        if len(data) <= limit:
+            return data.decode()
+        size = len(text.encode(errors="surrogatepass"))
+        cut = data[:limit].decode(errors="ignore")
+        return f"{cut}…[truncated {size:,} → {len(cut.encode()):,} bytes]"
+
+    def _container(self, value: Any, rule: KeyRule, depth: int) -> Any:
+        if depth >= _MAX_DEPTH:
+            return f"…[truncated below {_MAX_DEPTH} levels]"
+        mark = f"…[truncated {len(value):,} → {_MAX_ITEMS:,} items]"
+        if isinstance(value, Mapping):
+            made: dict[str, Any] = {}
+            for count, (raw_key, item) in enumerate(value.items()):
+                if count >= _MAX_ITEMS:
+                    made[TRUNCATED_KEY] = mark
+                    break
+                inner, key = self._judge(raw_key)
+                if inner is not _CONTENT:
+                    made[key] = self._value(item, rule if rule is _ALLOWED else inner, depth + 1)
+            return made
+        items = []
+        for count, item in enumerate(value):
+            if count >= _MAX_ITEMS:
+                items.append(mark)
+                break
+            items.append(self._value(item, rule, depth + 1))
+        return items
+
+    def _bounded(self, out: dict[str, Any]) -> dict[str, Any]:
+        """Cut the values, last ones first to go, until the event is within its limit."""
+        left = self._max_event_bytes
+        for key, value in out.items():
+            size = _size(value)
+            if size <= left or size <= _SMALL:
+                left = max(left - size, 0)
+                continue
+            out[key] = _cut(value, left, size)
+            left = 0
+        return out
+
+
+def _split(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _json_float(value: float) -> float | str:
+    if math.isfinite(value):
+        return value
+    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+
+
+def _bytes_as_text(value: bytes) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return "base64:" + base64.b64encode(value).decode("ascii")
+
+
+def _size(value: Any) -> int:
+    """Estimate the bytes of a JSON value; exact for text."""
+    if isinstance(value, str):
+        return len(value) if value.isascii() else len(value.encode())
+    if isinstance(value, dict):
+        return sum(_size(key) + _size(item) + 4 for key, item in value.items()) + 2
+    if isinstance(value, list):
+        return sum(_size(item) + 1 for item in value) + 2
+    return 8
+
+
+def _cut(value: Any, limit: int, size: int) -> str:
+    if not isinstance(value, str):
+        return f"…[truncated {size:,} → 0 bytes]"
+    cut = value.encode()[:limit].decode(errors="ignore")
+    return f"{cut}…[truncated {size:,} → {len(cut.encode()):,} bytes]"
