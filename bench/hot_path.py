@@ -30,12 +30,8 @@ def run(rounds: int = ROUNDS) -> dict[str, float]:
             for name, url in variants.items():
                 results[name].append(_measure(name, url))
     bare = results["bare"]
-    print(
-        f"\nCost of a span for the application ({SPANS} spans of 12 attributes, start and end, median of {rounds})"
-    )
-    print(
-        f"{'':24}{'thread us':>10}{'added':>8}{'wall us':>10}{'added':>8}{'CPU us/delivered':>18}{'delivered':>11}"
-    )
+    print(f"\nCost of a span for the application ({SPANS} spans of 12 attributes, start and end, median of {rounds})")
+    print(f"{'':24}{'thread us':>10}{'added':>8}{'wall us':>10}{'added':>8}{'CPU us/delivered':>18}{'delivered':>11}")
     figures: dict[str, float] = {}
     for name, rows in results.items():
         thread = statistics.median(r["thread"] for r in rows)
@@ -44,8 +40,7 @@ def run(rounds: int = ROUNDS) -> dict[str, float]:
         wall_added = statistics.median(r["wall"] - b["wall"] for r, b in zip(rows, bare, strict=True))
         delivered = statistics.median(r["delivered"] for r in rows)
         cpu = statistics.median(
-            (r["cpu"] - b["cpu"]) / r["delivered"] if r["delivered"] else 0.0
-            for r, b in zip(rows, bare, strict=True)
+            (r["cpu"] - b["cpu"]) / r["delivered"] if r["delivered"] else 0.0 for r, b in zip(rows, bare, strict=True)
         )
         figures |= {
             f"{name}.thread_added": thread_added,
@@ -94,7 +89,7 @@ def _child(variant: str, url: str) -> None:
             {
                 "thread": thread / SPANS * 1e6,
                 "wall": wall / SPANS * 1e6,
-                "cpu": cpu * 1e6 / SPANS if variant == "bare" else cpu * 1e6 / SPANS,
+                "cpu": cpu / SPANS * 1e6,
                 "delivered": (delivered() - before) / SPANS,
             }
         )
@@ -111,13 +106,12 @@ def _install(provider: Any, variant: str, url: str) -> Any:
         from spantail_exporters.livetail import create_sink
 
         provider.add_span_processor(LiveSpanProcessor(create_sink(url)))
-        client = redis.Redis.from_url(url)
+        client = redis.Redis.from_url(url, decode_responses=True)
 
         def stored() -> int:
-            runs = client.zrange(keys.RUNS_RECENT, 0, -1)
             pipeline = client.pipeline(transaction=False)
-            for run_id in runs:
-                pipeline.hmget(keys.run_keys(run_id.decode()).meta, "spans", "open")
+            for run_id in client.zrange(keys.RUNS_RECENT, 0, -1):
+                pipeline.hmget(keys.run_keys(str(run_id)).meta, "spans", "open")
             return sum(int(spans) - int(still_open) for spans, still_open in pipeline.execute())
 
         return stored

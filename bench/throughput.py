@@ -37,7 +37,7 @@ class _Collect(SpanProcessor):
 
 def run(rounds: int = ROUNDS) -> dict[str, float]:
     """Measure and print; returns the medians."""
-    with private_redis() as url, redis.Redis.from_url(url) as client:
+    with private_redis() as url, redis.Redis.from_url(url, decode_responses=True) as client:
         rows = [_round(url, client) for _ in range(rounds)]
     figures = {name: statistics.median(row[name] for row in rows) for name in rows[0]}
     print(f"\nEvents into Redis from one process ({SPANS} spans, start and end, median of {rounds})")
@@ -45,9 +45,7 @@ def run(rounds: int = ROUNDS) -> dict[str, float]:
     print(f"  {figures['client']:>10.1f} us client CPU an event")
     print(f"  {figures['server']:>10.1f} us server CPU an event")
     print(f"  {figures['bytes']:>10.0f} bytes of JSON a finished span")
-    print(
-        f"  {figures['memory']:>10.2f} x its JSON: Redis memory a finished span, runs of {SPANS_PER_RUN} (budget 3)"
-    )
+    print(f"  {figures['memory']:>10.2f} x its JSON: Redis memory a finished span, runs of {SPANS_PER_RUN} (budget 3)")
     return figures
 
 
@@ -77,11 +75,9 @@ def _round(url: str, client: redis.Redis) -> dict[str, float]:
     events = 2 * SPANS - 1
     sink.shutdown(5)
     memory = client.info("memory")["used_memory"] - empty
-    size = sum(
-        len(state)
-        for run_id in client.zrange(RUNS_RECENT, 0, -1)
-        for state in client.hvals(run_keys(run_id.decode()).spans)
-    )
+    size = 0
+    for run_id in client.zrange(RUNS_RECENT, 0, -1):
+        size += sum(map(len, client.hvals(run_keys(str(run_id)).spans)))
     return {
         "rate": events / wall,
         "client": cpu / events * 1e6,

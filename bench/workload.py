@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from opentelemetry.trace import Tracer
 
 SPANS_PER_RUN: Final = 100
-ATTRIBUTES: Final = {
+ATTRIBUTES: Final[Mapping[str, str | int | float]] = {
     "spantail.kind": "llm_call",
     "spantail.backend": "langchain",
     "gen_ai.operation.name": "chat",

@@ -78,7 +78,7 @@ class Assembler:
                     self._start(item)  # type: ignore[arg-type]
                 else:
                     self._end(item)
-            except Exception as error:  # noqa: BLE001 - one hostile span must not take the others with it
+            except Exception as error:
                 self._failed(item, error)
 
     def scan(self, now_us: int) -> None:
@@ -91,7 +91,7 @@ class Assembler:
                 noted = span.dropped_events + len(span.events)
                 if present != one.attributes or noted != one.noted or span.name != one.body["name"]:
                     self._update(one, present, now_us)
-            except Exception as error:  # noqa: BLE001
+            except Exception as error:
                 self._failed(span, error)
 
     def drop(self, run_id: str, reason: str, count: int = 1) -> None:
@@ -101,12 +101,8 @@ class Assembler:
 
     def batches(self) -> list[Batch]:
         """Hand out everything assembled so far, in order, split into batches of bounded size."""
-        batches = []
-        for run_id, changes in self._changes.items():
-            for part in _split(changes):
-                batches.append(self._batch(run_id, part))
-        for run_id in list(self._drops):
-            batches.append(self._batch(run_id, []))
+        batches = [self._batch(run_id, part) for run_id, changes in self._changes.items() for part in _split(changes)]
+        batches += [self._batch(run_id, []) for run_id in list(self._drops)]
         self._changes = {}
         return batches
 

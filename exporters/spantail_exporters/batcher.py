@@ -67,9 +67,7 @@ class Batcher:
     what does not fit is counted as `queue_full` on its run.
     """
 
-    def __init__(
-        self, connect: Callable[[str], Writer], redactor: Redactor, *, capacity: int = QUEUE_CAPACITY
-    ) -> None:
+    def __init__(self, connect: Callable[[str], Writer], redactor: Redactor, *, capacity: int = QUEUE_CAPACITY) -> None:
         self._connect = connect
         self._redactor = redactor
         self._capacity = capacity

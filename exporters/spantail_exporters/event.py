@@ -173,9 +173,7 @@ def _renamed(raw: Mapping[str, Any]) -> Mapping[str, Any]:
 _OLDER_NAMES: Final = frozenset(key.ALIASES)
 
 
-def _promote(
-    body: dict[str, Any], raw: Mapping[str, Any], kind: str, status: str, text: Callable[[str], str]
-) -> str:
+def _promote(body: dict[str, Any], raw: Mapping[str, Any], kind: str, status: str, text: Callable[[str], str]) -> str:
     """Lift what trees and totals need out of the attributes; return the account of an ended attempt."""
     account = _promote_attempt(body, _renamed(raw), status, text) if kind == "llm_call" else ""
     if key.PROGRESS_DONE in raw:
@@ -189,9 +187,7 @@ def _promote(
     return account
 
 
-def _promote_attempt(
-    body: dict[str, Any], raw: Mapping[str, Any], status: str, text: Callable[[str], str]
-) -> str:
+def _promote_attempt(body: dict[str, Any], raw: Mapping[str, Any], status: str, text: Callable[[str], str]) -> str:
     get = raw.get
     backend = get(key.BACKEND) or get(key.GEN_AI_PROVIDER_NAME)
     if backend is not None:

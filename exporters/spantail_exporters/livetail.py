@@ -49,9 +49,7 @@ class RedisLivetailExporter(SpanExporter):
     def __init__(self, url: str | None = None, *, redactor: Redactor | None = None) -> None:
         url = url or next((os.environ[name] for name in URL_VARIABLES if os.environ.get(name)), None)
         if not url:
-            raise ValueError(
-                "no Redis URL: pass url= or set SPANTAIL_REDIS_URL, e.g. redis://127.0.0.1:6379/0"
-            )
+            raise ValueError("no Redis URL: pass url= or set SPANTAIL_REDIS_URL, e.g. redis://127.0.0.1:6379/0")
         self._url = url
         self._redactor = redactor or Redactor.from_environment()
         self._lock = threading.Lock()
@@ -81,9 +79,7 @@ class RedisLivetailExporter(SpanExporter):
         finally:
             detach(token)
         for batch, words in refused:
-            _logger.warning(
-                "the live tier refused %d spans of run %s: %s", len(batch.changes), batch.run_id, words
-            )
+            _logger.warning("the live tier refused %d spans of run %s: %s", len(batch.changes), batch.run_id, words)
         return SpanExportResult.FAILURE if refused else SpanExportResult.SUCCESS
 
     def shutdown(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from opentelemetry.trace import StatusCode
@@ -40,6 +41,7 @@ class Link(NamedTuple):
     attributes: Mapping[str, Any]
 
 
+@dataclass(slots=True, eq=False)
 class SpanRecord:
     """One state of one span. Times are microseconds since the epoch, `end_us` is None while it is open.
 
@@ -47,55 +49,20 @@ class SpanRecord:
     `failed` and `description` are the span's status (OpenTelemetry API, "Set Status").
     """
 
-    __slots__ = (
-        "attributes",
-        "description",
-        "dropped_notes",
-        "end_us",
-        "failed",
-        "links",
-        "name",
-        "notes",
-        "parent_id",
-        "run_id",
-        "runner",
-        "service",
-        "span_id",
-        "start_us",
-    )
-
-    def __init__(
-        self,
-        run_id: str,
-        span_id: str,
-        parent_id: str | None,
-        name: str,
-        start_us: int,
-        end_us: int | None,
-        attributes: Mapping[str, Any],
-        *,
-        notes: tuple[Note, ...] = (),
-        dropped_notes: int = 0,
-        links: tuple[Link, ...] = (),
-        failed: bool = False,
-        description: str | None = None,
-        service: str | None = None,
-        runner: str | None = None,
-    ) -> None:
-        self.run_id = run_id
-        self.span_id = span_id
-        self.parent_id = parent_id
-        self.name = name
-        self.start_us = start_us
-        self.end_us = end_us
-        self.attributes = attributes
-        self.notes = notes
-        self.dropped_notes = dropped_notes
-        self.links = links
-        self.failed = failed
-        self.description = description
-        self.service = service
-        self.runner = runner
+    run_id: str
+    span_id: str
+    parent_id: str | None
+    name: str
+    start_us: int
+    end_us: int | None
+    attributes: Mapping[str, Any]
+    notes: tuple[Note, ...] = ()
+    dropped_notes: int = 0
+    links: tuple[Link, ...] = ()
+    failed: bool = False
+    description: str | None = None
+    service: str | None = None
+    runner: str | None = None
 
 
 def microseconds(time_ns: int | None) -> int:
@@ -125,13 +92,13 @@ def record_of(span: ReadableSpan, runner: str | None) -> SpanRecord:
     end_time = span.end_time
     service: Any = span.resource.attributes.get("service.name")
     return SpanRecord(
-        f"{context.trace_id:032x}",
-        f"{context.span_id:016x}",
-        f"{parent.span_id:016x}" if parent is not None else None,
-        span.name,
-        microseconds(span.start_time),
-        None if end_time is None else microseconds(end_time),
-        attributes.copy(),
+        run_id=f"{context.trace_id:032x}",
+        span_id=f"{context.span_id:016x}",
+        parent_id=f"{parent.span_id:016x}" if parent is not None else None,
+        name=span.name,
+        start_us=microseconds(span.start_time),
+        end_us=None if end_time is None else microseconds(end_time),
+        attributes=attributes.copy(),
         notes=notes,
         dropped_notes=dropped_notes,
         links=links,

@@ -37,9 +37,7 @@ class RedisWriter:
     `url` is a Redis URL (`redis://`, `rediss://` or `unix://`); `timeout_s` bounds every wait on the socket.
     """
 
-    def __init__(
-        self, url: str, *, writer: str, limits: Limits | None = None, timeout_s: float = 5.0
-    ) -> None:
+    def __init__(self, url: str, *, writer: str, limits: Limits | None = None, timeout_s: float = 5.0) -> None:
         self._writer = writer
         self._limits = limits or Limits()
         # retries are decided here, where it is known that a batch may be sent twice, not inside the client
@@ -81,9 +79,7 @@ class RedisWriter:
         for batch, reply in zip(batches, replies, strict=True):
             if isinstance(reply, Exception):
                 words = str(reply)
-                if isinstance(reply, redis.exceptions.ConnectionError) or any(
-                    word in words for word in _PASSING
-                ):
+                if isinstance(reply, redis.exceptions.ConnectionError) or any(word in words for word in _PASSING):
                     raise Unavailable(words) from reply
                 refused.append((batch, words))
             else:
@@ -100,7 +96,7 @@ class RedisWriter:
         try:
             with self._client.pipeline(transaction=False) as pipeline:
                 for command in commands:
-                    pipeline.execute_command(*command)
+                    pipeline.execute_command(*command)  # type: ignore[no-untyped-call]
                 return pipeline.execute(raise_on_error=False)
         except (redis.exceptions.RedisError, OSError) as error:
             self._client.connection_pool.disconnect()  # a half-read reply must not meet the next command

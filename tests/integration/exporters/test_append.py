@@ -33,9 +33,7 @@ def change(
         "run_id": RUN, "span_id": f"{span:016x}", "parent_id": None if parent is None else f"{parent:016x}",
         "name": f"span {span}", "kind": kind, "end": None if status == "running" else start + 10, "attributes": {},
     }  # fmt: skip
-    told = [
-        orjson.dumps({**body, "event": f"note {n}", "noted": n}) for n in range(noted - notes + 1, noted + 1)
-    ]
+    told = [orjson.dumps({**body, "event": f"note {n}", "noted": n}) for n in range(noted - notes + 1, noted + 1)]
     return Change(
         f"{span:016x}", "" if parent is None else f"{parent:016x}", [*told, orjson.dumps(body)], notes, account,
         b"\n".join(orjson.dumps(layer) for layer in layers or ()),
@@ -51,9 +49,7 @@ class Writing:
         self.limits = limits or Limits()
         self.sequence = itertools.count(1)
 
-    def send(
-        self, *changes: Change, seq: int | None = None, drops: dict[str, int] | None = None, **more: Any
-    ) -> Any:
+    def send(self, *changes: Change, seq: int | None = None, drops: dict[str, int] | None = None, **more: Any) -> Any:
         arguments = append_arguments(
             RUN, changes, writer=self.name, writer_seq=seq or next(self.sequence), now_us=5_000, drops=drops,
             limits=self.limits, **more,
@@ -225,9 +221,7 @@ def test_the_earliest_orphan_names_a_run_without_a_root(writing: Writing) -> Non
 
 
 def test_parents_in_a_circle_end(writing: Writing) -> None:
-    writing.send(
-        change(1, 2, "running"), change(2, 3, "running"), change(3, 1, "running"), change(7, 7, "running")
-    )
+    writing.send(change(1, 2, "running"), change(2, 3, "running"), change(3, 1, "running"), change(7, 7, "running"))
     assert writing.run().meta["spans"] == "4"
 
 
@@ -274,9 +268,7 @@ def test_the_writer_loads_the_script_and_keeps_the_index(redis_url: str) -> None
     writer = RedisWriter(redis_url, writer="w")
     try:
         for round_ in range(2):
-            assert (
-                writer.send([Batch(RUN, round_ + 1, [change(1, None, "running", rev=round_ + 1)], {})]) == []
-            )
+            assert writer.send([Batch(RUN, round_ + 1, [change(1, None, "running", rev=round_ + 1)], {})]) == []
             with redis.Redis.from_url(redis_url) as client:
                 assert client.zrange("runs:recent", 0, -1, withscores=True) == [(RUN.encode(), 1000.0)]
                 client.script_flush()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import multiprocessing
 import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import redis
+from opentelemetry import trace
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider, sampling
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
@@ -43,6 +45,10 @@ class Live:
         return StoredRun(self.url, f"{span.get_span_context().trace_id:032x}")
 
 
+def count_is(live: Live, span: Span, event: str, count: int) -> bool:
+    return live.run(span).names().count(event) == count
+
+
 @pytest.fixture
 def live(redis_url: str) -> Iterator[Live]:
     application = Live(redis_url)
@@ -51,7 +57,7 @@ def live(redis_url: str) -> Iterator[Live]:
 
 
 def test_a_span_is_seen_while_it_runs(live: Live) -> None:
-    with live.tracer.start_as_current_span("root", attributes={"spantail.kind": "operation"}) as root:
+    with live.tracer.start_as_current_span("root", attributes={"spantail.kind": "operation"}) as root:  # noqa: SIM117 - the tree, as it reads
         with live.tracer.start_as_current_span("leaf") as leaf:
             eventually(lambda: live.run(root).names() == ["operation_start", "span_start"])
             run = live.run(root)
@@ -112,7 +118,7 @@ def test_nothing_is_sent_for_what_did_not_change(live: Live) -> None:
         eventually(lambda: live.run(quiet).names().count("span_start") == 2)
         for n in range(3):  # each is seen in a look of its own at all open spans
             busy.set_attribute("n", n)
-            eventually(lambda n=n: live.run(quiet).names().count("span_update") == n + 1)
+            eventually(functools.partial(count_is, live, quiet, "span_update", n + 1))
         updates = [e["span_id"] for e in live.run(quiet).events if e["event"] == "span_update"]
         assert set(updates) == {f"{busy.get_span_context().span_id:016x}"}
 
@@ -125,7 +131,7 @@ def test_snapshot_and_tail_are_the_same_story(live: Live) -> None:
                 eventually(lambda: any(s["name"].startswith("step") for s in live.run(root).spans.values()))
                 step.set_attribute("b", [n, n])
                 step.add_event("e1", {"n": n})
-                eventually(lambda n=n: live.run(root).names().count("e1") == n + 1)
+                eventually(functools.partial(count_is, live, root, "e1", n + 1))
                 step.add_event("e2")
                 step.set_status(Status(StatusCode.ERROR, "no"))
     assert live.sink.flush(5)
@@ -167,8 +173,6 @@ def test_unsampled_spans_cost_and_leave_nothing(redis_url: str) -> None:
 
 def test_many_threads_one_order(live: Live) -> None:
     def work(parent: Span) -> None:
-        from opentelemetry import trace
-
         with trace.use_span(parent):
             for _ in range(50):
                 with live.tracer.start_as_current_span("work"):
@@ -191,9 +195,9 @@ def test_many_threads_one_order(live: Live) -> None:
 def test_the_exporter_under_a_stock_processor(redis_url: str, processor: Any) -> None:
     provider = TracerProvider()
     provider.add_span_processor(processor(RedisLivetailExporter(redis_url)))
-    with provider.get_tracer("t").start_as_current_span("root") as root:
-        with provider.get_tracer("t").start_as_current_span("child"):
-            pass
+    tracer = provider.get_tracer("t")
+    with tracer.start_as_current_span("root") as root, tracer.start_as_current_span("child"):
+        pass
     provider.shutdown()
     run = StoredRun(redis_url, f"{root.get_span_context().trace_id:032x}")
     assert run.names() == ["span_complete", "span_complete"]

@@ -25,13 +25,13 @@ T0 = 1_795_308_986_084_596
 def record(span: int, parent: int | None, name: str, start: int, end: int | None, **more: Any) -> SpanRecord:
     attributes = more.pop("attributes", {})
     return SpanRecord(
-        RUN,
-        f"{span:016x}",
-        None if parent is None else f"{parent:016x}",
-        name,
-        T0 + start,
-        None if end is None else T0 + end,
-        attributes,
+        run_id=RUN,
+        span_id=f"{span:016x}",
+        parent_id=None if parent is None else f"{parent:016x}",
+        name=name,
+        start_us=T0 + start,
+        end_us=None if end is None else T0 + end,
+        attributes=attributes,
         service="spantail-service",
         runner="web-1:4242:1795308000",
         **more,
@@ -132,17 +132,13 @@ def story() -> list[bytes]:
     usage = {"gen_ai.usage.input_tokens": 412, "gen_ai.usage.output_tokens": 96, "spantail.cost_usd": 0.0001194,
              "spantail.cost.source": "calculated"}  # fmt: skip
     tell(record(14, 12, "chat gpt-4o-mini", 4000, 5000, attributes=second | usage), 3)
-    group = record(
-        12, 1, "score job 12", 3000, 5100, attributes={"spantail.kind": "llm_group"}, notes=(fallback,)
-    )
+    group = record(12, 1, "score job 12", 3000, 5100, attributes={"spantail.kind": "llm_group"}, notes=(fallback,))
     tell(group, 2)
 
     log = LogEvent(time_ns=(T0 + 5200) * 1000, trace_id=int(RUN, 16), span_id=1, level="WARNING", logger="app.search",
                    message="Bayt answered late")  # fmt: skip
     lines.append(encode_log(log, "spantail-service", "web-1:4242:1795308000", redactor))
-    failure = log._replace(
-        error={"type": "ValueError", "message": "no", "traceback": "Traceback"}, level="ERROR"
-    )
+    failure = log._replace(error={"type": "ValueError", "message": "no", "traceback": "Traceback"}, level="ERROR")
     lines.append(encode_log(failure, "spantail-service", "web-1:4242:1795308000", redactor))
     tell(record(1, None, "job search", 0, 6000, attributes=root), 2)
     return lines

@@ -1,0 +1,49 @@
+"""See every operation and every LLM call of a pipeline while it runs, on plain OpenTelemetry.
+
+import spantail
+
+spantail.configure(service_name="jobs")
+with spantail.operation("job search"):
+with spantail.llm_call(backend="langchain", model="gpt-4o-mini") as call:
+...
+call.usage(input_tokens=412, output_tokens=96)
+"""
+
+from spantail.configure import Handle, configure
+from spantail.live import EventSink, LiveSpanProcessor
+from spantail.llm import LlmCall, LlmGroup, llm_call, llm_group
+from spantail.operation import (
+    Scope,
+    current_run_id,
+    layer,
+    operation,
+    phase,
+    pipeline,
+    progress,
+    retrieval,
+    subphase,
+    tool,
+)
+from spantail.redaction import Redactor
+
+__all__ = [
+    "EventSink",
+    "Handle",
+    "LiveSpanProcessor",
+    "LlmCall",
+    "LlmGroup",
+    "Redactor",
+    "Scope",
+    "configure",
+    "current_run_id",
+    "layer",
+    "llm_call",
+    "llm_group",
+    "operation",
+    "phase",
+    "pipeline",
+    "progress",
+    "retrieval",
+    "subphase",
+    "tool",
+]
