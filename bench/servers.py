@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import http.server
 import multiprocessing
+import socket
+import subprocess
+import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,3 +64,31 @@ def otlp_sink() -> Iterator[str]:
     finally:
         process.terminate()
         process.join(5)
+
+
+@contextlib.contextmanager
+def running_service(redis_url: str) -> Iterator[str]:
+    """Run the service as a user would, on a free port; yields `host:port` once it is ready."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "spantail_service", "serve", "--port", str(port), "--redis-url", redis_url]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+        try:
+            _wait_until_ready(port, process)
+            yield f"127.0.0.1:{port}"
+        finally:
+            process.terminate()
+            process.wait(20)
+
+
+def _wait_until_ready(port: int, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline and process.poll() is None:
+        with contextlib.suppress(OSError):
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+            connection.request("GET", "/readyz")
+            if connection.getresponse().status == http.HTTPStatus.OK:
+                return
+        time.sleep(0.05)
+    raise RuntimeError("the service was not ready within 30 s")
