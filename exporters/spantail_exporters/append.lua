@@ -5,18 +5,21 @@
 --   {"rev":3,"status":"running","start":1795308986084596,"noted":0,"ts":...,"event":...,"run_id":...,"span_id":...,"parent_id":...
 --
 -- KEYS  buffer, spans, meta, layers, costs, state
--- ARGV  1 channel            2 writer id ('' = none)   3 writer sequence   4 now (us)
---       5 tail cap (events)  6 snapshot cap (spans)    7 expiry while open (s)   8 expiry once settled (s)
---       9 run state JSON ('' = unchanged)              10 its status
---       11 number of drop counts d, then d times: reason, count
+-- ARGV  1 channel            2 writer id ('' = none)     3 writer sequence   4 now (us)
+--       5 epoch this writer knows ('' = none)            6 next seq it knows
+--       7 tail cap (events)  8 snapshot cap (spans)      9 expiry while open (s)   10 expiry once settled (s)
+--       11 run state JSON ('' = unchanged)               12 its status
+--       13 number of drop counts d, then d times: reason, count
 --       then per change: span id ('' = log line), parent id ('' = none), number of events, how many of them are
 --       span events, account ('' = none), layers ('' = none), state ('' = the last event), the events
--- RETURNS  { next seq, 0 applied | 1 duplicate, root start when the run is new or its root changed else '', epoch }
+-- RETURNS  next seq, 0 applied | 1 duplicate, root start when the run is new or its root changed else '', epoch,
+--          'opened' | 'settled' when the run has become so else ''
 
 local buffer, spans, meta, layers_key, costs, state_key = unpack(KEYS)
 local channel, writer, writer_seq, now = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-local tail_cap, span_cap = tonumber(ARGV[5]), tonumber(ARGV[6])
-local state_json, state_status = ARGV[9], ARGV[10]
+local known_epoch, known_next = ARGV[5], tonumber(ARGV[6])
+local tail_cap, span_cap = tonumber(ARGV[7]), tonumber(ARGV[8])
+local state_json, state_status = ARGV[11], ARGV[12]
 
 local RANK = { running = 0, abandoned = 1, ok = 2, error = 2, skipped = 2, cancelled = 2 }
 local RUN_STATUS = { running = 'running', ok = 'completed', skipped = 'completed', error = 'failed',
@@ -37,7 +40,7 @@ local function parent_of(json) return match(json, '"parent_id":"(%x+)"') end
 -- ---------------------------------------------------------------- read and decide
 
 local seen = call('HMGET', meta, 'next', 'epoch', 'root', 'root_start', 'root_orphan', 'root_status', 'open',
-  'spans', 'errors', 'state', 'first', 'end', 'w:' .. writer)
+  'spans', 'errors', 'state', 'first', 'end', 'w:' .. writer, 'expected', 'lost_epoch', 'lost_next')
 local next_seq = tonumber(seen[1] or '0')
 local epoch = seen[2] or now
 local root, root_start, root_orphan = seen[3], tonumber(seen[4] or '0'), seen[5] == '1'
@@ -46,7 +49,7 @@ local open, count, errors = tonumber(seen[7] or '0'), tonumber(seen[8] or '0'), 
 local run_state = seen[10]
 
 if writer ~= '' and seen[13] and tonumber(writer_seq) <= tonumber(seen[13]) then
-  return { next_seq, 1, '', epoch }
+  return { next_seq, 1, '', epoch, '' }
 end
 
 local lines, written, order, root_moved = {}, {}, {}, false
@@ -56,6 +59,25 @@ local layers_changed = false
 
 local function add(field, amount)
   if amount ~= 0 then totals[field] = (totals[field] or 0) + amount end
+end
+
+-- Redis lost what this writer knows it had stored: emptied, or failed over to a replica that was behind. A new epoch
+-- says so to readers; what is known to be missing is counted once, however many writers knew of how much.
+local lost_epoch, lost_next = seen[15], tonumber(seen[16] or '0')
+if known_epoch ~= '' then
+  local missing = 0
+  if known_epoch == epoch and next_seq < known_next then
+    missing = known_next - next_seq
+  elseif known_epoch ~= epoch and not seen[2] then
+    missing = known_next
+  elseif known_epoch == lost_epoch and known_next > lost_next then
+    add('drop:redis_lost', known_next - lost_next)
+    lost_next = known_next
+  end
+  if missing > 0 then
+    add('drop:redis_lost', missing)
+    lost_epoch, lost_next, epoch = known_epoch, known_next, now
+  end
 end
 
 local function stored(span_id)
@@ -113,10 +135,15 @@ local function consider_root(span_id, parent_id, json)
   root, root_start, root_orphan, root_moved = span_id, start, orphan, true
 end
 
-local position = 12
-for _ = 1, tonumber(ARGV[11]) do
+local position = 14
+for _ = 1, tonumber(ARGV[13]) do
   add('drop:' .. ARGV[position], tonumber(ARGV[position + 1]))
   position = position + 2
+end
+
+-- a runner that was thought dead came back: the one case in which a lower rank wins
+local function revives(old_rank, json)
+  return old_rank == 1 and match(json, '^[^{]*{[^{]-"event":"[a-z_]+_revived"') ~= nil
 end
 
 local last = #ARGV
@@ -139,7 +166,7 @@ while position <= last do
     end
     if not old and count >= span_cap and parent_id ~= '' then
       add('drop:run_cap', 1)
-    elseif not old or rank > old_rank or (rank == old_rank and rev > old_rev) then
+    elseif not old or rank > old_rank or (rank == old_rank and rev > old_rev) or revives(old_rank, full) then
       if not written[span_id] then order[#order + 1] = span_id end
       written[span_id] = full
 
@@ -156,6 +183,7 @@ while position <= last do
       if old_rank == 0 then open = open - 1 end
       if status == 'error' then errors = errors + 1 end
       if old_status == 'error' then errors = errors - 1 end
+      if old_rank == 1 then add('corrected', 1) end
       if account ~= '' then
         local before = accounts[span_id] or (old_rank == 2 and call('HGET', costs, span_id))
         if before then settle_account(before, -1) end
@@ -180,6 +208,7 @@ if state_json ~= '' then run_state = state_status end
 -- the status is the run's own word where the service keeps one, else its root's
 local status = root_status and RUN_STATUS[root_status] or run_state or 'running'
 if run_state and (FINAL[run_state] or (root_status and root_status ~= 'running')) then status = run_state end
+local was_settled = seen[14] ~= false
 local settled = root_status and root_status ~= 'running' and not root_orphan and open == 0
   and (not run_state or FINAL[run_state])
 
@@ -215,6 +244,7 @@ if state_json ~= '' then call('SET', state_key, state_json) end
 call('HSET', meta, 'next', next_seq, 'epoch', epoch, 'open', open, 'spans', count, 'errors', errors,
   'status', status, 'last', now)
 if writer ~= '' then call('HSET', meta, 'w:' .. writer, writer_seq) end
+if lost_epoch then call('HSET', meta, 'lost_epoch', lost_epoch, 'lost_next', lost_next) end
 if run_state then call('HSET', meta, 'state', run_state) end
 if root then
   call('HSET', meta, 'root', root, 'root_start', string.format('%.0f', root_start), 'root_orphan',
@@ -222,13 +252,17 @@ if root then
 end
 if settled then call('HSET', meta, 'expected', next_seq) else call('HDEL', meta, 'expected') end
 
-local expiry = settled and ARGV[8] or ARGV[7]
+local expiry = settled and ARGV[10] or ARGV[9]
 call('EXPIRE', buffer, expiry)
 call('EXPIRE', spans, expiry)
 call('EXPIRE', meta, expiry)
 call('EXPIRE', layers_key, expiry)
 call('EXPIRE', costs, expiry)
-call('EXPIRE', state_key, ARGV[7])
+call('EXPIRE', state_key, ARGV[9])
 call('PUBLISH', channel, next_seq)
 
-return { next_seq, 0, (root_moved or not seen[1]) and string.format('%.0f', root and root_start or tonumber(now)) or '', epoch }
+local new = not seen[1]
+return {
+  next_seq, 0, (root_moved or new) and string.format('%.0f', root and root_start or tonumber(now)) or '', epoch,
+  settled and (new or not was_settled) and 'settled' or (not settled and (new or was_settled)) and 'opened' or '',
+}

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 RUNS_RECENT: Final = "runs:recent"
+RUNS_OPEN: Final = "runs:open"  # runs that have not settled: what a reaper has to look at
 RUNS_RECENT_CAP: Final = 100_000
 
 

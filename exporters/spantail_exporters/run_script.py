@@ -51,13 +51,14 @@ class Applied(NamedTuple):
 
     `next_seq` is the run's next sequence number; `duplicate` says that the batch had been applied before;
     `root_start_us` is set when the run is new or its root changed, for the index over runs; `epoch` changes when
-    Redis lost the run.
+    Redis lost the run; `turned` is `opened` or `settled` when this call made the run so, else empty.
     """
 
     next_seq: int
     duplicate: bool
     root_start_us: int | None
     epoch: int
+    turned: str
 
 
 def append_arguments(
@@ -70,18 +71,20 @@ def append_arguments(
     drops: Mapping[str, int] | None = None,
     limits: Limits = Limits(),  # noqa: B008 - immutable
     state: tuple[bytes, str] | None = None,
+    known: tuple[int, int] | None = None,
 ) -> list[bytes | str | int]:
     """Build the arguments of `EVALSHA`: sha, number of keys, keys, values.
 
     `writer` and `writer_seq` make the call idempotent: a batch whose sequence is not above the last one that
     this writer got applied to this run changes nothing. `drops` adds to the run's counted losses by reason.
-    `state` replaces the run state: its JSON and its status.
+    `state` replaces the run state: its JSON and its status. `known` is the epoch and the next sequence number that
+    this writer was last answered: less than that means that Redis lost something.
     """
     names = keys.run_keys(run_id)
     state_json, status = state or (b"", "")
     values: list[bytes | str | int] = [
         SHA, len(names), *names,
-        keys.channel(run_id), writer, writer_seq, now_us,
+        keys.channel(run_id), writer, writer_seq, now_us, *(known or ("", 0)),
         limits.tail_cap, limits.span_cap, limits.open_expiry_s, limits.settled_expiry_s,
         state_json, status,
         len(drops or ()),
@@ -104,20 +107,24 @@ def state_arguments(run_id: str, state_json: bytes, status: str, *, now_us: int)
 
 def parse_reply(reply: Sequence[bytes | str | int]) -> Applied:
     """Read the script's reply."""
-    next_seq, duplicate, root_start, epoch = reply
+    next_seq, duplicate, root_start, epoch, turned = reply
     return Applied(
         int(next_seq),
         bool(int(duplicate)),
         int(root_start) if root_start not in (b"", "") else None,
         int(epoch),
+        turned.decode() if isinstance(turned, bytes) else str(turned),
     )
 
 
 def index_commands(run_id: str, applied: Applied) -> list[tuple[str | int, ...]]:
     """Name the commands that keep the index over runs true; they stand outside the script (another slot)."""
-    if applied.root_start_us is None:
-        return []
-    return [
-        ("ZADD", keys.RUNS_RECENT, applied.root_start_us, run_id),
-        ("ZREMRANGEBYRANK", keys.RUNS_RECENT, 0, -keys.RUNS_RECENT_CAP - 1),
-    ]
+    commands: list[tuple[str | int, ...]] = []
+    if applied.root_start_us is not None:
+        commands += [
+            ("ZADD", keys.RUNS_RECENT, applied.root_start_us, run_id),
+            ("ZREMRANGEBYRANK", keys.RUNS_RECENT, 0, -keys.RUNS_RECENT_CAP - 1),
+        ]
+    if applied.turned:
+        commands.append(("SADD" if applied.turned == "opened" else "SREM", keys.RUNS_OPEN, run_id))
+    return commands

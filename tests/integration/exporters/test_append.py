@@ -49,10 +49,9 @@ class Writing:
         self.limits = limits or Limits()
         self.sequence = itertools.count(1)
 
-    def send(self, *changes: Change, seq: int | None = None, drops: dict[str, int] | None = None, **more: Any) -> Any:
+    def send(self, *changes: Change, seq: int | None = None, now_us: int = 5_000, **more: Any) -> Any:
         arguments = append_arguments(
-            RUN, changes, writer=self.name, writer_seq=seq or next(self.sequence), now_us=5_000, drops=drops,
-            limits=self.limits, **more,
+            RUN, changes, writer=self.name, writer_seq=seq or next(self.sequence), now_us=now_us, limits=self.limits, **more,
         )  # fmt: skip
         return self.call(arguments)
 
@@ -279,5 +278,78 @@ def test_the_writer_loads_the_script_and_keeps_the_index(redis_url: str) -> None
         )
         assert [(batch.run_id, "WRONGTYPE" in words) for batch, words in refused] == [("bad", True)]
         assert StoredRun(redis_url, RUN).next_seq == 3
+    finally:
+        writer.close()
+
+
+def test_an_emptied_redis_gives_a_new_epoch_and_counts_the_loss_once(writing: Writing) -> None:
+    first = writing.send(change(1, None, "running"), change(2, 1, "running"))
+    known = (first.epoch, first.next_seq)
+    with redis.Redis.from_url(writing.url) as client:
+        client.flushall()
+    again = writing.send(change(3, 1, "ok"), known=known, now_us=6_000)
+    assert again.epoch != first.epoch
+    assert again.next_seq == 1
+    assert writing.run().drops() == {"redis_lost": 2}
+    writing.send(change(4, 1, "ok"), known=(again.epoch, again.next_seq))
+    other = Writing(writing.url, "another")
+    other.send(change(5, 1, "ok"), known=(first.epoch, 5))  # it had seen more of the lost epoch
+    other.send(change(6, 1, "ok"), known=(first.epoch, 4))
+    assert writing.run().drops() == {"redis_lost": 5}
+
+
+def test_a_failover_that_lost_the_last_writes_gives_a_new_epoch(writing: Writing) -> None:
+    first = writing.send(change(1, None, "running"))
+    second = writing.send(change(2, 1, "ok"), known=(first.epoch, 4), now_us=6_000)  # three more had been confirmed
+    assert (second.epoch, second.next_seq) == (6_000, 2)
+    run = writing.run()
+    assert run.drops() == {"redis_lost": 3}
+    assert run.meta["epoch"] == "6000"
+
+
+def test_what_a_writer_knows_changes_nothing_while_nothing_is_lost(writing: Writing) -> None:
+    first = writing.send(change(1, None, "running"))
+    Writing(writing.url, "another").send(change(2, 1, "ok"))
+    third = writing.send(change(3, 1, "ok"), known=(first.epoch, first.next_seq))
+    assert third.epoch == first.epoch
+    assert writing.run().drops() == {}
+
+
+def test_a_span_thought_dead_comes_back_and_the_run_is_corrected(writing: Writing) -> None:
+    writing.send(change(1, None, "running"), change(2, 1, "running"))
+    writing.send(change(1, None, "abandoned"), change(2, 1, "abandoned"))
+    assert writing.run().meta["status"] == "abandoned"
+    assert writing.send(change(1, None, "running", rev=9)).next_seq == 4, "only a revival brings it back"
+    revived = change(1, None, "running", rev=2)
+    revived = revived._replace(events=[revived.events[0].replace(b"span_running", b"span_revived")])
+    writing.send(revived)
+    run = writing.run()
+    assert (run.meta["status"], run.meta["open"], run.meta["corrected"]) == ("running", "1", "1")
+    assert run.names()[-1] == "span_revived"
+    assert "expected" not in run.meta
+    writing.send(change(2, 1, "ok", rev=2))  # an end needs no revival
+    writing.send(change(1, None, "ok", rev=3))
+    run = writing.run()
+    assert (run.meta["status"], run.meta["corrected"], run.meta["expected"]) == ("completed", "2", "7")
+
+
+def test_a_span_cannot_be_revived_by_its_name(writing: Writing) -> None:
+    writing.send(change(1, None, "running"))
+    writing.send(change(1, None, "abandoned"))
+    fake = change(1, None, "running", rev=9)
+    fake = fake._replace(events=[fake.events[0].replace(b'"span 1"', b'"x \\"event\\":\\"span_revived\\""')])
+    assert writing.send(fake).next_seq == 2
+
+
+def test_runs_that_have_not_settled_are_indexed(redis_url: str) -> None:
+    writer = RedisWriter(redis_url, writer="w")
+    try:
+        with redis.Redis.from_url(redis_url) as client:
+            writer.send([Batch(RUN, 1, [change(1, None, "running")], {})])
+            assert client.smembers("runs:open") == {RUN.encode()}
+            writer.send([Batch(RUN, 2, [change(1, None, "ok", rev=2)], {})])
+            assert client.smembers("runs:open") == set()
+            writer.send([Batch(RUN, 3, [change(2, 1, "running")], {})])  # late, and open again
+            assert client.smembers("runs:open") == {RUN.encode()}
     finally:
         writer.close()

@@ -57,7 +57,7 @@ def live(redis_url: str) -> Iterator[Live]:
 
 
 def test_a_span_is_seen_while_it_runs(live: Live) -> None:
-    with live.tracer.start_as_current_span("root", attributes={"spantail.kind": "operation"}) as root:  # noqa: SIM117 - the tree, as it reads
+    with live.tracer.start_as_current_span("root", attributes={"spantail.kind": "operation"}) as root:
         with live.tracer.start_as_current_span("leaf") as leaf:
             eventually(lambda: live.run(root).names() == ["operation_start", "span_start"])
             run = live.run(root)
