@@ -6,13 +6,13 @@ that were found clean are remembered, and the search for secrets runs once over 
 
 from __future__ import annotations
 
-import base64
 import math
 import os
 from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 from typing import Any, Final, Self
 
+from spantail.json_values import bytes_as_text, cut_text, json_float, json_size
 from spantail.secret_patterns import REDACTED, KeyRule, key_rule, mask_secrets, may_hold_secret, words
 from spantail.values import content_capture_allowed, legal_text, report_trouble
 
@@ -23,7 +23,9 @@ DEFAULT_MAX_EVENT_BYTES: Final = 256 * 1024
 _MAX_ATTRIBUTES: Final = 1_000
 _MAX_ITEMS: Final = 1_000
 _MAX_DEPTH: Final = 8
+_MAX_NODES: Final = 10_000  # in one value: the same list within itself a thousand times is no more
 _MAX_KEY_LENGTH: Final = 256
+UNREADABLE: Final = "[unreadable]"
 TRUNCATED_KEY: Final = "spantail.truncated"
 
 # Shorter than the shortest secret that the patterns know (`pwd=abcd`).
@@ -77,9 +79,7 @@ class Redactor:
         self._clean: set[str] = set()
 
     @classmethod
-    def from_environment(
-        cls, environ: Mapping[str, str] = os.environ, transform: Transform | None = None
-    ) -> Self:
+    def from_environment(cls, environ: Mapping[str, str] = os.environ, transform: Transform | None = None) -> Self:
         """Make one by SPANTAIL_REDACT, SPANTAIL_REDACT_KEYS, SPANTAIL_REDACT_ALLOW, SPANTAIL_MAX_VALUE_BYTES.
 
         Lists are separated by commas. A value that cannot be read counts as not set.
@@ -109,7 +109,7 @@ class Redactor:
             return self._attributes(attributes)
         except Exception:
             report_trouble("attributes could not be redacted and were left out")
-            return {TRUNCATED_KEY: "[attributes could not be read]"}
+            return {TRUNCATED_KEY: UNREADABLE}
 
     def text(self, text: str) -> str:
         """Return a message, traceback, log line or name, masked and bounded like a value. Never raises."""
@@ -121,7 +121,7 @@ class Redactor:
             report_trouble("a text could not be redacted")
             return REDACTED
 
-    # -- attributes -------------------------------------------------------------------------------------------
+    # -- attributes --
 
     def _attributes(self, attributes: Mapping[str, Any]) -> dict[str, Any]:
         out: dict[str, Any] = {}
@@ -161,7 +161,7 @@ class Redactor:
                 rule, key = self._judge(raw_key)
                 if rule is _CONTENT:
                     continue
-            out[key] = self._value(value, rule, 0)
+            out[key] = self._readable_value(value, rule)
             measure = True
         if unseen:
             measure |= self._search(out, unseen)
@@ -183,9 +183,7 @@ class Redactor:
         part = legal_text(text[: limit + _SEARCH_MARGIN])
         masked = mask_secrets(part) if self._enabled and may_hold_secret(part) else part
         if len(part) < len(text) or (len(masked) > limit // 4 and len(masked.encode()) > limit):
-            size = len(text.encode(errors="surrogatepass"))
-            cut = masked.encode()[:limit].decode(errors="ignore")
-            return f"{cut}…[truncated {size:,} → {len(cut.encode()):,} bytes]"
+            return cut_text(masked, limit, len(text.encode(errors="surrogatepass")))
         if masked is text:
             self._remember(text)
         return masked
@@ -205,9 +203,7 @@ class Redactor:
         text = raw_key if isinstance(raw_key, str) else str(raw_key)
         key = self._long_text(text[:_MAX_KEY_LENGTH])
         lowered = text.lower()
-        if lowered in self._allow_exact or (
-            self._allow_prefixes and lowered.startswith(self._allow_prefixes)
-        ):
+        if lowered in self._allow_exact or (self._allow_prefixes and lowered.startswith(self._allow_prefixes)):
             rule = _ALLOWED
         else:
             rule = key_rule(text[:_MAX_KEY_LENGTH], self._names)
@@ -230,9 +226,16 @@ class Redactor:
             report_trouble("the custom redaction failed, its values are masked")
             return REDACTED
 
-    # -- values of every other kind ---------------------------------------------------------------------------
+    # -- values of every other kind --
 
-    def _value(self, value: Any, rule: KeyRule, depth: int) -> Any:
+    def _readable_value(self, value: Any, rule: KeyRule) -> Any:
+        try:
+            return self._value(value, rule, 0, [_MAX_NODES])
+        except Exception:
+            report_trouble("a value could not be read")
+            return UNREADABLE
+
+    def _value(self, value: Any, rule: KeyRule, depth: int, left: list[int]) -> Any:
         """Return one value as JSON value, by the rule of its key."""
         if value is None:
             return None
@@ -243,91 +246,60 @@ class Redactor:
         if isinstance(value, int):
             return int(value) if _INT64_MIN <= value <= _INT64_MAX else self._allowed_text(str(value), rule)
         if isinstance(value, float):
-            return _json_float(float(value))
+            return json_float(float(value))
         if isinstance(value, bytes | bytearray | memoryview):
-            value = _bytes_as_text(bytes(value))
+            value = bytes_as_text(bytes(value))
         if isinstance(value, str):
             return self._allowed_text(str(value), rule)
         if isinstance(value, Mapping | list | tuple | set | frozenset):
-            return self._container(value, rule, depth)
+            return self._container(value, rule, depth, left)
         return self._allowed_text(str(value), rule)
 
     def _allowed_text(self, text: str, rule: KeyRule) -> str:
         if rule is not _ALLOWED:
             return self._long_text(text)
         limit = self._max_value_bytes
-        data = legal_text(text[: limit + 1]).encode()
-        if len(data) <= limit:
-            return data.decode()
-        size = len(text.encode(errors="surrogatepass"))
-        cut = data[:limit].decode(errors="ignore")
-        return f"{cut}…[truncated {size:,} → {len(cut.encode()):,} bytes]"
+        legal = legal_text(text[: limit + 1])
+        if len(legal.encode()) <= limit:
+            return legal
+        return cut_text(legal, limit, len(text.encode(errors="surrogatepass")))
 
-    def _container(self, value: Any, rule: KeyRule, depth: int) -> Any:
+    def _container(self, value: Any, rule: KeyRule, depth: int, left: list[int]) -> Any:
         if depth >= _MAX_DEPTH:
             return f"…[truncated below {_MAX_DEPTH} levels]"
-        mark = f"…[truncated {len(value):,} → {_MAX_ITEMS:,} items]"
+        limit = min(_MAX_ITEMS, left[0])
+        left[0] -= min(len(value), limit)
+        mark = f"…[truncated {len(value):,} → {limit:,} items]"
         if isinstance(value, Mapping):
             made: dict[str, Any] = {}
             for count, (raw_key, item) in enumerate(value.items()):
-                if count >= _MAX_ITEMS:
+                if count >= limit:
                     made[TRUNCATED_KEY] = mark
                     break
                 inner, key = self._judge(raw_key)
                 if inner is not _CONTENT:
-                    made[key] = self._value(item, rule if rule is _ALLOWED else inner, depth + 1)
+                    made[key] = self._value(item, rule if rule is _ALLOWED else inner, depth + 1, left)
             return made
         items = []
         for count, item in enumerate(value):
-            if count >= _MAX_ITEMS:
+            if count >= limit:
                 items.append(mark)
                 break
-            items.append(self._value(item, rule, depth + 1))
+            items.append(self._value(item, rule, depth + 1, left))
         return items
 
     def _bounded(self, out: dict[str, Any]) -> dict[str, Any]:
         """Cut the values, last ones first to go, until the event is within its limit."""
         left = self._max_event_bytes
         for key, value in out.items():
-            size = _size(value)
+            size = json_size(value)
             if size <= left or size <= _SMALL:
                 left = max(left - size, 0)
                 continue
-            out[key] = _cut(value, left, size)
+            out[key] = cut_text(value if isinstance(value, str) else "", left, size)
             left = 0
         return out
 
 
 def _split(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
-
-
-def _json_float(value: float) -> float | str:
-    if math.isfinite(value):
-        return value
-    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-
-
-def _bytes_as_text(value: bytes) -> str:
-    try:
-        return value.decode()
-    except UnicodeDecodeError:
-        return "base64:" + base64.b64encode(value).decode("ascii")
-
-
-def _size(value: Any) -> int:
-    """Estimate the bytes of a JSON value; exact for text."""
-    if isinstance(value, str):
-        return len(value) if value.isascii() else len(value.encode())
-    if isinstance(value, dict):
-        return sum(_size(key) + _size(item) + 4 for key, item in value.items()) + 2
-    if isinstance(value, list):
-        return sum(_size(item) + 1 for item in value) + 2
-    return 8
-
-
-def _cut(value: Any, limit: int, size: int) -> str:
-    if not isinstance(value, str):
-        return f"…[truncated {size:,} → 0 bytes]"
-    cut = value.encode()[:limit].decode(errors="ignore")
-    return f"{cut}…[truncated {size:,} → {len(cut.encode()):,} bytes]"

@@ -1,7 +1,7 @@
 """What a secret looks like: by the name of the attribute that holds it, and by its own shape.
 
-Pure. The expressions are linear: every repetition is bounded or cannot start anew inside its own match, so
-that no text, however hostile, makes them slow.
+Pure. The expressions are linear: a repetition is bounded, or nothing has to follow it, or it cannot start
+anew inside of itself; so no text, however hostile, makes them slow.
 """
 
 from __future__ import annotations
@@ -104,44 +104,51 @@ def key_rule(key: str, more_names: Sequence[Sequence[str]] = ()) -> KeyRule:
     return KeyRule.PLAIN
 
 
+# A quoted value behind a name; quotes that were opened end with the line at the latest.
+_QUOTED: Final = r"""\\"[^"\\\r\n]*+(?:\\")?|"(?:[^"\\\r\n]|\\.)*+"?|'(?:[^'\\\r\n]|\\.)*+'?"""
+
 _SECRETS: Final = re.compile(
-    r"""
+    rf"""
     # a private key, up to its end mark or, where the text was cut, to the end
-    (?P<block>-----BEGIN[ ][A-Z0-9 ]{0,40}PRIVATE[ ]KEY(?:[ ]BLOCK)?-----[\s\S]*?
-        (?:-----END[ ][A-Z0-9 ]{0,40}-----|\Z))
+    (?P<block>-----BEGIN[ ][A-Z0-9 ]{{0,40}}PRIVATE[ ]KEY(?:[ ]BLOCK)?-----[\s\S]*?
+        (?:-----END[ ][A-Z0-9 ]{{0,40}}-----|\Z))
     # headers whose whole value is secret
-  | (?P<header>(?i:authorization|(?:set-)?cookie)[\\"']{0,3}\s{0,4}[:=]\s{0,4}[\\"']{0,3})[^\r\n"'\\]{1,8192}
+  | (?P<header>(?i:authorization|(?:set-)?cookie)[\\"']{{0,3}}\s{{0,4}}[:=]\s{{0,4}})
+        (?P<header_value>{_QUOTED}|[^\r\n]+)
     # name = value, in logs, JSON, query strings and connection strings
   | (?P<named>(?i:passw(?:or)?d|pwd|passphrase|passcode
         |secret(?:[_-]?(?:access[_-]?)?key)?|api[_-]?key|access[_-]?key|private[_-]?key|account[_-]?key
         |token|credentials?)
-        [\\"']{0,3}\s{0,4}[:=]\s{0,4})
-        (?P<value>\\"[^"\\]{0,4096}\\"|"[^"]{0,4096}"|'[^']{0,4096}'|[^\s"'&,;)}\]\\]{1,8192})
+        [\\"']{{0,3}}\s{{0,4}}[:=]\s{{0,4}})
+        (?P<named_value>{_QUOTED}|[^\s"'&,;)}}\]\\]+)
     # HTTP authentication schemes
-  | (?P<scheme>\b(?i:bearer)\s{1,4})[A-Za-z0-9._~+/=-]{8,8192}
-  | (?P<basic>\b(?i:basic)\s{1,4})(?=[^\s]{1,64}?[0-9A-Z=])[A-Za-z0-9+/]{8,8192}={0,2}
+  | (?P<scheme>\b(?i:bearer)\s{{1,4}})[A-Za-z0-9._~+/=-]{{8,}}
+  | (?P<basic>\b(?i:basic)\s{{1,4}})(?=\S{{1,64}}?[0-9A-Z=])[A-Za-z0-9+/]{{8,}}={{0,2}}
     # keys that providers give out, by their prefixes
   | (?P<key>(?<![A-Za-z0-9])(?:
-        sk-[A-Za-z0-9_-]{12,512}
-      | [sr]k_(?:live|test)_[A-Za-z0-9]{10,512}
-      | (?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Za-z0-9])
-      | gh[pousr]_[A-Za-z0-9]{20,512}
-      | github_pat_[A-Za-z0-9_]{20,512}
-      | glpat-[A-Za-z0-9_-]{16,512}
-      | xox[a-z]-[A-Za-z0-9-]{10,512}
-      | xapp-[A-Za-z0-9-]{10,512}
-      | AIza[A-Za-z0-9_-]{30,512}
-      | ya29\.[A-Za-z0-9_-]{20,2048}
-      | (?:hf|gsk|npm|r8|dop_v1|whsec)_[A-Za-z0-9]{20,512}
-      | (?:xai|pypi|pplx)-[A-Za-z0-9_-]{20,512}
-      | SG\.[A-Za-z0-9_-]{16,64}\.[A-Za-z0-9_-]{16,128}
-      | eyJ[A-Za-z0-9_-]{8,8192}\.[A-Za-z0-9_-]{8,8192}(?:\.[A-Za-z0-9_-]{0,8192})?
+        sk-[A-Za-z0-9_-]{{12,}}
+      | [sr]k_(?:live|test)_[A-Za-z0-9]{{10,}}
+      | (?:AKIA|ASIA)[A-Z0-9]{{16}}(?![A-Za-z0-9])
+      | gh[pousr]_[A-Za-z0-9]{{20,}}
+      | github_pat_[A-Za-z0-9_]{{20,}}
+      | glpat-[A-Za-z0-9_-]{{16,}}
+      | xox[a-z]-[A-Za-z0-9-]{{10,}}
+      | xapp-[A-Za-z0-9-]{{10,}}
+      | AIza[A-Za-z0-9_-]{{30,}}
+      | ya29\.[A-Za-z0-9_-]{{20,}}
+      | (?:hf|gsk|npm|r8|dop_v1|whsec)_[A-Za-z0-9]{{20,}}
+      | (?:xai|pypi|pplx)-[A-Za-z0-9_-]{{20,}}
+      | SG\.[A-Za-z0-9_-]{{16,64}}\.[A-Za-z0-9_-]{{16,128}}
+      | (?<![_-])eyJ[A-Za-z0-9_-]{{8,}}\.[A-Za-z0-9_-]{{8,}}(?:\.[A-Za-z0-9_-]*)?
     ))
     # the password in a URL
-  | (?P<userinfo>://[^/\s:@"']{0,256}:)(?=[^/?#\s"']{1,512}@)[^/?#\s"']{0,512}@
+  | (?P<userinfo>://[^/\s:@"']{{0,256}}:)(?=[^/?#\s"']{{1,512}}@)[^/?#\s"']{{0,512}}@
     # payment cards: groups as printed, or one run
-  | (?P<card>(?<![\w.-])(?:[3-6][0-9]{3}[ -][0-9]{4}[ -][0-9]{4}[ -][0-9]{1,7}|3[0-9]{3}[ -][0-9]{6}[ -][0-9]{4,5}
-        |[3-6][0-9]{12,18})(?![\w-]))
+  | (?P<card>(?<![\w.-])(?:
+        [3-6][0-9]{{3}}[ -][0-9]{{4}}[ -][0-9]{{4}}[ -][0-9]{{1,7}}
+      | 3[0-9]{{3}}[ -][0-9]{{6}}[ -][0-9]{{4,5}}
+      | [3-6][0-9]{{12,18}}
+    )(?![\w-]))
     """,
     re.VERBOSE,
 )
@@ -168,32 +175,36 @@ def mask_secrets(text: str) -> str:
 
 
 def _mask(match: re.Match[str]) -> str:
+    for name in ("named", "header"):
+        if match[name] is not None:
+            return match[name] + _mask_value(match[name], match[f"{name}_value"])
     kind = match.lastgroup
     if kind == "card":
         return REDACTED if _is_card(match[0]) else match[0]
-    if kind in ("header", "scheme", "basic"):
+    if kind in ("scheme", "basic"):
         return match[kind] + REDACTED
     if kind == "userinfo":
-        return f"{match['userinfo']}{REDACTED}@"
-    if match["named"] is not None:
-        return _mask_named(match["named"], match["value"])
+        return f"{match[kind]}{REDACTED}@"
     return REDACTED
 
 
-def _mask_named(name: str, value: str) -> str:
-    # "token: 12" is a count
-    if value.isdigit() and len(value) < 7 and name.lower().startswith("token"):
-        return name + value
+def _mask_value(name: str, value: str) -> str:
+    if name[:5].lower() == "token" and value.isdigit() and len(value) <= _COUNT_DIGITS:  # "token: 12" is a count
+        return value
     for quote in ('\\"', '"', "'"):
         if value.startswith(quote):
-            return f"{name}{quote}{REDACTED}{quote}"
-    return name + REDACTED
+            return f"{quote}{REDACTED}{quote}"
+    return REDACTED
+
+
+_COUNT_DIGITS: Final = 6
+_CARD_DIGITS: Final = range(13, 20)
+# a doubled digit, with its own digits added up
+_DOUBLED: Final = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
 
 
 def _is_card(text: str) -> bool:
     """Luhn's check (ISO/IEC 7812-1, annex B) over 13 to 19 digits."""
     digits = [int(char) for char in reversed(text) if char.isdigit()]
-    if not 13 <= len(digits) <= 19:
-        return False
-    doubled = (digit * 2 - 9 if digit > 4 else digit * 2 for digit in digits[1::2])
-    return (sum(digits[::2]) + sum(doubled)) % 10 == 0
+    check = sum(digits[::2]) + sum(_DOUBLED[digit] for digit in digits[1::2])
+    return len(digits) in _CARD_DIGITS and check % 10 == 0

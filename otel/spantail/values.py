@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from decimal import Decimal
 from enum import Enum
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -26,11 +27,11 @@ _reported: Final[set[str]] = set()
 
 _INT64_MIN: Final = -(2**63)
 _INT64_MAX: Final = 2**63 - 1
+_REPORT_LIMIT: Final = 100
 _DEPTH_LIMIT: Final = 8
 _ITEM_LIMIT: Final = 1_000
-_TRACEBACK_LIMIT: Final = (
-    32 * 1024
-)  # characters; kept are its head and its longer tail, where the error stands
+_NODE_LIMIT: Final = 10_000
+_TRACEBACK_LIMIT: Final = 32 * 1024  # characters; its head is kept, and more of its tail, where the error stands
 _TRACEBACK_HEAD: Final = 8 * 1024
 _MESSAGE_LIMIT: Final = 8 * 1024
 
@@ -56,25 +57,29 @@ def content_capture_allowed(environ: Mapping[str, str] = os.environ) -> bool:
 
 
 def legal_text(value: str) -> str:
-    """Return `value` fit for UTF-8: lone surrogates become U+FFFD."""
+    """Return `value` fit for UTF-8: surrogate pairs are joined, lone ones become U+FFFD."""
     if value.isascii():
         return value
     try:
         value.encode()
     except UnicodeEncodeError:
-        return value.encode(errors="surrogatepass").decode(errors="replace")
+        return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     return value
 
 
-def legal_value(value: object, depth: int = 0) -> AnyValue:
+def legal_value(value: object) -> AnyValue:
     """Return `value` as something every exporter can encode.
 
     Strings, booleans, 64-bit integers, floats, bytes, sequences and mappings stay what they are; a `Decimal`
     becomes a float, an enum its value, a set a list, a larger integer and anything else its `str()`. Nesting
-    ends at 8 levels, a container at 1,000 items. None stays None, which means "not known": do not set it.
+    ends at 8 levels, a container at 1,000 items, the whole at 10,000. None stays None, which means "not known": do not set it.
 
     Raises whatever the value's own `__str__` or iteration raises.
     """
+    return _legal(value, 0, [_NODE_LIMIT])
+
+
+def _legal(value: object, depth: int, left: list[int]) -> AnyValue:
     if isinstance(value, Enum):
         value = value.value
     if value is None or isinstance(value, bool | bytes):
@@ -87,15 +92,21 @@ def legal_value(value: object, depth: int = 0) -> AnyValue:
         return float(value)
     if isinstance(value, Decimal):
         return float(value) if value.is_finite() else math.nan
-    if depth < _DEPTH_LIMIT:
-        if isinstance(value, Mapping):
-            items = list(value.items())[:_ITEM_LIMIT]
-            return {legal_text(str(key)): legal_value(item, depth + 1) for key, item in items}
-        if isinstance(value, Sequence):
-            return [legal_value(item, depth + 1) for item in value[:_ITEM_LIMIT]]
-        if isinstance(value, AbstractSet):
-            return [legal_value(item, depth + 1) for item in sorted(value, key=str)[:_ITEM_LIMIT]]
+    if isinstance(value, Mapping | Sequence | AbstractSet) and depth < _DEPTH_LIMIT:
+        return _legal_container(value, depth + 1, left)
     return legal_text(str(value))
+
+
+def _legal_container(
+    value: Mapping[object, object] | Sequence[object] | AbstractSet[object], depth: int, left: list[int]
+) -> AnyValue:
+    limit = min(_ITEM_LIMIT, left[0])
+    left[0] -= min(len(value), limit)
+    if isinstance(value, Mapping):
+        items = islice(value.items(), limit)
+        return {legal_text(str(key)): _legal(item, depth, left) for key, item in items}
+    ordered = value if isinstance(value, Sequence) else sorted(value, key=str)
+    return [_legal(item, depth, left) for item in islice(ordered, limit)]
 
 
 def legal_attributes(attributes: Mapping[str, object] | None) -> dict[str, AnyValue]:

@@ -1,0 +1,116 @@
+"""The handle that `configure()` gives out: flush and stop what was wired, in bounded time."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from spantail.live import EventSink, LiveSpanProcessor
+from spantail.values import report_trouble
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from opentelemetry import trace
+    from opentelemetry.sdk.trace import SpanProcessor
+
+    from spantail.logs import LogCapture
+
+
+class Handle:
+    """What `configure()` wired; with it the application flushes and stops.
+
+    `tracer_provider` is the provider the spans go through, `sink` the live pipeline's, None without one.
+    """
+
+    def __init__(
+        self,
+        tracer_provider: trace.TracerProvider,
+        processors: tuple[SpanProcessor, ...] = (),
+        sink: EventSink | None = None,
+        capture: LogCapture | None = None,
+        on_shutdown: Callable[[Handle], None] = lambda _: None,
+    ) -> None:
+        self.tracer_provider = tracer_provider
+        self.sink = sink
+        self._processors = processors
+        self._capture = capture
+        self._on_shutdown = on_shutdown
+        self._closed = False
+        self._lock = threading.Lock()
+
+    def flush(self, timeout_s: float = 5.0) -> bool:
+        """Wait until all finished spans and handed-over events are delivered.
+
+        False when `timeout_s` (seconds, over everything) was not enough or something could not be delivered.
+        """
+        return self._each(lambda processor, left_s: processor.force_flush(int(left_s * 1000)), timeout_s)
+
+    def shutdown(self, timeout_s: float = 5.0) -> bool:
+        """Flush, then stop for good and leave the tracer provider; safe to call twice.
+
+        False when `timeout_s` (seconds, over everything) was not enough. `configure()` wires anew after it.
+        """
+        with self._lock:
+            if self._closed:
+                return True
+            self._closed = True
+        self._on_shutdown(self)
+        if self._capture is not None:
+            self._capture.detach()
+        done = self._each(_stop, timeout_s)
+        _remove_processors(self.tracer_provider, self._processors)
+        return done
+
+    def _each(self, action: Callable[[SpanProcessor, float], bool], timeout_s: float) -> bool:
+        """Run `action` on all processors at once: a dead endpoint must not use up the time of the others."""
+        results: list[bool] = []
+        deadline = time.monotonic() + timeout_s
+
+        def run(processor: SpanProcessor) -> None:
+            try:
+                results.append(action(processor, max(deadline - time.monotonic(), 0.0)))
+            except Exception:
+                report_trouble("a span processor failed to flush or stop")
+
+        # The stock batch processor ignores its time limit, so it gets a daemon thread, which holds nothing up;
+        # the live pipeline keeps its limit and needs none.
+        threads = []
+        for processor in self._processors:
+            if isinstance(processor, LiveSpanProcessor):
+                continue
+            thread = threading.Thread(target=run, args=(processor,), name="spantail-flush", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:  # the interpreter is going down and gives no more threads
+                run(processor)
+            else:
+                threads.append(thread)
+        for processor in self._processors:
+            if isinstance(processor, LiveSpanProcessor):
+                run(processor)
+        for thread in threads:
+            thread.join(max(deadline - time.monotonic(), 0.0))
+        return len(results) == len(self._processors) and all(results)
+
+
+def _stop(processor: SpanProcessor, left_s: float) -> bool:
+    if isinstance(processor, LiveSpanProcessor):
+        return processor.sink.shutdown(left_s)
+    processor.shutdown()
+    return True
+
+
+def _remove_processors(provider: trace.TracerProvider, processors: tuple[SpanProcessor, ...]) -> None:
+    """Take stopped processors out of a provider, which would ask them about every span for ever.
+
+    Not public in the SDK: where it cannot be done they stay, and do nothing.
+    """
+    multi = getattr(provider, "_active_span_processor", None)
+    lock, held = getattr(multi, "_lock", None), getattr(multi, "_span_processors", None)
+    if multi is None or lock is None or not isinstance(held, tuple):
+        return
+    with lock:
+        kept = tuple(processor for processor in multi._span_processors if processor not in processors)  # noqa: SLF001
+        multi._span_processors = kept  # noqa: SLF001

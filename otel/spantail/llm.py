@@ -1,0 +1,269 @@
+"""LLM calls: one span per attempt at one backend, with its tokens, its cost and its place in a fallback chain.
+
+The attributes are those of the OpenTelemetry GenAI semantic conventions; `spantail.*` stands where they have
+no name. No figure is ever made up: what was not told stays unset.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+from opentelemetry.trace import SpanKind
+
+from spantail import attributes as keys
+from spantail import pricing
+from spantail.scope import Scope
+from spantail.values import content_capture_allowed, report_trouble
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from decimal import Decimal
+
+    from opentelemetry.context import Context
+
+# Who serves a backend unless the caller says otherwise.
+_PROVIDER_OF_BACKEND: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "claude_cli": "anthropic",
+        "anthropic": "anthropic",
+        "langchain": "openai",
+        "openai": "openai",
+        "openrouter": "openrouter",
+    }
+)
+_TEXT_LIMIT: Final = 32 * 1024  # characters of a streamed answer that are kept when content may be recorded
+
+
+class LlmGroup(Scope):
+    """A call that may fall back: the attempts are the `llm_call` scopes inside it."""
+
+    def fallback(self, from_backend: str, to_backend: str, reason: str) -> None:
+        """Say that the next attempt goes to another backend, as span event `llm_call_fallback`."""
+        self.event(
+            keys.EVENT_FALLBACK,
+            **{
+                keys.FALLBACK_FROM: from_backend,
+                keys.FALLBACK_TO: to_backend,
+                keys.FALLBACK_REASON: reason,
+            },
+        )
+
+
+class LlmCall(Scope):
+    """One attempt of an LLM call at one backend."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        model: str,
+        provider: str | None,
+        own: Mapping[str, object],
+        attributes: Mapping[str, object] | None,
+    ) -> None:
+        self._model = model
+        self._provider = provider
+        super().__init__(name, keys.KIND_LLM_CALL, own=own, attributes=attributes, span_kind=SpanKind.CLIENT)
+
+    def _reset(self) -> None:
+        super()._reset()
+        self._tokens: dict[str, int] = {}
+        self._cost_told = False
+        self._chunks = 0
+        self._text: list[str] = []
+        self._text_length = 0
+        self._completion_told = False
+        self._response_model: str | None = None
+        self._started_s = 0.0
+
+    def begin(self) -> Context:
+        """Start the attempt; see `Scope.begin`."""
+        context = super().begin()
+        self._started_s = time.perf_counter()
+        if self._span.is_recording():
+            # Loading the price table takes some 400 ms: while the model thinks, not when the call ends.
+            pricing.preload()
+        return context
+
+    def usage(
+        self,
+        *,
+        input_tokens: int | None = None,
+        output_tokens: int | None = None,
+        cache_read_tokens: int | None = None,
+        cache_write_tokens: int | None = None,
+        reasoning_tokens: int | None = None,
+    ) -> None:
+        """Tell the tokens of this attempt; the last word on each counts, None leaves it as it is.
+
+        `input_tokens` includes what was read from and written to a cache, `output_tokens` includes reasoning
+        (GenAI semantic conventions); an API that reports them apart, as Anthropic's does, must be added up first.
+        """
+        told = {
+            keys.GEN_AI_USAGE_INPUT_TOKENS: input_tokens,
+            keys.GEN_AI_USAGE_OUTPUT_TOKENS: output_tokens,
+            keys.GEN_AI_USAGE_CACHE_READ_TOKENS: cache_read_tokens,
+            keys.GEN_AI_USAGE_CACHE_WRITE_TOKENS: cache_write_tokens,
+            keys.GEN_AI_USAGE_REASONING_TOKENS: reasoning_tokens,
+        }
+        known = {key: count for key, value in told.items() if (count := _count(value)) is not None}
+        self._tokens.update(known)
+        self._write(known)
+
+    def cost(self, usd: float | Decimal, source: str = keys.SOURCE_PROVIDER) -> None:
+        """Tell the cost of this attempt in USD, as the backend said it; `source` is `provider` or `calculated`.
+
+        It is rounded here, once, to whole nano-USD. What is no amount (negative, not finite) is refused with a
+        log line, and the attempt is priced as if nothing had been told.
+        """
+        nano = pricing.nano_usd(usd)
+        if nano is None:
+            report_trouble(f"a cost was refused, it is no amount in USD: {usd!r:.100}")
+            return
+        self._cost_told = True
+        self._write_cost(nano, source)
+
+    def chunk(self, text: str = "", tokens: int | None = None) -> None:
+        """Tell that a piece of a streamed answer came in.
+
+        The first one sets the time to first chunk. `tokens`, where the stream says how many came, add up in
+        `gen_ai.usage.output_tokens`; without it only `spantail.stream.chunks` counts.
+        """
+        written: dict[str, object] = {}
+        if not self._chunks:
+            written[keys.GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK] = time.perf_counter() - self._started_s
+        self._chunks += 1
+        written[keys.STREAM_CHUNKS] = self._chunks
+        count = _count(tokens)
+        if count is not None:
+            total = self._tokens.get(keys.GEN_AI_USAGE_OUTPUT_TOKENS, 0) + count
+            self._tokens[keys.GEN_AI_USAGE_OUTPUT_TOKENS] = total
+            written[keys.GEN_AI_USAGE_OUTPUT_TOKENS] = total
+        if text and self._text_length < _TEXT_LIMIT and content_capture_allowed():
+            self._text.append(text)
+            self._text_length += len(text)
+        self._write(written)
+
+    def response(
+        self,
+        *,
+        model: str | None = None,
+        id: str | None = None,  # noqa: A002 - the convention's name
+        finish_reasons: Sequence[str] | None = None,
+    ) -> None:
+        """Tell what the answer says of itself: the model that gave it, its id, why it ended."""
+        if model:
+            self._response_model = model
+        self._write(
+            {
+                keys.GEN_AI_RESPONSE_MODEL: model,
+                keys.GEN_AI_RESPONSE_ID: id,
+                keys.GEN_AI_RESPONSE_FINISH_REASONS: None if finish_reasons is None else list(finish_reasons),
+            }
+        )
+
+    def prompt(self, messages: object) -> None:
+        """Record the prompt (text, or messages as JSON), where the environment allows content at all."""
+        self._content(keys.GEN_AI_INPUT_MESSAGES, messages)
+
+    def completion(self, messages: object) -> None:
+        """Record the answer (text, or messages as JSON), where the environment allows content at all."""
+        self._completion_told = True
+        self._content(keys.GEN_AI_OUTPUT_MESSAGES, messages)
+
+    def _content(self, key: str, messages: object) -> None:
+        if not content_capture_allowed():
+            return
+        try:
+            text = messages if isinstance(messages, str) else json.dumps(messages, ensure_ascii=False, default=str)
+        except Exception:
+            report_trouble("message content could not be recorded")
+            return
+        self._write({key: text})
+
+    def _write_cost(self, nano: int, source: str, price_version: str | None = None) -> None:
+        usd = pricing.usd_of_nano(nano)
+        self._write(
+            {
+                keys.COST_USD: usd,
+                keys.GEN_AI_USAGE_COST: usd,
+                keys.COST_SOURCE: source,
+                keys.COST_PRICE_VERSION: price_version,
+            }
+        )
+
+    def _before_end(self) -> None:
+        if self._text and not self._completion_told:
+            self._content(keys.GEN_AI_OUTPUT_MESSAGES, "".join(self._text)[:_TEXT_LIMIT])
+        if self._cost_told:
+            return
+        price = pricing.price(
+            pricing.Tokens(
+                input=self._tokens.get(keys.GEN_AI_USAGE_INPUT_TOKENS),
+                output=self._tokens.get(keys.GEN_AI_USAGE_OUTPUT_TOKENS),
+                cache_read=self._tokens.get(keys.GEN_AI_USAGE_CACHE_READ_TOKENS),
+                cache_write=self._tokens.get(keys.GEN_AI_USAGE_CACHE_WRITE_TOKENS),
+            ),
+            # what answered is what is billed; an alias in the request may be in no price table
+            models=[model for model in (self._response_model, self._model) if model],
+            provider=self._provider,
+        )
+        if price is None:
+            self._write({keys.COST_SOURCE: keys.SOURCE_UNPRICED})
+        else:
+            self._write_cost(price.nano_usd, keys.SOURCE_CALCULATED, price.version)
+
+
+def llm_group(name: str = "llm", *, attributes: Mapping[str, object] | None = None) -> LlmGroup:
+    """Open a call that may fall back; make its attempts with `llm_call` inside it."""
+    return LlmGroup(name, keys.KIND_LLM_GROUP, attributes=attributes)
+
+
+def llm_call(
+    *,
+    backend: str,
+    model: str,
+    provider: str | None = None,
+    operation: str = "chat",
+    tier: str | None = None,
+    attempt: int = 1,
+    fallback_from: str | None = None,
+    fallback_reason: str | None = None,
+    stream: bool = False,
+    attributes: Mapping[str, object] | None = None,
+) -> LlmCall:
+    """Open one attempt of an LLM call.
+
+    `backend` is who serves it (`claude_cli`, `langchain`, …), `provider` whose model it is in the words of the
+    GenAI conventions (`anthropic`, `openai`, …; known backends have a default), `operation` is `chat`,
+    `embeddings`, …; `tier` is the model tier asked for. `attempt` counts from 1; from the second on it is
+    written, with the backend it fell back from and why. An attempt whose cost nobody tells is priced from its
+    tokens when it ends, or marked `unpriced`.
+    """
+    provider = provider or _PROVIDER_OF_BACKEND.get(backend)
+    own: dict[str, object] = {
+        keys.BACKEND: backend,
+        keys.GEN_AI_OPERATION_NAME: operation,
+        keys.GEN_AI_PROVIDER_NAME: provider,
+        keys.GEN_AI_REQUEST_MODEL: model,
+        keys.GEN_AI_REQUEST_STREAM: True if stream else None,
+        keys.TIER: tier,
+        keys.ATTEMPT: attempt if attempt > 1 else None,
+        keys.FALLBACK_FROM: fallback_from,
+        keys.FALLBACK_REASON: fallback_reason,
+    }
+    return LlmCall(f"{operation} {model}", model=model, provider=provider, own=own, attributes=attributes)
+
+
+def _count(value: object) -> int | None:
+    """Return a token count as int; None for what is none (absent, negative, a flag, a fraction)."""
+    if value is None or isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return value if value >= 0 else None
+    if isinstance(value, float) and value.is_integer() and value >= 0:
+        return int(value)
+    return None

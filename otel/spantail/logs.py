@@ -1,0 +1,168 @@
+"""Log lines of spans: what the standard `logging` says inside a span becomes a log event of that span."""
+
+from __future__ import annotations
+
+import logging
+import logging.config
+import os
+import threading
+from typing import TYPE_CHECKING, Any, Final
+
+from opentelemetry import trace
+
+from spantail.live import LogEvent
+from spantail.values import error_message, error_traceback, error_type, legal_text, report_trouble
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from spantail.live import EventSink
+
+LEVEL_VARIABLE: Final = "SPANTAIL_LOG_LEVEL"
+_MESSAGE_LIMIT: Final = 32 * 1024  # characters
+# Whoever delivers the events must not cause new ones by speaking about it (no echo).
+_OWN_LOGGERS: Final = ("spantail", "spantail_exporters", "opentelemetry", "redis")
+_OWN_PREFIXES: Final = tuple(name + "." for name in _OWN_LOGGERS)
+
+
+def log_level(environ: Mapping[str, str] = os.environ) -> int:
+    """Return the lowest level that is taken, by SPANTAIL_LOG_LEVEL (a name or number); INFO by default."""
+    text = environ.get(LEVEL_VARIABLE, "").strip().upper()
+    if text.isdigit():
+        return int(text)
+    return logging.getLevelNamesMapping().get(text, logging.INFO)
+
+
+class SpanLogHandler(logging.Handler):
+    """Passes each record that is logged inside a recording, sampled span on to a sink.
+
+    The message is formatted on the logging thread, where its arguments are still what they were. Nothing that
+    goes wrong here reaches the caller of the logger.
+    """
+
+    def __init__(self, sink: EventSink, level: int = logging.INFO) -> None:
+        super().__init__(level)
+        self._logged = sink.logged
+        self._active = threading.local()
+
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Take a record without the handler's lock, which would be held over the `__str__` of the arguments."""
+        if not self.filter(record):
+            return False
+        self.emit(record)
+        return True
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Pass the record on if it belongs to a span; never raises."""
+        if getattr(self._active, "on", False):  # logged by the formatting of a record
+            return
+        self._active.on = True
+        try:
+            self._emit(record)
+        except Exception:
+            report_trouble("a log record could not be taken")
+        finally:
+            self._active.on = False
+
+    def _emit(self, record: logging.LogRecord) -> None:
+        self._keep_last_resort(record)
+        span = trace.get_current_span()
+        if not span.is_recording():
+            return
+        context = span.get_span_context()
+        if not context.trace_flags.sampled:
+            return
+        name = record.name
+        if name in _OWN_LOGGERS or name.startswith(_OWN_PREFIXES):
+            return
+        self._logged(
+            LogEvent(
+                time_ns=int(record.created * 1e9),
+                trace_id=context.trace_id,
+                span_id=context.span_id,
+                level=record.levelname,
+                logger=name,
+                message=_message(record),
+                error=_error(record),
+            )
+        )
+
+    def _keep_last_resort(self, record: logging.LogRecord) -> None:
+        """Print what nobody else handles, as `logging` does where no handler is set: ours must not silence it."""
+        if len(logging.root.handlers) > 1 or logging.lastResort is None:
+            return
+        logger: logging.Logger | None = logging.getLogger(record.name)
+        while logger is not None:
+            if any(handler is not self for handler in logger.handlers):
+                return
+            logger = logger.parent if logger.propagate else None
+        if record.levelno >= logging.lastResort.level:
+            logging.lastResort.handle(record)
+
+
+def _message(record: logging.LogRecord) -> str:
+    try:
+        message = record.getMessage()
+    except Exception:
+        message = f"{record.msg!s:.1000} (its arguments could not be formatted)"
+    if len(message) > _MESSAGE_LIMIT:
+        message = f"{message[:_MESSAGE_LIMIT]}…[truncated {len(message):,} → {_MESSAGE_LIMIT:,} characters]"
+    return legal_text(message)
+
+
+def _error(record: logging.LogRecord) -> dict[str, str] | None:
+    info = record.exc_info
+    if not isinstance(info, tuple) or info[1] is None:
+        return None
+    return {
+        "type": error_type(info[1]),
+        "message": error_message(info[1]),
+        "traceback": error_traceback(info[1]),
+    }
+
+
+class LogCapture:
+    """Keeps a `SpanLogHandler` on the root logger from `attach()` to `detach()`.
+
+    `logging.basicConfig` does nothing when the root logger has a handler, and `dictConfig` and `fileConfig`
+    throw its handlers away, so while it is attached these three run as if the handler were not there.
+    """
+
+    def __init__(self, handler: SpanLogHandler) -> None:
+        self._handler = handler
+        self._originals: list[tuple[Any, str, Callable[..., Any], Callable[..., Any]]] = []
+
+    def attach(self) -> None:
+        """Start to take records; once."""
+        logging.root.addHandler(self._handler)
+        for module, name in (
+            (logging, "basicConfig"),
+            (logging.config, "dictConfig"),
+            (logging.config, "fileConfig"),
+        ):
+            original = getattr(module, name)
+            wrapper = self._without_handler(original)
+            setattr(module, name, wrapper)
+            self._originals.append((module, name, original, wrapper))
+
+    def detach(self) -> None:
+        """Stop to take records; safe to call twice."""
+        logging.root.removeHandler(self._handler)
+        for module, name, original, wrapper in self._originals:
+            if getattr(module, name) is wrapper:  # else somebody wrapped it again: ours then only passes on
+                setattr(module, name, original)
+        self._originals.clear()
+
+    def _without_handler(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        def configure(*args: Any, **kwargs: Any) -> Any:
+            attached = self._handler in logging.root.handlers
+            logging.root.removeHandler(self._handler)
+            try:
+                return function(*args, **kwargs)
+            finally:
+                if attached:
+                    logging.root.addHandler(self._handler)
+
+        configure.__name__ = function.__name__
+        configure.__doc__ = function.__doc__
+        return configure

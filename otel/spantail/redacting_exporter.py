@@ -1,0 +1,107 @@
+"""Redaction on the OTLP path: another exporter is given copies of the spans that may leave the process.
+
+It runs on the batch processor's worker thread. Spans with nothing to redact are copied too: comparing costs
+about what copying does.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry.attributes import BoundedAttributes
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import Event, ReadableSpan
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+from opentelemetry.trace import Link, Status
+
+from spantail.values import report_trouble
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from spantail.redaction import Redactor
+
+
+class RedactingExporter(SpanExporter):
+    """Hands redacted copies of finished spans to `exporter` (OpenTelemetry Trace SDK, "Span Exporter").
+
+    A span that cannot be copied is left out with a log line, never sent as it is.
+    """
+
+    def __init__(self, exporter: SpanExporter, redactor: Redactor) -> None:
+        self._exporter = exporter
+        self._redactor = redactor
+        self._resource: tuple[Resource, Resource] | None = None  # the last one seen, and its redacted form
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Redact and pass on; returns what the exporter behind says."""
+        copies = []
+        for span in spans:
+            try:
+                copies.append(self._copy(span))
+            except Exception:
+                report_trouble("a span could not be redacted and was not exported")
+        return self._exporter.export(copies) if copies else SpanExportResult.SUCCESS
+
+    def shutdown(self) -> None:
+        """Shut the exporter behind down."""
+        self._exporter.shutdown()
+
+    def force_flush(self, timeout_millis: int = 30000) -> bool:
+        """Flush the exporter behind."""
+        return self._exporter.force_flush(timeout_millis)
+
+    def _copy(self, span: ReadableSpan) -> ReadableSpan:
+        text = self._redactor.text
+        status = span.status
+        if status.description is not None:
+            status = Status(status.status_code, text(status.description))
+        events = [self._event(event) for event in span.events]
+        links = [Link(link.context, self._attributes(link.attributes, link.dropped_attributes)) for link in span.links]
+        return _RedactedSpan(
+            span,
+            name=text(span.name),
+            context=span.context,
+            parent=span.parent,
+            resource=self._redacted_resource(span.resource),
+            attributes=self._attributes(span.attributes, span.dropped_attributes),
+            events=events,
+            links=links,
+            kind=span.kind,
+            status=status,
+            start_time=span.start_time,
+            end_time=span.end_time,
+            instrumentation_scope=span.instrumentation_scope,
+        )
+
+    def _event(self, event: Any) -> Event:
+        attributes = self._attributes(event.attributes, getattr(event, "dropped_attributes", 0))
+        return Event(self._redactor.text(event.name), attributes, event.timestamp)
+
+    def _attributes(self, attributes: Mapping[str, Any] | None, dropped: int) -> BoundedAttributes:
+        kept = BoundedAttributes(attributes=self._redactor.attributes(attributes), immutable=True)
+        kept.dropped = dropped
+        return kept
+
+    def _redacted_resource(self, resource: Resource) -> Resource:
+        if self._resource is None or self._resource[0] is not resource:
+            redacted = Resource(self._redactor.attributes(resource.attributes), resource.schema_url)
+            self._resource = (resource, redacted)
+        return self._resource[1]
+
+
+class _RedactedSpan(ReadableSpan):
+    """A copy that still knows what the SDK's own limits dropped from the original."""
+
+    def __init__(self, original: ReadableSpan, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._dropped_events = original.dropped_events
+        self._dropped_links = original.dropped_links
+
+    @property
+    def dropped_events(self) -> int:
+        return self._dropped_events
+
+    @property
+    def dropped_links(self) -> int:
+        return self._dropped_links

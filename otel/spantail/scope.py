@@ -1,0 +1,348 @@
+"""The scope: one named piece of work as a span, for `with`, `async with` and as decorator.
+
+Thin over the OpenTelemetry API: a scope starts a span of the tracer `spantail`, makes it current and ends it.
+No call raises into the application because of the instrumentation; what goes wrong here is logged once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from asyncio import CancelledError
+from collections.abc import Callable, Mapping, Sequence
+from importlib import metadata
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, cast
+
+from opentelemetry import context as otel_context
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.trace import INVALID_SPAN, Link, NonRecordingSpan, Span, SpanContext, SpanKind, Status, StatusCode
+
+from spantail import attributes as keys
+from spantail.decoration import decorate
+from spantail.values import (
+    error_message,
+    error_traceback,
+    error_type,
+    legal_attributes,
+    legal_text,
+    report_trouble,
+)
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+F = TypeVar("F", bound=Callable[..., Any])
+LinkLike = Link | SpanContext | Span
+
+_USE_KEY: Final = otel_context.create_key("spantail-use")
+_CANCELLATIONS: Final = (CancelledError, GeneratorExit, KeyboardInterrupt)
+
+
+@functools.cache
+def _version() -> str:
+    try:
+        return metadata.version("spantail")
+    except metadata.PackageNotFoundError:  # run from a source tree that is not installed
+        return "0"
+
+
+@functools.lru_cache(maxsize=1)
+def _tracer_of(provider: trace.TracerProvider) -> trace.Tracer:
+    # kept, because the SDK's get_tracer takes a lock and resets the warning filters on each call
+    return provider.get_tracer("spantail", _version())
+
+
+class Scope:
+    """One named piece of work: a span that is current from enter to exit.
+
+    As a decorator it opens a new span for each call. As a context manager it may be used again and again, by
+    several threads and tasks at once, each use with a span of its own: write to that span through the object
+    that `with … as` gives.
+
+    A cancelled task and an abandoned generator end it with `spantail.status` = `cancelled`; any other exception
+    is recorded, sets the status to ERROR and goes on to the caller.
+    """
+
+    def __init__(
+        self,
+        name: str | None,
+        kind: str,
+        *,
+        own: Mapping[str, object] | None = None,
+        attributes: Mapping[str, object] | None = None,
+        root: bool = False,
+        links: Sequence[LinkLike] = (),
+        span_kind: SpanKind = SpanKind.INTERNAL,
+    ) -> None:
+        self._name = name
+        self._kind = kind
+        self._own = own
+        self._attributes = attributes
+        self._root = root
+        self._links = links
+        self._span_kind = span_kind
+        self._made_by: Scope | None = None
+        self._made: list[Scope] = []
+        # list.pop is atomic: of two threads that enter this object at once, one gets the item
+        self._free = [True]
+        self._reset()
+
+    def _reset(self) -> None:
+        """Set the state of one use; a subclass adds its own."""
+        self._span: Span = INVALID_SPAN
+        self._use: _Use | None = None
+        self._outcome: tuple[str, str] | None = None
+
+    def _fresh(self, name: str | None = None) -> Self:
+        """Return a scope with the same settings for a use of its own."""
+        scope = object.__new__(type(self))
+        scope.__dict__.update(self.__dict__)
+        scope._made_by, scope._made, scope._free = self, [], []
+        scope._reset()
+        if scope._name is None:
+            scope._name = name
+        return scope
+
+    # -- one use --
+
+    def begin(self) -> Context:
+        """Start the span without making it current; returns the context in which it is.
+
+        `with` does this and more; it is for adapters that keep a span over several steps, each of which
+        attaches the context. End it with `finish()`.
+        """
+        outer = otel_context.get_current()
+        self._use = use = _Use(self, outer)
+        try:
+            self._span = _tracer_of(trace.get_tracer_provider()).start_span(
+                legal_text(str(self._name or self._kind)),
+                context=Context() if self._root else outer,
+                kind=self._span_kind,
+                attributes=self._start_attributes(),
+                links=_links(self._links),
+            )
+        except Exception:
+            report_trouble("a span could not be started")
+            # what happens inside then hangs under the span outside
+            self._span = NonRecordingSpan(trace.get_current_span(outer).get_span_context())
+        return otel_context.set_value(_USE_KEY, use, trace.set_span_in_context(self._span, outer))
+
+    def finish(self, error: BaseException | None = None) -> None:
+        """End the span that `begin()` started; `error` is what ended the work, None when it went well."""
+        use, self._use = self._use, None
+        if use is None:
+            return
+        use.close()
+        span = self._span
+        try:
+            if span.is_recording():
+                self._before_end()
+                self._write_outcome(error)
+        except Exception:
+            report_trouble("the outcome of a span could not be written")
+        try:
+            span.end()
+        except Exception:
+            report_trouble("a span could not be ended")
+        if self._made_by is not None:
+            with contextlib.suppress(ValueError):  # not there when it was a decorator's
+                self._made_by._made.remove(self)  # noqa: SLF001
+        self._free.append(True)
+
+    def is_current(self) -> bool:
+        """Tell whether this scope, or one inside it, is the current one here."""
+        return _innermost_use(lambda scope: scope is self) is not None
+
+    def __enter__(self) -> Self:
+        try:
+            self._free.pop()
+        except IndexError:  # in use elsewhere
+            scope = self._fresh()
+            self._made.append(scope)
+        else:
+            scope = self
+            scope._reset()
+        otel_context.attach(scope.begin())
+        return scope
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None, /
+    ) -> None:
+        found = _innermost_use(lambda scope: scope is self or scope._made_by is self)  # noqa: SLF001
+        if found is not None:
+            scope, outer = found
+            otel_context.attach(outer)
+            scope.finish(exc)
+            return
+        # Ended in another context than it was entered in, whose current span is not ours to change. Which of
+        # several open uses is meant cannot be known there; the last one is.
+        made = self._made[-1:]
+        (self if self._use is not None or not made else made[0]).finish(exc)
+
+    async def __aenter__(self) -> Self:
+        return self.__enter__()
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None, /
+    ) -> None:
+        self.__exit__(exc_type, exc, tb)
+
+    def __call__(self, function: F) -> F:
+        """Decorate a function, coroutine function, generator function or asynchronous generator function."""
+        if isinstance(function, staticmethod | classmethod):
+            return cast("F", type(function)(self(function.__func__)))
+        name = getattr(function, "__qualname__", None) or type(function).__qualname__
+        return cast("F", decorate(function, lambda: self._fresh(name)))
+
+    # -- what subclasses add --
+
+    def _start_attributes(self) -> dict[str, Any]:
+        """Return what the span has from its start, so that samplers and live viewers see it."""
+        return {keys.KIND: self._kind, **legal_attributes(self._own), **legal_attributes(self._attributes)}
+
+    def _before_end(self) -> None:
+        """Write what is known only at the end."""
+
+    # -- while it is open --
+
+    @property
+    def span(self) -> Span:
+        """The OpenTelemetry span; an invalid, silent one before the scope was entered."""
+        return self._span
+
+    @property
+    def run_id(self) -> str:
+        """The run's id: the trace id as 32 lower-case hex digits, all zeros where nothing is traced."""
+        return trace.format_trace_id(self._span.get_span_context().trace_id)
+
+    @property
+    def span_id(self) -> str:
+        """The span's id: 16 lower-case hex digits, all zeros where nothing is traced."""
+        return trace.format_span_id(self._span.get_span_context().span_id)
+
+    def set(self, key: str, value: object) -> None:
+        """Set one attribute; None means "not known" and sets nothing."""
+        self._write({key: value})
+
+    def event(self, name: str, /, **attributes: object) -> None:
+        """Add a span event, which the tail shows at once; dotted keys go in as `**{"a.b": 1}`."""
+        try:
+            if self._span.is_recording():
+                self._span.add_event(legal_text(str(name)), legal_attributes(attributes))
+        except Exception:
+            report_trouble("a span event could not be added")
+
+    def progress(self, done: float, total: float | None = None, message: str | None = None) -> None:
+        """Say how far the work is: `done` of `total`, in any unit; None leaves the value told before."""
+        write_progress(self._span, done, total, message)
+
+    def skip(self, reason: str) -> None:
+        """Mark the work as skipped. It takes effect when the scope ends; an exception outranks it."""
+        self._outcome = (keys.STATUS_SKIPPED, reason)
+
+    def cancel(self, reason: str) -> None:
+        """Mark the work as cancelled. It takes effect when the scope ends, even if an exception ends it."""
+        self._outcome = (keys.STATUS_CANCELLED, reason)
+
+    def _write(self, attributes: Mapping[str, object]) -> None:
+        try:
+            if self._span.is_recording():
+                self._span.set_attributes(legal_attributes(attributes))
+        except Exception:
+            report_trouble("an attribute could not be set")
+
+    def _write_outcome(self, error: BaseException | None) -> None:
+        span = self._span
+        outcome = self._outcome
+        cancelled = outcome is not None and outcome[0] == keys.STATUS_CANCELLED
+        if error is not None:
+            if isinstance(error, _CANCELLATIONS):
+                if not cancelled:
+                    outcome = (keys.STATUS_CANCELLED, error_message(error) or _cancel_reason(error))
+            elif isinstance(error, SystemExit) and error.code in (None, 0):
+                pass
+            else:
+                kind, message = error_type(error), error_message(error)
+                span.add_event(
+                    keys.EVENT_EXCEPTION,
+                    {
+                        keys.EXCEPTION_TYPE: kind,
+                        keys.EXCEPTION_MESSAGE: message,
+                        keys.EXCEPTION_STACKTRACE: error_traceback(error),
+                    },
+                )
+                if not cancelled:
+                    outcome = None
+                    span.set_attribute(keys.ERROR_TYPE, kind)
+                    span.set_status(Status(StatusCode.ERROR, f"{kind}: {message}"))
+        if outcome is not None:
+            status, reason = outcome[0], legal_text(str(outcome[1]))
+            span.set_attributes({keys.STATUS: status, keys.REASON: reason})
+            if status == keys.STATUS_CANCELLED:
+                span.add_event(keys.EVENT_CANCELLED, {keys.REASON: reason})
+
+
+class _Use:
+    """One use of a scope, as it stands in the context: from it the way leads out, to the uses around it.
+
+    An object of its own for each use, so that a scope that is used again deep inside of its own, already ended
+    use makes no circle. A closed use holds nothing: a task that starts the next one from inside its scope, and
+    so on, would else keep all that came before.
+    """
+
+    __slots__ = ("outer", "scope")
+
+    def __init__(self, scope: Scope, outer: Context) -> None:
+        self.scope: Scope | None = scope
+        self.outer = outer
+
+    def close(self) -> None:
+        self.scope = None
+        self.outer = Context()
+
+
+def _innermost_use(accept: Callable[[Scope], bool]) -> tuple[Scope, Context] | None:
+    """Return the innermost open scope of the current context that is accepted, with the context around it."""
+    use = otel_context.get_current().get(_USE_KEY)
+    while isinstance(use, _Use):
+        scope, outer = use.scope, use.outer
+        if scope is not None and accept(scope):
+            return scope, outer
+        use = outer.get(_USE_KEY)
+    return None
+
+
+def _cancel_reason(error: BaseException) -> str:
+    return "the generator was closed" if isinstance(error, GeneratorExit) else type(error).__name__
+
+
+def _links(links: Sequence[object]) -> list[Link]:
+    made: list[Link] = []
+    for link in links:
+        if isinstance(link, SpanContext):
+            made.append(Link(link))
+        elif isinstance(link, Span):
+            made.append(Link(link.get_span_context()))
+        elif isinstance(link, Link):
+            made.append(link)
+        else:
+            report_trouble(f"a link of type {type(link).__name__} was left out")
+    return made
+
+
+def write_progress(span: Span, done: float, total: float | None, message: str | None) -> None:
+    """Write how far `span` is; what is None stays as it was told before. Never raises."""
+    try:
+        if span.is_recording():
+            span.set_attributes(
+                legal_attributes(
+                    {
+                        keys.PROGRESS_DONE: done,
+                        keys.PROGRESS_TOTAL: total,
+                        keys.PROGRESS_MESSAGE: message,
+                    }
+                )
+            )
+    except Exception:
+        report_trouble("progress could not be written")

@@ -1,0 +1,114 @@
+"""Which exporters the environment asks for (OpenTelemetry specification, "Environment Variable Specification").
+
+The SDK reads the exporters' own settings (endpoint, headers, timeouts, `OTEL_BSP_*`) itself; here it is only
+decided which of them there are.
+"""
+
+from __future__ import annotations
+
+import logging
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from urllib.parse import urlsplit
+
+from spantail.secret_patterns import mask_secrets
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from opentelemetry.sdk.trace.export import SpanExporter
+
+_logger: Final = logging.getLogger("spantail")
+
+_ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+_PROTOCOLS: Final = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
+_HTTP: Final = "otlp_proto_http"
+_GRPC: Final = "otlp_proto_grpc"
+_LIVE: Final = "livetail"  # the live pipeline itself, which needs no exporter
+
+
+class NamedExporter(NamedTuple):
+    """An exporter, and what to call it in the log."""
+
+    label: str
+    exporter: SpanExporter
+
+
+def shown_url(url: str) -> str:
+    """Return scheme, host, port and path of a URL: what may stand in a log."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        host = f"[{host}]" if ":" in host else host
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        return "(an address that cannot be read)"
+    return f"{parts.scheme}://{host}{port}{parts.path}" if parts.scheme else "(an address without a scheme)"
+
+
+def exporters_asked_for(environ: Mapping[str, str]) -> list[NamedExporter]:
+    """Make the exporters that OTEL_TRACES_EXPORTER names; without it, OTLP if an endpoint is set.
+
+    `none` means none. One that is not installed or cannot be made is left out with a warning.
+    """
+    names = _split(environ.get("OTEL_TRACES_EXPORTER", ""))
+    if not names:
+        names = ["otlp"] if any(environ.get(name) for name in _ENDPOINTS) else []
+    made = []
+    for name in dict.fromkeys(names):
+        if name in ("none", _LIVE):
+            continue
+        exporter = _otlp(name, environ) if name in ("otlp", _HTTP, _GRPC) else _load(name)
+        if exporter is not None:
+            made.append(exporter)
+    return made
+
+
+def component(group: str, name: str) -> Any | None:
+    """Load the entry point `name` of `group`; None, with a warning, when there is none or it cannot be loaded."""
+    for entry_point in entry_points(group=group, name=name):
+        try:
+            return entry_point.load()
+        except Exception as error:
+            _logger.warning("%s %r could not be loaded: %s", group, name, mask_secrets(str(error)))
+            return None
+    _logger.warning("%s %r is not installed", group, name)
+    return None
+
+
+def _otlp(name: str, environ: Mapping[str, str]) -> NamedExporter | None:
+    protocol = next((environ[key].strip().lower() for key in _PROTOCOLS if environ.get(key)), "http/protobuf")
+    if name == _GRPC or (name == "otlp" and protocol == "grpc"):
+        if any(entry_points(group="opentelemetry_traces_exporter", name=_GRPC)):
+            loaded = _load(_GRPC)
+            if loaded is not None:
+                return NamedExporter(f"otlp → {_endpoint(environ, 'http://localhost:4317')} (grpc)", loaded.exporter)
+        _logger.warning(
+            "OTLP over gRPC is asked for, but opentelemetry-exporter-otlp-proto-grpc is not usable here; "
+            "using OTLP over HTTP, whose port is usually 4318, not 4317"
+        )
+    elif name == "otlp" and protocol != "http/protobuf":
+        _logger.warning("OTLP protocol %r is not supported, using http/protobuf", protocol)
+    loaded = _load(_HTTP)
+    if loaded is None:
+        return None
+    return NamedExporter(f"otlp → {_endpoint(environ, 'http://localhost:4318')} (http/protobuf)", loaded.exporter)
+
+
+def _load(name: str) -> NamedExporter | None:
+    factory = component("opentelemetry_traces_exporter", name)
+    if factory is None:
+        return None
+    try:
+        return NamedExporter(name, factory())
+    except Exception as error:
+        _logger.warning("span exporter %r could not be made: %s", name, mask_secrets(str(error)))
+        return None
+
+
+def _endpoint(environ: Mapping[str, str], default: str) -> str:
+    return shown_url(next((environ[key] for key in _ENDPOINTS if environ.get(key)), default))
+
+
+def _split(text: str) -> list[str]:
+    return [part.strip().lower() for part in text.split(",") if part.strip()]

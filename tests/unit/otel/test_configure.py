@@ -1,0 +1,542 @@
+"""configure() in processes of its own: what it wires under which environment, and that it never hurts."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import socket
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from spantail.trace_exporters import shown_url
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_SINK = '''
+"""A sink that writes down what it is given."""
+import atexit, json, os, sys
+
+class Sink:
+    def __init__(self, url):
+        if "refused" in url:
+            raise ValueError(f"this URL is wrong: {url}")
+        self.url, self.events, self._pid = url, [], os.getpid()
+        atexit.register(self.report)
+
+    @property
+    def runner_id(self):
+        return f"host:{os.getpid()}:1"
+
+    def started(self, span):
+        self.events.append(["start", span.name])
+
+    def ended(self, span):
+        self.events.append(["end", span.name])
+
+    def logged(self, event):
+        self.events.append(["log", event.message])
+
+    def flush(self, timeout_s):
+        self.events.append(["flush"])
+        return True
+
+    def shutdown(self, timeout_s):
+        self.events.append(["shutdown"])
+        return True
+
+    def report(self):
+        if self._pid == os.getpid():
+            print("SINK", json.dumps({"url": self.url, "events": self.events}), flush=True)
+'''
+
+
+@pytest.fixture(scope="module")
+def sink_package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for sys.path that holds an installed distribution with a live sink of its own."""
+    folder = tmp_path_factory.mktemp("sink")
+    (folder / "recording_sink.py").write_text(_SINK)
+    info = folder / "recording_sink-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: recording-sink\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[spantail_live_sink]\nredis = recording_sink:Sink\n")
+    return folder
+
+
+class Run:
+    """What a process said."""
+
+    def __init__(self, done: subprocess.CompletedProcess[str], took_s: float) -> None:
+        assert done.returncode == 0, done.stderr
+        self.out, self.err, self.took_s = done.stdout, done.stderr, took_s
+
+    @property
+    def sink(self) -> dict[str, Any]:
+        (line,) = [line for line in self.out.splitlines() if line.startswith("SINK ")]
+        found: dict[str, Any] = json.loads(line.removeprefix("SINK "))
+        return found
+
+    @property
+    def result(self) -> Any:
+        (line,) = [line for line in self.out.splitlines() if line.startswith("RESULT ")]
+        return json.loads(line.removeprefix("RESULT "))
+
+
+class Python:
+    """Runs a script in a fresh interpreter, where warnings are errors."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = os.pathsep.join([str(folder), *(entry for entry in sys.path if entry)])
+
+    def __call__(self, script: str, **environ: str) -> Run:
+        clean = {key: value for key, value in os.environ.items() if not key.startswith(("OTEL_", "SPANTAIL_"))}
+        prelude = "import json, logging, sys\nlogging.basicConfig(level=logging.INFO, format='%(name)s %(message)s')\n"
+        before = time.monotonic()
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-c", prelude + textwrap.dedent(script)],
+            env=clean | {"PYTHONPATH": self._path} | environ,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        return Run(done, time.monotonic() - before)
+
+
+@pytest.fixture(scope="module")
+def python(sink_package: Path) -> Python:
+    return Python(sink_package)
+
+
+class Receiver:
+    """An OTLP/HTTP endpoint on loopback that keeps what it is sent."""
+
+    def __init__(self) -> None:
+        self.bodies: list[bytes] = []
+        receiver = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["content-length"]))
+                receiver.bodies.append(gzip.decompress(body) if self.headers["content-encoding"] == "gzip" else body)
+                self.send_response(200)
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                return
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
+        self._thread.start()
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    @property
+    def resource_spans(self) -> list[Any]:
+        return [group for body in self.bodies for group in ExportTraceServiceRequest.FromString(body).resource_spans]
+
+    @property
+    def names(self) -> list[str]:
+        return [span.name for group in self.resource_spans for scope in group.scope_spans for span in scope.spans]
+
+    @property
+    def resource(self) -> dict[str, Any]:
+        (resource,) = [group.resource for group in self.resource_spans]
+        return {item.key: getattr(item.value, item.value.WhichOneof("value")) for item in resource.attributes}
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    made = Receiver()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def closed_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+_WORK = """
+import spantail
+handle = spantail.configure({arguments})
+with spantail.operation("work"):
+    logging.getLogger("app").info("inside")
+"""
+
+
+def _work(arguments: str = "") -> str:
+    return _WORK.format(arguments=arguments)
+
+
+def test_nothing_configured_is_said_and_harmless(python: Python) -> None:
+    run = python(_work() + "print('RESULT', json.dumps([handle.flush(), handle.sink, handle.shutdown()]))")
+    assert run.result == [True, None, True]
+    assert "spantail nothing configured, spans go nowhere: set SPANTAIL_REDIS_URL" in run.err
+
+
+@pytest.mark.parametrize("variable", ["SPANTAIL_REDIS_URL", "OTEL_EXPORTER_LIVETAIL_URL"])
+def test_a_redis_url_turns_the_live_pipeline_on(python: Python, variable: str) -> None:
+    run = python(_work(), **{variable: "redis://user:s3cret@127.0.0.1:6379/2"})
+    assert run.sink == {
+        "url": "redis://user:s3cret@127.0.0.1:6379/2",
+        "events": [["start", "work"], ["log", "inside"], ["end", "work"], ["shutdown"]],
+    }
+    assert "spantail spans: live → redis://127.0.0.1:6379/2" in run.err
+    assert "s3cret" not in run.err
+
+
+def test_arguments_outrank_the_environment(python: Python) -> None:
+    run = python(
+        _work("'jobs', redis_url='redis://first/', resource_attributes={'team': 'a'}, log_capture=False")
+        + "print('RESULT', json.dumps(dict(handle.tracer_provider.resource.attributes)))",
+        SPANTAIL_REDIS_URL="redis://second/",
+        OTEL_SERVICE_NAME="other",
+        OTEL_RESOURCE_ATTRIBUTES="team=b,region=eu",
+    )
+    assert run.sink["url"] == "redis://first/"
+    assert run.sink["events"] == [["start", "work"], ["end", "work"], ["shutdown"]]
+    resource = run.result
+    assert (resource["service.name"], resource["team"], resource["region"]) == ("jobs", "a", "eu")
+    assert resource["spantail.live"] is True
+    assert resource["spantail.runner"].startswith("host:")
+
+
+def test_a_second_call_returns_the_same_handle_also_from_threads(python: Python) -> None:
+    run = python(
+        """
+        import spantail, threading
+        from concurrent.futures import ThreadPoolExecutor
+        barrier = threading.Barrier(8)
+        def call(n):
+            barrier.wait()
+            return spantail.configure(f"service {n}")
+        with ThreadPoolExecutor(8) as pool:
+            handles = set(pool.map(call, range(8)))
+        with spantail.operation("work"):
+            pass
+        print("RESULT", len(handles))
+        """,
+        SPANTAIL_REDIS_URL="redis://h",
+    )
+    assert run.result == 1
+    assert run.sink["events"] == [["start", "work"], ["end", "work"], ["shutdown"]]
+
+
+def test_after_shutdown_it_is_wired_anew(python: Python) -> None:
+    run = python(
+        _work()
+        + """
+first = handle
+print("FIRST", handle.shutdown(), handle.shutdown())
+with spantail.operation("between"):
+    logging.getLogger("app").info("between")
+handle = spantail.configure()
+assert handle is not first and handle.tracer_provider is first.tracer_provider
+assert len(handle.tracer_provider._active_span_processor._span_processors) == 1
+with spantail.operation("again"):
+    pass
+print("RESULT", json.dumps([first.sink.events, handle.sink.events]))
+""",
+        SPANTAIL_REDIS_URL="redis://h",
+    )
+    assert "FIRST True True" in run.out
+    assert run.result == [
+        [["start", "work"], ["log", "inside"], ["end", "work"], ["shutdown"]],
+        [["start", "again"], ["end", "again"]],
+    ]
+
+
+def test_sdk_disabled_means_nothing(python: Python) -> None:
+    run = python(
+        _work() + "print('RESULT', json.dumps([handle.sink, handle.flush(), handle.shutdown()]))",
+        OTEL_SDK_DISABLED="true",
+        SPANTAIL_REDIS_URL="redis://h",
+        OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:1",
+    )
+    assert run.result == [None, True, True]
+    assert "SINK" not in run.out
+
+
+@pytest.mark.parametrize("asked", [{}, {"OTEL_TRACES_EXPORTER": "otlp"}, {"OTEL_TRACES_EXPORTER": "livetail,otlp"}])
+@pytest.mark.parametrize("form", ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"])
+def test_an_endpoint_turns_otlp_on(python: Python, receiver: Receiver, asked: dict[str, str], form: str) -> None:
+    url = receiver.url if form.endswith("OTLP_ENDPOINT") else f"{receiver.url}/v1/traces"
+    run = python(
+        _work("'jobs'") + "print('RESULT', json.dumps(handle.flush()))",
+        **{form: url},
+        **asked,
+        SPANTAIL_REDIS_URL="redis://h",
+        OTEL_RESOURCE_ATTRIBUTES="region=eu",
+    )
+    assert run.result is True
+    assert receiver.names == ["work"]
+    assert receiver.resource["service.name"] == "jobs"
+    assert receiver.resource["region"] == "eu"
+    assert receiver.resource["spantail.live"] is True
+    assert receiver.resource["spantail.runner"].startswith("host:")
+    assert f"otlp → {url} (http/protobuf)" in run.err
+    assert [event for event in run.sink["events"] if event[0] in ("start", "end")] == [
+        ["start", "work"],
+        ["end", "work"],
+    ]
+
+
+def test_without_a_live_pipeline_spans_are_not_marked_live(python: Python, receiver: Receiver) -> None:
+    python(_work(), OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url)
+    assert receiver.names == ["work"]  # delivered by the exit alone
+    assert "spantail.live" not in receiver.resource
+
+
+def test_secrets_do_not_leave_over_otlp(python: Python, receiver: Receiver) -> None:
+    python(
+        """
+        import spantail
+        spantail.configure(resource_attributes={"deploy.token": "canary7Qz9Xw2Lk4Vn8"})
+        try:
+            canary = "canary7Qz9Xw2Lk4Vn8"
+            with spantail.operation(f"GET /?token={canary}", attributes={"password": canary}) as op:
+                op.event("sent", authorization=f"Bearer {canary}")
+                raise ValueError(f"redis://:{canary}@host refused")
+        except ValueError:
+            pass
+        """,
+        OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url,
+    )
+    assert receiver.names == ["GET /?token=[redacted]"]
+    assert b"canary7Qz9Xw2Lk4Vn8" not in b"".join(receiver.bodies)
+
+
+def test_traces_exporter_none_leaves_the_live_pipeline_alone(python: Python, receiver: Receiver) -> None:
+    run = python(
+        _work(),
+        OTEL_TRACES_EXPORTER="none",
+        OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url,
+        SPANTAIL_REDIS_URL="redis://h",
+    )
+    assert receiver.bodies == []
+    assert ["end", "work"] in run.sink["events"]
+    quiet = python(_work(), OTEL_TRACES_EXPORTER="none")
+    assert "spans go nowhere: OTEL_TRACES_EXPORTER=none" in quiet.err
+
+
+def test_the_console_exporter(python: Python) -> None:
+    run = python(_work(), OTEL_TRACES_EXPORTER="console")
+    assert '"name": "work"' in run.out
+
+
+def test_an_unknown_exporter_is_said_and_left_out(python: Python) -> None:
+    run = python(_work(), OTEL_TRACES_EXPORTER="zipper")
+    assert "'zipper' is not installed" in run.err
+
+
+def test_grpc_where_the_package_is_there(python: Python, closed_port: int) -> None:
+    run = python(
+        _work()
+        + "print('RESULT', json.dumps([type(p.span_exporter._exporter).__module__ for p in handle._processors]))"
+        "\nhandle.shutdown(0.1)",
+        OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{closed_port}",
+        OTEL_EXPORTER_OTLP_PROTOCOL="grpc",
+    )
+    assert run.result == ["opentelemetry.exporter.otlp.proto.grpc.trace_exporter"]
+    assert f"otlp → http://127.0.0.1:{closed_port} (grpc)" in run.err
+
+
+def test_grpc_without_the_package_falls_back_to_http(python: Python, receiver: Receiver) -> None:
+    run = python(
+        "sys.modules['opentelemetry.exporter.otlp.proto.grpc.trace_exporter'] = None\n" + _work(),
+        OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url,
+        OTEL_EXPORTER_OTLP_PROTOCOL="grpc",
+    )
+    assert receiver.names == ["work"]
+    assert "using OTLP over HTTP" in run.err
+
+
+def test_an_unknown_protocol_falls_back_to_http(python: Python, receiver: Receiver) -> None:
+    run = python(_work(), OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url, OTEL_EXPORTER_OTLP_PROTOCOL="http/json")
+    assert receiver.names == ["work"]
+    assert "'http/json' is not supported" in run.err
+
+
+@pytest.mark.parametrize(
+    ("sampler", "argument", "names"),
+    [
+        ("always_off", "", []),
+        ("traceidratio", "0.0", []),
+        ("traceidratio", "1.0", ["work"]),
+        ("nonsense", "", ["work"]),
+    ],
+)
+def test_the_sampler_is_the_environment_s(
+    python: Python, receiver: Receiver, sampler: str, argument: str, names: list[str]
+) -> None:
+    run = python(
+        _work(),
+        OTEL_TRACES_SAMPLER=sampler,
+        OTEL_TRACES_SAMPLER_ARG=argument,
+        OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url,
+        SPANTAIL_REDIS_URL="redis://h",
+    )
+    assert receiver.names == names
+    assert [name for kind, name in run.sink["events"][:-1] if kind == "start"] == names
+
+
+def test_batch_settings_reach_the_processor(python: Python, receiver: Receiver) -> None:
+    run = python(
+        _work() + "print('RESULT', json.dumps(handle._processors[0]._batch_processor._max_queue_size))",
+        OTEL_BSP_MAX_QUEUE_SIZE="77",
+        OTEL_BSP_MAX_EXPORT_BATCH_SIZE="7",
+        OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url,
+    )
+    assert run.result == 77
+
+
+def test_it_joins_a_provider_that_is_already_there(python: Python, receiver: Receiver) -> None:
+    run = python(
+        """
+        from opentelemetry import trace
+        from opentelemetry.sdk.resources import Resource
+        from opentelemetry.sdk.trace import TracerProvider
+        provider = TracerProvider(resource=Resource.create({"service.name": "theirs"}))
+        trace.set_tracer_provider(provider)
+        tracer = trace.get_tracer("made before")
+        import spantail
+        handle = spantail.configure()
+        assert handle.tracer_provider is provider is trace.get_tracer_provider()
+        with tracer.start_as_current_span("plain"):
+            pass
+        handle.shutdown()
+        assert provider._active_span_processor._span_processors == ()
+        print("RESULT", json.dumps(dict(provider.resource.attributes)))
+        """,
+        SPANTAIL_REDIS_URL="redis://h",
+        OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url,
+    )
+    assert run.sink["events"] == [["start", "plain"], ["end", "plain"], ["shutdown"]]
+    assert run.result["service.name"] == "theirs"
+    assert run.result["spantail.live"] is True
+    assert receiver.bodies == []  # what that provider exports is its owner's affair
+
+
+def test_a_provider_of_its_own_leaves_the_global_one_alone(python: Python) -> None:
+    run = python(
+        """
+        from opentelemetry import trace
+        import spantail
+        handle = spantail.configure(set_global=False)
+        assert isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider)
+        with handle.tracer_provider.get_tracer("t").start_as_current_span("own"), spantail.operation("global"):
+            pass
+        """,
+        SPANTAIL_REDIS_URL="redis://h",
+    )
+    assert run.sink["events"] == [["start", "own"], ["end", "own"], ["shutdown"]]
+
+
+def test_a_foreign_kind_of_provider_is_said(python: Python) -> None:
+    run = python(
+        "from opentelemetry import trace\ntrace.set_tracer_provider(trace.NoOpTracerProvider())\n" + _work(),
+        SPANTAIL_REDIS_URL="redis://h",
+    )
+    assert "takes no processors" in run.err
+
+
+def test_a_wrong_url_is_said_without_its_password(python: Python) -> None:
+    run = python(_work(), SPANTAIL_REDIS_URL="redis://:s3cretpw@refused:1")
+    assert "the live pipeline could not be made: this URL is wrong: (url)" in run.err
+    assert "s3cretpw" not in run.err
+
+
+def test_a_dead_endpoint_costs_neither_the_application_nor_its_exit(python: Python, closed_port: int) -> None:
+    run = python(
+        """
+        import spantail, time
+        handle = spantail.configure()
+        before = time.monotonic()
+        for _ in range(100):
+            with spantail.operation("work"):
+                pass
+        worked_s = time.monotonic() - before
+        before = time.monotonic()
+        handle.flush(0.5)
+        flushed_s = time.monotonic() - before
+        with spantail.operation("last"):
+            pass
+        print("RESULT", json.dumps([worked_s, flushed_s]))
+        """,
+        OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{closed_port}",
+    )
+    worked_s, flushed_s = run.result
+    assert worked_s < 2
+    assert flushed_s < 3
+    assert run.took_s < 20
+
+
+def test_a_silent_endpoint_does_not_hold_up_the_exit(python: Python) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        run = python(_work(), OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{silent.getsockname()[1]}")
+    assert run.took_s < 20
+
+
+def test_batch_settings_that_contradict_each_other_are_said(python: Python, receiver: Receiver) -> None:
+    run = python(
+        _work(),
+        OTEL_BSP_MAX_QUEUE_SIZE="7",
+        OTEL_BSP_MAX_EXPORT_BATCH_SIZE="77",
+        OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url,
+    )
+    assert "is left out" in run.err
+    assert receiver.bodies == []
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_forked_child_is_its_own_runner(python: Python) -> None:
+    run = python(
+        _work()
+        + """
+import os
+def runner():
+    return handle.tracer_provider.resource.attributes["spantail.runner"]
+parent = runner()
+read, write = os.pipe()
+child = os.fork()
+if child == 0:
+    os.write(write, runner().encode())
+    os._exit(0)
+os.waitpid(child, 0)
+print("RESULT", json.dumps([parent == f"host:{os.getpid()}:1", os.read(read, 100).decode() == f"host:{child}:1"]))
+""",
+        SPANTAIL_REDIS_URL="redis://h",
+    )
+    assert run.result == [True, True]
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("redis://:pw@host:6379/0?x=secret", "redis://host:6379/0"),
+        ("rediss://user:pw@[::1]:6380", "rediss://[::1]:6380"),
+        ("unix:///run/redis.sock?password=x", "unix:///run/redis.sock"),
+        ("pw@host", "(an address without a scheme)"),
+        ("redis://h:port/", "(an address that cannot be read)"),
+    ],
+)
+def test_addresses_are_shown_without_secrets(url: str, shown: str) -> None:
+    assert shown_url(url) == shown

@@ -1,0 +1,216 @@
+"""LLM attempts: tokens, streaming, cost, fallback, content."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from opentelemetry.trace import SpanKind, StatusCode
+
+from spantail.llm import llm_call, llm_group
+from spantail.values import CAPTURE_CONTENT_VARIABLE
+
+if TYPE_CHECKING:
+    from tests.unit.otel.conftest import Spans
+
+
+def _attributes(spans: Spans, name: str | None = None) -> dict[str, Any]:
+    return dict(spans.one(name).attributes or {})
+
+
+def test_one_attempt_from_start_to_end(spans: Spans) -> None:
+    with llm_call(backend="claude_cli", model="claude-sonnet-4-5", tier="high") as call:
+        at_start = dict(call.span.attributes or {})  # type: ignore[attr-defined]
+        call.usage(
+            input_tokens=120,
+            output_tokens=42,
+            cache_read_tokens=20,
+            cache_write_tokens=10,
+            reasoning_tokens=5,
+        )
+        call.response(model="claude-sonnet-4-5-20250929", id="msg_1", finish_reasons=["end_turn"])
+        call.cost(0.00099)
+    assert at_start == {
+        "spantail.kind": "llm_call",
+        "spantail.backend": "claude_cli",
+        "spantail.tier": "high",
+        "gen_ai.operation.name": "chat",
+        "gen_ai.provider.name": "anthropic",
+        "gen_ai.request.model": "claude-sonnet-4-5",
+    }
+    span = spans.one("chat claude-sonnet-4-5")
+    assert span.kind is SpanKind.CLIENT
+    assert dict(span.attributes or {}) == at_start | {
+        "gen_ai.usage.input_tokens": 120,
+        "gen_ai.usage.output_tokens": 42,
+        "gen_ai.usage.cache_read.input_tokens": 20,
+        "gen_ai.usage.cache_write.input_tokens": 10,
+        "gen_ai.usage.reasoning.output_tokens": 5,
+        "gen_ai.response.model": "claude-sonnet-4-5-20250929",
+        "gen_ai.response.id": "msg_1",
+        "gen_ai.response.finish_reasons": ("end_turn",),
+        "spantail.cost_usd": 0.00099,
+        "gen_ai.usage.cost": 0.00099,
+        "spantail.cost.source": "provider",
+    }
+
+
+def test_a_fallback_chain(spans: Spans) -> None:
+    with llm_group("score job") as group:
+        with pytest.raises(TimeoutError), llm_call(backend="claude_cli", model="claude-sonnet-4-5"):
+            raise TimeoutError("no answer")
+        group.fallback("claude_cli", "langchain", "timeout")
+        with llm_call(
+            backend="langchain",
+            model="gpt-4o-mini",
+            attempt=2,
+            fallback_from="claude_cli",
+            fallback_reason="timeout",
+        ) as call:
+            call.usage(input_tokens=1000, output_tokens=100)
+    assert spans.tree() == {
+        "chat claude-sonnet-4-5": "score job",
+        "chat gpt-4o-mini": "score job",
+        "score job": None,
+    }
+    group_span = spans.one("score job")
+    assert dict(group_span.attributes or {}) == {"spantail.kind": "llm_group"}
+    assert [(event.name, dict(event.attributes or {})) for event in group_span.events] == [
+        (
+            "llm_call_fallback",
+            {
+                "spantail.fallback.from": "claude_cli",
+                "spantail.fallback.to": "langchain",
+                "spantail.fallback.reason": "timeout",
+            },
+        )
+    ]
+    failed = spans.one("chat claude-sonnet-4-5")
+    assert failed.status.status_code is StatusCode.ERROR
+    assert (failed.attributes or {})["spantail.cost.source"] == "unpriced"
+    assert "spantail.cost_usd" not in (failed.attributes or {})
+    second = _attributes(spans, "chat gpt-4o-mini")
+    assert second["spantail.attempt"] == 2
+    assert second["spantail.fallback.from"] == "claude_cli"
+    assert second["spantail.fallback.reason"] == "timeout"
+    assert second["gen_ai.provider.name"] == "openai"
+    assert second["spantail.cost_usd"] == second["gen_ai.usage.cost"] == 0.00021
+    assert second["spantail.cost.source"] == "calculated"
+    assert second["spantail.cost.price_version"].startswith("genai-prices ")
+
+
+def test_the_answering_model_is_priced_before_the_one_asked_for(spans: Spans) -> None:
+    with llm_call(backend="langchain", model="my-deployment") as call:
+        call.response(model="gpt-4o-mini-2024-07-18")
+        call.usage(input_tokens=1000, output_tokens=100)
+    assert _attributes(spans)["spantail.cost_usd"] == 0.00021
+
+
+def test_streaming_counts_what_is_told(spans: Spans) -> None:
+    with llm_call(backend="langchain", model="gpt-4o-mini", stream=True) as call:
+        call.chunk("Hel", tokens=1)
+        first = dict(call.span.attributes or {})  # type: ignore[attr-defined]
+        call.chunk("lo", tokens=2)
+        running = dict(call.span.attributes or {})  # type: ignore[attr-defined]
+        call.usage(input_tokens=10, output_tokens=4)
+    assert first["gen_ai.request.stream"] is True
+    assert 0 <= first["gen_ai.response.time_to_first_chunk"] < 30
+    assert first["gen_ai.usage.output_tokens"] == 1
+    assert running["gen_ai.usage.output_tokens"] == 3
+    assert running["gen_ai.response.time_to_first_chunk"] == first["gen_ai.response.time_to_first_chunk"]
+    last = _attributes(spans)
+    assert last["gen_ai.usage.output_tokens"] == 4
+    assert last["spantail.stream.chunks"] == 2
+
+
+def test_chunks_without_tokens_make_no_figure_up(spans: Spans) -> None:
+    with llm_call(backend="langchain", model="gpt-4o-mini", stream=True) as call:
+        for _ in range(3):
+            call.chunk("text")
+    attributes = _attributes(spans)
+    assert attributes["spantail.stream.chunks"] == 3
+    assert not [key for key in attributes if key.startswith("gen_ai.usage")]
+    assert attributes["spantail.cost.source"] == "unpriced"
+
+
+@pytest.mark.parametrize("wrong", [-1, 1.5, True, "12", None, float("nan")])
+def test_what_is_no_count_is_not_written(spans: Spans, wrong: Any) -> None:
+    with llm_call(backend="langchain", model="gpt-4o-mini") as call:
+        call.usage(input_tokens=wrong, output_tokens=wrong)
+        call.chunk(tokens=wrong)
+    assert not [key for key in _attributes(spans) if key.startswith("gen_ai.usage")]
+
+
+@pytest.mark.parametrize("wrong", [-1, float("nan"), "0.1", None])
+def test_what_is_no_amount_is_refused_and_said(spans: Spans, wrong: Any, caplog: pytest.LogCaptureFixture) -> None:
+    with llm_call(backend="langchain", model="gpt-4o-mini") as call:
+        call.cost(wrong)
+        call.usage(input_tokens=1000, output_tokens=100)
+    assert _attributes(spans)["spantail.cost.source"] == "calculated"
+    assert "no amount in USD" in caplog.text
+
+
+def test_a_cost_is_rounded_to_nano_dollars(spans: Spans) -> None:
+    with llm_call(backend="openrouter", model="x") as call:
+        call.cost(Decimal("0.00000000149"), source="provider")
+    assert _attributes(spans)["spantail.cost_usd"] == 1e-9
+
+
+def test_the_provider_is_known_or_left_out(spans: Spans) -> None:
+    with llm_call(backend="my_server", model="m", operation="embeddings"):
+        pass
+    assert "gen_ai.provider.name" not in _attributes(spans, "embeddings m")
+    with llm_call(backend="my_server", model="m", provider="mistral_ai"):
+        pass
+    assert _attributes(spans, "chat m")["gen_ai.provider.name"] == "mistral_ai"
+
+
+def test_each_use_of_one_object_counts_for_itself(spans: Spans) -> None:
+    call = llm_call(backend="langchain", model="gpt-4o-mini")
+    with call:
+        call.usage(input_tokens=1000, output_tokens=100)
+    with call:
+        pass
+    first, second = (dict(span.attributes or {}) for span in spans.all())
+    assert first["spantail.cost.source"] == "calculated"
+    assert second["spantail.cost.source"] == "unpriced"
+
+
+def test_content_is_not_recorded_by_default(spans: Spans) -> None:
+    with llm_call(backend="langchain", model="m") as call:
+        call.prompt([{"role": "user", "content": "hello"}])
+        call.chunk("answer")
+        call.completion("answer")
+    assert not [value for value in _attributes(spans).values() if "hello" in str(value) or "answer" in str(value)]
+
+
+@pytest.mark.parametrize("setting", ["true", "SPAN_ONLY", "span_and_event"])
+def test_content_is_recorded_when_asked_for(spans: Spans, monkeypatch: pytest.MonkeyPatch, setting: str) -> None:
+    monkeypatch.setenv(CAPTURE_CONTENT_VARIABLE, setting)
+    with llm_call(backend="langchain", model="m") as call:
+        call.prompt([{"role": "user", "content": "hällo"}])
+        call.chunk("ans")
+        call.chunk("wer")
+    attributes = _attributes(spans)
+    assert attributes["gen_ai.input.messages"] == '[{"role": "user", "content": "hällo"}]'
+    assert attributes["gen_ai.output.messages"] == "answer"
+
+
+@pytest.mark.parametrize("setting", ["", "false", "NO_CONTENT", "EVENT_ONLY"])
+def test_other_settings_do_not_allow_content(spans: Spans, monkeypatch: pytest.MonkeyPatch, setting: str) -> None:
+    monkeypatch.setenv(CAPTURE_CONTENT_VARIABLE, setting)
+    with llm_call(backend="langchain", model="m") as call:
+        call.prompt("hello")
+    assert "gen_ai.input.messages" not in _attributes(spans)
+
+
+async def test_as_decorator_and_async(spans: Spans) -> None:
+    @llm_call(backend="langchain", model="gpt-4o-mini", operation="embeddings")
+    async def embed(texts: list[str]) -> int:
+        return len(texts)
+
+    assert await embed(["a", "b"]) == 2
+    async with llm_call(backend="langchain", model="gpt-4o-mini") as call:
+        call.usage(input_tokens=1)
+    assert [span.name for span in spans.all()] == ["embeddings gpt-4o-mini", "chat gpt-4o-mini"]
