@@ -44,9 +44,7 @@ class Inventory:
         return new
 
     def _new(self) -> list[str]:
-        threads = [
-            f"thread {thread.name!r}" for thread in threading.enumerate() if thread.ident not in self.threads
-        ]
+        threads = [f"thread {thread.name!r}" for thread in threading.enumerate() if thread.ident not in self.threads]
         return threads + [_describe(child) for child in _children() if child.pid not in self.children]
 
 

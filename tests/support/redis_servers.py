@@ -73,9 +73,7 @@ def running_redis(name: str, data_dir: Path) -> Iterator[RedisServer]:
     binary = binary_named(name)
     for attempt in range(_PORT_TRIES):
         port = free_port()
-        server = EmbeddedRedis(
-            data_dir, binary=binary, arguments=("--port", str(port), "--bind", "127.0.0.1")
-        )
+        server = EmbeddedRedis(data_dir, binary=binary, arguments=("--port", str(port), "--bind", "127.0.0.1"))
         try:
             url = server.start()
         except redis_binary.EmbeddedRedisError:

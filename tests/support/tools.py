@@ -22,9 +22,7 @@ def chromium() -> str:
     for name in names:
         if path := shutil.which(name):
             return path
-    return missing(
-        "no Chromium on PATH: install your system's chromium package, or set SPANTAIL_TEST_CHROMIUM"
-    )
+    return missing("no Chromium on PATH: install your system's chromium package, or set SPANTAIL_TEST_CHROMIUM")
 
 
 def claude_cli() -> str:

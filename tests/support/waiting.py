@@ -13,9 +13,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def eventually(
-    predicate: Callable[[], T], timeout_s: float = 10.0, *, interval_s: float = 0.01, what: str = ""
-) -> T:
+def eventually(predicate: Callable[[], T], timeout_s: float = 10.0, *, interval_s: float = 0.01, what: str = "") -> T:
     """Call `predicate` until it answers something true, and return that.
 
     An AssertionError inside it counts as not yet; the last one is shown when time runs out.

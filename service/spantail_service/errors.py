@@ -1,0 +1,164 @@
+"""Problem details (RFC 9457): the one shape of every error that leaves the service."""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from fastapi.exceptions import RequestValidationError
+from redis.exceptions import (
+    BusyLoadingError,
+    ClusterDownError,
+    NoPermissionError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    ResponseError,
+    TryAgainError,
+)
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from spantail_service.security import SECURITY_HEADERS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fastapi import FastAPI, Request
+
+logger = logging.getLogger(__name__)
+
+REDIS_UNREACHABLE = (
+    RedisConnectionError,
+    RedisTimeoutError,
+    BusyLoadingError,
+    ReadOnlyError,
+    OutOfMemoryError,
+    NoPermissionError,
+    ClusterDownError,
+    TryAgainError,
+)
+"""What redis-py raises when Redis cannot be used just now. ``RedisConnectionError`` covers wrong credentials
+and an exhausted pool too; anything else it raises is a defect of ours and stays a 500."""
+
+RETRY_AFTER_S = 1
+"""What ``Retry-After`` says while Redis cannot be reached, in seconds."""
+
+_PASSING = ("MISCONF", "NOREPLICAS", "BUSY")  # redis-py has no classes for these
+
+
+def is_passing(error: ResponseError) -> bool:
+    """Whether Redis refused because of the state it is in (cannot persist, no replica), not because of us."""
+    return str(error).startswith(_PASSING)
+
+
+class ProblemError(Exception):
+    """An error that is answered as problem details.
+
+    ``kind`` is a short stable word that a program can test (it becomes the ``type`` URI); ``detail`` is a
+    sentence for a person; ``extra`` are further members of the document.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        kind: str,
+        detail: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        extra: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.kind = kind
+        self.detail = detail
+        self.headers = dict(headers or {})
+        self.extra = dict(extra or {})
+
+
+def problem_response(
+    status: int,
+    kind: str | None,
+    detail: str | None,
+    *,
+    headers: Mapping[str, str] | None = None,
+    extra: Mapping[str, Any] | None = None,
+) -> Response:
+    """Problem details as a response. Without a ``kind`` the type is ``about:blank`` (RFC 9457 §4.2.1)."""
+    body: dict[str, Any] = {
+        "type": f"urn:spantail:problem:{kind}" if kind else "about:blank",
+        "title": _phrase(status),
+        "status": status,
+    }
+    if detail:
+        body["detail"] = detail
+    if extra:
+        body.update(extra)
+    return Response(
+        orjson.dumps(body),
+        status_code=status,
+        media_type="application/problem+json",
+        headers={"cache-control": "no-store", **(headers or {})},
+    )
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Error"
+
+
+async def _on_problem(_request: Request, error: ProblemError) -> Response:
+    return problem_response(error.status, error.kind, error.detail, headers=error.headers, extra=error.extra)
+
+
+async def _on_http_exception(_request: Request, error: HTTPException) -> Response:
+    detail = error.detail if error.detail != _phrase(error.status_code) else None
+    return problem_response(error.status_code, None, detail, headers=error.headers)
+
+
+async def _on_validation(_request: Request, error: RequestValidationError) -> Response:
+    # `input` and `ctx` are left out: they would send the caller's text, maybe a secret, back into logs.
+    found = [{"loc": list(e["loc"]), "msg": str(e["msg"])} for e in error.errors()[:50]]
+    return problem_response(
+        422, "invalid-input", "The request does not fit what this route accepts.", extra={"errors": found}
+    )
+
+
+async def _on_redis(_request: Request, error: Exception) -> Response:
+    # The message may name host and port: it belongs into our log, not into the answer.
+    logger.warning("Redis is not reachable: %s", error)
+    return problem_response(
+        503,
+        "redis-unreachable",
+        "Redis cannot be reached at the moment.",
+        headers={"retry-after": str(RETRY_AFTER_S)},
+    )
+
+
+async def _on_redis_refusal(request: Request, error: ResponseError) -> Response:
+    if is_passing(error):
+        return await _on_redis(request, error)
+    raise error
+
+
+async def _on_anything(_request: Request, _error: Exception) -> Response:
+    # Starlette raises it again after this answer, so the server's log has the traceback. This answer is
+    # made outside the middleware, hence the headers here.
+    return problem_response(500, None, None, headers=SECURITY_HEADERS)
+
+
+def install_error_handlers(app: FastAPI) -> None:
+    """Make every error of ``app`` a problem document; none carries a stack trace or the caller's input."""
+    # Starlette types every handler as taking any Exception.
+    app.add_exception_handler(ProblemError, _on_problem)  # type: ignore[arg-type]
+    app.add_exception_handler(HTTPException, _on_http_exception)  # type: ignore[arg-type]
+    app.add_exception_handler(RequestValidationError, _on_validation)  # type: ignore[arg-type]
+    app.add_exception_handler(ResponseError, _on_redis_refusal)  # type: ignore[arg-type]
+    for kind in REDIS_UNREACHABLE:
+        app.add_exception_handler(kind, _on_redis)
+    app.add_exception_handler(Exception, _on_anything)

@@ -1,0 +1,1 @@
+"""OTLP in: protobuf requests become livetail events (see decode, normalise, store)."""

@@ -1,0 +1,62 @@
+"""The page: one HTML file for ``/`` and ``/runs/{run_id}``, and its assets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fastapi import APIRouter
+from fastapi.responses import FileResponse, HTMLResponse
+from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+from spantail_service.errors import ProblemError
+
+STATIC = Path(__file__).resolve().parent.parent / "static"
+"""Where the frontend's build puts the page."""
+
+router = APIRouter(include_in_schema=False)
+
+_NOT_BUILT = """<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>Spantail: page not built</title>
+<h1>The page has not been built</h1>
+<p>The service runs, its API answers (<a href="/docs">routes</a>), but this checkout holds no built page.</p>
+<p>In the checkout, run <code>make install</code>; an installed wheel carries the page already.</p>
+</html>
+"""
+
+
+@router.get("/")
+@router.get("/runs/{run_id}")
+async def index() -> Response:
+    """The page; it reads the run's id from its own address."""
+    file = STATIC / "index.html"
+    if not file.is_file():
+        return HTMLResponse(_NOT_BUILT, status_code=503, headers={"cache-control": "no-store"})
+    # Names of assets change with each build, so the page itself must be asked for anew.
+    return FileResponse(file, media_type="text/html", headers={"cache-control": "no-cache"})
+
+
+@router.get("/favicon.svg")
+@router.get("/favicon.ico")
+async def favicon() -> Response:
+    """The page's icon."""
+    file = STATIC / "favicon.svg"
+    if not file.is_file():
+        raise ProblemError(404, "not-found", "There is no icon.")
+    return FileResponse(file, media_type="image/svg+xml", headers={"cache-control": "max-age=86400"})
+
+
+class _Assets(StaticFiles):
+    """Files whose names carry a hash of what is in them: they may be kept for ever."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        if response.status_code in (200, 304):
+            response.headers["cache-control"] = "public, max-age=31536000, immutable"
+        return response
+
+
+def assets() -> StaticFiles:
+    """The app to mount at ``/assets``."""
+    return _Assets(directory=STATIC / "assets", check_dir=False)

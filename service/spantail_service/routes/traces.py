@@ -1,0 +1,35 @@
+"""``GET /api/traces/{run_id}``: the snapshot of a run, and one span of it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Request, Response
+
+from spantail_service.run_meta import parse_run_id, parse_span_id
+from spantail_service.services import services_of
+
+router = APIRouter(tags=["runs"])
+
+_NO_STORE = {"cache-control": "no-store"}
+
+
+@router.get("/api/traces/{run_id}", summary="Latest state of every span of a run")
+async def read_trace(
+    request: Request,
+    run_id: str,
+    fields: Annotated[
+        Literal["all", "tree"],
+        Query(description="`tree` leaves attributes, span events, links and tracebacks out."),
+    ] = "all",
+) -> Response:
+    """Answers ``{run, spans, next_index, epoch}``; polling on from ``next_index`` misses nothing."""
+    body = await services_of(request).reader.snapshot(parse_run_id(run_id), tree=fields == "tree")
+    return Response(body, media_type="application/json", headers=_NO_STORE)
+
+
+@router.get("/api/traces/{run_id}/spans/{span_id}", summary="One span, whole")
+async def read_span(request: Request, run_id: str, span_id: str) -> Response:
+    """Answers the span's latest state."""
+    body = await services_of(request).reader.span(parse_run_id(run_id), parse_span_id(span_id))
+    return Response(body, media_type="application/json", headers=_NO_STORE)

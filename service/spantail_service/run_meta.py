@@ -1,0 +1,173 @@
+"""What Redis keeps about a run, read into plain values (pure)."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import orjson
+
+from spantail_service.errors import ProblemError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_RUN_ID = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_SPAN_ID = re.compile(r"[0-9a-f]{16}")
+
+NANO = 1_000_000_000
+"""Nano-dollars in a dollar; money is kept as whole nano-dollars (design: Money adds up)."""
+
+
+def parse_run_id(text: str) -> str:
+    """The canonical run id: 32 lower-case hex digits, from those or from a dashed UUID, in either case.
+
+    Raises:
+        ProblemError: 400, for anything else. Nothing unchecked becomes part of a Redis key.
+    """
+    lowered = text.lower()
+    if _RUN_ID.fullmatch(lowered):
+        run_id = lowered.replace("-", "")
+        if run_id != "0" * 32:  # W3C Trace Context: an all-zero trace id is invalid
+            return run_id
+    raise ProblemError(400, "malformed-run-id", "A run id is 32 hex digits, or a UUID with dashes.")
+
+
+def parse_span_id(text: str) -> str:
+    """The canonical span id, 16 lower-case hex digits.
+
+    Raises:
+        ProblemError: 400, for anything else.
+    """
+    lowered = text.lower()
+    if _SPAN_ID.fullmatch(lowered) and lowered != "0" * 16:
+        return lowered
+    raise ProblemError(400, "malformed-span-id", "A span id is 16 hex digits.")
+
+
+class RunMeta(NamedTuple):
+    """The hash ``logs:{run_id}:meta``. Times are microseconds since the epoch; ``None`` is unknown."""
+
+    status: str
+    next_index: int
+    first_index: int
+    epoch: str | None
+    expected: int | None
+    """The next ``seq`` at the moment the run settled; ``None`` while it is not settled."""
+    root: str | None
+    start: int | None
+    end: int | None
+    open: int
+    spans: int
+    errors: int
+    backends: dict[str, dict[str, Any]]
+    dropped: dict[str, int]
+
+
+def parse_meta(fields: Mapping[bytes, bytes]) -> RunMeta | None:
+    """Read a run's meta hash; ``None`` when it is empty, which is how Redis says that it is not there."""
+    if b"next" not in fields:
+        return None
+    number = fields.get
+    backends: dict[str, dict[str, Any]] = {}
+    dropped: dict[str, int] = {}
+    for field, value in fields.items():
+        if field.startswith(b"b:"):
+            backend, _, what = field[2:].decode("utf-8", "replace").rpartition(":")
+            totals = backends.get(backend)
+            if totals is None:
+                totals = backends[backend] = _no_calls()
+            if what == "nano":
+                totals["cost_nano"] = int(value)
+                totals["cost_usd"] = int(value) / NANO
+            elif what in ("input", "output"):
+                totals["tokens"][what] = int(value)
+            else:
+                totals[what] = int(value)
+        elif field.startswith(b"drop:"):
+            dropped[field[5:].decode("utf-8", "replace")] = int(value)
+    return RunMeta(
+        status=number(b"status", b"running").decode(),
+        next_index=int(fields[b"next"]),
+        first_index=int(number(b"first", b"0")),
+        epoch=number(b"epoch", b"").decode() or None,
+        expected=_maybe(number(b"expected")),
+        root=number(b"root", b"").decode() or None,
+        start=_maybe(number(b"root_start")),
+        end=_maybe(number(b"end")),
+        open=int(number(b"open", b"0")),
+        spans=int(number(b"spans", b"0")),
+        errors=int(number(b"errors", b"0")),
+        backends=backends,
+        dropped=dropped,
+    )
+
+
+def _no_calls() -> dict[str, Any]:
+    return {
+        "calls": 0,
+        "errors": 0,
+        "fallbacks": 0,
+        "unpriced": 0,
+        "tokens": {"input": 0, "output": 0},
+        "cost_usd": 0.0,
+        "cost_nano": 0,
+    }
+
+
+def _maybe(value: bytes | None) -> int | None:
+    return int(value) if value else None
+
+
+class RunState(NamedTuple):
+    """The JSON ``run:{run_id}`` that the service keeps for the operations it starts."""
+
+    operation: str
+    status: str
+    created: int
+    demo: bool
+
+
+def parse_state(text: bytes | None) -> RunState | None:
+    """Read a run state; ``None`` when there is none or it cannot be read (it is not ours then)."""
+    if not text:
+        return None
+    try:
+        state = orjson.loads(text)
+        return RunState(
+            operation=str(state["operation"]),
+            status=str(state["status"]),
+            created=int(state["created"]),
+            demo=bool(state.get("demo", False)),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def summary(
+    run_id: str, meta: RunMeta | None, state: RunState | None, root: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """One run as the list shows it. At least one of ``meta`` and ``state`` must be known."""
+    backends = meta.backends if meta else {}
+    nano = sum(totals["cost_nano"] for totals in backends.values())
+    attributes = (root or {}).get("attributes") or {}
+    name = attributes.get("spantail.run.name") or (root or {}).get("name")
+    return {
+        "run_id": run_id,
+        "name": name or (state.operation if state else run_id),
+        "operation": state.operation if state else None,
+        "status": meta.status if meta else state.status if state else "running",
+        "start": meta.start if meta and meta.start else state.created if state else None,
+        "end": meta.end if meta else None,
+        "spans": meta.spans if meta else 0,
+        "open": meta.open if meta else 0,
+        "errors": meta.errors if meta else 0,
+        "cost_usd": nano / NANO,
+        "cost_nano": nano,
+        "unpriced": sum(totals["unpriced"] for totals in backends.values()),
+        "fallbacks": sum(totals["fallbacks"] for totals in backends.values()),
+        "backends": backends,
+        "service": (root or {}).get("service"),
+        "dropped": meta.dropped if meta else {},
+        "demo": bool(state.demo) if state else False,
+    }

@@ -1,0 +1,252 @@
+"""One service process from start to stop: port, Redis, demo world, web server, and their end in reverse."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import signal
+import socket
+import sys
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Any, Protocol
+
+import uvicorn
+from pydantic import SecretStr
+
+from spantail_service.app import create_app
+from spantail_service.embedded_redis import EmbeddedRedis
+from spantail_service.redis_binary import EmbeddedRedisError
+from spantail_service.services import services_in
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Generator
+
+    from fastapi import FastAPI
+
+    from spantail_service.settings import Settings
+
+_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_BACKLOG = 2_048
+
+
+class Announce(Protocol):
+    """Told once the service is ready."""
+
+    def __call__(self, url: str, redis: str, *, demo_data: bool) -> None:
+        """Take the page's URL, what Redis is used, and whether the operations work on demo data."""
+
+
+class CannotServeError(Exception):
+    """The service could not start; the message is for the person who started it."""
+
+
+class PortTakenError(CannotServeError):
+    """Somebody else listens on the port."""
+
+
+def run_server(settings: Settings, *, workload: bool, announce: Announce) -> None:
+    """Serve until SIGINT or SIGTERM; returns when everything that was started has stopped.
+
+    ``workload`` starts demo work now and then.
+
+    Raises:
+        PortTakenError: before anything else was started.
+        CannotServeError: no Redis could be started, or the service did not come up.
+    """
+    listener = _listen(settings.host, settings.port)
+    with listener, asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(_serve(settings, listener, announce, workload=workload))
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    if sys.platform == "win32" or sys.implementation.name != "cpython":
+        return None
+    import uvloop  # noqa: PLC0415 - not installed on the platforms above
+
+    return uvloop.new_event_loop
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+    except OSError as error:
+        raise CannotServeError(f"{host} is no address to listen on: {error.strerror}.") from None
+    listener = socket.socket(family, kind, protocol)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        # From here on nobody else gets the port. Who connects early waits for the answer until we are ready.
+        listener.listen(_BACKLOG)
+    except OSError as error:
+        listener.close()
+        if error.errno == errno.EADDRINUSE:
+            raise PortTakenError(f"Port {port} on {host} is taken.") from None
+        raise CannotServeError(f"Cannot listen on {host} port {port}: {error.strerror}.") from None
+    listener.setblocking(False)
+    return listener
+
+
+async def _serve(settings: Settings, listener: socket.socket, announce: Announce, *, workload: bool) -> None:
+    stop = _StopSignals()
+    async with AsyncExitStack() as stack:
+        stack.enter_context(stop)
+        if settings.redis_url is None:
+            settings, redis = await _start_redis(settings, stack)
+        else:
+            redis = settings.shown_redis_url
+        if settings.demo:
+            settings = await _start_demo_world(settings, stack)
+        url = _url_of(listener, settings.host)
+        app = create_app(settings)
+        work = _DemoWork(app) if workload else None
+
+        def ready() -> None:
+            announce(url, redis, demo_data=settings.demo)
+            if work is not None:
+                work.start()
+
+        async def stopping() -> None:
+            if work is not None:
+                await work.stop()
+            services_in(app).wakeups.stop_waiting()
+
+        server = _Server(app, settings, ready, stopping)
+        stop.tell(server)
+        try:
+            await server.serve(sockets=[listener])
+        except SystemExit:  # uvicorn's way to say that the lifespan failed; its log has the reason
+            raise CannotServeError("The service could not start; the reason stands above.") from None
+
+
+async def _start_redis(settings: Settings, stack: AsyncExitStack) -> tuple[Settings, str]:
+    folder = settings.data_dir / "redis"
+    server = EmbeddedRedis(folder)
+    # Registered first: a start that is cut short is cleaned up too; stopping what never ran is allowed.
+    stack.push_async_callback(asyncio.to_thread, server.stop)
+    try:
+        url = await asyncio.to_thread(server.start)
+    except EmbeddedRedisError as error:
+        raise CannotServeError(str(error)) from None
+    return settings.model_copy(update={"redis_url": url}), f"embedded, data in {folder}"
+
+
+async def _start_demo_world(settings: Settings, stack: AsyncExitStack) -> Settings:
+    """Start job board and LLM provider and point the operations at them, where nothing else is set."""
+    from spantail_service.demo.server import DemoServer  # noqa: PLC0415 - only a demo pays for it
+
+    world = await stack.enter_async_context(DemoServer())
+    ours: dict[str, object] = {
+        "himalayas_url": world.himalayas_url,
+        "openai_base_url": world.openai_url,
+        "anthropic_base_url": world.anthropic_url,
+    }
+    ours = {name: url for name, url in ours.items() if name not in settings.model_fields_set}
+    # The clients want keys; with these, a real one in the environment is not even looked at.
+    for url, key in (("openai_base_url", "openai_api_key"), ("anthropic_base_url", "anthropic_api_key")):
+        if url in ours:
+            ours[key] = SecretStr("demo")
+    return settings.model_copy(update=ours)
+
+
+class _DemoWork:
+    """Starts operations of ``app`` now and then, as somebody at the page would."""
+
+    def __init__(self, app: FastAPI) -> None:
+        self._app = app
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        from spantail_service.demo.workload import Workload  # noqa: PLC0415 - only a demo pays for it
+
+        self._task = asyncio.create_task(Workload(self._launch).run(), name="spantail-demo-work")
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    async def _launch(self, name: str, given: dict[str, Any]) -> None:
+        services = services_in(self._app)
+        op = services.catalogue[name]
+        await services.launcher.start(op, op.input_model.model_validate(given))
+
+
+def _url_of(listener: socket.socket, host: str) -> str:
+    port = listener.getsockname()[1]
+    if host in ("0.0.0.0", "::"):  # noqa: S104 - what is shown, not what is bound
+        host = "127.0.0.1"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+class _Server(uvicorn.Server):
+    """uvicorn with our signals, a word when it is ready, and no wait for long polls when it stops."""
+
+    def __init__(
+        self,
+        app: FastAPI,
+        settings: Settings,
+        ready: Callable[[], None],
+        stopping: Callable[[], Awaitable[None]],
+    ) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                http="httptools",
+                ws="none",
+                lifespan="on",
+                access_log=False,
+                log_config=None,
+                server_header=False,
+                timeout_graceful_shutdown=max(1, int(settings.shutdown_s / 2)),
+            )
+        )
+        self._ready = ready
+        self._stopping = stopping
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """Leave signals to us: uvicorn raises them again at the end, which skips what we have to stop."""
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started and not self.should_exit:
+            self._ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await self._stopping()
+        await super().shutdown(sockets)
+
+
+class _StopSignals:
+    """Turns SIGINT and SIGTERM into a request to stop, from the first moment to the last."""
+
+    def __init__(self) -> None:
+        self._server: uvicorn.Server | None = None
+        self._asked = False
+
+    def tell(self, server: uvicorn.Server) -> None:
+        """Pass requests on to ``server``, one that has come already included."""
+        self._server = server
+        server.should_exit = self._asked
+
+    def _stop(self) -> None:
+        self._asked = True
+        if self._server is not None:
+            # No `force_exit` when asked twice: it leaves the lifespan's end out, where runs are ended and spans
+            # are stored. A stop is bounded in time as it is.
+            self._server.should_exit = True
+
+    def __enter__(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in _STOP_SIGNALS:
+            loop.add_signal_handler(number, self._stop)
+
+    def __exit__(self, *_: object) -> None:
+        loop = asyncio.get_running_loop()
+        for number in _STOP_SIGNALS:
+            loop.remove_signal_handler(number)

@@ -1,0 +1,67 @@
+"""The service's own server spans: over OTLP only, for they make no run (design §1, *run*)."""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import TYPE_CHECKING, Final
+
+from opentelemetry import trace
+from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
+from opentelemetry.sdk.resources import SERVICE_NAME, Resource
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+from spantail import Handle, Redactor
+from spantail.attributes import RESOURCE_LIVE
+from spantail.logs import SpanLogHandler
+from spantail.redacting_exporter import RedactingExporter
+from spantail.trace_exporters import exporters_asked_for
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+UNTRACED: Final = r"^https?://[^/]+/(?!api/(?:operations/|jobs/))"
+"""URLs that make no span: all but those that start work. Watching, ingest and health are nobody's trace, and
+a route that is added later is left out unless somebody decides otherwise."""
+
+_DEFAULT_NAME: Final = "spantail"
+
+
+def service_name() -> str:
+    """What this service calls itself: ``OTEL_SERVICE_NAME`` or ``OTEL_RESOURCE_ATTRIBUTES``, else spantail."""
+    name = str(Resource.create().attributes.get(SERVICE_NAME, ""))
+    return _DEFAULT_NAME if name.startswith("unknown_service") else name or _DEFAULT_NAME
+
+
+def instrument(app: FastAPI) -> Handle:
+    """Trace the requests of ``app`` that start work, with a provider that has no live pipeline.
+
+    The spans go where ``OTEL_*`` says. Without any exporter they still have ids, so that an operation's root
+    links to the request's span and a caller's own trace goes on. The caller shuts the handle down.
+    """
+    # Should a Collector send these spans back to us, ingest knows them by this mark and makes no run.
+    resource = Resource.create({SERVICE_NAME: service_name(), RESOURCE_LIVE: False})
+    provider = TracerProvider(resource=resource, shutdown_on_exit=False)
+    redactor = Redactor.from_environment()
+    processors = tuple(
+        BatchSpanProcessor(RedactingExporter(asked.exporter, redactor)) for asked in exporters_asked_for(os.environ)
+    )
+    for processor in processors:
+        provider.add_span_processor(processor)
+    FastAPIInstrumentor.instrument_app(
+        app, tracer_provider=provider, excluded_urls=UNTRACED, exclude_spans=["receive", "send"]
+    )
+    return Handle(provider, processors)
+
+
+def keep_logs_out_of_the_tail() -> None:
+    """Let log lines that belong to a server span make no run either; call it when log capture is attached."""
+    for handler in logging.root.handlers:
+        if isinstance(handler, SpanLogHandler):
+            handler.addFilter(_outside_of_requests)
+
+
+def _outside_of_requests(_record: logging.LogRecord) -> bool:
+    span = trace.get_current_span()
+    return not isinstance(span, ReadableSpan) or span.resource.attributes.get(RESOURCE_LIVE) is not False

@@ -1,0 +1,176 @@
+"""Every setting of the service, in one class, read from ``SPANTAIL_*`` environment variables."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, NamedTuple
+from urllib.parse import urlsplit, urlunsplit
+
+from pydantic import AliasChoices, Field, SecretStr, field_validator
+from pydantic_core import PydanticUndefined
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+ENV_PREFIX = "SPANTAIL_"
+
+HttpUrl = Annotated[str, Field(max_length=2_000, pattern=r"^https?://[^\s]+$")]
+# A model's name becomes an argument of a command, so it must not look like an option.
+ModelName = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9][\w.:/@\[\]-]*$")]
+
+
+def default_data_dir() -> Path:
+    """The platform's folder for a user's application data, with ``spantail`` below it."""
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "spantail"
+    base = Path(os.environ.get("XDG_DATA_HOME", ""))
+    # The XDG specification tells to ignore a relative path.
+    root = base if base.is_absolute() else Path.home() / ".local" / "share"
+    return root / "spantail"
+
+
+class Settings(BaseSettings):
+    """Settings of one service process. Wrong values raise pydantic's ``ValidationError`` at start."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX,
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        populate_by_name=True,
+        hide_input_in_errors=True,  # a wrong URL may carry a password
+    )
+
+    # --- where it runs
+    host: str = Field(
+        "127.0.0.1", min_length=1, max_length=255, description="Address to listen on; loopback by default."
+    )
+    port: int = Field(8321, ge=0, le=65_535, description="Port to listen on; 0 takes a free one.")
+    data_dir: Path = Field(
+        default_factory=default_data_dir,
+        description="Folder for the embedded Redis' data. Default: the user's data folder.",
+    )
+    shutdown_s: float = Field(
+        10.0,
+        gt=0,
+        le=300,
+        description="Seconds that a stop may take: running operations are cancelled, spans are flushed.",
+    )
+
+    # --- Redis
+    redis_url: str | None = Field(
+        None,
+        max_length=2_000,
+        validation_alias=AliasChoices("SPANTAIL_REDIS_URL", "OTEL_EXPORTER_LIVETAIL_URL"),
+        description="Redis of the live tier (`redis://`, `rediss://`, `unix://`); "
+        "`OTEL_EXPORTER_LIVETAIL_URL` is another name for it. Without it `spantail serve` starts its own.",
+    )
+    redis_connections: int = Field(32, ge=2, le=1_000, description="Most connections to Redis for reading and ingest.")
+    redis_timeout_s: float = Field(
+        5.0, gt=0, le=60, description="Seconds to wait for Redis before a request is answered with 503."
+    )
+
+    # --- limits
+    max_body_bytes: int = Field(
+        262_144, ge=1_024, le=16_777_216, description="Largest body of an API request, in bytes."
+    )
+    max_ingest_bytes: int = Field(
+        16_777_216, ge=1_024, le=268_435_456, description="Largest OTLP request as sent, in bytes."
+    )
+    max_ingest_decoded_bytes: int = Field(
+        67_108_864, ge=1_024, le=1_073_741_824, description="Largest OTLP request once unzipped, in bytes."
+    )
+    max_runs: int = Field(
+        32, ge=1, le=10_000, description="Operations that this process runs at a time; one more gets a 429."
+    )
+    max_waiters: int = Field(
+        1_000, ge=1, le=100_000, description="Long polls held open at a time; one more is answered at once."
+    )
+
+    # --- the outside world of the operations
+    demo: bool = Field(False, description="Work on demo data: job board and LLM provider of our own, on loopback.")
+    himalayas_url: HttpUrl = Field("https://himalayas.app", description="Base URL of the Himalayas job API.")
+    jobspy_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), max_length=100, description="Proxies for Indeed and Bayt, used in turn; separated by commas."
+    )
+    source_timeout_s: float = Field(30.0, gt=0, le=300, description="Seconds that one job source may take.")
+    cache_ttl_s: float = Field(600.0, ge=0, le=86_400, description="Seconds that a source's answer is used again.")
+    stored_jobs: int = Field(
+        2_000, ge=1, le=1_000_000, description="Jobs that are kept for annotations, the latest ones."
+    )
+    claude_command: str = Field(
+        "claude", min_length=1, max_length=1_000, description="Claude CLI: a name on PATH or a path."
+    )
+    claude_home: Path | None = Field(
+        None, description="HOME of the Claude CLI. Default: the user's own; in demo mode a scratch folder."
+    )
+    claude_model: ModelName = Field("claude-sonnet-4-5", description="Model of the Claude CLI.")
+    claude_small_model: ModelName = Field("claude-haiku-4-5", description="Model of the Claude CLI for small tasks.")
+    anthropic_base_url: HttpUrl | None = Field(
+        None, description="Base URL handed to the Claude CLI instead of Anthropic's own."
+    )
+    anthropic_api_key: SecretStr | None = Field(
+        None, description="Key for the Claude CLI. Default: its own login, or `ANTHROPIC_API_KEY`."
+    )
+    fallback_model: ModelName = Field("gpt-4o", description="Model of the fallback backend.")
+    fallback_small_model: ModelName = Field("gpt-4o-mini", description="Model of the fallback backend for small tasks.")
+    embedding_model: ModelName = Field("text-embedding-3-small", description="Model for embeddings.")
+    openai_base_url: HttpUrl | None = Field(
+        None, description="Base URL of an OpenAI-compatible API for fallback and embeddings."
+    )
+    openai_api_key: SecretStr | None = Field(None, description="Key for that API. Default: `OPENAI_API_KEY`.")
+    llm_timeout_s: float = Field(60.0, gt=0, le=600, description="Seconds that one LLM attempt may take.")
+    llm_concurrency: int = Field(4, ge=1, le=64, description="LLM attempts at a time, over all runs.")
+
+    @field_validator("redis_url")
+    @classmethod
+    def _known_scheme(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError(  # the alias is named, for the error is told by the setting's own name
+                "must begin with redis://, rediss:// or unix:// (also where OTEL_EXPORTER_LIVETAIL_URL says it)"
+            )
+        return value
+
+    @field_validator("jobspy_proxies", mode="before")
+    @classmethod
+    def _separate(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("data_dir")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @property
+    def shown_redis_url(self) -> str:
+        """``redis_url`` without user name, password and options, for people."""
+        return without_password(self.redis_url or "")
+
+
+class SettingRow(NamedTuple):
+    """One line of the settings table."""
+
+    name: str
+    """The environment variable."""
+    default: str
+    meaning: str
+
+
+def setting_rows() -> list[SettingRow]:
+    """Every setting as a row of text, in the order of the class; the README's table is held to it."""
+    rows = []
+    for field_name, field in Settings.model_fields.items():
+        if field.default is PydanticUndefined or field.default in (None, ()):
+            default = ""
+        else:
+            default = str(field.default).lower() if isinstance(field.default, bool) else str(field.default)
+        rows.append(SettingRow(f"{ENV_PREFIX}{field_name.upper()}", default, field.description or ""))
+    return rows
+
+
+def without_password(url: str) -> str:
+    """A Redis URL that may be shown: user name and password are left out."""
+    parts = urlsplit(url)
+    if "@" not in parts.netloc and not parts.query:
+        return url
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))

@@ -1,0 +1,60 @@
+"""An OTLP/gRPC receiver on loopback, in the place of Jaeger: keeps what it is sent."""
+
+from __future__ import annotations
+
+import contextlib
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import grpc
+from opentelemetry.proto.collector.trace.v1 import trace_service_pb2 as messages
+from opentelemetry.proto.collector.trace.v1 import trace_service_pb2_grpc as service
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, Span
+
+
+@dataclass
+class Received:
+    """What has arrived so far, and where to send more."""
+
+    endpoint: str = ""
+    batches: list[ResourceSpans] = field(default_factory=list)
+
+    def spans(self) -> dict[str, Span]:
+        """Every span by its name."""
+        return {span.name: span for batch in self.batches for scope in batch.scope_spans for span in scope.spans}
+
+    def resource(self) -> dict[str, str]:
+        """String attributes of the resource that came first."""
+        return {item.key: item.value.string_value for item in self.batches[0].resource.attributes}
+
+
+class _TraceService(service.TraceServiceServicer):
+    def __init__(self, received: Received) -> None:
+        self._received = received
+
+    def Export(  # noqa: N802 - the name in OTLP's service definition
+        self, request: messages.ExportTraceServiceRequest, context: grpc.ServicerContext
+    ) -> messages.ExportTraceServiceResponse:
+        del context
+        self._received.batches.extend(request.resource_spans)
+        return messages.ExportTraceServiceResponse()
+
+
+@contextlib.contextmanager
+def otlp_receiver() -> Iterator[Received]:
+    """Run a receiver until the block ends."""
+    received = Received()
+    with ThreadPoolExecutor(max_workers=2) as threads:
+        server = grpc.server(threads)
+        service.add_TraceServiceServicer_to_server(_TraceService(received), server)  # type: ignore[no-untyped-call]
+        received.endpoint = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+        server.start()
+        try:
+            yield received
+        finally:
+            server.stop(grace=None).wait(timeout=5)
