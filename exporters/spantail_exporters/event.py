@@ -196,20 +196,23 @@ def _promote_attempt(body: dict[str, Any], raw: Mapping[str, Any], status: str, 
         body["tier"] = text(str(tier))
     if (model := get(key.GEN_AI_RESPONSE_MODEL) or get(key.GEN_AI_REQUEST_MODEL)) is not None:
         body["model"] = text(str(model))
-    nano = 0
-    source = get(key.COST_SOURCE)
-    if (cost := _cost(raw)) is not None:
-        body["cost_usd"] = cost
-        body["cost_nano"] = nano = nano_usd(cost)
-    elif status != "running":
-        source = "unpriced"
-    if source is not None:
-        body["cost_source"] = text(str(source))
     tokens: dict[str, int] = {}
     for name, attribute in _TOKENS:
         value = get(attribute)
         if value is not None and isinstance(value, int) and value >= 0:
             tokens[name] = int(value)
+    nano = 0
+    source = get(key.COST_SOURCE)
+    unpriced = False
+    if (cost := _cost(raw)) is not None:
+        body["cost_usd"] = cost
+        body["cost_nano"] = nano = nano_usd(cost)
+    elif status != "running":
+        # an attempt that failed before a token was used has no price to be missing
+        unpriced = status != "error" or bool(tokens)
+        source = key.SOURCE_UNPRICED if unpriced else None
+    if source is not None:
+        body["cost_source"] = text(str(source))
     if tokens:
         body["tokens"] = tokens
     if (attempt := get(key.ATTEMPT)) is not None:
@@ -222,7 +225,7 @@ def _promote_attempt(body: dict[str, Any], raw: Mapping[str, Any], status: str, 
     if status == "running":
         return ""
     account = (
-        f"{'1' if status == 'error' else '0'} {'1' if cost is None else '0'} "
+        f"{'1' if status == 'error' else '0'} {'1' if unpriced else '0'} "
         f"{tokens.get('input', 0)} {tokens.get('output', 0)} {nano} {_one_line(backend or 'unknown')}\n"
     )
     return account + _one_line(fallback_from) if fallback_from else account
