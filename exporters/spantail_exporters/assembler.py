@@ -122,23 +122,14 @@ class Assembler:
             return  # over already: its end says everything, one event instead of two
         record = record_of(span, self._runner_id)
         record.end_us = None  # it may have ended between the two lines; the end comes as one of its own
+        record.notes, record.dropped_notes = (), 0  # the start is told first, what happened since at the next look
         state = encode_state(record, 1, self._redactor, event="_start")
         context = span.context
-        one = _OpenSpan(span, state, record.attributes)
-        self._open[context.trace_id, context.span_id] = one
+        self._open[context.trace_id, context.span_id] = _OpenSpan(span, state, record.attributes)
         self._service = record.service
-        notes = encode_notes(state, state.noted)
-        one.noted = state.noted
         self._add(
             record.run_id,
-            Change(
-                record.span_id,
-                record.parent_id or "",
-                [*notes, dumps(state.body)],
-                len(notes),
-                "",
-                state.layers,
-            ),
+            Change(record.span_id, record.parent_id or "", [dumps(state.body)], 0, "", state.layers),
         )
 
     def _end(self, span: ReadableSpan) -> None:

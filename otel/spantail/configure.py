@@ -31,7 +31,7 @@ from spantail.trace_exporters import component, exporters_asked_for, shown_url
 from spantail.values import legal_attributes, report_trouble
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
 __all__ = ["URL_VARIABLES", "Handle", "configure"]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from asyncio import CancelledError
+import time
 from collections.abc import Callable, Mapping, Sequence
 from importlib import metadata
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, cast
@@ -16,18 +16,12 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, cast
 from opentelemetry import context as otel_context
 from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.trace import INVALID_SPAN, Link, NonRecordingSpan, Span, SpanContext, SpanKind, Status, StatusCode
+from opentelemetry.trace import INVALID_SPAN, Link, NonRecordingSpan, Span, SpanContext, SpanKind
 
 from spantail import attributes as keys
 from spantail.decoration import decorate
-from spantail.values import (
-    error_message,
-    error_traceback,
-    error_type,
-    legal_attributes,
-    legal_text,
-    report_trouble,
-)
+from spantail.outcome import Outcome, write_outcome
+from spantail.values import legal_attributes, legal_text, report_trouble
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -36,7 +30,6 @@ F = TypeVar("F", bound=Callable[..., Any])
 LinkLike = Link | SpanContext | Span
 
 _USE_KEY: Final = otel_context.create_key("spantail-use")
-_CANCELLATIONS: Final = (CancelledError, GeneratorExit, KeyboardInterrupt)
 
 
 @functools.cache
@@ -92,7 +85,7 @@ class Scope:
         """Set the state of one use; a subclass adds its own."""
         self._span: Span = INVALID_SPAN
         self._use: _Use | None = None
-        self._outcome: tuple[str, str] | None = None
+        self._outcome: Outcome | None = None
 
     def _fresh(self, name: str | None = None) -> Self:
         """Return a scope with the same settings for a use of its own."""
@@ -135,14 +128,16 @@ class Scope:
             return
         use.close()
         span = self._span
+        end_ns = None
         try:
             if span.is_recording():
+                write_outcome(span, self._outcome, error)
+                end_ns = time.time_ns()  # what is worked out below is not the application's time
                 self._before_end()
-                self._write_outcome(error)
         except Exception:
             report_trouble("the outcome of a span could not be written")
         try:
-            span.end()
+            span.end(end_ns)
         except Exception:
             report_trouble("a span could not be ended")
         if self._made_by is not None:
@@ -239,11 +234,11 @@ class Scope:
 
     def skip(self, reason: str) -> None:
         """Mark the work as skipped. It takes effect when the scope ends; an exception outranks it."""
-        self._outcome = (keys.STATUS_SKIPPED, reason)
+        self._outcome = Outcome(keys.STATUS_SKIPPED, reason)
 
     def cancel(self, reason: str) -> None:
         """Mark the work as cancelled. It takes effect when the scope ends, even if an exception ends it."""
-        self._outcome = (keys.STATUS_CANCELLED, reason)
+        self._outcome = Outcome(keys.STATUS_CANCELLED, reason)
 
     def _write(self, attributes: Mapping[str, object]) -> None:
         try:
@@ -251,36 +246,6 @@ class Scope:
                 self._span.set_attributes(legal_attributes(attributes))
         except Exception:
             report_trouble("an attribute could not be set")
-
-    def _write_outcome(self, error: BaseException | None) -> None:
-        span = self._span
-        outcome = self._outcome
-        cancelled = outcome is not None and outcome[0] == keys.STATUS_CANCELLED
-        if error is not None:
-            if isinstance(error, _CANCELLATIONS):
-                if not cancelled:
-                    outcome = (keys.STATUS_CANCELLED, error_message(error) or _cancel_reason(error))
-            elif isinstance(error, SystemExit) and error.code in (None, 0):
-                pass
-            else:
-                kind, message = error_type(error), error_message(error)
-                span.add_event(
-                    keys.EVENT_EXCEPTION,
-                    {
-                        keys.EXCEPTION_TYPE: kind,
-                        keys.EXCEPTION_MESSAGE: message,
-                        keys.EXCEPTION_STACKTRACE: error_traceback(error),
-                    },
-                )
-                if not cancelled:
-                    outcome = None
-                    span.set_attribute(keys.ERROR_TYPE, kind)
-                    span.set_status(Status(StatusCode.ERROR, f"{kind}: {message}"))
-        if outcome is not None:
-            status, reason = outcome[0], legal_text(str(outcome[1]))
-            span.set_attributes({keys.STATUS: status, keys.REASON: reason})
-            if status == keys.STATUS_CANCELLED:
-                span.add_event(keys.EVENT_CANCELLED, {keys.REASON: reason})
 
 
 class _Use:
@@ -311,10 +276,6 @@ def _innermost_use(accept: Callable[[Scope], bool]) -> tuple[Scope, Context] | N
             return scope, outer
         use = outer.get(_USE_KEY)
     return None
-
-
-def _cancel_reason(error: BaseException) -> str:
-    return "the generator was closed" if isinstance(error, GeneratorExit) else type(error).__name__
 
 
 def _links(links: Sequence[object]) -> list[Link]:

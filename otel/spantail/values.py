@@ -71,8 +71,9 @@ def legal_value(value: object) -> AnyValue:
     """Return `value` as something every exporter can encode.
 
     Strings, booleans, 64-bit integers, floats, bytes, sequences and mappings stay what they are; a `Decimal`
-    becomes a float, an enum its value, a set a list, a larger integer and anything else its `str()`. Nesting
-    ends at 8 levels, a container at 1,000 items, the whole at 10,000. None stays None, which means "not known": do not set it.
+    becomes a float, an enum its value, a set a list, a larger integer and anything else its `str()`. Nesting ends
+    at 8 levels, a container at 1,000 items, the whole at 10,000. None stays None, which means "not known": do not
+    set it.
 
     Raises whatever the value's own `__str__` or iteration raises.
     """
@@ -92,8 +93,8 @@ def _legal(value: object, depth: int, left: list[int]) -> AnyValue:
         return float(value)
     if isinstance(value, Decimal):
         return float(value) if value.is_finite() else math.nan
-    if isinstance(value, Mapping | Sequence | AbstractSet) and depth < _DEPTH_LIMIT:
-        return _legal_container(value, depth + 1, left)
+    if isinstance(value, Mapping | Sequence | AbstractSet):
+        return _legal_container(value, depth + 1, left) if depth < _DEPTH_LIMIT else "…"
     return legal_text(str(value))
 
 

@@ -13,6 +13,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 import spantail
+from spantail import pricing
 from spantail.redaction import Redactor
 from spantail_service import __version__
 from spantail_service.errors import install_error_handlers
@@ -101,6 +102,7 @@ async def _open_services(
     flush_s = settings.shutdown_s * _FLUSH_SHARE
     redis = _redis_client(settings, redis_url)
     stack.push_async_callback(redis.aclose)
+    pricing.preload()  # else the first LLM call to end would wait for it, with the event loop
     telemetry = spantail.configure(service_name(), redis_url=redis_url)
     keep_logs_out_of_the_tail()
     stack.push_async_callback(asyncio.to_thread, server_spans.shutdown, settings.shutdown_s * _SERVER_SHARE)

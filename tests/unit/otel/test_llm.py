@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from opentelemetry.trace import SpanKind, StatusCode
 
+from spantail import pricing
 from spantail.llm import llm_call, llm_group
 from spantail.values import CAPTURE_CONTENT_VARIABLE
 
@@ -105,6 +107,20 @@ def test_the_answering_model_is_priced_before_the_one_asked_for(spans: Spans) ->
         call.response(model="gpt-4o-mini-2024-07-18")
         call.usage(input_tokens=1000, output_tokens=100)
     assert _attributes(spans)["spantail.cost_usd"] == 0.00021
+
+
+def test_the_time_it_takes_to_price_is_not_the_call_s(spans: Spans, monkeypatch: pytest.MonkeyPatch) -> None:
+    priced_ns = []
+
+    def price(*_: object, **__: object) -> None:
+        priced_ns.append(time.time_ns())
+
+    monkeypatch.setattr(pricing, "price", price)
+    with llm_call(backend="langchain", model="gpt-4o-mini"):
+        pass
+    end_ns = spans.one().end_time
+    assert end_ns is not None
+    assert end_ns <= priced_ns[0]
 
 
 def test_streaming_counts_what_is_told(spans: Spans) -> None:

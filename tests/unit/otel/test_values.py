@@ -56,7 +56,7 @@ def test_values(value: object, legal: object) -> None:
 def test_nesting_and_length_have_an_end() -> None:
     endless: list[Any] = []
     endless.append(endless)
-    assert "..." in str(legal_value(endless))
+    assert "…" in str(legal_value(endless))
     assert len(legal_value(list(range(5_000)))) == 1_000  # type: ignore[arg-type]
     assert len(legal_value({n: n for n in range(5_000)})) == 1_000  # type: ignore[arg-type]
 

@@ -1,0 +1,64 @@
+"""How a piece of work ended, as its span says it: well, skipped, cancelled or in error."""
+
+from __future__ import annotations
+
+from asyncio import CancelledError
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from opentelemetry.trace import Status, StatusCode
+
+from spantail import attributes as keys
+from spantail.values import error_message, error_traceback, error_type, legal_text
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Span
+
+_CANCELLATIONS: Final = (CancelledError, GeneratorExit, KeyboardInterrupt)
+
+
+class Outcome(NamedTuple):
+    """What the application said of its work: `skipped` or `cancelled`, and why."""
+
+    status: str
+    reason: str
+
+
+def write_outcome(span: Span, said: Outcome | None, error: BaseException | None) -> None:
+    """Write how the work of `span` ended, by what was `said` of it and the `error` that ended it, if any.
+
+    A cancelled task, a closed generator and Ctrl-C are no errors (status UNSET, `spantail.status` = `cancelled`),
+    nor is `sys.exit()` without a code. Any other exception is recorded and sets ERROR (OpenTelemetry semantic
+    conventions, "Recording errors"), unless the application itself had called the work cancelled.
+    """
+    outcome = said
+    cancelled = said is not None and said.status == keys.STATUS_CANCELLED
+    if isinstance(error, _CANCELLATIONS):
+        if not cancelled:
+            outcome = Outcome(keys.STATUS_CANCELLED, error_message(error) or _cancel_reason(error))
+    elif error is not None and not (isinstance(error, SystemExit) and error.code in (None, 0)):
+        _record(span, error)
+        if not cancelled:
+            outcome = None
+            span.set_attribute(keys.ERROR_TYPE, error_type(error))
+            span.set_status(Status(StatusCode.ERROR, f"{error_type(error)}: {error_message(error)}"))
+    if outcome is not None:
+        reason = legal_text(str(outcome.reason))
+        span.set_attributes({keys.STATUS: outcome.status, keys.REASON: reason})
+        if outcome.status == keys.STATUS_CANCELLED:
+            span.add_event(keys.EVENT_CANCELLED, {keys.REASON: reason})
+
+
+def _record(span: Span, error: BaseException) -> None:
+    # not span.record_exception, which formats without bounds and fails where the exception's own __str__ does
+    span.add_event(
+        keys.EVENT_EXCEPTION,
+        {
+            keys.EXCEPTION_TYPE: error_type(error),
+            keys.EXCEPTION_MESSAGE: error_message(error),
+            keys.EXCEPTION_STACKTRACE: error_traceback(error),
+        },
+    )
+
+
+def _cancel_reason(error: BaseException) -> str:
+    return "the generator was closed" if isinstance(error, GeneratorExit) else type(error).__name__

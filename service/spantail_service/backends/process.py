@@ -1,0 +1,140 @@
+"""Runs one command to its end, with bounded output, and takes its whole process group down otherwise."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from asyncio.subprocess import PIPE
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+_STDIN, _STDOUT = 0, 1
+_MAX_STDERR_BYTES = 16_384
+_LIMIT_S = 5.0
+
+
+class OutputTooLargeError(Exception):
+    """The command wrote more to its standard output than it may."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A command that came to its end."""
+
+    returncode: int
+    stdout: bytes
+    stderr: bytes
+    """Only its end, at most 16 KiB."""
+
+
+async def run_bounded(
+    argv: Sequence[str], *, stdin: bytes, env: Mapping[str, str], cwd: Path, max_stdout_bytes: int
+) -> Finished:
+    """Run `argv` (never through a shell) in a session of its own and feed it `stdin`.
+
+    Raises `OSError` when it cannot be started and `OutputTooLargeError`. When the caller is cancelled, or a
+    limit is passed, the whole process group is killed before this returns, so that no child process of
+    the command lives on.
+    """
+    output = _Output(max_stdout_bytes)
+    transport = await _start(argv, output, env, cwd)
+    try:
+        # A cast, because uvloop's pipes are no subclasses of asyncio's: a check would feed nothing to them.
+        pipe = cast("asyncio.WriteTransport", transport.get_pipe_transport(_STDIN))
+        pipe.write(stdin)
+        pipe.close()
+        await output.settled.wait()
+    finally:
+        await _clear_away(transport, output)
+    if output.is_too_large:
+        raise OutputTooLargeError(f"more than {max_stdout_bytes} bytes of output")
+    returncode = transport.get_returncode()
+    return Finished(-1 if returncode is None else returncode, bytes(output.stdout), bytes(output.stderr))
+
+
+async def _start(
+    argv: Sequence[str], output: _Output, env: Mapping[str, str], cwd: Path
+) -> asyncio.SubprocessTransport:
+    loop = asyncio.get_running_loop()
+    # Shielded: asyncio kills but the leader of a process whose start is cancelled, not what that has started.
+    starting = asyncio.ensure_future(
+        loop.subprocess_exec(
+            lambda: output,
+            *argv,
+            stdin=PIPE,
+            stdout=PIPE,
+            stderr=PIPE,
+            env=dict(env),
+            cwd=cwd,
+            start_new_session=True,
+        )
+    )
+    try:
+        transport, _ = await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        # By a callback, because a second cancellation may end this wait but cannot end that.
+        starting.add_done_callback(_kill_started)
+        await asyncio.wait([starting], timeout=_LIMIT_S)
+        if starting.done() and starting.exception() is None:
+            await _clear_away(starting.result()[0], output)
+        raise
+    return transport
+
+
+def _kill_started(starting: asyncio.Future[tuple[asyncio.SubprocessTransport, _Output]]) -> None:
+    if not starting.cancelled() and starting.exception() is None:
+        _kill(*starting.result())
+
+
+def _kill(transport: asyncio.SubprocessTransport, output: _Output) -> None:
+    """Kill what still runs of the group, and close the pipes."""
+    # Once all has ended the group is gone, and its number may be somebody else's.
+    if not output.closed.is_set():
+        with suppress(ProcessLookupError):
+            os.killpg(transport.get_pid(), signal.SIGKILL)
+    transport.close()
+
+
+async def _clear_away(transport: asyncio.SubprocessTransport, output: _Output) -> None:
+    """Kill it, and wait until it has been collected."""
+    _kill(transport, output)
+    # A process that cannot be interrupted is collected later, by the loop's child watcher.
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_LIMIT_S):
+            await output.closed.wait()
+
+
+class _Output(asyncio.SubprocessProtocol):
+    """Collects what the command writes."""
+
+    def __init__(self, max_stdout_bytes: int) -> None:
+        self._max_stdout_bytes = max_stdout_bytes
+        self.stdout = bytearray()
+        self.stderr = bytearray()
+        self.is_too_large = False
+        self.closed = asyncio.Event()
+        """The process has exited and its pipes are closed."""
+        self.settled = asyncio.Event()
+        """That, or there is nothing more to wait for."""
+
+    def pipe_data_received(self, fd: int, data: bytes) -> None:
+        """Keep all of standard output, up to its limit, and the end of standard error."""
+        if fd != _STDOUT:
+            self.stderr += data
+            del self.stderr[:-_MAX_STDERR_BYTES]
+        elif len(self.stdout) + len(data) <= self._max_stdout_bytes:
+            self.stdout += data
+        else:
+            self.is_too_large = True
+            self.settled.set()
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+        """The end."""
+        self.closed.set()
+        self.settled.set()

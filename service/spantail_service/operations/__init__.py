@@ -1,0 +1,26 @@
+"""The operations that the service offers, and what they work with."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from spantail_service.operations import annotations, job_search
+from spantail_service.operations.annotations import AnnotationInput
+from spantail_service.operations.base import Operation, OperationError, Tools, WorkSettings
+from spantail_service.operations.search_input import JobSearchInput
+from spantail_service.operations.tools import open_tools
+
+CATALOGUE: Mapping[str, Operation] = MappingProxyType(
+    {operation.name: operation for operation in (job_search.OPERATION, annotations.OPERATION)}
+)
+"""By name."""
+
+__all__ = [
+    "CATALOGUE",
+    "AnnotationInput",
+    "JobSearchInput",
+    "Operation",
+    "OperationError",
+    "Tools",
+    "WorkSettings",
+    "open_tools",
+]

@@ -1,0 +1,63 @@
+"""A demo world that answers at once, and every span that the work in it makes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+from spantail_service.demo.faults import Pace
+from spantail_service.demo.server import DemoServer
+from spantail_service.operations import WorkSettings
+from tests.integration.work.traces import Traces
+from tests.support import tools
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+AT_ONCE = Pace(scale=0.0)
+GONE = "no-such-claude"
+
+
+@pytest.fixture
+def traces(monkeypatch: pytest.MonkeyPatch) -> Iterator[Traces]:
+    """What this test traces, and nothing else: the provider is put in place for its time alone."""
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    monkeypatch.setattr(trace, "_TRACER_PROVIDER", provider)
+    yield Traces(exporter)
+    provider.shutdown()
+
+
+@pytest.fixture
+def claude() -> str:
+    """The real Claude CLI: named by SPANTAIL_TEST_CLAUDE, on PATH, or installed for the tests."""
+    return os.environ.get("SPANTAIL_TEST_CLAUDE") or shutil.which("claude") or tools.claude_cli()
+
+
+def demo_world(**options: Any) -> DemoServer:
+    """The demo server, without delays and without failures that nobody asked for."""
+    return DemoServer(7, **{"pace": AT_ONCE, "rate_limited": 0.0, **options})
+
+
+def settings_for(demo: DemoServer, **changes: Any) -> WorkSettings:
+    """Settings that point every client at the demo; the Claude CLI is gone unless `changes` bring it."""
+    return WorkSettings(
+        **{
+            "demo": True,
+            "himalayas_url": demo.himalayas_url,
+            "openai_base_url": demo.openai_url,
+            "openai_api_key": "demo",
+            "anthropic_base_url": demo.anthropic_url,
+            "anthropic_api_key": "demo",
+            "claude_command": GONE,
+            **changes,
+        }
+    )

@@ -1,0 +1,91 @@
+"""Annotation generation with the real clients, and the traces it leaves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from spantail_service.demo.corpus import make_jobs
+from spantail_service.operations import OperationError, open_tools
+from spantail_service.operations.sources.himalayas import read_job
+from tests.integration.work.conftest import demo_world, settings_for
+from tests.integration.work.traces import attributes, event, events, run, status
+
+if TYPE_CHECKING:
+    from tests.integration.work.traces import Traces
+
+
+def a_job_id() -> str:
+    job = read_job(make_jobs(7)[0])
+    assert job is not None
+    return job.id
+
+
+async def test_the_whole_trace(traces: Traces) -> None:
+    async with demo_world() as demo, open_tools(settings_for(demo)) as tools:
+        result = await run("generate-annotations", {"job_id": a_job_id(), "count": 5}, tools)
+
+    root = traces.named("generate annotations")
+    assert [span.name for span in traces.children(root)] == ["load", "embed", "annotate", "validate"]
+    assert {status(span) for span in traces.children(root)} == {"ok"}
+    load = traces.named("load")
+    assert attributes(load)["spantail.cache"] == "miss"
+    assert [span.name for span in traces.children(load)] == ["source himalayas"]
+    embeddings = [span for span in traces.of_kind("llm_call") if span.name.startswith("embeddings ")]
+    assert [span.name for span in embeddings] == ["embeddings text-embedding-3-small"] * 2
+    for span in embeddings:
+        said = attributes(span)
+        assert said["gen_ai.operation.name"] == "embeddings"
+        assert said["gen_ai.usage.input_tokens"] > 0
+        assert said["spantail.cost.source"] == "calculated"
+    phases = [span for span in traces.of_kind("phase") if span.name.startswith("annotation ")]
+    assert sorted(span.name for span in phases) == [f"annotation {n}" for n in range(1, 6)]
+    assert {attributes(span)["spantail.annotation.kind"] for span in phases} == {
+        "strength",
+        "gap",
+        "keyword",
+        "question",
+    }
+    assert all(event(span, "decision_point")["decision"] == "passage" for span in phases)
+    assert event(traces.named("embed"), "decision_point")["method"] == "embeddings"
+    assert events(traces.named("validate")) == ["validation_result"] * 5
+    assert len(result["annotations"]) + result["rejected"] == 5
+    assert result["job"]["id"] == a_job_id()
+
+
+async def test_a_job_of_an_earlier_search_is_known(traces: Traces) -> None:
+    async with demo_world() as demo, open_tools(settings_for(demo)) as tools:
+        search = await run("job-search", {"job_titles": ["python developer"], "max_results": 1}, tools)
+        traces.clear()
+        await run("generate-annotations", {"job_id": search["jobs"][0]["id"], "count": 1}, tools)
+    assert attributes(traces.named("load"))["spantail.cache"] == "hit"
+    assert traces.of_kind("retrieval") == []
+
+
+async def test_an_unknown_job_says_so(traces: Traces) -> None:
+    async with demo_world() as demo, open_tools(settings_for(demo)) as tools:
+        with pytest.raises(OperationError, match="job python-developer-1 is unknown"):
+            await run("generate-annotations", {"job_id": "python-developer-1"}, tools)
+    assert status(traces.named("load")) == status(traces.named("generate annotations")) == "error"
+    assert status(traces.named("source himalayas")) == "ok"
+
+
+async def test_without_embeddings_words_must_do(traces: Traces) -> None:
+    async with demo_world() as demo, open_tools(settings_for(demo, embedding_model="demo-error-429")) as tools:
+        result = await run("generate-annotations", {"job_id": a_job_id(), "count": 2}, tools)
+    failed = [span for span in traces.of_kind("llm_call") if status(span) == "error"]
+    assert "embeddings demo-error-429" in {span.name for span in failed}
+    assert event(traces.named("embed"), "decision_point")["method"] == "words"
+    assert status(traces.named("embed")) == "ok"
+    assert "embeddings failed, rate_limited" in result["warnings"][0]
+
+
+async def test_no_annotation_at_all_is_an_error(traces: Traces) -> None:
+    async with demo_world() as demo:
+        changes = {"fallback_model": "demo-error-500"}
+        async with open_tools(settings_for(demo, **changes)) as tools:
+            with pytest.raises(OperationError, match="langchain server_error"):
+                await run("generate-annotations", {"job_id": a_job_id(), "count": 2}, tools)
+    assert status(traces.named("annotate")) == "error"
+    assert "validate" not in {span.name for span in traces.spans}
