@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 RUNS_RECENT: Final = "runs:recent"
 RUNS_OPEN: Final = "runs:open"  # runs that have not settled: what a reaper has to look at
+RUNNERS_SEEN: Final = "runners:seen"  # ZSET: the last heartbeat of every process of the last day
 RUNS_RECENT_CAP: Final = 100_000
 
 

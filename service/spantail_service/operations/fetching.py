@@ -77,7 +77,8 @@ class Fetching:
         except ChainError as error:
             self._warn(f"searched without related titles: {error}")
         finally:
-            self.expansion.set_result(expansion)
+            if not self.expansion.done():  # a cancelled run has cancelled it too
+                self.expansion.set_result(expansion)
 
     async def _read(self, source: JobSource, stage: Scope, of: int) -> None:
         name = source.name.value
