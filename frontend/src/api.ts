@@ -1,0 +1,102 @@
+/** fetch() with what every call needs: a time limit, problem details as errors, and the service's clock. */
+import type { Frame, OperationsAnswer, Problem, RunsPage, Snapshot, SpanState, StartedRun } from "./wire";
+
+const TIMEOUT_MS = 15_000;
+/** A snapshot of 100,000 spans on a slow link. */
+const SNAPSHOT_TIMEOUT_MS = 60_000;
+
+export class ProblemError extends Error {
+  readonly status: number;
+  readonly problem: Problem;
+
+  constructor(status: number, problem: Problem) {
+    super(problem.detail ?? problem.title ?? `HTTP ${status}`);
+    this.name = "ProblemError";
+    this.status = status;
+    this.problem = problem;
+  }
+}
+
+interface Options {
+  readonly method?: string;
+  readonly body?: unknown;
+  readonly signal?: AbortSignal | undefined;
+  readonly timeoutMs?: number;
+}
+
+export class Api {
+  private skewMs = 0;
+
+  /** The service's clock in microseconds, as far as its Date header tells. */
+  nowUs(): number {
+    return Math.round((Date.now() + this.skewMs) * 1_000);
+  }
+
+  runs(signal?: AbortSignal): Promise<RunsPage> {
+    return this.json<RunsPage>("/api/runs?limit=50", { signal });
+  }
+
+  operations(): Promise<OperationsAnswer> {
+    return this.json<OperationsAnswer>("/api/operations");
+  }
+
+  start(url: string, body: unknown): Promise<StartedRun> {
+    return this.json<StartedRun>(url, { method: "POST", body });
+  }
+
+  snapshot(runId: string, signal?: AbortSignal): Promise<Snapshot> {
+    return this.json<Snapshot>(`/api/traces/${runId}?fields=tree`, {
+      signal,
+      timeoutMs: SNAPSHOT_TIMEOUT_MS,
+    });
+  }
+
+  span(runId: string, spanId: string, signal?: AbortSignal): Promise<SpanState> {
+    return this.json<SpanState>(`/api/traces/${runId}/spans/${spanId}`, { signal });
+  }
+
+  logs(runId: string, since: number, limit: number, signal?: AbortSignal): Promise<Frame> {
+    return this.json<Frame>(`/api/logs/${runId}?since=${since}&limit=${limit}`, { signal });
+  }
+
+  /** The last `limit` events before an index. */
+  logsBefore(runId: string, before: number, limit: number, signal?: AbortSignal): Promise<Frame> {
+    return this.json<Frame>(`/api/logs/${runId}?before=${before}&limit=${limit}`, { signal });
+  }
+
+  private async json<T>(url: string, options: Options = {}): Promise<T> {
+    const limit = AbortSignal.timeout(options.timeoutMs ?? TIMEOUT_MS);
+    const init: RequestInit = {
+      method: options.method ?? "GET",
+      headers: { accept: "application/json" },
+      signal: options.signal ? AbortSignal.any([options.signal, limit]) : limit,
+      cache: "no-store",
+    };
+    if (options.body !== undefined) {
+      init.body = JSON.stringify(options.body);
+      init.headers = { accept: "application/json", "content-type": "application/json" };
+    }
+    const response = await fetch(url, init);
+    this.readClock(response.headers.get("date"));
+    if (!response.ok) throw new ProblemError(response.status, await problemOf(response));
+    return (await response.json()) as T;
+  }
+
+  /** The header counts whole seconds: a smaller difference is rounding and delay, not another clock. */
+  private readClock(date: string | null): void {
+    const service = date ? Date.parse(date) : Number.NaN;
+    if (Number.isNaN(service)) return;
+    const difference = service + 500 - Date.now();
+    this.skewMs = Math.abs(difference) > 2_000 ? difference : 0;
+  }
+}
+
+async function problemOf(response: Response): Promise<Problem> {
+  try {
+    const body: unknown = await response.json();
+    if (body !== null && typeof body === "object") return body as Problem;
+  } catch {
+    // A proxy's HTML page, or nothing at all: the status line has to do.
+  }
+  return { title: response.statusText || `HTTP ${response.status}`, status: response.status };
+}

@@ -1,0 +1,163 @@
+/** What the livetail says about an event: its family, its tone and one line of text. Pure. */
+import * as format from "./format";
+import type { Attributes, AttributeValue, TailEvent } from "./wire";
+
+export type Family =
+  | "pipeline"
+  | "layer"
+  | "phase"
+  | "subphase"
+  | "llm_call"
+  | "log"
+  | "decision"
+  | "step"
+  | "other";
+export type Tone = "plain" | "alive" | "good" | "warn" | "bad";
+
+const PREFIXES: readonly (readonly [string, Family])[] = [
+  ["pipeline_", "pipeline"],
+  ["operation_", "pipeline"],
+  ["layer_", "layer"],
+  ["subphase_", "subphase"],
+  ["phase_", "phase"],
+  ["llm_call_", "llm_call"],
+  ["llm_group_", "llm_call"],
+  ["decision_", "decision"],
+  ["validation_", "decision"],
+  ["tool_", "step"],
+  ["retrieval_", "step"],
+  ["queue_", "step"],
+  ["span_", "step"],
+];
+
+export function family(event: string): Family {
+  if (event === "log") return "log";
+  return PREFIXES.find(([prefix]) => event.startsWith(prefix))?.[1] ?? "other";
+}
+
+export function tone(event: Pick<TailEvent, "event" | "level">): Tone {
+  if (event.event === "log") {
+    const level = (event.level ?? "").toLowerCase();
+    if (level === "error" || level === "critical" || level === "fatal") return "bad";
+    return level === "warning" || level === "warn" ? "warn" : "plain";
+  }
+  if (/_(error|failed)$/.test(event.event)) return "bad";
+  if (/_(fallback|abandoned|cancelled|retry)$/.test(event.event)) return "warn";
+  if (/_complete$/.test(event.event)) return "good";
+  if (/_(start|revived)$/.test(event.event)) return "alive";
+  return "plain";
+}
+
+/** The name shown in the event column: a log line is named by its level. */
+export function label(event: TailEvent): string {
+  return event.event === "log" ? `log ${(event.level ?? "").toLowerCase()}`.trim() : event.event;
+}
+
+/** One line of plain text; empty when the event's name says it all. */
+export function summary(event: TailEvent): string {
+  if (event.event === "log") return oneLine(event.message ?? "");
+  if (event.error) return oneLine(join(": ", event.error.type?.split(".").at(-1), event.error.message));
+  const attributes = event.attributes ?? {};
+  if (event.event.endsWith("_fallback")) return fallbackText(event, attributes);
+  if (event.event.endsWith("_update")) return updateText(event);
+  if (/_(complete|skip|cancelled|abandoned)$/.test(event.event) && event.status !== undefined)
+    return endText(event);
+  if (event.event.endsWith("_start"))
+    return join("  ", attemptText(event), event.name?.includes(event.model ?? "") ? undefined : event.model);
+  return oneLine(event.message ?? attributesText(attributes));
+}
+
+function fallbackText(event: TailEvent, attributes: Attributes): string {
+  const from = pick(attributes, "spantail.fallback.from", "from_backend", "from") ?? event.fallback_from;
+  const to = pick(attributes, "spantail.fallback.to", "to_backend", "to") ?? event.backend;
+  const reason = pick(attributes, "spantail.fallback.reason", "reason") ?? event.fallback_reason;
+  return oneLine(join("  ", from && to ? `${from} → ${to}` : undefined, reason));
+}
+
+function updateText(event: TailEvent): string {
+  return oneLine(join("  ", progressText(event.progress), tokensText(event.tokens)));
+}
+
+function endText(event: TailEvent): string {
+  const { start, end } = event;
+  const took =
+    typeof start === "number" && typeof end === "number" ? format.duration(end - start) : undefined;
+  const reason = pick(
+    event.attributes ?? {},
+    "spantail.skip.reason",
+    "spantail.reason",
+    "spantail.status.reason",
+  );
+  return oneLine(join("  ", took, tokensText(event.tokens), progressText(event.progress), reason));
+}
+
+function attemptText(event: TailEvent): string | undefined {
+  return event.attempt !== undefined && event.attempt > 1 ? `attempt ${event.attempt}` : undefined;
+}
+
+/** "12/40 scoring": only what is known. */
+export function progressText(progress: TailEvent["progress"]): string | undefined {
+  if (!progress) return undefined;
+  const { done, total, message } = progress;
+  const numbers =
+    done == null
+      ? undefined
+      : total == null
+        ? format.count(done)
+        : `${format.count(done)}/${format.count(total)}`;
+  return join(" ", numbers, message ?? undefined) || undefined;
+}
+
+/** "412→96"; an unknown side is a dash, never a zero. */
+export function tokensText(tokens: TailEvent["tokens"]): string | undefined {
+  if (!tokens || (tokens.input === undefined && tokens.output === undefined)) return undefined;
+  const side = (value: number | undefined) => (value === undefined ? "–" : format.tokens(value));
+  return `${side(tokens.input)}→${side(tokens.output)}`;
+}
+
+function attributesText(attributes: Attributes): string {
+  return Object.entries(attributes)
+    .map(
+      ([key, value]) =>
+        `${key}=${typeof value === "number" ? Number(value.toPrecision(6)) : valueText(value)}`,
+    )
+    .join("  ");
+}
+
+export function valueText(value: AttributeValue): string {
+  return typeof value === "string" ? value : JSON.stringify(value);
+}
+
+function pick(attributes: Attributes, ...keys: string[]): string | undefined {
+  for (const key of keys) {
+    const value = attributes[key];
+    if (value !== undefined && value !== null) return valueText(value);
+  }
+  return undefined;
+}
+
+function join(separator: string, ...parts: (string | undefined)[]): string {
+  return parts.filter(Boolean).join(separator);
+}
+
+function oneLine(text: string): string {
+  return text.replace(/\s+/g, " ").trim().slice(0, 400);
+}
+
+/** Every word of the filter must be somewhere in the event's visible text. */
+export function matches(event: TailEvent, filter: string, spanName: string): boolean {
+  const words = filter.toLowerCase().split(/\s+/).filter(Boolean);
+  if (words.length === 0) return true;
+  const text = [
+    label(event),
+    spanName,
+    summary(event),
+    event.backend,
+    event.model,
+    event.logger,
+    event.span_id,
+  ]
+    .join(" ")
+    .toLowerCase();
+  return words.every((word) => text.includes(word));
+}

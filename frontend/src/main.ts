@@ -1,0 +1,153 @@
+import Alpine from "@alpinejs/csp";
+import "./styles/page.css";
+import { Api } from "./api";
+import { App } from "./app";
+import { byId } from "./dom";
+import { emptyPage, type PageData } from "./page";
+import { applyTheme, currentTheme, toggleTheme } from "./theme";
+import { splitter } from "./views/splitter";
+
+applyTheme();
+
+let controller: App | null = null;
+
+/** Joins data and behaviour without evaluating the getters, which spreading would do once and for all. */
+function component<T extends object>(data: PageData, behaviour: T & ThisType<PageData & T>): PageData & T {
+  return Object.defineProperties(data, Object.getOwnPropertyDescriptors(behaviour)) as PageData & T;
+}
+
+/** The shell: data of the page plus what its buttons do. Texts only; no markup comes in. */
+const shell: object & ThisType<PageData> = {
+  init() {
+    this.theme = currentTheme();
+    controller = new App(this, new Api());
+    controller.start();
+  },
+  get isLoading() {
+    return this.screen === "loading";
+  },
+  get isEmpty() {
+    return this.screen === "empty";
+  },
+  get isRun() {
+    return this.screen === "run";
+  },
+  get isMissing() {
+    return this.screen === "missing";
+  },
+  get isExpired() {
+    return this.screen === "expired";
+  },
+  get isOffline() {
+    return this.screen === "offline";
+  },
+  get isDark() {
+    return this.theme === "dark";
+  },
+  get isLight() {
+    return this.theme !== "dark";
+  },
+  get hasRuns() {
+    return this.runs.length > 0;
+  },
+  get hasNoRuns() {
+    return this.runs.length === 0;
+  },
+  get hasLayers() {
+    return this.layers.length > 0;
+  },
+  get hasBackends() {
+    return this.backends.length > 0;
+  },
+  get hasNoBackends() {
+    return this.backends.length === 0;
+  },
+  get isConnected() {
+    return this.connectionText !== "";
+  },
+  get listState() {
+    return this.listOpen ? "open" : "closed";
+  },
+  get listExpanded() {
+    return String(this.listOpen);
+  },
+  get onTrace() {
+    return String(this.pane === "trace");
+  },
+  get onTail() {
+    return String(this.pane === "tail");
+  },
+  get onBackends() {
+    return String(this.pane === "backends");
+  },
+  showTrace() {
+    this.pane = "trace";
+  },
+  showTail() {
+    this.pane = "tail";
+  },
+  showBackends() {
+    this.pane = "backends";
+  },
+  toggleList() {
+    this.listOpen = !this.listOpen;
+  },
+  closeList() {
+    this.listOpen = false;
+  },
+  switchTheme() {
+    this.theme = toggleTheme();
+  },
+  newRun() {
+    controller?.newRun();
+  },
+  newRunOf(event: Event) {
+    const name = (event.currentTarget as HTMLElement).dataset.operation;
+    controller?.newRun(name);
+  },
+  retry() {
+    controller?.retry();
+  },
+  hideNotice() {
+    this.notice = "";
+  },
+  async copyRunId(event: Event) {
+    await copied(event, this.runId);
+  },
+  async copyEndpoint(event: Event) {
+    await copied(event, byId("endpoint-lines").textContent ?? "");
+  },
+};
+
+Alpine.data("page", () => component(emptyPage(), shell));
+
+/** Says on the button itself, for a moment, that the text was taken. */
+async function copied(event: Event, text: string): Promise<void> {
+  const button = event.currentTarget as HTMLElement;
+  if (!(await controller?.copy(text))) return;
+  button.dataset.copied = "";
+  setTimeout(() => delete button.dataset.copied, 1_500);
+}
+
+splitter({
+  id: "split-tree",
+  property: "--tree-width",
+  axis: "x",
+  initial: 640,
+  min: 320,
+  max: () => byId("trace").clientWidth - 160,
+  sizeAt: (event) => event.clientX - byId("trace").getBoundingClientRect().left,
+  direction: 1,
+});
+splitter({
+  id: "split-dock",
+  property: "--dock-height",
+  axis: "y",
+  initial: 232,
+  min: 96,
+  max: () => window.innerHeight * 0.7,
+  sizeAt: (event) => window.innerHeight - event.clientY,
+  direction: -1,
+});
+
+Alpine.start();

@@ -1,0 +1,146 @@
+/** One run on the page: its snapshot, then its tail, and the snapshot again when the tail cannot be followed. */
+import { type Api, ProblemError } from "./api";
+import { backoffMs } from "./connection/backoff";
+import type { Connection, ConnectionListener, ConnectionState } from "./connection/connection";
+import { RunStore } from "./store";
+import type { BackendTotals, Frame, LayerInfo, RunSummary } from "./wire";
+
+/** Events from before the snapshot that the livetail shows at first. */
+const HISTORY = 1_000;
+
+export interface SessionListener {
+  /** Spans, totals or the tail changed. May come often; draw at most once a frame. */
+  changed(): void;
+  state(state: ConnectionState): void;
+  notice(text: string): void;
+}
+
+export type Connect = (runId: string, listener: ConnectionListener) => Connection;
+
+export class RunSession {
+  readonly runId: string;
+  readonly store = new RunStore();
+  run: RunSummary | null = null;
+  layers: LayerInfo[] = [];
+  backends: Record<string, BackendTotals> = {};
+  dropped: Record<string, number> = {};
+  state: ConnectionState = { phase: "connecting" };
+  /** Oldest event that the run still has. */
+  firstIndex = 0;
+  private readonly api: Api;
+  private readonly listener: SessionListener;
+  private readonly connection: Connection;
+  private readonly abort = new AbortController();
+  private loading = false;
+  private historyLoading = false;
+  private wakeUp: (() => void) | null = null;
+
+  constructor(api: Api, runId: string, connect: Connect, listener: SessionListener) {
+    this.api = api;
+    this.runId = runId;
+    this.listener = listener;
+    this.connection = connect(runId, {
+      frame: (frame) => this.take(frame),
+      state: (state) => this.setState(state),
+      stale: (reason) => {
+        if (reason === "epoch")
+          listener.notice(
+            "The live store lost its data and started anew. This view was rebuilt from what it has now.",
+          );
+        void this.open();
+      },
+    });
+  }
+
+  /** Takes the snapshot and follows from there; tries again until it is there or known to be gone. */
+  async open(): Promise<void> {
+    if (this.loading) return;
+    this.loading = true;
+    try {
+      for (let attempt = 1; !this.abort.signal.aborted; attempt++) {
+        try {
+          const snapshot = await this.api.snapshot(this.runId, this.abort.signal);
+          this.run = snapshot.run;
+          this.layers = snapshot.run.layers ?? this.layers;
+          this.backends = snapshot.run.backends ?? {};
+          this.dropped = snapshot.run.dropped ?? {};
+          this.store.load(snapshot);
+          this.listener.changed();
+          this.connection.start(snapshot.next_index, snapshot.epoch);
+          void this.loadHistory();
+          return;
+        } catch (error) {
+          if (this.abort.signal.aborted) return;
+          if (error instanceof ProblemError && (error.status === 404 || error.status === 410)) {
+            this.setState({ phase: "gone", expired: error.status === 410 });
+            return;
+          }
+          const retryInMs = backoffMs(attempt);
+          const reason = error instanceof ProblemError ? error.message : "The service cannot be reached";
+          this.setState({ phase: "reconnecting", attempt, retryInMs, reason });
+          await new Promise<void>((resolve) => {
+            this.wakeUp = resolve;
+            setTimeout(resolve, retryInMs);
+          });
+        }
+      }
+    } finally {
+      this.loading = false;
+    }
+  }
+
+  close(): void {
+    this.abort.abort();
+    this.connection.stop();
+  }
+
+  nudge(): void {
+    this.wakeUp?.();
+    this.connection.nudge();
+  }
+
+  /** The list says that a settled run goes on (a late span, a runner that came back). */
+  resume(): void {
+    if (this.state.phase === "settled") this.connection.start(this.store.nextIndex, this.store.epoch);
+  }
+
+  get hasEarlier(): boolean {
+    const first = this.store.tail[0]?.seq ?? this.store.nextIndex;
+    return this.store.tailTrimmed === 0 && first > this.firstIndex;
+  }
+
+  /** Puts up to a thousand older events in front of the livetail. */
+  async loadHistory(): Promise<void> {
+    if (this.historyLoading) return;
+    const before = this.store.tail[0]?.seq ?? this.store.nextIndex;
+    if (before <= this.firstIndex) return;
+    this.historyLoading = true;
+    try {
+      const epoch = this.store.epoch;
+      const frame = await this.api.logsBefore(this.runId, before, HISTORY, this.abort.signal);
+      if (frame.epoch !== epoch || this.store.epoch !== epoch) return;
+      this.firstIndex = Math.max(this.firstIndex, frame.first_index);
+      this.store.prependHistory(frame.logs.filter((event) => event.seq < before));
+      this.listener.changed();
+    } catch {
+      // The tail itself reports trouble; older lines are asked for again on the next scroll to the top.
+    } finally {
+      this.historyLoading = false;
+    }
+  }
+
+  private take(frame: Frame): void {
+    this.firstIndex = frame.first_index;
+    if (this.run) this.run.status = frame.status;
+    if (frame.layers) this.layers = frame.layers;
+    if (frame.backends) this.backends = frame.backends;
+    if (frame.dropped) this.dropped = frame.dropped;
+    this.store.fold(frame);
+    this.listener.changed();
+  }
+
+  private setState(state: ConnectionState): void {
+    this.state = state;
+    this.listener.state(state);
+  }
+}

@@ -1,0 +1,188 @@
+/**
+ * The state of one run: a plain Map of spans plus version counters.
+ *
+ * A snapshot is loaded whole; tail events are folded onto it in `seq` order (design: start creates, update
+ * merges, final replaces). Nothing here is reactive: views compare `version` and read what they need.
+ */
+import { costNano } from "./format";
+import { type Share, TraceTree } from "./tree";
+import type { Attributes, Frame, Snapshot, SpanEvent, SpanState, SpanStatus, TailEvent } from "./wire";
+
+/** Events kept for the livetail; older ones are dropped from the page, never from the run. */
+export const TAIL_LIMIT = 10_000;
+
+const SPAN_SUFFIX = /_(start|update|complete|error|skip|cancelled|abandoned|revived)$/;
+
+/** final over abandoned over running, then the higher `rev`. */
+function rank(status: SpanStatus | undefined): number {
+  if (status === undefined || status === "running") return 0;
+  return status === "abandoned" ? 1 : 2;
+}
+
+/**
+ * True when the event is a change of its span's state, false for a span event or a log line. A span event of
+ * an application may end in "_error" too: only the span's own kind + suffix is a change of state.
+ */
+export function changesSpan(event: TailEvent, before?: SpanState): boolean {
+  if (event.event === "log" || event.span_id === undefined) return false;
+  const suffix = SPAN_SUFFIX.exec(event.event);
+  return suffix !== null && (event.kind ?? before?.kind ?? "span") === event.event.slice(0, suffix.index);
+}
+
+function shareOf(state: SpanState): Share {
+  const llm = state.kind === "llm_call" ? 1 : 0;
+  const cost = costNano(state);
+  return {
+    cost: cost ?? 0,
+    priced: cost === undefined ? 0 : 1,
+    unpriced: state.cost_source === "unpriced" ? 1 : 0,
+    errors: state.status === "error" ? 1 : 0,
+    llm,
+  };
+}
+
+export class RunStore {
+  readonly spans = new Map<string, SpanState>();
+  /** The newest events, oldest first. */
+  tail: TailEvent[] = [];
+  /** Grows with every visible change. */
+  version = 0;
+  /** Grows when a span appears or gets another parent or start: only then the tree must be built on. */
+  structure = 0;
+  /** Grows with each new tail event. */
+  tailVersion = 0;
+  /** Events that left the page's own buffer at its front. */
+  tailTrimmed = 0;
+  start: number | undefined;
+  /** The newest moment that any span or event speaks of. */
+  latest = 0;
+  nextIndex = 0;
+  epoch: string | number | null = null;
+  errors = 0;
+  readonly running = new Set<string>();
+
+  readonly tree = new TraceTree();
+
+  load(snapshot: Snapshot): void {
+    this.spans.clear();
+    this.running.clear();
+    this.tail = [];
+    this.errors = 0;
+    this.tailTrimmed = 0;
+    this.start = undefined;
+    this.latest = 0;
+    this.nextIndex = snapshot.next_index;
+    this.epoch = snapshot.epoch;
+    this.tree.clear();
+    // Parents before children: otherwise half the tree would pass through placeholders.
+    const byStart = snapshot.spans.slice().sort((a, b) => (a.start ?? 0) - (b.start ?? 0));
+    for (const span of byStart) this.put(span.span_id, undefined, span);
+    this.version++;
+    this.structure++;
+    this.tailVersion++;
+  }
+
+  /** Folds a frame; events before `nextIndex` were seen already and are left out. */
+  fold(frame: Frame): void {
+    for (const event of frame.logs) {
+      if (event.seq < this.nextIndex) continue;
+      this.nextIndex = event.seq + 1;
+      this.foldEvent(event);
+      this.tail.push(event);
+    }
+    if (frame.logs.length > 0) {
+      this.version++;
+      this.tailVersion++;
+      this.trimTail();
+    }
+    if (frame.next_index > this.nextIndex) this.nextIndex = frame.next_index;
+  }
+
+  /** Puts events from before the snapshot in front of the livetail. Their spans are in the snapshot. */
+  prependHistory(events: readonly TailEvent[]): void {
+    const first = this.tail[0]?.seq ?? this.nextIndex;
+    const older = events.filter((event) => event.seq < first);
+    if (older.length === 0) return;
+    this.tail = older.concat(this.tail);
+    this.tailVersion++;
+    this.trimTail();
+  }
+
+  foldEvent(event: TailEvent): void {
+    if (event.ts > this.latest) this.latest = event.ts;
+    const id = event.span_id;
+    if (id === undefined || event.event === "log") return;
+    const before = this.spans.get(id);
+    if (changesSpan(event, before)) this.foldState(id, before, event);
+    else this.foldSpanEvent(id, before, event);
+  }
+
+  private foldState(id: string, before: SpanState | undefined, event: TailEvent): void {
+    const revived = event.event.endsWith("_revived");
+    if (before && !revived) {
+      const older = rank(before.status) - rank(event.status);
+      // A snapshot may be newer than the tail that follows it: then the tail repeats what is known.
+      if (older > 0 || (older === 0 && (before.rev ?? -1) > (event.rev ?? -1))) return;
+    }
+    const { seq: _seq, level: _level, logger: _logger, message: _message, ...change } = event;
+    const state = change as SpanState;
+    if (!before) {
+      this.put(id, undefined, state);
+      return;
+    }
+    const merged: SpanState = { ...before, ...state };
+    if (rank(event.status) === 0 || revived) {
+      if (before.attributes && state.attributes) {
+        merged.attributes = { ...before.attributes, ...state.attributes };
+      }
+      if (before.tokens && state.tokens) merged.tokens = { ...before.tokens, ...state.tokens };
+      merged.end = state.end ?? null;
+      if (before.span_events && (state.span_events?.length ?? 0) < before.span_events.length) {
+        merged.span_events = before.span_events;
+      }
+    }
+    this.put(id, before, merged);
+  }
+
+  private foldSpanEvent(id: string, before: SpanState | undefined, event: TailEvent): void {
+    const note: SpanEvent = { ts: event.ts, name: event.event };
+    if (event.attributes) note.attributes = event.attributes;
+    if (!before) {
+      // The span's start was lost: what the event says about its span is all there is.
+      const { seq: _seq, level: _level, logger: _logger, message: _message, ...rest } = event;
+      const { attributes: _attributes, ...state } = rest as SpanState & { attributes?: Attributes };
+      this.put(id, undefined, { ...state, span_id: id, span_events: [note] });
+      return;
+    }
+    if (event.noted !== undefined && before.noted !== undefined && event.noted <= before.noted) return;
+    const merged: SpanState = { ...before, span_events: [...(before.span_events ?? []), note] };
+    if (event.noted !== undefined) merged.noted = event.noted;
+    if (event.rev !== undefined && event.rev > (before.rev ?? -1)) merged.rev = event.rev;
+    this.put(id, before, merged);
+  }
+
+  private put(id: string, before: SpanState | undefined, state: SpanState): void {
+    this.spans.set(id, state);
+    if (state.status === "running") this.running.add(id);
+    else this.running.delete(id);
+    if (before?.status === "error") this.errors--;
+    if (state.status === "error") this.errors++;
+    const { start, end } = state;
+    if (start !== undefined && (this.start === undefined || start < this.start)) this.start = start;
+    if (start !== undefined && start > this.latest) this.latest = start;
+    if (typeof end === "number" && end > this.latest) this.latest = end;
+    if (!before || before.parent_id !== state.parent_id || before.start !== start) {
+      this.structure++;
+      this.tree.place(id, state.parent_id, start ?? state.ts ?? 0);
+    }
+    this.tree.measure(id, shareOf(state));
+  }
+
+  private trimTail(): void {
+    // In steps of a tenth: shifting ten thousand entries for every event would be quadratic.
+    if (this.tail.length <= TAIL_LIMIT * 1.1) return;
+    const surplus = this.tail.length - TAIL_LIMIT;
+    this.tail.splice(0, surplus);
+    this.tailTrimmed += surplus;
+  }
+}

@@ -1,0 +1,75 @@
+/** Totals per backend and over all of them. Pure; money is summed as integer nano-USD. */
+import { costNano, count, money, moneyExact, tokens } from "../format";
+import type { BackendTotals } from "../wire";
+import { backendIcon } from "./backend-mark";
+
+export interface BackendItem {
+  backend: string;
+  icon: string;
+  calls: string;
+  errors: string;
+  fallbacks: string;
+  unpriced: string;
+  tokens: string;
+  cost: string;
+  costTitle: string;
+}
+
+export interface BackendTable {
+  rows: BackendItem[];
+  total: BackendItem;
+  nano: number;
+  fallbacks: number;
+  unpriced: number;
+  calls: number;
+}
+
+interface Sums {
+  calls: number;
+  errors: number;
+  fallbacks: number;
+  unpriced: number;
+  input: number;
+  output: number;
+  nano: number;
+}
+
+function sumsOf(totals: BackendTotals): Sums {
+  return {
+    calls: totals.calls ?? 0,
+    errors: totals.errors ?? 0,
+    fallbacks: totals.fallbacks ?? 0,
+    unpriced: totals.unpriced ?? 0,
+    input: totals.tokens?.input ?? 0,
+    output: totals.tokens?.output ?? 0,
+    nano: costNano(totals) ?? 0,
+  };
+}
+
+function item(backend: string, sums: Sums): BackendItem {
+  const none = sums.nano === 0 && sums.unpriced > 0;
+  return {
+    backend,
+    icon: `#i-${backendIcon(backend)}`,
+    calls: count(sums.calls),
+    errors: sums.errors ? count(sums.errors) : "–",
+    fallbacks: sums.fallbacks ? count(sums.fallbacks) : "–",
+    unpriced: sums.unpriced ? count(sums.unpriced) : "–",
+    tokens: sums.input || sums.output ? `${tokens(sums.input)}→${tokens(sums.output)}` : "–",
+    cost: none ? "unpriced" : money(sums.nano),
+    costTitle: none ? `${sums.unpriced} without a price` : moneyExact(sums.nano),
+  };
+}
+
+export function backendTable(backends: Readonly<Record<string, BackendTotals>>): BackendTable {
+  const all: Sums = { calls: 0, errors: 0, fallbacks: 0, unpriced: 0, input: 0, output: 0, nano: 0 };
+  const rows = Object.entries(backends)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([backend, totals]) => {
+      const sums = sumsOf(totals);
+      for (const key of Object.keys(all) as (keyof Sums)[]) all[key] += sums[key];
+      return item(backend, sums);
+    });
+  const { nano, fallbacks, unpriced, calls } = all;
+  return { rows, total: item("total", all), nano, fallbacks, unpriced, calls };
+}

@@ -1,0 +1,72 @@
+/** The run's header in figures. Pure. */
+import { count, duration, money, moneyExact, plural, ticking } from "../format";
+import type { RunStore } from "../store";
+import type { BackendTable } from "./backends";
+
+export interface Fact {
+  name: string;
+  value: string;
+  title: string;
+  tone: "plain" | "warn" | "bad";
+}
+
+export interface FactsInput {
+  readonly store: Pick<RunStore, "spans" | "errors" | "start" | "latest">;
+  readonly table: BackendTable;
+  readonly dropped: Readonly<Record<string, number>>;
+  readonly start: number | null | undefined;
+  readonly end: number | null | undefined;
+  readonly alive: boolean;
+  readonly nowUs: number;
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  run_cap: "the run has more spans than are kept",
+  queue_full: "they came faster than they could be sent",
+  redis_lost: "the live store lost them",
+  encode_error: "they could not be encoded",
+  rejected: "the live store refused them",
+};
+
+export function runLength(input: FactsInput): string {
+  const start = input.start ?? input.store.start;
+  if (start === undefined || start === null) return "";
+  if (input.alive) return ticking(input.nowUs - start);
+  return duration((input.end ?? input.store.latest) - start);
+}
+
+export function lostTitle(dropped: Readonly<Record<string, number>>): string {
+  const lines = Object.entries(dropped)
+    .filter(([, lost]) => lost > 0)
+    .map(([reason, lost]) => `${count(lost)} ${reason}${REASONS[reason] ? `: ${REASONS[reason]}` : ""}`);
+  return lines.length > 0 ? `Lost events by reason\n${lines.join("\n")}` : "Everything that was sent is here";
+}
+
+export function facts(input: FactsInput): Fact[] {
+  const { store, table, dropped } = input;
+  const lost = Object.values(dropped).reduce((sum, each) => sum + each, 0);
+  const list: Fact[] = [];
+  const add = (name: string, value: string, title: string, tone: Fact["tone"] = "plain") =>
+    list.push({ name, value, title, tone });
+  if (table.calls > 0 && table.nano === 0 && table.unpriced > 0) {
+    add("cost", "unpriced", `${plural(table.unpriced, "call")} without a price`);
+  } else {
+    const rest = table.unpriced > 0 ? `, and ${plural(table.unpriced, "call")} without a price` : "";
+    add("cost", `${money(table.nano)}${table.unpriced > 0 ? " +" : ""}`, `${moneyExact(table.nano)}${rest}`);
+  }
+  add(store.spans.size === 1 ? "span" : "spans", count(store.spans.size), "Spans of this run");
+  add(
+    store.errors === 1 ? "error" : "errors",
+    count(store.errors),
+    "Spans that ended in an error",
+    store.errors > 0 ? "bad" : "plain",
+  );
+  add(
+    table.fallbacks === 1 ? "fallback" : "fallbacks",
+    count(table.fallbacks),
+    "LLM calls that went on to another backend",
+    table.fallbacks > 0 ? "warn" : "plain",
+  );
+  add("lost", count(lost), lostTitle(dropped), lost > 0 ? "warn" : "plain");
+  return list;
+}

@@ -1,0 +1,117 @@
+/** The "new run" dialog: a form made from the operation's input schema. */
+import { type Api, ProblemError } from "../api";
+import { byId, h } from "../dom";
+import { check, fieldErrors, fields, request, words } from "../schema-form";
+import type { OperationInfo } from "../wire";
+import { type Control, control } from "./form-controls";
+
+export class NewRunDialog {
+  private readonly dialog = byId<HTMLDialogElement>("new-run");
+  private readonly form = byId<HTMLFormElement>("new-run-form");
+  private readonly choice = byId("new-run-operations");
+  private readonly description = byId("new-run-description");
+  private readonly fieldBox = byId("new-run-fields");
+  private readonly problem = byId("new-run-problem");
+  private readonly submit = byId<HTMLButtonElement>("new-run-submit");
+  private readonly api: Api;
+  private readonly started: (runId: string) => void;
+  private operations: readonly OperationInfo[] = [];
+  private operation: OperationInfo | null = null;
+  private controls: Control[] = [];
+  private busy = false;
+
+  constructor(api: Api, started: (runId: string) => void) {
+    this.api = api;
+    this.started = started;
+    this.form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      void this.send();
+    });
+    byId("new-run-cancel").addEventListener("click", () => this.dialog.close());
+    byId("new-run-close").addEventListener("click", () => this.dialog.close());
+    // A click beside the dialog hits the dialog itself: its content is one box inside.
+    this.dialog.addEventListener("pointerdown", (event) => {
+      if (event.target === this.dialog) this.dialog.close();
+    });
+  }
+
+  setOperations(operations: readonly OperationInfo[]): void {
+    this.operations = operations;
+  }
+
+  open(name?: string): void {
+    const wanted = name ?? this.operation?.name;
+    const operation = this.operations.find((item) => item.name === wanted) ?? this.operations[0];
+    this.choose(operation ?? null);
+    if (!this.dialog.open) this.dialog.showModal();
+    this.controls[0]?.focus();
+  }
+
+  private choose(operation: OperationInfo | null): void {
+    const kept = operation === this.operation && this.controls.length > 0;
+    this.operation = operation;
+    this.drawChoice();
+    this.setProblem("");
+    if (kept) return;
+    this.description.textContent = operation?.description ?? "The service offers no operation to start.";
+    this.submit.disabled = operation === null;
+    this.controls = operation ? fields(operation.input_schema).map((field) => control(field)) : [];
+    this.fieldBox.replaceChildren(...this.controls.map((item) => item.element));
+  }
+
+  private drawChoice(): void {
+    const buttons = this.operations.map((operation) => {
+      const chosen = operation === this.operation;
+      const input = h("input", { type: "radio", name: "operation", value: operation.name, class: "sr-only" });
+      input.checked = chosen;
+      input.addEventListener("change", () => this.choose(operation));
+      return h("label", { class: "segment" }, input, h("span", {}, words(operation.title)));
+    });
+    const focused = this.choice.contains(document.activeElement);
+    this.choice.replaceChildren(...buttons);
+    this.choice.hidden = this.operations.length < 2;
+    if (focused) this.choice.querySelector<HTMLInputElement>("input:checked")?.focus();
+  }
+
+  private async send(): Promise<void> {
+    const { operation, controls } = this;
+    if (!operation || this.busy) return;
+    const list = controls.map((item) => item.field);
+    const values = Object.fromEntries(controls.map((item) => [item.field.name, item.read()]));
+    const errors = check(list, values);
+    this.showErrors(errors, "");
+    if (errors.size > 0) return;
+    this.setBusy(true);
+    try {
+      const { url, body } = request(operation, list, values);
+      const run = await this.api.start(url, body);
+      this.dialog.close();
+      this.controls = [];
+      this.started(run.run_id);
+    } catch (error) {
+      if (error instanceof ProblemError) {
+        const sorted = fieldErrors(error.problem, list);
+        this.showErrors(sorted.byField, sorted.general);
+      } else this.showErrors(new Map(), "The service cannot be reached. Nothing was started.");
+    } finally {
+      this.setBusy(false);
+    }
+  }
+
+  private setBusy(busy: boolean): void {
+    this.busy = busy;
+    this.submit.disabled = busy;
+    this.submit.textContent = busy ? "Starting…" : "Start run";
+  }
+
+  private showErrors(byField: ReadonlyMap<string, string>, general: string): void {
+    for (const item of this.controls) item.showError(byField.get(item.field.name) ?? "");
+    this.setProblem(general);
+    this.controls.find((item) => byField.has(item.field.name))?.focus();
+  }
+
+  private setProblem(text: string): void {
+    this.problem.textContent = text;
+    this.problem.hidden = text === "";
+  }
+}

@@ -1,0 +1,72 @@
+/** The list of runs as the page shows it. Pure: wire shapes in, texts out. */
+import * as format from "../format";
+import { address } from "../router";
+import type { RunSummary } from "../wire";
+import { RUN_ICONS } from "./status";
+
+export interface RunItem {
+  id: string;
+  href: string;
+  name: string;
+  title: string;
+  status: string;
+  icon: string;
+  length: string;
+  when: string;
+  whenTitle: string;
+  meta: string;
+  cost: string;
+  errors: string;
+  current: "page" | null;
+  demo: boolean;
+}
+
+export function runName(run: RunSummary): string {
+  return run.name || run.operation || `run ${run.run_id.slice(0, 8)}`;
+}
+
+export function isAlive(run: Pick<RunSummary, "status">): boolean {
+  return run.status === "running" || run.status === "queued";
+}
+
+/** Total of a run; "unpriced" when no call had a price, empty when no call was made. */
+export function runCost(run: RunSummary): string {
+  const nano = format.costNano(run);
+  const unpriced = run.unpriced ?? 0;
+  if (nano) return `${format.money(nano)}${unpriced > 0 ? " +" : ""}`;
+  if (unpriced > 0) return "unpriced";
+  const called = Object.values(run.backends ?? {}).some((backend) => (backend.calls ?? 0) > 0);
+  return called && nano === 0 ? "$0" : "";
+}
+
+export function runItem(run: RunSummary, currentId: string | null, nowUs: number): RunItem {
+  const start = run.start ?? undefined;
+  const end = run.end ?? (isAlive(run) ? nowUs : undefined);
+  let length = "";
+  if (start !== undefined && end !== undefined) {
+    length = isAlive(run)
+      ? format.ticking(end - start).replace(/\.\d s$/, " s")
+      : format.duration(end - start);
+  }
+  const errors = run.errors ?? 0;
+  return {
+    id: run.run_id,
+    href: address({ runId: run.run_id, spanId: null }),
+    name: runName(run),
+    title: [runName(run), run.operation, run.service, run.status].filter(Boolean).join(" · "),
+    status: run.status,
+    icon: `#i-${RUN_ICONS[run.status] ?? "pending"}`,
+    length,
+    when: start === undefined ? "" : format.ago(start, nowUs).replace(" ago", ""),
+    whenTitle: start === undefined ? "" : `Started ${format.dateTime(start)}`,
+    meta: format.plural(run.spans ?? 0, "span"),
+    cost: runCost(run),
+    errors: errors > 0 ? format.plural(errors, "error") : "",
+    current: run.run_id === currentId ? "page" : null,
+    demo: run.demo === true,
+  };
+}
+
+export function runItems(runs: readonly RunSummary[], currentId: string | null, nowUs: number): RunItem[] {
+  return runs.map((run) => runItem(run, currentId, nowUs));
+}

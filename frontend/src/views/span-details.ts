@@ -1,0 +1,254 @@
+/** The selected span, whole: fetched once, then kept up to date while it changes. */
+import { type Api, ProblemError } from "../api";
+import { byId, h, setText } from "../dom";
+import { progressText, valueText } from "../events";
+import * as format from "../format";
+import type { RunSession } from "../session";
+import type { SpanState, TailEvent } from "../wire";
+import {
+  attributeBlock,
+  errorBlock,
+  eventBlock,
+  type Fact,
+  factList,
+  head,
+  linkBlock,
+  logBlock,
+  merge,
+  tokenFacts,
+} from "./span-sections";
+
+/** A span may change many times a second; its whole state is asked for less often. */
+const REFETCH_MS = 600;
+const MAX_LOG_LINES = 200;
+
+interface Section {
+  readonly key: string;
+  /** What the section shows; it is built again only when this differs, so that a text selection survives. */
+  readonly value: unknown;
+  readonly build: () => HTMLElement;
+}
+
+export class SpanDetailsView {
+  private readonly panel = byId("details");
+  private readonly body = byId("details-body");
+  private readonly title = byId("details-title");
+  private readonly api: Api;
+  private readonly now: () => number;
+  private session: RunSession | null = null;
+  private spanId: string | null = null;
+  private whole: SpanState | null = null;
+  private failed = "";
+  private fetchedFor: SpanState | undefined;
+  private timer: number | undefined;
+  private abort = new AbortController();
+  private joined: { whole: SpanState | null; known: SpanState | undefined; span: SpanState | null } | null =
+    null;
+  private lines: { version: number; spanId: string; found: TailEvent[] } | null = null;
+  private readonly built = new Map<string, { value: string; element: HTMLElement }>();
+
+  constructor(api: Api, now: () => number, close: () => void) {
+    this.api = api;
+    this.now = now;
+    byId("details-close").addEventListener("click", close);
+    this.panel.addEventListener("keydown", (event) => {
+      if (event.key === "Escape") close();
+    });
+  }
+
+  show(session: RunSession | null, spanId: string | null): void {
+    if (this.session === session && this.spanId === spanId) return;
+    this.abort.abort();
+    this.abort = new AbortController();
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    this.session = session;
+    this.spanId = spanId;
+    this.whole = null;
+    this.failed = "";
+    this.joined = null;
+    this.lines = null;
+    this.fetchedFor = undefined;
+    this.built.clear();
+    this.body.replaceChildren();
+    this.body.scrollTop = 0;
+    this.panel.hidden = spanId === null;
+    if (spanId) this.draw();
+  }
+
+  /** Follows the store: called on each change of the run. */
+  draw(): void {
+    const { session, spanId } = this;
+    if (!session || !spanId) return;
+    const known = session.store.spans.get(spanId);
+    if (known !== this.fetchedFor && this.timer === undefined) {
+      const wait = this.whole ? REFETCH_MS : 0;
+      this.timer = window.setTimeout(() => void this.fetch(), wait);
+    }
+    const span = this.merged(known);
+    if (!span) {
+      setText(this.title, "Span");
+      this.put([{ key: "none", value: this.failed, build: () => this.missing() }]);
+      return;
+    }
+    setText(this.title, span.name ?? "span");
+    this.put(this.sections(span));
+  }
+
+  /** Joined once per change: the same object then means that nothing has changed. */
+  private merged(known: SpanState | undefined): SpanState | null {
+    if (!this.joined || this.joined.whole !== this.whole || this.joined.known !== known) {
+      this.joined = { whole: this.whole, known, span: merge(this.whole, known) };
+    }
+    return this.joined.span;
+  }
+
+  private async fetch(): Promise<void> {
+    const { session, spanId, abort } = this;
+    if (!session || !spanId) return;
+    const asked = session.store.spans.get(spanId);
+    try {
+      const whole = await this.api.span(session.runId, spanId, abort.signal);
+      if (abort.signal.aborted) return;
+      this.whole = whole;
+      this.fetchedFor = asked;
+      this.failed = "";
+    } catch (error) {
+      if (abort.signal.aborted) return;
+      this.fetchedFor = asked;
+      this.failed =
+        error instanceof ProblemError && (error.status === 404 || error.status === 410)
+          ? "The service does not hold this span."
+          : "Its attributes could not be loaded.";
+    } finally {
+      if (!abort.signal.aborted) this.timer = undefined;
+    }
+    this.draw();
+  }
+
+  private missing(): HTMLElement {
+    return h("p", { class: "details-note" }, this.failed || "Loading…");
+  }
+
+  private put(sections: readonly Section[]): void {
+    const wanted = new Set(sections.map((section) => section.key));
+    for (const [key, { element }] of this.built) {
+      if (wanted.has(key)) continue;
+      element.remove();
+      this.built.delete(key);
+    }
+    let previous: HTMLElement | null = null;
+    for (const { key, value, build } of sections) {
+      const text = serialised(value);
+      let entry = this.built.get(key);
+      if (!entry || entry.value !== text) {
+        const element = build();
+        entry?.element.replaceWith(element);
+        entry = { value: text, element };
+        this.built.set(key, entry);
+      }
+      const expected: Element | null = previous ? previous.nextElementSibling : this.body.firstElementChild;
+      if (expected !== entry.element) {
+        if (previous) previous.after(entry.element);
+        else this.body.prepend(entry.element);
+      }
+      previous = entry.element;
+    }
+  }
+
+  private sections(span: SpanState): Section[] {
+    const facts = this.facts(span);
+    const sections: Section[] = [
+      { key: "head", value: [span.status, span.kind, span.backend, span.corrected], build: () => head(span) },
+      { key: "facts", value: facts.map(([name, value]) => [name, value]), build: () => factList(facts) },
+    ];
+    if (span.error) sections.push({ key: "error", value: span.error, build: () => errorBlock(span) });
+    if (this.failed) sections.push({ key: "failed", value: this.failed, build: () => this.missing() });
+    const attributes = span.attributes ?? {};
+    if (Object.keys(attributes).length > 0) {
+      sections.push({ key: "attributes", value: attributes, build: () => attributeBlock(attributes) });
+    }
+    const events = (span.span_events ?? []).filter((event) => event.name !== "exception" || !span.error);
+    if (events.length > 0) {
+      sections.push({ key: "events", value: events, build: () => eventBlock(span) });
+    }
+    const lines = this.logLines(span.span_id);
+    if (lines.length > 0) {
+      sections.push({
+        key: "logs",
+        value: lines.map((line) => line.seq),
+        build: () => logBlock(lines, span),
+      });
+    }
+    const links = span.links ?? [];
+    if (links.length > 0) sections.push({ key: "links", value: links, build: () => linkBlock(span) });
+    return sections;
+  }
+
+  private logLines(spanId: string): TailEvent[] {
+    const store = this.session?.store;
+    if (!store) return [];
+    if (!this.lines || this.lines.version !== store.tailVersion || this.lines.spanId !== spanId) {
+      const found = store.tail.filter((event) => event.event === "log" && event.span_id === spanId);
+      this.lines = { version: store.tailVersion, spanId, found: found.slice(-MAX_LOG_LINES) };
+    }
+    return this.lines.found;
+  }
+
+  private facts(span: SpanState): Fact[] {
+    const facts: Fact[] = [];
+    const add = (name: string, value: string | undefined | null, title?: string, mono = false) => {
+      if (value) facts.push([name, value, title, mono]);
+    };
+    const runStart = this.session?.store.start;
+    if (span.start !== undefined) {
+      const running = span.status === "running";
+      const end = typeof span.end === "number" ? span.end : running ? this.now() : undefined;
+      if (end !== undefined) {
+        const length = Math.max(0, end - span.start);
+        add(
+          "Duration",
+          running ? format.ticking(length) : format.duration(length),
+          `${format.count(length)} µs`,
+        );
+      }
+      const offset = runStart === undefined ? "" : ` (+${format.duration(span.start - runStart)})`;
+      add("Started", `${format.timeOfDay(span.start)}${offset}`, format.dateTime(span.start));
+    }
+    if (typeof span.end === "number") add("Ended", format.timeOfDay(span.end), format.dateTime(span.end));
+    add("Progress", progressText(span.progress));
+    add("Model", span.model);
+    add("Tier", span.tier);
+    add("Layer", span.layer);
+    if (span.attempt !== undefined) add("Attempt", String(span.attempt));
+    if (span.fallback_from)
+      add("Fallback from", [span.fallback_from, span.fallback_reason].filter(Boolean).join(": "));
+    add("Tokens", tokenFacts(span));
+    const nano = format.costNano(span);
+    if (nano !== undefined) add("Cost", format.money(nano), format.moneyExact(nano));
+    else if (span.cost_source === "unpriced") add("Cost", "unpriced", "No price is known for this call");
+    if (span.cost_source && span.cost_source !== "unpriced") {
+      const version = span.attributes?.["spantail.cost.price_version"];
+      const by = span.cost_source === "provider" ? "told by the provider" : "calculated from the price table";
+      add("Cost source", version ? `${by}, ${valueText(version)}` : by);
+    }
+    add("Service", span.service);
+    add("Runner", span.runner, undefined, true);
+    add("Span id", span.span_id, undefined, true);
+    add("Parent id", span.parent_id, undefined, true);
+    return facts;
+  }
+}
+
+/** Attributes may be large and are looked at ten times a second while a span runs. */
+const texts = new WeakMap<object, string>();
+
+function serialised(value: unknown): string {
+  if (value === null || typeof value !== "object") return JSON.stringify(value) ?? "";
+  let text = texts.get(value);
+  if (text === undefined) {
+    text = JSON.stringify(value);
+    texts.set(value, text);
+  }
+  return text;
+}

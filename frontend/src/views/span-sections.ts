@@ -1,0 +1,187 @@
+/** What the details panel is built of: one function per section, span in, element out. */
+import { copyText, h, icon } from "../dom";
+import { label } from "../events";
+import * as format from "../format";
+import { address } from "../router";
+import type { Attributes, AttributeValue, SpanState, TailEvent } from "../wire";
+import { BackendMark } from "./backend-mark";
+import { STATUS_ICONS } from "./status";
+
+export type Fact = [name: string, value: string, title: string | undefined, mono: boolean];
+
+/** The fetched state has the attributes; the store may be ahead of it in everything else. */
+export function merge(whole: SpanState | null, known: SpanState | undefined): SpanState | null {
+  if (!whole) return known ?? null;
+  if (!known) return whole;
+  const ahead = (known.rev ?? 0) >= (whole.rev ?? 0);
+  const merged: SpanState = ahead ? { ...whole, ...known } : { ...known, ...whole };
+  const attributes = { ...(whole.attributes ?? {}), ...(ahead ? (known.attributes ?? {}) : {}) };
+  merged.attributes = attributes;
+  const events = [whole.span_events ?? [], known.span_events ?? []];
+  merged.span_events =
+    (events[0]?.length ?? 0) >= (events[1]?.length ?? 0) ? (events[0] ?? []) : (events[1] ?? []);
+  if (whole.links && !known.links?.length) merged.links = whole.links;
+  if (whole.error && known.error && !known.error.traceback) merged.error = whole.error;
+  return merged;
+}
+
+export function tokenFacts(span: SpanState): string | undefined {
+  const { tokens } = span;
+  if (!tokens) return undefined;
+  const parts: string[] = [];
+  if (tokens.input !== undefined) parts.push(`${format.count(tokens.input)} in`);
+  if (tokens.output !== undefined) parts.push(`${format.count(tokens.output)} out`);
+  if (tokens.cache_read) parts.push(`${format.count(tokens.cache_read)} read from cache`);
+  if (tokens.cache_write) parts.push(`${format.count(tokens.cache_write)} written to cache`);
+  if (tokens.reasoning) parts.push(`${format.count(tokens.reasoning)} reasoning`);
+  return parts.join(", ") || undefined;
+}
+
+export function head(span: SpanState): HTMLElement {
+  const status = span.status ?? "running";
+  const badge = h(
+    "span",
+    { class: "status-badge", "data-status": status },
+    icon(STATUS_ICONS[status], "glyph"),
+    status,
+  );
+  const kind = h("span", { class: "kind-badge" }, span.kind ?? "span");
+  const corrected =
+    span.corrected &&
+    h("span", { class: "kind-badge", title: "It was thought dead and came back" }, "corrected");
+  return h(
+    "div",
+    { class: "details-head" },
+    badge,
+    kind,
+    span.backend ? new BackendMark(span.backend).element : null,
+    corrected,
+  );
+}
+
+export function factList(facts: readonly Fact[]): HTMLElement {
+  const list = h("dl", { class: "facts-list" });
+  for (const [name, value, title, mono] of facts) {
+    list.append(h("dt", {}, name), h("dd", { title, class: mono ? "mono" : null }, value));
+  }
+  return list;
+}
+
+function section(title: string, ...content: (HTMLElement | null)[]): HTMLElement {
+  return h("section", { class: "details-section" }, h("h3", {}, title), ...content);
+}
+
+function copyButton(text: string, what: string): HTMLElement {
+  const caption = h("span", {}, "Copy");
+  const button = h(
+    "button",
+    { class: "button-quiet", type: "button", "aria-label": `Copy the ${what}` },
+    icon("copy"),
+    caption,
+  );
+  button.addEventListener("click", async () => {
+    caption.textContent = (await copyText(text)) ? "Copied" : "Not allowed";
+    setTimeout(() => {
+      caption.textContent = "Copy";
+    }, 1_500);
+  });
+  return button;
+}
+
+export function errorBlock(span: SpanState): HTMLElement {
+  const { type, message, traceback } = span.error ?? {};
+  const block = h("section", { class: "details-section error-block" });
+  block.append(h("h3", {}, "Error"), h("p", { class: "error-type mono" }, type ?? "Error"));
+  if (message) block.append(h("p", { class: "error-message" }, message));
+  if (traceback) {
+    block.append(
+      h("div", { class: "pre-head" }, h("span", {}, "Traceback"), copyButton(traceback, "traceback")),
+      h("pre", { class: "traceback", tabindex: 0, "aria-label": "Traceback" }, traceback),
+    );
+  }
+  return block;
+}
+
+function attributeTable(attributes: Attributes): HTMLElement {
+  const rows = Object.entries(attributes)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([key, value]) => h("tr", {}, h("th", { scope: "row" }, key), h("td", {}, valueElement(value))));
+  return h("table", { class: "attributes" }, h("tbody", {}, ...rows));
+}
+
+function valueElement(value: AttributeValue): HTMLElement {
+  const text = typeof value === "string" ? pretty(value) : laidOut(value);
+  const long = text.length > 160 || text.includes("\n");
+  return long ? h("pre", { class: "value-long", tabindex: 0 }, text) : h("span", {}, text);
+}
+
+function laidOut(value: AttributeValue): string {
+  const line = JSON.stringify(value);
+  return line.length <= 60 ? line : JSON.stringify(value, null, 2);
+}
+
+/** JSON inside a string (messages, tool arguments) is easier to read laid out. */
+function pretty(text: string): string {
+  if (!/^\s*[[{]/.test(text) || text.length > 200_000) return text;
+  try {
+    return JSON.stringify(JSON.parse(text), null, 2);
+  } catch {
+    return text;
+  }
+}
+
+export function attributeBlock(attributes: Attributes): HTMLElement {
+  return section(`Attributes ${Object.keys(attributes).length}`, attributeTable(attributes));
+}
+
+export function eventBlock(span: SpanState): HTMLElement {
+  const events = span.span_events ?? [];
+  const items = events.map((event) => {
+    const offset = span.start === undefined ? "" : `+${format.duration(event.ts - span.start)}`;
+    const attributes = event.attributes ?? {};
+    return h(
+      "li",
+      {},
+      h(
+        "div",
+        { class: "event-line" },
+        h("span", { class: "event-offset", title: format.dateTime(event.ts) }, offset),
+        h("span", { class: "mono" }, event.name),
+      ),
+      Object.keys(attributes).length > 0 ? attributeTable(attributes) : null,
+    );
+  });
+  return section(`Events ${events.length}`, h("ol", { class: "event-list" }, ...items));
+}
+
+export function logBlock(lines: readonly TailEvent[], span: SpanState): HTMLElement {
+  const items = lines.map((line) => {
+    const offset = span.start === undefined ? "" : `+${format.duration(line.ts - span.start)}`;
+    return h(
+      "li",
+      { "data-level": (line.level ?? "").toLowerCase() },
+      h("span", { class: "event-offset", title: `${format.dateTime(line.ts)} ${line.logger ?? ""}` }, offset),
+      h("span", { class: "log-level" }, label(line).replace("log ", "")),
+      h("span", { class: "log-message" }, line.message ?? ""),
+    );
+  });
+  return section(`Log ${lines.length}`, h("ol", { class: "log-list" }, ...items));
+}
+
+export function linkBlock(span: SpanState): HTMLElement {
+  const items = (span.links ?? []).map((link) => {
+    const href = address({ runId: link.run_id, spanId: link.span_id ?? null });
+    const attributes = link.attributes ?? {};
+    return h(
+      "li",
+      {},
+      h(
+        "a",
+        { href, "data-nav": "", class: "mono link" },
+        `${link.run_id.slice(0, 8)}…${link.span_id ? ` / ${link.span_id}` : ""}`,
+      ),
+      Object.keys(attributes).length > 0 ? attributeTable(attributes) : null,
+    );
+  });
+  return section("Links", h("ul", { class: "link-list" }, ...items));
+}

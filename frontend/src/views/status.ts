@@ -1,0 +1,28 @@
+/** Icons of states: the shape says it too, not the colour alone. */
+import type { LayerStatus, RunStatus, SpanStatus } from "../wire";
+
+export const STATUS_ICONS: Readonly<Record<SpanStatus, string>> = {
+  running: "running",
+  ok: "ok",
+  error: "error",
+  skipped: "skipped",
+  cancelled: "cancelled",
+  abandoned: "abandoned",
+};
+
+export const RUN_ICONS: Readonly<Record<RunStatus, string>> = {
+  queued: "pending",
+  running: "running",
+  completed: "ok",
+  failed: "error",
+  cancelled: "cancelled",
+  abandoned: "abandoned",
+};
+
+export const LAYER_ICONS: Readonly<Record<LayerStatus, string>> = {
+  pending: "pending",
+  running: "running",
+  complete: "ok",
+  error: "error",
+  skipped: "skipped",
+};

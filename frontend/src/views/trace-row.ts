@@ -1,0 +1,194 @@
+/** One row of the trace tree: name, mark, tokens, cost, duration and the bar. */
+import { h, icon, setAttr, setIcon, setText } from "../dom";
+import { progressText, tokensText } from "../events";
+import * as format from "../format";
+import type { Row } from "../rows";
+import type { TreeNode } from "../tree";
+import type { SpanState } from "../wire";
+import { BackendMark } from "./backend-mark";
+import { STATUS_ICONS } from "./status";
+import type { RowView } from "./windowed";
+
+/** Deeper levels are not indented further: the name must keep room. The level is in aria-level. */
+const MAX_INDENT = 14;
+const INDENT_PX = 16;
+
+export interface RowContext {
+  readonly collapsed: ReadonlySet<string>;
+  readonly selected: string | null;
+  readonly cursorId: string | null;
+  readonly isSettled: boolean;
+  span(id: string): SpanState | undefined;
+  now(): number;
+  share(at: number): number;
+}
+
+export class TraceRow implements RowView<Row> {
+  readonly element: HTMLElement;
+  running = false;
+  private readonly context: RowContext;
+  private readonly name = h("span", { class: "row-name" });
+  private readonly note = h("span", { class: "row-note" });
+  private readonly mark = new BackendMark();
+  private readonly glyph = icon("pending", "glyph");
+  private readonly twistyIcon = icon("chevron", "twisty-icon");
+  private readonly twisty = h("span", { class: "twisty", "aria-hidden": "true" }, this.twistyIcon);
+  private readonly hiddenErrors = h("span", { class: "row-hidden-errors" });
+  private readonly nameCell: HTMLElement;
+  private readonly tokens = h("div", { class: "cell-tokens", role: "gridcell" });
+  private readonly cost = h("div", { class: "cell-cost", role: "gridcell" });
+  private readonly duration = h("div", { class: "cell-duration", role: "gridcell" });
+  private readonly bar = h("div", { class: "bar" });
+  private start = 0;
+
+  constructor(context: RowContext) {
+    this.context = context;
+    this.nameCell = h(
+      "div",
+      { class: "cell-name", role: "gridcell" },
+      this.twisty,
+      this.glyph,
+      this.mark.element,
+      this.name,
+      this.note,
+      this.hiddenErrors,
+    );
+    const barCell = h("div", { class: "cell-bar", role: "gridcell", "aria-hidden": "true" }, this.bar);
+    this.element = h(
+      "div",
+      { class: "trace-row", role: "row" },
+      this.nameCell,
+      this.tokens,
+      this.cost,
+      this.duration,
+      barCell,
+    );
+  }
+
+  update(row: Row, index: number): void {
+    const { node, depth } = row;
+    const span = this.context.span(node.id);
+    const { element } = this;
+    setAttr(element, "id", `span-${node.id}`);
+    setAttr(element, "data-span-id", node.id);
+    setAttr(element, "aria-level", String(depth + 1));
+    setAttr(element, "aria-rowindex", String(index + 1));
+    setAttr(element, "aria-selected", String(this.context.selected === node.id));
+    setAttr(element, "data-cursor", this.context.cursorId === node.id ? "" : null);
+    const collapsed = this.context.collapsed.has(node.id);
+    const parent = node.children.length > 0;
+    setAttr(element, "aria-expanded", parent ? String(!collapsed) : null);
+    setAttr(this.twisty, "data-parent", parent ? "" : null);
+    const indent = `${Math.min(depth, MAX_INDENT) * INDENT_PX}px`;
+    if (this.nameCell.style.getPropertyValue("--indent") !== indent)
+      this.nameCell.style.setProperty("--indent", indent);
+    if (span) this.updateSpan(span, node, collapsed);
+    else this.updatePlaceholder(node);
+  }
+
+  /** Only what moves while time passes. */
+  grow(): void {
+    const now = this.context.now();
+    this.drawBar(this.start, now);
+    setText(this.duration, format.ticking(now - this.start));
+  }
+
+  private updateSpan(span: SpanState, node: TreeNode, collapsed: boolean): void {
+    const status = span.status ?? "running";
+    this.running = status === "running";
+    this.start = span.start ?? span.ts ?? 0;
+    setAttr(this.element, "data-status", status);
+    setAttr(this.element, "data-kind", span.kind ?? "span");
+    setAttr(this.element, "data-backend", span.backend ?? null);
+    setAttr(this.element, "data-cut", node.cut ? "" : null);
+    setIcon(this.glyph, STATUS_ICONS[status]);
+    this.mark.update(span.backend);
+    setText(this.name, span.name ?? span.kind ?? "span");
+    setAttr(this.name, "title", span.name ?? null);
+    this.drawNote(span, node);
+    const errorsBelow = node.total.errors - node.own.errors;
+    setText(this.hiddenErrors, collapsed && errorsBelow > 0 ? format.plural(errorsBelow, "error") : "");
+    setText(this.tokens, tokensText(span.tokens) ?? "");
+    this.drawCost(span, node);
+    if (this.running) {
+      this.grow();
+    } else {
+      const end = typeof span.end === "number" ? span.end : this.start;
+      this.drawBar(this.start, end);
+      setText(this.duration, typeof span.end === "number" ? format.duration(end - this.start) : "");
+    }
+  }
+
+  private drawNote(span: SpanState, node: TreeNode): void {
+    let text = "";
+    let tone: string | null = null;
+    if (node.cut) {
+      text = "its parent is below it";
+      tone = "warn";
+    } else if (span.status === "error") {
+      text = span.error?.message ?? span.error?.type ?? "failed";
+      tone = "bad";
+    } else if (this.running && span.progress) {
+      text = progressText(span.progress) ?? "";
+      tone = "alive";
+    } else if (span.fallback_reason)
+      text = `after ${span.fallback_from ?? "another"}: ${span.fallback_reason}`;
+    else if (span.status && span.status !== "ok" && span.status !== "running") text = span.status;
+    else if (span.model && !span.name?.includes(span.model)) text = span.model;
+    else if (span.progress) text = progressText(span.progress) ?? "";
+    setText(this.note, text.replace(/\s+/g, " ").slice(0, 200));
+    setAttr(this.note, "data-tone", tone);
+    setAttr(this.note, "title", text || null);
+  }
+
+  private drawCost(span: SpanState, node: TreeNode): void {
+    const { cost, priced, unpriced } = node.total;
+    const own = node.children.length === 0 || node.own.priced + node.own.unpriced > 0;
+    setAttr(this.cost, "data-sum", own && priced > 0 ? null : "");
+    if (priced === 0) {
+      setText(this.cost, unpriced > 0 ? "unpriced" : "");
+      setAttr(this.cost, "title", unpriced > 0 ? `${format.plural(unpriced, "call")} without a price` : null);
+      // A failed attempt has no price as a rule; a call that worked and has none is worth a look.
+      setAttr(this.cost, "data-unpriced", own && unpriced > 0 && span.status !== "error" ? "" : null);
+      return;
+    }
+    setAttr(this.cost, "data-unpriced", null);
+    setText(this.cost, `${format.money(cost)}${unpriced > 0 ? " +" : ""}`);
+    const source = own && span.cost_source ? ` (${span.cost_source})` : "";
+    const rest = unpriced > 0 ? `, and ${format.plural(unpriced, "call")} without a price` : "";
+    setAttr(this.cost, "title", `${format.moneyExact(cost)}${source}${rest}`);
+  }
+
+  private updatePlaceholder(node: TreeNode): void {
+    this.running = false;
+    this.start = node.start;
+    setAttr(this.element, "data-status", "missing");
+    setAttr(this.element, "data-kind", "missing");
+    setAttr(this.element, "data-backend", null);
+    setIcon(this.glyph, "pending");
+    this.mark.update(undefined);
+    setText(
+      this.name,
+      this.context.isSettled ? "parent span was not received" : "parent span has not arrived yet",
+    );
+    setAttr(this.name, "title", node.id);
+    setText(this.note, node.id);
+    setAttr(this.note, "data-tone", null);
+    setText(this.hiddenErrors, "");
+    setText(this.tokens, "");
+    setText(this.cost, node.total.priced > 0 ? format.money(node.total.cost) : "");
+    setAttr(this.cost, "data-sum", "");
+    setText(this.duration, "");
+    this.drawBar(node.start, node.start);
+  }
+
+  private drawBar(start: number, end: number): void {
+    const left = this.context.share(start);
+    const width = this.context.share(end) - left;
+    const { style } = this.bar;
+    const leftText = `${(left * 100).toFixed(3)}%`;
+    const widthText = `${(width * 100).toFixed(3)}%`;
+    if (style.left !== leftText) style.left = leftText;
+    if (style.width !== widthText) style.width = widthText;
+  }
+}

@@ -1,0 +1,361 @@
+/** The trace tree with its waterfall: windowed rows, a time axis beside them, keyboard, bars that grow. */
+import { byId, h, setText } from "../dom";
+import { plural } from "../format";
+import { hiddenBy, type Row, rowIndex, visibleRows } from "../rows";
+import type { RunStore } from "../store";
+import { liveScale, settledScale, share, type TimeScale, ticks } from "../time-scale";
+import { TraceRow } from "./trace-row";
+import { WindowedList } from "./windowed";
+
+export const ROW_HEIGHT = 30;
+
+export interface TraceTreeActions {
+  /** The user chose a span (Enter, click), or none (Esc). */
+  select(spanId: string | null): void;
+  /** The service's clock, microseconds. */
+  now(): number;
+}
+
+export class TraceTreeView {
+  readonly collapsed = new Set<string>();
+  selected: string | null = null;
+  private readonly viewport = byId("trace-viewport");
+  private readonly axis = byId("trace-axis");
+  private readonly lines = byId("trace-lines");
+  private readonly summary = byId("trace-summary");
+  private readonly list: WindowedList<Row>;
+  private readonly actions: TraceTreeActions;
+  private readonly calm = matchMedia("(prefers-reduced-motion: reduce)");
+  private store: RunStore | null = null;
+  private rows: Row[] = [];
+  private cursor: string | null = null;
+  private cursorAt = 0;
+  private scale: TimeScale = settledScale(0, 1);
+  private settled = false;
+  private drawnStructure = -1;
+  private drawnVersion = -1;
+  private drawnAxis = "";
+  private frame = 0;
+  private lastCalmTick = 0;
+  /** A span of the address that has not arrived yet. */
+  private wanted: string | null = null;
+  private pressed: Hit | null = null;
+
+  constructor(actions: TraceTreeActions) {
+    this.actions = actions;
+    this.list = new WindowedList<Row>({
+      viewport: this.viewport,
+      canvas: byId("trace-rows"),
+      rowHeight: ROW_HEIGHT,
+      key: (row) => row.node.id,
+      create: () => new TraceRow(this),
+    });
+    // The cursor's frame is for the keyboard; after a click the selected row says enough.
+    this.viewport.addEventListener("keydown", (event) => {
+      this.viewport.dataset.keys = "";
+      this.onKey(event);
+    });
+    this.viewport.addEventListener("pointerdown", (event) => {
+      delete this.viewport.dataset.keys;
+      this.pressed = hit(event.target);
+    });
+    this.viewport.addEventListener("focus", () => this.list.render());
+    this.viewport.addEventListener("blur", () => this.list.render());
+    this.viewport.addEventListener("click", (event) => this.onClick(event));
+    new ResizeObserver(() => this.drawAxis(true)).observe(this.axis);
+    byId("collapse-all").addEventListener("click", () => this.collapseAll());
+    byId("expand-all").addEventListener("click", () => this.expandAll());
+  }
+
+  /** Shows another run, or the same one from a new snapshot. */
+  open(store: RunStore, selected: string | null): void {
+    this.store = store;
+    this.collapsed.clear();
+    this.selected = selected;
+    this.wanted = selected;
+    this.cursor = selected;
+    this.cursorAt = 0;
+    this.drawnStructure = -1;
+    this.drawnVersion = -1;
+    this.rows = [];
+    this.scale = settledScale(0, 1);
+    this.list.setItems([], 0);
+    this.draw(false);
+  }
+
+  /** Brings the view up to date with the store. Cheap when nothing has changed. */
+  draw(settled: boolean): void {
+    const store = this.store;
+    if (!store) return;
+    const changed = store.version !== this.drawnVersion || settled !== this.settled;
+    if (!changed) return;
+    this.settled = settled;
+    this.drawnVersion = store.version;
+    this.rescale();
+    if (store.structure !== this.drawnStructure) {
+      this.drawnStructure = store.structure;
+      this.layout();
+    } else this.list.render();
+    this.drawAxis();
+    this.drawSummary();
+    if (this.wanted && this.indexOf(this.wanted) >= 0) {
+      const id = this.wanted;
+      this.wanted = null;
+      this.show(id);
+    }
+    this.animate();
+  }
+
+  select(spanId: string | null): void {
+    this.selected = spanId;
+    if (spanId) this.moveCursor(spanId);
+    this.list.render();
+  }
+
+  /** Opens what hides a span and brings it into sight. */
+  show(spanId: string): void {
+    const store = this.store;
+    if (!store?.tree.get(spanId)) {
+      this.wanted = spanId;
+      return;
+    }
+    const hiding = hiddenBy(store.tree, spanId, this.collapsed);
+    if (hiding.length > 0) {
+      for (const id of hiding) this.collapsed.delete(id);
+      this.layout();
+    }
+    this.moveCursor(spanId);
+    const index = this.indexOf(spanId);
+    if (index >= 0) this.list.center(index);
+    this.list.render();
+  }
+
+  // What a row asks for.
+  span(id: string) {
+    return this.store?.spans.get(id);
+  }
+
+  get cursorId(): string | null {
+    return document.activeElement === this.viewport ? this.cursor : null;
+  }
+
+  get rowCount(): number {
+    return this.rows.length;
+  }
+
+  get isSettled(): boolean {
+    return this.settled;
+  }
+
+  now(): number {
+    const latest = this.store?.latest ?? 0;
+    return Math.max(this.actions.now(), latest);
+  }
+
+  share(at: number): number {
+    return share(this.scale, at);
+  }
+
+  toggle(id: string): void {
+    if (this.collapsed.has(id)) this.collapsed.delete(id);
+    else this.collapsed.add(id);
+    this.layout();
+  }
+
+  private collapseAll(): void {
+    // The tops stay open: a single closed row would say nothing.
+    for (const { node } of this.rows)
+      if (node.parent && node.children.length > 0) this.collapsed.add(node.id);
+    this.layout();
+  }
+
+  private expandAll(): void {
+    this.collapsed.clear();
+    this.layout();
+  }
+
+  /** Rebuilds the rows; what is at the top of the view stays there, the end is followed only from the end. */
+  private layout(): void {
+    const store = this.store;
+    if (!store) return;
+    const grows = this.rows.length > 0;
+    // Someone who reads a span's details keeps their place, at the end too.
+    const follow = grows && !this.settled && !this.selected && this.list.atEnd && this.viewport.scrollTop > 0;
+    const topIndex = Math.floor(this.viewport.scrollTop / ROW_HEIGHT);
+    const anchor = this.rows[topIndex];
+    const before = this.rows.length;
+    this.rows = visibleRows(store.tree, this.collapsed);
+    let scrollTop: number | undefined;
+    const overflowsNow =
+      before * ROW_HEIGHT <= this.viewport.clientHeight && grows && !this.settled && !this.selected;
+    if (follow || (overflowsNow && this.rows.length * ROW_HEIGHT > this.viewport.clientHeight)) {
+      scrollTop = Math.max(0, this.rows.length * ROW_HEIGHT - this.viewport.clientHeight);
+    } else if (anchor && this.viewport.scrollTop > 0) {
+      const index = rowIndex(this.rows, anchor.node.id, topIndex);
+      if (index >= 0) scrollTop = this.viewport.scrollTop + (index - topIndex) * ROW_HEIGHT;
+    }
+    this.list.setItems(this.rows, scrollTop);
+    this.viewport.setAttribute("aria-rowcount", String(this.rows.length));
+  }
+
+  private rescale(): void {
+    const store = this.store;
+    if (!store || store.start === undefined) return;
+    const alive = !this.settled || store.running.size > 0;
+    this.scale = alive
+      ? liveScale(store.start, this.now(), this.scale)
+      : settledScale(store.start, store.latest);
+  }
+
+  private drawAxis(resized = false): void {
+    const width = this.axis.clientWidth;
+    const key = `${this.scale.start}:${this.scale.span}:${width}`;
+    if (key === this.drawnAxis && !resized) return;
+    this.drawnAxis = key;
+    // The axis is a column of the grid: the lines behind the rows follow its place.
+    this.lines.style.left = `${this.axis.offsetLeft}px`;
+    this.lines.style.width = `${width}px`;
+    const marks = this.store?.start === undefined || width === 0 ? [] : ticks(this.scale, width);
+    const labels: HTMLElement[] = [];
+    const lines: HTMLElement[] = [];
+    for (const mark of marks) {
+      const text = h("span", { class: "tick" }, mark.label);
+      text.style.left = `${mark.at * 100}%`;
+      if (mark.at === 0) text.dataset.edge = "start";
+      else if (mark.at * width > width - 44) text.dataset.edge = "end";
+      labels.push(text);
+      const line = h("i");
+      line.style.left = `${mark.at * 100}%`;
+      lines.push(line);
+    }
+    this.axis.replaceChildren(...labels);
+    this.lines.replaceChildren(...lines);
+  }
+
+  private drawSummary(): void {
+    const store = this.store;
+    if (!store) return;
+    const running = store.running.size;
+    const parts = [plural(store.spans.size, "span")];
+    if (running > 0) parts.push(`${running} running`);
+    setText(this.summary, parts.join(" · "));
+  }
+
+  /** Runs only while a row in sight is running, and stops by itself. */
+  private animate(): void {
+    if (this.frame !== 0) return;
+    const step = (time: number) => {
+      this.frame = 0;
+      if (this.tick(time)) this.frame = requestAnimationFrame(step);
+    };
+    this.frame = requestAnimationFrame(step);
+  }
+
+  private tick(time: number): boolean {
+    let running = false;
+    for (const row of this.list.rows()) if (row instanceof TraceRow && row.running) running = true;
+    if (!running) return false;
+    // With reduced motion the bars are brought up to date once a second instead of growing smoothly.
+    if (this.calm.matches && time - this.lastCalmTick < 1_000) return true;
+    this.lastCalmTick = time;
+    const before = this.scale;
+    this.rescale();
+    if (this.scale !== before) {
+      this.list.render();
+      this.drawAxis();
+    } else {
+      for (const row of this.list.rows()) if (row instanceof TraceRow && row.running) row.grow();
+    }
+    return true;
+  }
+
+  private indexOf(id: string): number {
+    return rowIndex(this.rows, id, this.cursorAt);
+  }
+
+  private moveCursor(id: string): void {
+    this.cursor = id;
+    const index = this.indexOf(id);
+    if (index < 0) return;
+    this.cursorAt = index;
+    this.viewport.setAttribute("aria-activedescendant", `span-${id}`);
+  }
+
+  private onClick(event: MouseEvent): void {
+    // Rows move while spans come: what counts is the row that was under the pointer when it went down.
+    const { id, twisty } = this.pressed ?? hit(event.target);
+    this.pressed = null;
+    if (!id) return;
+    this.moveCursor(id);
+    if (twisty) this.toggle(id);
+    else if (this.store?.spans.has(id)) this.actions.select(id);
+  }
+
+  private onKey(event: KeyboardEvent): void {
+    if (event.altKey || event.ctrlKey || event.metaKey) return;
+    const at = this.cursor ? this.indexOf(this.cursor) : -1;
+    const row = this.rows[at];
+    const node = row?.node;
+    const open = node ? !this.collapsed.has(node.id) : false;
+    let to: number | undefined;
+    switch (event.key) {
+      case "ArrowDown":
+        to = at + 1;
+        break;
+      case "ArrowUp":
+        to = at < 0 ? 0 : at - 1;
+        break;
+      case "PageDown":
+        to = at + this.list.pageRows;
+        break;
+      case "PageUp":
+        to = at - this.list.pageRows;
+        break;
+      case "Home":
+        to = 0;
+        break;
+      case "End":
+        to = this.rows.length - 1;
+        break;
+      case "ArrowRight":
+        if (node && node.children.length > 0) {
+          if (open) to = at + 1;
+          else this.toggle(node.id);
+        }
+        break;
+      case "ArrowLeft":
+        if (node && node.children.length > 0 && open) this.toggle(node.id);
+        else if (node?.parent) to = rowIndex(this.rows, node.parent.id, at);
+        break;
+      case "Enter":
+      case " ":
+        if (node && this.store?.spans.has(node.id)) this.actions.select(node.id);
+        break;
+      case "Escape":
+        this.actions.select(null);
+        break;
+      default:
+        return;
+    }
+    event.preventDefault();
+    if (to === undefined) return;
+    const index = Math.min(this.rows.length - 1, Math.max(0, to));
+    const target = this.rows[index];
+    if (!target) return;
+    this.moveCursor(target.node.id);
+    this.list.reveal(index);
+    // With the details open, they follow the cursor: reading along with the arrow keys.
+    if (this.selected && this.store?.spans.has(target.node.id)) this.actions.select(target.node.id);
+  }
+}
+
+interface Hit {
+  readonly id: string | undefined;
+  readonly twisty: boolean;
+}
+
+function hit(target: EventTarget | null): Hit {
+  const element = target instanceof Element ? target : null;
+  const id = element?.closest<HTMLElement>("[data-span-id]")?.dataset.spanId;
+  return { id, twisty: element?.closest(".twisty") != null };
+}

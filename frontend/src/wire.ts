@@ -1,0 +1,211 @@
+/** The JSON the service speaks: the only file that spells its field names out. Times are microseconds. */
+
+export type SpanStatus = "running" | "ok" | "error" | "skipped" | "cancelled" | "abandoned";
+export type RunStatus = "queued" | "running" | "completed" | "failed" | "cancelled" | "abandoned";
+export type LayerStatus = "pending" | "running" | "complete" | "error" | "skipped";
+export type CostSource = "provider" | "calculated" | "unpriced";
+
+export type AttributeValue =
+  | string
+  | number
+  | boolean
+  | null
+  | AttributeValue[]
+  | { [key: string]: AttributeValue };
+export type Attributes = Record<string, AttributeValue>;
+
+export interface Tokens {
+  input?: number;
+  output?: number;
+  cache_read?: number;
+  cache_write?: number;
+  reasoning?: number;
+}
+
+export interface Progress {
+  done?: number | null;
+  total?: number | null;
+  message?: string | null;
+}
+
+export interface SpanEvent {
+  ts: number;
+  name: string;
+  attributes?: Attributes;
+}
+
+export interface SpanLink {
+  run_id: string;
+  span_id?: string;
+  attributes?: Attributes;
+}
+
+export interface ErrorInfo {
+  type?: string;
+  message?: string;
+  traceback?: string;
+}
+
+/** The latest state of one span, as a snapshot holds it. An absent field is unknown. */
+export interface SpanState {
+  span_id: string;
+  run_id?: string;
+  parent_id?: string | null;
+  rev?: number;
+  /** Number of span events so far. */
+  noted?: number;
+  status?: SpanStatus;
+  start?: number;
+  end?: number | null;
+  ts?: number;
+  event?: string;
+  name?: string;
+  kind?: string;
+  service?: string;
+  runner?: string;
+  backend?: string;
+  tier?: string;
+  model?: string;
+  cost_usd?: number;
+  cost_nano?: number;
+  cost_source?: CostSource;
+  tokens?: Tokens;
+  progress?: Progress;
+  layer?: string;
+  attempt?: number;
+  fallback_from?: string;
+  fallback_reason?: string;
+  attributes?: Attributes;
+  span_events?: SpanEvent[];
+  links?: SpanLink[];
+  error?: ErrorInfo;
+  corrected?: boolean;
+}
+
+/** One record of the tail: a change of a span, a span event or a log line. */
+export interface TailEvent extends Partial<SpanState> {
+  seq: number;
+  ts: number;
+  event: string;
+  level?: string;
+  logger?: string;
+  message?: string;
+}
+
+export interface LayerInfo {
+  name: string;
+  status: LayerStatus;
+  done?: number | null;
+  total?: number | null;
+}
+
+export interface BackendTotals {
+  calls?: number;
+  errors?: number;
+  fallbacks?: number;
+  unpriced?: number;
+  tokens?: Tokens;
+  cost_usd?: number;
+  cost_nano?: number;
+}
+
+export interface RunSummary {
+  run_id: string;
+  name?: string | null;
+  operation?: string | null;
+  status: RunStatus;
+  start?: number | null;
+  end?: number | null;
+  spans?: number;
+  errors?: number;
+  cost_usd?: number | null;
+  cost_nano?: number | null;
+  unpriced?: number;
+  backends?: Record<string, BackendTotals>;
+  layers?: LayerInfo[];
+  service?: string | null;
+  dropped?: Record<string, number>;
+  demo?: boolean;
+}
+
+export interface RunsPage {
+  runs: RunSummary[];
+  next_cursor: string | null;
+}
+
+export interface Snapshot {
+  run: RunSummary;
+  spans: SpanState[];
+  next_index: number;
+  epoch: string | number | null;
+}
+
+/** The poll's answer; later transports carry the same shape. */
+export interface Frame {
+  run_id: string;
+  status: RunStatus;
+  logs: TailEvent[];
+  next_index: number;
+  first_index: number;
+  reset: boolean;
+  epoch: string | number | null;
+  expected_log_count: number | null;
+  layers?: LayerInfo[];
+  backends?: Record<string, BackendTotals>;
+  dropped?: Record<string, number>;
+}
+
+export interface JsonSchema {
+  type?: string | string[];
+  title?: string;
+  description?: string;
+  default?: unknown;
+  examples?: unknown[];
+  enum?: unknown[];
+  const?: unknown;
+  minimum?: number;
+  maximum?: number;
+  exclusiveMinimum?: number;
+  exclusiveMaximum?: number;
+  minLength?: number;
+  maxLength?: number;
+  minItems?: number;
+  maxItems?: number;
+  pattern?: string;
+  items?: JsonSchema;
+  properties?: Record<string, JsonSchema>;
+  required?: string[];
+  anyOf?: JsonSchema[];
+  allOf?: JsonSchema[];
+  $ref?: string;
+  $defs?: Record<string, JsonSchema>;
+  "x-in"?: string;
+}
+
+export interface OperationInfo {
+  name: string;
+  title: string;
+  description?: string;
+  path: string;
+  input_schema: JsonSchema;
+  layers?: string[];
+}
+
+export interface OperationsAnswer {
+  operations: OperationInfo[];
+  demo?: boolean;
+}
+
+export interface StartedRun {
+  run_id: string;
+  status: RunStatus;
+}
+
+/** RFC 9457. */
+export interface Problem {
+  type?: string;
+  title?: string;
+  status?: number;
+  detail?: string;
+  errors?: { loc?: (string | number)[]; msg?: string }[];
+}

@@ -1,0 +1,89 @@
+import { describe, expect, it } from "vitest";
+import { family, label, matches, progressText, summary, tokensText, tone } from "../src/events";
+import type { TailEvent } from "../src/wire";
+
+function event(name: string, rest: Partial<TailEvent> = {}): TailEvent {
+  return { seq: 0, ts: 0, event: name, ...rest };
+}
+
+it("knows the families, and has a place for the others", () => {
+  const names = [
+    "operation_start",
+    "pipeline_error",
+    "layer_skip",
+    "phase_start",
+    "subphase_complete",
+    "llm_call_fallback",
+    "log",
+    "decision_point",
+    "cv_struct_x",
+  ];
+  expect(names.map(family)).toEqual([
+    "pipeline",
+    "pipeline",
+    "layer",
+    "phase",
+    "subphase",
+    "llm_call",
+    "log",
+    "decision",
+    "other",
+  ]);
+});
+
+it("tells tones", () => {
+  expect(tone(event("llm_call_error"))).toBe("bad");
+  expect(tone(event("llm_call_fallback"))).toBe("warn");
+  expect(tone(event("log", { level: "ERROR" }))).toBe("bad");
+  expect(tone(event("log", { level: "warning" }))).toBe("warn");
+  expect(tone(event("whatever"))).toBe("plain");
+});
+
+describe("summary", () => {
+  it.each<[TailEvent, string]>([
+    [event("log", { message: "two\nlines" }), "two lines"],
+    [event("llm_call_error", { error: { type: "RateLimited", message: "later" } }), "RateLimited: later"],
+    [
+      event("llm_call_fallback", {
+        attributes: {
+          "spantail.fallback.from": "a",
+          "spantail.fallback.to": "b",
+          "spantail.fallback.reason": "slow",
+        },
+      }),
+      "a → b slow",
+    ],
+    [event("layer_update", { progress: { done: 3, total: 12, message: "scoring" } }), "3/12 scoring"],
+    [
+      event("llm_call_complete", {
+        status: "ok",
+        start: 0,
+        end: 1_204_000,
+        tokens: { input: 412, output: 96 },
+      }),
+      "1.20 s 412→96",
+    ],
+    [
+      event("decision_point", { attributes: { decision: "keep", score: 0.1 + 0.2 } }),
+      "decision=keep score=0.3",
+    ],
+  ])("%#", (given, text) => {
+    expect(summary(given)).toBe(text);
+  });
+});
+
+it("never makes up a number", () => {
+  expect(tokensText({ output: 4 })).toBe("–→4");
+  expect(tokensText({})).toBeUndefined();
+  expect(progressText({ done: null, message: "warming up" })).toBe("warming up");
+  expect(progressText(undefined)).toBeUndefined();
+});
+
+it("filters by every word, wherever it stands", () => {
+  const error = event("llm_call_error", { backend: "claude_cli", error: { message: "rate limited" } });
+  expect(matches(error, "RATE claude", "score job 1")).toBe(true);
+  expect(matches(error, "job error", "score job 1")).toBe(true);
+  expect(matches(error, "rate langchain", "")).toBe(false);
+  expect(matches(error, "  ", "")).toBe(true);
+  expect(label(event("log", { level: "WARNING" }))).toBe("log warning");
+});

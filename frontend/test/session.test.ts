@@ -1,0 +1,117 @@
+import { expect, it, vi } from "vitest";
+import { type Api, ProblemError } from "../src/api";
+import type { Connection, ConnectionListener, ConnectionState } from "../src/connection/connection";
+import { RunSession } from "../src/session";
+import type { Frame, Snapshot, TailEvent } from "../src/wire";
+
+const ID = "4bf92f3577b34da6a3ce929d0e0e4736";
+
+function frame(change: Partial<Frame>): Frame {
+  return {
+    run_id: ID,
+    status: "running",
+    logs: [],
+    next_index: 0,
+    first_index: 0,
+    reset: false,
+    epoch: "1",
+    expected_log_count: null,
+    ...change,
+  };
+}
+
+function event(seq: number, name = "log"): TailEvent {
+  return { seq, ts: seq, event: name };
+}
+
+function snapshot(next: number, epoch = "1"): Snapshot {
+  return { run: { run_id: ID, status: "running" }, spans: [], next_index: next, epoch };
+}
+
+function opened(snapshots: (Snapshot | Error)[], history: Frame = frame({})) {
+  const states: ConnectionState[] = [];
+  const notices: string[] = [];
+  const started: [number, unknown][] = [];
+  let asked = 0;
+  let listener: ConnectionListener | undefined;
+  const api = {
+    snapshot: async () => {
+      const next = snapshots[Math.min(asked++, snapshots.length - 1)];
+      if (next instanceof Error) throw next;
+      return next as Snapshot;
+    },
+    logsBefore: async () => history,
+  } as unknown as Api;
+  const connect = (_id: string, given: ConnectionListener): Connection => {
+    listener = given;
+    return { start: (since, epoch) => started.push([since, epoch]), stop: () => {}, nudge: () => {} };
+  };
+  const session = new RunSession(api, ID, connect, {
+    changed: () => {},
+    state: (state) => states.push(state),
+    notice: (text) => notices.push(text),
+  });
+  const heard = () => {
+    if (!listener) throw new Error("not connected");
+    return listener;
+  };
+  return { session, states, notices, started, heard, asked: () => asked };
+}
+
+it("follows from the snapshot's next index and fills the livetail with what came before", async () => {
+  const { session, started, heard } = opened(
+    [snapshot(5)],
+    frame({ logs: [3, 4, 5].map((seq) => event(seq)), first_index: 3 }),
+  );
+  await session.open();
+  expect(started).toEqual([[5, "1"]]);
+  heard().frame(frame({ logs: [event(5)], next_index: 6, first_index: 3, dropped: { queue_full: 2 } }));
+  await vi.waitFor(() => expect(session.store.tail.map((each) => each.seq)).toEqual([3, 4, 5]));
+  expect(session.dropped).toEqual({ queue_full: 2 });
+  expect(session.hasEarlier).toBe(false);
+});
+
+it("takes the snapshot again when the tail cannot be followed, and says so at a new epoch", async () => {
+  const { session, started, notices, heard } = opened([snapshot(5), snapshot(9), snapshot(1, "2")]);
+  await session.open();
+  heard().stale("reset");
+  await vi.waitFor(() => expect(started).toHaveLength(2));
+  expect(notices).toEqual([]);
+  heard().stale("epoch");
+  await vi.waitFor(() => expect(started).toHaveLength(3));
+  expect(started.at(-1)).toEqual([1, "2"]);
+  expect(notices).toHaveLength(1);
+});
+
+it("tells unknown from expired", async () => {
+  for (const [status, expired] of [
+    [404, false],
+    [410, true],
+  ] as const) {
+    const { session, states, started } = opened([new ProblemError(status, {})]);
+    await session.open();
+    expect(states).toEqual([{ phase: "gone", expired }]);
+    expect(started).toEqual([]);
+  }
+});
+
+it("tries again until the service is there, at once when nudged", async () => {
+  const { session, states, started, asked } = opened([new TypeError("refused"), snapshot(2)]);
+  const opening = session.open();
+  await vi.waitFor(() => expect(states.at(-1)?.phase).toBe("reconnecting"));
+  expect(asked()).toBe(1);
+  session.nudge();
+  await opening;
+  expect(started).toEqual([[2, "1"]]);
+});
+
+it("follows again when a settled run goes on, and not otherwise", async () => {
+  const { session, started, heard } = opened([snapshot(2)]);
+  await session.open();
+  session.resume();
+  expect(started).toHaveLength(1);
+  heard().state({ phase: "settled" });
+  session.resume();
+  expect(started.at(-1)).toEqual([2, "1"]);
+  expect(started).toHaveLength(2);
+});

@@ -1,0 +1,80 @@
+import { expect, it } from "vitest";
+import { address, parse } from "../src/router";
+import { RunStore } from "../src/store";
+import { backendTable } from "../src/views/backends";
+import { facts, lostTitle, runLength } from "../src/views/facts";
+import { layerItems } from "../src/views/layers";
+import { runCost, runItem } from "../src/views/run-list";
+import type { RunSummary } from "../src/wire";
+
+const ID = "4bf92f3577b34da6a3ce929d0e0e4736";
+
+it("reads addresses", () => {
+  expect(parse("/", "")).toEqual({ runId: null, spanId: null });
+  expect(parse(`/runs/${ID}`, "?span=00f067aa0ba902b7")).toEqual({ runId: ID, spanId: "00f067aa0ba902b7" });
+  expect(parse("/runs/4BF92F35-77b3-4da6-a3ce-929d0e0e4736", "?span=<script>")).toEqual({
+    runId: ID,
+    spanId: null,
+  });
+  expect(address({ runId: ID, spanId: "00f067aa0ba902b7" })).toBe(`/runs/${ID}?span=00f067aa0ba902b7`);
+});
+
+it("sums backends in whole nano-dollars", () => {
+  const table = backendTable({
+    langchain: { calls: 1, unpriced: 1, tokens: { input: 5 } },
+    claude_cli: { calls: 2, errors: 1, fallbacks: 1, cost_usd: 0.3, cost_nano: 300_000_001 },
+    other: { calls: 1, cost_nano: 2 },
+  });
+  expect(table.rows.map((row) => row.backend)).toEqual(["claude_cli", "langchain", "other"]);
+  expect(table.nano).toBe(300_000_003);
+  expect(table.rows[1]?.cost).toBe("unpriced");
+  expect(table.total).toMatchObject({ calls: "4", errors: "1", fallbacks: "1", unpriced: "1" });
+});
+
+it("never shows an unpriced run as $0", () => {
+  const run: RunSummary = { run_id: ID, status: "completed", cost_nano: 0, unpriced: 2 };
+  expect(runCost(run)).toBe("unpriced");
+  expect(runCost({ ...run, unpriced: 0 })).toBe("");
+  expect(runCost({ ...run, unpriced: 1, cost_nano: 12_300_000 })).toBe("$0.0123 +");
+});
+
+it("names a run, whatever is known of it", () => {
+  const item = runItem(
+    { run_id: ID, status: "failed", start: 0, end: 2_500_000, spans: 1, errors: 2 },
+    ID,
+    9_000_000,
+  );
+  expect(item).toMatchObject({
+    name: "run 4bf92f35",
+    length: "2.50 s",
+    errors: "2 errors",
+    current: "page",
+    meta: "1 span",
+  });
+});
+
+it("says what was lost, and why", () => {
+  const store = new RunStore();
+  const input = {
+    store,
+    table: backendTable({}),
+    dropped: { queue_full: 3, run_cap: 0 },
+    start: 0,
+    end: 1_000_000,
+    alive: false,
+    nowUs: 5,
+  };
+  const lost = facts(input).find((fact) => fact.name === "lost");
+  expect(lost).toMatchObject({ value: "3", tone: "warn" });
+  expect(lost?.title).toContain("queue_full");
+  expect(lostTitle({})).toBe("Everything that was sent is here");
+  expect(runLength(input)).toBe("1.00 s");
+});
+
+it("shows layers with what is known of their progress", () => {
+  const items = layerItems([
+    { name: "fetch", status: "complete", done: 3, total: 3 },
+    { name: "rank", status: "pending", done: null, total: null },
+  ]);
+  expect(items.map((item) => item.progress)).toEqual(["3/3", ""]);
+});

@@ -1,0 +1,57 @@
+import { readdirSync, readFileSync } from "node:fs";
+import tailwindcss from "@tailwindcss/vite";
+import { defineConfig, type Plugin } from "vite";
+
+/** What ends up inside the built page; their licences ask for the notice to travel along. */
+const BUNDLED = [
+  "@alpinejs/csp",
+  "@tanstack/virtual-core",
+  "tailwindcss",
+  "@fontsource-variable/inter",
+  "@fontsource-variable/jetbrains-mono",
+];
+
+function licenceNotices(): Plugin {
+  return {
+    name: "licence-notices",
+    apply: "build",
+    generateBundle() {
+      const notices = BUNDLED.map((name) => {
+        const folder = new URL(`node_modules/${name}/`, import.meta.url);
+        const meta = JSON.parse(readFileSync(new URL("package.json", folder), "utf8")) as {
+          version: string;
+          license: string;
+        };
+        const file = readdirSync(folder).find((entry) => /^licen[cs]e/i.test(entry));
+        const text = file ? readFileSync(new URL(file, folder), "utf8") : `Licence: ${meta.license}`;
+        return `${name} ${meta.version}\n${"=".repeat(name.length + meta.version.length + 1)}\n\n${text.trim()}\n`;
+      });
+      this.emitFile({ type: "asset", fileName: "assets/licences.txt", source: notices.join("\n\n") });
+    },
+  };
+}
+
+/** Hold the first paint until the theme the user chose is on: without it a dark page flashes white. */
+function paintAfterScript(): Plugin {
+  return {
+    name: "paint-after-script",
+    transformIndexHtml: {
+      order: "post",
+      handler: (html) => html.replace('<script type="module"', '<script type="module" blocking="render"'),
+    },
+  };
+}
+
+export default defineConfig({
+  plugins: [tailwindcss(), licenceNotices(), paintAfterScript()],
+  build: {
+    outDir: "../service/spantail_service/static",
+    emptyOutDir: true,
+    // light-dark() as written; older targets would get a polyfill that ignores the page's own toggle.
+    target: ["chrome123", "firefox120", "safari17.5"],
+    // data: URLs are allowed for images only by the page's Content-Security-Policy.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+  },
+  server: { proxy: { "/api": "http://127.0.0.1:8321" } },
+});
