@@ -26,9 +26,10 @@ MAX_BATCH_BYTES = 512 * 1024  # keeps one script call below a few milliseconds o
 
 
 class Batch(NamedTuple):
-    """Changes of one run that are applied together; `writer_seq` makes applying them twice harmless."""
+    """Changes of one run that are applied together; `writer` and `writer_seq` make applying them twice harmless."""
 
     run_id: str
+    writer: str
     writer_seq: int
     changes: list[Change]
     drops: Mapping[str, int]
@@ -50,11 +51,13 @@ class _OpenSpan:
 class Assembler:
     """Turns span starts, span ends and log lines into batches, and finds what changed in open spans.
 
-    `runner_id` names this process in every event. `redactor` is applied to everything that is encoded.
+    `runner_id` names this process in every event, `writer` numbers its batches: a name that was never used before.
+    `redactor` is applied to everything that is encoded.
     """
 
-    def __init__(self, runner_id: str, redactor: Redactor) -> None:
+    def __init__(self, runner_id: str, writer: str, redactor: Redactor) -> None:
         self._runner_id = runner_id
+        self._writer = writer
         self._redactor = redactor
         self._open: dict[tuple[int, int], _OpenSpan] = {}
         self._changes: dict[str, list[Change]] = {}
@@ -94,6 +97,26 @@ class Assembler:
             except Exception as error:
                 self._failed(span, error)
 
+    def open_runs(self) -> set[str]:
+        """Name the runs that have open spans of this process."""
+        return {f"{trace_id:032x}" for trace_id, _ in self._open}
+
+    def tell_again(self, event: str, now_us: int, run_id: str | None = None) -> None:
+        """Encode the whole state of every open span (of one run): Redis lost it, or others think this process dead.
+
+        `event` is `_update` or `_revived`.
+        """
+        for one in list(self._open.values()):
+            if run_id is None or one.body["run_id"] == run_id:
+                try:
+                    self._whole(one, event, now_us)
+                except Exception as error:
+                    self._failed(one.span, error)
+
+    def ping(self, run_ids: Iterable[str]) -> list[Batch]:
+        """Make batches without changes: their reply tells whether Redis still knows the runs."""
+        return [self._batch(run_id, []) for run_id in run_ids]
+
     def drop(self, run_id: str, reason: str, count: int = 1) -> None:
         """Count events that were lost before they were encoded; told to the run with its next batch."""
         reasons = self._drops.setdefault(run_id, {})
@@ -108,7 +131,7 @@ class Assembler:
 
     def _batch(self, run_id: str, changes: list[Change]) -> Batch:
         self._writer_seq += 1
-        return Batch(run_id, self._writer_seq, changes, self._drops.pop(run_id, {}))
+        return Batch(run_id, self._writer, self._writer_seq, changes, self._drops.pop(run_id, {}))
 
     def _add(self, run_id: str, change: Change) -> None:
         changes = self._changes.get(run_id)
@@ -175,6 +198,15 @@ class Assembler:
                 record.run_id,
                 Change(record.span_id, record.parent_id or "", events, len(notes), "", layers, whole),
             )
+
+    def _whole(self, one: _OpenSpan, event: str, now_us: int) -> None:
+        record = record_of(one.span, self._runner_id)
+        if record.end_us is not None:
+            return  # its end is on the way
+        state = encode_state(record, one.rev + 1, self._redactor, event=event, ts=now_us, noted=one.noted)
+        one.attributes, one.body, one.noted, one.rev = record.attributes, state.body, state.noted, one.rev + 1
+        change = Change(record.span_id, record.parent_id or "", [dumps(state.body)], 0, "", state.layers)
+        self._add(record.run_id, change)
 
     def _log(self, event: LogEvent) -> None:
         line = encode_log(event, self._service, self._runner_id, self._redactor)

@@ -15,19 +15,19 @@ import threading
 import time
 import weakref
 from collections import Counter, deque
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry.context import attach, set_value
 
-from spantail_exporters.assembler import Assembler, Batch
-from spantail_exporters.redis_writer import Unavailable
+from spantail_exporters.assembler import Assembler
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from opentelemetry.sdk.trace import ReadableSpan, Span
 
     from spantail.live import LogEvent
+    from spantail_exporters.delivery import Delivery
     from spantail_exporters.record import Redactor
 
 _logger = logging.getLogger(__name__)
@@ -37,18 +37,8 @@ _DRAIN = 2_048  # items taken at once: bounds the memory of what is encoded and 
 _LINGER_S = 0.010
 _SCAN_S = 0.2  # open spans are looked at this often, so that progress is seen within 250 ms
 _IDLE_S = 1.0
-_BACKOFF_S = (0.05, 5.0)
+_AWAY_S = 0.1  # while Redis is away the queue is emptied to disk so often
 _DROPPED_RUNS = 10_000  # runs whose losses are told apart
-
-
-class Writer(Protocol):
-    """What the worker needs of the place that batches go to (`RedisWriter`)."""
-
-    def send(self, batches: Sequence[Batch]) -> list[tuple[Batch, str]]:
-        """Apply batches in order; return the refused ones with the reason; raise `Unavailable` to be asked again."""
-
-    def close(self) -> None:
-        """Let go of the connection."""
 
 
 class _Flush:
@@ -63,12 +53,18 @@ class _Flush:
 class Batcher:
     """An `EventSink` (`spantail.live`) that delivers from a thread of its own.
 
-    `connect` is called with the writer id, once per process, on the worker's thread. `capacity` bounds the queue;
-    what does not fit is counted as `queue_full` on its run.
+    `open_delivery` is called on the worker's thread, once per process, with the assembler and the runner id.
+    `capacity` bounds the queue; what does not fit is counted as `queue_full` on its run.
     """
 
-    def __init__(self, connect: Callable[[str], Writer], redactor: Redactor, *, capacity: int = QUEUE_CAPACITY) -> None:
-        self._connect = connect
+    def __init__(
+        self,
+        open_delivery: Callable[[Assembler, str], Delivery],
+        redactor: Redactor,
+        *,
+        capacity: int = QUEUE_CAPACITY,
+    ) -> None:
+        self._open_delivery = open_delivery
         self._redactor = redactor
         self._capacity = capacity
         self._begin()
@@ -179,47 +175,40 @@ class Batcher:
 
     def _run(self) -> None:
         attach(set_value("suppress_instrumentation", True))  # what delivery does must not be traced itself
-        writer = self._connect(f"{self._runner_id}:{random.getrandbits(32):08x}")
-        assembler = Assembler(self._runner_id, self._redactor)
-        outbox: list[Batch] = []
+        assembler = Assembler(self._runner_id, f"{self._runner_id}:{random.getrandbits(32):08x}", self._redactor)
+        delivery = self._open_delivery(assembler, self._runner_id)
         flushes: list[_Flush] = []
         next_scan = time.monotonic() + _SCAN_S
-        failures = 0
         while True:
-            if not outbox:
+            if delivery.accepts:
                 assembler.take(self._drain(flushes))
-                now = time.monotonic()
-                if now >= next_scan:
-                    assembler.scan(time.time_ns() // 1000)
-                    spent = time.monotonic() - now
-                    next_scan = now + min(1.0, max(_SCAN_S, 10 * spent))
+                next_scan = self._scan(assembler, next_scan)
                 self._tell_losses(assembler)
-                outbox = assembler.batches()
-            if outbox:
-                try:
-                    refused = writer.send(outbox)
-                except Unavailable as trouble:
-                    failures += 1
-                    if failures == 1:
-                        _logger.warning("live tier unreachable, events wait in memory: %s", trouble)
-                    if time.monotonic() >= self._deadline:
-                        break
-                    low, high = _BACKOFF_S
-                    self._pause(min(high, low * 2 ** min(failures, 10)) * random.uniform(0.5, 1.0))  # noqa: S311
-                    continue
-                if failures:
-                    _logger.warning("live tier reachable again after %d attempts", failures)
-                    failures = 0
-                for batch, words in refused:
-                    self._refuse(assembler, batch, words)
-                outbox = []
-            for marker in flushes:
-                marker.done.set()
-            flushes.clear()
-            if self._stopping and not self._queue:
+                delivery.offer(assembler.batches())
+            if delivery.step():
+                for marker in flushes:
+                    marker.done.set()
+                flushes.clear()
+            if self._stopping and self._may_stop(delivery):
                 break
-            self._linger(assembler, next_scan)
-        writer.close()
+            if delivery.away:
+                self._pause(min(_AWAY_S, delivery.rests_for_s))
+            else:
+                self._linger(assembler, min(next_scan - time.monotonic(), delivery.rests_for_s))
+        delivery.close()
+
+    def _may_stop(self, delivery: Delivery) -> bool:
+        if self._queue and time.monotonic() < self._deadline:
+            return False  # also while Redis is away: the rest of the queue goes to the spool
+        return not delivery.away or delivery.accepts or time.monotonic() >= self._deadline
+
+    def _scan(self, assembler: Assembler, due: float) -> float:
+        now = time.monotonic()
+        if now < due:
+            return due
+        assembler.scan(time.time_ns() // 1000)
+        # a look at very many open spans may take a tenth of the time, and is had once a second at least
+        return now + min(1.0, max(_SCAN_S, 10 * (time.monotonic() - now)))
 
     def _drain(self, flushes: list[_Flush]) -> list[Any]:
         queue = self._queue
@@ -232,18 +221,15 @@ class Batcher:
                 items.append(item)
         return items
 
-    def _linger(self, assembler: Assembler, next_scan: float) -> None:
+    def _linger(self, assembler: Assembler, rest_s: float) -> None:
         if len(self._queue) >= _DRAIN:
             return
         self._pause(_LINGER_S)
         if self._queue or self._stopping:
             return
         self._idle = True
-        if self._queue:  # appended between the look and the flag
-            self._idle = False
-            return
-        wait = _IDLE_S if not assembler.open_spans else max(0.0, next_scan - time.monotonic())
-        self._pause(wait)
+        if not self._queue:  # nothing was appended between the look and the flag
+            self._pause(max(0.0, rest_s if assembler.open_spans else min(rest_s, _IDLE_S)))
         self._idle = False
 
     def _pause(self, wait_s: float) -> None:
@@ -256,9 +242,3 @@ class Batcher:
                 lost, self._lost = self._lost, Counter()
             for (trace_id, reason), count in lost.items():
                 assembler.drop(f"{trace_id:032x}", reason, count)
-
-    def _refuse(self, assembler: Assembler, batch: Batch, words: str) -> None:
-        count = sum(len(change.events) for change in batch.changes)
-        _logger.warning("the live tier refused %d events of run %s: %s", count, batch.run_id, words)
-        if count:
-            assembler.drop(batch.run_id, "refused", count)

@@ -14,6 +14,7 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from spantail.redaction import Redactor
 from spantail_exporters.assembler import Assembler
 from spantail_exporters.batcher import Batcher
+from spantail_exporters.delivery import Delivery
 from spantail_exporters.redis_writer import RedisWriter, Unavailable
 
 if TYPE_CHECKING:
@@ -33,7 +34,11 @@ def create_sink(url: str) -> EventSink:
 
     Found by `spantail.configure` through the entry-point group `spantail_live_sink`.
     """
-    return Batcher(lambda writer: RedisWriter(url, writer=writer), Redactor.from_environment())
+
+    def open_delivery(assembler: Assembler, runner_id: str) -> Delivery:
+        return Delivery(RedisWriter(url), assembler, runner_id)
+
+    return Batcher(open_delivery, Redactor.from_environment())
 
 
 class RedisLivetailExporter(SpanExporter):
@@ -60,8 +65,8 @@ class RedisLivetailExporter(SpanExporter):
         if self._pid != os.getpid():  # also after a fork: a socket must not be shared with the parent
             self._pid = os.getpid()
             writer = f"exporter:{uuid.uuid4().hex}"
-            self._writer = RedisWriter(self._url, writer=writer)
-            self._assembler = Assembler(writer, self._redactor)
+            self._writer = RedisWriter(self._url)
+            self._assembler = Assembler(writer, writer, self._redactor)
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Store finished spans; FAILURE when Redis could not take them (the batch is then the caller's loss)."""
@@ -72,7 +77,7 @@ class RedisLivetailExporter(SpanExporter):
             with self._lock:
                 self._open()
                 self._assembler.take(spans)
-                refused = self._writer.send(self._assembler.batches())
+                refused = self._writer.send(self._assembler.batches()).refused
         except Unavailable as trouble:
             _logger.warning("live tier unreachable, %d spans not stored: %s", len(spans), trouble)
             return SpanExportResult.FAILURE

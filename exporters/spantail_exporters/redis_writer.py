@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from spantail_exporters.heartbeat import beat_commands
 from spantail_exporters.run_script import (
     SCRIPT,
+    Applied,
     Limits,
     append_arguments,
     index_commands,
@@ -27,8 +30,19 @@ _PASSING = ("OOM", "READONLY", "LOADING", "CLUSTERDOWN", "MASTERDOWN", "NOREPLIC
             "NOAUTH", "WRONGPASS", "NOPERM", "max number of clients")  # fmt: skip
 
 
+_KNOWN_RUNS = 10_000
+_KNOWN_FOR_US = 3600 * 1_000_000  # well below the expiry of a settled run
+
+
 class Unavailable(Exception):
     """Redis cannot take writes now; what was not confirmed may be sent again without harm."""
+
+
+class Sent(NamedTuple):
+    """What became of the batches: those refused for good with Redis' words, and the runs that Redis had lost."""
+
+    refused: list[tuple[Batch, str]]
+    renewed: set[str]
 
 
 class RedisWriter:
@@ -37,9 +51,9 @@ class RedisWriter:
     `url` is a Redis URL (`redis://`, `rediss://` or `unix://`); `timeout_s` bounds every wait on the socket.
     """
 
-    def __init__(self, url: str, *, writer: str, limits: Limits | None = None, timeout_s: float = 5.0) -> None:
-        self._writer = writer
+    def __init__(self, url: str, *, limits: Limits | None = None, timeout_s: float = 5.0) -> None:
         self._limits = limits or Limits()
+        self._known: OrderedDict[str, tuple[int, int, int]] = OrderedDict()
         # retries are decided here, where it is known that a batch may be sent twice, not inside the client
         self._client: redis.Redis = redis.Redis.from_url(
             url,
@@ -49,48 +63,75 @@ class RedisWriter:
             max_connections=1,
         )
 
-    def send(self, batches: Sequence[Batch]) -> list[tuple[Batch, str]]:
-        """Apply batches in order and return those that Redis refused for good, with its words.
+    def send(self, batches: Sequence[Batch]) -> Sent:
+        """Apply batches in order.
 
         Raises `Unavailable` when Redis cannot be reached or cannot write now; then any of the batches may or may
         not have been applied, and all may be sent again.
         """
         now_us = time.time_ns() // 1000
-        calls = [
-            append_arguments(
-                batch.run_id,
-                batch.changes,
-                writer=self._writer,
-                writer_seq=batch.writer_seq,
-                now_us=now_us,
-                drops=batch.drops,
-                limits=self._limits,
-            )
-            for batch in batches
-        ]
-        replies = self._execute([("EVALSHA", *call) for call in calls])
+        calls = [self._call(batch, now_us) for batch in batches]
+        replies = self._execute(calls)
         missing = [i for i, reply in enumerate(replies) if isinstance(reply, redis.exceptions.NoScriptError)]
         if missing:
-            again = self._execute([("SCRIPT LOAD", SCRIPT), *(("EVALSHA", *calls[i]) for i in missing)])[1:]
+            again = self._execute([("SCRIPT LOAD", SCRIPT), *(calls[i] for i in missing)])[1:]
             for i, reply in zip(missing, again, strict=True):
                 replies[i] = reply
-        refused: list[tuple[Batch, str]] = []
+        sent = Sent([], set())
         index: list[tuple[str | int, ...]] = []
         for batch, reply in zip(batches, replies, strict=True):
             if isinstance(reply, Exception):
                 words = str(reply)
                 if isinstance(reply, redis.exceptions.ConnectionError) or any(word in words for word in _PASSING):
                     raise Unavailable(words) from reply
-                refused.append((batch, words))
+                sent.refused.append((batch, words))
             else:
-                index += index_commands(batch.run_id, parse_reply(reply))
+                applied = parse_reply(reply)
+                index += index_commands(batch.run_id, applied)
+                if self._learn(batch.run_id, applied, now_us):
+                    sent.renewed.add(batch.run_id)
         if index:
             self._execute(index)
-        return refused
+        return sent
+
+    def beat(self, runner_id: str) -> bool:
+        """Give a sign of life; False when the lease had run out. Raises `Unavailable`."""
+        had_lease, *_ = replies = self._execute(beat_commands(runner_id, time.time_ns() // 1000))
+        for reply in replies:
+            if isinstance(reply, Exception):
+                raise Unavailable(str(reply)) from reply
+        return had_lease is not None
 
     def close(self) -> None:
         """Close the connection."""
         self._client.close()
+
+    def _call(self, batch: Batch, now_us: int) -> tuple[Any, ...]:
+        known = self._known.get(batch.run_id)
+        return (
+            "EVALSHA",
+            *append_arguments(
+                batch.run_id,
+                batch.changes,
+                writer=batch.writer,
+                writer_seq=batch.writer_seq,
+                now_us=now_us,
+                drops=batch.drops,
+                limits=self._limits,
+                known=known[:2] if known else None,
+            ),
+        )
+
+    def _learn(self, run_id: str, applied: Applied, now_us: int) -> bool:
+        """Remember where the run stands; true when Redis has lost what it held of it."""
+        known = self._known.pop(run_id, None)
+        self._known[run_id] = (applied.epoch, applied.next_seq, now_us)
+        while len(self._known) > _KNOWN_RUNS or self._oldest() < now_us - _KNOWN_FOR_US:
+            self._known.popitem(last=False)  # what has expired in Redis by and by is not lost
+        return known is not None and known[0] != applied.epoch
+
+    def _oldest(self) -> int:
+        return next(iter(self._known.values()))[2]
 
     def _execute(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
         try:

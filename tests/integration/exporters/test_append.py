@@ -51,7 +51,8 @@ class Writing:
 
     def send(self, *changes: Change, seq: int | None = None, now_us: int = 5_000, **more: Any) -> Any:
         arguments = append_arguments(
-            RUN, changes, writer=self.name, writer_seq=seq or next(self.sequence), now_us=now_us, limits=self.limits, **more,
+            RUN, changes, writer=self.name, writer_seq=seq or next(self.sequence), now_us=now_us,
+            limits=self.limits, **more,
         )  # fmt: skip
         return self.call(arguments)
 
@@ -264,18 +265,18 @@ def test_a_thousand_events_in_one_call(writing: Writing) -> None:
 
 
 def test_the_writer_loads_the_script_and_keeps_the_index(redis_url: str) -> None:
-    writer = RedisWriter(redis_url, writer="w")
+    writer = RedisWriter(redis_url)
     try:
         for round_ in range(2):
-            assert writer.send([Batch(RUN, round_ + 1, [change(1, None, "running", rev=round_ + 1)], {})]) == []
+            batch = Batch(RUN, "w", round_ + 1, [change(1, None, "running", rev=round_ + 1)], {})
+            assert writer.send([batch]).refused == []
             with redis.Redis.from_url(redis_url) as client:
                 assert client.zrange("runs:recent", 0, -1, withscores=True) == [(RUN.encode(), 1000.0)]
                 client.script_flush()
         with redis.Redis.from_url(redis_url) as client:
             client.set("logs:{bad}:buffer", "not a stream")
-        refused = writer.send(
-            [Batch("bad", 3, [change(1, None, "running")], {}), Batch(RUN, 4, [change(2, 1, "ok")], {})]
-        )
+        bad = Batch("bad", "w", 3, [change(1, None, "running")], {})
+        refused = writer.send([bad, Batch(RUN, "w", 4, [change(2, 1, "ok")], {})]).refused
         assert [(batch.run_id, "WRONGTYPE" in words) for batch, words in refused] == [("bad", True)]
         assert StoredRun(redis_url, RUN).next_seq == 3
     finally:
@@ -342,14 +343,14 @@ def test_a_span_cannot_be_revived_by_its_name(writing: Writing) -> None:
 
 
 def test_runs_that_have_not_settled_are_indexed(redis_url: str) -> None:
-    writer = RedisWriter(redis_url, writer="w")
+    writer = RedisWriter(redis_url)
     try:
         with redis.Redis.from_url(redis_url) as client:
-            writer.send([Batch(RUN, 1, [change(1, None, "running")], {})])
+            writer.send([Batch(RUN, "w", 1, [change(1, None, "running")], {})])
             assert client.smembers("runs:open") == {RUN.encode()}
-            writer.send([Batch(RUN, 2, [change(1, None, "ok", rev=2)], {})])
+            writer.send([Batch(RUN, "w", 2, [change(1, None, "ok", rev=2)], {})])
             assert client.smembers("runs:open") == set()
-            writer.send([Batch(RUN, 3, [change(2, 1, "running")], {})])  # late, and open again
+            writer.send([Batch(RUN, "w", 3, [change(2, 1, "running")], {})])  # late, and open again
             assert client.smembers("runs:open") == {RUN.encode()}
     finally:
         writer.close()

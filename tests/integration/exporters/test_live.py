@@ -18,17 +18,16 @@ from opentelemetry.trace import Status, StatusCode
 from spantail.live import LiveSpanProcessor, LogEvent
 from spantail.redaction import Redactor
 from spantail_exporters.batcher import Batcher
+from spantail_exporters.delivery import Delivery
 from spantail_exporters.livetail import RedisLivetailExporter, create_sink
 from spantail_exporters.redis_writer import RedisWriter, Unavailable
 from tests.support.live_runs import StoredRun, fold
 from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from opentelemetry.trace import Span, Tracer
-
-    from spantail_exporters.assembler import Batch
 
 
 class Live:
@@ -237,42 +236,34 @@ def test_a_forked_process_delivers_its_own_spans_and_only_those(live: Live) -> N
     assert run.meta["open"] == "0"
 
 
-class Gate:
+class Gate(RedisWriter):
     """A writer that is unavailable until it is opened."""
 
-    def __init__(self, url: str, name: str) -> None:
-        self.real = RedisWriter(url, writer=name)
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
         self.open = threading.Event()
         self.tried = threading.Event()
 
-    def send(self, batches: Sequence[Batch]) -> list[tuple[Batch, str]]:
+    def beat(self, runner_id: str) -> bool:
         self.tried.set()
         if not self.open.is_set():
             raise Unavailable("closed")
-        return self.real.send(batches)
-
-    def close(self) -> None:
-        self.real.close()
+        return super().beat(runner_id)
 
 
 def test_what_does_not_fit_while_redis_is_away_is_counted_on_its_run(redis_url: str) -> None:
-    gates: list[Gate] = []
-
-    def connect(name: str) -> Gate:
-        gates.append(Gate(redis_url, name))
-        return gates[0]
-
-    sink = Batcher(connect, Redactor(), capacity=10)
+    gate = Gate(redis_url)
+    sink = Batcher(lambda assembler, runner: Delivery(gate, assembler, runner), Redactor(), capacity=10)
     provider = TracerProvider()
     provider.add_span_processor(LiveSpanProcessor(sink))
     tracer = provider.get_tracer("t")
     with tracer.start_as_current_span("root") as root:
-        eventually(lambda: gates and gates[0].tried.wait(5))
+        assert gate.tried.wait(10)
         for _ in range(20):
             with tracer.start_as_current_span("child"):
                 pass
         assert not sink.flush(0.05)
-        gates[0].open.set()
+        gate.open.set()
         assert sink.flush(10)
     provider.shutdown()
     run = StoredRun(redis_url, f"{root.get_span_context().trace_id:032x}")

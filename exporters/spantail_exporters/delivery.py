@@ -1,0 +1,179 @@
+"""From batches to Redis, whatever Redis is doing: backoff, heartbeat, spill to disk, and telling again what was lost.
+
+While Redis is away batches go to the spool on disk, in order, and come back through it: what is on disk survives the
+process too. Without a spool they stay in memory, nothing more is taken from the queue, and the queue counts what it
+cannot hold.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from typing import TYPE_CHECKING, Protocol
+
+from spantail_exporters.heartbeat import BEAT_S
+from spantail_exporters.redis_writer import Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from spantail_exporters.assembler import Assembler, Batch
+    from spantail_exporters.redis_writer import Sent
+
+_logger = logging.getLogger(__name__)
+
+_BACKOFF_S = (0.05, 5.0)
+_PORTION = (200, 4 * 1024 * 1024)  # batches and bytes that are read back from disk at a time
+
+
+class Writer(Protocol):
+    """What delivery needs of the place that batches go to (`RedisWriter`)."""
+
+    def send(self, batches: Sequence[Batch]) -> Sent:
+        """Apply batches in order; raise `Unavailable` to be asked again."""
+
+    def beat(self, runner_id: str) -> bool:
+        """Give a sign of life; False when the lease had run out."""
+
+    def close(self) -> None:
+        """Let go of the connection."""
+
+
+class Spooling(Protocol):
+    """What delivery needs of the disk (`Spool`)."""
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing waits."""
+
+    def append(self, batch: Batch) -> bool:
+        """Keep a batch; False when there is no room."""
+
+    def peek(self, max_batches: int, max_bytes: int) -> list[Batch]:
+        """Return the oldest batches, at least one if there is any."""
+
+    def advance(self, count: int) -> None:
+        """Forget the oldest `count` batches: they are stored."""
+
+    def close(self) -> None:
+        """Let go of the files; an empty spool leaves none behind."""
+
+
+class Delivery:
+    """Owned by the worker's thread. `spools` are this process's own first, then those that dead processes left."""
+
+    def __init__(self, writer: Writer, assembler: Assembler, runner_id: str, spools: Sequence[Spooling] = ()) -> None:
+        self._writer = writer
+        self._assembler = assembler
+        self._runner_id = runner_id
+        self._spool = spools[0] if spools else None
+        self._left_behind = list(spools[1:])
+        self._pending: list[Batch] = []
+        self._failures = 0
+        self._retry_at = 0.0
+        self._next_beat = 0.0
+        self._leased = False
+
+    @property
+    def away(self) -> bool:
+        """Whether Redis did not take the last batches."""
+        return self._failures > 0
+
+    @property
+    def accepts(self) -> bool:
+        """Whether more batches may be offered; while Redis is away only the disk makes room for them."""
+        return not self._pending
+
+    @property
+    def rests_for_s(self) -> float:
+        """Seconds until there is something to do of its own accord: another try, or a heartbeat."""
+        return max(0.0, (self._retry_at if self.away else self._next_beat) - time.monotonic())
+
+    def offer(self, batches: list[Batch]) -> None:
+        """Take over batches, in order, to be delivered by `step`."""
+        self._pending = batches
+        if self.away or (self._spool is not None and not self._spool.empty):
+            self._spill()
+
+    def step(self) -> bool:
+        """Deliver what can be delivered; true when all that was offered is stored in Redis."""
+        if time.monotonic() < self._retry_at:
+            return False
+        try:
+            self._beat()
+            if self._spool is not None:
+                self._unspool(self._spool)
+            if self._pending:
+                self._handle(self._writer.send(self._pending))
+                self._pending = []
+            while self._left_behind:
+                self._unspool(self._left_behind[0])
+                self._left_behind.pop(0).close()
+        except Unavailable as trouble:
+            self._failed(trouble)
+            return False
+        return True
+
+    def close(self) -> None:
+        """Let go of the connection and the files. What could not be delivered is on disk, or lost and said so."""
+        lost = sum(len(change.events) for batch in self._pending for change in batch.changes)
+        if lost:
+            _logger.warning("%d events were not delivered before the end", lost)
+        for spool in (self._spool, *self._left_behind):
+            if spool is not None:
+                spool.close()
+        self._writer.close()
+
+    def _beat(self) -> None:
+        now = time.monotonic()
+        if now < self._next_beat and not self.away:
+            return
+        alive = self._writer.beat(self._runner_id)
+        self._next_beat = now + BEAT_S
+        if self._failures:
+            _logger.warning("live tier reachable again after %d attempts", self._failures)
+            self._failures, self._retry_at = 0, 0.0
+            # the reply tells whether Redis still knows the runs, also of spans that have nothing new to say
+            self._handle(self._writer.send(self._assembler.ping(self._assembler.open_runs())))
+        if not alive and self._leased:
+            self._assembler.tell_again("_revived", time.time_ns() // 1000)
+        self._leased = True
+
+    def _unspool(self, spool: Spooling) -> None:
+        while not spool.empty:
+            batches = spool.peek(*_PORTION)
+            self._handle(self._writer.send(batches))
+            spool.advance(len(batches))
+
+    def _spill(self) -> None:
+        if self._spool is None:
+            return
+        for batch in self._pending:
+            if not self._spool.append(batch):
+                self._assembler.drop(batch.run_id, "spool_full", _events(batch))
+        self._pending = []
+
+    def _failed(self, trouble: Unavailable) -> None:
+        self._failures += 1
+        if self._failures == 1:
+            _logger.warning(
+                "live tier unreachable, events wait %s: %s", "on disk" if self._spool else "in memory", trouble
+            )
+        low, high = _BACKOFF_S
+        wait_s = min(high, low * 2 ** min(self._failures, 10)) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
+        self._retry_at = time.monotonic() + wait_s
+        self._spill()
+
+    def _handle(self, sent: Sent) -> None:
+        for batch, words in sent.refused:
+            count = _events(batch)
+            _logger.warning("the live tier refused %d events of run %s: %s", count, batch.run_id, words)
+            if count:
+                self._assembler.drop(batch.run_id, "refused", count)
+        for run_id in sent.renewed:
+            self._assembler.tell_again("_update", time.time_ns() // 1000, run_id)
+
+
+def _events(batch: Batch) -> int:
+    return sum(len(change.events) for change in batch.changes)
