@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import Span as ApiSpan
 
 from spantail.live import LogEvent
@@ -13,9 +14,9 @@ from spantail_exporters.record import record_of
 from spantail_exporters.run_script import Change
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
-    from opentelemetry.sdk.trace import ReadableSpan, Span
+    from opentelemetry.sdk.trace import Span
 
     from spantail_exporters.record import Redactor
 
@@ -52,10 +53,17 @@ class Assembler:
     """Turns span starts, span ends and log lines into batches, and finds what changed in open spans.
 
     `runner_id` names this process in every event, `writer` numbers its batches: a name that was never used before.
-    `redactor` is applied to everything that is encoded.
+    `redactor` is applied to everything that is encoded. `dropped` is told of every loss: events and reason.
     """
 
-    def __init__(self, runner_id: str, writer: str, redactor: Redactor) -> None:
+    def __init__(
+        self,
+        runner_id: str,
+        writer: str,
+        redactor: Redactor,
+        dropped: Callable[[int, str], None] = lambda _n, _why: None,
+    ) -> None:
+        self._dropped = dropped
         self._runner_id = runner_id
         self._writer = writer
         self._redactor = redactor
@@ -75,7 +83,10 @@ class Assembler:
         """Encode what was handed over: a live `Span` is a start, a `ReadableSpan` an end, a `LogEvent` a log line."""
         for item in items:
             try:
-                if isinstance(item, LogEvent):
+                # told apart by identity of type where that will do: an instance check of an abstract class is slow
+                if type(item) is ReadableSpan:
+                    self._end(item)
+                elif isinstance(item, LogEvent):
                     self._log(item)
                 elif isinstance(item, ApiSpan):
                     self._start(item)  # type: ignore[arg-type]
@@ -119,6 +130,7 @@ class Assembler:
 
     def drop(self, run_id: str, reason: str, count: int = 1) -> None:
         """Count events that were lost before they were encoded; told to the run with its next batch."""
+        self._dropped(count, reason)
         reasons = self._drops.setdefault(run_id, {})
         reasons[reason] = reasons.get(reason, 0) + count
 

@@ -7,7 +7,7 @@ events; while it lingers nobody needs to wake it, and handing over costs a lengt
 
 from __future__ import annotations
 
-import logging
+import itertools
 import os
 import random
 import socket
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry.context import attach, set_value
 
 from spantail_exporters.assembler import Assembler
+from spantail_exporters.health import Health
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,14 +31,13 @@ if TYPE_CHECKING:
     from spantail_exporters.delivery import Delivery
     from spantail_exporters.record import Redactor
 
-_logger = logging.getLogger(__name__)
-
 QUEUE_CAPACITY = 65_536  # references, about 3 s of spans at a full core's rate
 _DRAIN = 2_048  # items taken at once: bounds the memory of what is encoded and not yet delivered
 _LINGER_S = 0.010
 _SCAN_S = 0.2  # open spans are looked at this often, so that progress is seen within 250 ms
 _IDLE_S = 1.0
 _AWAY_S = 0.1  # while Redis is away the queue is emptied to disk so often
+_numbers = itertools.count()  # tells pipelines apart in metrics
 _DROPPED_RUNS = 10_000  # runs whose losses are told apart
 
 
@@ -53,13 +53,13 @@ class _Flush:
 class Batcher:
     """An `EventSink` (`spantail.live`) that delivers from a thread of its own.
 
-    `open_delivery` is called on the worker's thread, once per process, with the assembler and the runner id.
+    `open_delivery` is called on the worker's thread, once per process, with assembler, runner id and health.
     `capacity` bounds the queue; what does not fit is counted as `queue_full` on its run.
     """
 
     def __init__(
         self,
-        open_delivery: Callable[[Assembler, str], Delivery],
+        open_delivery: Callable[[Assembler, str, Health], Delivery],
         redactor: Redactor,
         *,
         capacity: int = QUEUE_CAPACITY,
@@ -68,6 +68,13 @@ class Batcher:
         self._redactor = redactor
         self._capacity = capacity
         self._begin()
+        self._health = Health(
+            f"spantail_live_pipeline/{next(_numbers)}",
+            queue_length=lambda: len(self._queue),
+            queue_capacity=capacity,
+            open_spans=lambda: self._assembler.open_spans if self._assembler else 0,
+            spool_bytes=lambda: self._delivery.spool_bytes if self._delivery else 0,
+        )
         if hasattr(os, "register_at_fork"):
             begin = weakref.WeakMethod(self._begin)
 
@@ -85,6 +92,8 @@ class Batcher:
         self._lost_lock = threading.Lock()
         self._thread_lock = threading.Lock()
         self._thread: threading.Thread | None = None
+        self._assembler: Assembler | None = None
+        self._delivery: Delivery | None = None
         self._wake = threading.Event()
         self._idle = True  # the first append starts the thread
         self._stopping = False
@@ -175,8 +184,9 @@ class Batcher:
 
     def _run(self) -> None:
         attach(set_value("suppress_instrumentation", True))  # what delivery does must not be traced itself
-        assembler = Assembler(self._runner_id, f"{self._runner_id}:{random.getrandbits(32):08x}", self._redactor)
-        delivery = self._open_delivery(assembler, self._runner_id)
+        writer = f"{self._runner_id}:{random.getrandbits(32):08x}"
+        self._assembler = assembler = Assembler(self._runner_id, writer, self._redactor, self._health.dropped)
+        self._delivery = delivery = self._open_delivery(assembler, self._runner_id, self._health)
         flushes: list[_Flush] = []
         next_scan = time.monotonic() + _SCAN_S
         while True:

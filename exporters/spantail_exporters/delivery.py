@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from spantail_exporters.assembler import Assembler, Batch
+    from spantail_exporters.health import Health
     from spantail_exporters.redis_writer import Sent
 
 _logger = logging.getLogger(__name__)
@@ -47,6 +48,10 @@ class Spooling(Protocol):
     def empty(self) -> bool:
         """Whether nothing waits."""
 
+    @property
+    def size_bytes(self) -> int:
+        """Bytes on disk."""
+
     def append(self, batch: Batch) -> bool:
         """Keep a batch; False when there is no room."""
 
@@ -61,14 +66,24 @@ class Spooling(Protocol):
 
 
 class Delivery:
-    """Owned by the worker's thread. `spools` are this process's own first, then those that dead processes left."""
+    """Owned by the worker's thread. `spool` is this process's own, `left_behind` are those of dead processes."""
 
-    def __init__(self, writer: Writer, assembler: Assembler, runner_id: str, spools: Sequence[Spooling] = ()) -> None:
+    def __init__(
+        self,
+        writer: Writer,
+        assembler: Assembler,
+        runner_id: str,
+        health: Health,
+        *,
+        spool: Spooling | None = None,
+        left_behind: Sequence[Spooling] = (),
+    ) -> None:
+        self._health = health
         self._writer = writer
         self._assembler = assembler
         self._runner_id = runner_id
-        self._spool = spools[0] if spools else None
-        self._left_behind = list(spools[1:])
+        self._spool = spool
+        self._left_behind = list(left_behind)
         self._pending: list[Batch] = []
         self._failures = 0
         self._retry_at = 0.0
@@ -90,6 +105,11 @@ class Delivery:
         """Seconds until there is something to do of its own accord: another try, or a heartbeat."""
         return max(0.0, (self._retry_at if self.away else self._next_beat) - time.monotonic())
 
+    @property
+    def spool_bytes(self) -> int:
+        """Bytes that wait on disk."""
+        return self._spool.size_bytes if self._spool is not None else 0
+
     def offer(self, batches: list[Batch]) -> None:
         """Take over batches, in order, to be delivered by `step`."""
         self._pending = batches
@@ -105,7 +125,7 @@ class Delivery:
             if self._spool is not None:
                 self._unspool(self._spool)
             if self._pending:
-                self._handle(self._writer.send(self._pending))
+                self._send(self._pending)
                 self._pending = []
             while self._left_behind:
                 self._unspool(self._left_behind[0])
@@ -135,7 +155,7 @@ class Delivery:
             _logger.warning("live tier reachable again after %d attempts", self._failures)
             self._failures, self._retry_at = 0, 0.0
             # the reply tells whether Redis still knows the runs, also of spans that have nothing new to say
-            self._handle(self._writer.send(self._assembler.ping(self._assembler.open_runs())))
+            self._send(self._assembler.ping(self._assembler.open_runs()))
         if not alive and self._leased:
             self._assembler.tell_again("_revived", time.time_ns() // 1000)
         self._leased = True
@@ -143,7 +163,7 @@ class Delivery:
     def _unspool(self, spool: Spooling) -> None:
         while not spool.empty:
             batches = spool.peek(*_PORTION)
-            self._handle(self._writer.send(batches))
+            self._send(batches)
             spool.advance(len(batches))
 
     def _spill(self) -> None:
@@ -165,7 +185,16 @@ class Delivery:
         self._retry_at = time.monotonic() + wait_s
         self._spill()
 
-    def _handle(self, sent: Sent) -> None:
+    def _send(self, batches: Sequence[Batch]) -> None:
+        if not batches:
+            return
+        begun = time.perf_counter()
+        try:
+            sent = self._writer.send(batches)
+        except Unavailable as trouble:
+            self._health.failed(time.perf_counter() - begun, trouble)
+            raise
+        self._health.delivered(sum(map(_events, batches)), time.perf_counter() - begun)
         for batch, words in sent.refused:
             count = _events(batch)
             _logger.warning("the live tier refused %d events of run %s: %s", count, batch.run_id, words)

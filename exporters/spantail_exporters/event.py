@@ -13,7 +13,7 @@ import orjson
 from spantail import attributes as key
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from spantail.live import LogEvent
     from spantail_exporters.record import Note, Redactor, SpanRecord
@@ -136,8 +136,17 @@ def encode_state(record: SpanRecord, rev: int, redactor: Redactor, *, event: str
         body["service"] = record.service
     if record.runner is not None:
         body["runner"] = record.runner
-    account = _promote(body, raw, kind, status, text)
-    body["attributes"] = redactor.attributes(raw)
+    attributes = redactor.attributes(raw)
+    account = _promote_attempt(body, _renamed(attributes), status) if kind == "llm_call" else ""
+    if key.PROGRESS_DONE in attributes:
+        body["progress"] = {
+            name: value
+            for name, attribute in _PROGRESS
+            if isinstance(value := attributes.get(attribute), (int, float, str))
+        }
+    if (layer := attributes.get(key.LAYER)) is not None:
+        body["layer"] = str(layer)
+    body["attributes"] = attributes
     tellable: list[dict[str, Any]] = []
     if notes:
         told = [_note(note, redactor, whole=note is not folded) for note in notes]
@@ -173,29 +182,15 @@ def _renamed(raw: Mapping[str, Any]) -> Mapping[str, Any]:
 _OLDER_NAMES: Final = frozenset(key.ALIASES)
 
 
-def _promote(body: dict[str, Any], raw: Mapping[str, Any], kind: str, status: str, text: Callable[[str], str]) -> str:
-    """Lift what trees and totals need out of the attributes; return the account of an ended attempt."""
-    account = _promote_attempt(body, _renamed(raw), status, text) if kind == "llm_call" else ""
-    if key.PROGRESS_DONE in raw:
-        body["progress"] = {
-            name: text(value) if isinstance(value, str) else value
-            for name, attribute in _PROGRESS
-            if isinstance(value := raw.get(attribute), (int, float, str))
-        }
-    if (layer := raw.get(key.LAYER)) is not None:
-        body["layer"] = text(str(layer))
-    return account
-
-
-def _promote_attempt(body: dict[str, Any], raw: Mapping[str, Any], status: str, text: Callable[[str], str]) -> str:
-    get = raw.get
-    backend = get(key.BACKEND) or get(key.GEN_AI_PROVIDER_NAME)
-    if backend is not None:
-        body["backend"] = backend = text(str(backend))
+def _promote_attempt(body: dict[str, Any], attributes: Mapping[str, Any], status: str) -> str:
+    """Lift what trees and totals need out of the redacted attributes; return the account of an ended attempt."""
+    get = attributes.get
+    if (backend := get(key.BACKEND) or get(key.GEN_AI_PROVIDER_NAME)) is not None:
+        body["backend"] = backend = str(backend)
     if (tier := get(key.TIER)) is not None:
-        body["tier"] = text(str(tier))
+        body["tier"] = str(tier)
     if (model := get(key.GEN_AI_RESPONSE_MODEL) or get(key.GEN_AI_REQUEST_MODEL)) is not None:
-        body["model"] = text(str(model))
+        body["model"] = str(model)
     tokens: dict[str, int] = {}
     for name, attribute in _TOKENS:
         value = get(attribute)
@@ -204,7 +199,7 @@ def _promote_attempt(body: dict[str, Any], raw: Mapping[str, Any], status: str, 
     nano = 0
     source = get(key.COST_SOURCE)
     unpriced = False
-    if (cost := _cost(raw)) is not None:
+    if (cost := _cost(attributes)) is not None:
         body["cost_usd"] = cost
         body["cost_nano"] = nano = nano_usd(cost)
     elif status != "running":
@@ -212,16 +207,15 @@ def _promote_attempt(body: dict[str, Any], raw: Mapping[str, Any], status: str, 
         unpriced = status != "error" or bool(tokens)
         source = key.SOURCE_UNPRICED if unpriced else None
     if source is not None:
-        body["cost_source"] = text(str(source))
+        body["cost_source"] = str(source)
     if tokens:
         body["tokens"] = tokens
     if (attempt := get(key.ATTEMPT)) is not None:
-        body["attempt"] = attempt if isinstance(attempt, int) else text(str(attempt))
-    fallback_from = get(key.FALLBACK_FROM)
-    if fallback_from is not None:
-        body["fallback_from"] = fallback_from = text(str(fallback_from))
+        body["attempt"] = attempt
+    if (fallback_from := get(key.FALLBACK_FROM)) is not None:
+        body["fallback_from"] = fallback_from = str(fallback_from)
     if (reason := get(key.FALLBACK_REASON)) is not None:
-        body["fallback_reason"] = text(str(reason))
+        body["fallback_reason"] = str(reason)
     if status == "running":
         return ""
     account = (

@@ -16,6 +16,7 @@ from spantail_exporters.assembler import Assembler
 from spantail_exporters.batcher import Batcher
 from spantail_exporters.delivery import Delivery
 from spantail_exporters.redis_writer import RedisWriter, Unavailable
+from spantail_exporters.spool import adopt, open_spool
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
 
     from spantail.live import EventSink
+    from spantail_exporters.health import Health
 
 _logger = logging.getLogger(__name__)
 
@@ -35,8 +37,10 @@ def create_sink(url: str) -> EventSink:
     Found by `spantail.configure` through the entry-point group `spantail_live_sink`.
     """
 
-    def open_delivery(assembler: Assembler, runner_id: str) -> Delivery:
-        return Delivery(RedisWriter(url), assembler, runner_id)
+    def open_delivery(assembler: Assembler, runner_id: str, health: Health) -> Delivery:
+        spool = open_spool(url, owner=runner_id)
+        left_behind = adopt(spool.folder) if spool else []
+        return Delivery(RedisWriter(url), assembler, runner_id, health, spool=spool, left_behind=left_behind)
 
     return Batcher(open_delivery, Redactor.from_environment())
 

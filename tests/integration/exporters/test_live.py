@@ -253,7 +253,7 @@ class Gate(RedisWriter):
 
 def test_what_does_not_fit_while_redis_is_away_is_counted_on_its_run(redis_url: str) -> None:
     gate = Gate(redis_url)
-    sink = Batcher(lambda assembler, runner: Delivery(gate, assembler, runner), Redactor(), capacity=10)
+    sink = Batcher(lambda *made: Delivery(gate, *made), Redactor(), capacity=10)
     provider = TracerProvider()
     provider.add_span_processor(LiveSpanProcessor(sink))
     tracer = provider.get_tracer("t")

@@ -1,0 +1,372 @@
+"""Whatever the order, the number of times and the pieces in which events of several writers arrive: one outcome.
+
+Thousands of random cases on real Redis. SPANTAIL_TEST_CASES sets how many per property and Redis version.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterator, Sequence
+from typing import Any, Final, NamedTuple
+
+import pytest
+import redis
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.trace import Status, StatusCode
+
+from spantail.live import LiveSpanProcessor, LogEvent
+from spantail.redaction import Redactor
+from spantail_exporters.assembler import Assembler
+from spantail_exporters.keys import run_keys
+from spantail_exporters.run_script import SCRIPT, Applied, Change, append_arguments, parse_reply
+from tests.support.live_runs import StoredRun, fold
+from tests.support.random_trees import Tree, expected_meta, expected_root, expected_totals, parsed, random_tree
+from tests.support.tape import Tape
+
+CASES: Final = int(os.environ.get("SPANTAIL_TEST_CASES", "600"))
+many = settings(
+    max_examples=CASES,
+    deadline=None,  # a shared machine pauses when it likes
+    database=None,
+    derandomize="SPANTAIL_TEST_CASES" not in os.environ,  # the same cases each time, new ones on request
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+tapes = st.binary(max_size=160).map(Tape)
+_run_ids = itertools.count(1)
+
+
+class Sent(NamedTuple):
+    """One batch on its way."""
+
+    writer: str
+    seq: int
+    changes: Sequence[Change]
+
+
+class Store:
+    """The script on one connection."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.client = redis.Redis.from_url(url)
+        self.client.script_load(SCRIPT)
+
+    def apply(
+        self, run_id: str, batch: Sent, *, now_us: int = 5_000, known: tuple[int, int] | None = None,
+        drops: dict[str, int] | None = None,
+    ) -> Applied:  # fmt: skip
+        arguments = append_arguments(
+            run_id, batch.changes, writer=batch.writer, writer_seq=batch.seq, now_us=now_us, known=known, drops=drops,
+        )  # fmt: skip
+        return parse_reply(self.client.execute_command("EVALSHA", *arguments))
+
+    def run(self, run_id: str) -> StoredRun:
+        return StoredRun(self.url, run_id)
+
+    def forget(self, run_id: str) -> None:
+        self.client.delete(*run_keys(run_id))
+
+
+@pytest.fixture
+def store(redis_url: str) -> Iterator[Store]:
+    made = Store(redis_url)
+    yield made
+    made.client.close()
+
+
+def batches_of(tape: Tape, queues: dict[str, list[Change]]) -> list[Sent]:
+    """Cut each writer's changes into batches and line all of them up, some sent again at once or much later."""
+    numbered = [
+        [Sent(writer, seq, part) for seq, part in enumerate(tape.pieces(changes, 4), 1)]
+        for writer, changes in queues.items()
+    ]
+    line = tape.interleaved(numbered)
+    again = [(at + tape.below(len(line) - at), batch) for at, batch in enumerate(line) if tape.chance(3)]
+    for at, batch in sorted(again, key=lambda pair: -pair[0]):
+        line.insert(at + 1, batch)
+    return line
+
+
+def check(store: Store, tree: Tree, *, root: bool = True) -> StoredRun:
+    """Compare what is stored with what the rules say; `StoredRun` itself refuses holes in the sequence."""
+    run = store.run(tree.run_id)
+    winners = tree.winners()
+    assert run.spans == {span_id: parsed(state) for span_id, state in winners.items()}
+    for span_id, told in tree.spans.items():
+        assert run.spans[span_id]["parent_id"] == told[0].state["parent_id"]
+    assert run.first == 0
+    assert run.next_seq == len(run.events)
+    assert fold(run.events) == run.spans, "the tail tells another story than the snapshot"
+    meta = expected_meta(winners)
+    if not root:
+        meta = {name: meta[name] for name in ("open", "spans", "errors")}
+    assert {name: run.meta[name] for name in meta} == meta
+    assert {n: int(v) for n, v in run.meta.items() if n.startswith("b:") and v != "0"} == expected_totals(winners)
+    if root:
+        settled = meta["root_orphan"] == "0" and meta["open"] == "0"
+        assert run.meta.get("expected") == (run.meta["next"] if settled else None)
+    return run
+
+
+@many
+@given(tapes)
+def test_in_whatever_order_events_arrive_the_outcome_is_that_of_in_order_delivery(store: Store, tape: Tape) -> None:
+    tree = random_tree(tape, f"{next(_run_ids):032x}")
+    everything = tape.shuffled(told for history in tree.spans.values() for told in history)
+    queues: dict[str, list[Change]] = {}
+    for told in everything:  # not by its owner alone: a span may reach us by two ways
+        queues.setdefault(f"w{tape.below(3)}", []).append(told.change)
+    line = batches_of(tape, queues)
+    first_time: set[tuple[str, int]] = set()
+    for batch in line:
+        applied = store.apply(tree.run_id, batch)
+        assert applied.duplicate == ((batch.writer, batch.seq) in first_time)
+        first_time.add((batch.writer, batch.seq))
+    check(store, tree)
+    store.forget(tree.run_id)
+
+
+@many
+@given(tapes)
+def test_each_writer_in_its_order_gives_every_event_once(store: Store, tape: Tape) -> None:
+    tree = random_tree(tape, f"{next(_run_ids):032x}")
+    queues: dict[str, list[Change]] = {}
+    by_writer: dict[int, list[list[Change]]] = {}
+    for history in tree.spans.values():
+        # the judge's verdict is left to the other properties: here nothing at all may get lost
+        kept = [told for told in history if told.writer != 9]
+        by_writer.setdefault(kept[0].writer, []).append([told.change for told in kept])
+        tree.spans[kept[0].state["span_id"]] = kept
+    for writer, histories in by_writer.items():
+        queues[f"w{writer}"] = tape.interleaved(histories)
+    for batch in batches_of(tape, queues):
+        store.apply(tree.run_id, batch)
+    run = check(store, tree)
+    sent = [event for changes in queues.values() for change in changes for event in change.events]
+    assert sorted(map(_identity, run.events)) == sorted(_identity(parsed_line) for parsed_line in map(_load, sent))
+    for span_id, history in tree.spans.items():
+        told = [_identity(event) for event in run.events if event["span_id"] == span_id]
+        assert told == [_identity(_load(event)) for one in history for event in one.change.events]
+    store.forget(tree.run_id)
+
+
+def _identity(event: dict[str, Any]) -> tuple[Any, ...]:
+    return event["span_id"], event["rev"], event["noted"], event["event"], event["ts"]
+
+
+def _load(line: bytes) -> dict[str, Any]:
+    import orjson  # noqa: PLC0415
+
+    event: dict[str, Any] = orjson.loads(line)
+    return event
+
+
+@many
+@given(tapes)
+def test_clocks_that_disagree_change_nothing_but_the_choice_among_orphans(store: Store, tape: Tape) -> None:
+    tree = random_tree(tape, f"{next(_run_ids):032x}", sane_clocks=False)
+    everything = tape.shuffled(told for history in tree.spans.values() for told in history)
+    for batch in batches_of(tape, {"w": [told.change for told in everything]}):
+        store.apply(tree.run_id, batch)
+    run = check(store, tree, root=False)
+    winners = tree.winners()
+    root = winners[run.meta["root"]]
+    if any(state["parent_id"] is None for state in winners.values()):
+        assert root["span_id"] == expected_root(winners)
+    else:
+        assert root["parent_id"] not in winners
+    store.forget(tree.run_id)
+
+
+# ---------------------------------------------------------------------------------- the real SDK and the assembler
+
+
+class Writer:
+    """One process: SDK spans, and the assembler that tells of them; what it made waits to be sent."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.items: list[Any] = []
+        self.assembler = Assembler(name, Redactor())
+        self.waiting: list[Sent] = []
+        self.sent: list[Sent] = []
+        self._seq = 0
+        provider = TracerProvider(shutdown_on_exit=False)
+        provider.add_span_processor(LiveSpanProcessor(self))
+        self.tracer = provider.get_tracer("t")
+
+    runner_id = "web-1:1:1"
+
+    def started(self, span: Any, /) -> None:
+        self.items.append(span)
+
+    def ended(self, span: Any, /) -> None:
+        self.items.append(span)
+
+    def logged(self, event: LogEvent, /) -> None:
+        self.items.append(event)
+
+    def flush(self, timeout_s: float) -> bool:
+        return timeout_s >= 0
+
+    shutdown = flush
+
+    def assemble(self, tape: Tape, now_us: int) -> None:
+        items, self.items = self.items, []
+        for part in tape.pieces(items, 3):
+            self.assembler.take(part)
+            if tape.chance(3):
+                self._collect(tape)
+        self.assembler.scan(now_us)
+        self._collect(tape)
+
+    def _collect(self, tape: Tape) -> None:
+        for batch in self.assembler.batches():
+            for changes in tape.pieces(batch.changes, 4):
+                self._seq += 1
+                self.waiting.append(Sent(self.name, self._seq, changes))
+
+
+@many
+@given(st.binary(max_size=240).map(Tape))
+def test_real_spans_of_several_processes_end_as_they_ended(store: Store, tape: Tape) -> None:
+    writers = [Writer(f"w{n}") for n in range(3)]
+    trace_id = next(_run_ids)
+    alive: list[tuple[Any, Writer]] = []
+    want: dict[str, dict[str, Any]] = {}
+    order: dict[str, int] = {}
+    lines = 0
+    remote = trace.NonRecordingSpan(
+        trace.SpanContext(trace_id, 0xABC, is_remote=True, trace_flags=trace.TraceFlags(1))
+    )
+    for step in range(6 + tape.below(30)):
+        clock = 1_000_000_000 + step * 1_000_000
+        what = tape.below(8)
+        if what < 3 or not alive:
+            writer = tape.pick(writers)
+            parent = tape.pick([span for span, _ in alive]) if alive else remote
+            span = writer.tracer.start_span(
+                f"s{step}", trace.set_span_in_context(parent), attributes={"at": step}, start_time=clock
+            )
+            alive.append((span, writer))
+            span_id = f"{span.get_span_context().span_id:016x}"
+            order[span_id] = step
+            want[span_id] = {
+                "parent": f"{parent.get_span_context().span_id:016x}",
+                "status": "running", "attributes": {"at": step}, "notes": [],
+            }  # fmt: skip
+            continue
+        span, writer = tape.pick(alive)
+        one = want[f"{span.get_span_context().span_id:016x}"]
+        if what == 3:
+            key = f"k{tape.below(3)}"
+            span.set_attribute(key, step)
+            one["attributes"][key] = step
+        elif what == 4:
+            span.add_event(f"n{step}", {"step": step}, timestamp=clock)
+            one["notes"].append(f"n{step}")
+        elif what == 5:
+            writer.logged(LogEvent(clock, trace_id, span.get_span_context().span_id, "INFO", "app", f"line {step}"))
+            lines += 1
+        elif what == 6:
+            one["status"] = tape.pick(("ok", "error"))
+            if one["status"] == "error":
+                span.set_status(Status(StatusCode.ERROR, "no"))
+            span.end(clock)
+            alive.remove((span, writer))
+        if tape.chance(2):
+            writer.assemble(tape, clock // 1000)
+        if tape.chance(2):
+            _deliver(store, f"{trace_id:032x}", tape, writers)
+    for writer in writers:
+        writer.assemble(tape, 2_000_000)
+    while any(writer.waiting for writer in writers):
+        _deliver(store, f"{trace_id:032x}", tape, writers)
+
+    run = store.run(f"{trace_id:032x}")
+    got = {
+        span_id: {
+            "parent": state["parent_id"], "status": state["status"], "attributes": state["attributes"],
+            "notes": [note["name"] for note in state.get("span_events", [])],
+        }
+        for span_id, state in run.spans.items()
+    }  # fmt: skip
+    assert got == want
+    assert fold(run.events) == run.spans
+    assert run.first == 0
+    assert run.next_seq == len(run.events)
+    assert run.names().count("log") == lines
+    assert run.meta["root"] == min(order, key=lambda s: order[s] if want[s]["parent"] == f"{0xABC:016x}" else 1e9)
+    for span_id, one in want.items():
+        mine = [event for event in run.events if event["span_id"] == span_id and event["event"] != "log"]
+        assert [event["event"] for event in mine if event["event"][0] == "n"] == one["notes"]
+        assert [event["rev"] for event in mine] == sorted(event["rev"] for event in mine)
+    store.forget(run_id=f"{trace_id:032x}")
+
+
+def _deliver(store: Store, run_id: str, tape: Tape, writers: list[Writer]) -> None:
+    """Send one waiting batch of some writer, and perhaps an old one again, whose answer was lost."""
+    writer = tape.pick(writers)
+    if not writer.waiting:
+        writer = next((one for one in writers if one.waiting), writer)
+    if writer.waiting:
+        batch = writer.waiting.pop(0)
+        writer.sent.append(batch)
+        assert not store.apply(run_id, batch).duplicate
+    if writer.sent and tape.chance(2):
+        assert store.apply(run_id, tape.pick(writer.sent)).duplicate
+
+
+# ----------------------------------------------------------------------------------------------- Redis loses writes
+
+
+@many
+@given(tapes)
+def test_what_a_failover_lost_is_noticed_and_counted_once(store: Store, tape: Tape) -> None:
+    tree = random_tree(tape, f"{next(_run_ids):032x}")
+    names = run_keys(tree.run_id)
+    line = batches_of(
+        tape,
+        {f"w{n}": [told.change for history in tree.spans.values() for told in history if told.writer in (n, n + 9)]
+         for n in range(3)},
+    )  # fmt: skip
+    known: dict[str, tuple[int, int]] = {}
+    now = 1_000
+    kept: dict[str, bytes | None] = {}
+    kept_next, rewind_at = 0, 1 + tape.below(max(len(line), 1))
+    keep_at = tape.below(rewind_at)
+    lost = 0
+    loser: set[str] = set()
+    told_next: dict[str, int] = {}
+    for at, batch in enumerate(line):
+        if at == keep_at:
+            kept = {key: store.client.dump(key) for key in names}
+            kept_next = int(store.client.hget(names.meta, "next") or 0)
+        if at == rewind_at:
+            lost = int(store.client.hget(names.meta, "next") or 0) - kept_next
+            store.client.delete(*names)
+            for key, value in kept.items():
+                if value is not None:
+                    store.client.restore(key, 0, value)
+            loser = {writer for writer, next_seq in told_next.items() if next_seq > kept_next}
+        now += 1
+        applied = store.apply(tree.run_id, batch, now_us=now, known=known.get(batch.writer))
+        if not applied.duplicate or batch.writer not in known:
+            known[batch.writer] = (applied.epoch, applied.next_seq)
+            told_next[batch.writer] = applied.next_seq
+    # what every writer does when Redis answers again, even with nothing to say
+    for writer, what in known.items():
+        now += 1
+        store.apply(tree.run_id, Sent(writer, 1_000, ()), now_us=now, known=what)
+    run = store.run(tree.run_id)
+    assert run.next_seq == len(run.events)
+    if not lost:
+        assert run.drops() == {}
+    elif loser:
+        assert run.drops().get("redis_lost", 0) >= 1, f"{lost} events are gone, and nobody says so"
+        assert run.drops()["redis_lost"] <= lost
+    store.forget(tree.run_id)
