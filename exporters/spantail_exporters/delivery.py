@@ -118,7 +118,8 @@ class Delivery:
 
     def step(self) -> bool:
         """Deliver what can be delivered; true when all that was offered is stored in Redis."""
-        if time.monotonic() < self._retry_at:
+        begun = time.monotonic()
+        if begun < self._retry_at:
             return False
         try:
             self._beat()
@@ -131,6 +132,7 @@ class Delivery:
                 self._unspool(self._left_behind[0])
                 self._left_behind.pop(0).close()
         except Unavailable as trouble:
+            self._health.failed(time.monotonic() - begun, trouble)
             self._failed(trouble)
             return False
         return True
@@ -189,11 +191,7 @@ class Delivery:
         if not batches:
             return
         begun = time.perf_counter()
-        try:
-            sent = self._writer.send(batches)
-        except Unavailable as trouble:
-            self._health.failed(time.perf_counter() - begun, trouble)
-            raise
+        sent = self._writer.send(batches)
         self._health.delivered(sum(map(_events, batches)), time.perf_counter() - begun)
         for batch, words in sent.refused:
             count = _events(batch)

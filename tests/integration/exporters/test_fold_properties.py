@@ -91,6 +91,14 @@ def batches_of(tape: Tape, queues: dict[str, list[Change]]) -> list[Sent]:
     return line
 
 
+def story(spans: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The states without what counts changes: a span event alone is no new revision in the tail."""
+    return {
+        span_id: {name: value for name, value in state.items() if name not in {"rev", "ts", "event"}}
+        for span_id, state in spans.items()
+    }
+
+
 def check(store: Store, tree: Tree, *, root: bool = True) -> StoredRun:
     """Compare what is stored with what the rules say; `StoredRun` itself refuses holes in the sequence."""
     run = store.run(tree.run_id)
@@ -100,7 +108,7 @@ def check(store: Store, tree: Tree, *, root: bool = True) -> StoredRun:
         assert run.spans[span_id]["parent_id"] == told[0].state["parent_id"]
     assert run.first == 0
     assert run.next_seq == len(run.events)
-    assert fold(run.events) == run.spans, "the tail tells another story than the snapshot"
+    assert story(fold(run.events)) == story(run.spans), "the tail tells another story than the snapshot"
     meta = expected_meta(winners)
     if not root:
         meta = {name: meta[name] for name in ("open", "spans", "errors")}
@@ -240,9 +248,7 @@ def test_real_spans_of_several_processes_end_as_they_ended(store: Store, tape: T
     want: dict[str, dict[str, Any]] = {}
     order: dict[str, int] = {}
     lines = 0
-    remote = trace.NonRecordingSpan(
-        trace.SpanContext(trace_id, 0xABC, is_remote=True, trace_flags=trace.TraceFlags(1))
-    )
+    remote = trace.NonRecordingSpan(trace.SpanContext(trace_id, 0xABC, is_remote=True, trace_flags=trace.TraceFlags(1)))
     for step in range(6 + tape.below(30)):
         clock = 1_000_000_000 + step * 1_000_000
         what = tape.below(8)
@@ -296,7 +302,7 @@ def test_real_spans_of_several_processes_end_as_they_ended(store: Store, tape: T
         for span_id, state in run.spans.items()
     }  # fmt: skip
     assert got == want
-    assert fold(run.events) == run.spans
+    assert story(fold(run.events)) == story(run.spans)
     assert run.first == 0
     assert run.next_seq == len(run.events)
     assert run.names().count("log") == lines
