@@ -66,7 +66,7 @@ class Spooling(Protocol):
 
 
 class Delivery:
-    """Owned by the worker's thread. `spool` is this process's own, `left_behind` are those of dead processes."""
+    """Owned by the worker's thread. `spools` are this process's own first, then those that dead processes left."""
 
     def __init__(
         self,
@@ -74,16 +74,14 @@ class Delivery:
         assembler: Assembler,
         runner_id: str,
         health: Health,
-        *,
-        spool: Spooling | None = None,
-        left_behind: Sequence[Spooling] = (),
+        spools: Sequence[Spooling] = (),
     ) -> None:
         self._health = health
         self._writer = writer
         self._assembler = assembler
         self._runner_id = runner_id
-        self._spool = spool
-        self._left_behind = list(left_behind)
+        self._spool = spools[0] if spools else None
+        self._left_behind = list(spools[1:])
         self._pending: list[Batch] = []
         self._failures = 0
         self._retry_at = 0.0

@@ -191,11 +191,9 @@ def _promote_attempt(body: dict[str, Any], attributes: Mapping[str, Any], status
         body["tier"] = str(tier)
     if (model := get(key.GEN_AI_RESPONSE_MODEL) or get(key.GEN_AI_REQUEST_MODEL)) is not None:
         body["model"] = str(model)
-    tokens: dict[str, int] = {}
-    for name, attribute in _TOKENS:
-        value = get(attribute)
-        if value is not None and isinstance(value, int) and value >= 0:
-            tokens[name] = int(value)
+    tokens: dict[str, int] = {
+        name: value for name, attribute in _TOKENS if type(value := get(attribute)) is int and value >= 0
+    }
     nano = 0
     source = get(key.COST_SOURCE)
     unpriced = False

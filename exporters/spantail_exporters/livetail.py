@@ -16,7 +16,7 @@ from spantail_exporters.assembler import Assembler
 from spantail_exporters.batcher import Batcher
 from spantail_exporters.delivery import Delivery
 from spantail_exporters.redis_writer import RedisWriter, Unavailable
-from spantail_exporters.spool import adopt, open_spool
+from spantail_exporters.spool import open_spools
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,9 +38,7 @@ def create_sink(url: str) -> EventSink:
     """
 
     def open_delivery(assembler: Assembler, runner_id: str, health: Health) -> Delivery:
-        spool = open_spool(url, owner=runner_id)
-        left_behind = adopt(spool.folder) if spool else []
-        return Delivery(RedisWriter(url), assembler, runner_id, health, spool=spool, left_behind=left_behind)
+        return Delivery(RedisWriter(url), assembler, runner_id, health, open_spools(url, owner=runner_id))
 
     return Batcher(open_delivery, Redactor.from_environment())
 

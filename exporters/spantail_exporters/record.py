@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from opentelemetry.trace import StatusCode
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from opentelemetry.sdk.trace import ReadableSpan
 
@@ -65,9 +66,15 @@ class SpanRecord:
     runner: str | None = None
 
 
+# most ids come again and again (the run, the parent, a span's start and its end): a hit takes a fifth of formatting
+trace_hex: Callable[[int], str] = lru_cache(1024)("{:032x}".format)
+span_hex: Callable[[int], str] = lru_cache(8192)("{:016x}".format)
+
+
 def microseconds(time_ns: int | None) -> int:
     """Convert nanoseconds since the epoch to microseconds, held within 0 and 2**53 - 1."""
-    return min(max((time_ns or 0) // 1000, 0), _MAX_US)
+    us = (time_ns or 0) // 1000
+    return us if 0 <= us <= _MAX_US else min(max(us, 0), _MAX_US)
 
 
 def record_of(span: ReadableSpan, runner: str | None) -> SpanRecord:
@@ -85,25 +92,25 @@ def record_of(span: ReadableSpan, runner: str | None) -> SpanRecord:
     links: tuple[Link, ...] = ()
     if getattr(span, "_links", True):
         links = tuple(
-            Link(f"{link.context.trace_id:032x}", f"{link.context.span_id:016x}", link.attributes or {})
+            Link(trace_hex(link.context.trace_id), span_hex(link.context.span_id), link.attributes or {})
             for link in span.links
         )
     status = span.status
     end_time = span.end_time
     service: Any = span.resource.attributes.get("service.name")
-    return SpanRecord(
-        run_id=f"{context.trace_id:032x}",
-        span_id=f"{context.span_id:016x}",
-        parent_id=f"{parent.span_id:016x}" if parent is not None else None,
-        name=span.name,
-        start_us=microseconds(span.start_time),
-        end_us=None if end_time is None else microseconds(end_time),
-        attributes=attributes.copy(),
-        notes=notes,
-        dropped_notes=dropped_notes,
-        links=links,
-        failed=status.status_code is StatusCode.ERROR,
-        description=status.description,
-        service=service,
-        runner=runner,
+    return SpanRecord(  # by position: 0.3 us instead of 1.0 by name
+        trace_hex(context.trace_id),
+        span_hex(context.span_id),
+        span_hex(parent.span_id) if parent is not None else None,
+        span.name,
+        microseconds(span.start_time),
+        None if end_time is None else microseconds(end_time),
+        attributes.copy(),
+        notes,
+        dropped_notes,
+        links,
+        status.status_code is StatusCode.ERROR,
+        status.description,
+        service,
+        runner,
     )

@@ -13,47 +13,31 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import logging
 import os
 import re
-import secrets
 import socket
 import stat
-import struct
-import sys
 import weakref
-import zlib
 from collections import deque
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import parse_qs, urlsplit
+from typing import TYPE_CHECKING, Final
 
-import orjson
-
-from spantail_exporters.assembler import Batch
-from spantail_exporters.run_script import Change
-
-if sys.platform != "win32":
-    import fcntl
+from spantail_exporters import spool_place, spool_record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
+
+    from spantail_exporters.assembler import Batch
 
 _logger = logging.getLogger(__name__)
 
-FOLDER_VARIABLE: Final = "SPANTAIL_SPOOL_DIR"
-LIMIT_VARIABLE: Final = "SPANTAIL_SPOOL_MAX_BYTES"
-LIMIT_BYTES: Final = 64 * 1024 * 1024
 SEGMENT_BYTES: Final = 1024 * 1024  # what is read again, at most, by one who adopts a half-delivered spool
-
-_MAGIC: Final = b"spantl\x00\x01"  # the last byte is the format's version
-_HEAD: Final = struct.Struct("<II")  # length of the payload, its CRC-32
-_SIZE: Final = struct.Struct("<I")  # length of the header within the payload
+_BEGIN: Final = len(spool_record.MAGIC)
 
 
 class Spool:
-    """A first-in first-out queue of batches, each with the id of the writer that made it. One thread owns it.
+    """A first-in first-out queue of batches. One thread owns it.
 
     `folder` is made on first use. `limit_bytes` bounds all files in it, those of other processes included: however
     many crash, one after the other, the disk does not fill. `owner` goes into the file names, for people to read.
@@ -62,7 +46,12 @@ class Spool:
     """
 
     def __init__(
-        self, folder: Path, *, limit_bytes: int = LIMIT_BYTES, segment_bytes: int = SEGMENT_BYTES, owner: str = ""
+        self,
+        folder: Path,
+        *,
+        limit_bytes: int = spool_place.LIMIT_BYTES,
+        segment_bytes: int = SEGMENT_BYTES,
+        owner: str = "",
     ) -> None:
         self._folder = folder
         self._limit = limit_bytes
@@ -73,14 +62,14 @@ class Spool:
         self._adopted = False
         self._closed = False
         self._segments: deque[_Segment] = deque()
-        self._offset = len(_MAGIC)  # in the first segment: what stands before it has been delivered
+        self._offset = _BEGIN  # in the first segment: what stands before it has been delivered
         self._peeked: list[tuple[_Segment, int]] = []  # where each batch of the last peek ends
         self._out: int | None = None  # the last segment, open for appending
         self._number = 0
         self._size = 0
         self._others = 0  # bytes of other spools in the folder when they were counted last
         self._trouble_told = False
-        self.damaged = 0
+        self._damaged = 0
         _spools.add(self)
 
     @property
@@ -94,42 +83,47 @@ class Spool:
         return self._size
 
     @property
+    def damaged(self) -> int:
+        """How many records were torn or changed on disk and had to be skipped."""
+        return self._damaged
+
+    @property
     def empty(self) -> bool:
         """Whether nothing is left to read. A damaged rest is noticed, and passed over, by the next `peek`."""
         segments = self._segments
         return not segments or (len(segments) == 1 and self._offset >= segments[0].size)
 
-    def append(self, batch: Batch) -> bool:
+    def append(self, batch: Batch, /) -> bool:
         """Put a batch at the end; False when there is no room, or the disk would not take it."""
         if self._closed or self._adopted:
             return False
-        record = _encode(batch)
+        record = spool_record.encode(batch)
         try:
             if self._out is None or self._segments[-1].size >= self._segment_bytes:
-                return self._has_room(len(record) + len(_MAGIC), count=True) and self._begin() and self._write(record)
-            return self._has_room(len(record), count=False) and self._write(record)
+                return self._has_room(_BEGIN + len(record), anew=True) and self._next_segment() and self._write(record)
+            return self._has_room(len(record)) and self._write(record)
         except OSError as error:
             self._complain(error)
             return False
 
-    def peek(self, max_batches: int, max_bytes: int) -> list[Batch]:
+    def peek(self, max_batches: int, max_bytes: int, /) -> list[Batch]:
         """Read the oldest batches, at least one when there is one; `advance` takes them out.
 
-        `max_bytes` bounds their bytes on disk. Empty when nothing is left.
+        `max_bytes` bounds their bytes on disk. The list is empty when nothing is left.
         """
         self._peeked = []
         found: list[Batch] = []
         size = 0
         while not found:
-            for segment, record, end, length in self._records():
-                if record is None:
+            for segment, batch, end, length in self._read():
+                if batch is None:
                     if not found:  # behind a good one it waits until it is the first, and is counted then
-                        self.damaged += 1
+                        self._damaged += 1
                         self._advance_to(segment, end)
                     break
                 if found and size + length > max_bytes:
                     return found
-                found.append(record)
+                found.append(batch)
                 self._peeked.append((segment, end))
                 size += length
                 if len(found) >= max_batches or size >= max_bytes:
@@ -140,13 +134,16 @@ class Spool:
                 break
         return found
 
-    def advance(self, n: int) -> None:
-        """Take out the first `n` batches of the last `peek`: they are delivered. ValueError when it gave fewer."""
-        if n > len(self._peeked):
-            raise ValueError(f"{n} batches to take out, {len(self._peeked)} were read")
-        if n > 0:
-            segment, end = self._peeked[n - 1]
-            del self._peeked[:n]
+    def advance(self, count: int, /) -> None:
+        """Take out the first `count` batches of the last `peek`: they are stored.
+
+        Raises ValueError when there were fewer.
+        """
+        if count > len(self._peeked):
+            raise ValueError(f"{count} batches to take out, {len(self._peeked)} were read")
+        if count > 0:
+            segment, end = self._peeked[count - 1]
+            del self._peeked[:count]
             self._advance_to(segment, end)
 
     def close(self) -> None:
@@ -156,45 +153,42 @@ class Spool:
         self._closed = True
         if self.empty:
             self._drop_all()
-            if self._name:
+            if self._lock is not None:
                 with contextlib.suppress(OSError):
-                    self._path("lock").unlink(missing_ok=True)  # before the lock goes: nobody else can hold it
+                    self._path("lock").unlink(missing_ok=True)  # while it is held: nobody else can have taken it
         self._release()
 
     # ------------------------------------------------------------ writing
 
-    def _has_room(self, more: int, *, count: bool) -> bool:
-        if count or self._size + self._others + more > self._limit:
-            self._others = max(0, _bytes_in(self._folder) - self._size)
+    def _has_room(self, more: int, *, anew: bool = False) -> bool:
+        if anew or self._size + self._others + more > self._limit:
+            self._others = max(0, spool_place.bytes_in(self._folder) - self._size)
         return self._size + self._others + more <= self._limit
 
-    def _begin(self) -> bool:
-        """Start the next segment, the first time with the lock."""
-        if self._lock is None:
-            _make_folder(self._folder)
-            self._name, self._lock = _new_lock(self._folder, self._owner)
+    def _next_segment(self) -> bool:
+        if self._lock is None:  # the first one: a process that never had to wait for Redis leaves no trace on disk
+            spool_place.make_folder(self._folder)
+            self._name, self._lock = spool_place.new_lock(self._folder, self._owner)
         self._close_out()
         self._number += 1
         path = self._path(f"{self._number:06d}.spool")
-        out = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        self._out = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         if not self._segments:
-            self._offset = len(_MAGIC)
+            self._offset = _BEGIN
         self._segments.append(_Segment(path, 0))
-        self._out = out
-        return self._write(_MAGIC)
+        return self._write(spool_record.MAGIC)
 
-    def _write(self, record: bytes) -> bool:
+    def _write(self, data: bytes) -> bool:
         assert self._out is not None  # noqa: S101 - for the type checker; every caller has opened it
         segment = self._segments[-1]
         try:
-            if os.write(self._out, record) == len(record):
-                segment.size += len(record)
-                self._size += len(record)
+            if os.write(self._out, data) == len(data):
+                segment.size += len(data)
+                self._size += len(data)
                 return True
-            trouble = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            self._complain(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
         except OSError as error:
-            trouble = error
-        self._complain(trouble)
+            self._complain(error)
         try:
             os.ftruncate(self._out, segment.size)  # the next record must not stand behind half a one
         except OSError:
@@ -209,13 +203,14 @@ class Spool:
     def _complain(self, error: OSError) -> None:
         if not self._trouble_told:
             self._trouble_told = True
-            _logger.warning("the spool in %s cannot be written, events that do not fit in memory are counted and "
-                            "dropped: %s", self._folder, error)  # fmt: skip
+            _logger.warning(
+                "the spool in %s cannot be written, what does not fit is counted and dropped: %s", self._folder, error
+            )
 
     # ------------------------------------------------------------ reading
 
-    def _records(self) -> Iterator[tuple[_Segment, Batch | None, int, int]]:
-        """Read on from the first undelivered record: segment, record or None if damaged, its end, its length."""
+    def _read(self) -> Iterator[tuple[_Segment, Batch | None, int, int]]:
+        """Read on from the first undelivered record: segment, batch or None if damaged, its end, its length."""
         offset = self._offset
         for segment in list(self._segments):
             try:
@@ -224,16 +219,17 @@ class Spool:
                 yield segment, None, segment.size, 0
                 return
             try:
-                if os.pread(descriptor, len(_MAGIC), 0) != _MAGIC:
-                    yield segment, None, segment.size, 0
-                    return
+                good = os.pread(descriptor, _BEGIN, 0) == spool_record.MAGIC
                 while offset < segment.size:
-                    record, end = _read(descriptor, offset, segment.size)
-                    yield segment, record, end, end - offset
+                    batch, end = spool_record.read(descriptor, offset, segment.size) if good else (None, segment.size)
+                    yield segment, batch, end, end - offset
                     offset = end
+            except OSError:
+                yield segment, None, segment.size, 0
+                return
             finally:
                 os.close(descriptor)
-            offset = len(_MAGIC)
+            offset = _BEGIN
 
     def _advance_to(self, segment: _Segment, offset: int) -> None:
         while self._segments and self._segments[0] is not segment:
@@ -251,7 +247,7 @@ class Spool:
         if not self._segments:
             self._close_out()
         self._size -= segment.size
-        self._offset = len(_MAGIC)
+        self._offset = _BEGIN
         with contextlib.suppress(OSError):
             segment.path.unlink(missing_ok=True)
 
@@ -268,14 +264,14 @@ class Spool:
     def _release(self) -> None:
         self._close_out()
         if self._lock is not None:
-            os.close(self._lock)  # not LOCK_UN: in a forked child that would take the lock from its parent
+            os.close(self._lock)
             self._lock = None
 
     def _take_over(self, name: str) -> float | None:
         """Become the spool of a dead process; returns when it was written first, None when there is none to take."""
         self._adopted = True
         self._name = name
-        self._lock = _lock_file(self._path("lock"))
+        self._lock = spool_place.lock(self._path("lock"))
         if self._lock is None:  # its process lives, or another has just adopted it
             self._closed = True
             return None
@@ -315,27 +311,16 @@ class _Segment:
         self.size = size
 
 
-def open_spool(destination: str, *, owner: str = "") -> Spool | None:
-    """Make the spool that the environment asks for; None when it is switched off or cannot be.
+def open_spools(destination: str, *, owner: str = "") -> list[Spool]:
+    """Make this process's spool and adopt what dead ones left for `destination`, a Redis URL.
 
-    `destination` is the URL that batches go to: each has a folder of its own, for what one application could not
-    deliver must not end up in the Redis of another. `SPANTAIL_SPOOL_MAX_BYTES` bounds that folder (0 = no spool),
-    `SPANTAIL_SPOOL_DIR` is the folder above it, by default `spantail/spool` in the user's cache directory.
+    The first is one's own. None at all when the environment switches the spool off, or the disk cannot have one
+    (then with a warning); see `spool_place.place_for`.
     """
-    limit = _limit_from_environment()
-    if limit <= 0:
-        return None
-    try:
-        folder = _base_folder() / _digest(destination)
-        _make_folder(folder)
-        if sys.platform == "win32":
-            raise OSError("no file locks on this platform")
-        if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
-    except (OSError, RuntimeError) as error:  # RuntimeError: this user has no home
-        _logger.warning("no spool on disk, events that do not fit in memory are counted and dropped: %s", error)
-        return None
-    return Spool(folder, limit_bytes=limit, owner=owner)
+    place = spool_place.place_for(destination)
+    if place is None:
+        return []
+    return [Spool(place.folder, limit_bytes=place.limit_bytes, owner=owner), *adopt(place.folder)]
 
 
 def adopt(folder: Path) -> list[Spool]:
@@ -359,125 +344,6 @@ def adopt(folder: Path) -> list[Spool]:
             if oldest is not None:
                 adopted.append((oldest, spool))
     return [spool for _, spool in sorted(adopted, key=lambda pair: pair[0])]
-
-
-def _new_lock(folder: Path, owner: str) -> tuple[str, int]:
-    while True:  # another process may adopt the file between its making and its locking: then the next name
-        name = f"{owner}-{secrets.token_hex(4)}"
-        if (lock := _lock_file(folder / f"{name}.lock")) is not None:
-            return name, lock
-
-
-def _lock_file(path: Path) -> int | None:
-    """Open and lock a file; None when somebody else holds it or has just removed it."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if os.fstat(descriptor).st_ino == path.stat().st_ino:
-            return descriptor
-    except (BlockingIOError, FileNotFoundError):
-        pass
-    except OSError:
-        os.close(descriptor)
-        raise
-    os.close(descriptor)
-    return None
-
-
-def _encode(batch: Batch) -> bytes:
-    header = orjson.dumps({
-        "writer": batch.writer,
-        "run": batch.run_id,
-        "seq": batch.writer_seq,
-        "drops": dict(batch.drops),
-        "changes": [
-            [c.span_id, c.parent_id, c.notes, c.account, len(c.layers), len(c.state), [len(e) for e in c.events]]
-            for c in batch.changes
-        ],
-    })  # fmt: skip
-    parts = [_SIZE.pack(len(header)), header]
-    for change in batch.changes:
-        parts += (change.layers, change.state, *change.events)
-    payload = b"".join(parts)
-    return _HEAD.pack(len(payload), zlib.crc32(payload)) + payload
-
-
-def _read(descriptor: int, offset: int, size: int) -> tuple[Batch | None, int]:
-    """Read one record: a batch, None when it is damaged; and where the next one begins."""
-    head = os.pread(descriptor, _HEAD.size, offset)
-    if len(head) < _HEAD.size:
-        return None, size
-    length, crc = _HEAD.unpack(head)
-    end = offset + _HEAD.size + length
-    if length < _SIZE.size or end > size:
-        return None, size  # torn, or not even a length
-    payload = os.pread(descriptor, length, offset + _HEAD.size)
-    if len(payload) != length or zlib.crc32(payload) != crc:
-        return None, end
-    try:
-        return _decode(payload), end
-    except (ValueError, TypeError, KeyError, struct.error):  # whole, but written by some other version
-        return None, end
-
-
-def _decode(payload: bytes) -> Batch:
-    position = _SIZE.size + _SIZE.unpack_from(payload)[0]
-    header: dict[str, Any] = orjson.loads(payload[_SIZE.size : position])
-
-    def take(length: int) -> bytes:
-        nonlocal position
-        position += length
-        return payload[position - length : position]
-
-    changes = []
-    for span_id, parent_id, notes, account, layers_size, state_size, sizes in header["changes"]:
-        layers, state = take(layers_size), take(state_size)
-        changes.append(Change(span_id, parent_id, [take(size) for size in sizes], notes, account, layers, state))
-    return Batch(header["run"], header["writer"], header["seq"], changes, header["drops"])
-
-
-def _make_folder(folder: Path) -> None:
-    for path in reversed((folder, *folder.parents)):
-        if not path.exists():
-            path.mkdir(mode=0o700, exist_ok=True)  # with `parents=True` those above would get the default mode
-
-
-def _bytes_in(folder: Path) -> int:
-    total = 0
-    with contextlib.suppress(OSError), os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.name.endswith(".spool"):
-                with contextlib.suppress(OSError):  # delivered and deleted in between
-                    total += entry.stat(follow_symlinks=False).st_size
-    return total
-
-
-def _base_folder() -> Path:
-    if named := os.environ.get(FOLDER_VARIABLE):
-        return Path(named).expanduser().absolute()
-    cache = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    if not cache.is_absolute():  # the XDG specification tells to ignore a relative one
-        cache = Path.home() / ("Library/Caches" if sys.platform == "darwin" else ".cache")
-    return cache / "spantail" / "spool"
-
-
-def _digest(destination: str) -> str:
-    """Name a destination without its user name and password, which do not change where it is."""
-    parts = urlsplit(destination)
-    database = parse_qs(parts.query).get("db", [""])[0]
-    place = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}?db={database}"
-    return hashlib.sha256(place.encode()).hexdigest()[:16]
-
-
-def _limit_from_environment() -> int:
-    text = os.environ.get(LIMIT_VARIABLE, "").strip()
-    if not text:
-        return LIMIT_BYTES
-    try:
-        return int(text)
-    except ValueError:
-        _logger.warning("%s=%r is no number of bytes, %d holds", LIMIT_VARIABLE, text, LIMIT_BYTES)
-        return LIMIT_BYTES
 
 
 _spools: weakref.WeakSet[Spool] = weakref.WeakSet()
