@@ -1,0 +1,114 @@
+# Everything is set up inside this folder: .venv (Python packages), frontend/node_modules, .tools (programs that only
+# tests need), .spantail (data of `make run`). A second call of a target does only what has changed.
+
+SHELL := /bin/sh
+.SHELLFLAGS := -eu -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+NPM := VENV="$(VENV)" deploy/node npm --prefix frontend --no-audit --no-fund --no-update-notifier
+export VENV
+
+RUNTIME := $(VENV)/.spantail-runtime
+DEVELOPMENT := $(VENV)/.spantail-development
+PACKAGES := frontend/node_modules/.package-lock.json
+PAGE := service/spantail_service/static/index.html
+PAGE_SOURCES := $(shell find frontend -path frontend/node_modules -prune -o -path frontend/test -prune -o -type f -print)
+
+##@ Use it
+
+.PHONY: run
+run: install ## Start everything on this machine and open a live trace: service, Redis, demo provider, demo work
+	@exec $(BIN)/spantail demo --data-dir "$${SPANTAIL_DATA_DIR:-.spantail}" $(ARGS)
+
+.PHONY: install
+install: $(RUNTIME) $(PAGE) ## Set up what `make run` needs: virtual environment, locked packages, the page
+
+##@ Work on it
+
+.PHONY: test
+test: $(DEVELOPMENT) $(PAGE) test-tools ## Every test, on real parts; PYTEST_ARGS="-k name" narrows it down
+	$(NPM) --silent run test
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) $(PYTEST_ARGS)
+
+TEST_PROCESSES ?= logical
+
+.PHONY: test-tools
+test-tools: $(RUNTIME) ## Get the programs that tests run against: Redis, Chromium, Claude CLI, a Collector
+	@deploy/test-tools
+
+.PHONY: test-lowest
+test-lowest: $(DEVELOPMENT) ## The unit tests on the lowest versions that pyproject.toml allows
+	@deploy/test-lowest
+
+.PHONY: lint
+lint: $(DEVELOPMENT) $(PACKAGES) ## Ruff, mypy --strict, and the page's own linter and type checker
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(NPM) --silent run lint
+	$(NPM) --silent run typecheck
+
+.PHONY: format
+format: $(DEVELOPMENT) $(PACKAGES) ## Let the formatters have their way
+	$(BIN)/ruff check --fix-only
+	$(BIN)/ruff format
+	$(NPM) --silent run format
+
+.PHONY: bench
+bench: $(DEVELOPMENT) ## Measure: cost per span, events into Redis, start to poll
+	$(BIN)/python -m bench $(ARGS)
+
+##@ Release it
+
+.PHONY: build
+build: $(DEVELOPMENT) $(PAGE) ## Wheel and source distribution in dist/, with the built page inside
+	rm -rf dist
+	$(BIN)/hatchling build
+
+.PHONY: lock
+lock: $(DEVELOPMENT) ## Lock the newest allowed versions of all packages, with hashes (deploy/locks)
+	@deploy/lock
+
+.PHONY: clean
+clean: ## Remove everything that make made, but not the data in .spantail
+	rm -rf "$(VENV)" .tools dist frontend/node_modules service/spantail_service/static
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+.PHONY: help
+help: ## Show this list
+	@awk 'BEGIN {FS = ":.*## "} \
+	  /^##@ / {printf "\n%s\n", substr($$0, 5)} \
+	  /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# ---------------------------------------------------------------------------------------------------------- set-up
+
+$(BIN)/python:
+	@python=$$(deploy/python) && echo "Making the virtual environment $(VENV) with $$python" && \
+	  "$$python" -m venv "$(VENV)"
+
+# pip takes no local project while it checks hashes: first the locked packages, then this one alone.
+$(RUNTIME): deploy/locks/runtime.txt pyproject.toml | $(BIN)/python
+	@echo "Installing packages (deploy/locks/runtime.txt)"
+	@$(PIP) install --require-hashes -r deploy/locks/runtime.txt
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(DEVELOPMENT): deploy/locks/development.txt $(RUNTIME)
+	@echo "Installing packages for tests and linters (deploy/locks/development.txt)"
+	@$(PIP) install --require-hashes -r deploy/locks/development.txt
+	@touch $@
+
+$(PACKAGES): frontend/package.json frontend/package-lock.json | $(RUNTIME)
+	@echo "Installing the page's packages (frontend/package-lock.json)"
+	@$(NPM) --loglevel=error ci
+	@touch $@
+
+$(PAGE): $(PAGE_SOURCES) $(PACKAGES)
+	@echo "Building the page"
+	@$(NPM) --loglevel=error run build
+	@touch $@
