@@ -201,9 +201,9 @@ def _promote_attempt(body: dict[str, Any], attributes: Mapping[str, Any], status
         body["cost_usd"] = cost
         body["cost_nano"] = nano = nano_usd(cost)
     elif status != "running":
-        # an attempt that failed before a token was used has no price to be missing
+        source = key.SOURCE_UNPRICED
+        # an attempt that failed before a token was used has no price that totals could miss
         unpriced = status != "error" or bool(tokens)
-        source = key.SOURCE_UNPRICED if unpriced else None
     if source is not None:
         body["cost_source"] = str(source)
     if tokens:

@@ -35,10 +35,15 @@ function shareOf(state: SpanState): Share {
   return {
     cost: cost ?? 0,
     priced: cost === undefined ? 0 : 1,
-    unpriced: state.cost_source === "unpriced" ? 1 : 0,
+    unpriced: state.cost_source === "unpriced" && !neverReached(state) ? 1 : 0,
     errors: state.status === "error" ? 1 : 0,
     llm,
   };
+}
+
+/** An attempt that failed before a token was used: it has no price that a total could miss. */
+function neverReached(state: SpanState): boolean {
+  return state.status === "error" && state.tokens === undefined;
 }
 
 export class RunStore {

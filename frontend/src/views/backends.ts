@@ -48,6 +48,7 @@ function sumsOf(totals: BackendTotals): Sums {
 
 function item(backend: string, sums: Sums): BackendItem {
   const none = sums.nano === 0 && sums.unpriced > 0;
+  const failed = sums.nano === 0 && !none && sums.calls === sums.errors; // no attempt got so far as to cost anything
   return {
     backend,
     icon: `#i-${backendIcon(backend)}`,
@@ -56,8 +57,8 @@ function item(backend: string, sums: Sums): BackendItem {
     fallbacks: sums.fallbacks ? count(sums.fallbacks) : "–",
     unpriced: sums.unpriced ? count(sums.unpriced) : "–",
     tokens: sums.input || sums.output ? `${tokens(sums.input)}→${tokens(sums.output)}` : "–",
-    cost: none ? "unpriced" : money(sums.nano),
-    costTitle: none ? `${sums.unpriced} without a price` : moneyExact(sums.nano),
+    cost: none ? "unpriced" : failed ? "–" : money(sums.nano),
+    costTitle: none ? `${sums.unpriced} without a price` : failed ? "No attempt succeeded" : moneyExact(sums.nano),
   };
 }
 
