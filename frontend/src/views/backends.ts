@@ -58,7 +58,11 @@ function item(backend: string, sums: Sums): BackendItem {
     unpriced: sums.unpriced ? count(sums.unpriced) : "–",
     tokens: sums.input || sums.output ? `${tokens(sums.input)}→${tokens(sums.output)}` : "–",
     cost: none ? "unpriced" : failed ? "–" : money(sums.nano),
-    costTitle: none ? `${sums.unpriced} without a price` : failed ? "No attempt succeeded" : moneyExact(sums.nano),
+    costTitle: none
+      ? `${sums.unpriced} without a price`
+      : failed
+        ? "No attempt succeeded"
+        : moneyExact(sums.nano),
   };
 }
 
