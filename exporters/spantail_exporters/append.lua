@@ -12,8 +12,7 @@
 --       13 number of drop counts d, then d times: reason, count
 --       then per change: span id ('' = log line), parent id ('' = none), number of events, how many of them are
 --       span events, account ('' = none), layers ('' = none), state ('' = the last event), the events
--- RETURNS  next seq, 0 applied | 1 duplicate, root start when the run is new or its root changed else '', epoch,
---          'opened' | 'settled' when the run has become so else ''
+-- RETURNS  next seq, 1 = a duplicate, epoch, start of the run, 1 = settled, 1 = the index over runs must be told
 
 local buffer, spans, meta, layers_key, costs, state_key = unpack(KEYS)
 local channel, writer, writer_seq, now = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
@@ -49,7 +48,8 @@ local open, count, errors = tonumber(seen[7] or '0'), tonumber(seen[8] or '0'), 
 local run_state = seen[10]
 
 if writer ~= '' and seen[13] and tonumber(writer_seq) <= tonumber(seen[13]) then
-  return { next_seq, 1, '', epoch, '' }
+  -- whoever sends again got no answer, and so may not have told the index
+  return { next_seq, 1, epoch, seen[4] or now, seen[14] and 1 or 0, 1 }
 end
 
 local lines, written, order, root_moved = {}, {}, {}, false
@@ -261,8 +261,5 @@ call('EXPIRE', costs, expiry)
 call('EXPIRE', state_key, ARGV[9])
 call('PUBLISH', channel, next_seq)
 
-local new = not seen[1]
-return {
-  next_seq, 0, (root_moved or new) and string.format('%.0f', root and root_start or tonumber(now)) or '', epoch,
-  settled and (new or not was_settled) and 'settled' or (not settled and (new or was_settled)) and 'opened' or '',
-}
+local tell_index = root_moved or not seen[1] or was_settled ~= (settled and true or false)
+return { next_seq, 0, epoch, root and string.format('%.0f', root_start) or now, settled and 1 or 0, tell_index and 1 or 0 }

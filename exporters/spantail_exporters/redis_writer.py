@@ -6,10 +6,10 @@ import time
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import NoScriptError
 
+from spantail_exporters import redis_client
 from spantail_exporters.heartbeat import beat_commands
 from spantail_exporters.run_script import (
     SCRIPT,
@@ -48,20 +48,14 @@ class Sent(NamedTuple):
 class RedisWriter:
     """Sends batches in order. Not thread-safe: one thread owns it. Connects on first use.
 
-    `url` is a Redis URL (`redis://`, `rediss://` or `unix://`); `timeout_s` bounds every wait on the socket.
+    `url` is as `redis_client.connect` takes it: one server, a cluster, or Sentinel. `timeout_s` bounds every wait.
     """
 
     def __init__(self, url: str, *, limits: Limits | None = None, timeout_s: float = 5.0) -> None:
         self._limits = limits or Limits()
         self._known: OrderedDict[str, tuple[int, int, int]] = OrderedDict()
-        # retries are decided here, where it is known that a batch may be sent twice, not inside the client
-        self._client: redis.Redis = redis.Redis.from_url(
-            url,
-            socket_timeout=timeout_s,
-            socket_connect_timeout=min(timeout_s, 2.0),
-            retry=Retry(NoBackoff(), 0),
-            max_connections=1,
-        )
+        self._index: list[tuple[str | int, ...]] = []  # to be told, also when what follows fails
+        self._client = redis_client.connect(url, timeout_s)
 
     def send(self, batches: Sequence[Batch]) -> Sent:
         """Apply batches in order.
@@ -72,26 +66,27 @@ class RedisWriter:
         now_us = time.time_ns() // 1000
         calls = [self._call(batch, now_us) for batch in batches]
         replies = self._execute(calls)
-        missing = [i for i, reply in enumerate(replies) if isinstance(reply, redis.exceptions.NoScriptError)]
+        missing = [i for i, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
         if missing:
             again = self._execute([("SCRIPT LOAD", SCRIPT), *(calls[i] for i in missing)])[1:]
             for i, reply in zip(missing, again, strict=True):
                 replies[i] = reply
         sent = Sent([], set())
-        index: list[tuple[str | int, ...]] = []
         for batch, reply in zip(batches, replies, strict=True):
             if isinstance(reply, Exception):
                 words = str(reply)
-                if isinstance(reply, redis.exceptions.ConnectionError) or any(word in words for word in _PASSING):
+                if isinstance(reply, RedisConnectionError) or any(word in words for word in _PASSING):
                     raise Unavailable(words) from reply
                 sent.refused.append((batch, words))
             else:
                 applied = parse_reply(reply)
-                index += index_commands(batch.run_id, applied)
+                if applied.tell_index or batch.run_id not in self._known:
+                    self._index += index_commands(batch.run_id, applied)
                 if self._learn(batch.run_id, applied, now_us):
                     sent.renewed.add(batch.run_id)
-        if index:
-            self._execute(index)
+        if self._index:
+            self._execute(self._index)
+            self._index = []
         return sent
 
     def beat(self, runner_id: str) -> bool:
@@ -135,10 +130,6 @@ class RedisWriter:
 
     def _execute(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
         try:
-            with self._client.pipeline(transaction=False) as pipeline:
-                for command in commands:
-                    pipeline.execute_command(*command)  # type: ignore[no-untyped-call]
-                return pipeline.execute(raise_on_error=False)
-        except (redis.exceptions.RedisError, OSError) as error:
-            self._client.connection_pool.disconnect()  # a half-read reply must not meet the next command
-            raise Unavailable(str(error) or type(error).__name__) from error
+            return self._client.execute(commands)
+        except RedisConnectionError as error:
+            raise Unavailable(str(error)) from error

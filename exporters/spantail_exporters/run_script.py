@@ -49,16 +49,17 @@ class Change(NamedTuple):
 class Applied(NamedTuple):
     """What the script answers.
 
-    `next_seq` is the run's next sequence number; `duplicate` says that the batch had been applied before;
-    `root_start_us` is set when the run is new or its root changed, for the index over runs; `epoch` changes when
-    Redis lost the run; `turned` is `opened` or `settled` when this call made the run so, else empty.
+    `next_seq` is the run's next sequence number; `duplicate` says that the batch had been applied before; `epoch`
+    changes when Redis lost the run; `start_us` is when the run began; `settled` that nothing more is expected;
+    `tell_index` that one of the last two is news.
     """
 
     next_seq: int
     duplicate: bool
-    root_start_us: int | None
     epoch: int
-    turned: str
+    start_us: int
+    settled: bool
+    tell_index: bool
 
 
 def append_arguments(
@@ -107,24 +108,17 @@ def state_arguments(run_id: str, state_json: bytes, status: str, *, now_us: int)
 
 def parse_reply(reply: Sequence[bytes | str | int]) -> Applied:
     """Read the script's reply."""
-    next_seq, duplicate, root_start, epoch, turned = reply
-    return Applied(
-        int(next_seq),
-        bool(int(duplicate)),
-        int(root_start) if root_start not in (b"", "") else None,
-        int(epoch),
-        turned.decode() if isinstance(turned, bytes) else str(turned),
-    )
+    next_seq, duplicate, epoch, start_us, settled, tell_index = map(int, reply)
+    return Applied(next_seq, bool(duplicate), epoch, start_us, bool(settled), bool(tell_index))
 
 
 def index_commands(run_id: str, applied: Applied) -> list[tuple[str | int, ...]]:
-    """Name the commands that keep the index over runs true; they stand outside the script (another slot)."""
-    commands: list[tuple[str | int, ...]] = []
-    if applied.root_start_us is not None:
-        commands += [
-            ("ZADD", keys.RUNS_RECENT, applied.root_start_us, run_id),
-            ("ZREMRANGEBYRANK", keys.RUNS_RECENT, 0, -keys.RUNS_RECENT_CAP - 1),
-        ]
-    if applied.turned:
-        commands.append(("SADD" if applied.turned == "opened" else "SREM", keys.RUNS_OPEN, run_id))
-    return commands
+    """Name the commands that make the indices over runs true; they stand outside the script (another slot).
+
+    They may be repeated: a writer sends them with the first reply about a run, and with each that is news.
+    """
+    return [
+        ("ZADD", keys.RUNS_RECENT, applied.start_us, run_id),
+        ("ZREMRANGEBYRANK", keys.RUNS_RECENT, 0, -keys.RUNS_RECENT_CAP - 1),
+        ("SREM" if applied.settled else "SADD", keys.RUNS_OPEN, run_id),
+    ]

@@ -312,10 +312,10 @@ class _Segment:
 
 
 def open_spools(destination: str, *, owner: str = "") -> list[Spool]:
-    """Make this process's spool and adopt what dead ones left for `destination`, a Redis URL.
+    """Make this process's spool for `destination`, a Redis URL, and adopt what dead ones left for it.
 
-    The first is one's own. None at all when the environment switches the spool off, or the disk cannot have one
-    (then with a warning); see `spool_place.place_for`.
+    The first is one's own. None at all when the environment switches it off or (with a warning) the disk cannot
+    have one; see `spool_place.place_for`.
     """
     place = spool_place.place_for(destination)
     if place is None:

@@ -84,7 +84,8 @@ class RunStore:
         for (run_id, _), reply in zip(calls, replies, strict=True):
             if isinstance(reply, Exception):
                 raise reply
-            for command in index_commands(run_id, _applied(reply)):
+            applied = _applied(reply)
+            for command in index_commands(run_id, applied) if applied.tell_index else ():
                 pipe.execute_command(*command)
         if len(pipe):
             await pipe.execute()

@@ -342,6 +342,21 @@ def test_a_span_cannot_be_revived_by_its_name(writing: Writing) -> None:
     assert writing.send(fake).next_seq == 2
 
 
+def test_a_batch_sent_again_tells_the_index_again(redis_url: str) -> None:
+    batch = Batch(RUN, "w", 1, [change(1, None, "running")], {})
+    first, again = RedisWriter(redis_url), RedisWriter(redis_url)
+    try:
+        with redis.Redis.from_url(redis_url) as client:
+            first.send([batch])
+            client.delete("runs:recent", "runs:open")  # as if the reply, and with it the news, had been lost
+            again.send([batch])
+            assert client.zscore("runs:recent", RUN) == 1000
+            assert client.sismember("runs:open", RUN)
+    finally:
+        first.close()
+        again.close()
+
+
 def test_runs_that_have_not_settled_are_indexed(redis_url: str) -> None:
     writer = RedisWriter(redis_url)
     try:
