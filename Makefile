@@ -63,6 +63,10 @@ format: $(DEVELOPMENT) $(PACKAGES) ## Let the formatters have their way
 bench: $(DEVELOPMENT) ## Measure: cost per span, events into Redis, start to poll
 	$(BIN)/python -m bench $(ARGS)
 
+.PHONY: screenshots
+screenshots: $(DEVELOPMENT) $(PAGE) test-tools ## Take the pictures of the README anew, in a real browser
+	$(BIN)/python docs/screenshots.py
+
 ##@ Release it
 
 .PHONY: build

@@ -10,7 +10,7 @@ from opentelemetry.trace import Span as ApiSpan
 
 from spantail.live import LogEvent
 from spantail_exporters.event import Encoded, dumps, encode_log, encode_notes, encode_state, update_of
-from spantail_exporters.record import record_of
+from spantail_exporters.record import SpanRecord, record_of
 from spantail_exporters.run_script import Change
 
 if TYPE_CHECKING:
@@ -145,6 +145,15 @@ class Assembler:
         self._writer_seq += 1
         return Batch(run_id, self._writer, self._writer_seq, changes, self._drops.pop(run_id, {}))
 
+    def _catch_up(self, trace_id: int, span_id: int, until_us: int) -> None:
+        """Tell the span events of an open span before what happened below it later: a tail reads in order of time."""
+        one = self._open.get((trace_id, span_id))
+        if one is not None and len(getattr(one.span, "_events", ())) > one.noted:
+            record = record_of(one.span, self._runner_id)
+            record.notes = tuple(note for note in record.notes if note.time_us <= until_us)
+            if record.end_us is None and record.dropped_notes + len(record.notes) > one.noted:
+                self._change(one, record, until_us)
+
     def _add(self, run_id: str, change: Change) -> None:
         changes = self._changes.get(run_id)
         if changes is None:
@@ -160,6 +169,8 @@ class Assembler:
         record.notes, record.dropped_notes = (), 0  # the start is told first, what happened since at the next look
         state = encode_state(record, 1, self._redactor, event="_start")
         context = span.context
+        if span.parent is not None:
+            self._catch_up(context.trace_id, span.parent.span_id, record.start_us)
         self._open[context.trace_id, context.span_id] = _OpenSpan(span, state, record.attributes)
         self._service = record.service
         self._add(
@@ -171,6 +182,8 @@ class Assembler:
         context: Any = span.context
         one = self._open.pop((context.trace_id, context.span_id), None)
         record = record_of(span, self._runner_id)
+        if span.parent is not None and record.end_us is not None:
+            self._catch_up(context.trace_id, span.parent.span_id, record.end_us)
         told = one.noted if one else 0
         state = encode_state(record, one.rev + 1 if one else 1, self._redactor, noted=told)
         self._service = record.service
@@ -192,6 +205,9 @@ class Assembler:
         if record.end_us is not None:
             return  # its end is on the way
         record.attributes = present
+        self._change(one, record, now_us)
+
+    def _change(self, one: _OpenSpan, record: SpanRecord, now_us: int) -> None:
         rev = one.rev + 1
         state = encode_state(record, rev, self._redactor, event="_update", ts=now_us, noted=one.noted)
         notes = encode_notes(state, state.noted - one.noted)
@@ -202,7 +218,7 @@ class Assembler:
         if changed or state.body["name"] != one.body["name"]:
             events = [*notes, dumps(update_of(state, one.body, changed))]
             layers = state.layers
-        one.attributes = present
+        one.attributes = record.attributes
         one.body, one.noted, one.rev = state.body, state.noted, rev
         if events:
             whole = dumps(state.body)
@@ -221,6 +237,7 @@ class Assembler:
         self._add(record.run_id, change)
 
     def _log(self, event: LogEvent) -> None:
+        self._catch_up(event.trace_id, event.span_id, event.time_ns // 1000)
         line = encode_log(event, self._service, self._runner_id, self._redactor)
         self._add(f"{event.trace_id:032x}", Change("", "", [line]))
 

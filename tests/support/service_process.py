@@ -12,6 +12,8 @@ import urllib.request
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
@@ -63,16 +65,20 @@ def running_service(
     ):
         try:
             yield ServiceProcess(eventually(lambda: _url(process, output), START_S, what="its URL"), process)
-            process.send_signal(signal.SIGINT)
-            assert process.wait(STOP_S) == 0, _text(output)
         finally:
+            # Also after a failure: killed, it could not take down what it has started.
+            process.send_signal(signal.SIGINT)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(STOP_S)
             if process.poll() is None:
                 process.kill()
+        assert process.returncode == 0, _text(output)
 
 
 def _url(process: subprocess.Popen[bytes], output: Path) -> str:
     text = _text(output)
-    assert process.poll() is None, f"ended with code {process.returncode}:\n{text}"
+    if process.poll() is not None:
+        pytest.fail(f"ended with code {process.returncode}:\n{text}", pytrace=False)  # no use in waiting on
     found = re.search(r"http://\S+", text)
     return found.group() if found else ""
 

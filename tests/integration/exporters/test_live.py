@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import multiprocessing
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -107,6 +108,23 @@ def test_what_is_added_to_an_open_span_is_seen(live: Live) -> None:
     assert live.sink.flush(5)
     run = live.run(root)
     assert run.names() == ["span_start", "decision_point", "span_update", "span_complete"]
+
+
+def test_the_tail_reads_in_order_of_time(live: Live) -> None:
+    with live.tracer.start_as_current_span("root") as root:
+        eventually(lambda: live.run(root).names() == ["span_start"])
+        for n in range(5):
+            root.add_event(f"before {n}")
+            with live.tracer.start_as_current_span("child"):
+                pass
+            root.add_event(f"after {n}")
+            context = root.get_span_context()
+            live.sink.logged(LogEvent(time.time_ns(), context.trace_id, context.span_id, "INFO", "app", "line"))
+            assert live.sink.flush(5)
+    assert live.sink.flush(5)
+    events = live.run(root).events
+    assert [e["ts"] for e in events] == sorted(e["ts"] for e in events)
+    assert len(events) == 1 + 5 * 4 + 1
 
 
 def test_nothing_is_sent_for_what_did_not_change(live: Live) -> None:
