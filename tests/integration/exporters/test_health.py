@@ -9,6 +9,7 @@ from opentelemetry import metrics
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import TracerProvider
+
 from spantail.live import LiveSpanProcessor
 from spantail_exporters import health as health_module
 from spantail_exporters.livetail import create_sink
