@@ -1,6 +1,7 @@
 """The one worker of a process: it owns the queue, the thread, fork, flush and the counting of what is lost.
 
-The application's threads only append a reference to a deque. The worker drains it, assembles batches and
+The application's threads only leave a reference: an end in a deque, a start in a dict that its end takes it out of
+again. The worker drains it, assembles batches and
 delivers them. After a delivery it lingers a few milliseconds, so that under load one script call carries many
 events; while it lingers nobody needs to wake it, and handing over costs a length check and an append.
 """
@@ -8,6 +9,7 @@ events; while it lingers nobody needs to wake it, and handing over costs a lengt
 from __future__ import annotations
 
 import itertools
+import logging
 import os
 import random
 import socket
@@ -18,18 +20,21 @@ from collections import Counter, deque
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.context import attach, set_value
+from opentelemetry.sdk.trace import ReadableSpan
 
+from spantail.live import LogEvent
 from spantail_exporters.assembler import Assembler
 from spantail_exporters.health import Health
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from opentelemetry.sdk.trace import ReadableSpan, Span
+    from opentelemetry.sdk.trace import Span
 
-    from spantail.live import LogEvent
     from spantail_exporters.delivery import Delivery
     from spantail_exporters.record import Redactor
+
+_logger = logging.getLogger(__name__)
 
 QUEUE_CAPACITY = 65_536  # references, about 3 s of spans at a full core's rate
 _DRAIN = 2_048  # items taken at once: bounds the memory of what is encoded and not yet delivered
@@ -48,6 +53,14 @@ class _Flush:
 
     def __init__(self) -> None:
         self.done = threading.Event()
+
+
+def _time_ns(item: Any) -> int:
+    if isinstance(item, LogEvent):
+        return item.time_ns
+    # what has ended meanwhile is still a start here: the type tells
+    time_ns: int | None = item.end_time if type(item) is ReadableSpan else item.start_time
+    return time_ns or 0
 
 
 class Batcher:
@@ -70,7 +83,7 @@ class Batcher:
         self._begin()
         self._health = Health(
             f"spantail_live_pipeline/{next(_numbers)}",
-            queue_length=lambda: len(self._queue),
+            queue_length=lambda: len(self._queue) + len(self._starts),
             queue_capacity=capacity,
             open_spans=lambda: self._assembler.open_spans if self._assembler else 0,
             spool_bytes=lambda: self._delivery.spool_bytes if self._delivery else 0,
@@ -88,6 +101,7 @@ class Batcher:
         """Start from nothing: in a new process, also after a fork (what was queued is the parent's to deliver)."""
         self._runner_id = f"{socket.gethostname().replace(':', '-')}:{os.getpid()}:{int(time.time())}"
         self._queue: deque[Any] = deque()
+        self._starts: dict[int, Span] = {}  # by the identity of their context, which start and end share
         self._lost: Counter[tuple[int, str]] = Counter()
         self._lost_lock = threading.Lock()
         self._thread_lock = threading.Lock()
@@ -108,9 +122,9 @@ class Batcher:
 
     def started(self, span: Span) -> None:
         """Take over a span that has just started."""
-        queue = self._queue
-        if len(queue) < self._capacity:
-            queue.append(span)
+        starts = self._starts
+        if len(starts) < self._capacity:
+            starts[id(span.context)] = span
             if self._idle:
                 self._rouse()
         else:
@@ -118,13 +132,16 @@ class Batcher:
 
     def ended(self, span: ReadableSpan) -> None:
         """Take over a span that has ended."""
+        context: Any = span.context
+        # A start that nobody has looked at yet need not be told, and its span is freed here and now, by the thread
+        # that made it: freed by the worker, on another core, its memory would come back cold.
+        self._starts.pop(id(context), None)
         queue = self._queue
         if len(queue) < self._capacity:
             queue.append(span)
             if self._idle:
                 self._rouse()
         else:
-            context: Any = span.context
             self._lose(context.trace_id, "queue_full")
 
     def logged(self, event: LogEvent) -> None:
@@ -138,7 +155,7 @@ class Batcher:
 
     def flush(self, timeout_s: float) -> bool:
         """Wait until all that was handed over is stored; False when `timeout_s` was not enough."""
-        if self._thread is None and not self._queue:
+        if self._thread is None and not self._queue and not self._starts:
             return True
         marker = _Flush()
         self._queue.append(marker)
@@ -149,7 +166,7 @@ class Batcher:
     def shutdown(self, timeout_s: float) -> bool:
         """Deliver what is queued within `timeout_s`, then stop; False when something was left undelivered."""
         thread = self._thread
-        if thread is None and not self._queue:
+        if thread is None and not self._queue and not self._starts:
             self._stopping = True
             return True
         self._deadline = time.monotonic() + timeout_s
@@ -190,15 +207,20 @@ class Batcher:
         flushes: list[_Flush] = []
         next_scan = time.monotonic() + _SCAN_S
         while True:
-            if delivery.accepts:
-                assembler.take(self._drain(flushes))
-                next_scan = self._scan(assembler, next_scan)
-                self._tell_losses(assembler)
-                delivery.offer(assembler.batches())
-            if delivery.step():
-                for marker in flushes:
-                    marker.done.set()
-                flushes.clear()
+            try:
+                if delivery.accepts:
+                    assembler.take(self._drain(flushes))
+                    next_scan = self._scan(assembler, next_scan)
+                    self._tell_losses(assembler)
+                    delivery.offer(assembler.batches())
+                if delivery.step():
+                    for marker in flushes:
+                        marker.done.set()
+                    flushes.clear()
+            except Exception:
+                # a mistake of ours must not end delivery for the life of the process
+                _logger.exception("the live pipeline failed and goes on")
+                self._pause(_IDLE_S)
             if self._stopping and self._may_stop(delivery):
                 break
             if delivery.away:
@@ -221,24 +243,29 @@ class Batcher:
         return now + min(1.0, max(_SCAN_S, 10 * (time.monotonic() - now)))
 
     def _drain(self, flushes: list[_Flush]) -> list[Any]:
-        queue = self._queue
-        items = []
+        items: list[Any] = []
+        queue, starts = self._queue, self._starts
         for _ in range(min(len(queue), _DRAIN)):
             item = queue.popleft()
             if type(item) is _Flush:
                 flushes.append(item)
             else:
                 items.append(item)
+        told = [start for key in list(starts) if (start := starts.pop(key, None)) is not None]
+        if told:
+            # a start comes before an end of the same moment, and a tail reads in order of time
+            items = [*told, *items]
+            items.sort(key=_time_ns)
         return items
 
     def _linger(self, assembler: Assembler, rest_s: float) -> None:
         if len(self._queue) >= _DRAIN:
             return
         self._pause(_LINGER_S)
-        if self._queue or self._stopping:
+        if self._queue or self._starts or self._stopping:
             return
         self._idle = True
-        if not self._queue:  # nothing was appended between the look and the flag
+        if not self._queue and not self._starts:  # nothing was appended between the look and the flag
             self._pause(max(0.0, rest_s if assembler.open_spans else min(rest_s, _IDLE_S)))
         self._idle = False
 

@@ -286,8 +286,8 @@ def test_what_does_not_fit_while_redis_is_away_is_counted_on_its_run(redis_url: 
     provider.shutdown()
     run = StoredRun(redis_url, f"{root.get_span_context().trace_id:032x}")
     stored_ends = sum(s["status"] == "ok" for s in run.spans.values()) - 1
-    assert run.drops()["queue_full"] >= 20
-    assert stored_ends < 20
+    assert run.drops()["queue_full"] >= 5
+    assert stored_ends + run.drops()["queue_full"] == 20
     assert run.spans[f"{root.get_span_context().span_id:016x}"]["status"] == "ok"
 
 
