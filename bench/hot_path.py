@@ -103,6 +103,7 @@ def _bare(_url: str) -> tuple[Any, Callable[[], int]]:
 
 def _spantail(url: str) -> tuple[Any, Callable[[], int]]:
     import redis
+
     from spantail.live import LiveSpanProcessor
     from spantail_exporters import keys
     from spantail_exporters.livetail import create_sink

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _logger = logging.getLogger(__name__)
 
 MAX_BATCH_EVENTS = 500
+MAX_EVENT_BYTES = 1024 * 1024
 MAX_BATCH_BYTES = 512 * 1024  # keeps one script call below a few milliseconds of Redis' only thread
 
 
@@ -175,7 +176,7 @@ class Assembler:
         self._service = record.service
         self._add(
             record.run_id,
-            Change(record.span_id, record.parent_id or "", [dumps(state.body)], 0, "", state.layers),
+            Change(record.span_id, record.parent_id or "", [self._line(state)], 0, "", state.layers),
         )
 
     def _end(self, span: ReadableSpan) -> None:
@@ -187,17 +188,11 @@ class Assembler:
         told = one.noted if one else 0
         state = encode_state(record, one.rev + 1 if one else 1, self._redactor, noted=told)
         self._service = record.service
+        line = self._line(state, told)
         notes = encode_notes(state, state.noted - told) if record.notes else []
         self._add(
             record.run_id,
-            Change(
-                record.span_id,
-                record.parent_id or "",
-                [*notes, dumps(state.body)],
-                len(notes),
-                state.account,
-                state.layers,
-            ),
+            Change(record.span_id, record.parent_id or "", [*notes, line], len(notes), state.account, state.layers),
         )
 
     def _update(self, one: _OpenSpan, present: Mapping[str, Any], now_us: int) -> None:
@@ -210,6 +205,7 @@ class Assembler:
     def _change(self, one: _OpenSpan, record: SpanRecord, now_us: int) -> None:
         rev = one.rev + 1
         state = encode_state(record, rev, self._redactor, event="_update", ts=now_us, noted=one.noted)
+        whole = self._line(state, one.noted)
         notes = encode_notes(state, state.noted - one.noted)
         before = one.body["attributes"]
         changed = {k: v for k, v in state.body["attributes"].items() if k not in before or before[k] != v}
@@ -221,7 +217,6 @@ class Assembler:
         one.attributes = record.attributes
         one.body, one.noted, one.rev = state.body, state.noted, rev
         if events:
-            whole = dumps(state.body)
             self._add(
                 record.run_id,
                 Change(record.span_id, record.parent_id or "", events, len(notes), "", layers, whole),
@@ -233,8 +228,20 @@ class Assembler:
             return  # its end is on the way
         state = encode_state(record, one.rev + 1, self._redactor, event=event, ts=now_us, noted=one.noted)
         one.attributes, one.body, one.noted, one.rev = record.attributes, state.body, state.noted, one.rev + 1
-        change = Change(record.span_id, record.parent_id or "", [dumps(state.body)], 0, "", state.layers)
+        change = Change(record.span_id, record.parent_id or "", [self._line(state, one.noted)], 0, "", state.layers)
         self._add(record.run_id, change)
+
+    def _line(self, state: Encoded, told: int = 0) -> bytes:
+        """Serialise a state; one that is too large keeps its place in the tree and loses what made it so, counted.
+
+        `told` is how many of its span events are stored already: the others are lost with it.
+        """
+        line = dumps(state.body)
+        if len(line) > MAX_EVENT_BYTES:
+            self.drop(state.body["run_id"], "too_large", 1 + max(0, state.noted - told))
+            state.cut(f"…[an event of {len(line):,} bytes, the limit is {MAX_EVENT_BYTES:,}]")
+            line = dumps(state.body)
+        return line
 
     def _log(self, event: LogEvent) -> None:
         self._catch_up(event.trace_id, event.span_id, event.time_ns // 1000)

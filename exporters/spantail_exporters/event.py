@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from spantail import attributes as key
+from spantail.redaction import TRUNCATED_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -99,6 +100,13 @@ class Encoded:
         self.account = account
         self.layers = layers
         self.tellable = tellable
+
+    def cut(self, mark: str) -> None:
+        """Leave out everything that can be large, and say so in the attributes: identity, times and money stay."""
+        for name in ("span_events", "links"):
+            self.body.pop(name, None)
+        self.tellable.clear()
+        self.body["attributes"] = {TRUNCATED_KEY: mark}
 
 
 def encode_state(record: SpanRecord, rev: int, redactor: Redactor, *, event: str | None = None,

@@ -300,3 +300,16 @@ def test_shutdown_is_bounded_when_redis_is_away() -> None:
     assert sink.shutdown(0.2) is False
     assert not any(thread.name == "spantail-batcher" for thread in threading.enumerate())
     provider.shutdown()
+
+
+def test_an_event_that_is_too_large_keeps_its_place_in_the_tree(live: Live) -> None:
+    with live.tracer.start_as_current_span("root") as root:
+        for n in range(100):
+            root.add_event("large", {f"a{k}": "x" * 20_000 + str(n) for k in range(10)})
+    assert live.sink.flush(10)
+    run = live.run(root)
+    (held,) = run.spans.values()
+    assert held["status"] == "ok"
+    assert "spantail.truncated" in held["attributes"]
+    assert run.drops()["too_large"] >= 1
+    assert run.meta["status"] == "completed"
