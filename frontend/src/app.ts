@@ -13,7 +13,7 @@ import { facts, runLength } from "./views/facts";
 import { layerItems } from "./views/layers";
 import { LivetailView } from "./views/livetail";
 import { NewRunDialog } from "./views/new-run";
-import { isAlive, runItems, runName } from "./views/run-list";
+import { isAlive, runItem, runItems, runName } from "./views/run-list";
 import { SpanDetailsView } from "./views/span-details";
 import { RUN_ICONS } from "./views/status";
 import { TraceTreeView } from "./views/trace-tree";
@@ -249,6 +249,7 @@ export class App {
       store,
       table,
       dropped: session.dropped,
+      marks: session.marks,
       start,
       end: store.latest || run?.end,
       alive: this.alive(session),
@@ -259,6 +260,7 @@ export class App {
       assign(page, "facts", []);
     } else assign(page, "facts", facts(input));
     assign(page, "layers", layerItems(session.layers));
+    this.drawOpenItem();
     assign(page, "backends", table.rows);
     assign(page, "backendTotal", table.rows.length > 0 ? [table.total] : []);
   }
@@ -364,16 +366,38 @@ export class App {
 
   private drawList(): void {
     const current = this.session?.runId ?? null;
-    const items = runItems(this.runs, current, this.api.nowUs());
-    // The run on the page is polled more often than the list.
-    const mine = items.find((item) => item.id === current);
-    if (mine && this.opened && this.session?.run) {
-      mine.status = this.session.run.status;
-      mine.icon = `#i-${RUN_ICONS[this.session.run.status] ?? "pending"}`;
-      if (!this.alive(this.session) && this.page.length) mine.length = this.page.length;
-    }
-    assign(this.page, "runs", items);
+    const open = this.openSummary();
+    const runs = this.runs.map((run) => (run.run_id === open?.run_id ? open : run));
+    assign(this.page, "runs", runItems(runs, current, this.api.nowUs()));
     if (this.runs.some((run) => run.demo)) assign(this.page, "demo", true);
+  }
+
+  /** The run on the page as its session knows it: it is polled more often than the list. */
+  private openSummary(): RunSummary | null {
+    const { session } = this;
+    if (!this.opened || !session?.run || session.store.spans.size === 0) return null;
+    const { run, store, backends } = session;
+    const { nano, unpriced } = backendTable(backends);
+    return {
+      ...run,
+      start: run.start ?? store.start ?? null,
+      end: isAlive(run) ? null : store.latest,
+      spans: store.spans.size,
+      errors: store.errors,
+      cost_nano: nano,
+      unpriced,
+      backends,
+    };
+  }
+
+  /** Keeps the list's item in step with the head above the tree, without building the list anew. */
+  private drawOpenItem(): void {
+    const open = this.openSummary();
+    const shown = open && this.page.runs.find((item) => item.id === open.run_id);
+    if (!shown) return;
+    const item = runItem(open, open.run_id, this.api.nowUs());
+    for (const key of ["name", "title", "status", "icon", "length", "meta", "cost", "errors"] as const)
+      if (shown[key] !== item[key]) shown[key] = item[key];
   }
 
   private async loadOperations(): Promise<void> {

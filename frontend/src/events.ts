@@ -82,12 +82,7 @@ function endText(event: TailEvent): string {
   const { start, end } = event;
   const took =
     typeof start === "number" && typeof end === "number" ? format.duration(end - start) : undefined;
-  const reason = pick(
-    event.attributes ?? {},
-    "spantail.skip.reason",
-    "spantail.reason",
-    "spantail.status.reason",
-  );
+  const reason = pick(event.attributes ?? {}, "spantail.reason");
   return oneLine(join("  ", took, tokensText(event.tokens), progressText(event.progress), reason));
 }
 
@@ -105,7 +100,8 @@ export function progressText(progress: TailEvent["progress"]): string | undefine
       : total == null
         ? format.count(done)
         : `${format.count(done)}/${format.count(total)}`;
-  return join(" ", numbers, message ?? undefined) || undefined;
+  // A unit belongs to its number ("18/18 jobs"); a message with figures of its own stands apart.
+  return join(/\d/.test(message ?? "") ? " · " : " ", numbers, message ?? undefined) || undefined;
 }
 
 /** "412→96"; an unknown side is a dash, never a zero. */

@@ -32,14 +32,16 @@ function pad(value: number, width = 2): string {
   return String(value).padStart(width, "0");
 }
 
-/** Integer nano-USD → "$0.0123". Enough digits that a small cost never reads as nothing. */
+/**
+ * Integer nano-USD → "$0.0123". Four decimals, so that a column of costs lines up; more for a small one, which
+ * must never read as nothing.
+ */
 export function money(nano: number): string {
   if (nano === 0) return "$0";
   const usd = Math.abs(nano) / NANO;
   const sign = nano < 0 ? "−" : "";
   if (usd >= 100) return `${sign}$${grouped(usd.toFixed(2))}`;
-  if (usd >= 1) return `${sign}$${usd.toFixed(2)}`;
-  if (usd >= 0.00095) return `${sign}$${usd.toFixed(4)}`;
+  if (usd >= 0.0001) return `${sign}$${usd.toFixed(4)}`;
   if (usd >= 0.000001) return `${sign}$${usd.toFixed(6)}`;
   return `${sign}<$0.000001`;
 }

@@ -4,7 +4,7 @@ import { Api } from "./api";
 import { App } from "./app";
 import { byId } from "./dom";
 import { emptyPage, type PageData } from "./page";
-import { applyTheme, currentTheme, toggleTheme } from "./theme";
+import { applyTheme, currentTheme, toggleTheme, watchTheme } from "./theme";
 import { splitter } from "./views/splitter";
 
 applyTheme();
@@ -20,6 +20,9 @@ function component<T extends object>(data: PageData, behaviour: T & ThisType<Pag
 const shell: object & ThisType<PageData> = {
   init() {
     this.theme = currentTheme();
+    watchTheme((theme) => {
+      this.theme = theme;
+    });
     controller = new App(this, new Api());
     controller.start();
   },

@@ -3,7 +3,7 @@ import { type Api, ProblemError } from "./api";
 import { backoffMs } from "./connection/backoff";
 import type { Connection, ConnectionListener, ConnectionState } from "./connection/connection";
 import { RunStore } from "./store";
-import type { BackendTotals, Frame, LayerInfo, RunSummary } from "./wire";
+import type { BackendTotals, Frame, LayerInfo, Marks, RunSummary } from "./wire";
 
 /** Events from before the snapshot that the livetail shows at first. */
 const HISTORY = 1_000;
@@ -24,6 +24,7 @@ export class RunSession {
   layers: LayerInfo[] = [];
   backends: Record<string, BackendTotals> = {};
   dropped: Record<string, number> = {};
+  marks: Marks = {};
   state: ConnectionState = { phase: "connecting" };
   /** Oldest event that the run still has. */
   firstIndex = 0;
@@ -64,6 +65,7 @@ export class RunSession {
           this.layers = snapshot.run.layers ?? this.layers;
           this.backends = snapshot.run.backends ?? {};
           this.dropped = snapshot.run.dropped ?? {};
+          this.marks = snapshot.run;
           this.store.load(snapshot);
           this.listener.changed();
           this.connection.start(snapshot.next_index, snapshot.epoch);
@@ -135,6 +137,7 @@ export class RunSession {
     if (frame.layers) this.layers = frame.layers;
     if (frame.backends) this.backends = frame.backends;
     if (frame.dropped) this.dropped = frame.dropped;
+    this.marks = frame;
     this.store.fold(frame);
     this.listener.changed();
   }

@@ -35,15 +35,15 @@ function shareOf(state: SpanState): Share {
   return {
     cost: cost ?? 0,
     priced: cost === undefined ? 0 : 1,
-    unpriced: state.cost_source === "unpriced" && !neverReached(state) ? 1 : 0,
+    unpriced: isUnpriced(state) ? 1 : 0,
     errors: state.status === "error" ? 1 : 0,
     llm,
   };
 }
 
-/** An attempt that failed before a token was used: it has no price that a total could miss. */
-function neverReached(state: SpanState): boolean {
-  return state.status === "error" && state.tokens === undefined;
+/** A call whose price is missing. One that failed before a token was used has none that a total could miss. */
+export function isUnpriced(state: Pick<SpanState, "cost_source" | "status" | "tokens">): boolean {
+  return state.cost_source === "unpriced" && !(state.status === "error" && state.tokens === undefined);
 }
 
 export class RunStore {
@@ -65,12 +65,15 @@ export class RunStore {
   epoch: string | number | null = null;
   errors = 0;
   readonly running = new Set<string>();
+  /** Why a span was skipped or cancelled, as far as the tail tells: a snapshot comes without attributes. */
+  readonly reasons = new Map<string, string>();
 
   readonly tree = new TraceTree();
 
   load(snapshot: Snapshot): void {
     this.spans.clear();
     this.running.clear();
+    this.reasons.clear();
     this.tail = [];
     this.errors = 0;
     this.tailTrimmed = 0;
@@ -109,6 +112,9 @@ export class RunStore {
     const older = events.filter((event) => event.seq < first);
     if (older.length === 0) return;
     this.tail = older.concat(this.tail);
+    const known = this.reasons.size;
+    for (const event of older) this.noteReason(event);
+    if (this.reasons.size > known) this.version++;
     this.tailVersion++;
     this.trimTail();
   }
@@ -118,6 +124,7 @@ export class RunStore {
     const id = event.span_id;
     if (id === undefined || event.event === "log") return;
     const before = this.spans.get(id);
+    this.noteReason(event);
     if (changesSpan(event, before)) this.foldState(id, before, event);
     else this.foldSpanEvent(id, before, event);
   }
@@ -146,6 +153,10 @@ export class RunStore {
         merged.span_events = before.span_events;
       }
     }
+    if (before.status === "abandoned" && state.status !== "abandoned") {
+      delete merged.abandoned;
+      merged.corrected = true;
+    }
     this.put(id, before, merged);
   }
 
@@ -164,6 +175,12 @@ export class RunStore {
     if (event.noted !== undefined) merged.noted = event.noted;
     if (event.rev !== undefined && event.rev > (before.rev ?? -1)) merged.rev = event.rev;
     this.put(id, before, merged);
+  }
+
+  private noteReason(event: TailEvent): void {
+    if (event.status !== "skipped" && event.status !== "cancelled") return;
+    const reason = event.attributes?.["spantail.reason"];
+    if (event.span_id !== undefined && typeof reason === "string") this.reasons.set(event.span_id, reason);
   }
 
   private put(id: string, before: SpanState | undefined, state: SpanState): void {

@@ -12,8 +12,18 @@ function stored(): Theme | null {
   }
 }
 
+const DARK = "(prefers-color-scheme: dark)";
+
+/** What the page shows: the user's choice, or the system's as long as none was made. */
 export function currentTheme(): Theme {
-  return stored() ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
+  const chosen = document.documentElement.dataset.theme;
+  if (chosen === "light" || chosen === "dark") return chosen;
+  return matchMedia(DARK).matches ? "dark" : "light";
+}
+
+/** Calls back when the system's scheme changes, with the theme that the page then shows. */
+export function watchTheme(changed: (theme: Theme) => void): void {
+  matchMedia(DARK).addEventListener("change", () => changed(currentTheme()));
 }
 
 export function applyTheme(): void {

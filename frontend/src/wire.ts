@@ -79,7 +79,25 @@ export interface SpanState {
   span_events?: SpanEvent[];
   links?: SpanLink[];
   error?: ErrorInfo;
+  /** Why the span was given up, and when its process was last heard. */
+  abandoned?: Verdict;
+  /** The page's own: it was given up and has been heard of again. */
   corrected?: boolean;
+}
+
+export interface Verdict {
+  reason: "runner_died" | "silent";
+  last_heartbeat?: number;
+}
+
+/** What a reader should know before trusting a run's figures. */
+export interface Marks {
+  /** Spans that are abandoned now. */
+  abandoned?: number;
+  /** Spans that were thought abandoned and were heard of again. */
+  corrected?: number;
+  maybe_incomplete?: boolean;
+  stale?: boolean;
 }
 
 /** One record of the tail: a change of a span, a span event or a log line. */
@@ -109,7 +127,7 @@ export interface BackendTotals {
   cost_nano?: number;
 }
 
-export interface RunSummary {
+export interface RunSummary extends Marks {
   run_id: string;
   name?: string | null;
   operation?: string | null;
@@ -141,7 +159,7 @@ export interface Snapshot {
 }
 
 /** The poll's answer; later transports carry the same shape. */
-export interface Frame {
+export interface Frame extends Marks {
   run_id: string;
   status: RunStatus;
   logs: TailEvent[];

@@ -65,9 +65,12 @@ it("follows from the snapshot's next index and fills the livetail with what came
   );
   await session.open();
   expect(started).toEqual([[5, "1"]]);
-  heard().frame(frame({ logs: [event(5)], next_index: 6, first_index: 3, dropped: { queue_full: 2 } }));
+  heard().frame(
+    frame({ logs: [event(5)], next_index: 6, first_index: 3, dropped: { queue_full: 2 }, corrected: 1 }),
+  );
   await vi.waitFor(() => expect(session.store.tail.map((each) => each.seq)).toEqual([3, 4, 5]));
   expect(session.dropped).toEqual({ queue_full: 2 });
+  expect(session.marks.corrected).toBe(1);
   expect(session.hasEarlier).toBe(false);
 });
 

@@ -101,10 +101,34 @@ describe("fold", () => {
   it("ends an abandoned span when its real end arrives, and brings a revived one back", () => {
     const store = folded(
       event("phase_start", { rev: 1, status: "running" }),
-      event("phase_abandoned", { rev: 2, status: "abandoned", end: 1_800 }),
-      event("phase_revived", { rev: 3, status: "running", end: null, corrected: true }),
+      event("phase_abandoned", {
+        rev: 1,
+        status: "abandoned",
+        end: 1_800,
+        abandoned: { reason: "runner_died", last_heartbeat: 1_800 },
+      }),
     );
+    expect(span(store).abandoned).toEqual({ reason: "runner_died", last_heartbeat: 1_800 });
+    store.foldEvent({ ...event("phase_revived", { rev: 2, status: "running", end: null }), seq: 9 });
     expect(span(store)).toMatchObject({ status: "running", end: null, corrected: true });
+    expect(span(store).abandoned).toBeUndefined();
+  });
+
+  it("knows why a span was skipped, from events before the snapshot too", () => {
+    const skip = { status: "skipped" as const, attributes: { "spantail.reason": "demo" } };
+    const store = folded(event("phase_skip", { rev: 1, ...skip }));
+    expect(store.reasons.get("a")).toBe("demo");
+    const late = new RunStore();
+    late.load({
+      run: { run_id: RUN, status: "running" },
+      spans: [{ span_id: "a", status: "skipped" }],
+      next_index: 5,
+      epoch: "1",
+    });
+    const { version } = late;
+    late.prependHistory([{ ...event("phase_skip", skip), seq: 4 }]);
+    expect(late.reasons.get("a")).toBe("demo");
+    expect(late.version).toBeGreaterThan(version);
   });
 
   it("keeps span events on their span and unknown names in the tail", () => {

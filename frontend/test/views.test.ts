@@ -5,6 +5,7 @@ import { backendTable } from "../src/views/backends";
 import { facts, lostTitle, runLength } from "../src/views/facts";
 import { layerItems } from "../src/views/layers";
 import { runCost, runItem } from "../src/views/run-list";
+import { impliedWord } from "../src/views/trace-row";
 import type { RunSummary } from "../src/wire";
 
 const ID = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -59,6 +60,7 @@ it("says what was lost, and why", () => {
     store,
     table: backendTable({}),
     dropped: { queue_full: 3, run_cap: 0 },
+    marks: {},
     start: 0,
     end: 1_000_000,
     alive: false,
@@ -67,8 +69,27 @@ it("says what was lost, and why", () => {
   const lost = facts(input).find((fact) => fact.name === "lost");
   expect(lost).toMatchObject({ value: "3", tone: "warn" });
   expect(lost?.title).toContain("queue_full");
+  expect(lost?.title).toContain("faster than they could be sent");
+  expect(facts(input).map((fact) => fact.name)).not.toContain("incomplete");
+  const calm = facts({ ...input, dropped: {} });
+  expect(calm.filter((fact) => fact.value === "0" && fact.name !== "spans").map((fact) => fact.tone)).toEqual(
+    ["quiet", "quiet", "quiet"],
+  );
   expect(lostTitle({})).toBe("Everything that was sent is here");
   expect(runLength(input)).toBe("1.00 s");
+});
+
+it("marks what a dead process leaves behind, and what was corrected", () => {
+  const input = { store: new RunStore(), table: backendTable({}), dropped: {}, start: 0, end: 1, nowUs: 5 };
+  const marks = { abandoned: 3, corrected: 1, maybe_incomplete: true, stale: true };
+  const shown = facts({ ...input, alive: true, marks }).map((fact) => `${fact.value} ${fact.name}`);
+  expect(shown.slice(-4)).toEqual(["3 abandoned", "1 corrected", "possibly incomplete", "silent source"]);
+  const none = { abandoned: 0, corrected: 0, maybe_incomplete: false, stale: false };
+  expect(facts({ ...input, alive: true, marks: none })).toHaveLength(shown.length - 4);
+  const run: RunSummary = { run_id: ID, status: "abandoned", ...marks };
+  expect(runItem(run, null, 5).title).toBe(
+    "run 4bf92f35 · abandoned · 3 abandoned · corrected · possibly incomplete · silent source",
+  );
 });
 
 it("shows layers with what is known of their progress", () => {
@@ -77,4 +98,14 @@ it("shows layers with what is known of their progress", () => {
     { name: "rank", status: "pending", done: null, total: null },
   ]);
   expect(items.map((item) => item.progress)).toEqual(["3/3", ""]);
+});
+
+it("leaves out an operation word only where a mark and the model say it", () => {
+  const call = { kind: "llm_call", backend: "openai", name: "chat gpt-4o", model: "gpt-4o" };
+  expect(impliedWord(call)).toBe("chat ");
+  expect(impliedWord({ ...call, model: "gpt-4o-2024-08-06" })).toBe("chat ");
+  expect(impliedWord({ ...call, name: "chat with a friend" })).toBe("");
+  expect(impliedWord({ ...call, name: "gpt-4o" })).toBe("");
+  expect(impliedWord({ kind: "llm_call", name: "chat gpt-4o", model: "gpt-4o" })).toBe("");
+  expect(impliedWord({ ...call, kind: "span" })).toBe("");
 });

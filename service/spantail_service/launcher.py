@@ -160,7 +160,7 @@ class Launcher:
                 root=True,
                 links=run.links,
                 layers=run.op.layers,
-                attributes={RUN_NAME: run.op.title},
+                attributes={RUN_NAME: run.op.run_name(run.given)},
             ) as scope:
                 run.run_id = scope.run_id
                 run.root.set_result(scope.span_id)

@@ -1,19 +1,21 @@
 /** The run's header in figures. Pure. */
 import { count, duration, money, moneyExact, plural, ticking } from "../format";
 import type { RunStore } from "../store";
+import type { Marks } from "../wire";
 import type { BackendTable } from "./backends";
 
 export interface Fact {
   name: string;
   value: string;
   title: string;
-  tone: "plain" | "warn" | "bad";
+  tone: "plain" | "quiet" | "warn" | "bad";
 }
 
 export interface FactsInput {
   readonly store: Pick<RunStore, "spans" | "errors" | "start" | "latest">;
   readonly table: BackendTable;
   readonly dropped: Readonly<Record<string, number>>;
+  readonly marks: Readonly<Marks>;
   readonly start: number | null | undefined;
   readonly end: number | null | undefined;
   readonly alive: boolean;
@@ -23,9 +25,11 @@ export interface FactsInput {
 const REASONS: Readonly<Record<string, string>> = {
   run_cap: "the run has more spans than are kept",
   queue_full: "they came faster than they could be sent",
+  spool_full: "the live store was away for longer than the disk buffer lasts",
+  too_large: "they are larger than an event may be",
   redis_lost: "the live store lost them",
   encode_error: "they could not be encoded",
-  rejected: "the live store refused them",
+  refused: "the live store refused them",
 };
 
 export function runLength(input: FactsInput): string {
@@ -43,7 +47,7 @@ export function lostTitle(dropped: Readonly<Record<string, number>>): string {
 }
 
 export function facts(input: FactsInput): Fact[] {
-  const { store, table, dropped } = input;
+  const { store, table, dropped, marks } = input;
   const lost = Object.values(dropped).reduce((sum, each) => sum + each, 0);
   const list: Fact[] = [];
   const add = (name: string, value: string, title: string, tone: Fact["tone"] = "plain") =>
@@ -52,21 +56,29 @@ export function facts(input: FactsInput): Fact[] {
     add("cost", "unpriced", `${plural(table.unpriced, "call")} without a price`);
   } else {
     const rest = table.unpriced > 0 ? `, and ${plural(table.unpriced, "call")} without a price` : "";
-    add("cost", `${money(table.nano)}${table.unpriced > 0 ? " +" : ""}`, `${moneyExact(table.nano)}${rest}`);
+    const cost = `${money(table.nano)}${table.unpriced > 0 ? " +" : ""}`;
+    add("cost", cost, `${moneyExact(table.nano)}${rest}`, table.calls > 0 ? "plain" : "quiet");
   }
   add(store.spans.size === 1 ? "span" : "spans", count(store.spans.size), "Spans of this run");
   add(
     store.errors === 1 ? "error" : "errors",
     count(store.errors),
     "Spans that ended in an error",
-    store.errors > 0 ? "bad" : "plain",
+    store.errors > 0 ? "bad" : "quiet",
   );
   add(
     table.fallbacks === 1 ? "fallback" : "fallbacks",
     count(table.fallbacks),
     "LLM calls that went on to another backend",
-    table.fallbacks > 0 ? "warn" : "plain",
+    table.fallbacks > 0 ? "warn" : "quiet",
   );
-  add("lost", count(lost), lostTitle(dropped), lost > 0 ? "warn" : "plain");
+  add("lost", count(lost), lostTitle(dropped), lost > 0 ? "warn" : "quiet");
+  if (marks.abandoned)
+    add("abandoned", count(marks.abandoned), "Open spans of processes that are not heard any more", "warn");
+  if (marks.corrected)
+    add("corrected", count(marks.corrected), "Spans that were thought abandoned and were heard of again");
+  if (marks.maybe_incomplete)
+    add("incomplete", "possibly", "A process died: what it did in its last 100 ms may be missing", "warn");
+  if (marks.stale) add("source", "silent", "Spans are open, and nothing was heard for a minute", "warn");
   return list;
 }

@@ -2,7 +2,7 @@
 import { byId, h, icon, setAttr, setIcon, setText } from "../dom";
 import { type Family, family, label, matches, summary, tone } from "../events";
 import { costNano, count, money, timeOfDay } from "../format";
-import type { RunStore } from "../store";
+import { isUnpriced, type RunStore } from "../store";
 import type { TailEvent } from "../wire";
 import { BackendMark } from "./backend-mark";
 import { type RowView, WindowedList } from "./windowed";
@@ -249,7 +249,7 @@ class TailRow implements RowView<TailEvent> {
     setText(this.text, text);
     setAttr(this.text, "title", text || null);
     const nano = costNano(event);
-    const price = nano !== undefined ? money(nano) : event.cost_source === "unpriced" ? "unpriced" : "";
+    const price = nano !== undefined ? money(nano) : isUnpriced(event) ? "unpriced" : "";
     setText(this.cost, price);
   }
 }

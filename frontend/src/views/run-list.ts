@@ -39,6 +39,15 @@ export function runCost(run: RunSummary): string {
   return called && nano === 0 ? "$0" : "";
 }
 
+function markWords(run: RunSummary): string[] {
+  const words: string[] = [];
+  if (run.abandoned) words.push(`${format.count(run.abandoned)} abandoned`);
+  if (run.corrected) words.push("corrected");
+  if (run.maybe_incomplete) words.push("possibly incomplete");
+  if (run.stale) words.push("silent source");
+  return words;
+}
+
 export function runItem(run: RunSummary, currentId: string | null, nowUs: number): RunItem {
   const start = run.start ?? undefined;
   const end = run.end ?? (isAlive(run) ? nowUs : undefined);
@@ -53,7 +62,9 @@ export function runItem(run: RunSummary, currentId: string | null, nowUs: number
     id: run.run_id,
     href: address({ runId: run.run_id, spanId: null }),
     name: runName(run),
-    title: [runName(run), run.operation, run.service, run.status].filter(Boolean).join(" · "),
+    title: [runName(run), run.operation, run.service, run.status, ...markWords(run)]
+      .filter(Boolean)
+      .join(" · "),
     status: run.status,
     icon: `#i-${RUN_ICONS[run.status] ?? "pending"}`,
     length,

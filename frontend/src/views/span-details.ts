@@ -4,6 +4,7 @@ import { byId, h, setText } from "../dom";
 import { progressText, valueText } from "../events";
 import * as format from "../format";
 import type { RunSession } from "../session";
+import { isUnpriced } from "../store";
 import type { SpanState, TailEvent } from "../wire";
 import {
   attributeBlock,
@@ -17,6 +18,7 @@ import {
   merge,
   tokenFacts,
 } from "./span-sections";
+import { abandonedText } from "./status";
 
 /** A span may change many times a second; its whole state is asked for less often. */
 const REFETCH_MS = 600;
@@ -216,6 +218,12 @@ export class SpanDetailsView {
       add("Started", `${format.timeOfDay(span.start)}${offset}`, format.dateTime(span.start));
     }
     if (typeof span.end === "number") add("Ended", format.timeOfDay(span.end), format.dateTime(span.end));
+    if (span.abandoned) {
+      const { last_heartbeat: last } = span.abandoned;
+      add("Abandoned", abandonedText(span.abandoned));
+      if (last !== undefined) add("Last heartbeat", format.timeOfDay(last), format.dateTime(last));
+    }
+    add("Reason", this.session?.store.reasons.get(span.span_id));
     add("Progress", progressText(span.progress));
     add("Model", span.model);
     add("Tier", span.tier);
@@ -226,7 +234,7 @@ export class SpanDetailsView {
     add("Tokens", tokenFacts(span));
     const nano = format.costNano(span);
     if (nano !== undefined) add("Cost", format.money(nano), format.moneyExact(nano));
-    else if (span.cost_source === "unpriced") add("Cost", "unpriced", "No price is known for this call");
+    else if (isUnpriced(span)) add("Cost", "unpriced", "No price is known for this call");
     if (span.cost_source && span.cost_source !== "unpriced") {
       const version = span.attributes?.["spantail.cost.price_version"];
       const by = span.cost_source === "provider" ? "told by the provider" : "calculated from the price table";

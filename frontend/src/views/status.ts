@@ -1,5 +1,5 @@
 /** Icons of states: the shape says it too, not the colour alone. */
-import type { LayerStatus, RunStatus, SpanStatus } from "../wire";
+import type { LayerStatus, RunStatus, SpanStatus, Verdict } from "../wire";
 
 export const STATUS_ICONS: Readonly<Record<SpanStatus, string>> = {
   running: "running",
@@ -9,6 +9,11 @@ export const STATUS_ICONS: Readonly<Record<SpanStatus, string>> = {
   cancelled: "cancelled",
   abandoned: "abandoned",
 };
+
+/** Why a span was given up, in words. */
+export function abandonedText(verdict: Verdict): string {
+  return verdict.reason === "silent" ? "its source fell silent" : "its process died";
+}
 
 export const RUN_ICONS: Readonly<Record<RunStatus, string>> = {
   queued: "pending",

@@ -6,12 +6,27 @@ import type { Row } from "../rows";
 import type { TreeNode } from "../tree";
 import type { SpanState } from "../wire";
 import { BackendMark } from "./backend-mark";
-import { STATUS_ICONS } from "./status";
+import { abandonedText, STATUS_ICONS } from "./status";
 import type { RowView } from "./windowed";
 
 /** Deeper levels are not indented further: the name must keep room. The level is in aria-level. */
 const MAX_INDENT = 14;
 const INDENT_PX = 16;
+
+const OPERATION = /^(?:chat|text_completion|generate_content|embeddings) /;
+
+/**
+ * The operation word of an LLM call's name, "chat " of "chat gpt-4o": beside a backend's mark the model says
+ * enough. Empty where the name is not of that form.
+ */
+export function impliedWord(span: Pick<SpanState, "kind" | "backend" | "name" | "model">): string {
+  if (span.kind !== "llm_call" || !span.backend || !span.model || !span.name) return "";
+  const word = OPERATION.exec(span.name)?.[0] ?? "";
+  const named = span.name.slice(word.length);
+  // The answer may name the model more exactly than the request, and with it the span.
+  const follows = named !== "" && (span.model.startsWith(named) || named.startsWith(span.model));
+  return follows ? word : "";
+}
 
 export interface RowContext {
   readonly collapsed: ReadonlySet<string>;
@@ -19,6 +34,8 @@ export interface RowContext {
   readonly cursorId: string | null;
   readonly isSettled: boolean;
   span(id: string): SpanState | undefined;
+  /** Why a span was skipped or cancelled, where that is known. */
+  reason(id: string): string | undefined;
   now(): number;
   share(at: number): number;
 }
@@ -27,7 +44,10 @@ export class TraceRow implements RowView<Row> {
   readonly element: HTMLElement;
   running = false;
   private readonly context: RowContext;
-  private readonly name = h("span", { class: "row-name" });
+  private readonly implied = h("span", { class: "sr-only" });
+  private readonly shown = h("span");
+  private readonly name = h("span", { class: "row-name" }, this.implied, this.shown);
+  private readonly statusText = h("span", { class: "sr-only" });
   private readonly note = h("span", { class: "row-note" });
   private readonly mark = new BackendMark();
   private readonly glyph = icon("pending", "glyph");
@@ -48,6 +68,7 @@ export class TraceRow implements RowView<Row> {
       { class: "cell-name", role: "gridcell" },
       this.twisty,
       this.glyph,
+      this.statusText,
       this.mark.element,
       this.name,
       this.note,
@@ -103,8 +124,11 @@ export class TraceRow implements RowView<Row> {
     setAttr(this.element, "data-cut", node.cut ? "" : null);
     setIcon(this.glyph, STATUS_ICONS[status]);
     this.mark.update(span.backend);
-    setText(this.name, span.name ?? span.kind ?? "span");
+    const word = impliedWord(span);
+    setText(this.implied, word);
+    setText(this.shown, (span.name ?? span.kind ?? "span").slice(word.length));
     setAttr(this.name, "title", span.name ?? null);
+    setText(this.statusText, status);
     this.drawNote(span, node);
     const errorsBelow = node.total.errors - node.own.errors;
     setText(this.hiddenErrors, collapsed && errorsBelow > 0 ? format.plural(errorsBelow, "error") : "");
@@ -128,12 +152,16 @@ export class TraceRow implements RowView<Row> {
     } else if (span.status === "error") {
       text = span.error?.message ?? span.error?.type ?? "failed";
       tone = "bad";
+    } else if (span.status === "abandoned") {
+      text = span.abandoned ? `abandoned: ${abandonedText(span.abandoned)}` : "abandoned";
+      tone = "gone";
     } else if (this.running && span.progress) {
       text = progressText(span.progress) ?? "";
       tone = "alive";
     } else if (span.fallback_reason)
       text = `after ${span.fallback_from ?? "another"}: ${span.fallback_reason}`;
-    else if (span.status && span.status !== "ok" && span.status !== "running") text = span.status;
+    else if (span.status === "skipped" || span.status === "cancelled")
+      text = [span.status, this.context.reason(node.id)].filter(Boolean).join(": ");
     else if (span.model && !span.name?.includes(span.model)) text = span.model;
     else if (span.progress) text = progressText(span.progress) ?? "";
     setText(this.note, text.replace(/\s+/g, " ").slice(0, 200));
@@ -146,6 +174,7 @@ export class TraceRow implements RowView<Row> {
     const own = node.children.length === 0 || node.own.priced + node.own.unpriced > 0;
     setAttr(this.cost, "data-sum", own && priced > 0 ? null : "");
     if (priced === 0) {
+      setAttr(this.cost, "data-more", null);
       setText(this.cost, unpriced > 0 ? "unpriced" : "");
       setAttr(this.cost, "title", unpriced > 0 ? `${format.plural(unpriced, "call")} without a price` : null);
       // A failed attempt has no price as a rule; a call that worked and has none is worth a look.
@@ -153,7 +182,9 @@ export class TraceRow implements RowView<Row> {
       return;
     }
     setAttr(this.cost, "data-unpriced", null);
-    setText(this.cost, `${format.money(cost)}${unpriced > 0 ? " +" : ""}`);
+    // The plus hangs beside the figure, which stays in line with those above and below.
+    setAttr(this.cost, "data-more", unpriced > 0 ? "" : null);
+    setText(this.cost, format.money(cost));
     const source = own && span.cost_source ? ` (${span.cost_source})` : "";
     const rest = unpriced > 0 ? `, and ${format.plural(unpriced, "call")} without a price` : "";
     setAttr(this.cost, "title", `${format.moneyExact(cost)}${source}${rest}`);
@@ -167,8 +198,10 @@ export class TraceRow implements RowView<Row> {
     setAttr(this.element, "data-backend", null);
     setIcon(this.glyph, "pending");
     this.mark.update(undefined);
+    setText(this.statusText, "");
+    setText(this.implied, "");
     setText(
-      this.name,
+      this.shown,
       this.context.isSettled ? "parent span was not received" : "parent span has not arrived yet",
     );
     setAttr(this.name, "title", node.id);
@@ -177,6 +210,8 @@ export class TraceRow implements RowView<Row> {
     setText(this.hiddenErrors, "");
     setText(this.tokens, "");
     setText(this.cost, node.total.priced > 0 ? format.money(node.total.cost) : "");
+    setAttr(this.cost, "data-unpriced", null);
+    setAttr(this.cost, "data-more", null);
     setAttr(this.cost, "data-sum", "");
     setText(this.duration, "");
     this.drawBar(node.start, node.start);

@@ -135,6 +135,10 @@ export class TraceTreeView {
     return this.store?.spans.get(id);
   }
 
+  reason(id: string) {
+    return this.store?.reasons.get(id);
+  }
+
   get cursorId(): string | null {
     return document.activeElement === this.viewport ? this.cursor : null;
   }

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from spantail import llm_call, llm_group
+from spantail import llm_call, llm_group, phase
+from spantail.attributes import PROGRESS_MESSAGE
 from spantail_service.backends.base import BackendError, LlmBackend, Message, Reason, Tier
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
     from opentelemetry.util.types import AttributeValue
 
@@ -76,11 +78,11 @@ class LlmChain:
         use; that counts as the backend's failure (`bad_response`). `name` is the group span's name.
 
         One `llm_group` span with an `llm_call` span per attempt (design §3); a `llm_call_fallback` event
-        on the group between two attempts. Raises `ChainError` when all fail.
+        on the group between two attempts. When it has to wait for its turn, a phase before the group says so,
+        since waiting in line is not the call's time. Raises `ChainError` when all fail.
         """
         failures: list[Failure] = []
-        # The place is taken before the span opens: waiting in line is not the call's time.
-        async with self._slots:
+        async with self._slot(name):
             with llm_group(name, attributes=attributes) as group:
                 for attempt, backend in enumerate(self._backends, start=1):
                     last = failures[-1] if failures else None
@@ -103,6 +105,18 @@ class LlmChain:
                         following = self._backends[attempt].name
                         group.fallback(backend.name, following, failures[-1].reason)
                 raise ChainError(failures)
+
+    @asynccontextmanager
+    async def _slot(self, name: str) -> AsyncIterator[None]:
+        if self._slots.locked():
+            with phase("waiting for a slot", attributes={PROGRESS_MESSAGE: f"for {name}"}):
+                await self._slots.acquire()
+        else:
+            await self._slots.acquire()
+        try:
+            yield
+        finally:
+            self._slots.release()
 
     async def _attempt(
         self,

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from spantail import Scope, layer, phase, retrieval
 from spantail_service.backends import BackendError, ChainError
 from spantail_service.operations import passages, prompts
-from spantail_service.operations.base import Operation, OperationError, Result, Tools, work_on
+from spantail_service.operations.base import Operation, OperationError, Result, Tools, subject_of, work_on
 from spantail_service.operations.concurrency import together
 from spantail_service.operations.sources import JobPosting, SourceName
 
@@ -93,6 +93,7 @@ OPERATION = Operation(
     input_model=AnnotationInput,
     layers=("load", "embed", "annotate", "validate"),
     work=work_on(AnnotationInput, annotate_job),
+    subject=subject_of(AnnotationInput, lambda request: request.job_id),
 )
 
 

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from spantail_service.operations.cache import JobStore, TtlCache
     from spantail_service.operations.sources import HimalayasBoard, JobPosting, JobSource, SourceName
 
+MAX_RUN_NAME = 80
+"""Characters of a run's name: it stands on one line of a list."""
+
 # A model's name becomes an argument of a command, so it must not look like an option.
 _Model = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9][\w.:/@\[\]-]*$")]
 
@@ -92,6 +95,13 @@ class Operation:
     work: Callable[[BaseModel, Tools], Awaitable[Result]]
     """Runs inside the operation's span. Takes an instance of `input_model`; returns the result. Raises
     `OperationError` and others; a cancellation stops everything it started."""
+    subject: Callable[[BaseModel], str]
+    """What tells a run from other runs of this operation, by its input: `python developer`."""
+
+    def run_name(self, given: BaseModel) -> str:
+        """The name of a run on this input, at most `MAX_RUN_NAME` characters: `job search · python developer`."""
+        name = f"{self.title} · {self.subject(given)}"
+        return name if len(name) <= MAX_RUN_NAME else f"{name[: MAX_RUN_NAME - 1].rstrip()}…"
 
 
 def work_on(
@@ -100,8 +110,17 @@ def work_on(
     """`work` as `Operation.work`: says so when it is given another operation's input."""
 
     async def checked(request: BaseModel, tools: Tools) -> Result:
-        if not isinstance(request, model):
-            raise TypeError(f"expected {model.__name__}, got {type(request).__name__}")
-        return await work(request, tools)
+        return await work(_as(model, request), tools)
 
     return checked
+
+
+def subject_of(model: type[_Input], subject: Callable[[_Input], str]) -> Callable[[BaseModel], str]:
+    """`subject` as `Operation.subject`, checked in the same way."""
+    return lambda request: subject(_as(model, request))
+
+
+def _as(model: type[_Input], request: BaseModel) -> _Input:
+    if not isinstance(request, model):
+        raise TypeError(f"expected {model.__name__}, got {type(request).__name__}")
+    return request

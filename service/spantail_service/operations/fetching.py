@@ -52,8 +52,13 @@ class Fetching:
         wanted = [self._tools.sources[name] for name in dict.fromkeys(self._request.sources)]
         try:
             with layer("fetch") as stage:
-                stage.progress(0, len(wanted))
-                await together(self._expand(), *(self._read(source, stage, len(wanted)) for source in wanted))
+
+                def tell() -> None:
+                    jobs = f"{self.total} job{'' if self.total == 1 else 's'} found" if self.total else None
+                    stage.progress(len(self.reports), len(wanted), jobs)
+
+                tell()
+                await together(self._expand(), *(self._read(source, tell) for source in wanted))
                 failed = {name: said["message"] for name, said in self.reports.items() if "message" in said}
                 if not self.total and failed and not any(s["status"] == "ok" for s in self.reports.values()):
                     raise OperationError(
@@ -80,11 +85,11 @@ class Fetching:
             if not self.expansion.done():  # a cancelled run has cancelled it too
                 self.expansion.set_result(expansion)
 
-    async def _read(self, source: JobSource, stage: Scope, of: int) -> None:
+    async def _read(self, source: JobSource, tell: Callable[[], None]) -> None:
         name = source.name.value
         try:
             with retrieval(f"source {name}", attributes={"spantail.source": name}) as span:
-                await self._read_source(source, span)
+                await self._read_source(source, span, tell)
         except SourceUnavailableError as error:
             # On the span it stands with its traceback already; the other sources go on.
             logger.warning("source %s is unavailable, %s: %s", name, error.reason, error)
@@ -94,9 +99,9 @@ class Fetching:
                 "reason": error.reason,
                 "message": str(error),
             }
-        stage.progress(len(self.reports), of, f"{self.total} jobs found")
+        tell()
 
-    async def _read_source(self, source: JobSource, span: Scope) -> None:
+    async def _read_source(self, source: JobSource, span: Scope, tell: Callable[[], None]) -> None:
         name = source.name.value
         reason = source.skip_reason(self._query(self._request.job_titles[0], self._per_source))
         if reason is not None:
@@ -116,7 +121,8 @@ class Fetching:
                 jobs += page
                 new = self._offer(page)
                 span.event("page_read", jobs=len(page), new=new)
-                span.progress(len(jobs), self._per_source, f"{len(jobs)} jobs")
+                span.progress(len(jobs), self._per_source, "jobs")
+                tell()
         except SourceUnavailableError:
             self.reports[name] = {**said, "jobs": len(jobs)}
             raise

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from spantail import Scope, layer
 from spantail_service.backends import ChainError
 from spantail_service.operations import prompts
-from spantail_service.operations.base import Operation, OperationError, Result, Tools, work_on
+from spantail_service.operations.base import Operation, OperationError, Result, Tools, subject_of, work_on
 from spantail_service.operations.concurrency import together
 from spantail_service.operations.fetching import Fetching
 from spantail_service.operations.ranking import ScoredJob, rank
@@ -40,6 +40,7 @@ OPERATION = Operation(
     input_model=JobSearchInput,
     layers=("fetch", "score", "rank", "store"),
     work=work_on(JobSearchInput, search_jobs),
+    subject=subject_of(JobSearchInput, lambda request: ", ".join([*request.job_titles, *request.locations])),
 )
 
 

@@ -25,6 +25,8 @@ from tests.support.waiting import eventually_async
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from opentelemetry.sdk.trace import ReadableSpan
+
 ASK: list[Message] = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "What is this?"}]
 
 
@@ -208,6 +210,34 @@ async def test_no_more_calls_at_a_time_than_allowed(traces: Traces) -> None:
     async with demo_world(hold=hold) as demo, open_tools(settings_for(demo, llm_concurrency=2)) as tools:
         await together(*(tools.llm.ask(ASK, str, name=f"ask {n}") for n in range(8)))
     assert most == 2
+
+
+async def test_waiting_for_a_turn_is_seen(traces: Traces) -> None:
+    """Only where there is waiting, and before the call's own span; a turn given up is free for the next."""
+    gate = asyncio.Event()
+
+    async def hold(_path: str) -> None:
+        await gate.wait()
+
+    def waits() -> list[ReadableSpan]:
+        return [span for span in traces.of_kind("phase") if span.name == "waiting for a slot"]
+
+    def waiting() -> list[str]:
+        return [str(attributes(span)["spantail.progress.message"]) for span in waits()]
+
+    async with demo_world(hold=hold) as demo, open_tools(settings_for(demo, llm_concurrency=1)) as tools:
+        first, second, third = (asyncio.create_task(tools.llm.ask(ASK, str, name=name)) for name in ("a", "b", "c"))
+        await asyncio.sleep(0)
+        second.cancel()
+        await eventually_async(lambda: second.done() and waiting() == ["for b"])
+        assert status(waits()[0]) == "cancelled"
+        gate.set()
+        await asyncio.gather(first, third)
+        assert waiting() == ["for b", "for c"]
+        assert (waits()[1].end_time or 0) <= (traces.named("c").start_time or 0)
+        traces.clear()
+        await tools.llm.ask(ASK, str, name="d")
+        assert waits() == []
 
 
 def test_a_chain_needs_a_backend() -> None:

@@ -8,6 +8,7 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from spantail_service.operations import CATALOGUE, AnnotationInput, JobSearchInput, WorkSettings
+from spantail_service.operations.base import MAX_RUN_NAME
 
 
 def test_the_smallest_search() -> None:
@@ -64,3 +65,15 @@ async def test_an_operation_refuses_another_ones_input() -> None:
 
     with pytest.raises(TypeError, match="JobSearchInput"):
         await CATALOGUE["job-search"].work(Other(), None)  # type: ignore[arg-type]
+
+
+def test_runs_are_named_by_what_they_are_about() -> None:
+    search, annotate = CATALOGUE["job-search"], CATALOGUE["generate-annotations"]
+    asked = JobSearchInput.model_validate({"job_titles": ["nurse", "midwife"], "locations": ["Spain"]})
+    assert search.run_name(asked) == "job search · nurse, midwife, Spain"
+    assert annotate.run_name(AnnotationInput(job_id="nurse-7")) == "generate annotations · nurse-7"
+    long = search.run_name(JobSearchInput.model_validate({"job_titles": ["x" * 100] * 10}))
+    assert len(long) == MAX_RUN_NAME
+    assert long.endswith("x…")
+    with pytest.raises(TypeError, match="expected AnnotationInput"):
+        annotate.run_name(asked)
