@@ -80,6 +80,11 @@ class Assembler:
         """How many spans have started and not ended."""
         return len(self._open)
 
+    @property
+    def unsent(self) -> bool:
+        """Whether something has been assembled, or counted as lost, that `batches` has not handed out."""
+        return bool(self._changes or self._drops)
+
     def take(self, items: Iterable[Any]) -> None:
         """Encode what was handed over: a live `Span` is a start, a `ReadableSpan` an end, a `LogEvent` a log line."""
         for item in items:
@@ -127,7 +132,8 @@ class Assembler:
 
     def ping(self, run_ids: Iterable[str]) -> list[Batch]:
         """Make batches without changes: their reply tells whether Redis still knows the runs."""
-        return [self._batch(run_id, []) for run_id in run_ids]
+        # without a number: one would overtake what waits on disk, which then would look as if it had been applied
+        return [Batch(run_id, "", 0, [], {}) for run_id in run_ids]
 
     def drop(self, run_id: str, reason: str, count: int = 1) -> None:
         """Count events that were lost before they were encoded; told to the run with its next batch."""
@@ -135,10 +141,15 @@ class Assembler:
         reasons = self._drops.setdefault(run_id, {})
         reasons[reason] = reasons.get(reason, 0) + count
 
-    def batches(self) -> list[Batch]:
-        """Hand out everything assembled so far, in order, split into batches of bounded size."""
+    def batches(self, *, losses: bool = True) -> list[Batch]:
+        """Hand out everything assembled so far, in order, split into batches of bounded size.
+
+        With `losses=False` runs that have nothing but losses to tell wait: while Redis is away these would be batches
+        of their own again and again.
+        """
         batches = [self._batch(run_id, part) for run_id, changes in self._changes.items() for part in _split(changes)]
-        batches += [self._batch(run_id, []) for run_id in list(self._drops)]
+        if losses:
+            batches += [self._batch(run_id, []) for run_id in list(self._drops)]
         self._changes = {}
         return batches
 

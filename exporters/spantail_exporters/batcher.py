@@ -212,8 +212,8 @@ class Batcher:
                     assembler.take(self._drain(flushes))
                     next_scan = self._scan(assembler, next_scan)
                     self._tell_losses(assembler)
-                    delivery.offer(assembler.batches())
-                if delivery.step():
+                    delivery.offer(assembler.batches(losses=not delivery.away or self._stopping))
+                if delivery.step() and not assembler.unsent:  # a delivery may give rise to counts
                     for marker in flushes:
                         marker.done.set()
                     flushes.clear()

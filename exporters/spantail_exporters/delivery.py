@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _logger = logging.getLogger(__name__)
 
 _BACKOFF_S = (0.05, 5.0)
-_PORTION = (200, 4 * 1024 * 1024)  # batches and bytes that are read back from disk at a time
+_PORTION = (20, 4 * 1024 * 1024)  # batches and bytes that are read back from disk between two looks at the clock
 
 
 class Writer(Protocol):
@@ -162,6 +162,7 @@ class Delivery:
 
     def _unspool(self, spool: Spooling) -> None:
         while not spool.empty:
+            self._beat()  # the way back may be longer than a lease
             batches = spool.peek(*_PORTION)
             self._send(batches)
             spool.advance(len(batches))
@@ -171,8 +172,14 @@ class Delivery:
             return
         for batch in self._pending:
             if not self._spool.append(batch):
-                self._assembler.drop(batch.run_id, "spool_full", _events(batch))
+                self._lose(batch, "spool_full")
         self._pending = []
+
+    def _lose(self, batch: Batch, reason: str) -> None:
+        if count := _events(batch):
+            self._assembler.drop(batch.run_id, reason, count)
+        for earlier, number in batch.drops.items():
+            self._assembler.drop(batch.run_id, earlier, number)
 
     def _failed(self, trouble: Unavailable) -> None:
         self._failures += 1
@@ -192,10 +199,9 @@ class Delivery:
         sent = self._writer.send(batches)
         self._health.delivered(sum(map(_events, batches)), time.perf_counter() - begun)
         for batch, words in sent.refused:
-            count = _events(batch)
-            _logger.warning("the live tier refused %d events of run %s: %s", count, batch.run_id, words)
-            if count:
-                self._assembler.drop(batch.run_id, "refused", count)
+            _logger.warning("the live tier refused %d events of run %s: %s", _events(batch), batch.run_id, words)
+            if batch.changes:  # where not even a count is taken there is nobody to tell
+                self._lose(batch, "refused")
         for run_id in sent.renewed:
             self._assembler.tell_again("_update", time.time_ns() // 1000, run_id)
 

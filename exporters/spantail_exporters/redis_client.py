@@ -3,12 +3,13 @@
 What is worth another try is decided above, where it is known which commands may be sent twice. So a reply is given
 back as it came, errors included, and only "I could not ask" is an exception.
 
-redis-py's own cluster pipeline is not used: it cannot carry `SCRIPT LOAD`, repeats what failed by itself, out of
-order, and asks the server for the keys of every EVALSHA (`COMMAND GETKEYS` with all its arguments). Its topology is.
+redis-py's own cluster pipeline is not used: it repeats what failed by itself, out of order, and asks the server for
+the keys of every EVALSHA (`COMMAND GETKEYS` with all its arguments). Its view of the cluster is.
 """
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 
@@ -36,9 +37,12 @@ class Client(Protocol):
     def execute(self, commands: Sequence[Command], /) -> list[Any]:
         """Send commands and return their replies in order, an exception in the place of each that failed.
 
-        Commands whose keys share a slot are carried out in order. One without a key (`SCRIPT LOAD`) goes to every
-        primary of a cluster, before all others. Of one that failed with `ConnectionError` it is unknown whether it
-        was carried out. Raises `redis.exceptions.ConnectionError` when that holds for all.
+        Commands whose keys share a slot are sent in order, and one that failed does not hold up those behind it: what
+        must not be overtaken is sent by itself. The first key says where a command belongs; one without a key
+        (`SCRIPT LOAD`) goes to every primary of a cluster, before all others. Of one that failed with
+        `ConnectionError` it is unknown whether it was carried out.
+
+        Raises `redis.exceptions.ConnectionError` when that holds for all.
         """
 
     def close(self) -> None:
@@ -77,6 +81,28 @@ def connect(url: str, timeout_s: float) -> Client:
                 f"no Redis URL: {parts.scheme or '(no scheme)'}://…; known are redis, rediss, unix, redis+cluster and "
                 "redis+sentinel"
             )
+
+
+def may_pass(error: Exception) -> bool:
+    """Whether the server may take a command later that it refused with `error`, or that did not reach it."""
+    # redis-py takes the code off the message where it has a class for it; within a script's error Redis 6 keeps it
+    return isinstance(error, _PASSING) or _PASSING_CODE.search(str(error)) is not None
+
+
+_PASSING: Final = (
+    redis.exceptions.ConnectionError,
+    redis.exceptions.TimeoutError,
+    redis.exceptions.OutOfMemoryError,
+    redis.exceptions.ReadOnlyError,
+    redis.exceptions.NoPermissionError,
+    redis.exceptions.NoScriptError,
+    redis.exceptions.ClusterDownError,
+    redis.exceptions.TryAgainError,
+    AskError,
+)
+_PASSING_CODE: Final = re.compile(
+    r"(?:^|-)(?:BUSY|CLUSTERDOWN|LOADING|MASTERDOWN|MISCONF|NOPERM|NOREPLICAS|OOM|READONLY|TRYAGAIN)\b"
+)
 
 
 def _server(url: str, options: dict[str, Any]) -> redis.Redis:
@@ -197,8 +223,9 @@ class _Cluster:
             if not left:
                 break
             self._follow(cluster, [replies[i] for i in left])
-        for i in left:
-            replies[i] = redis.exceptions.ConnectionError(f"the cluster is being rearranged: MOVED {replies[i]}")
+        else:
+            for i in left:
+                replies[i] = redis.exceptions.ConnectionError(f"the cluster is being rearranged: MOVED {replies[i]}")
         if replies and all(isinstance(reply, redis.exceptions.ConnectionError) for reply in replies):
             raise replies[0]
         return replies
@@ -270,7 +297,7 @@ class _Cluster:
 
 
 def _key(command: Command) -> Any:
-    """Return the key that says which node a command is for; None when it has none."""
+    """Return the first key of a command; None when it has none."""
     match command:
         case ("EVALSHA" | "EVAL", _, count, *rest):
             return rest[0] if count else None
@@ -280,4 +307,4 @@ def _key(command: Command) -> Any:
             return None
 
 
-_WITHOUT_KEY: Final = frozenset({"SCRIPT LOAD", "SCRIPT FLUSH", "PING", "INFO", "PUBLISH"})
+_WITHOUT_KEY: Final = frozenset({"SCRIPT LOAD", "SCRIPT FLUSH", "PING", "INFO"})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -24,11 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from spantail_exporters.assembler import Batch
-
-# The server is there but cannot take writes just now: the batch stays and is sent again.
-_PASSING = ("OOM", "READONLY", "LOADING", "CLUSTERDOWN", "MASTERDOWN", "NOREPLICAS", "TRYAGAIN", "BUSY", "MISCONF",
-            "NOAUTH", "WRONGPASS", "NOPERM", "max number of clients")  # fmt: skip
-
 
 _KNOWN_RUNS = 10_000
 _KNOWN_FOR_US = 3600 * 1_000_000  # well below the expiry of a settled run
@@ -64,30 +59,33 @@ class RedisWriter:
         not have been applied, and all may be sent again.
         """
         now_us = time.time_ns() // 1000
+        sent = Sent([], set())
+        for together in _rounds(batches):
+            self._send(together, now_us, sent)
+        if self._index:
+            self._execute(self._index)
+            self._index = []
+        return sent
+
+    def _send(self, batches: Sequence[Batch], now_us: int, sent: Sent) -> None:
         calls = [self._call(batch, now_us) for batch in batches]
         replies = self._execute(calls)
         missing = [i for i, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
-        if missing:
-            again = self._execute([("SCRIPT LOAD", SCRIPT), *(calls[i] for i in missing)])[1:]
+        if missing:  # EVAL loads what it runs: between a SCRIPT LOAD and its use somebody might flush
+            again = self._execute([("EVAL", SCRIPT, *calls[i][2:]) for i in missing])
             for i, reply in zip(missing, again, strict=True):
                 replies[i] = reply
-        sent = Sent([], set())
         for batch, reply in zip(batches, replies, strict=True):
             if isinstance(reply, Exception):
-                words = str(reply)
-                if isinstance(reply, RedisConnectionError) or any(word in words for word in _PASSING):
-                    raise Unavailable(words) from reply
-                sent.refused.append((batch, words))
+                if redis_client.may_pass(reply):
+                    raise Unavailable(str(reply)) from reply
+                sent.refused.append((batch, str(reply)))
             else:
                 applied = parse_reply(reply)
                 if applied.tell_index or batch.run_id not in self._known:
                     self._index += index_commands(batch.run_id, applied)
                 if self._learn(batch.run_id, applied, now_us):
                     sent.renewed.add(batch.run_id)
-        if self._index:
-            self._execute(self._index)
-            self._index = []
-        return sent
 
     def beat(self, runner_id: str) -> bool:
         """Give a sign of life; False when the lease had run out. Raises `Unavailable`."""
@@ -133,3 +131,19 @@ class RedisWriter:
             return self._client.execute(commands)
         except RedisConnectionError as error:
             raise Unavailable(str(error)) from error
+
+
+def _rounds(batches: Sequence[Batch]) -> list[list[Batch]]:
+    """Part batches so that each part has one of a run at most.
+
+    Of several that are sent in one go one may be refused for a moment (no memory, no script, a slot that moves) and
+    the next be taken; its number would then say of the first that it had been applied, and it would be lost.
+    """
+    rounds: list[list[Batch]] = []
+    seen: Counter[str] = Counter()
+    for batch in batches:
+        if seen[batch.run_id] == len(rounds):
+            rounds.append([])
+        rounds[seen[batch.run_id]].append(batch)
+        seen[batch.run_id] += 1
+    return rounds
