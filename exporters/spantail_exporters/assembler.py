@@ -10,7 +10,7 @@ from opentelemetry.trace import Span as ApiSpan
 
 from spantail.live import LogEvent
 from spantail_exporters.event import Encoded, dumps, encode_log, encode_notes, encode_state, update_of
-from spantail_exporters.record import SpanRecord, record_of
+from spantail_exporters.record import SpanRecord, record_of, trace_hex
 from spantail_exporters.run_script import Change
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ class Assembler:
                     self._start(item)  # type: ignore[arg-type]
                 else:
                     self._end(item)
-            except Exception as error:
+            except BaseException as error:  # one hostile span must not take the others, or the thread, with it
                 self._failed(item, error)
 
     def scan(self, now_us: int) -> None:
@@ -111,7 +111,7 @@ class Assembler:
                 noted = span.dropped_events + len(span.events)
                 if present != one.attributes or noted != one.noted or span.name != one.body["name"]:
                     self._update(one, present, now_us)
-            except Exception as error:
+            except BaseException as error:
                 self._failed(span, error)
 
     def open_runs(self) -> set[str]:
@@ -127,7 +127,7 @@ class Assembler:
             if run_id is None or one.body["run_id"] == run_id:
                 try:
                     self._whole(one, event, now_us)
-                except Exception as error:
+                except BaseException as error:
                     self._failed(one.span, error)
 
     def ping(self, run_ids: Iterable[str]) -> list[Batch]:
@@ -259,12 +259,16 @@ class Assembler:
         line = encode_log(event, self._service, self._runner_id, self._redactor)
         self._add(f"{event.trace_id:032x}", Change("", "", [line]))
 
-    def _failed(self, item: Any, error: Exception) -> None:
-        trace_id = item.trace_id if isinstance(item, LogEvent) else item.context.trace_id
-        self.drop(f"{trace_id:032x}", "encode_error")
+    def _failed(self, item: Any, error: BaseException) -> None:
+        try:
+            trace_id = item.trace_id if isinstance(item, LogEvent) else item.context.trace_id
+            self.drop(trace_hex(trace_id), "encode_error")
+        except Exception:
+            self._dropped(1, "encode_error")  # without a run there is nobody to tell
         if not self._encode_error_told:
             self._encode_error_told = True
-            _logger.warning("an event could not be encoded and is counted as encode_error", exc_info=error)
+            # not its words: they may hold the value that could not be encoded
+            _logger.warning("an event could not be encoded and is counted as encode_error: %s", type(error).__name__)
 
 
 def _split(changes: list[Change]) -> Iterable[list[Change]]:

@@ -44,6 +44,11 @@ _PROGRESS: Final = (
     ("message", key.PROGRESS_MESSAGE),
 )
 NANO: Final = 1_000_000_000
+_LAYERS: Final = 100  # layers that are announced, and …
+_LAYER_NAME: Final = 200  # … the characters of a name: the strip is read with every poll
+# What is above them is a mistake, and sums of a batch of 500 must stay below 2**53 to be exact.
+_MOST_USD: Final = 10_000
+_MOST_TOKENS: Final = 10**12
 
 
 def nano_usd(cost_usd: float) -> int:
@@ -65,7 +70,7 @@ def status_of(record: SpanRecord) -> str:
     if record.end_us is None:
         return "running"
     said = record.attributes.get(key.STATUS)
-    if said == "skipped" or said == "cancelled":  # noqa: PLR1714 - a membership test would hash hostile values
+    if isinstance(said, str) and said in {"skipped", "cancelled"}:
         return str(said)
     return "error" if record.failed else "ok"
 
@@ -78,8 +83,8 @@ def _cost(attributes: Mapping[str, Any]) -> float | None:
     cost = attributes.get(key.COST_USD)
     if cost is None:
         cost = attributes.get(key.GEN_AI_USAGE_COST)
-    # a cost of NaN, infinity or below zero is no cost, and 9 million USD is where nano-USD leave 64-bit integers
-    if isinstance(cost, (int, float)) and not isinstance(cost, bool) and 0 <= cost < 9e6:  # noqa: PLR2004
+    # a cost of NaN, infinity or below zero is no cost
+    if isinstance(cost, (int, float)) and not isinstance(cost, bool) and 0 <= cost <= _MOST_USD:
         return float(cost)
     return None
 
@@ -122,9 +127,10 @@ def encode_state(record: SpanRecord, rev: int, redactor: Redactor, *, event: str
     kind = kind_of(raw)
     text = redactor.text
     notes = record.notes
+    attributes = redactor.attributes(raw)
     error, folded = None, None
     if record.failed and record.end_us is not None:
-        error, folded = _error(record, redactor)
+        error, folded = _error(record, attributes, redactor)
     noted = max(noted, record.dropped_notes + len(notes) - (folded is not None))
     body: dict[str, Any] = {
         "rev": rev,
@@ -141,10 +147,9 @@ def encode_state(record: SpanRecord, rev: int, redactor: Redactor, *, event: str
         "end": record.end_us,
     }
     if record.service is not None:
-        body["service"] = record.service
+        body["service"] = text(str(record.service))
     if record.runner is not None:
         body["runner"] = record.runner
-    attributes = redactor.attributes(raw)
     account = _promote_attempt(body, _renamed(attributes), status) if kind == "llm_call" else ""
     if key.PROGRESS_DONE in attributes:
         body["progress"] = {
@@ -175,7 +180,7 @@ def encode_state(record: SpanRecord, rev: int, redactor: Redactor, *, event: str
     if kind == "layer":
         layers = _layer(body, _LAYER_STATUS[status])
     elif status == "running" and key.LAYERS in raw:
-        layers = b"\n".join(_pending(text(str(name))) for name in raw[key.LAYERS])
+        layers = _pending(attributes.get(key.LAYERS))
     return Encoded(body, noted, account, layers, tellable)
 
 
@@ -200,7 +205,9 @@ def _promote_attempt(body: dict[str, Any], attributes: Mapping[str, Any], status
     if (model := get(key.GEN_AI_RESPONSE_MODEL) or get(key.GEN_AI_REQUEST_MODEL)) is not None:
         body["model"] = str(model)
     tokens: dict[str, int] = {
-        name: value for name, attribute in _TOKENS if type(value := get(attribute)) is int and value >= 0
+        name: value
+        for name, attribute in _TOKENS
+        if type(value := get(attribute)) is int and 0 <= value <= _MOST_TOKENS
     }
     nano = 0
     source = get(key.COST_SOURCE)
@@ -236,24 +243,21 @@ def _one_line(value: str) -> str:
     return value.replace("\n", " ") if "\n" in value else value
 
 
-def _error(record: SpanRecord, redactor: Redactor) -> tuple[dict[str, str], Note | None]:
+def _error(record: SpanRecord, attributes: Mapping[str, Any], redactor: Redactor) -> tuple[dict[str, str], Note | None]:
     """Build `error` from the last exception event, else from the status; say which event it came from."""
     error: dict[str, str] = {}
-    folded = None
-    for note in reversed(record.notes):
-        if note.name == "exception":
-            folded = note
-            get = note.attributes.get
-            for name, attribute in (
-                ("type", "exception.type"),
-                ("message", "exception.message"),
-                ("traceback", "exception.stacktrace"),
-            ):
-                if (value := get(attribute)) is not None:
-                    error[name] = redactor.text(str(value))
-            break
-    if "type" not in error and (error_type := record.attributes.get("error.type")) is not None:
-        error["type"] = redactor.text(str(error_type))
+    folded = next((note for note in reversed(record.notes) if note.name == "exception"), None)
+    if folded is not None:
+        told = redactor.attributes(folded.attributes)
+        for name, attribute in (
+            ("type", key.EXCEPTION_TYPE),
+            ("message", key.EXCEPTION_MESSAGE),
+            ("traceback", key.EXCEPTION_STACKTRACE),
+        ):
+            if (value := told.get(attribute)) is not None:
+                error[name] = str(value)
+    if "type" not in error and (error_type := attributes.get("error.type")) is not None:
+        error["type"] = str(error_type)
     if "message" not in error and record.description:
         error["message"] = redactor.text(record.description)
     return error, folded
@@ -271,7 +275,7 @@ def _layer(body: Mapping[str, Any], status: str) -> bytes:
     progress = body.get("progress", {})
     return orjson.dumps(
         {
-            "name": body.get("layer") or body["name"],
+            "name": (body.get("layer") or body["name"])[:_LAYER_NAME],
             "status": status,
             "done": _number(progress.get("done")),
             "total": _number(progress.get("total")),
@@ -279,8 +283,15 @@ def _layer(body: Mapping[str, Any], status: str) -> bytes:
     )
 
 
-def _pending(name: str) -> bytes:
-    return orjson.dumps({"name": name, "status": "pending", "done": None, "total": None})
+def _pending(names: object) -> bytes:
+    """Announce the layers to come; what is no list of names announces nothing."""
+    if not isinstance(names, list):
+        return b""
+    return b"\n".join(
+        orjson.dumps({"name": name[:_LAYER_NAME], "status": "pending", "done": None, "total": None})
+        for name in names[:_LAYERS]
+        if isinstance(name, str)
+    )
 
 
 def update_of(state: Encoded, told: Mapping[str, Any], changed: Mapping[str, Any]) -> dict[str, Any]:

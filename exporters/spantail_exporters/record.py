@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from opentelemetry.trace import StatusCode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from opentelemetry.sdk.trace import ReadableSpan
 
+_TRACE_MASK = 2**128 - 1
+_SPAN_MASK = 2**64 - 1
 _MAX_US = 2**53 - 1  # the largest integer that JavaScript holds exactly
 
 
@@ -67,13 +69,26 @@ class SpanRecord:
 
 
 # most ids come again and again (the run, the parent, a span's start and its end): a hit takes a fifth of formatting
-trace_hex: Callable[[int], str] = lru_cache(1024)("{:032x}".format)
-span_hex: Callable[[int], str] = lru_cache(8192)("{:016x}".format)
+@lru_cache(1024)
+def trace_hex(trace_id: int) -> str:
+    """Write a trace id as 32 hex digits, whatever somebody put into a hand-made context."""
+    return f"{trace_id & _TRACE_MASK:032x}"
 
 
-def microseconds(time_ns: int | None) -> int:
-    """Convert nanoseconds since the epoch to microseconds, held within 0 and 2**53 - 1."""
-    us = (time_ns or 0) // 1000
+@lru_cache(8192)
+def span_hex(span_id: int) -> str:
+    """Write a span id as 16 hex digits."""
+    return f"{span_id & _SPAN_MASK:016x}"
+
+
+def microseconds(time_ns: float | None) -> int:
+    """Convert nanoseconds since the epoch to microseconds, held within 0 and 2**53 - 1; what is no time is 0."""
+    if type(time_ns) is not int:
+        try:
+            time_ns = int(time_ns or 0)
+        except (TypeError, ValueError, OverflowError):
+            return 0
+    us = time_ns // 1000
     return us if 0 <= us <= _MAX_US else min(max(us, 0), _MAX_US)
 
 

@@ -80,13 +80,14 @@ class LiveSpanProcessor(SpanProcessor):
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:  # noqa: ARG002 - SDK signature
         """Hand over a span that has just started; unsampled ones are passed over."""
-        if span.context.trace_flags & _SAMPLED:
+        context = span.context
+        if context is not None and context.trace_flags & _SAMPLED:
             self._started(span)
 
     def on_end(self, span: ReadableSpan) -> None:
         """Hand over a span that has ended; unsampled ones are passed over."""
         context: Any = span.context
-        if context.trace_flags & _SAMPLED:
+        if context is not None and context.trace_flags & _SAMPLED:
             self._ended(span)
 
     def shutdown(self) -> None:
