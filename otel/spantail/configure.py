@@ -6,10 +6,10 @@ Nothing here waits for the network, and nothing raises because something cannot 
 
 from __future__ import annotations
 
-import atexit
 import logging
 import os
 import threading
+import time
 import weakref
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,8 +24,10 @@ from spantail.attributes import RESOURCE_LIVE, RESOURCE_RUNNER
 from spantail.handle import Handle
 from spantail.live import EventSink, LiveSpanProcessor
 from spantail.logs import LogCapture, SpanLogHandler, log_level
+from spantail.process_exit import ProcessExit
 from spantail.redacting_exporter import RedactingExporter
 from spantail.redaction import Redactor
+from spantail.scope import instrumentation_version
 from spantail.secret_patterns import mask_secrets
 from spantail.trace_exporters import component, exporters_asked_for, shown_url
 from spantail.values import legal_attributes, report_trouble
@@ -33,13 +35,13 @@ from spantail.values import legal_attributes, report_trouble
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["URL_VARIABLES", "Handle", "configure"]
+__all__ = ["STARTS_VARIABLE", "URL_VARIABLES", "Handle", "configure", "starts_over_otlp"]
 
 _logger: Final = logging.getLogger("spantail")
 
 URL_VARIABLES: Final = ("SPANTAIL_REDIS_URL", "OTEL_EXPORTER_LIVETAIL_URL")
+STARTS_VARIABLE: Final = "SPANTAIL_STARTS"
 _SINK_GROUP: Final = "spantail_live_sink"
-_EXIT_TIMEOUT_S: Final = 5.0
 # Samplers the SDK's own TracerProvider finds by OTEL_TRACES_SAMPLER; any other name is an entry point.
 _SDK_SAMPLERS: Final = frozenset(
     {
@@ -53,7 +55,7 @@ _SDK_SAMPLERS: Final = frozenset(
 )
 
 
-_state_lock: Final = threading.Lock()
+_state_lock = threading.Lock()
 _current: Handle | None = None
 _providers_made: Final[weakref.WeakSet[TracerProvider]] = weakref.WeakSet()
 
@@ -69,23 +71,27 @@ def configure(
     """Wire the live pipeline, OTLP and log capture; returns the handle to flush and stop them.
 
     The live pipeline is on when a Redis URL is known: `redis_url`, SPANTAIL_REDIS_URL or
-    OTEL_EXPORTER_LIVETAIL_URL. OTLP is on when OTEL_EXPORTER_OTLP_ENDPOINT (or its traces form) is set or
-    OTEL_TRACES_EXPORTER asks for it. `service_name` and `resource_attributes` outrank OTEL_SERVICE_NAME and
-    OTEL_RESOURCE_ATTRIBUTES. With OTEL_SDK_DISABLED=true nothing is wired.
+    OTEL_EXPORTER_LIVETAIL_URL. Without one, SPANTAIL_STARTS=otlp sends span starts and updates, log lines and the
+    heartbeat as log records to the OTLP endpoint, and turns OTLP on. OTLP is on when OTEL_EXPORTER_OTLP_ENDPOINT
+    (or its traces form) is set or OTEL_TRACES_EXPORTER asks for it. `service_name` and `resource_attributes`
+    outrank OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES. With OTEL_SDK_DISABLED=true nothing is wired.
 
     Where a tracer provider is already set, by `opentelemetry-instrument` for one, the live pipeline joins it,
     and its exporters stay its owner's affair. `set_global=False` makes a provider of its own and leaves the
     global one alone; scopes such as `operation()` use the global one.
 
+    At the end of the process what is held is delivered, in bounded time, also on a SIGTERM that nobody handles
+    (`spantail.process_exit`; SPANTAIL_HANDLE_SIGTERM=false leaves that signal alone).
+
     A second call returns the handle of the first, whatever its arguments; after `shutdown()` it wires anew.
     """
     global _current  # noqa: PLW0603 - there is one global tracer provider, and one handle to it
     with _state_lock:
-        if _current is None:
+        if _current is None or _current.closed:
             _current = _wire(
                 service_name, redis_url, resource_attributes, log_capture=log_capture, set_global=set_global
             )
-            atexit.register(_at_exit)
+            _exit.watch()
         return _current
 
 
@@ -94,13 +100,49 @@ def _forget(handle: Handle) -> None:
     with _state_lock:
         if _current is handle:
             _current = None
-            atexit.unregister(_at_exit)
+            _exit.unwatch()
 
 
-def _at_exit() -> None:
+def _shut_down(timeout_s: float) -> None:
     handle = _current
     if handle is not None:
-        handle.shutdown(_EXIT_TIMEOUT_S)
+        handle.shutdown(timeout_s)
+
+
+def _flush_all(timeout_s: float) -> None:
+    """Flush what is ours and, where a provider was joined, its own processors too: they get no other chance."""
+    handle = _current
+    if handle is None:
+        return
+    provider = handle.tracer_provider
+    joined = None
+    if isinstance(provider, TracerProvider) and provider not in _providers_made:
+        joined = threading.Thread(target=provider.force_flush, args=(int(timeout_s * 1000),), daemon=True)
+        joined.start()
+    deadline = time.monotonic() + timeout_s
+    handle.settle(timeout_s)
+    if joined is not None:
+        joined.join(max(deadline - time.monotonic(), 0.0))
+
+
+_exit: Final = ProcessExit(_flush_all, _shut_down)
+
+
+def _renew_lock() -> None:
+    global _state_lock  # noqa: PLW0603 - another thread of the parent may have held it at the fork
+    _state_lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)
+
+
+def starts_over_otlp(environ: Mapping[str, str]) -> bool:
+    """Tell whether SPANTAIL_STARTS asks for span starts over OTLP."""
+    asked = environ.get(STARTS_VARIABLE, "").strip().lower()
+    if asked not in {"", "otlp", "none"}:
+        _logger.warning("%s=%s is not known: otlp or none", STARTS_VARIABLE, asked)
+    return asked == "otlp"
 
 
 def _wire(
@@ -123,12 +165,14 @@ def _wire(
         return Handle(existing, on_shutdown=_forget)
 
     url = redis_url or next((environ[name] for name in URL_VARIABLES if environ.get(name)), None)
-    sink = _live_sink(url) if url else None
+    over_otlp = not url and starts_over_otlp(environ)
+    sink = _live_sink("redis", url) if url else _live_sink("otlp") if over_otlp else None
     attributes = legal_attributes(resource_attributes)
     if service_name:
         attributes[SERVICE_NAME] = service_name
     if sink is not None:
-        attributes[RESOURCE_LIVE] = True
+        if not over_otlp:
+            attributes[RESOURCE_LIVE] = True
         attributes[RESOURCE_RUNNER] = sink.runner_id
     if existing is not None:
         provider = existing
@@ -141,11 +185,11 @@ def _wire(
     wired: list[str] = []
     processors: list[SpanProcessor] = []
     if sink is not None:
-        wired.append(f"live → {shown_url(url or '')}")
+        wired.append(f"live → {shown_url(url)}" if url else "starts → OTLP logs")
         processors.append(LiveSpanProcessor(sink))
     if provider in _providers_made:
         redactor = Redactor.from_environment()
-        for label, exporter in exporters_asked_for(environ):
+        for label, exporter in exporters_asked_for(_with_ends(environ) if over_otlp else environ):
             try:
                 processors.append(BatchSpanProcessor(RedactingExporter(exporter, redactor)))
             except ValueError as error:  # OTEL_BSP_* that contradict each other
@@ -160,6 +204,8 @@ def _wire(
     if sink is not None and log_capture:
         capture = LogCapture(SpanLogHandler(sink, log_level(environ)))
         capture.attach()
+    # what it imports on first use must not be found half imported by a child that another thread forks meanwhile
+    instrumentation_version()
     _say(wired, environ)
     handle = Handle(provider, tuple(processors), sink, capture, _forget)
     if sink is not None:
@@ -179,15 +225,23 @@ def _say(wired: list[str], environ: Mapping[str, str]) -> None:
         )
 
 
-def _live_sink(url: str) -> EventSink | None:
-    factory = component(_SINK_GROUP, "redis")
+def _with_ends(environ: Mapping[str, str]) -> Mapping[str, str]:
+    """Ask for the finished spans where only their starts were asked for."""
+    return environ if environ.get("OTEL_TRACES_EXPORTER") else {**environ, "OTEL_TRACES_EXPORTER": "otlp"}
+
+
+def _live_sink(name: str, *url: str) -> EventSink | None:
+    factory = component(_SINK_GROUP, name)
     if factory is None:
-        _logger.warning("a Redis URL is set, but the live pipeline is not installed")
+        _logger.warning("the live pipeline is asked for, but it is not installed")
         return None
     try:
-        sink: EventSink = factory(url)
+        sink: EventSink = factory(*url)
     except Exception as error:
-        _logger.warning("the live pipeline could not be made: %s", mask_secrets(str(error).replace(url, "(url)")))
+        words = str(error)
+        for secret in url:
+            words = words.replace(secret, "(url)")
+        _logger.warning("the live pipeline could not be made: %s", mask_secrets(words))
         return None
     return sink
 

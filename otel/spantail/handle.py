@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -39,6 +40,7 @@ class Handle:
         self._on_shutdown = on_shutdown
         self._closed = False
         self._lock = threading.Lock()
+        self._stopping: list[threading.Thread] = []  # those of the shutdown that is under way
 
     def flush(self, timeout_s: float = 5.0) -> bool:
         """Wait until all finished spans and handed-over events are delivered.
@@ -56,14 +58,36 @@ class Handle:
             if self._closed:
                 return True
             self._closed = True
-        self._on_shutdown(self)
         if self._capture is not None:
             self._capture.detach()
-        done = self._each(_stop, timeout_s)
-        _remove_processors(self.tracer_provider, self._processors)
-        return done
+        try:
+            return self._each(_stop, timeout_s, self._stopping)
+        finally:
+            _remove_processors(self.tracer_provider, self._processors)
+            self._on_shutdown(self)  # last: until here, who ends the process must know that something is under way
 
-    def _each(self, action: Callable[[SpanProcessor, float], bool], timeout_s: float) -> bool:
+    @property
+    def closed(self) -> bool:
+        """Whether it was shut down, or is about to be."""
+        return self._closed
+
+    def settle(self, timeout_s: float) -> None:
+        """Flush, and wait for a shutdown that is under way, at most `timeout_s` seconds.
+
+        For the thread of a signal handler, which may have interrupted that very shutdown at any point.
+        """
+        deadline = time.monotonic() + timeout_s
+        self.flush(timeout_s)
+        for thread in self._stopping:
+            with contextlib.suppress(RuntimeError):  # not started yet
+                thread.join(max(deadline - time.monotonic(), 0.0))
+
+    def _each(
+        self,
+        action: Callable[[SpanProcessor, float], bool],
+        timeout_s: float,
+        threads: list[threading.Thread] | None = None,
+    ) -> bool:
         """Run `action` on all processors at once: a dead endpoint must not use up the time of the others."""
         results: list[bool] = []
         deadline = time.monotonic() + timeout_s
@@ -76,17 +100,17 @@ class Handle:
 
         # The stock batch processor ignores its time limit, so it gets a daemon thread, which holds nothing up;
         # the live pipeline keeps its limit and needs none.
-        threads = []
+        threads = [] if threads is None else threads
         for processor in self._processors:
             if isinstance(processor, LiveSpanProcessor):
                 continue
             thread = threading.Thread(target=run, args=(processor,), name="spantail-flush", daemon=True)
+            threads.append(thread)
             try:
                 thread.start()
             except RuntimeError:  # the interpreter is going down and gives no more threads
+                threads.remove(thread)
                 run(processor)
-            else:
-                threads.append(thread)
         for processor in self._processors:
             if isinstance(processor, LiveSpanProcessor):
                 run(processor)

@@ -182,7 +182,7 @@ class Redactor:
         limit = self._max_value_bytes
         part = legal_text(text[: limit + _SEARCH_MARGIN])
         masked = mask_secrets(part) if self._enabled and may_hold_secret(part) else part
-        if len(part) < len(text) or (len(masked) > limit // 4 and len(masked.encode()) > limit):
+        if len(text) > limit + _SEARCH_MARGIN or (len(masked) > limit // 4 and len(masked.encode()) > limit):
             return cut_text(masked, limit, len(text.encode(errors="surrogatepass")))
         if masked is text:
             self._remember(text)

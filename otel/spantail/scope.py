@@ -33,7 +33,8 @@ _USE_KEY: Final = otel_context.create_key("spantail-use")
 
 
 @functools.cache
-def _version() -> str:
+def instrumentation_version() -> str:
+    """Return the version of this package, which its tracer bears."""
     try:
         return metadata.version("spantail")
     except metadata.PackageNotFoundError:  # run from a source tree that is not installed
@@ -43,7 +44,7 @@ def _version() -> str:
 @functools.lru_cache(maxsize=1)
 def _tracer_of(provider: trace.TracerProvider) -> trace.Tracer:
     # kept, because the SDK's get_tracer takes a lock and resets the warning filters on each call
-    return provider.get_tracer("spantail", _version())
+    return provider.get_tracer("spantail", instrumentation_version())
 
 
 class Scope:

@@ -20,6 +20,7 @@ from spantail_service.errors import install_error_handlers
 from spantail_service.ingest.receiver import TraceReceiver
 from spantail_service.launcher import Launcher
 from spantail_service.operations import CATALOGUE, WorkSettings, open_tools
+from spantail_service.reaper import Reaper
 from spantail_service.routes import docs, health, logs, operations, otlp, page, runs, traces
 from spantail_service.runs import RunIndex
 from spantail_service.security import BodyLimit, SecurityHeaders
@@ -120,6 +121,7 @@ async def _open_services(
         max_runs=settings.max_runs,
     )
     stack.push_async_callback(launcher.close, settings.shutdown_s * _CANCEL_SHARE)
+    await stack.enter_async_context(Reaper(redis_url))
     return Services(
         settings=settings,
         redis=redis,

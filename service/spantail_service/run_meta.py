@@ -14,9 +14,13 @@ if TYPE_CHECKING:
 
 _RUN_ID = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _SPAN_ID = re.compile(r"[0-9a-f]{16}")
+_RUNNER_COLONS = 2  # a runner is host:pid:start, and its writer adds an id of its own
 
 NANO = 1_000_000_000
 """Nano-dollars in a dollar; money is kept as whole nano-dollars (design: Money adds up)."""
+
+SILENCE_US = 60_000_000
+"""After so much silence a run without heartbeats is stale, and one whose root is not here has settled (design §6.6)."""
 
 
 def parse_run_id(text: str) -> str:
@@ -62,15 +66,44 @@ class RunMeta(NamedTuple):
     errors: int
     backends: dict[str, dict[str, Any]]
     dropped: dict[str, int]
+    abandoned: int = 0
+    """Spans that are abandoned now: what was corrected since is not among them."""
+    corrected: int = 0
+    """Spans that had been declared abandoned and were heard of again."""
+    maybe_incomplete: bool = False
+    """A process died in the middle of it, which can take what was handed over in its last 100 ms."""
+    stale: bool = False
+    """Spans are open, nothing was heard for a minute, and no process gives heartbeats for them."""
+
+    @property
+    def marks(self) -> dict[str, Any]:
+        """What a reader should know before trusting the figures, as it is shown with the run."""
+        return {
+            "abandoned": self.abandoned,
+            "corrected": self.corrected,
+            "maybe_incomplete": self.maybe_incomplete,
+            "stale": self.stale,
+        }
 
 
-def parse_meta(fields: Mapping[bytes, bytes]) -> RunMeta | None:
-    """Read a run's meta hash; ``None`` when it is empty, which is how Redis says that it is not there."""
+def runner_of(writer: str) -> str | None:
+    """The runner ``host:pid:start`` whose writer this is; ``None`` for a writer that gives no heartbeats."""
+    runner, _, _ = writer.rpartition(":")
+    return runner if runner.count(":") == _RUNNER_COLONS else None
+
+
+def parse_meta(fields: Mapping[bytes, bytes], now_us: int) -> RunMeta | None:
+    """Read a run's meta hash; ``None`` when it is empty, which is how Redis says that it is not there.
+
+    ``now_us`` is the present, for what silence alone says of a run: staleness, and the end of a run whose root
+    is not here, which no event can tell.
+    """
     if b"next" not in fields:
         return None
     number = fields.get
     backends: dict[str, dict[str, Any]] = {}
     dropped: dict[str, int] = {}
+    has_heartbeats = False
     for field, value in fields.items():
         if field.startswith(b"b:"):
             backend, _, what = field[2:].decode("utf-8", "replace").rpartition(":")
@@ -86,21 +119,44 @@ def parse_meta(fields: Mapping[bytes, bytes]) -> RunMeta | None:
                 totals[what] = int(value)
         elif field.startswith(b"drop:"):
             dropped[field[5:].decode("utf-8", "replace")] = int(value)
+        elif field.startswith(b"w:") and not has_heartbeats:
+            has_heartbeats = runner_of(field[2:].decode("utf-8", "replace")) is not None
+    status = number(b"status", b"running").decode()
+    next_index = int(fields[b"next"])
+    expected = _maybe(number(b"expected"))
+    root = number(b"root", b"").decode() or None
+    still_open = int(number(b"open", b"0"))
+    abandoned = int(number(b"abandoned", b"0"))
+    corrected = int(number(b"corrected", b"0"))
+    # a runner that was thought dead and came back has lost nothing
+    maybe_incomplete = number(b"maybe_incomplete") == b"1" and (abandoned > 0 or corrected == 0)
+    is_silent = now_us - int(number(b"last", b"0")) >= SILENCE_US
+    if is_silent and expected is None and still_open == 0 and (root is None or number(b"root_orphan") == b"1"):
+        expected = next_index
+        if root is None and status == "running":
+            status = "abandoned"  # nobody ever said how it ended
     return RunMeta(
-        status=number(b"status", b"running").decode(),
-        next_index=int(fields[b"next"]),
+        status=status,
+        next_index=next_index,
         first_index=int(number(b"first", b"0")),
         epoch=number(b"epoch", b"").decode() or None,
-        expected=_maybe(number(b"expected")),
-        root=number(b"root", b"").decode() or None,
+        expected=expected,
+        root=root,
         start=_maybe(number(b"root_start")),
         end=_maybe(number(b"end")),
-        open=int(number(b"open", b"0")),
+        open=still_open,
         spans=int(number(b"spans", b"0")),
         errors=int(number(b"errors", b"0")),
         backends=backends,
         dropped=dropped,
+        abandoned=abandoned,
+        corrected=corrected,
+        maybe_incomplete=maybe_incomplete,
+        stale=still_open > 0 and is_silent and not has_heartbeats,
     )
+
+
+_NO_MARKS = {"abandoned": 0, "corrected": 0, "maybe_incomplete": False, "stale": False}
 
 
 def _no_calls() -> dict[str, Any]:
@@ -169,5 +225,6 @@ def summary(
         "backends": backends,
         "service": (root or {}).get("service"),
         "dropped": meta.dropped if meta else {},
+        **(meta.marks if meta else _NO_MARKS),
         "demo": bool(state.demo) if state else False,
     }

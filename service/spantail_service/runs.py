@@ -10,6 +10,7 @@ import orjson
 from spantail_exporters import keys
 from spantail_service.errors import ProblemError
 from spantail_service.run_meta import parse_meta, parse_state, summary
+from spantail_service.store import now_us
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -81,8 +82,9 @@ class RunIndex:
             pipe.get(keys.run_keys(run_id).state)
         answers = await pipe.execute() if run_ids else []
         known = []
+        now = now_us()
         for i, run_id in enumerate(run_ids):
-            meta, state = parse_meta(answers[2 * i]), parse_state(answers[2 * i + 1])
+            meta, state = parse_meta(answers[2 * i], now), parse_state(answers[2 * i + 1])
             if meta is not None or (state is not None and state.status == "queued"):
                 known.append((run_id, meta, state))
         roots = await self._roots([(run_id, meta.root) for run_id, meta, _ in known if meta and meta.root])

@@ -14,6 +14,7 @@ import orjson
 from spantail_exporters import keys
 from spantail_service.errors import ProblemError
 from spantail_service.run_meta import RunMeta, RunState, parse_meta, parse_state, summary
+from spantail_service.store import now_us
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -186,7 +187,7 @@ class RunReader:
         for entry_id, fields in (*inside, *last):
             count = int(fields[b"n"])
             entries.append((int(entry_id.partition(b"-")[2]) - count, count, fields[b"b"]))
-        return entries, parse_meta(meta), layers or b"[]"
+        return entries, parse_meta(meta, now_us()), layers or b"[]"
 
     async def _meta(self, run_id: str) -> tuple[RunMeta | None, bytes, RunState | None]:
         run_keys = keys.run_keys(run_id)
@@ -195,7 +196,7 @@ class RunReader:
         pipe.get(run_keys.layers)
         pipe.get(run_keys.state)
         meta, layers, state = await pipe.execute()
-        return parse_meta(meta), layers or b"[]", parse_state(state)
+        return parse_meta(meta, now_us()), layers or b"[]", parse_state(state)
 
     async def _frame_without_data(self, run_id: str, since: int) -> Frame:
         stored: Any = await self._redis.get(keys.run_keys(run_id).state)
@@ -250,6 +251,7 @@ def _frame(
             "layers": orjson.Fragment(layers),
             "backends": meta.backends,
             "dropped": meta.dropped,
+            **meta.marks,
         }
     )
     # Status and run id are words of ours: they need no escaping.

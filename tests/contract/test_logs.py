@@ -26,7 +26,7 @@ from tests.support.waiting import eventually_async
 
 FRAME_KEYS = {
     "run_id", "status", "logs", "next_index", "first_index", "reset", "epoch", "expected_log_count", "layers",
-    "backends", "dropped",
+    "backends", "dropped", "abandoned", "corrected", "maybe_incomplete", "stale",
 }  # fmt: skip
 
 

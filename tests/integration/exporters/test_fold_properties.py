@@ -22,15 +22,24 @@ from opentelemetry.trace import Status, StatusCode
 from spantail.live import LiveSpanProcessor, LogEvent
 from spantail.redaction import Redactor
 from spantail_exporters.assembler import Assembler, Batch
+from spantail_exporters.batcher import Batcher
+from spantail_exporters.delivery import Delivery
 from spantail_exporters.keys import run_keys
-from spantail_exporters.redis_writer import RedisWriter
+from spantail_exporters.redis_writer import RedisWriter, Unavailable
 from spantail_exporters.run_script import SCRIPT, Applied, Change, append_arguments, parse_reply
+from spantail_exporters.spool import Spool
 from tests.support.live_runs import StoredRun, fold
 from tests.support.random_trees import Tree, expected_meta, expected_root, expected_totals, parsed, random_tree
 from tests.support.tape import Tape
+from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
 CASES: Final = int(os.environ.get("SPANTAIL_TEST_CASES", "400"))
 many = settings(
@@ -64,7 +73,8 @@ class Store:
 
     def apply(self, run_id: str, batch: Sent) -> Applied:
         arguments = append_arguments(run_id, batch.changes, writer=batch.writer, writer_seq=batch.seq, now_us=5_000)
-        return parse_reply(self.client.execute_command("EVALSHA", *arguments))
+        reply: Any = self.client.execute_command("EVALSHA", *arguments)  # type: ignore[no-untyped-call]
+        return parse_reply(reply)
 
     def run(self, run_id: str) -> StoredRun:
         return StoredRun(self.url, run_id)
@@ -393,3 +403,83 @@ def test_what_a_failover_lost_is_noticed_and_counted(
         if len(queues) == 1:
             assert counted == lost
     store.forget(tree.run_id)
+
+
+class Interrupted:
+    """A writer whose Redis is away while `away` is set."""
+
+    def __init__(self, url: str) -> None:
+        self.real = RedisWriter(url)
+        self.away = False
+
+    def send(self, batches: Sequence[Batch]) -> Any:
+        if self.away:
+            raise Unavailable("away")
+        return self.real.send(batches)
+
+    def beat(self, runner_id: str) -> bool:
+        if self.away:
+            raise Unavailable("away")
+        return self.real.beat(runner_id)
+
+    def close(self) -> None:
+        self.real.close()
+
+
+class Application:
+    """Real spans through the real worker, with a spool, over a writer that can be interrupted."""
+
+    def __init__(self, url: str, folder: Path) -> None:
+        self.writer = Interrupted(url)
+        spool = Spool(folder)
+        self.sink = Batcher(
+            lambda assembler, runner, health: Delivery(self.writer, assembler, runner, health, spools=[spool]),
+            Redactor(),
+        )
+        self.provider = TracerProvider(shutdown_on_exit=False)
+        self.provider.add_span_processor(LiveSpanProcessor(self.sink))
+        self.tracer = self.provider.get_tracer("t")
+
+
+@pytest.fixture
+def application(redis_url: str, tmp_path: Path) -> Iterator[Application]:
+    made = Application(redis_url, tmp_path / "spool")
+    yield made
+    made.provider.shutdown()
+
+
+def test_what_waited_on_disk_is_not_taken_for_a_duplicate(store: Store, application: Application) -> None:
+    tracer = application.tracer
+    with tracer.start_as_current_span("root") as root:
+        run_id = f"{root.get_span_context().trace_id:032x}"
+        assert application.sink.flush(5)
+        application.writer.away = True
+        for n in range(20):
+            with tracer.start_as_current_span(f"child {n}"):
+                pass
+            application.sink.flush(0.01)
+        application.writer.away = False
+        eventually(lambda: len(store.run(run_id).spans) == 21, 15, what="all children, while the run is still open")
+    assert application.sink.flush(5)
+    assert store.run(run_id).meta["open"] == "0"
+
+
+def test_a_run_that_ended_just_before_redis_was_set_back_is_not_left_running(
+    store: Store, application: Application
+) -> None:
+    with application.tracer.start_as_current_span("root") as root:
+        run_id = f"{root.get_span_context().trace_id:032x}"
+        names = run_keys(run_id)
+        assert application.sink.flush(5)
+        kept = [store.client.dump(key) for key in names]
+    assert application.sink.flush(5)
+    assert store.run(run_id).meta["status"] == "completed"
+    application.writer.away = True
+    with application.tracer.start_as_current_span("another run"):
+        application.sink.flush(0.2)
+        store.client.delete(*names)  # a replica that was a moment behind takes over
+        for key, value in zip(names, kept, strict=True):
+            if value is not None:
+                store.client.restore(key, 0, value)
+        application.writer.away = False
+        eventually(lambda: store.run(run_id).meta["status"] == "completed", 15, what="the end that Redis had confirmed")

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from opentelemetry import metrics
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import TracerProvider
 
 from spantail.live import LiveSpanProcessor
-from spantail_exporters import health as health_module
+from spantail_exporters import health
 from spantail_exporters.livetail import create_sink
 
 if TYPE_CHECKING:
@@ -22,13 +21,12 @@ if TYPE_CHECKING:
 def reader(monkeypatch: pytest.MonkeyPatch) -> Iterator[InMemoryMetricReader]:
     memory = InMemoryMetricReader()
     provider = MeterProvider([memory])
-    monkeypatch.setattr(health_module, "get_meter", provider.get_meter)
-    assert health_module.get_meter is not metrics.get_meter
+    monkeypatch.setattr(health, "get_meter", provider.get_meter)
     yield memory
     provider.shutdown()
 
 
-def values(reader: InMemoryMetricReader) -> dict[str, Any]:
+def values(reader: InMemoryMetricReader) -> dict[tuple[str, str | None], Any]:
     data: Any = reader.get_metrics_data()
     return {
         (metric.name, point.attributes.get("error.type")): getattr(point, "value", None) or getattr(point, "count", 0)

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
@@ -58,8 +59,9 @@ class Writer:
         self.redis.close()
 
     def write(self, run_id: str, changes: Sequence[Change], **options: Any) -> int:
-        """Apply changes as one batch; answers the run's next seq."""
-        arguments = append_arguments(run_id, changes, writer="", writer_seq=0, now_us=START + 1, **options)
+        """Apply changes as one batch, now if no `now_us` is given; answers the run's next seq."""
+        options = {"writer": "", "writer_seq": 0, "now_us": time.time_ns() // 1000, **options}
+        arguments = append_arguments(run_id, changes, **options)
         applied = parse_reply(self._execute("EVALSHA", *arguments))
         for command in index_commands(run_id, applied):
             self._execute(*command)

@@ -1,0 +1,568 @@
+"""Redis is slow, refuses, hangs, dies, comes back empty, cannot write, moves: the application does not notice, and
+afterwards everything is stored once and in order, or counted.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import os
+import signal
+import subprocess
+import sys
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import redis
+
+from spantail_exporters import keys
+from spantail_exporters.livetail import create_sink
+from tests.support.ledger import LedgerApplication, run_of
+from tests.support.live_runs import StoredRun
+from tests.support.redis_faults import faulty_redis, redis_cluster, wire_to
+from tests.support.waiting import eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from tests.support.redis_faults import FaultyRedis
+
+pytestmark = pytest.mark.xdist_group("chaos")
+
+FLUSH_S = 30.0
+
+
+@pytest.fixture(autouse=True)
+def spool_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Every test has a spool of its own."""
+    monkeypatch.setenv("SPANTAIL_SPOOL_DIR", str(tmp_path / "spool"))
+    return tmp_path / "spool"
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[FaultyRedis]:
+    with faulty_redis(tmp_path / "redis") as one:
+        yield one
+
+
+@pytest.fixture
+def application() -> Iterator[Callable[[str], LedgerApplication]]:
+    made: list[LedgerApplication] = []
+
+    def make(url: str) -> LedgerApplication:
+        made.append(LedgerApplication(url))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.provider.shutdown()
+
+
+def spooled_bytes(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*.spool"))
+
+
+def held_by(server: FaultyRedis, run_id: str) -> int:
+    """How many events the server has of a run."""
+    answer = server.change(lambda client: client.hget(keys.run_keys(run_id).meta, "next"))
+    return int(answer or 0)
+
+
+def holds_more_than(server: FaultyRedis, run_id: str, events: int) -> bool:
+    return held_by(server, run_id) > events
+
+
+# ---------------------------------------------------------------- away and back
+
+
+def test_it_refuses_and_comes_up_later(
+    tmp_path: Path, spool_dir: Path, application: Callable[[str], LedgerApplication]
+) -> None:
+    with faulty_redis(tmp_path / "redis", started=False) as server:
+        app = application(server.url)
+        with app.span() as root:
+            app.work(root, 500)
+            eventually(lambda: spooled_bytes(spool_dir) > 100_000, what="what waits is on disk")
+            server.start()
+            app.work(root, 500)
+            eventually(lambda: held_by(server, run_of(root)) > 0, FLUSH_S)
+        assert app.sink.flush(FLUSH_S)
+        app.assert_never_blocked()
+        app.assert_closed(server.url, run_of(root))
+        assert spooled_bytes(spool_dir) == 0
+        app.provider.shutdown()
+        assert not list(spool_dir.rglob("*.lock"))
+
+
+@pytest.mark.slow
+def test_it_hangs_beyond_every_timeout(
+    server: FaultyRedis, spool_dir: Path, application: Callable[[str], LedgerApplication]
+) -> None:
+    app = application(server.url)
+    with app.span() as root:
+        app.work(root, 200)
+        assert app.sink.flush(FLUSH_S)
+        with server.hanging():
+            app.work(root, 2_000)
+            assert not app.sink.flush(0.2)
+            eventually(lambda: spooled_bytes(spool_dir) > 0, 15, what="the worker gave up waiting")
+            app.work(root, 1_000)
+        app.work(root, 200)
+    assert app.sink.flush(FLUSH_S)
+    app.assert_never_blocked()
+    app.assert_closed(server.url, run_of(root))
+
+
+def test_it_hangs_for_a_moment(server: FaultyRedis, application: Callable[[str], LedgerApplication]) -> None:
+    app = application(server.url)
+    with app.span() as root:
+        for _ in range(3):
+            app.work(root, 100)
+            with server.hanging():
+                app.work(root, 500)
+                assert not app.sink.flush(0.1)
+    assert app.sink.flush(FLUSH_S)
+    app.assert_never_blocked()
+    app.assert_closed(server.url, run_of(root))
+
+
+def test_it_is_killed_and_has_its_file(server: FaultyRedis, application: Callable[[str], LedgerApplication]) -> None:
+    server.change(lambda client: client.config_set("appendfsync", "always"))
+    app = application(server.url)
+    with app.span() as root:
+        for _ in range(3):
+            app.work(root, 300)
+            server.kill()
+            app.work(root, 300)
+            server.start()
+            server.change(lambda client: client.config_set("appendfsync", "always"))
+    assert app.sink.flush(FLUSH_S)
+    app.assert_never_blocked()
+    app.assert_closed(server.url, run_of(root))
+
+
+def test_it_is_killed_in_the_midst_of_writing(
+    server: FaultyRedis, application: Callable[[str], LedgerApplication]
+) -> None:
+    """Whatever of the last second its file holds: what is missing is counted."""
+    app = application(server.url)
+    done = threading.Event()
+
+    def kill_it() -> None:
+        for enough in (0, 200, 400):
+            eventually(functools.partial(holds_more_than, server, run_of(root), enough))
+            server.kill()
+            server.start()
+        done.set()
+
+    with app.span() as root:
+        killer = threading.Thread(target=kill_it)
+        killer.start()
+        while not done.wait(0.05):
+            app.work(root, 20)
+        killer.join(FLUSH_S)
+    assert app.sink.flush(FLUSH_S)
+    app.assert_never_blocked()
+    run = StoredRun(server.url, run_of(root))
+    app.assert_closed(server.url, run_of(root), lost=bool(run.drops()))
+    assert set(run.drops()) <= {"redis_lost"}
+
+
+def test_it_comes_back_empty(server: FaultyRedis, application: Callable[[str], LedgerApplication]) -> None:
+    app = application(server.url)
+    with app.span() as root, app.span("quiet, and open all the time") as quiet:
+        app.work(root, 300)
+        assert app.sink.flush(FLUSH_S)
+        before = StoredRun(server.url, run_of(root))
+        server.kill()
+        server.empty()
+        server.start()
+        # nothing happens in the application; what is open is told again all the same
+        run = eventually(lambda: _stored(server.url, run_of(root)), FLUSH_S)
+        eventually(lambda: len(StoredRun(server.url, run_of(root)).spans) == 2, FLUSH_S)
+        run = StoredRun(server.url, run_of(root))
+        assert run.meta["epoch"] != before.meta["epoch"]
+        assert run.drops() == {"redis_lost": before.next_seq}
+        assert set(run.spans) == {f"{one.get_span_context().span_id:016x}" for one in (root, quiet)}
+        assert run.spans[f"{quiet.get_span_context().span_id:016x}"]["name"] == "quiet, and open all the time"
+        app.work(root, 300)
+    assert app.sink.flush(FLUSH_S)
+    app.assert_never_blocked()
+    run = app.assert_closed(server.url, run_of(root), lost=True, renewed=True)
+    assert run.drops() == {"redis_lost": before.next_seq}
+    assert run.meta["status"] == "completed"
+    assert int(run.meta["expected"]) == run.next_seq
+    assert len(run.spans) == 302
+
+
+def _stored(url: str, run_id: str) -> StoredRun | None:
+    with redis.Redis.from_url(url) as client:
+        return StoredRun(url, run_id) if client.exists(keys.run_keys(run_id).meta) else None
+
+
+# ---------------------------------------------------------------- there, but not writable
+
+
+def _read_only(client: Any) -> None:
+    client.execute_command("REPLICAOF", "127.0.0.1", "1")
+
+
+def _writable(client: Any) -> None:
+    client.execute_command("REPLICAOF", "NO", "ONE")
+
+
+def _no_memory(client: Any) -> None:
+    client.config_set("maxmemory-policy", "noeviction")
+    client.config_set("maxmemory", 1)
+
+
+def _memory(client: Any) -> None:
+    client.config_set("maxmemory", 0)
+
+
+@pytest.mark.parametrize(
+    ("harm", "heal"),
+    [pytest.param(_read_only, _writable, id="replica"), pytest.param(_no_memory, _memory, id="out-of-memory")],
+)
+def test_it_cannot_be_written(
+    server: FaultyRedis, spool_dir: Path, application: Callable[[str], LedgerApplication], harm: Any, heal: Any
+) -> None:
+    app = application(server.url)
+    with app.span() as root:
+        for _ in range(2):
+            app.work(root, 200)
+            assert app.sink.flush(FLUSH_S)
+            held = held_by(server, run_of(root))
+            server.change(harm)
+            app.work(root, 1_000)
+            eventually(lambda: spooled_bytes(spool_dir) > 0)
+            assert held_by(server, run_of(root)) == held
+            server.change(heal)
+    assert app.sink.flush(FLUSH_S)
+    app.assert_never_blocked()
+    app.assert_closed(server.url, run_of(root))
+
+
+def test_memory_comes_and_goes_in_the_midst_of_writing(
+    server: FaultyRedis, application: Callable[[str], LedgerApplication]
+) -> None:
+    """Of several batches sent in one go a middle one may be refused: what follows it must not overtake it."""
+    app = application(server.url)
+    done = threading.Event()
+
+    def flicker() -> None:
+        for _ in range(150):
+            server.change(_no_memory)
+            server.change(_memory)
+        done.set()
+
+    with app.span() as root:
+        thread = threading.Thread(target=flicker)
+        thread.start()
+        while not done.is_set() and len(app.emitted[run_of(root)]) < 4_500:
+            app.work(root, 50, size=2_000, pause_s=0.0005)
+        thread.join(FLUSH_S)
+    assert app.sink.flush(FLUSH_S)
+    app.assert_closed(server.url, run_of(root))
+
+
+def test_the_password_is_changed_and_changed_back(
+    tmp_path: Path, spool_dir: Path, application: Callable[[str], LedgerApplication], caplog: pytest.LogCaptureFixture
+) -> None:
+    with faulty_redis(tmp_path / "redis", password="right") as server:
+        url = server.url
+        app = application(url)
+        with app.span() as root:
+            app.work(root, 200)
+            assert app.sink.flush(FLUSH_S)
+            server.demand_password("another")
+            app.work(root, 1_000)
+            eventually(lambda: spooled_bytes(spool_dir) > 0)
+            server.demand_password("right")
+            app.work(root, 200)
+        assert app.sink.flush(FLUSH_S)
+        app.assert_never_blocked()
+        app.assert_closed(url, run_of(root))
+        assert "right" not in caplog.text
+
+
+# ---------------------------------------------------------------- the wire
+
+
+def test_it_is_slow(server: FaultyRedis, application: Callable[[str], LedgerApplication]) -> None:
+    with wire_to(server) as wire:
+        app = application(wire.url)
+        wire.delay_s = 0.3
+        with app.span() as root:
+            app.work(root, 3_000)
+        assert app.sink.flush(FLUSH_S)
+        app.assert_never_blocked()
+        app.assert_closed(server.url, run_of(root))
+        app.provider.shutdown()
+
+
+@pytest.mark.slow
+def test_a_long_way_back_is_no_death(
+    server: FaultyRedis, spool_dir: Path, application: Callable[[str], LedgerApplication]
+) -> None:
+    """What waits on disk takes its time over a slow wire; the heartbeat must not wait for it."""
+    with wire_to(server) as wire:
+        app = application(wire.url)
+        with app.span() as root:
+            app.work(root, 10)
+            assert app.sink.flush(FLUSH_S)
+            server.change(_read_only)
+            app.work(root, 80, pause_s=0.1)
+            server.change(_writable)
+            wire.delay_s = 0.12
+            ages = []
+            eventually(lambda: held_by(server, run_of(root)) > 20, FLUSH_S)
+            while spooled_bytes(spool_dir):
+                ages.append(server.change(lambda client: _age_of_heartbeat(client, app.sink.runner_id)))
+            wire.delay_s = 0.0
+        assert app.sink.flush(FLUSH_S)
+        assert max(ages) < 6.0, "half a lease"
+        app.assert_never_blocked()
+        app.assert_closed(server.url, run_of(root))
+        app.provider.shutdown()
+
+
+def _age_of_heartbeat(client: Any, runner_id: str) -> float:
+    now_s, now_us = client.time()
+    return float(now_s + now_us / 1e6 - int(client.get(keys.runner(runner_id)) or 0) / 1e6)
+
+
+@pytest.mark.parametrize("part", [0.0, 0.5, 0.95])
+def test_the_connection_is_cut_in_mid_reply(
+    server: FaultyRedis, application: Callable[[str], LedgerApplication], part: float
+) -> None:
+    """Redis has taken the batch and the worker does not know: it is sent again, and changes nothing."""
+    with wire_to(server) as wire:
+        app = application(wire.url)
+        with app.span() as root:
+            for cuts in (1, 2, 1):
+                app.work(root, 300)
+                wire.cut_next_replies(cuts, part)
+                app.work(root, 300)
+                assert app.sink.flush(FLUSH_S)
+        assert app.sink.flush(FLUSH_S)
+        assert wire.cuts == 4
+        app.assert_never_blocked()
+        app.assert_closed(server.url, run_of(root))
+        app.provider.shutdown()
+
+
+# ---------------------------------------------------------------- scripts
+
+
+def test_scripts_are_flushed_in_the_midst_of_writing(
+    server: FaultyRedis, application: Callable[[str], LedgerApplication]
+) -> None:
+    """Others load the script too, at any moment: between two batches that were sent in one go, for instance."""
+    app, other = application(server.url), application(server.url)
+    done = threading.Event()
+
+    def flush_scripts() -> None:
+        for _ in range(300):
+            server.change(lambda client: client.script_flush())
+        done.set()
+
+    with app.span() as root, other.span(root=True) as other_root:
+        thread = threading.Thread(target=flush_scripts)
+        thread.start()
+        while not done.is_set() and len(app.emitted[run_of(root)]) < 4_000:
+            app.work(root, 50, size=2_000)
+            other.work(other_root, 10)
+        thread.join(FLUSH_S)
+    assert app.sink.flush(FLUSH_S)
+    assert other.sink.flush(FLUSH_S)
+    app.assert_closed(server.url, run_of(root))
+    other.assert_closed(server.url, run_of(other_root))
+
+
+# ---------------------------------------------------------------- bounds
+
+
+def test_without_a_disk_the_queue_counts_what_it_cannot_hold(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, application: Callable[[str], LedgerApplication]
+) -> None:
+    monkeypatch.setenv("SPANTAIL_SPOOL_MAX_BYTES", "0")
+    with faulty_redis(tmp_path / "redis", started=False) as server:
+        app = application(server.url)
+        sink: Any = app.sink
+        sink._capacity = 1_000
+        with app.span() as root:
+            app.work(root, 100)
+            eventually(lambda: not sink.flush(0.01))
+            for _ in range(20):
+                app.work(root, 200)
+                waiting = len(sink._queue) + len(getattr(sink, "_starts", ()))
+                assert waiting <= 1_000 + 50  # and the markers of those who wait for a flush
+            server.start()
+            assert app.sink.flush(FLUSH_S)
+            app.work(root, 100)
+        assert app.sink.flush(FLUSH_S)
+        app.assert_never_blocked()
+        run = app.assert_closed(server.url, run_of(root), lost=True)
+        assert set(run.drops()) == {"queue_full"}
+        assert run.spans[f"{root.get_span_context().span_id:016x}"]["status"] == "ok"
+
+
+def test_a_full_disk_budget_is_counted_run_by_run(
+    tmp_path: Path, spool_dir: Path, monkeypatch: pytest.MonkeyPatch, application: Callable[[str], LedgerApplication]
+) -> None:
+    monkeypatch.setenv("SPANTAIL_SPOOL_MAX_BYTES", "300000")
+    with faulty_redis(tmp_path / "redis", started=False) as server:
+        app = application(server.url)
+        runs = []
+        for _ in range(4):
+            with app.span() as root:
+                app.work(root, 300, size=300, pause_s=0.0005)
+            runs.append(run_of(root))
+            assert spooled_bytes(spool_dir) <= 300_000
+        sink: Any = app.sink
+        eventually(lambda: not sink._queue and not getattr(sink, "_starts", ()))
+        assert not app.sink.flush(0.1)
+        server.start()
+        assert app.sink.flush(FLUSH_S), "the counts too"
+        app.assert_never_blocked()
+        app.assert_closed(server.url, runs[0])
+        for run_id in runs[2:]:  # their very first event did not fit any more
+            run = app.assert_closed(server.url, run_id, lost=True)
+            assert set(run.drops()) == {"spool_full"}
+
+
+# ---------------------------------------------------------------- the process goes, its spool stays
+
+_DOOMED = """
+import sys, time
+from opentelemetry.sdk.trace import TracerProvider
+from spantail.live import LiveSpanProcessor
+from spantail_exporters.livetail import create_sink
+sink = create_sink(sys.argv[1])
+provider = TracerProvider()
+provider.add_span_processor(LiveSpanProcessor(sink))
+tracer = provider.get_tracer("t")
+with tracer.start_as_current_span("root") as root:
+    for n in range(400):
+        with tracer.start_as_current_span("step"):
+            pass
+print(f"{root.get_span_context().trace_id:032x}", flush=True)
+if sys.argv[2] == "killed":
+    time.sleep(60)
+sink.shutdown(0.5)
+"""
+
+
+@pytest.mark.parametrize("end", ["killed", "clean"])
+def test_what_a_process_could_not_deliver_is_delivered_by_the_next(
+    tmp_path: Path, spool_dir: Path, application: Callable[[str], LedgerApplication], end: str
+) -> None:
+    with faulty_redis(tmp_path / "redis", started=False) as server:
+        process = subprocess.Popen(
+            [sys.executable, "-c", _DOOMED, server.url, end],
+            stdout=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        )
+        with process:
+            assert process.stdout is not None
+            run_id = process.stdout.readline().decode().strip()
+            if end == "killed":
+                eventually(lambda: spooled_bytes(spool_dir) > 50_000)
+                before = -1
+                while before != (before := spooled_bytes(spool_dir)):  # all that was handed over is there
+                    threading.Event().wait(0.3)
+                process.send_signal(signal.SIGKILL)
+            process.wait(20)
+        assert spooled_bytes(spool_dir) > 0
+        server.start()
+        app = application(server.url)
+        with app.span() as root:
+            app.work(root, 3)
+        assert app.sink.flush(FLUSH_S)
+        eventually(lambda: _stored(server.url, run_id), FLUSH_S)
+        eventually(lambda: len(StoredRun(server.url, run_id).spans) == 401, FLUSH_S)
+        run = StoredRun(server.url, run_id)
+        assert run.meta["status"] == "completed"
+        assert run.drops() == {}
+        app.provider.shutdown()
+        assert list(spool_dir.rglob("*.spool")) == []
+
+
+# ---------------------------------------------------------------- cluster
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("named", ["as a cluster", "by one of its nodes"])
+def test_a_cluster(tmp_path: Path, application: Callable[[str], LedgerApplication], named: str) -> None:
+    with redis_cluster(tmp_path) as cluster:
+        app = application(cluster.url if named == "as a cluster" else cluster.nodes[0].url)
+        runs = []
+        for _ in range(12):
+            with app.span() as root:
+                app.work(root, 30)
+            runs.append(run_of(root))
+        assert app.sink.flush(FLUSH_S)
+        holders = [cluster.holder_of(cluster.slot_of(keys.run_keys(run_id).meta)) for run_id in runs]
+        assert len({holder.port for holder in holders}) == 3
+        for holder, run_id in zip(holders, runs, strict=True):
+            app.assert_closed(holder.url, run_id)
+        recent = cluster.holder_of(cluster.slot_of(keys.RUNS_RECENT))
+        listed = recent.change(lambda client: client.zrange(keys.RUNS_RECENT, 0, -1))
+        assert sorted(listed) == sorted(run_id.encode() for run_id in runs)
+        app.provider.shutdown()
+
+
+@pytest.mark.slow
+def test_a_slot_moves_while_it_is_written_to(tmp_path: Path, application: Callable[[str], LedgerApplication]) -> None:
+    with redis_cluster(tmp_path) as cluster:
+        app = application(cluster.url)
+        with app.span() as root, app.span("in another slot", root=True) as other:
+            slot = cluster.slot_of(keys.run_keys(run_of(root)).meta)
+            targets = itertools.cycle(cluster.nodes)
+            for _ in range(4):
+                app.work(root, 100)
+                assert app.sink.flush(FLUSH_S)
+                holder = cluster.holder_of(slot)
+                target = next(node for node in targets if node is not holder)
+                with cluster.moving(slot, target):
+                    app.work(root, 300)
+                    app.sink.flush(0.3)
+                app.work(root, 100)
+        assert app.sink.flush(FLUSH_S)
+        app.assert_never_blocked()
+        app.assert_closed(cluster.holder_of(slot).url, run_of(root))
+        other_slot = cluster.slot_of(keys.run_keys(run_of(other)).meta)
+        app.assert_closed(cluster.holder_of(other_slot).url, run_of(other))
+        app.provider.shutdown()
+
+
+@pytest.mark.slow
+def test_a_node_of_a_cluster_dies_and_comes_back(
+    tmp_path: Path, application: Callable[[str], LedgerApplication]
+) -> None:
+    with redis_cluster(tmp_path) as cluster:
+        for node in cluster.nodes:
+            node.change(lambda client: client.config_set("appendfsync", "always"))
+        app = application(cluster.url)
+        with app.span() as root:
+            app.work(root, 100)
+            assert app.sink.flush(FLUSH_S)
+            holder = cluster.holder_of(cluster.slot_of(keys.run_keys(run_of(root)).meta))
+            holder.kill()
+            app.work(root, 500)
+            assert not app.sink.flush(0.2)
+            holder.start()
+            app.work(root, 100)
+        assert app.sink.flush(FLUSH_S)
+        app.assert_never_blocked()
+        app.assert_closed(holder.url, run_of(root))
+        app.provider.shutdown()
+
+
+def test_a_wrong_address_raises_nothing_in_the_application() -> None:
+    sink = create_sink("redis://127.0.0.1:1/0")
+    assert sink.flush(0.1)
+    assert sink.shutdown(0.1)
