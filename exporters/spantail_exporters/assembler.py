@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _logger = logging.getLogger(__name__)
 
 MAX_BATCH_EVENTS = 500
+_DROPPED_RUNS = 10_000  # runs whose losses are told apart
 MAX_EVENT_BYTES = 1024 * 1024
 MAX_BATCH_BYTES = 512 * 1024  # keeps one script call below a few milliseconds of Redis' only thread
 
@@ -138,6 +139,8 @@ class Assembler:
     def drop(self, run_id: str, reason: str, count: int = 1) -> None:
         """Count events that were lost before they were encoded; told to the run with its next batch."""
         self._dropped(count, reason)
+        if len(self._drops) >= _DROPPED_RUNS and run_id not in self._drops:
+            return  # told by the metrics alone: hours without Redis must not fill the memory with counts
         reasons = self._drops.setdefault(run_id, {})
         reasons[reason] = reasons.get(reason, 0) + count
 

@@ -12,6 +12,7 @@ from opentelemetry.context import attach, detach, set_value
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from spantail.redaction import Redactor
+from spantail_exporters import redis_client
 from spantail_exporters.assembler import Assembler
 from spantail_exporters.batcher import Batcher
 from spantail_exporters.delivery import Delivery
@@ -34,8 +35,9 @@ URL_VARIABLES = ("SPANTAIL_REDIS_URL", "OTEL_EXPORTER_LIVETAIL_URL")
 def create_sink(url: str) -> EventSink:
     """Make the sink that stores live events in the Redis at `url`; it connects when the first event comes.
 
-    Found by `spantail.configure` through the entry-point group `spantail_live_sink`.
+    Raises ValueError when there is no such kind of URL (`redis_client.connect`). Found by `spantail.configure` through the entry-point group `spantail_live_sink`.
     """
+    redis_client.connect(url, 1.0).close()  # sends nothing: a wrong URL is the caller's to hear, not the worker's
 
     def open_delivery(assembler: Assembler, runner_id: str, health: Health) -> Delivery:
         return Delivery(RedisWriter(url), assembler, runner_id, health, open_spools(url, owner=runner_id))

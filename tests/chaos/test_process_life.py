@@ -156,9 +156,10 @@ def test_daemon_threads_that_go_on_hold_nothing_up(world: World) -> None:
     world.run(
         """
         def forever():
-            while True:
-                with spantail.operation("forever"):
-                    time.sleep(0.002)
+            with spantail.operation("background"):
+                while True:
+                    with spantail.phase("forever"):
+                        time.sleep(0.002)
         for _ in range(3):
             threading.Thread(target=forever, daemon=True).start()
         for _ in range(50):
@@ -246,7 +247,9 @@ def test_sigterm_in_the_middle_of_work_loses_nothing(world: World, collector: En
     assert status == -signal.SIGTERM
     finished, stored = world.finished()["work"], world.stored()["work"]
     assert stored - finished in (0, 1), "the last one may have ended, but not got into the ledger"
-    assert collector.names()["work"] == stored
+    # the signal may fall between the two processors that an end is told to
+    assert stored - collector.names()["work"] in (0, 1)
+    assert collector.names()["work"] >= finished
 
 
 def test_sigterm_while_the_main_thread_waits(world: World, collector: Endpoint) -> None:
