@@ -6,19 +6,19 @@
 --
 -- KEYS  buffer, spans, meta, layers, costs, state
 -- ARGV  1 channel            2 writer id ('' = none)     3 writer sequence   4 now (us)
---       5 epoch this writer knows ('' = none)            6 next seq it knows
---       7 tail cap (events)  8 snapshot cap (spans)      9 expiry while open (s)   10 expiry once settled (s)
---       11 run state JSON ('' = unchanged)               12 its status
---       13 number of drop counts d, then d times: reason, count
+--       5 epoch this writer knows ('' = none)            6 next seq it knows       7 its last sequence that was confirmed
+--       8 tail cap (events)  9 snapshot cap (spans)      10 expiry while open (s)  11 expiry once settled (s)
+--       12 run state JSON ('' = unchanged)               13 its status
+--       14 number of drop counts d, then d times: reason, count
 --       then per change: span id ('' = log line), parent id ('' = none), number of events, how many of them are
 --       span events, account ('' = none), layers ('' = none), state ('' = the last event), the events
 -- RETURNS  next seq, 1 = a duplicate, epoch, start of the run, 1 = settled, 1 = the index over runs must be told
 
 local buffer, spans, meta, layers_key, costs, state_key = unpack(KEYS)
 local channel, writer, writer_seq, now = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-local known_epoch, known_next = ARGV[5], tonumber(ARGV[6])
-local tail_cap, span_cap = tonumber(ARGV[7]), tonumber(ARGV[8])
-local state_json, state_status = ARGV[11], ARGV[12]
+local known_epoch, known_next, known_writer_seq = ARGV[5], tonumber(ARGV[6]), tonumber(ARGV[7])
+local tail_cap, span_cap = tonumber(ARGV[8]), tonumber(ARGV[9])
+local state_json, state_status = ARGV[12], ARGV[13]
 
 local RANK = { running = 0, abandoned = 1, ok = 2, error = 2, skipped = 2, cancelled = 2 }
 local RUN_STATUS = { running = 'running', ok = 'completed', skipped = 'completed', error = 'failed',
@@ -39,7 +39,7 @@ local function parent_of(json) return match(json, '"parent_id":"(%x+)"') end
 -- ---------------------------------------------------------------- read and decide
 
 local seen = call('HMGET', meta, 'next', 'epoch', 'root', 'root_start', 'root_orphan', 'root_status', 'open',
-  'spans', 'errors', 'state', 'first', 'end', 'w:' .. writer, 'expected', 'lost_epoch', 'lost_next')
+  'spans', 'errors', 'state', 'first', 'end', 'w:' .. writer, 'expected', 'lost:' .. known_epoch)
 local next_seq = tonumber(seen[1] or '0')
 local epoch = seen[2] or now
 local root, root_start, root_orphan = seen[3], tonumber(seen[4] or '0'), seen[5] == '1'
@@ -62,21 +62,20 @@ local function add(field, amount)
 end
 
 -- Redis lost what this writer knows it had stored: emptied, or failed over to a replica that was behind. A new epoch
--- says so to readers; what is known to be missing is counted once, however many writers knew of how much.
-local lost_epoch, lost_next = seen[15], tonumber(seen[16] or '0')
+-- says so to readers; what is known to be missing is counted once, however many writers knew of how much, and also
+-- when another writer came first: up to where an epoch's loss has been counted stands in `lost:{epoch}`.
+local lost_next
 if known_epoch ~= '' then
-  local missing = 0
-  if known_epoch == epoch and next_seq < known_next then
-    missing = known_next - next_seq
-  elseif known_epoch ~= epoch and not seen[2] then
-    missing = known_next
-  elseif known_epoch == lost_epoch and known_next > lost_next then
-    add('drop:redis_lost', known_next - lost_next)
-    lost_next = known_next
-  end
-  if missing > 0 then
-    add('drop:redis_lost', missing)
-    lost_epoch, lost_next, epoch = known_epoch, known_next, now
+  local counted = tonumber(seen[15] or '0')
+  if known_epoch ~= epoch and tonumber(known_epoch) < tonumber(epoch) then
+    if known_next > counted then
+      add('drop:redis_lost', known_next - counted)
+      lost_next = known_next
+    end
+  elseif known_epoch ~= epoch or next_seq < known_next or tonumber(seen[13] or '0') < known_writer_seq then
+    -- what another writer has stored since may hide how much is gone, but not that it is
+    add('drop:redis_lost', math.max(known_next - next_seq, 1))
+    lost_next, epoch = math.max(known_next, next_seq), now
   end
 end
 
@@ -135,8 +134,8 @@ local function consider_root(span_id, parent_id, json)
   root, root_start, root_orphan, root_moved = span_id, start, orphan, true
 end
 
-local position = 14
-for _ = 1, tonumber(ARGV[13]) do
+local position = 15
+for _ = 1, tonumber(ARGV[14]) do
   add('drop:' .. ARGV[position], tonumber(ARGV[position + 1]))
   position = position + 2
 end
@@ -159,6 +158,9 @@ while position <= last do
     local full = state ~= '' and state or ARGV[position - 1]
     local rev, status = rev_and_status(full)
     local rank = RANK[status]
+    if not rank or not start_of(full) or not noted_of(full) then
+      return redis.error_reply('spantail: a state without its head') -- before the first write
+    end
     local old, old_rev, old_status, old_rank = stored(span_id), nil, nil, nil
     if old then
       old_rev, old_status = rev_and_status(old)
@@ -173,17 +175,24 @@ while position <= last do
       -- of the span events, another writer may have told the first ones
       local told = (notes > 0 and old) and notes - (noted_of(full) - noted_of(old)) or 0
       for i = math.max(0, told) + 1, notes do lines[#lines + 1] = ARGV[first + i - 1] end
+      -- a change that builds on one that is not here (an emptied Redis, another way that was faster) goes out whole,
+      -- else the tail would not lead to the snapshot; span events alone carry no state
+      local whole = rank == 0 and (not old or rev > old_rev + 1)
       for i = first + notes, position - 1 do
-        -- an update whose start was never stored (an emptied Redis) goes out whole
-        lines[#lines + 1] = (not old and i == position - 1) and full or ARGV[i]
+        lines[#lines + 1] = (whole and i == position - 1) and full or ARGV[i]
       end
+      if whole and first + notes == position then lines[#lines + 1] = full end
 
       if not old then count = count + 1 end
       if rank == 0 then open = open + 1 end
       if old_rank == 0 then open = open - 1 end
       if status == 'error' then errors = errors + 1 end
       if old_status == 'error' then errors = errors - 1 end
-      if old_rank == 1 then add('corrected', 1) end
+      if rank == 1 then add('abandoned', 1) end
+      if old_rank == 1 then
+        add('corrected', 1)
+        add('abandoned', -1)
+      end
       if account ~= '' then
         local before = accounts[span_id] or (old_rank == 2 and call('HGET', costs, span_id))
         if before then settle_account(before, -1) end
@@ -244,7 +253,7 @@ if state_json ~= '' then call('SET', state_key, state_json) end
 call('HSET', meta, 'next', next_seq, 'epoch', epoch, 'open', open, 'spans', count, 'errors', errors,
   'status', status, 'last', now)
 if writer ~= '' then call('HSET', meta, 'w:' .. writer, writer_seq) end
-if lost_epoch then call('HSET', meta, 'lost_epoch', lost_epoch, 'lost_next', lost_next) end
+if lost_next then call('HSET', meta, 'lost:' .. known_epoch, lost_next) end
 if run_state then call('HSET', meta, 'state', run_state) end
 if root then
   call('HSET', meta, 'root', root, 'root_start', string.format('%.0f', root_start), 'root_orphan',
@@ -252,14 +261,15 @@ if root then
 end
 if settled then call('HSET', meta, 'expected', next_seq) else call('HDEL', meta, 'expected') end
 
-local expiry = settled and ARGV[10] or ARGV[9]
+local expiry = settled and ARGV[11] or ARGV[10]
 call('EXPIRE', buffer, expiry)
 call('EXPIRE', spans, expiry)
 call('EXPIRE', meta, expiry)
 call('EXPIRE', layers_key, expiry)
 call('EXPIRE', costs, expiry)
-call('EXPIRE', state_key, ARGV[9])
+call('EXPIRE', state_key, ARGV[10])
 call('PUBLISH', channel, next_seq)
 
 local tell_index = root_moved or not seen[1] or was_settled ~= (settled and true or false)
+  or (open > 0 and (seen[7] or '0') == '0') -- a reaper may have taken a silent run out of the index
 return { next_seq, 0, epoch, root and string.format('%.0f', root_start) or now, settled and 1 or 0, tell_index and 1 or 0 }

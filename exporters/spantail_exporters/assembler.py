@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from opentelemetry.sdk.trace import ReadableSpan
@@ -100,6 +101,8 @@ class Assembler:
                 else:
                     self._end(item)
             except BaseException as error:  # one hostile span must not take the others, or the thread, with it
+                if not isinstance(error, Exception) and threading.current_thread() is threading.main_thread():
+                    raise  # a stock processor exports on the application's thread, where Ctrl-C is meant
                 self._failed(item, error)
 
     def scan(self, now_us: int) -> None:
@@ -229,8 +232,9 @@ class Assembler:
             events = [*notes, dumps(update_of(state, one.body, changed))]
             layers = state.layers
         one.attributes = record.attributes
-        one.body, one.noted, one.rev = state.body, state.noted, rev
+        one.body, one.noted = state.body, state.noted
         if events:
+            one.rev = rev  # what is not told takes no number: a gap says that something is missing
             self._add(
                 record.run_id,
                 Change(record.span_id, record.parent_id or "", events, len(notes), "", layers, whole),

@@ -86,8 +86,7 @@ def _take_over() -> None:
             configure()
         return
     url = exporters[0].url
-    if configure(redis_url=url).sink is None:
-        return  # it has said why; the exporters go on with finished spans
+    configure(redis_url=url)  # where it cannot be wired it says why, and the exporter could do no better
     for exporter in exporters:
         if exporter.url == url:
             exporter.stand_down()

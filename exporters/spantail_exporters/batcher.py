@@ -59,8 +59,8 @@ def _time_ns(item: Any) -> int:
     if isinstance(item, LogEvent):
         return item.time_ns
     # what has ended meanwhile is still a start here: the type tells
-    time_ns: int | None = item.end_time if type(item) is ReadableSpan else item.start_time
-    return time_ns or 0
+    time_ns: Any = item.end_time if type(item) is ReadableSpan else item.start_time
+    return time_ns if isinstance(time_ns, int) else 0  # a sort must not meet what a span made by hand may hold
 
 
 class Batcher:

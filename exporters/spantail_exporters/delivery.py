@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import random
 import time
+from collections import deque
 from typing import TYPE_CHECKING, Protocol
 
 from spantail_exporters.heartbeat import BEAT_S
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger(__name__)
 
+_RECENT_S = 3.0
+_RECENT_BYTES = 8 * 1024 * 1024
 _BACKOFF_S = (0.05, 5.0)
 _PORTION = (20, 4 * 1024 * 1024)  # batches and bytes that are read back from disk between two looks at the clock
 
@@ -87,6 +90,9 @@ class Delivery:
         self._retry_at = 0.0
         self._next_beat = 0.0
         self._leased = False
+        self._asks = False
+        self._recent: deque[tuple[float, int, Batch]] = deque()
+        self._recent_bytes = 0
 
     @property
     def away(self) -> bool:
@@ -121,6 +127,10 @@ class Delivery:
             return False
         try:
             self._beat()
+            if self._asks:
+                # Redis may have come back without its last second: what it still has are duplicates
+                self._tell_renewed(self._writer.send([batch for _, _, batch in self._recent]))
+                self._asks = False
             if self._spool is not None:
                 self._unspool(self._spool)
             if self._pending:
@@ -154,11 +164,26 @@ class Delivery:
         if self._failures:
             _logger.warning("live tier reachable again after %d attempts", self._failures)
             self._failures, self._retry_at = 0, 0.0
+            self._asks = True
             # the reply tells whether Redis still knows the runs, also of spans that have nothing new to say
             self._send(self._assembler.ping(self._assembler.open_runs()))
         if not alive and self._leased:
             self._assembler.tell_again("_revived", time.time_ns() // 1000)
         self._leased = True
+
+    def _remember(self, batches: Sequence[Batch]) -> None:
+        """Keep what Redis has confirmed and may yet lose: with everysec a second, two when its disk is slow."""
+        now = time.monotonic()
+        recent = self._recent
+        for batch in batches:
+            if batch.changes:
+                size = sum(len(event) for change in batch.changes for event in change.events)
+                # where it has to be stored again, less is lost than was found missing
+                drops = {**batch.drops, "redis_lost": -_events(batch)}
+                recent.append((now, size, batch._replace(drops=drops)))
+                self._recent_bytes += size
+        while recent and (recent[0][0] < now - _RECENT_S or self._recent_bytes > _RECENT_BYTES):
+            self._recent_bytes -= recent.popleft()[1]
 
     def _unspool(self, spool: Spooling) -> None:
         while not spool.empty:
@@ -197,11 +222,15 @@ class Delivery:
             return
         begun = time.perf_counter()
         sent = self._writer.send(batches)
+        self._remember(batches)
         self._health.delivered(sum(map(_events, batches)), time.perf_counter() - begun)
         for batch, words in sent.refused:
             _logger.warning("the live tier refused %d events of run %s: %s", _events(batch), batch.run_id, words)
             if batch.changes:  # where not even a count is taken there is nobody to tell
                 self._lose(batch, "refused")
+        self._tell_renewed(sent)
+
+    def _tell_renewed(self, sent: Sent) -> None:
         for run_id in sent.renewed:
             self._assembler.tell_again("_update", time.time_ns() // 1000, run_id)
 

@@ -35,9 +35,11 @@ URL_VARIABLES = ("SPANTAIL_REDIS_URL", "OTEL_EXPORTER_LIVETAIL_URL")
 def create_sink(url: str) -> EventSink:
     """Make the sink that stores live events in the Redis at `url`; it connects when the first event comes.
 
-    Raises ValueError when there is no such kind of URL (`redis_client.connect`). Found by `spantail.configure` through the entry-point group `spantail_live_sink`.
+    Raises ValueError when there is no such kind of URL (`redis_client.connect`). Found by `spantail.configure`
+    through the entry-point group `spantail_live_sink`.
     """
-    redis_client.connect(url, 1.0).close()  # sends nothing: a wrong URL is the caller's to hear, not the worker's
+    # sends nothing: a wrong URL is the caller's to hear, not the worker's
+    redis_client.connect(url, 1.0).close()
 
     def open_delivery(assembler: Assembler, runner_id: str, health: Health) -> Delivery:
         return Delivery(RedisWriter(url), assembler, runner_id, health, open_spools(url, owner=runner_id))

@@ -33,6 +33,16 @@ class Unavailable(Exception):
     """Redis cannot take writes now; what was not confirmed may be sent again without harm."""
 
 
+class _Known(NamedTuple):
+    """Where a run stood at the last answer: its epoch, its next sequence, and the batch that was confirmed."""
+
+    epoch: int
+    next_seq: int
+    writer: str
+    writer_seq: int
+    at_us: int
+
+
 class Sent(NamedTuple):
     """What became of the batches: those refused for good with Redis' words, and the runs that Redis had lost."""
 
@@ -48,7 +58,8 @@ class RedisWriter:
 
     def __init__(self, url: str, *, limits: Limits | None = None, timeout_s: float = 5.0) -> None:
         self._limits = limits or Limits()
-        self._known: OrderedDict[str, tuple[int, int, int]] = OrderedDict()
+        self._known: OrderedDict[str, _Known] = OrderedDict()
+        self._renewed: set[str] = set()  # to be told, also when what follows fails
         self._index: list[tuple[str | int, ...]] = []  # to be told, also when what follows fails
         self._client = redis_client.connect(url, timeout_s)
 
@@ -65,6 +76,8 @@ class RedisWriter:
         if self._index:
             self._execute(self._index)
             self._index = []
+        sent.renewed.update(self._renewed)
+        self._renewed.clear()
         return sent
 
     def _send(self, batches: Sequence[Batch], now_us: int, sent: Sent) -> None:
@@ -84,8 +97,8 @@ class RedisWriter:
                 applied = parse_reply(reply)
                 if applied.tell_index or batch.run_id not in self._known:
                     self._index += index_commands(batch.run_id, applied)
-                if self._learn(batch.run_id, applied, now_us):
-                    sent.renewed.add(batch.run_id)
+                if self._learn(batch, applied, now_us):
+                    self._renewed.add(batch.run_id)
 
     def beat(self, runner_id: str) -> bool:
         """Give a sign of life; False when the lease had run out. Raises `Unavailable`."""
@@ -112,19 +125,23 @@ class RedisWriter:
                 drops=batch.drops,
                 limits=self._limits,
                 known=known[:2] if known else None,
+                confirmed=known.writer_seq if known and known.writer == batch.writer else 0,
             ),
         )
 
-    def _learn(self, run_id: str, applied: Applied, now_us: int) -> bool:
+    def _learn(self, batch: Batch, applied: Applied, now_us: int) -> bool:
         """Remember where the run stands; true when Redis has lost what it held of it."""
-        known = self._known.pop(run_id, None)
-        self._known[run_id] = (applied.epoch, applied.next_seq, now_us)
+        known = self._known.pop(batch.run_id, None)
+        writer, seq = batch.writer, batch.writer_seq
+        if known and (not writer or (writer == known.writer and applied.duplicate)):  # a ping has no number
+            writer, seq = known.writer, max(seq, known.writer_seq)
+        self._known[batch.run_id] = _Known(applied.epoch, applied.next_seq, writer, seq, now_us)
         while len(self._known) > _KNOWN_RUNS or self._oldest() < now_us - _KNOWN_FOR_US:
             self._known.popitem(last=False)  # what has expired in Redis by and by is not lost
-        return known is not None and known[0] != applied.epoch
+        return known is not None and known.epoch != applied.epoch
 
     def _oldest(self) -> int:
-        return next(iter(self._known.values()))[2]
+        return next(iter(self._known.values())).at_us
 
     def _execute(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
         try:

@@ -73,19 +73,21 @@ def append_arguments(
     limits: Limits = Limits(),  # noqa: B008 - immutable
     state: tuple[bytes, str] | None = None,
     known: tuple[int, int] | None = None,
+    confirmed: int = 0,
 ) -> list[bytes | str | int]:
     """Build the arguments of `EVALSHA`: sha, number of keys, keys, values.
 
     `writer` and `writer_seq` make the call idempotent: a batch whose sequence is not above the last one that
     this writer got applied to this run changes nothing. `drops` adds to the run's counted losses by reason.
     `state` replaces the run state: its JSON and its status. `known` is the epoch and the next sequence number that
-    this writer was last answered: less than that means that Redis lost something.
+    this writer was last answered, `confirmed` its own last sequence that was applied to this run: less than that
+    means that Redis lost something.
     """
     names = keys.run_keys(run_id)
     state_json, status = state or (b"", "")
     values: list[bytes | str | int] = [
         SHA, len(names), *names,
-        keys.channel(run_id), writer, writer_seq, now_us, *(known or ("", 0)),
+        keys.channel(run_id), writer, writer_seq, now_us, *(known or ("", 0)), confirmed,
         limits.tail_cap, limits.span_cap, limits.open_expiry_s, limits.settled_expiry_s,
         state_json, status,
         len(drops or ()),
