@@ -42,13 +42,14 @@ class Batch(NamedTuple):
 class _OpenSpan:
     """A span that has started and not ended: what viewers were told of it last."""
 
-    __slots__ = ("attributes", "body", "noted", "rev", "span")
+    __slots__ = ("attributes", "body", "layers", "noted", "rev", "span")
 
     def __init__(self, span: Span, state: Encoded, attributes: Mapping[str, Any]) -> None:
         self.span = span
         self.rev = 1
         self.noted = 0
         self.body = state.body
+        self.layers = state.layers
         self.attributes = attributes
 
 
@@ -232,7 +233,7 @@ class Assembler:
             events = [*notes, dumps(update_of(state, one.body, changed))]
             layers = state.layers
         one.attributes = record.attributes
-        one.body, one.noted = state.body, state.noted
+        one.body, one.noted, one.layers = state.body, state.noted, state.layers
         if events:
             one.rev = rev  # what is not told takes no number: a gap says that something is missing
             self._add(
@@ -241,13 +242,13 @@ class Assembler:
             )
 
     def _whole(self, one: _OpenSpan, event: str, now_us: int) -> None:
-        record = record_of(one.span, self._runner_id)
-        if record.end_us is not None:
+        if one.span.end_time is not None:
             return  # its end is on the way
-        state = encode_state(record, one.rev + 1, self._redactor, event=event, ts=now_us, noted=one.noted)
-        one.attributes, one.body, one.noted, one.rev = record.attributes, state.body, state.noted, one.rev + 1
-        change = Change(record.span_id, record.parent_id or "", [self._line(state, one.noted)], 0, "", state.layers)
-        self._add(record.run_id, change)
+        # what was told last, not what is new: this may lose, and what is new would then never be told
+        one.rev += 1
+        one.body = {**one.body, "rev": one.rev, "ts": now_us, "event": one.body["kind"] + event}
+        change = Change(one.body["span_id"], one.body["parent_id"] or "", [dumps(one.body)], 0, "", one.layers)
+        self._add(one.body["run_id"], change)
 
     def _line(self, state: Encoded, told: int = 0) -> bytes:
         """Serialise a state; one that is too large keeps its place in the tree and loses what made it so, counted.

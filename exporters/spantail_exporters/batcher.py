@@ -157,6 +157,8 @@ class Batcher:
         """Wait until all that was handed over is stored; False when `timeout_s` was not enough."""
         if self._thread is None and not self._queue and not self._starts:
             return True
+        if self._stopping and (self._thread is None or not self._thread.is_alive()):
+            return not self._queue and not self._starts  # stopped for good: nobody would answer a marker
         marker = _Flush()
         self._queue.append(marker)
         self._rouse()

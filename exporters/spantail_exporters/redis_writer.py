@@ -61,6 +61,7 @@ class RedisWriter:
         self._known: OrderedDict[str, _Known] = OrderedDict()
         self._renewed: set[str] = set()  # to be told, also when what follows fails
         self._index: list[tuple[str | int, ...]] = []  # to be told, also when what follows fails
+        self._beaten_us = 0
         self._client = redis_client.connect(url, timeout_s)
 
     def send(self, batches: Sequence[Batch]) -> Sent:
@@ -102,11 +103,15 @@ class RedisWriter:
 
     def beat(self, runner_id: str) -> bool:
         """Give a sign of life; False when the lease had run out. Raises `Unavailable`."""
-        had_lease, *_ = replies = self._execute(beat_commands(runner_id, time.time_ns() // 1000))
+        now_us = time.time_ns() // 1000
+        held, *_ = replies = self._execute(beat_commands(runner_id, now_us))
         for reply in replies:
             if isinstance(reply, Exception):
                 raise Unavailable(str(reply)) from reply
-        return had_lease is not None
+        # not the beat that was answered last: that lease may have run out before one whose answer was lost
+        alive = held is not None and int(held) == self._beaten_us
+        self._beaten_us = now_us
+        return alive
 
     def close(self) -> None:
         """Close the connection."""

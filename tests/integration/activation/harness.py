@@ -56,7 +56,7 @@ async def healthz():
     return {}
 
 
-@app.get("/work/{name}")
+@app.get("/task/{name}")
 async def work(name: str, tasks: BackgroundTasks):
     logging.getLogger("app").warning("working on %s", name)
     tasks.add_task(afterwards)

@@ -333,7 +333,7 @@ def test_under_opentelemetry_instrument(endpoint: Endpoint, tmp_path: Path) -> N
         "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
     }
     with application(tmp_path, settings) as app:
-        request = threading.Thread(target=app.get, args=("/work/a",))
+        request = threading.Thread(target=app.get, args=("/task/a",))
         request.start()
         eventually(lambda: "step" in {r.attributes[key.SPAN_NAME] for r in endpoint.records(key.EVENT_START)})
         app.get("/open/a")
