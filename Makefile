@@ -63,6 +63,10 @@ format: $(DEVELOPMENT) $(PACKAGES) ## Let the formatters have their way
 bench: $(DEVELOPMENT) ## Measure: cost per span, events into Redis, start to poll
 	$(BIN)/python -m bench $(ARGS)
 
+.PHONY: soak
+soak: $(DEVELOPMENT) ## Kill Redis, service and workers at random for minutes, then balance the accounts; ARGS="--minutes 5 --seed 1"
+	$(BIN)/python -m tests.soak $(ARGS)
+
 .PHONY: screenshots
 screenshots: $(DEVELOPMENT) $(PAGE) test-tools ## Take the pictures of the README anew, in a real browser
 	$(BIN)/python docs/screenshots.py
