@@ -17,6 +17,7 @@ import threading
 import time
 import weakref
 from collections import Counter, deque
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.context import attach, set_value
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 _logger = logging.getLogger(__name__)
 
 QUEUE_CAPACITY = 65_536  # references, about 3 s of spans at a full core's rate
-_DRAIN = 2_048  # items taken at once: bounds the memory of what is encoded and not yet delivered
+_DRAIN = 512  # items taken at once: what is encoded stays in the cache until it is sent (2,048: a third slower)
 _LINGER_S = 0.010
 _SCAN_S = 0.2  # open spans are looked at this often, so that progress is seen within 250 ms
 _IDLE_S = 1.0
@@ -253,7 +254,7 @@ class Batcher:
                 flushes.append(item)
             else:
                 items.append(item)
-        told = [start for key in list(starts) if (start := starts.pop(key, None)) is not None]
+        told = [start for key in list(islice(starts, _DRAIN)) if (start := starts.pop(key, None)) is not None]
         if told:
             # a start comes before an end of the same moment, and a tail reads in order of time
             items = [*told, *items]
@@ -261,7 +262,7 @@ class Batcher:
         return items
 
     def _linger(self, assembler: Assembler, rest_s: float) -> None:
-        if len(self._queue) >= _DRAIN:
+        if len(self._queue) >= _DRAIN or len(self._starts) >= _DRAIN:
             return
         self._pause(_LINGER_S)
         if self._queue or self._starts or self._stopping:
