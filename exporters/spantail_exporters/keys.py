@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 RUNS_RECENT: Final = "runs:recent"
 RUNS_OPEN: Final = "runs:open"  # runs that have not settled: what a reaper has to look at
+REAPER_LEASE: Final = "reaper:lease"  # STRING: which reaper acts
 RUNNERS_SEEN: Final = "runners:seen"  # ZSET: the last heartbeat of every process of the last day
 RUNS_RECENT_CAP: Final = 100_000
 
@@ -46,8 +47,3 @@ def channel(run_id: str) -> str:
 def runner(runner_id: str) -> str:
     """Name the heartbeat of a process."""
     return f"runner:{runner_id}"
-
-
-def owner(run_id: str) -> str:
-    """Name the lease that says which runner owns a run."""
-    return f"logs:owner:{{{run_id}}}"

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-LEASE_KEY = "reaper:lease"
 _HOLD_SWEEPS = 3  # a judge that missed so many sweeps is replaced
 _CLOSE_S = 0.5
 
@@ -66,8 +65,8 @@ class Reaper:
             await asyncio.wait({self._task})
         with suppress(*REDIS_UNREACHABLE, TimeoutError, Interrupted):
             async with asyncio.timeout(_CLOSE_S):
-                if await self._line.ask_one("GET", LEASE_KEY) == self._token:
-                    await self._line.ask_one("DEL", LEASE_KEY)  # the next judge need not wait for it to expire
+                if await self._line.ask_one("GET", keys.REAPER_LEASE) == self._token:
+                    await self._line.ask_one("DEL", keys.REAPER_LEASE)  # the next judge need not wait for it to expire
         await self._line.close()
 
     async def _run(self) -> None:
@@ -94,12 +93,12 @@ class Reaper:
         """
         hold_ms = int(1_000 * _HOLD_SWEEPS * self._timing.sweep_s)
         (seconds, micros), _, holder = await self._line.ask(
-            [("TIME",), ("SET", LEASE_KEY, self._token, "NX", "PX", hold_ms), ("GET", LEASE_KEY)]
+            [("TIME",), ("SET", keys.REAPER_LEASE, self._token, "NX", "PX", hold_ms), ("GET", keys.REAPER_LEASE)]
         )
         redis_us = seconds * 1_000_000 + micros
         self._patience.redis_clock(redis_us, clock())
         if holder == self._token:
-            await self._line.ask_one("PEXPIRE", LEASE_KEY, hold_ms)
+            await self._line.ask_one("PEXPIRE", keys.REAPER_LEASE, hold_ms)
             await self._runs.look(clock(), redis_us)
             await self._find_the_living()
             if self._patience.waited_s >= self._timing.lease_s:
