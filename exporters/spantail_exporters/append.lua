@@ -10,8 +10,14 @@
 --       8 tail cap (events)  9 snapshot cap (spans)      10 expiry while open (s)  11 expiry once settled (s)
 --       12 run state JSON ('' = unchanged)               13 its status
 --       14 number of drop counts d, then d times: reason, count
---       then per change: span id ('' = log line), parent id ('' = none), number of events, how many of them are
---       span events, account ('' = none), layers ('' = none), state ('' = the last event), the events
+--       then the events of all changes, joined by newlines, and per change, by how its first value begins:
+--         ''                             a log line: its length
+--         span id, parent id             joined, no parent id where there is none: the length of its event, which is
+--                                        the whole state
+--         '$', span id, parent id        the length of its event, account
+--         '*', span id, parent id        the lengths of its events, how many of them are span events,
+--                                        account ('' = none), layers ('' = none), state ('' = the last event)
+--       (Lua hashes every byte of every string it makes, and `table.concat` makes many: the tail is handed in whole.)
 -- RETURNS  next seq, 1 = a duplicate, epoch, start of the run, 1 = settled, 1 = the index over runs must be told
 
 local buffer, spans, meta, layers_key, costs, state_key = unpack(KEYS)
@@ -25,16 +31,19 @@ local RUN_STATUS = { running = 'running', ok = 'completed', skipped = 'completed
   cancelled = 'cancelled', abandoned = 'abandoned' }
 local FINAL = { completed = true, failed = true, cancelled = true, abandoned = true }
 
-local match, call = string.match, redis.call
+local match, call, find, sub, byte = string.match, redis.call, string.find, string.sub, string.byte
 
-local function rev_and_status(json)
-  local rev, status = match(json, '^{"rev":(%d+),"status":"(%a+)"')
-  return tonumber(rev), status
+-- rev and start as text, and noted too: most of them are never calculated with
+local function head_of(json)
+  return match(json, '^{"rev":(%d+),"status":"(%a+)","start":(%d+),"noted":(%d+)')
 end
 
-local function start_of(json) return tonumber(match(json, '^[^,]+,[^,]+,"start":(%d+)')) end
-local function noted_of(json) return tonumber(match(json, '^[^,]+,[^,]+,[^,]+,"noted":(%d+)')) end
-local function parent_of(json) return match(json, '"parent_id":"(%x+)"') end
+local function start_of(json) return tonumber((select(3, head_of(json)))) end
+
+local function parent_of(json)
+  local _, at = find(json, '"parent_id":', 1, true)
+  return at and match(json, '^"(%x+)"', at + 1)
+end
 
 -- ---------------------------------------------------------------- read and decide
 
@@ -52,7 +61,7 @@ if writer ~= '' and seen[13] and tonumber(writer_seq) <= tonumber(seen[13]) then
   return { next_seq, 1, epoch, seen[4] or now, seen[14] and 1 or 0, 1 }
 end
 
-local lines, written, order, root_moved = {}, {}, {}, false
+local written, order, root_moved = {}, {}, false
 local totals, accounts, drops = {}, {}, {}
 local layers = call('GET', layers_key) or '[]'
 local layers_changed = false
@@ -79,35 +88,77 @@ if known_epoch ~= '' then
   end
 end
 
+-- where each change begins, and the spans that they are about: read in one call, each call costs as much as its work
+local begins, ids, asked = {}, {}, {}
+local position = 16 + 2 * tonumber(ARGV[14])
+local lines = ARGV[position - 1]
+while position <= #ARGV do
+  local head = ARGV[position]
+  local mark = byte(head) -- nil = a log line; 36 = $, 42 = *
+  begins[#begins + 1] = position
+  if not mark then
+    ids[#ids + 1] = false
+    position = position + 2
+  elseif mark == 42 then
+    ids[#ids + 1] = sub(head, 2, 17)
+    position = position + 6
+  elseif mark == 36 then
+    ids[#ids + 1] = sub(head, 2, 17)
+    position = position + 3
+  else
+    ids[#ids + 1] = sub(head, 1, 16)
+    position = position + 2
+  end
+  asked[#asked + 1] = ids[#ids] or nil
+end
+
+local held = {}
+if count > 0 then
+  for first = 1, #asked, 500 do
+    local last = math.min(first + 499, #asked)
+    for i, state in ipairs(call('HMGET', spans, unpack(asked, first, last))) do held[asked[first + i - 1]] = state end
+  end
+end
+
 local function stored(span_id)
-  return written[span_id] or call('HGET', spans, span_id)
+  local state = written[span_id] or held[span_id]
+  if state == nil then
+    state = count > 0 and call('HGET', spans, span_id)
+    held[span_id] = state
+  end
+  return state
 end
 
 -- an account is "errors unpriced input output nano backend\nbackend fallen back from"
+local backends = {}
 local function settle_account(account, sign)
   local failed, unpriced, input, output, nano, backend, from =
     match(account, '^(%d+) (%d+) (%d+) (%d+) (%d+) ([^\n]*)\n(.*)$')
-  local base = 'b:' .. backend .. ':'
-  add(base .. 'calls', sign)
-  add(base .. 'errors', sign * tonumber(failed))
-  add(base .. 'unpriced', sign * tonumber(unpriced))
-  add(base .. 'input', sign * tonumber(input))
-  add(base .. 'output', sign * tonumber(output))
-  add(base .. 'nano', sign * tonumber(nano))
+  local sums = backends[backend]
+  if not sums then
+    sums = { 0, 0, 0, 0, 0, 0 }
+    backends[backend] = sums
+  end
+  sums[1] = sums[1] + sign
+  sums[2] = sums[2] + sign * failed
+  sums[3] = sums[3] + sign * unpriced
+  sums[4] = sums[4] + sign * input
+  sums[5] = sums[5] + sign * output
+  sums[6] = sums[6] + sign * nano
   if from ~= '' then add('b:' .. from .. ':fallbacks', sign) end
 end
 
 -- the layer strip is text of our own making: names hold no bare quote, objects no inner brace
 local function set_layer(entry)
-  local name_end = string.find(entry, '","status":"', 1, true)
-  local from = string.find(layers, string.sub(entry, 1, name_end + 1), 1, true)
+  local name_end = find(entry, '","status":"', 1, true)
+  local from = find(layers, sub(entry, 1, name_end + 1), 1, true)
   layers_changed = true
   if not from then
-    layers = string.sub(layers, 1, -2) .. (layers == '[]' and '' or ',') .. entry .. ']'
-  elseif not string.find(entry, '"status":"pending"', 1, true) then
-    local to = string.find(layers, '"status":', from + name_end, true)
-    to = string.find(layers, '}', to, true)
-    layers = string.sub(layers, 1, from - 1) .. entry .. string.sub(layers, to + 1)
+    layers = sub(layers, 1, -2) .. (layers == '[]' and '' or ',') .. entry .. ']'
+  elseif not find(entry, '"status":"pending"', 1, true) then
+    local to = find(layers, '"status":', from + name_end, true)
+    to = find(layers, '}', to, true)
+    layers = sub(layers, 1, from - 1) .. entry .. sub(layers, to + 1)
   end
 end
 
@@ -134,54 +185,89 @@ local function consider_root(span_id, parent_id, json)
   root, root_start, root_orphan, root_moved = span_id, start, orphan, true
 end
 
-local position = 15
-for _ = 1, tonumber(ARGV[14]) do
-  add('drop:' .. ARGV[position], tonumber(ARGV[position + 1]))
-  position = position + 2
-end
+for i = 15, 13 + 2 * tonumber(ARGV[14]), 2 do add('drop:' .. ARGV[i], tonumber(ARGV[i + 1])) end
 
 -- a runner that was thought dead came back: the one case in which a lower rank wins
 local function revives(old_rank, json)
   return old_rank == 1 and match(json, '^[^{]*{[^{]-"event":"[a-z_]+_revived"') ~= nil
 end
 
-local last = #ARGV
-while position <= last do
-  local span_id, parent_id, notes = ARGV[position], ARGV[position + 1], tonumber(ARGV[position + 3])
-  local account, layer, state = ARGV[position + 4], ARGV[position + 5], ARGV[position + 6]
-  local first = position + 7
-  position = first + ARGV[position + 2]
+-- the lines that go to the tail: all of them, but for those that lose, which is rare
+local added, kept_from, pieces = 0, 1, {}
+local function leave_out(from, to)
+  if kept_from < from then pieces[#pieces + 1] = sub(lines, kept_from, from - 2) end
+  kept_from = to + 2
+end
 
-  if span_id == '' then
-    for i = first, position - 1 do lines[#lines + 1] = ARGV[i] end
+local at = 1 -- where the next line begins
+for i, first in ipairs(begins) do
+  local span_id, head = ids[i], ARGV[first]
+  if not span_id then
+    at = at + ARGV[first + 1] + 1
+    added = added + 1
   else
-    local full = state ~= '' and state or ARGV[position - 1]
-    local rev, status = rev_and_status(full)
+    local mark = byte(head)
+    local parent_id, account, layer, notes, full, ends = '', '', '', 0, nil, nil
+    local begin, last = at, nil -- where its first line begins, and its last one
+    if mark == 42 then
+      parent_id, notes = sub(head, 18), tonumber(ARGV[first + 2])
+      account, layer = ARGV[first + 3], ARGV[first + 4]
+      ends = {}
+      for length in string.gmatch(ARGV[first + 1], '%d+') do
+        last = at
+        at = at + length + 1
+        ends[#ends + 1] = at - 2
+      end
+      full = ARGV[first + 5] ~= '' and ARGV[first + 5] or sub(lines, last, at - 2)
+    else
+      at = at + ARGV[first + 1] + 1
+      full = sub(lines, begin, at - 2)
+      if mark == 36 then
+        parent_id, account = sub(head, 18), ARGV[first + 2]
+      else
+        parent_id = sub(head, 17)
+      end
+    end
+    local rev, status, start, noted = head_of(full)
     local rank = RANK[status]
-    if not rank or not start_of(full) or not noted_of(full) then
+    if not rank then
       return redis.error_reply('spantail: a state without its head') -- before the first write
     end
-    local old, old_rev, old_status, old_rank = stored(span_id), nil, nil, nil
+    local old, old_rev, old_status, old_noted, old_rank = stored(span_id), nil, nil, nil, nil
     if old then
-      old_rev, old_status = rev_and_status(old)
+      local _
+      old_rev, old_status, _, old_noted = head_of(old)
       old_rank = RANK[old_status]
     end
     if not old and count >= span_cap and parent_id ~= '' then
       add('drop:run_cap', 1)
-    elseif not old or rank > old_rank or (rank == old_rank and rev > old_rev) or revives(old_rank, full) then
+      leave_out(begin, at - 2)
+    elseif old and not (rank > old_rank or (rank == old_rank and tonumber(rev) > tonumber(old_rev))
+      or revives(old_rank, full)) then
+      leave_out(begin, at - 2)
+    else
       if not written[span_id] then order[#order + 1] = span_id end
       written[span_id] = full
 
-      -- of the span events, another writer may have told the first ones
-      local told = (notes > 0 and old) and notes - (noted_of(full) - noted_of(old)) or 0
-      for i = math.max(0, told) + 1, notes do lines[#lines + 1] = ARGV[first + i - 1] end
-      -- a change that builds on one that is not here (an emptied Redis, another way that was faster) goes out whole,
-      -- else the tail would not lead to the snapshot; span events alone carry no state
-      local whole = rank == 0 and (not old or rev > old_rev + 1)
-      for i = first + notes, position - 1 do
-        lines[#lines + 1] = (whole and i == position - 1) and full or ARGV[i]
+      if not ends then
+        added = added + 1
+      else
+        -- of the span events, another writer may have told the first ones
+        local told = (notes > 0 and old) and math.min(math.max(0, notes - (noted - old_noted)), notes) or 0
+        if told > 0 then leave_out(begin, ends[told]) end
+        added = added + #ends - told
+        -- a change that builds on one that is not here (an emptied Redis, another way that was faster) goes out
+        -- whole, else the tail would not lead to the snapshot; span events alone carry no state
+        if rank == 0 and (not old or tonumber(rev) > old_rev + 1) then
+          if notes < #ends then
+            leave_out(last, at - 2)
+          else
+            leave_out(at, at - 2) -- nothing, but here ends a piece
+            added = added + 1
+          end
+          pieces[#pieces + 1] = full
+        end
       end
-      if whole and first + notes == position then lines[#lines + 1] = full end
 
       if not old then count = count + 1 end
       if rank == 0 then open = open + 1 end
@@ -207,9 +293,19 @@ while position <= last do
   end
 end
 
+for backend, sums in pairs(backends) do
+  local base = 'b:' .. backend .. ':'
+  add(base .. 'calls', sums[1])
+  add(base .. 'errors', sums[2])
+  add(base .. 'unpriced', sums[3])
+  add(base .. 'input', sums[4])
+  add(base .. 'output', sums[5])
+  add(base .. 'nano', sums[6])
+end
+
 if root and (root_moved or written[root]) then
   local json = stored(root)
-  root_status = select(2, rev_and_status(json))
+  root_status = select(2, head_of(json))
   root_end = match(json, '"end":(%d+)') or ''
 end
 if state_json ~= '' then run_state = state_status end
@@ -223,10 +319,13 @@ local settled = root_status and root_status ~= 'running' and not root_orphan and
 
 -- ---------------------------------------------------------------- write
 
-local added = #lines
 if added > 0 then
+  if kept_from > 1 then
+    if kept_from <= #lines then pieces[#pieces + 1] = sub(lines, kept_from) end
+    lines = table.concat(pieces, '\n')
+  end
   next_seq = next_seq + added
-  call('XADD', buffer, '0-' .. next_seq, 'n', added, 'b', table.concat(lines, '\n'))
+  call('XADD', buffer, '0-' .. next_seq, 'n', added, 'b', lines)
   local kept_from = next_seq - tail_cap
   if kept_from > tonumber(seen[11] or '0') then
     call('XTRIM', buffer, 'MINID', '0-' .. (kept_from + 1))
@@ -238,14 +337,23 @@ end
 
 -- many fields a call: the call itself is the larger part of its cost. `unpack` fails near 8,000 values
 for first = 1, #order, 500 do
-  local fields = {}
+  local fields, n = {}, 0
   for i = first, math.min(first + 499, #order) do
-    fields[#fields + 1] = order[i]
-    fields[#fields + 1] = written[order[i]]
+    fields[n + 1], fields[n + 2] = order[i], written[order[i]]
+    n = n + 2
   end
-  call('HSET', spans, unpack(fields))
+  call('HSET', spans, unpack(fields, 1, n))
 end
-for span_id, account in pairs(accounts) do call('HSET', costs, span_id, account) end
+local settled_accounts, n = {}, 0
+for span_id, account in pairs(accounts) do
+  settled_accounts[n + 1], settled_accounts[n + 2] = span_id, account
+  n = n + 2
+  if n == 1000 then
+    call('HSET', costs, unpack(settled_accounts, 1, n))
+    n = 0
+  end
+end
+if n > 0 then call('HSET', costs, unpack(settled_accounts, 1, n)) end
 for field, amount in pairs(totals) do call('HINCRBY', meta, field, string.format('%.0f', amount)) end
 if layers_changed then call('SET', layers_key, layers) end
 if state_json ~= '' then call('SET', state_key, state_json) end

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 import threading
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import Span as ApiSpan
 
 from spantail.live import LogEvent
-from spantail_exporters.event import Encoded, dumps, encode_log, encode_notes, encode_state, update_of
+from spantail_exporters.event import Encoded, dumps, encode_log, encode_notes, encode_state, loads, update_of
 from spantail_exporters.record import SpanRecord, record_of, trace_hex
 from spantail_exporters.run_script import Change
 
@@ -39,18 +39,34 @@ class Batch(NamedTuple):
     drops: Mapping[str, int]
 
 
+_new: Final[Callable[..., Change]] = tuple.__new__  # a `Change` from its fields, at half the cost of calling it
+
+
 class _OpenSpan:
     """A span that has started and not ended: what viewers were told of it last."""
 
-    __slots__ = ("attributes", "body", "layers", "noted", "rev", "span")
+    __slots__ = ("attributes", "layers", "name", "noted", "rev", "run_id", "span", "told")
 
-    def __init__(self, span: Span, state: Encoded, attributes: Mapping[str, Any]) -> None:
+    def __init__(self, span: Span, record: SpanRecord, line: bytes, layers: bytes) -> None:
         self.span = span
+        self.run_id = record.run_id
+        self.name = record.name
+        self.attributes = record.attributes
         self.rev = 1
         self.noted = 0
-        self.body = state.body
-        self.layers = state.layers
-        self.attributes = attributes
+        self.told = line  # as bytes: thousands of open spans as dicts would be a garbage collector's work
+        self.layers = layers
+
+
+class _Assembled:
+    """The changes of one run that wait to be handed out."""
+
+    __slots__ = ("changes", "events", "size")
+
+    def __init__(self) -> None:
+        self.changes: list[Change] = []
+        self.events = 0
+        self.size = 0
 
 
 class Assembler:
@@ -72,7 +88,8 @@ class Assembler:
         self._writer = writer
         self._redactor = redactor
         self._open: dict[tuple[int, int], _OpenSpan] = {}
-        self._changes: dict[str, list[Change]] = {}
+        self._runs: dict[str, _Assembled] = {}
+        self._full: list[tuple[str, list[Change]]] = []  # portions of runs that are as large as a batch may be
         self._drops: dict[str, dict[str, int]] = {}
         self._writer_seq = 0
         self._service: str | None = None
@@ -86,7 +103,7 @@ class Assembler:
     @property
     def unsent(self) -> bool:
         """Whether something has been assembled, or counted as lost, that `batches` has not handed out."""
-        return bool(self._changes or self._drops)
+        return bool(self._runs or self._full or self._drops)
 
     def take(self, items: Iterable[Any]) -> None:
         """Encode what was handed over: a live `Span` is a start, a `ReadableSpan` an end, a `LogEvent` a log line."""
@@ -114,7 +131,7 @@ class Assembler:
                 attributes: Any = span.attributes
                 present = attributes.copy()
                 noted = span.dropped_events + len(span.events)
-                if present != one.attributes or noted != one.noted or span.name != one.body["name"]:
+                if present != one.attributes or noted != one.noted or span.name != one.name:
                     self._update(one, present, now_us)
             except BaseException as error:
                 self._failed(span, error)
@@ -129,7 +146,7 @@ class Assembler:
         `event` is `_update` or `_revived`.
         """
         for one in list(self._open.values()):
-            if run_id is None or one.body["run_id"] == run_id:
+            if run_id is None or one.run_id == run_id:
                 try:
                     self._whole(one, event, now_us)
                 except BaseException as error:
@@ -154,10 +171,11 @@ class Assembler:
         With `losses=False` runs that have nothing but losses to tell wait: while Redis is away these would be batches
         of their own again and again.
         """
-        batches = [self._batch(run_id, part) for run_id, changes in self._changes.items() for part in _split(changes)]
+        batches = [self._batch(run_id, changes) for run_id, changes in self._full]
+        batches += [self._batch(run_id, run.changes) for run_id, run in self._runs.items()]
         if losses:
             batches += [self._batch(run_id, []) for run_id in list(self._drops)]
-        self._changes = {}
+        self._full, self._runs = [], {}
         return batches
 
     def _batch(self, run_id: str, changes: list[Change]) -> Batch:
@@ -173,12 +191,16 @@ class Assembler:
             if record.end_us is None and record.dropped_notes + len(record.notes) > one.noted:
                 self._change(one, record, until_us)
 
-    def _add(self, run_id: str, change: Change) -> None:
-        changes = self._changes.get(run_id)
-        if changes is None:
-            self._changes[run_id] = [change]
-        else:
-            changes.append(change)
+    def _add(self, run_id: str, change: Change, size: int) -> None:
+        run = self._runs.get(run_id)
+        if run is None:
+            self._runs[run_id] = run = _Assembled()
+        elif run.events >= MAX_BATCH_EVENTS or run.size >= MAX_BATCH_BYTES:
+            self._full.append((run_id, run.changes))
+            self._runs[run_id] = run = _Assembled()
+        run.changes.append(change)
+        run.events += len(change[2])
+        run.size += size
 
     def _start(self, span: Span) -> None:
         if span.end_time is not None:
@@ -187,30 +209,41 @@ class Assembler:
         record.end_us = None  # it may have ended between the two lines; the end comes as one of its own
         record.notes, record.dropped_notes = (), 0  # the start is told first, what happened since at the next look
         state = encode_state(record, 1, self._redactor, event="_start")
+        line = self._line(state)
         context = span.context
-        if span.parent is not None:
+        if self._open and span.parent is not None:
             self._catch_up(context.trace_id, span.parent.span_id, record.start_us)
-        self._open[context.trace_id, context.span_id] = _OpenSpan(span, state, record.attributes)
+        self._open[context.trace_id, context.span_id] = _OpenSpan(span, record, line, state.layers)
         self._service = record.service
         self._add(
             record.run_id,
-            Change(record.span_id, record.parent_id or "", [self._line(state)], 0, "", state.layers),
+            _new(Change, (record.span_id, record.parent_id or "", (line,), 0, "", state.layers, b"")),
+            len(line),
         )
 
     def _end(self, span: ReadableSpan) -> None:
+        told, rev = 0, 1
         context: Any = span.context
-        one = self._open.pop((context.trace_id, context.span_id), None)
+        if self._open and (one := self._open.pop((context.trace_id, context.span_id), None)) is not None:
+            told, rev = one.noted, one.rev + 1
         record = record_of(span, self._runner_id)
-        if span.parent is not None and record.end_us is not None:
+        if self._open and span.parent is not None and record.end_us is not None:
             self._catch_up(context.trace_id, span.parent.span_id, record.end_us)
-        told = one.noted if one else 0
-        state = encode_state(record, one.rev + 1 if one else 1, self._redactor, noted=told)
+        state = encode_state(record, rev, self._redactor, noted=told)
         self._service = record.service
         line = self._line(state, told)
-        notes = encode_notes(state, state.noted - told) if record.notes else []
+        size = len(line)
+        events: tuple[bytes, ...] = (line,)
+        if record.notes and (notes := encode_notes(state, state.noted - told)):
+            events = (*notes, line)
+            size = sum(map(len, events))
         self._add(
             record.run_id,
-            Change(record.span_id, record.parent_id or "", [*notes, line], len(notes), state.account, state.layers),
+            _new(
+                Change,
+                (record.span_id, record.parent_id or "", events, len(events) - 1, state.account, state.layers, b""),
+            ),
+            size,
         )
 
     def _update(self, one: _OpenSpan, present: Mapping[str, Any], now_us: int) -> None:
@@ -225,30 +258,31 @@ class Assembler:
         state = encode_state(record, rev, self._redactor, event="_update", ts=now_us, noted=one.noted)
         whole = self._line(state, one.noted)
         notes = encode_notes(state, state.noted - one.noted)
-        before = one.body["attributes"]
+        told: dict[str, Any] = loads(one.told)
+        before = told["attributes"]
         changed = {k: v for k, v in state.body["attributes"].items() if k not in before or before[k] != v}
         events = notes
         layers = b""
-        if changed or state.body["name"] != one.body["name"]:
-            events = [*notes, dumps(update_of(state, one.body, changed))]
+        if changed or state.body["name"] != told["name"]:
+            events = [*notes, dumps(update_of(state, told, changed))]
             layers = state.layers
-        one.attributes = record.attributes
-        one.body, one.noted, one.layers = state.body, state.noted, state.layers
+        one.attributes, one.name = record.attributes, record.name
+        one.told, one.noted, one.layers = whole, state.noted, state.layers
         if events:
             one.rev = rev  # what is not told takes no number: a gap says that something is missing
-            self._add(
-                record.run_id,
-                Change(record.span_id, record.parent_id or "", events, len(notes), "", layers, whole),
-            )
+            change = Change(record.span_id, record.parent_id or "", events, len(notes), "", layers, whole)
+            self._add(record.run_id, change, len(whole) + sum(map(len, events)))
 
     def _whole(self, one: _OpenSpan, event: str, now_us: int) -> None:
         if one.span.end_time is not None:
             return  # its end is on the way
         # what was told last, not what is new: this may lose, and what is new would then never be told
         one.rev += 1
-        one.body = {**one.body, "rev": one.rev, "ts": now_us, "event": one.body["kind"] + event}
-        change = Change(one.body["span_id"], one.body["parent_id"] or "", [dumps(one.body)], 0, "", one.layers)
-        self._add(one.body["run_id"], change)
+        told: dict[str, Any] = loads(one.told)
+        told |= {"rev": one.rev, "ts": now_us, "event": told["kind"] + event}
+        one.told = line = dumps(told)
+        change = Change(told["span_id"], told["parent_id"] or "", [line], 0, "", one.layers)
+        self._add(one.run_id, change, len(line))
 
     def _line(self, state: Encoded, told: int = 0) -> bytes:
         """Serialise a state; one that is too large keeps its place in the tree and loses what made it so, counted.
@@ -265,7 +299,7 @@ class Assembler:
     def _log(self, event: LogEvent) -> None:
         self._catch_up(event.trace_id, event.span_id, event.time_ns // 1000)
         line = encode_log(event, self._service, self._runner_id, self._redactor)
-        self._add(f"{event.trace_id:032x}", Change("", "", [line]))
+        self._add(trace_hex(event.trace_id), Change("", "", [line]), len(line))
 
     def _failed(self, item: Any, error: BaseException) -> None:
         try:
@@ -277,19 +311,3 @@ class Assembler:
             self._encode_error_told = True
             # not its words: they may hold the value that could not be encoded
             _logger.warning("an event could not be encoded and is counted as encode_error: %s", type(error).__name__)
-
-
-def _split(changes: list[Change]) -> Iterable[list[Change]]:
-    part: list[Change] = []
-    events = size = 0
-    for change in changes:
-        if part and (events >= MAX_BATCH_EVENTS or size >= MAX_BATCH_BYTES):
-            yield part
-            part, events, size = [], 0, 0
-        part.append(change)
-        events += len(change.events)
-        size += len(change.state)
-        for event in change.events:
-            size += len(event)
-    if part:
-        yield part

@@ -39,21 +39,25 @@ _logger = logging.getLogger(__name__)
 
 QUEUE_CAPACITY = 65_536  # references, about 3 s of spans at a full core's rate
 _DRAIN = 512  # items taken at once: what is encoded stays in the cache until it is sent (2,048: a third slower)
+_SPENT = 4 * _DRAIN
 _LINGER_S = 0.010
 _SCAN_S = 0.2  # open spans are looked at this often, so that progress is seen within 250 ms
 _IDLE_S = 1.0
-_AWAY_S = 0.1  # while Redis is away the queue is emptied to disk so often
 _numbers = itertools.count()  # tells pipelines apart in metrics
 _DROPPED_RUNS = 10_000  # runs whose losses are told apart
 
 
 class _Flush:
-    """A marker in the queue: all that stands before it has been delivered when `done` is set."""
+    """A marker in the queue: all that was handed over before it has been delivered when `done` is set.
 
-    __slots__ = ("done",)
+    `starts` counts down the starts that wait beside the queue.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("done", "starts")
+
+    def __init__(self, starts: int) -> None:
         self.done = threading.Event()
+        self.starts = starts
 
 
 def _time_ns(item: Any) -> int:
@@ -103,6 +107,7 @@ class Batcher:
         self._runner_id = f"{socket.gethostname().replace(':', '-')}:{os.getpid()}:{int(time.time())}"
         self._queue: deque[Any] = deque()
         self._starts: dict[int, Span] = {}  # by the identity of their context, which start and end share
+        self._spent: deque[Any] = deque()  # told spans, see `_give_back`
         self._lost: Counter[tuple[int, str]] = Counter()
         self._lost_lock = threading.Lock()
         self._thread_lock = threading.Lock()
@@ -111,6 +116,8 @@ class Batcher:
         self._delivery: Delivery | None = None
         self._wake = threading.Event()
         self._idle = True  # the first append starts the thread
+        self._hurry = False  # somebody waits for a flush
+        self._lingers_until = 0.0
         self._stopping = False
         self._deadline = float("inf")
 
@@ -137,6 +144,11 @@ class Batcher:
         # A start that nobody has looked at yet need not be told, and its span is freed here and now, by the thread
         # that made it: freed by the worker, on another core, its memory would come back cold.
         self._starts.pop(id(context), None)
+        if spent := self._spent:
+            try:  # noqa: SIM105 - a context manager costs as much as all the rest
+                spent.pop()
+            except IndexError:  # taken in between
+                pass
         queue = self._queue
         if len(queue) < self._capacity:
             queue.append(span)
@@ -160,10 +172,10 @@ class Batcher:
             return True
         if self._stopping and (self._thread is None or not self._thread.is_alive()):
             return not self._queue and not self._starts  # stopped for good: nobody would answer a marker
-        marker = _Flush()
+        marker = _Flush(len(self._starts))
         self._queue.append(marker)
-        self._rouse()
-        self._wake.set()  # also out of a linger or a backoff
+        self._hurry = True
+        self._rouse()  # also out of a linger or a backoff
         return marker.done.wait(timeout_s)
 
     def shutdown(self, timeout_s: float) -> bool:
@@ -174,7 +186,7 @@ class Batcher:
             return True
         self._deadline = time.monotonic() + timeout_s
         flushed = self.flush(timeout_s) if not self._stopping else True
-        self._stopping = True
+        self._stopping = self._hurry = True
         self._wake.set()
         if thread is not None and thread is not threading.current_thread():
             thread.join(max(0.0, self._deadline - time.monotonic()) + 0.5)
@@ -207,12 +219,17 @@ class Batcher:
         writer = f"{self._runner_id}:{random.getrandbits(32):08x}"
         self._assembler = assembler = Assembler(self._runner_id, writer, self._redactor, self._health.dropped)
         self._delivery = delivery = self._open_delivery(assembler, self._runner_id, self._health)
+        delivery.on_answer(self._wake.set)
         flushes: list[_Flush] = []
         next_scan = time.monotonic() + _SCAN_S
         while True:
             try:
-                if delivery.accepts:
-                    assembler.take(self._drain(flushes))
+                if delivery.accepts and (self._hurry or time.monotonic() >= self._lingers_until):
+                    self._hurry = False
+                    items = self._drain(flushes)
+                    assembler.take(items)
+                    self._give_back(items)
+                    self._lingers_until = time.monotonic() + _LINGER_S
                     next_scan = self._scan(assembler, next_scan)
                     self._tell_losses(assembler)
                     delivery.offer(assembler.batches(losses=not delivery.away or self._stopping))
@@ -226,16 +243,14 @@ class Batcher:
                 self._pause(_IDLE_S)
             if self._stopping and self._may_stop(delivery):
                 break
-            if delivery.away:
-                self._pause(min(_AWAY_S, delivery.rests_for_s))
-            else:
-                self._linger(assembler, min(next_scan - time.monotonic(), delivery.rests_for_s))
+            self._rest(assembler, delivery, next_scan)
         delivery.close()
 
     def _may_stop(self, delivery: Delivery) -> bool:
-        if self._queue and time.monotonic() < self._deadline:
-            return False  # also while Redis is away: the rest of the queue goes to the spool
-        return not delivery.away or delivery.accepts or time.monotonic() >= self._deadline
+        if time.monotonic() >= self._deadline:
+            return True
+        # also while Redis is away: the rest of the queue goes to the spool
+        return not self._queue and (not delivery.in_memory or (delivery.away and delivery.accepts))
 
     def _scan(self, assembler: Assembler, due: float) -> float:
         now = time.monotonic()
@@ -248,29 +263,57 @@ class Batcher:
     def _drain(self, flushes: list[_Flush]) -> list[Any]:
         items: list[Any] = []
         queue, starts = self._queue, self._starts
+        told = [start for key in list(islice(starts, _DRAIN)) if (start := starts.pop(key, None)) is not None]
         for _ in range(min(len(queue), _DRAIN)):
             item = queue.popleft()
-            if type(item) is _Flush:
-                flushes.append(item)
-            else:
+            if type(item) is not _Flush:
                 items.append(item)
-        told = [start for key in list(islice(starts, _DRAIN)) if (start := starts.pop(key, None)) is not None]
+            elif told and len(told) < item.starts:
+                item.starts -= len(told)  # those that its end took out again are counted too: it waits a little longer
+                queue.appendleft(item)
+                self._hurry = True
+                break
+            else:
+                flushes.append(item)
         if told:
             # a start comes before an end of the same moment, and a tail reads in order of time
             items = [*told, *items]
             items.sort(key=_time_ns)
         return items
 
-    def _linger(self, assembler: Assembler, rest_s: float) -> None:
-        if len(self._queue) >= _DRAIN or len(self._starts) >= _DRAIN:
-            return
-        self._pause(_LINGER_S)
-        if self._queue or self._starts or self._stopping:
-            return
-        self._idle = True
-        if not self._queue and not self._starts:  # nothing was appended between the look and the flag
-            self._pause(max(0.0, rest_s if assembler.open_spans else min(rest_s, _IDLE_S)))
-        self._idle = False
+    def _give_back(self, items: list[Any]) -> None:
+        """Leave spans that have been told to the threads that make new ones, to be freed one for one.
+
+        Freed here, their memory would come back cold from another core, and the application's allocations would count
+        up to a garbage collection every 50 spans: half of what the whole hand-over costs.
+        """
+        spent = self._spent
+        spent.extend(items)
+        items.clear()
+        while len(spent) > _SPENT:
+            spent.popleft()
+
+    def _rest(self, assembler: Assembler, delivery: Delivery, next_scan: float) -> None:
+        """Wait until there is something to do: an answer, a full portion, the end of the linger, or anything at all."""
+        now = time.monotonic()
+        rests_for_s = delivery.rests_for_s
+        if not delivery.accepts:
+            self._pause(rests_for_s)  # the answer, too, ends it
+        elif len(self._queue) >= _DRAIN or len(self._starts) >= _DRAIN:
+            self._lingers_until = now
+        elif now < self._lingers_until:
+            self._pause(min(self._lingers_until - now, rests_for_s))
+        elif self._queue or self._starts:
+            pass
+        elif self._stopping or assembler.unsent:
+            self._pause(min(_LINGER_S, rests_for_s))
+        else:
+            self._idle = True
+            self._spent.clear()
+            if not self._queue and not self._starts:  # nothing was appended between the look and the flag
+                rests_for_s = min(rests_for_s, next_scan - now if assembler.open_spans else _IDLE_S)
+                self._pause(max(0.0, rests_for_s))
+            self._idle = False
 
     def _pause(self, wait_s: float) -> None:
         self._wake.wait(wait_s)

@@ -1,8 +1,11 @@
 """From batches to Redis, whatever Redis is doing: backoff, heartbeat, spill to disk, and telling again what was lost.
 
-While Redis is away batches go to the spool on disk, in order, and come back through it: what is on disk survives the
-process too. Without a spool they stay in memory, nothing more is taken from the queue, and the queue counts what it
-cannot hold.
+The conversation with Redis is a generator: each `yield` is a call that the courier makes on its thread, and the worker
+comes back with the answer when there is one. Nothing here waits.
+
+While Redis is away, or an answer is overdue, batches go to the spool on disk, in order, and come back through it: what
+is on disk survives the process too. Without a spool they stay in memory, nothing more is taken from the queue, and the
+queue counts what it cannot hold.
 """
 
 from __future__ import annotations
@@ -11,13 +14,17 @@ import logging
 import random
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable, Generator
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol
 
+from spantail_exporters.courier import Courier
 from spantail_exporters.heartbeat import BEAT_S
 from spantail_exporters.redis_writer import Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from concurrent.futures import Future
 
     from spantail_exporters.assembler import Assembler, Batch
     from spantail_exporters.health import Health
@@ -28,6 +35,9 @@ _logger = logging.getLogger(__name__)
 _RECENT_S = 3.0
 _RECENT_BYTES = 8 * 1024 * 1024
 _BACKOFF_S = (0.05, 5.0)
+_PATIENCE_S = 0.05  # an answer that takes longer is overdue: a `kill -9` may take the last 100 ms, not more
+_CLOSE_S = 0.5
+_ANY_SIZE = 1 << 62
 _PORTION = (20, 4 * 1024 * 1024)  # batches and bytes that are read back from disk between two looks at the clock
 
 
@@ -68,6 +78,9 @@ class Spooling(Protocol):
         """Let go of the files; an empty spool leaves none behind."""
 
 
+Talk = Generator[Callable[[], Any], Any, None]  # yields calls, is sent their answers
+
+
 class Delivery:
     """Owned by the worker's thread. `spools` are this process's own first, then those that dead processes left."""
 
@@ -85,7 +98,14 @@ class Delivery:
         self._runner_id = runner_id
         self._spool = spools[0] if spools else None
         self._left_behind = list(spools[1:])
-        self._pending: list[Batch] = []
+        self._courier = Courier()
+        self._wake: Callable[[], object] = lambda: None
+        self._talk: Talk | None = None
+        self._answer: Future[Any] | None = None
+        self._asked_at = 0.0
+        self._pending: list[Batch] = []  # offered
+        self._under_way: list[Batch] = []  # sent, unanswered, and nowhere but in memory
+        self._spilled = 0  # how many of those under way are at the head of the spool
         self._failures = 0
         self._retry_at = 0.0
         self._next_beat = 0.0
@@ -93,6 +113,10 @@ class Delivery:
         self._asks = False
         self._recent: deque[tuple[float, int, Batch]] = deque()
         self._recent_bytes = 0
+
+    def on_answer(self, wake: Callable[[], object]) -> None:
+        """Have `wake` called, on another thread, whenever `step` can go on."""
+        self._wake = wake
 
     @property
     def away(self) -> bool:
@@ -105,9 +129,19 @@ class Delivery:
         return not self._pending
 
     @property
+    def in_memory(self) -> bool:
+        """Whether something was offered that is neither stored nor on disk."""
+        return bool(self._pending or self._under_way)
+
+    @property
     def rests_for_s(self) -> float:
-        """Seconds until there is something to do of its own accord: another try, or a heartbeat."""
-        return max(0.0, (self._retry_at if self.away else self._next_beat) - time.monotonic())
+        """Seconds until there is something to do of its own accord: another try, a heartbeat, an overdue answer."""
+        now = time.monotonic()
+        if self._answer is not None:
+            overdue_in_s = self._asked_at + _PATIENCE_S - now
+            # once it is overdue nothing is left to do but to wait for it
+            return overdue_in_s if self.in_memory and overdue_in_s > 0 else BEAT_S
+        return max(0.0, (self._retry_at if self.away else self._next_beat) - now)
 
     @property
     def spool_bytes(self) -> int:
@@ -121,52 +155,97 @@ class Delivery:
             self._spill()
 
     def step(self) -> bool:
-        """Deliver what can be delivered; true when all that was offered is stored in Redis."""
-        begun = time.monotonic()
-        if begun < self._retry_at:
-            return False
-        try:
-            self._beat()
-            if self._asks:
-                # Redis may have come back without its last second: what it still has are duplicates
-                self._tell_renewed(self._writer.send([batch for _, _, batch in self._recent]))
-                self._asks = False
-            if self._spool is not None:
-                self._unspool(self._spool)
-            if self._pending:
-                self._send(self._pending)
-                self._pending = []
-            while self._left_behind:
-                self._unspool(self._left_behind[0])
-                self._left_behind.pop(0).close()
-        except Unavailable as trouble:
-            self._health.failed(time.monotonic() - begun, trouble)
-            self._failed(trouble)
-            return False
-        return True
+        """Go on as far as the answers have come; true when all that was offered is stored in Redis."""
+        if self._answer is None:
+            if time.monotonic() < self._retry_at:
+                return False
+            self._talk = self._deliver()
+            self._go_on(self._talk)
+        while self._talk is not None and self._answer is not None and self._answer.done():
+            self._go_on(self._talk)
+        if self._answer is None:
+            return not self.away
+        if self.in_memory and time.monotonic() >= self._asked_at + _PATIENCE_S:
+            self._spill()
+        return False
 
     def close(self) -> None:
         """Let go of the connection and the files. What could not be delivered is on disk, or lost and said so."""
-        lost = sum(len(change.events) for batch in self._pending for change in batch.changes)
+        if self.in_memory:
+            self._spill()
+        lost = sum(_events(batch) for batch in (*self._under_way, *self._pending))
         if lost:
             _logger.warning("%d events were not delivered before the end", lost)
+        if self._answer is not None:
+            self._writer.close()  # under its feet: a call that hangs ends now
+        if self._courier.close(_CLOSE_S):
+            self._writer.close()
         for spool in (self._spool, *self._left_behind):
             if spool is not None:
                 spool.close()
-        self._writer.close()
 
-    def _beat(self) -> None:
+    # ------------------------------------------------------------ the conversation
+
+    def _go_on(self, talk: Talk) -> None:
+        """Hand the conversation its answer, and have the next call made."""
+        answer, self._answer = self._answer, None
+        try:
+            if answer is None:
+                call = next(talk)
+            elif (error := answer.exception()) is not None:
+                call = talk.throw(error)
+            else:
+                call = talk.send(answer.result())
+        except StopIteration:
+            self._talk = None
+        except Unavailable as trouble:
+            self._talk = None
+            self._failed(trouble)
+        else:
+            self._asked_at = time.monotonic()
+            self._answer = self._courier.ask(call)
+            self._answer.add_done_callback(lambda _: self._wake())
+
+    def _deliver(self) -> Talk:
+        if self._under_way:  # something went wrong on our side the last time
+            self._pending = self._under_way + self._pending
+            self._under_way = []
+        self._spilled = 0
+        while True:
+            yield from self._beat()
+            if self._asks:
+                # Redis may have come back without its last second: what it still has are duplicates
+                sent = yield partial(self._writer.send, [batch for _, _, batch in self._recent])
+                self._tell_renewed(sent)
+                self._asks = False
+            if self._spool is not None and not self._spool.empty:
+                yield from self._unspool(self._spool)
+            elif self._pending:
+                self._under_way, self._pending = self._pending, []
+                yield from self._send(tuple(self._under_way))
+                self._under_way = []
+                if self._spilled and self._spool is not None:
+                    self._spool.peek(self._spilled, _ANY_SIZE)
+                    self._spool.advance(self._spilled)
+                    self._spilled = 0
+            elif self._left_behind:
+                yield from self._unspool(self._left_behind[0])
+                self._left_behind.pop(0).close()
+            else:
+                return
+
+    def _beat(self) -> Talk:
         now = time.monotonic()
         if now < self._next_beat and not self.away:
             return
-        alive = self._writer.beat(self._runner_id)
+        alive = yield partial(self._writer.beat, self._runner_id)
         self._next_beat = now + BEAT_S
         if self._failures:
             _logger.warning("live tier reachable again after %d attempts", self._failures)
             self._failures, self._retry_at = 0, 0.0
             self._asks = True
             # the reply tells whether Redis still knows the runs, also of spans that have nothing new to say
-            self._send(self._assembler.ping(self._assembler.open_runs()))
+            yield from self._send(self._assembler.ping(self._assembler.open_runs()))
         if not alive and self._leased:
             self._assembler.tell_again("_revived", time.time_ns() // 1000)
         self._leased = True
@@ -185,16 +264,26 @@ class Delivery:
         while recent and (recent[0][0] < now - _RECENT_S or self._recent_bytes > _RECENT_BYTES):
             self._recent_bytes -= recent.popleft()[1]
 
-    def _unspool(self, spool: Spooling) -> None:
+    def _unspool(self, spool: Spooling) -> Talk:
         while not spool.empty:
-            self._beat()  # the way back may be longer than a lease
+            yield from self._beat()  # the way back may be longer than a lease
             batches = spool.peek(*_PORTION)
-            self._send(batches)
+            yield from self._send(batches)
             spool.advance(len(batches))
 
     def _spill(self) -> None:
+        """Put on disk what is in memory only, the oldest first."""
         if self._spool is None:
             return
+        overdue = self._answer is not None  # it may be stored yet, and cannot be counted as lost
+        while self._under_way:
+            if self._spool.append(self._under_way[0]):
+                self._spilled += 1
+            elif overdue:
+                return
+            else:
+                self._lose(self._under_way[0], "spool_full")
+            self._under_way.pop(0)
         for batch in self._pending:
             if not self._spool.append(batch):
                 self._lose(batch, "spool_full")
@@ -207,6 +296,7 @@ class Delivery:
             self._assembler.drop(batch.run_id, earlier, number)
 
     def _failed(self, trouble: Unavailable) -> None:
+        self._health.failed(time.monotonic() - self._asked_at, trouble)
         self._failures += 1
         if self._failures == 1:
             _logger.warning(
@@ -217,11 +307,11 @@ class Delivery:
         self._retry_at = time.monotonic() + wait_s
         self._spill()
 
-    def _send(self, batches: Sequence[Batch]) -> None:
+    def _send(self, batches: Sequence[Batch]) -> Talk:
         if not batches:
             return
         begun = time.perf_counter()
-        sent = self._writer.send(batches)
+        sent = yield partial(self._writer.send, batches)
         self._remember(batches)
         self._health.delivered(sum(map(_events, batches)), time.perf_counter() - begun)
         for batch, words in sent.refused:

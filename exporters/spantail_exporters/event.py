@@ -84,6 +84,8 @@ def _cost(attributes: Mapping[str, Any]) -> float | None:
     if cost is None:
         cost = attributes.get(key.GEN_AI_USAGE_COST)
     # a cost of NaN, infinity or below zero is no cost
+    if type(cost) is float and 0 <= cost <= _MOST_USD:
+        return cost
     if isinstance(cost, (int, float)) and not isinstance(cost, bool) and 0 <= cost <= _MOST_USD:
         return float(cost)
     return None
@@ -110,7 +112,7 @@ class Encoded:
         """Leave out everything that can be large, and say so in the attributes: identity, times and money stay."""
         for name in ("span_events", "links"):
             self.body.pop(name, None)
-        self.tellable.clear()
+        self.tellable = []
         self.body["attributes"] = {TRUNCATED_KEY: mark}
 
 
@@ -123,44 +125,46 @@ def encode_state(record: SpanRecord, rev: int, redactor: Redactor, *, event: str
     told already: the count never runs back, whatever the SDK dropped since.
     """
     raw = record.attributes
+    end = record.end_us
     status = status_of(record)
     kind = kind_of(raw)
     text = redactor.text
     notes = record.notes
     attributes = redactor.attributes(raw)
     error, folded = None, None
-    if record.failed and record.end_us is not None:
+    if record.failed and end is not None:
         error, folded = _error(record, attributes, redactor)
-    noted = max(noted, record.dropped_notes + len(notes) - (folded is not None))
+    if notes:
+        noted = max(noted, record.dropped_notes + len(notes) - (folded is not None))
     body: dict[str, Any] = {
         "rev": rev,
         "status": status,
         "start": record.start_us,
         "noted": noted,
-        "ts": ts if ts is not None else record.end_us if record.end_us is not None else record.start_us,
+        "ts": ts if ts is not None else end if end is not None else record.start_us,
         "event": kind + (event or _SUFFIX[status]),
         "run_id": record.run_id,
         "span_id": record.span_id,
         "parent_id": record.parent_id,
         "name": text(record.name),
         "kind": kind,
-        "end": record.end_us,
+        "end": end,
     }
     if record.service is not None:
         body["service"] = text(str(record.service))
     if record.runner is not None:
         body["runner"] = record.runner
-    account = _promote_attempt(body, _renamed(attributes), status) if kind == "llm_call" else ""
+    account = _promote_attempt(body, attributes, status) if kind == "llm_call" else ""
     if key.PROGRESS_DONE in attributes:
         body["progress"] = {
             name: value
             for name, attribute in _PROGRESS
             if isinstance(value := attributes.get(attribute), (int, float, str))
         }
-    if (layer := attributes.get(key.LAYER)) is not None:
+    if key.LAYER in attributes and (layer := attributes[key.LAYER]) is not None:
         body["layer"] = str(layer)
     body["attributes"] = attributes
-    tellable: list[dict[str, Any]] = []
+    tellable: list[dict[str, Any]] = _NOTHING
     if notes:
         told = [_note(note, redactor, whole=note is not folded) for note in notes]
         body["span_events"] = told
@@ -184,12 +188,13 @@ def encode_state(record: SpanRecord, rev: int, redactor: Redactor, *, event: str
     return Encoded(body, noted, account, layers, tellable)
 
 
-def _renamed(raw: Mapping[str, Any]) -> Mapping[str, Any]:
+_NOTHING: Final[list[dict[str, Any]]] = []  # shared by all states without span events: an object less for each
+
+
+def _renamed(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
     """Read older names as what they are called now."""
-    if _OLDER_NAMES.isdisjoint(raw):
-        return raw
-    older = {new: raw[old] for old, new in key.ALIASES.items() if old in raw and new not in raw}
-    return {**raw, **older}
+    older = {new: attributes[old] for old, new in key.ALIASES.items() if old in attributes and new not in attributes}
+    return {**attributes, **older}
 
 
 _OLDER_NAMES: Final = frozenset(key.ALIASES)
@@ -197,24 +202,27 @@ _OLDER_NAMES: Final = frozenset(key.ALIASES)
 
 def _promote_attempt(body: dict[str, Any], attributes: Mapping[str, Any], status: str) -> str:
     """Lift what trees and totals need out of the redacted attributes; return the account of an ended attempt."""
+    if not _OLDER_NAMES.isdisjoint(attributes):
+        attributes = _renamed(attributes)
     get = attributes.get
-    if (backend := get(key.BACKEND) or get(key.GEN_AI_PROVIDER_NAME)) is not None:
+    backend = get(key.BACKEND) or get(key.GEN_AI_PROVIDER_NAME)
+    if backend is not None:
         body["backend"] = backend = str(backend)
     if (tier := get(key.TIER)) is not None:
         body["tier"] = str(tier)
-    if (model := get(key.GEN_AI_RESPONSE_MODEL) or get(key.GEN_AI_REQUEST_MODEL)) is not None:
+    model = get(key.GEN_AI_RESPONSE_MODEL) or get(key.GEN_AI_REQUEST_MODEL)
+    if model is not None:
         body["model"] = str(model)
-    tokens: dict[str, int] = {
-        name: value
-        for name, attribute in _TOKENS
-        if type(value := get(attribute)) is int and 0 <= value <= _MOST_TOKENS
-    }
+    tokens: dict[str, int] = {}
+    for name, attribute in _TOKENS:
+        if attribute in attributes and type(value := attributes[attribute]) is int and 0 <= value <= _MOST_TOKENS:
+            tokens[name] = value
     nano = 0
     source = get(key.COST_SOURCE)
     unpriced = False
     if (cost := _cost(attributes)) is not None:
         body["cost_usd"] = cost
-        body["cost_nano"] = nano = nano_usd(cost)
+        body["cost_nano"] = nano = round(cost * NANO)
     elif status != "running":
         source = key.SOURCE_UNPRICED
         # an attempt that failed before a token was used has no price that totals could miss
@@ -225,7 +233,8 @@ def _promote_attempt(body: dict[str, Any], attributes: Mapping[str, Any], status
         body["tokens"] = tokens
     if (attempt := get(key.ATTEMPT)) is not None:
         body["attempt"] = attempt
-    if (fallback_from := get(key.FALLBACK_FROM)) is not None:
+    fallback_from = get(key.FALLBACK_FROM)
+    if fallback_from is not None:
         body["fallback_from"] = fallback_from = str(fallback_from)
     if (reason := get(key.FALLBACK_REASON)) is not None:
         body["fallback_reason"] = str(reason)
@@ -372,3 +381,9 @@ def encode_log(event: LogEvent, service: str | None, runner: str, redactor: Reda
 def dumps(body: Mapping[str, Any]) -> bytes:
     """Serialise one event; TypeError when it holds what JSON cannot say (the redactor leaves nothing such)."""
     return orjson.dumps(body)
+
+
+def loads(line: bytes) -> dict[str, Any]:
+    """Read back what `dumps` wrote."""
+    body: dict[str, Any] = orjson.loads(line)
+    return body

@@ -94,9 +94,22 @@ def append_arguments(
     ]  # fmt: skip
     for reason, count in (drops or {}).items():
         values += (reason, count)
+    lines: list[bytes] = []
+    values.append(b"")
+    tail = len(values) - 1
     for span_id, parent_id, events, notes, account, layers, whole in changes:
-        values += (span_id, parent_id, len(events), notes, account, layers, whole)
-        values += events
+        lines += events
+        if not span_id:
+            for event in events:
+                values += ("", len(event))
+        elif notes or layers or whole or len(events) > 1:
+            sizes = " ".join([str(len(event)) for event in events])
+            values += (f"*{span_id}{parent_id}", sizes, notes, account, layers, whole)
+        elif account:
+            values += (f"${span_id}{parent_id}", len(events[0]), account)
+        else:
+            values += (span_id + parent_id, len(events[0]))
+    values[tail] = b"\n".join(lines)
     return values
 
 

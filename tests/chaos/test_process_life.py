@@ -49,6 +49,11 @@ def work(name, ledger=os.environ["LEDGER"]):
     with open(ledger, "a") as file:  # one write each: processes share the file
         file.write(f"{name}\\n")
 
+def pause():
+    # not one long sleep: Python sees a signal that comes just before it only when it is over
+    while True:
+        time.sleep(0.05)
+
 handle = spantail.configure("life")
 """
 
@@ -207,7 +212,7 @@ def test_an_end_without_redis_is_bounded(world: World, url: str, end: str) -> No
         ports = {"closed": closed.getsockname()[1], "silent": silent.getsockname()[1]}
         world.environment["SPANTAIL_REDIS_URL"] = url.format(**ports)
         world.environment["XDG_DATA_HOME"] = str(world.folder)
-        script = "work('work')\nprint('ready', flush=True)\n" + ("" if end == "exit" else "time.sleep(60)")
+        script = "work('work')\nprint('ready', flush=True)\n" + ("" if end == "exit" else "pause()")
         with world.start(script) as process:
             assert process.stdout is not None
             assert process.stdout.readline() == "ready\n"
@@ -278,7 +283,7 @@ def test_sigterm_waits_for_no_lock_of_the_interrupted_thread(world: World) -> No
             print("ready", flush=True)
             for _ in range(20):
                 open(os.environ["LEDGER"], "a").write("held\\n")
-            time.sleep(60)
+            pause()
     """
     before = time.monotonic()
     assert _terminated(world, script)[0] == -signal.SIGTERM
@@ -289,7 +294,7 @@ def test_sigterm_waits_for_no_lock_of_the_interrupted_thread(world: World) -> No
 def test_a_second_sigterm_ends_at_once(world: World) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         world.environment["SPANTAIL_REDIS_URL"] = f"redis://127.0.0.1:{silent.getsockname()[1]}/0"
-        with world.start("work('work')\nprint('ready', flush=True)\ntime.sleep(60)") as process:
+        with world.start("work('work')\nprint('ready', flush=True)\npause()") as process:
             assert process.stdout is not None
             process.stdout.readline()
             process.send_signal(signal.SIGTERM)
