@@ -26,13 +26,20 @@ if TYPE_CHECKING:
 
 SPANS = 20_000
 WARM_UP = 2_000
+UNREDACTED = "  no redaction"  # the same, to see what redaction costs
 ROUNDS = 5
 
 
 def run(rounds: int = ROUNDS) -> dict[str, float]:
     """Measure and print; returns the medians by name (microseconds a span)."""
     with private_redis() as redis_url, otlp_sink() as otlp_url:
-        variants = {"bare": "", "spantail": redis_url, "bsp_otlp": otlp_url, "logfire_pending": otlp_url}
+        variants = {
+            "bare": "",
+            "spantail": redis_url,
+            UNREDACTED: redis_url,
+            "bsp_otlp": otlp_url,
+            "logfire_pending": otlp_url,
+        }
         results: dict[str, list[dict[str, float]]] = {name: [] for name in variants}
         for _ in range(rounds):
             for name, url in variants.items():
@@ -164,7 +171,18 @@ def _logfire_pending(url: str) -> tuple[Any, Callable[[], int]]:
     return trace.get_tracer_provider(), lambda: sent
 
 
-_VARIANTS = {"bare": _bare, "spantail": _spantail, "bsp_otlp": _bsp_otlp, "logfire_pending": _logfire_pending}
+def _unredacted(url: str) -> tuple[Any, Callable[[], int]]:
+    os.environ["SPANTAIL_REDACT"] = "false"
+    return _spantail(url)
+
+
+_VARIANTS = {
+    "bare": _bare,
+    "spantail": _spantail,
+    UNREDACTED: _unredacted,
+    "bsp_otlp": _bsp_otlp,
+    "logfire_pending": _logfire_pending,
+}
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 
 from bench.servers import private_redis
 from bench.workload import ATTRIBUTES, SPANS_PER_RUN
+from spantail.live import LiveSpanProcessor
 from spantail_exporters.keys import RUNS_RECENT, run_keys
 from spantail_exporters.livetail import create_sink
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 SPANS = 20_000
+LARGE_RUN = 50_000
 ROUNDS = 5
 
 
@@ -37,17 +39,51 @@ class _Collect(SpanProcessor):
 
 
 def run(rounds: int = ROUNDS) -> dict[str, float]:
-    """Measure and print; returns the medians."""
+    """Measure and print; returns the medians. The two kinds of Redis take turns."""
+    rows: dict[str, list[dict[str, float]]] = {"plain": [], "append-only": []}
     with private_redis() as url, redis.Redis.from_url(url, decode_responses=True) as client:
-        rows = [_round(url, client) for _ in range(rounds)]
-    figures = {name: statistics.median(row[name] for row in rows) for name in rows[0]}
+        for _ in range(rounds):
+            for name, taken in rows.items():
+                client.config_set("appendonly", "yes" if name == "append-only" else "no")
+                taken.append(_round(url, client))
+        client.config_set("appendonly", "no")
+        large = _memory_of_a_run(url, client, LARGE_RUN)
+    medians = {
+        name: {key: statistics.median(row[key] for row in taken) for key in taken[0]} for name, taken in rows.items()
+    }
+    figures = medians["plain"]
+    kept = medians["append-only"]
     print(f"\nEvents into Redis from one process ({SPANS} spans, start and end, median of {rounds})")
-    print(f"  {figures['rate']:>10,.0f} events/s (budget 60,000)")
-    print(f"  {figures['client']:>10.1f} us client CPU an event")
-    print(f"  {figures['server']:>10.1f} us server CPU an event")
+    print(f"  {figures['rate']:>10,.0f} events/s (budget 60,000); with an append-only file {kept['rate']:,.0f}")
+    print(f"  {figures['client']:>10.1f} us client CPU an event; with an append-only file {kept['client']:.1f}")
+    print(f"  {figures['server']:>10.1f} us server CPU an event; with an append-only file {kept['server']:.1f}")
+    print(f"  {figures['wire']:>10.0f} bytes to Redis an event")
     print(f"  {figures['bytes']:>10.0f} bytes of JSON a finished span")
     print(f"  {figures['memory']:>10.2f} x its JSON: Redis memory a finished span, runs of {SPANS_PER_RUN} (budget 3)")
-    return figures
+    print(f"  {large:>10.2f} x its JSON: Redis memory a finished span, a run of {LARGE_RUN:,} (budget 1.5)")
+    return {**figures, "memory_large": large}
+
+
+def _memory_of_a_run(url: str, client: redis.Redis, spans: int) -> float:
+    """Store one run of so many spans, each told when it starts and when it ends; Redis memory over the JSON's bytes."""
+    client.flushall()
+    empty = client.info("memory")["used_memory"]
+    provider = TracerProvider(shutdown_on_exit=False)
+    sink = create_sink(url)
+    provider.add_span_processor(LiveSpanProcessor(sink))
+    tracer = provider.get_tracer("bench")
+    with tracer.start_as_current_span("run", attributes=ATTRIBUTES) as root:
+        for _ in range(spans // 1_000):
+            open_spans = [tracer.start_span("chat gpt-4o-mini", attributes=ATTRIBUTES) for _ in range(1_000)]
+            sink.flush(60)
+            for span in open_spans:
+                span.end()
+            sink.flush(60)
+    sink.shutdown(60)
+    memory = client.info("memory")["used_memory"] - empty
+    name = run_keys(f"{root.get_span_context().trace_id:032x}").spans
+    size = sum(len(state) for _, state in client.hscan_iter(name, count=1_000))
+    return float(memory / size)
 
 
 def _round(url: str, client: redis.Redis) -> dict[str, float]:
@@ -66,6 +102,7 @@ def _round(url: str, client: redis.Redis) -> dict[str, float]:
     sink = create_sink(url)
     sink.started(collect.starts[0])
     sink.flush(10)  # connected, script loaded
+    wire = client.info("stats")["total_net_input_bytes"]
     server, cpu, wall = _server_cpu(client), time.process_time(), 0.0
     wall += _feed(sink.started, collect.starts[1:], sink)
     cpu = time.process_time() - cpu
@@ -75,6 +112,7 @@ def _round(url: str, client: redis.Redis) -> dict[str, float]:
     wall += _feed(sink.ended, collect.ends, sink)
     cpu += time.process_time()
     server = _server_cpu(client) - server
+    wire = client.info("stats")["total_net_input_bytes"] - wire
     events = 2 * SPANS - 1
     sink.shutdown(5)
     gc.unfreeze()
@@ -86,6 +124,7 @@ def _round(url: str, client: redis.Redis) -> dict[str, float]:
         "rate": events / wall,
         "client": cpu / events * 1e6,
         "server": server / events * 1e6,
+        "wire": wire / events,
         "bytes": size / SPANS,
         "memory": memory / size,
     }
