@@ -38,7 +38,7 @@ test: $(DEVELOPMENT) $(PAGE) test-tools ## Every test, on real parts; PYTEST_ARG
 TEST_PROCESSES ?= logical
 
 .PHONY: test-tools
-test-tools: $(RUNTIME) ## Get the programs that tests run against: Redis, Chromium, Claude CLI, a Collector
+test-tools: $(DEVELOPMENT) ## Get the programs that tests run against: Redis, Chromium, Claude CLI, a Collector
 	@deploy/test-tools
 
 .PHONY: test-lowest
@@ -60,8 +60,20 @@ format: $(DEVELOPMENT) $(PACKAGES) ## Let the formatters have their way
 	$(NPM) --silent run format
 
 .PHONY: bench
-bench: $(DEVELOPMENT) ## Measure: cost per span, events into Redis, start to poll
+bench: $(DEVELOPMENT) ## Measure: cost per span, events into Redis, ingest, viewers, start to screen
 	$(BIN)/python -m bench $(ARGS)
+
+.PHONY: bench-peers
+bench-peers: $(DEVELOPMENT) ## The same requests into Phoenix and MLflow from PyPI
+	$(BIN)/python -m bench.peers $(ARGS)
+
+.PHONY: exports
+exports: $(DEVELOPMENT) test-tools ## Compare what other libraries export with what is kept of them; ARGS="make logfire_openai" keeps it
+	$(BIN)/python -m tests.exports $(or $(ARGS),compare)
+
+.PHONY: fuzz
+fuzz: $(DEVELOPMENT) ## Damaged OTLP requests for minutes; ARGS="--minutes 10"
+	$(BIN)/python -m tests.fuzz $(ARGS)
 
 .PHONY: soak
 soak: $(DEVELOPMENT) ## Kill Redis, service and workers at random for minutes, then balance the accounts; ARGS="--minutes 5 --seed 1"

@@ -1,11 +1,12 @@
-"""From the start of a span to a client that has read it over HTTP: the whole way, with a real service between.
+"""From the start of a span to a viewer that has it: the whole way, with a real service between.
 
-The producer is a process of its own that starts spans at a steady rate; the reader here asks as a program does
-(long poll) and as the page does (a poll every 200 ms). Both clocks are this machine's.
+The producer is a process of its own that starts spans at a steady rate; the viewers here are a WebSocket (the page),
+a long poll (a program) and a poll every 200 ms (the page where nothing else works). All clocks are this machine's.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import http.client
 import os
@@ -16,8 +17,10 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import orjson
+import uvloop
 
 from bench.servers import private_redis, running_service
+from bench.ws_client import Watching, watch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,17 +35,35 @@ def run(rounds: int = 1) -> dict[str, float]:
     figures: dict[str, float] = {}
     print(f"\nSpan start to reader, {STARTS_PER_S} starts/s for {SECONDS} s")
     with private_redis() as redis_url, running_service(redis_url) as address:
-        for name, wait_s, interval_s in (("long poll", 5, 0.0), ("poll every 200 ms", 0, PAGE_INTERVAL_S)):
+        for name, measure, budget in (
+            ("WebSocket", _pushed, " (budget 15, 60)"),
+            ("long poll", lambda *where: _polled(*where, wait_s=5), ""),
+            ("poll every 200 ms", lambda *where: _polled(*where, interval_s=PAGE_INTERVAL_S), ""),
+        ):
             latencies: list[float] = []
             for _ in range(rounds):
-                latencies += _measure(redis_url, address, wait_s, interval_s)
+                latencies += measure(redis_url, address)
             cuts = statistics.quantiles(latencies, n=100)
             figures |= {f"{name}.p50": cuts[49], f"{name}.p99": cuts[98]}
-            print(f"  {name:20} p50 {cuts[49]:7.1f} ms   p99 {cuts[98]:7.1f} ms   ({len(latencies)} spans)")
+            print(f"  {name:20} p50 {cuts[49]:7.1f} ms   p99 {cuts[98]:7.1f} ms   ({len(latencies)} spans){budget}")
     return figures
 
 
-def _measure(redis_url: str, address: str, wait_s: float, interval_s: float) -> list[float]:
+def _pushed(redis_url: str, address: str) -> list[float]:
+    async def follow() -> list[float]:
+        watching = Watching(starts_only=True)
+        with _producer(redis_url) as run_id:
+            await watch(address, f"/ws/runs/{run_id}/logs", watching)
+            await watching.closed.wait()
+        if watching.gaps:
+            raise RuntimeError(f"{watching.gaps} frames did not follow on the one before")
+        return [lag * 1e3 for lag in watching.lags]
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop:
+        return loop.run(follow())
+
+
+def _polled(redis_url: str, address: str, *, wait_s: float = 0, interval_s: float = 0) -> list[float]:
     latencies = []
     with _producer(redis_url) as run_id:
         host, port = address.rsplit(":", 1)

@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import http.server
 import multiprocessing
+import os
 import socket
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING
 from spantail_service.embedded_redis import EmbeddedRedis
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from multiprocessing.connection import Connection
 
 
@@ -66,14 +67,21 @@ def otlp_sink() -> Iterator[str]:
         process.join(5)
 
 
-@contextlib.contextmanager
-def running_service(redis_url: str) -> Iterator[str]:
-    """Run the service as a user would, on a free port; yields `host:port` once it is ready."""
+def free_port() -> int:
+    """A loopback port that nobody listens on at this moment."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+        port: int = free.getsockname()[1]
+        return port
+
+
+@contextlib.contextmanager
+def running_service(redis_url: str, environment: Mapping[str, str] | None = None) -> Iterator[str]:
+    """Run the service as a user would, on a free port; yields `host:port` once it is ready."""
+    port = free_port()
     command = [sys.executable, "-m", "spantail_service", "serve", "--port", str(port), "--redis-url", redis_url]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+    environment = {**os.environ, "SPANTAIL_OTLP_GRPC_PORT": "off", **(environment or {})}
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment) as process:
         try:
             _wait_until_ready(port, process)
             yield f"127.0.0.1:{port}"

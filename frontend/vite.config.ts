@@ -52,6 +52,7 @@ export default defineConfig({
     // data: URLs are allowed for images only by the page's Content-Security-Policy.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
+    rolldownOptions: { input: ["index.html", "login.html"] },
   },
   server: { proxy: { "/api": "http://127.0.0.1:8321" } },
 });

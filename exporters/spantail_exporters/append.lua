@@ -4,7 +4,7 @@
 -- Events are opaque bytes: Lua's JSON would mangle 16-digit integers and empty arrays. Only their fixed head is read:
 --   {"rev":3,"status":"running","start":1795308986084596,"noted":0,"ts":...,"event":...,"run_id":...,"span_id":...,"parent_id":...
 --
--- KEYS  buffer, spans, meta, layers, costs, state
+-- KEYS  buffer, spans, meta, layers, wraps, state
 -- ARGV  1 channel            2 writer id ('' = none)     3 writer sequence   4 now (us)
 --       5 epoch this writer knows ('' = none)            6 next seq it knows       7 its last sequence that was confirmed
 --       8 tail cap (events)  9 snapshot cap (spans)      10 expiry while open (s)  11 expiry once settled (s)
@@ -18,9 +18,10 @@
 --         '*', span id, parent id        the lengths of its events, how many of them are span events,
 --                                        account ('' = none), layers ('' = none), state ('' = the last event)
 --       (Lua hashes every byte of every string it makes, and `table.concat` makes many: the tail is handed in whole.)
--- RETURNS  next seq, 1 = a duplicate, epoch, start of the run, 1 = settled, 1 = the index over runs must be told
+-- RETURNS  next seq, 1 = a duplicate, epoch, start of the run, 1 = settled, 1 = the index over runs must be told,
+--          status of the run, its operation as JSON writes it between the quotes ('' = unknown)
 
-local buffer, spans, meta, layers_key, costs, state_key = unpack(KEYS)
+local buffer, spans, meta, layers_key, wraps, state_key = unpack(KEYS)
 local channel, writer, writer_seq, now = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local known_epoch, known_next, known_writer_seq = ARGV[5], tonumber(ARGV[6]), tonumber(ARGV[7])
 local tail_cap, span_cap = tonumber(ARGV[8]), tonumber(ARGV[9])
@@ -45,10 +46,14 @@ local function parent_of(json)
   return at and match(json, '^"(%x+)"', at + 1)
 end
 
+-- a quote within a JSON string is escaped, so the first bare one before the kind ends the name
+local function name_of(json) return match(json, '"parent_id":[^,]+,"name":"(.-)","kind":"') end
+
 -- ---------------------------------------------------------------- read and decide
 
 local seen = call('HMGET', meta, 'next', 'epoch', 'root', 'root_start', 'root_orphan', 'root_status', 'open',
-  'spans', 'errors', 'state', 'first', 'end', 'w:' .. writer, 'expected', 'lost:' .. known_epoch)
+  'spans', 'errors', 'state', 'first', 'end', 'w:' .. writer, 'expected', 'lost:' .. known_epoch,
+  'status', 'operation', 'state_operation', 'pinned', 'ahead')
 local next_seq = tonumber(seen[1] or '0')
 local epoch = seen[2] or now
 local root, root_start, root_orphan = seen[3], tonumber(seen[4] or '0'), seen[5] == '1'
@@ -58,11 +63,12 @@ local run_state = seen[10]
 
 if writer ~= '' and seen[13] and tonumber(writer_seq) <= tonumber(seen[13]) then
   -- whoever sends again got no answer, and so may not have told the index
-  return { next_seq, 1, epoch, seen[4] or now, seen[14] and 1 or 0, 1 }
+  return { next_seq, 1, epoch, seen[4] or now, seen[14] and 1 or 0, 1, seen[16] or 'running', seen[17] or '' }
 end
 
 local written, order, root_moved = {}, {}, false
-local totals, accounts, drops = {}, {}, {}
+local totals, accounts = {}, {}
+local parents, replaced = {}, {} -- of the spans with an account: their parents, and the final state that was there before
 local layers = call('GET', layers_key) or '[]'
 local layers_changed = false
 
@@ -146,6 +152,22 @@ local function settle_account(account, sign)
   sums[5] = sums[5] + sign * output
   sums[6] = sums[6] + sign * nano
   if from ~= '' then add('b:' .. from .. ':fallbacks', sign) end
+end
+
+-- the account of an ended attempt again, from its stored state; nil where it has none. What it is made of stands before
+-- the attributes and holds no integer that Lua's JSON would mangle
+local function account_of(json)
+  local from = find(json, ',"kind":"llm_call"', 1, true)
+  local _, status = head_of(json)
+  if not from or RANK[status] ~= 2 then return nil end
+  local told = cjson.decode('{' .. sub(json, from + 1, find(json, ',"attributes":', from, true) - 1) .. '}')
+  if told.kind ~= 'llm_call' then return nil end
+  local tokens = told.tokens or {}
+  local unpriced = not told.cost_nano and (status ~= 'error' or told.tokens ~= nil)
+  local backend = told.backend and told.backend ~= '' and told.backend or 'unknown'
+  return string.format('%d %d %.0f %.0f %.0f %s\n%s', status == 'error' and 1 or 0, unpriced and 1 or 0,
+    tokens.input or 0, tokens.output or 0, told.cost_nano or 0, (string.gsub(backend, '\n', ' ')),
+    (string.gsub(told.fallback_from or '', '\n', ' ')))
 end
 
 -- the layer strip is text of our own making: names hold no bare quote, objects no inner brace
@@ -280,9 +302,7 @@ for i, first in ipairs(begins) do
         add('abandoned', -1)
       end
       if account ~= '' then
-        local before = accounts[span_id] or (old_rank == 2 and call('HGET', costs, span_id))
-        if before then settle_account(before, -1) end
-        settle_account(account, 1)
+        if not accounts[span_id] then parents[span_id], replaced[span_id] = parent_id, old_rank == 2 and old end
         accounts[span_id] = account
       end
       if layer ~= '' then
@@ -291,6 +311,77 @@ for i, first in ipairs(begins) do
       if not old then consider_root(span_id, parent_id, full) end
     end
   end
+end
+
+-- Of LLM calls within each other only the innermost count: the others are wrappers, which tell the same tokens and cost
+-- again. Every span above a call that has an account bears a mark in `wraps`, and what bears one counts nothing,
+-- whichever of the two comes first. `ahead` = marks on spans that are not here yet; it is absent in a run without marks,
+-- so that nothing is looked up where there is nothing to find.
+local ahead = tonumber(seen[20] or '')
+local marked, fresh, is_fresh, lookups, arrived = {}, {}, {}, {}, {}
+local looked_up = {}
+local function look_up(span_id)
+  if not looked_up[span_id] then
+    looked_up[span_id], lookups[#lookups + 1] = true, span_id
+  end
+end
+if ahead then
+  for span_id in pairs(accounts) do
+    look_up(span_id)
+    if parents[span_id] ~= '' then look_up(parents[span_id]) end
+  end
+  if ahead > 0 then
+    for _, span_id in ipairs(order) do
+      if not held[span_id] then
+        arrived[#arrived + 1] = span_id
+        look_up(span_id)
+      end
+    end
+  end
+  for first = 1, #lookups, 500 do
+    local last = math.min(first + 499, #lookups)
+    for i, mark in ipairs(call('HMGET', wraps, unpack(lookups, first, last))) do
+      marked[lookups[first + i - 1]] = mark ~= false
+    end
+  end
+end
+
+local function is_marked(span_id)
+  if marked[span_id] == nil then marked[span_id] = ahead ~= nil and call('HEXISTS', wraps, span_id) == 1 end
+  return marked[span_id]
+end
+
+local function mark_above(span_id, above)
+  while above and above ~= '' and above ~= span_id and not is_marked(above) do
+    marked[above], is_fresh[above], fresh[#fresh + 1] = true, true, above
+    local state = stored(above)
+    if not state then
+      ahead = (ahead or 0) + 1
+      return
+    end
+    above = parent_of(state)
+  end
+end
+
+for _, span_id in ipairs(arrived) do
+  if is_marked(span_id) then
+    ahead = ahead - 1
+    mark_above(span_id, parent_of(stored(span_id)))
+  end
+end
+for span_id in pairs(accounts) do mark_above(span_id, parents[span_id]) end
+if #fresh > 0 then ahead = ahead or 0 end
+for _, span_id in ipairs(fresh) do -- those that have counted until now
+  local before = held[span_id] and not accounts[span_id] and account_of(held[span_id])
+  if before then settle_account(before, -1) end
+end
+for span_id, account in pairs(accounts) do
+  local counts = not is_marked(span_id)
+  if replaced[span_id] and (counts or is_fresh[span_id]) then
+    local before = account_of(replaced[span_id])
+    if before then settle_account(before, -1) end
+  end
+  if counts then settle_account(account, 1) end
 end
 
 for backend, sums in pairs(backends) do
@@ -308,7 +399,17 @@ if root and (root_moved or written[root]) then
   root_status = select(2, head_of(json))
   root_end = match(json, '"end":(%d+)') or ''
 end
-if state_json ~= '' then run_state = state_status end
+local operation, state_operation = seen[17], seen[18]
+if state_json ~= '' then
+  run_state = state_status
+  state_operation = match(state_json, '"operation":"([^"\\]*)"') or state_operation
+end
+-- an operation is called as the service that started it says, else as the root of the run
+if state_operation then
+  operation = state_operation
+elseif root and (root_moved or written[root] or not operation) then
+  operation = name_of(stored(root)) or operation
+end
 
 -- the status is the run's own word where the service keeps one, else its root's
 local status = root_status and RUN_STATUS[root_status] or run_state or 'running'
@@ -344,16 +445,15 @@ for first = 1, #order, 500 do
   end
   call('HSET', spans, unpack(fields, 1, n))
 end
-local settled_accounts, n = {}, 0
-for span_id, account in pairs(accounts) do
-  settled_accounts[n + 1], settled_accounts[n + 2] = span_id, account
-  n = n + 2
-  if n == 1000 then
-    call('HSET', costs, unpack(settled_accounts, 1, n))
-    n = 0
+for first = 1, #fresh, 500 do
+  local fields, n = {}, 0
+  for i = first, math.min(first + 499, #fresh) do
+    fields[n + 1], fields[n + 2] = fresh[i], ''
+    n = n + 2
   end
+  call('HSET', wraps, unpack(fields, 1, n))
 end
-if n > 0 then call('HSET', costs, unpack(settled_accounts, 1, n)) end
+if ahead and ahead ~= tonumber(seen[20] or '') then call('HSET', meta, 'ahead', ahead) end
 for field, amount in pairs(totals) do call('HINCRBY', meta, field, string.format('%.0f', amount)) end
 if layers_changed then call('SET', layers_key, layers) end
 if state_json ~= '' then call('SET', state_key, state_json) end
@@ -363,21 +463,30 @@ call('HSET', meta, 'next', next_seq, 'epoch', epoch, 'open', open, 'spans', coun
 if writer ~= '' then call('HSET', meta, 'w:' .. writer, writer_seq) end
 if lost_next then call('HSET', meta, 'lost:' .. known_epoch, lost_next) end
 if run_state then call('HSET', meta, 'state', run_state) end
+if operation and operation ~= seen[17] then call('HSET', meta, 'operation', operation) end
+if state_operation and state_operation ~= seen[18] then call('HSET', meta, 'state_operation', state_operation) end
 if root then
   call('HSET', meta, 'root', root, 'root_start', string.format('%.0f', root_start), 'root_orphan',
     root_orphan and 1 or 0, 'root_status', root_status, 'end', root_end)
 end
 if settled then call('HSET', meta, 'expected', next_seq) else call('HDEL', meta, 'expected') end
 
-local expiry = settled and ARGV[11] or ARGV[10]
-call('EXPIRE', buffer, expiry)
-call('EXPIRE', spans, expiry)
-call('EXPIRE', meta, expiry)
-call('EXPIRE', layers_key, expiry)
-call('EXPIRE', costs, expiry)
-call('EXPIRE', state_key, ARGV[10])
+if seen[19] then -- pinned: a key that was just made has no expiry, the others lost theirs with the pin
+  call('PERSIST', state_key)
+else
+  local expiry = settled and ARGV[11] or ARGV[10]
+  call('EXPIRE', buffer, expiry)
+  call('EXPIRE', spans, expiry)
+  call('EXPIRE', meta, expiry)
+  if layers ~= '[]' then call('EXPIRE', layers_key, expiry) end
+  if ahead then call('EXPIRE', wraps, expiry) end
+  if run_state then call('EXPIRE', state_key, ARGV[10]) end
+end
 call('PUBLISH', channel, next_seq)
 
 local tell_index = root_moved or not seen[1] or was_settled ~= (settled and true or false)
   or (open > 0 and (seen[7] or '0') == '0') -- a reaper may have taken a silent run out of the index
-return { next_seq, 0, epoch, root and string.format('%.0f', root_start) or now, settled and 1 or 0, tell_index and 1 or 0 }
+  or status ~= seen[16] or operation ~= seen[17]
+  or (was_settled and next(totals) ~= nil) -- nobody looks at its money again unless told to
+return { next_seq, 0, epoch, root and string.format('%.0f', root_start) or now, settled and 1 or 0, tell_index and 1 or 0,
+  status, operation or '' }

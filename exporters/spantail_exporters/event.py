@@ -12,6 +12,7 @@ import orjson
 
 from spantail import attributes as key
 from spantail.redaction import TRUNCATED_KEY
+from spantail_exporters.dialects.understand import is_foreign, understood
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -126,6 +127,9 @@ def encode_state(record: SpanRecord, rev: int, redactor: Redactor, *, event: str
     """
     raw = record.attributes
     end = record.end_us
+    if is_foreign(raw):
+        # a copy: the span's own are compared at the next look
+        raw = understood(dict(raw), ended=end is not None)
     status = status_of(record)
     kind = kind_of(raw)
     text = redactor.text

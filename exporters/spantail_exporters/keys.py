@@ -6,6 +6,7 @@ script may change them together.
 
 from __future__ import annotations
 
+import hashlib
 from typing import Final, NamedTuple
 
 RUNS_RECENT: Final = "runs:recent"
@@ -13,6 +14,22 @@ RUNS_OPEN: Final = "runs:open"  # runs that have not settled: what a reaper has 
 REAPER_LEASE: Final = "reaper:lease"  # STRING: which reaper acts
 RUNNERS_SEEN: Final = "runners:seen"  # ZSET: the last heartbeat of every process of the last day
 RUNS_RECENT_CAP: Final = 100_000
+
+# Beside `runs:recent`, and in its slot, for one script (`index.lua`) keeps them all: a key without braces is hashed
+# whole, so the same text within braces leads to the same slot.
+_INDEX: Final = "{runs:recent}:"
+RUNS_INDEX: Final = _INDEX  # what the names of the parts by status and by operation begin with
+RUNS_FACTS: Final = _INDEX + "facts"  # HASH: run id -> epoch, next seq, start, status, digest of its operation
+RUNS_OPERATIONS: Final = _INDEX + "operations"  # ZSET: names of operations by the start of their last run
+RUNS_EXPIRED: Final = _INDEX + "expired"  # ZSET by start: runs that were here and whose data has expired
+RUNS_PINNED: Final = _INDEX + "pinned"  # SET: runs that are kept
+RUNS_CHANGES: Final = _INDEX + "changes"  # STREAM: which runs have changed, for those who watch the list
+RUNS_UNBOOKED: Final = _INDEX + "unbooked"  # ZSET: runs whose money may not be in the sums by day yet
+RUNS_CHANNEL: Final = "runs_changed"  # published to with each entry of RUNS_CHANGES
+
+SPEND_LEASE: Final = "{spend}:lease"  # STRING: which bookkeeper works
+
+SESSIONS_ENDED: Final = "sessions:ended"  # ZSET: sessions that were signed out of, by when they would have ended
 
 
 class RunKeys(NamedTuple):
@@ -22,7 +39,7 @@ class RunKeys(NamedTuple):
     spans: str
     meta: str
     layers: str
-    costs: str
+    wraps: str  # HASH: the spans that have an LLM call below them, and so count nothing themselves
     state: str
 
 
@@ -34,7 +51,7 @@ def run_keys(run_id: str) -> RunKeys:
         spans=base + "spans",
         meta=base + "meta",
         layers=base + "layers",
-        costs=base + "costs",
+        wraps=base + "wraps",
         state=f"run:{{{run_id}}}",
     )
 
@@ -47,3 +64,38 @@ def channel(run_id: str) -> str:
 def runner(runner_id: str) -> str:
     """Name the heartbeat of a process."""
     return f"runner:{runner_id}"
+
+
+def runs_of_status(status: str) -> str:
+    """Name the ZSET of the runs of a status, by start."""
+    return f"{_INDEX}status:{status}"
+
+
+def operation_digest(operation: str) -> str:
+    """Shorten the name of an operation, which anybody may choose, to what may stand in a key."""
+    return hashlib.sha256(operation.encode("utf-8", "replace")).hexdigest()[:20]
+
+
+def runs_of_operation(operation: str) -> str:
+    """Name the ZSET of the runs of an operation, by start."""
+    return f"{_INDEX}operation:{operation_digest(operation)}"
+
+
+def spend_of_day(day: str) -> str:
+    """Name the HASH of a day's sums; `day` is an ISO date (UTC)."""
+    return f"{{spend}}:day:{day}"
+
+
+def spend_of_run(run_id: str) -> str:
+    """Name the STRING that says how much of a run is in the sums."""
+    return f"{{spend}}:run:{run_id}"
+
+
+def runs_of_runner(runner_id: str) -> str:
+    """Name the SET of the runs in which a process has open spans that it tells over OTLP; kept like an open run."""
+    return f"runner:{runner_id}:runs"
+
+
+def ingested(run_id: str, mark: str) -> str:
+    """Name the STRING that says that a part of a request has come; `mark` is a digest. Kept for minutes."""
+    return f"logs:{{{run_id}}}:came:{mark}"

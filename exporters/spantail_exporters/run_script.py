@@ -6,12 +6,15 @@ import hashlib
 from importlib import resources
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+import orjson
+
 from spantail_exporters import keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 SCRIPT: Final = (resources.files(__package__) / "append.lua").read_text(encoding="utf-8")
+INDEX_SCRIPT: Final = (resources.files(__package__) / "index.lua").read_text(encoding="utf-8")
 SHA: Final = hashlib.sha1(SCRIPT.encode(), usedforsecurity=False).hexdigest()  # the name EVALSHA knows it by
 
 TAIL_CAP: Final = 10_000  # events
@@ -51,7 +54,8 @@ class Applied(NamedTuple):
 
     `next_seq` is the run's next sequence number; `duplicate` says that the batch had been applied before; `epoch`
     changes when Redis lost the run; `start_us` is when the run began; `settled` that nothing more is expected;
-    `tell_index` that one of the last two is news.
+    `tell_index` that the index over runs has to learn of it. `status` is the run's, `operation` what the service that
+    started it calls it, else the name of its root; empty while neither is known.
     """
 
     next_seq: int
@@ -60,6 +64,8 @@ class Applied(NamedTuple):
     start_us: int
     settled: bool
     tell_index: bool
+    status: str = "running"
+    operation: str = ""
 
 
 def append_arguments(
@@ -123,17 +129,69 @@ def state_arguments(run_id: str, state_json: bytes, status: str, *, now_us: int)
 
 def parse_reply(reply: Sequence[bytes | str | int]) -> Applied:
     """Read the script's reply."""
-    next_seq, duplicate, epoch, start_us, settled, tell_index = map(int, reply)
-    return Applied(next_seq, bool(duplicate), epoch, start_us, bool(settled), bool(tell_index))
+    next_seq, duplicate, epoch, start_us, settled, tell_index = map(int, reply[:6])
+    status, operation = map(_text, reply[6:8])
+    return Applied(
+        next_seq, bool(duplicate), epoch, start_us, bool(settled), bool(tell_index), status, unquoted(operation)
+    )
+
+
+def _text(value: bytes | str | int) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def unquoted(text: str) -> str:
+    """Read what JSON writes between the quotes of a string."""
+    if "\\" not in text:
+        return text
+    try:
+        return str(orjson.loads(f'"{text}"'))
+    except orjson.JSONDecodeError:
+        return text
+
+
+_OPERATION_LENGTH: Final = 200  # characters by which runs can be found; a longer name is cut
+_INDEX_KEYS: Final = (
+    keys.RUNS_RECENT,
+    keys.RUNS_FACTS,
+    keys.RUNS_PINNED,
+    keys.RUNS_CHANGES,
+    keys.RUNS_UNBOOKED,
+    keys.RUNS_OPERATIONS,
+    keys.RUNS_EXPIRED,
+)
+
+
+def indexed_operation(operation: str) -> str:
+    """Cut the name of an operation to what the index holds of it."""
+    return operation[:_OPERATION_LENGTH]
 
 
 def index_commands(run_id: str, applied: Applied) -> list[tuple[str | int, ...]]:
     """Name the commands that make the indices over runs true; they stand outside the script (another slot).
 
-    They may be repeated: a writer sends them with the first reply about a run, and with each that is news.
+    They may be repeated: a writer sends them with the first reply about a run, and with each that is news. Of two
+    writers that tell of a run in the wrong order, the later word stays.
     """
+    operation = indexed_operation(applied.operation)
     return [
-        ("ZADD", keys.RUNS_RECENT, applied.start_us, run_id),
-        ("ZREMRANGEBYRANK", keys.RUNS_RECENT, 0, -keys.RUNS_RECENT_CAP - 1),
+        (
+            "EVAL", INDEX_SCRIPT, len(_INDEX_KEYS), *_INDEX_KEYS,
+            keys.RUNS_INDEX, keys.RUNS_CHANNEL, keys.RUNS_RECENT_CAP, run_id, "tell",
+            applied.start_us, applied.status, operation, keys.operation_digest(operation) if operation else "",
+            applied.epoch, applied.next_seq,
+        ),
         ("SREM" if applied.settled else "SADD", keys.RUNS_OPEN, run_id),
-    ]
+    ]  # fmt: skip
+
+
+def forget_command(run_id: str, held: bytes = b"", *, expired: bool) -> tuple[str | bytes | int, ...]:
+    """Name the command that takes a run out of the indices; `runs:open` is not among them.
+
+    With `expired` it is remembered that the run was here, and nothing is done when the index has learned of the run
+    since it held `held` (its field of `keys.RUNS_FACTS`).
+    """
+    return (
+        "EVAL", INDEX_SCRIPT, len(_INDEX_KEYS), *_INDEX_KEYS,
+        keys.RUNS_INDEX, keys.RUNS_CHANNEL, keys.RUNS_RECENT_CAP, run_id, "expired" if expired else "deleted", held,
+    )  # fmt: skip

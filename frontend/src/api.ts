@@ -1,5 +1,18 @@
 /** fetch() with what every call needs: a time limit, problem details as errors, and the service's clock. */
-import type { Frame, OperationsAnswer, Problem, RunsPage, Snapshot, SpanState, StartedRun } from "./wire";
+import { type Epoch, query } from "./connection/connection";
+import type {
+  Frame,
+  ImportAnswer,
+  OperationsAnswer,
+  Problem,
+  RunFacets,
+  RunSummary,
+  RunsPage,
+  Snapshot,
+  SpanState,
+  Spend,
+  StartedRun,
+} from "./wire";
 
 const TIMEOUT_MS = 15_000;
 /** A snapshot of 100,000 spans on a slow link. */
@@ -20,20 +33,55 @@ export class ProblemError extends Error {
 interface Options {
   readonly method?: string;
   readonly body?: unknown;
+  readonly file?: Blob;
   readonly signal?: AbortSignal | undefined;
   readonly timeoutMs?: number;
 }
 
 export class Api {
   private skewMs = 0;
+  private readonly signedOut: () => void;
+
+  /** `signedOut` is called when the service wants its token: the session is over, or there was none. */
+  constructor(signedOut: () => void = () => {}) {
+    this.signedOut = signedOut;
+  }
 
   /** The service's clock in microseconds, as far as its Date header tells. */
   nowUs(): number {
     return Math.round((Date.now() + this.skewMs) * 1_000);
   }
 
-  runs(signal?: AbortSignal): Promise<RunsPage> {
-    return this.json<RunsPage>("/api/runs?limit=50", { signal });
+  runs(query: string): Promise<RunsPage> {
+    return this.json<RunsPage>(`/api/runs${query}`);
+  }
+
+  run(runId: string, signal?: AbortSignal): Promise<RunSummary> {
+    return this.json<RunSummary>(`/api/runs/${runId}`, { signal });
+  }
+
+  facets(): Promise<RunFacets> {
+    return this.json<RunFacets>("/api/runs/facets");
+  }
+
+  spendToday(): Promise<Spend> {
+    return this.json<Spend>("/api/spend?by=backend&days=1");
+  }
+
+  async pinRun(runId: string, pinned: boolean): Promise<void> {
+    await this.fetch(`/api/runs/${runId}/pin`, { method: pinned ? "POST" : "DELETE" });
+  }
+
+  async deleteRun(runId: string): Promise<void> {
+    await this.fetch(`/api/runs/${runId}`, { method: "DELETE" });
+  }
+
+  importFile(file: Blob): Promise<ImportAnswer> {
+    return this.json<ImportAnswer>("/api/runs/import", {
+      method: "POST",
+      file,
+      timeoutMs: SNAPSHOT_TIMEOUT_MS,
+    });
   }
 
   operations(): Promise<OperationsAnswer> {
@@ -55,8 +103,8 @@ export class Api {
     return this.json<SpanState>(`/api/traces/${runId}/spans/${spanId}`, { signal });
   }
 
-  logs(runId: string, since: number, limit: number, signal?: AbortSignal): Promise<Frame> {
-    return this.json<Frame>(`/api/logs/${runId}?since=${since}&limit=${limit}`, { signal });
+  logs(runId: string, since: number, epoch: Epoch, limit: number, signal?: AbortSignal): Promise<Frame> {
+    return this.json<Frame>(`/api/logs/${runId}?${query({ since, epoch })}&limit=${limit}`, { signal });
   }
 
   /** The last `limit` events before an index. */
@@ -65,6 +113,10 @@ export class Api {
   }
 
   private async json<T>(url: string, options: Options = {}): Promise<T> {
+    return (await (await this.fetch(url, options)).json()) as T;
+  }
+
+  private async fetch(url: string, options: Options = {}): Promise<Response> {
     const limit = AbortSignal.timeout(options.timeoutMs ?? TIMEOUT_MS);
     const init: RequestInit = {
       method: options.method ?? "GET",
@@ -76,10 +128,15 @@ export class Api {
       init.body = JSON.stringify(options.body);
       init.headers = { accept: "application/json", "content-type": "application/json" };
     }
+    if (options.file) {
+      init.body = options.file;
+      init.headers = { accept: "application/json", "content-type": "application/octet-stream" };
+    }
     const response = await fetch(url, init);
     this.readClock(response.headers.get("date"));
+    if (response.status === 401) this.signedOut();
     if (!response.ok) throw new ProblemError(response.status, await problemOf(response));
-    return (await response.json()) as T;
+    return response;
   }
 
   /** The header counts whole seconds: a smaller difference is rounding and delay, not another clock. */

@@ -1,11 +1,15 @@
 /** The page's controller: address ↔ run, list, session, and who draws what when. */
 import { type Api, ProblemError } from "./api";
-import { type ConnectionState, isFinal } from "./connection/connection";
-import { PollConnection } from "./connection/poll";
+import { type ConnectionState, isFinal, type TransportName } from "./connection/connection";
+import { RunConnection } from "./connection/follow";
+import { poll } from "./connection/poll";
+import { serverSentEvents } from "./connection/sse";
+import { webSocket } from "./connection/websocket";
 import { byId, copyText } from "./dom";
 import { ago, dateTime } from "./format";
 import { assign, type PageData } from "./page";
 import { address, parse, type Route } from "./router";
+import { RunSidebar } from "./run-sidebar";
 import { words } from "./schema-form";
 import { RunSession } from "./session";
 import { backendTable } from "./views/backends";
@@ -14,19 +18,24 @@ import { layerItems } from "./views/layers";
 import { LivetailView } from "./views/livetail";
 import { NewRunDialog } from "./views/new-run";
 import { isAlive, runItem, runItems, runName } from "./views/run-list";
+import { RunMenu } from "./views/run-menu";
 import { SpanDetailsView } from "./views/span-details";
 import { RUN_ICONS } from "./views/status";
 import { TraceTreeView } from "./views/trace-tree";
 import type { OperationInfo, RunSummary } from "./wire";
 
-const LIST_MS = 1_500;
-const LIST_HIDDEN_MS = 10_000;
 /** The duration in the header ticks in tenths of a second. */
 const TICK_MS = 100;
 /** Whole seconds are enough for the list. */
 const LIST_TICKS = 10;
 /** The latency in the corner is smoothed and shown at most this often: it must not flicker. */
 const LATENCY_MS = 1_000;
+
+const TRANSPORTS: Readonly<Record<TransportName, string>> = {
+  websocket: "Pushed over a WebSocket; time until an answer",
+  sse: "Pushed as server-sent events: no WebSocket works here",
+  poll: "Polled every 200 ms: nothing else works here; time until the answer",
+};
 
 export class App {
   private readonly page: PageData;
@@ -38,10 +47,9 @@ export class App {
   private readonly section = byId("run");
   private session: RunSession | null = null;
   private route: Route = { runId: null, spanId: null };
-  private runs: readonly RunSummary[] = [];
+  readonly sidebar: RunSidebar;
+  private readonly menu: RunMenu;
   private listed = false;
-  private listTimer: number | undefined;
-  private listBusy = false;
   private frame = 0;
   private opened = false;
   private ticks = 0;
@@ -49,6 +57,7 @@ export class App {
   private settledSpans: number | null = null;
   private latency = 0;
   private latencyShownAt = 0;
+  private transport: TransportName | null = null;
 
   constructor(page: PageData, api: Api) {
     this.page = page;
@@ -67,21 +76,48 @@ export class App {
     });
     this.dialog = new NewRunDialog(api, (runId) => {
       this.go({ runId, spanId: null });
-      void this.refreshRuns();
+      void this.sidebar.list.reload();
     });
+    this.sidebar = new RunSidebar(page, api, {
+      changed: () => this.listChanged(),
+      failed: (reason) => this.listFailed(reason),
+      open: (runId) => this.go({ runId, spanId: null }),
+    });
+    this.menu = new RunMenu(api, (runId) => this.leaveDeleted(runId));
+  }
+
+  private get runs(): readonly RunSummary[] {
+    return this.sidebar.runs;
+  }
+
+  /** Opens the menu of a listed run, or of the one on the page. */
+  openMenu(opener: HTMLElement): void {
+    const runId = opener.dataset.menuOf ?? this.session?.runId;
+    const run = this.runs.find((one) => one.run_id === runId) ?? this.session?.run;
+    if (run && run.run_id === runId) this.menu.toggle(run, opener);
+  }
+
+  private leaveDeleted(runId: string): void {
+    void this.sidebar.list.reload();
+    if (this.session?.runId !== runId) return;
+    this.closeRun();
+    const next = this.runs.find((run) => run.run_id !== runId);
+    this.go({ runId: next?.run_id ?? null, spanId: null });
   }
 
   start(): void {
     this.page.endpoint = `${location.origin}/v1/traces`;
+    this.page.doctor = `spantail doctor --url ${location.origin}`;
     addEventListener("popstate", () => this.follow(parse(location.pathname, location.search)));
     addEventListener("online", () => this.wake());
     document.addEventListener("visibilitychange", () => {
-      if (!document.hidden) this.wake();
+      if (document.hidden) this.sidebar.list.follow(true);
+      else this.wake();
     });
     document.addEventListener("click", (event) => this.onLink(event));
     setInterval(() => this.tick(), TICK_MS);
     void this.loadOperations();
-    void this.refreshRuns();
+    this.sidebar.start();
     this.follow(parse(location.pathname, location.search));
   }
 
@@ -155,7 +191,7 @@ export class App {
     const session = new RunSession(
       this.api,
       runId,
-      (id, listener) => new PollConnection(this.api, id, listener),
+      (id, listener) => new RunConnection([webSocket, serverSentEvents, poll(this.api)], id, listener),
       {
         changed: () => this.schedule(),
         state: (state) => {
@@ -175,6 +211,7 @@ export class App {
     this.page.runId = runId;
     this.page.runIdShort = runId.slice(0, 8);
     this.page.notice = "";
+    this.page.links = [];
     session.run = summary ?? null;
     this.drawHeader();
     this.drawList();
@@ -184,6 +221,25 @@ export class App {
     this.details.show(session, spanId);
     document.documentElement.toggleAttribute("data-details", spanId !== null);
     void session.open();
+  }
+
+  /** The same run in other tools; of one that has expired the problem names them. */
+  private async findLinks(): Promise<void> {
+    const { session, page } = this;
+    if (!session) return;
+    let links: Record<string, string> = {};
+    try {
+      links = (await this.api.run(session.runId)).links ?? {};
+    } catch (error) {
+      if (error instanceof ProblemError) links = error.problem.links ?? {};
+    }
+    if (this.session !== session) return;
+    const named = Object.entries(links).filter(([, href]) => /^https?:\/\//.test(href));
+    assign(
+      page,
+      "links",
+      named.map(([name, href]) => ({ name: words(name), href })),
+    );
   }
 
   private closeRun(): void {
@@ -216,6 +272,7 @@ export class App {
       this.schedule();
       return;
     }
+    if (!this.opened) void this.findLinks();
     this.opened = true;
     this.drawHeader();
     this.tree.draw(!this.alive(session));
@@ -272,16 +329,18 @@ export class App {
         this.connection("connecting", "connecting", "Waiting for the first answer");
         break;
       case "live": {
-        this.latency =
-          this.latencyShownAt === 0 ? state.latencyMs : this.latency * 0.8 + state.latencyMs * 0.2;
+        const { latencyMs, transport } = state;
+        const changed = this.transport !== transport;
+        if (latencyMs !== null) {
+          const first = changed || this.latencyShownAt === 0;
+          this.latency = first ? latencyMs : this.latency * 0.8 + latencyMs * 0.2;
+        }
         const now = performance.now();
-        if (page.connection === "live" && now - this.latencyShownAt < LATENCY_MS) return;
+        if (!changed && page.connection === "live" && now - this.latencyShownAt < LATENCY_MS) return;
         this.latencyShownAt = now;
-        this.connection(
-          "live",
-          `live · ${Math.max(1, Math.round(this.latency))} ms`,
-          "Polled every 200 ms; time until the answer",
-        );
+        this.transport = transport;
+        const latency = latencyMs === null ? "" : ` · ${Math.max(1, Math.round(this.latency))} ms`;
+        this.connection("live", `live${latency}`, TRANSPORTS[transport]);
         break;
       }
       case "reconnecting": {
@@ -301,6 +360,7 @@ export class App {
       case "gone":
         this.connection("gone", "gone", "The service does not have this run");
         page.screen = state.expired ? "expired" : "missing";
+        if (state.expired) void this.findLinks();
         break;
     }
   }
@@ -318,36 +378,23 @@ export class App {
 
   // The list
 
-  private async refreshRuns(): Promise<void> {
-    if (this.listBusy) return;
-    this.listBusy = true;
-    clearTimeout(this.listTimer);
-    try {
-      const { runs } = await this.api.runs();
-      this.runs = runs;
-      const first = !this.listed;
-      this.listed = true;
-      assign(this.page, "runsText", "");
-      this.drawList();
-      if (
-        !this.session &&
-        this.route.runId === null &&
-        (first || runs.length > 0 || this.page.screen !== "empty")
-      ) {
-        this.follow(this.route);
-      }
-      this.resumeIfCorrected();
-    } catch (error) {
-      const reason = error instanceof ProblemError ? error.message : "The service cannot be reached";
-      assign(this.page, "runsText", this.listed ? "This list is not up to date." : reason);
-      if (!this.session) this.showOffline(reason);
-    } finally {
-      this.listBusy = false;
-      this.listTimer = window.setTimeout(
-        () => void this.refreshRuns(),
-        document.hidden ? LIST_HIDDEN_MS : LIST_MS,
-      );
-    }
+  private listChanged(): void {
+    const first = !this.listed;
+    this.listed = true;
+    assign(this.page, "runsText", "");
+    this.drawList();
+    if (
+      !this.session &&
+      this.route.runId === null &&
+      (first || this.runs.length > 0 || this.page.screen !== "empty")
+    )
+      this.follow(this.route);
+    this.resumeIfCorrected();
+  }
+
+  private listFailed(reason: string): void {
+    assign(this.page, "runsText", this.listed ? "This list is not up to date." : reason);
+    if (!this.session) this.showOffline(reason);
   }
 
   /** A run that was settled and goes on: the list is the first to know. */
@@ -403,10 +450,11 @@ export class App {
   private async loadOperations(): Promise<void> {
     for (let attempt = 0; attempt < 20; attempt++) {
       try {
-        const { operations, demo } = await this.api.operations();
+        const { operations, demo, login } = await this.api.operations();
         this.dialog.setOperations(operations);
         this.page.operations = operations.map(operationItem);
         if (demo) this.page.demo = true;
+        if (login) this.page.login = true;
         return;
       } catch {
         // The list shows that the service is away; the form is needed later.
@@ -430,7 +478,7 @@ export class App {
 
   private wake(): void {
     this.session?.nudge();
-    void this.refreshRuns();
+    this.sidebar.wake();
     this.schedule();
   }
 }

@@ -4,6 +4,7 @@ import { Api } from "./api";
 import { App } from "./app";
 import { byId } from "./dom";
 import { emptyPage, type PageData } from "./page";
+import { toLogin } from "./sign-in";
 import { applyTheme, currentTheme, toggleTheme, watchTheme } from "./theme";
 import { splitter } from "./views/splitter";
 
@@ -23,7 +24,7 @@ const shell: object & ThisType<PageData> = {
     watchTheme((theme) => {
       this.theme = theme;
     });
-    controller = new App(this, new Api());
+    controller = new App(this, new Api(toLogin));
     controller.start();
   },
   get isLoading() {
@@ -54,7 +55,44 @@ const shell: object & ThisType<PageData> = {
     return this.runs.length > 0;
   },
   get hasNoRuns() {
-    return this.runs.length === 0;
+    return this.runs.length === 0 && !this.filtered;
+  },
+  get hasNoMatch() {
+    return this.runs.length === 0 && this.filtered;
+  },
+  get pinnedPressed() {
+    return String(this.filterPinned);
+  },
+  get hasLinks() {
+    return this.links.length > 0;
+  },
+  narrowByText() {
+    controller?.sidebar.narrow(false);
+  },
+  narrow() {
+    controller?.sidebar.narrow(true);
+  },
+  narrowToPinned() {
+    this.filterPinned = !this.filterPinned;
+    controller?.sidebar.narrow(true);
+  },
+  clearFilter() {
+    controller?.sidebar.clear();
+  },
+  olderRuns() {
+    void controller?.sidebar.list.older();
+  },
+  openMenu(event: Event) {
+    controller?.openMenu(event.currentTarget as HTMLElement);
+  },
+  chooseFile() {
+    byId("import-file").click();
+  },
+  importFile(event: Event) {
+    const input = event.target as HTMLInputElement;
+    const file = input.files?.[0];
+    input.value = "";
+    if (file) void controller?.sidebar.take(file);
   },
   get hasLayers() {
     return this.layers.length > 0;

@@ -1,8 +1,14 @@
 /** What the shell binds to: small, flat, ready texts. Spans never come in here. */
+import type { Choice } from "./run-filter";
 import type { BackendItem } from "./views/backends";
 import type { Fact } from "./views/facts";
 import type { LayerItem } from "./views/layers";
 import type { RunItem } from "./views/run-list";
+
+export interface LinkItem {
+  name: string;
+  href: string;
+}
 
 export type Screen = "loading" | "empty" | "run" | "missing" | "expired" | "offline";
 
@@ -15,13 +21,30 @@ export interface OperationItem {
 export interface PageData {
   screen: Screen;
   demo: boolean;
+  /** One signs in here, and so may sign out. */
+  login: boolean;
   theme: string;
   runs: RunItem[];
   runsText: string;
+  filterText: string;
+  filterStatus: string;
+  filterOperation: string;
+  filterPinned: boolean;
+  statusChoices: Choice[];
+  operationChoices: Choice[];
+  /** The list shows less than everything. */
+  filtered: boolean;
+  /** What the button below the list says; empty where there is none. */
+  olderText: string;
+  spend: string;
+  spendTitle: string;
+  links: LinkItem[];
   listOpen: boolean;
   pane: "trace" | "tail" | "backends";
   operations: OperationItem[];
   endpoint: string;
+  /** The command that tells why an application is not seen. */
+  doctor: string;
   name: string;
   status: string;
   statusIcon: string;
@@ -46,13 +69,26 @@ export function emptyPage(): PageData {
   return {
     screen: "loading",
     demo: false,
+    login: false,
     theme: "light",
     runs: [],
     runsText: "",
+    filterText: "",
+    filterStatus: "",
+    filterOperation: "",
+    filterPinned: false,
+    statusChoices: [],
+    operationChoices: [],
+    filtered: false,
+    olderText: "",
+    spend: "",
+    spendTitle: "",
+    links: [],
     listOpen: false,
     pane: "trace",
     operations: [],
     endpoint: "",
+    doctor: "",
     name: "",
     status: "",
     statusIcon: "#i-pending",

@@ -30,7 +30,8 @@ export function changesSpan(event: TailEvent, before?: SpanState): boolean {
 }
 
 function shareOf(state: SpanState): Share {
-  const llm = state.kind === "llm_call" ? 1 : 0;
+  // As where the accounts are kept: a call within a call makes the outer one a wrapper once it has ended.
+  const llm = state.kind === "llm_call" && rank(state.status) === 2 ? 1 : 0;
   const cost = costNano(state);
   return {
     cost: cost ?? 0,

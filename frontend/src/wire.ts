@@ -144,6 +144,35 @@ export interface RunSummary extends Marks {
   service?: string | null;
   dropped?: Record<string, number>;
   demo?: boolean;
+  /** Kept from expiry. */
+  pinned?: boolean;
+  imported?: boolean;
+  /** In other tools; on a single run only. */
+  links?: Record<string, string>;
+}
+
+/** What has changed in the list since the last one. */
+export interface RunNews {
+  runs: RunSummary[];
+  removed: string[];
+  reset: boolean;
+}
+
+export interface RunFacets {
+  statuses: Partial<Record<RunStatus, number>>;
+  operations: { name: string; runs: number }[];
+}
+
+export interface Spend {
+  to: string;
+  cost_nano: number;
+  backends: Record<string, BackendTotals>;
+}
+
+export interface ImportAnswer {
+  runs: string[];
+  rejected: number;
+  reason: string;
 }
 
 export interface RunsPage {
@@ -212,6 +241,8 @@ export interface OperationInfo {
 export interface OperationsAnswer {
   operations: OperationInfo[];
   demo?: boolean;
+  /** A token is set: browsers sign in. */
+  login?: boolean;
 }
 
 export interface StartedRun {
@@ -226,4 +257,6 @@ export interface Problem {
   status?: number;
   detail?: string;
   errors?: { loc?: (string | number)[]; msg?: string }[];
+  /** Where else to look for a run that has expired. */
+  links?: Record<string, string>;
 }

@@ -35,7 +35,7 @@ KIND_LLM_GROUP: Final = "llm_group"
 KIND_TOOL: Final = "tool"
 KIND_RETRIEVAL: Final = "retrieval"
 KIND_QUEUE: Final = "queue"
-KIND_SPAN: Final = "span"  # never written: what a span without a known kind counts as
+KIND_SPAN: Final = "span"  # written only over another library's own word: what a span without a known kind counts as
 KINDS: Final = frozenset(
     {
         KIND_OPERATION,

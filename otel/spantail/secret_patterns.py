@@ -70,12 +70,18 @@ _CONTENT_KEYS: Final = frozenset(
         "ai.toolCall.result",
         "pydantic_ai.all_messages",
         "all_messages_events",
+        "final_result",
+        "request_data",
+        "response_data",
+        "user_prompt",
     }
 )
 _CONTENT_INDEXED: Final = re.compile(
     r"(?:gen_ai\.(?:prompt|completion)|llm\.(?:prompts|completions|input_messages|output_messages)"
     r"|retrieval\.documents|embedding\.embeddings|ai\.prompt|gen_ai\.(?:input|output)\.messages)\."
     r"(?:\d+\b|messages$|format$)"
+    # LiteLLM's raw requests and answers: `llm.openai.messages`, `llm.anthropic.content`
+    r"|llm\.(?!token_count|cost)[a-z0-9_]+\.(?:messages|choices|contents?|candidates|prompt|input|output|system)$"
 )
 
 _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")

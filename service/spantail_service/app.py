@@ -16,22 +16,55 @@ import spantail
 from spantail import pricing
 from spantail.redaction import Redactor
 from spantail_service import __version__
+from spantail_service.doors.entrance import Entrance
+from spantail_service.doors.guard import Guard
+from spantail_service.doors.hosts import Hosts
+from spantail_service.doors.limited import RateLimits
+from spantail_service.doors.rate_limits import FailedLogins
+from spantail_service.doors.sessions import EndedSessions, Sessions
 from spantail_service.errors import install_error_handlers
-from spantail_service.ingest.receiver import TraceReceiver
+from spantail_service.ingest.receiver import OtlpReceiver
 from spantail_service.launcher import Launcher
+from spantail_service.metrics import ServiceMetrics
+from spantail_service.openapi import describe
 from spantail_service.operations import CATALOGUE, WorkSettings, open_tools
+from spantail_service.ready_poll import ReadyPoll
 from spantail_service.reaper import Reaper
-from spantail_service.routes import docs, health, logs, operations, otlp, page, runs, traces
+from spantail_service.redis_packing import pack_with_hiredis
+from spantail_service.routes import (
+    about,
+    docs,
+    health,
+    live,
+    login,
+    logs,
+    metrics,
+    operations,
+    otlp,
+    page,
+    run_events,
+    runs,
+    spend,
+    traces,
+    transfer,
+)
+from spantail_service.run_feed import RunFeed
+from spantail_service.run_keeping import RunKeeper
+from spantail_service.run_links import LinkTemplates
 from spantail_service.runs import RunIndex
-from spantail_service.security import BodyLimit, SecurityHeaders
+from spantail_service.security import BodyLimit
 from spantail_service.server_spans import instrument, keep_logs_out_of_the_tail, service_name
-from spantail_service.services import Services
+from spantail_service.services import Services, hub_of
+from spantail_service.spend import Bookkeeper
 from spantail_service.store import RunStore
-from spantail_service.tail import RunReader
+from spantail_service.tail import RunReader, TailHub
+from spantail_service.transfer.importing import RunImporter
 from spantail_service.wakeups import WakeUps
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
+
+    from starlette.types import Receive, Scope, Send
 
     from spantail_service.settings import Settings
 
@@ -43,7 +76,17 @@ _FLUSH_SHARE = 0.3
 _SERVER_SHARE = 0.1
 
 
-def create_app(settings: Settings) -> FastAPI:
+class SpantailApp(FastAPI):
+    """FastAPI behind the doors: what :class:`Entrance` does not let in, no route and no middleware sees."""
+
+    entrance: Entrance
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one ASGI connection."""
+        await self.entrance(scope, receive, send)
+
+
+def create_app(settings: Settings) -> SpantailApp:
     """The service as an ASGI application.
 
     Raises:
@@ -52,7 +95,7 @@ def create_app(settings: Settings) -> FastAPI:
     redis_url = settings.redis_url
     if redis_url is None:
         raise ValueError("the service needs a Redis: set SPANTAIL_REDIS_URL")
-    app = FastAPI(
+    app = SpantailApp(
         title="Spantail",
         version=__version__,
         summary="Operations and LLM calls, while they run.",
@@ -70,18 +113,46 @@ def create_app(settings: Settings) -> FastAPI:
         },
     )
     install_error_handlers(app)
-    for routes in (logs, traces, runs, operations, otlp, health, docs, page):
+    for routes in (
+        logs,
+        run_events,
+        live,
+        traces,
+        transfer,
+        runs,
+        spend,
+        operations,
+        otlp,
+        health,
+        about,
+        metrics,
+        login,
+        docs,
+        page,
+    ):
         app.include_router(routes.router)
     app.mount("/assets", page.assets())
     app.add_middleware(BodyLimit, limit_of=_body_limit_of(settings))
-    app.add_middleware(SecurityHeaders)
     app.state.server_spans = instrument(app)
+    app.state.metrics = ServiceMetrics()
+    app.state.guard = guard_of(settings)
+    ready = ReadyPoll(super(SpantailApp, app).__call__, lambda: hub_of(app))
+    app.entrance = Entrance(ready, app.state.guard, app.state.metrics)
+    describe(app, wants_token=settings.token is not None)
     return app
+
+
+def guard_of(settings: Settings) -> Guard:
+    """The guard that the settings ask for."""
+    token = settings.token.get_secret_value() if settings.token else None
+    sessions = Sessions(token, settings.session_s) if token else None
+    return Guard(Hosts(settings.host, settings.allowed_hosts), token, sessions, FailedLogins())
 
 
 def _body_limit_of(settings: Settings) -> Callable[[str], int]:
     def limit_of(path: str) -> int:
-        return settings.max_ingest_bytes if path.startswith("/v1/") else settings.max_body_bytes
+        is_data = path.startswith("/v1/") or path == transfer.IMPORT_PATH
+        return settings.max_ingest_bytes if is_data else settings.max_body_bytes
 
     return limit_of
 
@@ -90,15 +161,13 @@ def _lifespan_of(settings: Settings, redis_url: str) -> Callable[[FastAPI], Abst
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            app.state.services = await _open_services(settings, redis_url, app.state.server_spans, stack)
+            app.state.services = await _open_services(app, settings, redis_url, stack)
             yield
 
     return lifespan
 
 
-async def _open_services(
-    settings: Settings, redis_url: str, server_spans: spantail.Handle, stack: AsyncExitStack
-) -> Services:
+async def _open_services(app: FastAPI, settings: Settings, redis_url: str, stack: AsyncExitStack) -> Services:
     """Make every part. What is entered first is closed last: Redis and the span pipeline outlive the runs."""
     flush_s = settings.shutdown_s * _FLUSH_SHARE
     redis = _redis_client(settings, redis_url)
@@ -106,10 +175,15 @@ async def _open_services(
     pricing.preload()  # else the first LLM call to end would wait for it, with the event loop
     telemetry = spantail.configure(service_name(), redis_url=redis_url)
     keep_logs_out_of_the_tail()
+    server_spans: spantail.Handle = app.state.server_spans
     stack.push_async_callback(asyncio.to_thread, server_spans.shutdown, settings.shutdown_s * _SERVER_SHARE)
     stack.push_async_callback(asyncio.to_thread, telemetry.shutdown, flush_s)
     wakeups = WakeUps(redis, settings.max_waiters)
     stack.push_async_callback(wakeups.close)
+    links = LinkTemplates(settings.jaeger_link, settings.grafana_link)
+    reader = RunReader(redis, links)
+    hub = TailHub(reader, wakeups, max_viewers=settings.max_waiters, cache_bytes=settings.tail_cache_bytes)
+    stack.push_async_callback(hub.close)
     tools = await stack.enter_async_context(open_tools(work_settings(settings)))
     store = RunStore(redis)
     sink = telemetry.sink
@@ -122,15 +196,45 @@ async def _open_services(
     )
     stack.push_async_callback(launcher.close, settings.shutdown_s * _CANCEL_SHARE)
     await stack.enter_async_context(Reaper(redis_url))
+    index = RunIndex(redis)
+    run_feed = RunFeed(redis, index, wakeups)
+    stack.push_async_callback(run_feed.close)
+    await stack.enter_async_context(Bookkeeper(redis))
+    sessions: Sessions | None = app.state.guard.sessions
+    ended = await stack.enter_async_context(EndedSessions(redis, sessions)) if sessions else None
+    app.state.metrics.watch("viewers", "WebSockets, event streams and long polls held open.", lambda: hub.viewers)
+    app.state.metrics.watch("watched_runs", "Runs that are followed for viewers.", lambda: hub.watched)
+    app.state.metrics.watch("tail_cache_bytes", "Memory of the tails of watched runs.", lambda: hub.cached_bytes)
+    app.state.metrics.watch("operations_running", "Operations that this process runs.", lambda: launcher.running)
+    receiver = OtlpReceiver(
+        redis,
+        Redactor.from_environment(),
+        max_bytes=settings.max_ingest_bytes,
+        max_decoded_bytes=settings.max_ingest_decoded_bytes,
+        ingested=app.state.metrics.ingested,
+    )
+    app.state.metrics.watch(
+        "otlp_passed_over",
+        "Spans and log records that are live already, or belong to no span or to an unsampled trace.",
+        lambda: receiver.passed_over,
+    )
     return Services(
         settings=settings,
         redis=redis,
-        reader=RunReader(redis, wakeups),
-        runs=RunIndex(redis),
+        reader=reader,
+        hub=hub,
+        runs=index,
+        run_feed=run_feed,
+        run_keeper=RunKeeper(redis, links),
+        importer=RunImporter(redis, store, Redactor.from_environment()),
+        links=links,
         wakeups=wakeups,
-        receiver=TraceReceiver(store, Redactor.from_environment()),
+        receiver=receiver,
         launcher=launcher,
         catalogue=CATALOGUE,
+        metrics=app.state.metrics,
+        rate_limits=RateLimits.of(settings),
+        ended_sessions=ended,
     )
 
 
@@ -150,4 +254,5 @@ def _redis_client(settings: Settings, url: str) -> Redis:
         # the caller is told at once and may come again.
         retry=Retry(NoBackoff(), 1),
     )
+    pack_with_hiredis(pool)
     return Redis.from_pool(pool)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
 from redis.exceptions import (
     BusyLoadingError,
     ClusterDownError,
@@ -21,8 +22,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
-
-from spantail_service.security import SECURITY_HEADERS
+from starlette.routing import compile_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -116,9 +116,21 @@ async def _on_problem(_request: Request, error: ProblemError) -> Response:
     return problem_response(error.status, error.kind, error.detail, headers=error.headers, extra=error.extra)
 
 
-async def _on_http_exception(_request: Request, error: HTTPException) -> Response:
+async def _on_http_exception(request: Request, error: HTTPException) -> Response:
     detail = error.detail if error.detail != _phrase(error.status_code) else None
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        allowed = ", ".join(_methods_at(request))
+        return problem_response(405, None, f"This address takes {allowed}.", headers={"allow": allowed})
     return problem_response(error.status_code, None, detail, headers=error.headers)
+
+
+def _methods_at(request: Request) -> list[str]:
+    """Every method that the request's path takes (RFC 9110 §10.2.1); the router knows those of one route only."""
+    methods: set[str] = set()
+    for route in iter_route_contexts(request.app.routes):
+        if route.path and route.methods and compile_path(route.path)[0].match(request.scope["path"]):
+            methods |= set(route.methods)
+    return sorted(methods | {"HEAD"}) if "GET" in methods else sorted(methods)
 
 
 async def _on_validation(_request: Request, error: RequestValidationError) -> Response:
@@ -147,9 +159,8 @@ async def _on_redis_refusal(request: Request, error: ResponseError) -> Response:
 
 
 async def _on_anything(_request: Request, _error: Exception) -> Response:
-    # Starlette raises it again after this answer, so the server's log has the traceback. This answer is
-    # made outside the middleware, hence the headers here.
-    return problem_response(500, None, None, headers=SECURITY_HEADERS)
+    # Starlette raises it again after this answer, so the server's log has the traceback.
+    return problem_response(500, None, None)
 
 
 def install_error_handlers(app: FastAPI) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
+from spantail_exporters.run_script import unquoted
 from spantail_service.errors import ProblemError
 
 if TYPE_CHECKING:
@@ -74,6 +75,12 @@ class RunMeta(NamedTuple):
     """A process died in the middle of it, which can take what was handed over in its last 100 ms."""
     stale: bool = False
     """Spans are open, nothing was heard for a minute, and no process gives heartbeats for them."""
+    operation: str | None = None
+    """What the service that started the run calls it, else the name of its root."""
+    pinned: bool = False
+    """It is kept until somebody says otherwise."""
+    imported: bool = False
+    """It came in by an import: what it cost was spent elsewhere."""
 
     @property
     def marks(self) -> dict[str, Any]:
@@ -153,6 +160,9 @@ def parse_meta(fields: Mapping[bytes, bytes], now_us: int) -> RunMeta | None:
         corrected=corrected,
         maybe_incomplete=maybe_incomplete,
         stale=still_open > 0 and is_silent and not has_heartbeats,
+        operation=unquoted(number(b"operation", b"").decode("utf-8", "replace")) or None,
+        pinned=b"pinned" in fields,
+        imported=b"imported" in fields,
     )
 
 
@@ -211,7 +221,7 @@ def summary(
     return {
         "run_id": run_id,
         "name": name or (state.operation if state else run_id),
-        "operation": state.operation if state else None,
+        "operation": meta.operation if meta and meta.operation else state.operation if state else None,
         "status": meta.status if meta else state.status if state else "running",
         "start": meta.start if meta and meta.start else state.created if state else None,
         "end": meta.end if meta else None,
@@ -227,4 +237,6 @@ def summary(
         "dropped": meta.dropped if meta else {},
         **(meta.marks if meta else _NO_MARKS),
         "demo": bool(state.demo) if state else False,
+        "pinned": meta.pinned if meta else False,
+        "imported": meta.imported if meta else False,
     }

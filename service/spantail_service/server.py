@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import logging
 import signal
 import socket
 import sys
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import uvicorn
 from pydantic import SecretStr
 
-from spantail_service.app import create_app
+from spantail_service.app import SpantailApp, create_app
 from spantail_service.embedded_redis import EmbeddedRedis
 from spantail_service.redis_binary import EmbeddedRedisError
 from spantail_service.services import services_in
@@ -24,17 +25,23 @@ if TYPE_CHECKING:
 
     from fastapi import FastAPI
 
+    from spantail_service.ingest.otlp_grpc import OtlpGrpcServer
     from spantail_service.settings import Settings
+
+logger = logging.getLogger(__name__)
 
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _BACKLOG = 2_048
+_GRPC_SHARE = 0.1  # of the time that a stop may take
+_STUCK_MS = 30_000
+_OPEN_FILES = 65_536
 
 
 class Announce(Protocol):
     """Told once the service is ready."""
 
-    def __call__(self, url: str, redis: str, *, demo_data: bool) -> None:
-        """Take the page's URL, what Redis is used, and whether the operations work on demo data."""
+    def __call__(self, url: str, redis: str, *, otlp_grpc: str | None, demo_data: bool) -> None:
+        """Take the page's URL, what Redis is used, where OTLP/gRPC is, and whether operations work on demo data."""
 
 
 class CannotServeError(Exception):
@@ -54,6 +61,7 @@ def run_server(settings: Settings, *, workload: bool, announce: Announce) -> Non
         PortTakenError: before anything else was started.
         CannotServeError: no Redis could be started, or the service did not come up.
     """
+    _allow_many_connections()
     listener = _listen(settings.host, settings.port)
     with listener, asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(_serve(settings, listener, announce, workload=workload))
@@ -67,6 +75,19 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return uvloop.new_event_loop
 
 
+def _allow_many_connections() -> None:
+    """Raise the limit on open files as far as this process may: the usual 1,024 is one page of viewers."""
+    if sys.platform == "win32":
+        return
+    import resource  # noqa: PLC0415 - not there on Windows
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(_OPEN_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
 def _listen(host: str, port: int) -> socket.socket:
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
@@ -77,6 +98,10 @@ def _listen(host: str, port: int) -> socket.socket:
     listener = socket.socket(family, kind, protocol)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            # A viewer that takes nothing for so long is dropped (by the kernel: ASGI has no way to). Connections
+            # have it from the listener.
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _STUCK_MS)
         listener.bind(address)
         # From here on nobody else gets the port. Who connects early waits for the answer until we are ready.
         listener.listen(_BACKLOG)
@@ -102,18 +127,22 @@ async def _serve(settings: Settings, listener: socket.socket, announce: Announce
         url = _url_of(listener, settings.host)
         app = create_app(settings)
         work = _DemoWork(app) if workload else None
+        grpc_door = _GrpcDoor(app, settings)
 
         def ready() -> None:
-            announce(url, redis, demo_data=settings.demo)
+            announce(url, redis, otlp_grpc=grpc_door.address, demo_data=settings.demo)
             if work is not None:
                 work.start()
 
         async def stopping() -> None:
+            await grpc_door.close()
             if work is not None:
                 await work.stop()
+            services_in(app).hub.stop()
             services_in(app).wakeups.stop_waiting()
+            services_in(app).run_feed.stop_waiting()
 
-        server = _Server(app, settings, ready, stopping)
+        server = _Server(app, settings, grpc_door.open, ready, stopping)
         stop.tell(server)
         try:
             await server.serve(sockets=[listener])
@@ -175,11 +204,70 @@ class _DemoWork:
         await services.launcher.start(op, op.input_model.model_validate(given))
 
 
+class _GrpcDoor:
+    """OTLP/gRPC of ``app``, while it serves. That it cannot be had is said, and stops nothing else."""
+
+    def __init__(self, app: SpantailApp, settings: Settings) -> None:
+        self._app = app
+        self._settings = settings
+        self._server: OtlpGrpcServer | None = None
+        self.address: str | None = None
+        """``host:port``, while it is open."""
+
+    async def open(self) -> None:
+        settings = self._settings
+        if settings.otlp_grpc_port is None:
+            return
+        from spantail_service.ingest.otlp_grpc import OtlpGrpcServer, PortError  # noqa: PLC0415 - gRPC is 20 MB
+
+        server = OtlpGrpcServer(
+            services_in(self._app).receiver,
+            self._app.state.guard,
+            host=settings.host,
+            port=settings.otlp_grpc_port,
+            max_bytes=settings.max_ingest_bytes,
+        )
+        try:
+            port = await server.start()
+        except PortError:
+            logger.warning(
+                "no OTLP/gRPC: port %d on %s is taken, perhaps by a Collector. OTLP/HTTP is there all the same. "
+                "SPANTAIL_OTLP_GRPC_PORT names another port, or `off`",
+                settings.otlp_grpc_port,
+                settings.host,
+            )
+            return
+        self._server = server
+        self.address = f"[{settings.host}]:{port}" if ":" in settings.host else f"{settings.host}:{port}"
+
+    async def close(self) -> None:
+        if self._server is not None:
+            await self._server.stop(self._settings.shutdown_s * _GRPC_SHARE)
+
+
 def _url_of(listener: socket.socket, host: str) -> str:
     port = listener.getsockname()[1]
     if host in ("0.0.0.0", "::"):  # noqa: S104 - what is shown, not what is bound
         host = "127.0.0.1"
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def web_config(app: FastAPI, shutdown_s: float) -> uvicorn.Config:
+    """How the web server is set up."""
+    return uvicorn.Config(
+        app,
+        http="httptools",
+        ws="websockets-sansio",
+        # A client has nothing to say but that it is there. Frames go out to many as they are: packing each for each
+        # would cost more than sending it, and a proxy may do it.
+        ws_max_size=4_096,
+        ws_per_message_deflate=False,
+        lifespan="on",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=max(1, int(shutdown_s / 2)),
+    )
 
 
 class _Server(uvicorn.Server):
@@ -189,21 +277,12 @@ class _Server(uvicorn.Server):
         self,
         app: FastAPI,
         settings: Settings,
+        starting: Callable[[], Awaitable[None]],
         ready: Callable[[], None],
         stopping: Callable[[], Awaitable[None]],
     ) -> None:
-        super().__init__(
-            uvicorn.Config(
-                app,
-                http="httptools",
-                ws="none",
-                lifespan="on",
-                access_log=False,
-                log_config=None,
-                server_header=False,
-                timeout_graceful_shutdown=max(1, int(settings.shutdown_s / 2)),
-            )
-        )
+        super().__init__(web_config(app, settings.shutdown_s))
+        self._starting = starting
         self._ready = ready
         self._stopping = stopping
 
@@ -215,6 +294,7 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started and not self.should_exit:
+            await self._starting()
             self._ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:

@@ -12,12 +12,19 @@ if TYPE_CHECKING:
     from redis.asyncio import Redis
     from starlette.requests import Request
 
-    from spantail_service.ingest.receiver import TraceReceiver
+    from spantail_service.doors.limited import RateLimits
+    from spantail_service.doors.sessions import EndedSessions
+    from spantail_service.ingest.receiver import OtlpReceiver
     from spantail_service.launcher import Launcher
+    from spantail_service.metrics import ServiceMetrics
     from spantail_service.operations.base import Operation
+    from spantail_service.run_feed import RunFeed
+    from spantail_service.run_keeping import RunKeeper
+    from spantail_service.run_links import LinkTemplates
     from spantail_service.runs import RunIndex
     from spantail_service.settings import Settings
-    from spantail_service.tail import RunReader
+    from spantail_service.tail import RunReader, TailHub
+    from spantail_service.transfer.importing import RunImporter
     from spantail_service.wakeups import WakeUps
 
 
@@ -28,11 +35,20 @@ class Services:
     settings: Settings
     redis: Redis
     reader: RunReader
+    hub: TailHub
     runs: RunIndex
+    run_feed: RunFeed
+    run_keeper: RunKeeper
+    importer: RunImporter
+    links: LinkTemplates
     wakeups: WakeUps
-    receiver: TraceReceiver
+    receiver: OtlpReceiver
     launcher: Launcher
     catalogue: Mapping[str, Operation]
+    metrics: ServiceMetrics
+    rate_limits: RateLimits
+    ended_sessions: EndedSessions | None
+    """None where no token is wanted."""
 
 
 def services_of(request: Request) -> Services:
@@ -45,3 +61,9 @@ def services_in(app: FastAPI) -> Services:
     """The services of ``app``, between its start and its stop."""
     services: Services = app.state.services
     return services
+
+
+def hub_of(app: FastAPI) -> TailHub | None:
+    """The hub of ``app``; ``None`` before its start. For what runs on every poll."""
+    services: Services | None = getattr(app.state, "services", None)
+    return None if services is None else services.hub

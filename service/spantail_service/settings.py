@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Annotated, NamedTuple
@@ -13,6 +14,8 @@ from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 ENV_PREFIX = "SPANTAIL_"
+
+_HOST_NAME = re.compile(r"\*|(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?|[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:]*")
 
 HttpUrl = Annotated[str, Field(max_length=2_000, pattern=r"^https?://[^\s]+$")]
 # A model's name becomes an argument of a command, so it must not look like an option.
@@ -46,6 +49,12 @@ class Settings(BaseSettings):
         "127.0.0.1", min_length=1, max_length=255, description="Address to listen on; loopback by default."
     )
     port: int = Field(8321, ge=0, le=65_535, description="Port to listen on; 0 takes a free one.")
+    otlp_grpc_port: int | None = Field(
+        4317,
+        ge=0,
+        le=65_535,
+        description="Port for OTLP/gRPC; 0 takes a free one, `off` none. Where it is taken, OTLP/HTTP goes on alone.",
+    )
     data_dir: Path = Field(
         default_factory=default_data_dir,
         description="Folder for the embedded Redis' data. Default: the user's data folder.",
@@ -55,6 +64,22 @@ class Settings(BaseSettings):
         gt=0,
         le=300,
         description="Seconds that a stop may take: running operations are cancelled, spans are flushed.",
+    )
+
+    # --- who may come in
+    token: SecretStr | None = Field(
+        None,
+        description="Token that every request needs (`Authorization: Bearer …`, or the page's login). Without it "
+        "whoever reaches the port may read and start work.",
+    )
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        max_length=100,
+        description="Further host names the service answers to, separated by commas; `*.example.com` for all below "
+        "one, `*` for any. Always: localhost, and IP addresses when it listens on more than loopback.",
+    )
+    session_s: int = Field(
+        604_800, ge=60, le=31_536_000, description="Seconds that a login on the page lasts; another token ends all."
     )
 
     # --- Redis
@@ -83,8 +108,41 @@ class Settings(BaseSettings):
     max_runs: int = Field(
         32, ge=1, le=10_000, description="Operations that this process runs at a time; one more gets a 429."
     )
+    max_starts_per_minute: int = Field(
+        120, ge=0, le=1_000_000, description="Operations that one client may start in a minute; 0 for no limit."
+    )
+    max_heavy_per_minute: int = Field(
+        1_200,
+        ge=0,
+        le=1_000_000,
+        description="Whole snapshots, exports, imports and searches that one client may ask for in a minute; 0 for "
+        "no limit.",
+    )
     max_waiters: int = Field(
-        1_000, ge=1, le=100_000, description="Long polls held open at a time; one more is answered at once."
+        4_000,
+        ge=1,
+        le=100_000,
+        description="Viewers of runs held open at a time in one process (WebSockets, event streams, long polls); one "
+        "more long poll is answered at once, the others are told to come again.",
+    )
+    tail_cache_bytes: int = Field(
+        67_108_864,
+        ge=1_048_576,
+        le=17_179_869_184,
+        description="Memory for the tails of watched runs in one process, in bytes; what is older is read from Redis.",
+    )
+
+    # --- links out
+    jaeger_link: str = Field(
+        "",
+        max_length=2_000,
+        description="Address of a run in Jaeger: `http://localhost:16686/trace/{trace_id}`; also known are "
+        "`{service}`, `{start_ms}` and `{end_ms}`. Without it there is no link.",
+    )
+    grafana_link: str = Field(
+        "",
+        max_length=4_000,
+        description="Address of a run in Grafana, with the same names in braces; any other brace stays as it is.",
     )
 
     # --- the outside world of the operations
@@ -122,6 +180,13 @@ class Settings(BaseSettings):
     llm_timeout_s: float = Field(60.0, gt=0, le=600, description="Seconds that one LLM attempt may take.")
     llm_concurrency: int = Field(4, ge=1, le=64, description="LLM attempts at a time, over all runs.")
 
+    @field_validator("jaeger_link", "grafana_link")
+    @classmethod
+    def _link_to_a_run(cls, value: str) -> str:
+        if value and (not re.match(r"https?://[^\s{}]", value) or "{trace_id}" not in value or re.search(r"\s", value)):
+            raise ValueError("must begin with http:// or https://, hold {trace_id}, and no space")
+        return value
+
     @field_validator("redis_url")
     @classmethod
     def _known_scheme(cls, value: str | None) -> str | None:
@@ -131,7 +196,27 @@ class Settings(BaseSettings):
             )
         return value
 
-    @field_validator("jobspy_proxies", mode="before")
+    @field_validator("token")
+    @classmethod
+    def _visible(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not re.fullmatch(r"[!-~]{1,1000}", value.get_secret_value()):
+            raise ValueError("must be visible ASCII characters without spaces, for it travels in a header")
+        return value
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _host_names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            if not _HOST_NAME.fullmatch(name):
+                raise ValueError("must be host names without scheme, port or path, separated by commas")
+        return value
+
+    @field_validator("otlp_grpc_port", mode="before")
+    @classmethod
+    def _or_off(cls, value: object) -> object:
+        return None if isinstance(value, str) and value.strip().lower() == "off" else value
+
+    @field_validator("jobspy_proxies", "allowed_hosts", mode="before")
     @classmethod
     def _separate(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
+
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable
@@ -16,7 +19,24 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _IDLE_S = 1.0
+_SILENCE_S = 4.0  # pings stay unanswered for so long: Redis, or the way to it, hangs
 _BACKOFF_S = (0.1, 0.25, 0.5, 1.0, 2.0)
+
+
+class Target(Protocol):
+    """What is told of one channel. None of the calls waits."""
+
+    def stands(self) -> None:
+        """Every change from here on is told: read now what there is."""
+
+    def wake(self) -> None:
+        """Something changed."""
+
+    def lost(self) -> None:
+        """Changes are not told until the next :meth:`stands`."""
+
+    def close(self) -> None:
+        """The process is about to stop: nothing is told any more."""
 
 
 class Listener:
@@ -26,9 +46,16 @@ class Listener:
         self._changed = asyncio.Event()
         self._closed = False
 
+    def stands(self) -> None:
+        """Wake: what changed before was not told."""
+        self._changed.set()
+
     def wake(self) -> None:
         """Let the next or the present :meth:`wait` return."""
         self._changed.set()
+
+    def lost(self) -> None:
+        """Nothing yet: a subscription that stands again wakes."""
 
     def close(self) -> None:
         """Wake for the last time: no :meth:`wait` holds after this."""
@@ -52,17 +79,19 @@ class Listener:
 
 
 class WakeUps:
-    """One pub/sub connection that serves every listener of the process.
+    """One pub/sub connection that serves every target of the process.
 
-    It is opened with the first listener and closed when there has been none for some seconds. A lost
-    connection is opened anew, and every listener is woken then, for it may have missed a message.
+    It is opened with the first target and closed when there has been none for some seconds. A lost or hanging
+    connection is opened anew, and every target is told so, for it may have missed a message.
     """
 
     def __init__(self, redis: Redis, max_listeners: int) -> None:
         self._redis = redis
         self._max = max_listeners
         self._count = 0
-        self._listeners: dict[str, set[Listener]] = {}
+        self._targets: dict[str, set[Target]] = {}
+        self._unconfirmed: Counter[str] = Counter()  # subscribe commands that Redis has not answered yet
+        self._standing: set[str] = set()
         self._pubsub: PubSub | None = None
         self._task: asyncio.Task[None] | None = None
         # One command at a time: an unsubscribe must not overtake the subscribe of somebody who came after it.
@@ -82,29 +111,42 @@ class WakeUps:
             return
         listener = Listener()
         self._count += 1
-        others = self._listeners.setdefault(channel, set())
-        others.add(listener)
         try:
-            if len(others) > 1:
-                listener.wake()  # the channel is subscribed already, or the task is about to
-            else:
-                await self._subscribe(channel)
-            if self._task is None or self._task.done():
-                self._task = asyncio.create_task(self._run(), name="spantail-wakeups")
+            await self.add(channel, listener)
             yield listener
         finally:
             self._count -= 1
-            others.discard(listener)
-            if not others and self._listeners.get(channel) is others:
-                del self._listeners[channel]
-                await self._unsubscribe(channel)
+            await self.remove(channel, listener)
+
+    async def add(self, channel: str, target: Target) -> None:
+        """Tell ``target`` of ``channel`` from now on, :meth:`Target.stands` first."""
+        if self._closed:
+            target.close()
+            return
+        others = self._targets.setdefault(channel, set())
+        others.add(target)
+        if channel in self._standing:
+            target.stands()
+        elif len(others) == 1:
+            await self._subscribe(channel)
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._run(), name="spantail-wakeups")
+
+    async def remove(self, channel: str, target: Target) -> None:
+        """Tell ``target`` nothing more."""
+        others = self._targets.get(channel)
+        if others is None:
+            return
+        others.discard(target)
+        if not others:
+            del self._targets[channel]
+            await self._unsubscribe(channel)
 
     def stop_waiting(self) -> None:
-        """Send every listener home and take no more: the process is about to stop."""
+        """Send every target home and take no more: the process is about to stop."""
         self._closed = True
-        for listeners in self._listeners.values():
-            for listener in listeners:
-                listener.close()
+        for target in self._everybody():
+            target.close()
 
     async def close(self) -> None:
         """Stop for good and give the connection back."""
@@ -114,14 +156,19 @@ class WakeUps:
             with suppress(asyncio.CancelledError):
                 await self._task
 
+    def _everybody(self) -> list[Target]:
+        return [target for targets in self._targets.values() for target in targets]
+
     async def _subscribe(self, channel: str) -> None:
         async with self._commands:
-            if self._pubsub is not None and channel in self._listeners:
+            if self._pubsub is not None and channel in self._targets:
+                self._unconfirmed[channel] += 1
                 await self._command(self._pubsub.subscribe(channel))
 
     async def _unsubscribe(self, channel: str) -> None:
         async with self._commands:
-            if self._pubsub is not None and channel not in self._listeners:
+            if self._pubsub is not None and channel not in self._targets:
+                self._standing.discard(channel)
                 await self._command(self._pubsub.unsubscribe(channel))
 
     async def _command(self, command: Awaitable[object]) -> None:
@@ -135,16 +182,16 @@ class WakeUps:
 
     async def _run(self) -> None:
         failures = 0
-        while self._listeners:
+        while self._targets:
             pubsub = self._redis.pubsub()
             delay_s = 0.0
             try:
                 async with self._commands:
                     self._renew = False
-                    await pubsub.subscribe(*self._listeners)
+                    await self._subscribe_all(pubsub)
                     self._pubsub = pubsub
                     # Once more, for those who came meanwhile; a second time does no harm.
-                    await pubsub.subscribe(*self._listeners)
+                    await self._subscribe_all(pubsub)
                 failures = 0
                 await self._relay(pubsub)
             except Exception as error:  # noqa: BLE001 - as above; whatever it is, they still wait
@@ -154,19 +201,50 @@ class WakeUps:
             finally:
                 # Taken away before it is closed: nobody may send a command on a connection that is going.
                 self._pubsub = None
+                self._standing.clear()
+                self._unconfirmed.clear()
+                for target in self._everybody():
+                    target.lost()
                 async with self._commands:
                     with suppress(Exception):
                         await pubsub.aclose()  # type: ignore[no-untyped-call]
             await asyncio.sleep(delay_s)
 
+    async def _subscribe_all(self, pubsub: PubSub) -> None:
+        channels = list(self._targets)
+        if channels:
+            self._unconfirmed.update(channels)
+            await pubsub.subscribe(*channels)
+
     async def _relay(self, pubsub: PubSub) -> None:
+        loop = asyncio.get_running_loop()
+        heard = loop.time()
         while not self._renew:
             message = await pubsub.get_message(timeout=_IDLE_S)
             if message is None:
-                if not self._listeners:
+                if not self._targets:
                     return
+                # A frozen Redis, or a way that swallows packets, ends no connection: only silence tells.
+                if loop.time() - heard > _SILENCE_S:
+                    raise RedisTimeoutError("the subscription gets no answer")
+                async with self._commands:
+                    await pubsub.ping()
                 continue
-            # A confirmed subscription wakes too: what changed before it stood was not published to us.
-            if message["type"] in ("message", "subscribe"):
-                for listener in self._listeners.get(message["channel"].decode(), ()):
-                    listener.wake()
+            heard = loop.time()
+            if message["type"] == "message":
+                for target in self._targets.get(message["channel"].decode(), ()):
+                    target.wake()
+            elif message["type"] == "subscribe":
+                self._confirm(message["channel"].decode())
+
+    def _confirm(self, channel: str) -> None:
+        self._unconfirmed[channel] -= 1
+        # An answer to an earlier subscribe, with an unsubscribe behind it, says nothing of the present.
+        if self._unconfirmed[channel] > 0:
+            return
+        del self._unconfirmed[channel]
+        targets = self._targets.get(channel)
+        if targets:
+            self._standing.add(channel)
+            for target in targets:
+                target.stands()

@@ -133,7 +133,7 @@ async def test_only_our_own_page_starts_work(redis_url: str) -> None:
         foreign = await client.post("/api/jobs/search", json=SEARCH, headers={"origin": "http://evil.example"})
         hidden = await client.post("/api/jobs/search", json=SEARCH, headers={"origin": "null"})
         unknown = await client.post("/api/operations/no-such", json={})
-        own = await client.post("/api/jobs/search", json=SEARCH, headers={"origin": "http://service"})
+        own = await client.post("/api/jobs/search", json=SEARCH, headers={"origin": "http://localhost"})
         await poll_to_the_end(client, own.json()["run_id"])
     assert [a.status_code for a in (plain, foreign, hidden, unknown, own)] == [415, 403, 403, 404, 202]
 

@@ -10,7 +10,7 @@ from tests.integration.service.harness import ROOT_SPAN, RUN, START, Writer, run
 ITEM_KEYS = {
     "run_id", "name", "operation", "status", "start", "end", "spans", "open", "errors", "cost_usd", "cost_nano",
     "unpriced", "fallbacks", "backends", "service", "dropped", "demo", "abandoned", "corrected", "maybe_incomplete",
-    "stale",
+    "stale", "pinned", "imported",
 }  # fmt: skip
 
 
@@ -56,7 +56,7 @@ async def test_what_a_run_shows(redis_url: str) -> None:
         one = (await client.get(f"/api/runs/{RUN}")).json()
     assert set(item) == ITEM_KEYS
     assert item["name"] == "named"
-    assert item["operation"] is None
+    assert item["operation"] == "root"
     assert item["status"] == "completed"
     assert (item["start"], item["end"]) == (START, START + 9)
     assert (item["spans"], item["open"], item["errors"]) == (4, 0, 1)
@@ -66,7 +66,8 @@ async def test_what_a_run_shows(redis_url: str) -> None:
     assert set(item["backends"]) == {"claude_cli", "langchain"}
     assert item["demo"] is False
     assert one == {
-        **item, "layers": [], "first_index": 0, "next_index": 5, "expected_log_count": 5, "epoch": one["epoch"]
+        **item, "layers": [], "links": {}, "first_index": 0, "next_index": 5, "expected_log_count": 5,
+        "epoch": one["epoch"],
     }  # fmt: skip
 
 

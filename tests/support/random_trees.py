@@ -154,10 +154,12 @@ def _verdict(held: dict[str, Any]) -> Told:
 
 
 def expected_totals(winners: dict[str, dict[str, Any]]) -> dict[str, int]:
-    """The sums per backend over the winners, without those that are zero."""
+    """The sums per backend over the winners, without those that are zero; a call around another one counts nothing."""
     totals: Counter[str] = Counter()
-    for state in winners.values():
-        if state["kind"] != "llm_call" or state["status"] in _RANK:
+    calls = [state for state in winners.values() if state["kind"] == "llm_call" and state["status"] not in _RANK]
+    wrappers = {span_id for call in calls for span_id in _above(call, winners)}
+    for state in calls:
+        if state["span_id"] in wrappers:
             continue
         base = f"b:{state.get('backend', 'unknown')}:"
         tokens = state.get("tokens", {})
@@ -170,6 +172,16 @@ def expected_totals(winners: dict[str, dict[str, Any]]) -> dict[str, int]:
         if "fallback_from" in state:
             totals[f"b:{state['fallback_from']}:fallbacks"] += 1
     return {name: value for name, value in totals.items() if value}
+
+
+def _above(state: dict[str, Any], winners: dict[str, dict[str, Any]]) -> list[str]:
+    """The spans above one, as far as they are known."""
+    above: list[str] = []
+    parent = winners.get(state["parent_id"] or "")
+    while parent is not None and parent["span_id"] not in above:
+        above.append(parent["span_id"])
+        parent = winners.get(parent["parent_id"] or "")
+    return above
 
 
 def expected_root(winners: dict[str, dict[str, Any]]) -> str:

@@ -57,7 +57,7 @@ def running_service(
         subprocess.Popen(
             command,
             cwd=folder,
-            env={**settings, **(environment or {})},
+            env={**settings, "SPANTAIL_OTLP_GRPC_PORT": "off", **(environment or {})},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,

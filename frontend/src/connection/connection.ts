@@ -1,9 +1,12 @@
-/** What a run page wants from a transport. The poll is the first; each delivers the same frames. */
+/** What a run page wants: the frames of a run in order, whatever carries them. */
 import type { Frame } from "../wire";
+
+export type TransportName = "websocket" | "sse" | "poll";
 
 export type ConnectionState =
   | { readonly phase: "connecting" }
-  | { readonly phase: "live"; readonly latencyMs: number }
+  /** `latencyMs` is null where the transport cannot tell. */
+  | { readonly phase: "live"; readonly latencyMs: number | null; readonly transport: TransportName }
   | {
       readonly phase: "reconnecting";
       readonly attempt: number;
@@ -23,10 +26,44 @@ export interface ConnectionListener {
 
 export interface Connection {
   /** Follows a run from `since`, the `next_index` of a snapshot, whose `epoch` must stay the same. */
-  start(since: number, epoch: string | number | null): void;
+  start(since: number, epoch: Epoch): void;
   stop(): void;
   /** Something woke up (the tab, the network): ask now instead of waiting on. */
   nudge(): void;
+}
+
+export type Epoch = string | number | null;
+
+/** Where a reader stands; the same for every transport, so that one can go on where another was cut. */
+export interface Cursor {
+  readonly since: number;
+  readonly epoch: Epoch;
+}
+
+/** Why a transport gave up. It has stopped itself by then. */
+export interface Failure {
+  readonly reason: string;
+  /** The service does not have the run. */
+  readonly gone?: "unknown" | "expired";
+  /** This transport will not work here; another may. */
+  readonly useless?: boolean;
+}
+
+export interface TransportListener {
+  frame(frame: Frame, latencyMs: number | null): void;
+  failed(failure: Failure): void;
+}
+
+/** One way of getting frames. It delivers until it is stopped or fails, and decides nothing. */
+export interface Transport {
+  start(cursor: Cursor): void;
+  stop(): void;
+  nudge(): void;
+}
+
+export interface TransportKind {
+  readonly name: TransportName;
+  open(runId: string, listener: TransportListener): Transport;
 }
 
 const FINAL = new Set(["completed", "failed", "cancelled", "abandoned"]);
@@ -40,4 +77,10 @@ export function isSettled(frame: Pick<Frame, "status" | "expected_log_count" | "
   return (
     isFinal(frame.status) && frame.expected_log_count !== null && frame.next_index >= frame.expected_log_count
   );
+}
+
+/** The cursor as the service's routes take it. */
+export function query(cursor: Cursor): string {
+  const epoch = cursor.epoch === null ? "" : `&epoch=${encodeURIComponent(String(cursor.epoch))}`;
+  return `since=${cursor.since}${epoch}`;
 }

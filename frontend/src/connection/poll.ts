@@ -1,8 +1,15 @@
 /** The poll: one request at a time, the next one 200 ms after the last answer, at once after a full page. */
 import { ProblemError } from "../api";
 import type { Frame } from "../wire";
-import { backoffMs } from "./backoff";
-import { type Connection, type ConnectionListener, isSettled } from "./connection";
+import {
+  type Cursor,
+  type Epoch,
+  type Failure,
+  isSettled,
+  type Transport,
+  type TransportKind,
+  type TransportListener,
+} from "./connection";
 
 export const PAGE_SIZE = 1_000;
 const INTERVAL_MS = 200;
@@ -10,39 +17,36 @@ const INTERVAL_MS = 200;
 const HIDDEN_INTERVAL_MS = 1_000;
 
 export interface PollSource {
-  logs(runId: string, since: number, limit: number, signal?: AbortSignal): Promise<Frame>;
+  logs(runId: string, since: number, epoch: Epoch, limit: number, signal?: AbortSignal): Promise<Frame>;
 }
 
 export interface PollOptions {
   readonly hidden?: () => boolean;
   readonly now?: () => number;
-  readonly random?: () => number;
 }
 
-export class PollConnection implements Connection {
+export class PollTransport implements Transport {
   private readonly source: PollSource;
   private readonly runId: string;
-  private readonly listener: ConnectionListener;
+  private readonly listener: TransportListener;
   private readonly hidden: () => boolean;
   private readonly now: () => number;
-  private readonly random: () => number;
   private abort: AbortController | null = null;
   private wake: (() => void) | null = null;
 
-  constructor(source: PollSource, runId: string, listener: ConnectionListener, options: PollOptions = {}) {
+  constructor(source: PollSource, runId: string, listener: TransportListener, options: PollOptions = {}) {
     this.source = source;
     this.runId = runId;
     this.listener = listener;
     this.hidden = options.hidden ?? (() => document.hidden);
     this.now = options.now ?? (() => performance.now());
-    this.random = options.random ?? Math.random;
   }
 
-  start(since: number, epoch: string | number | null): void {
+  start(cursor: Cursor): void {
     this.stop();
     const abort = new AbortController();
     this.abort = abort;
-    void this.follow(since, epoch, abort.signal);
+    void this.follow(cursor, abort.signal);
   }
 
   stop(): void {
@@ -55,39 +59,22 @@ export class PollConnection implements Connection {
     this.wake?.();
   }
 
-  private async follow(since: number, epoch: string | number | null, signal: AbortSignal): Promise<void> {
-    let next = since;
-    let failures = 0;
+  private async follow(cursor: Cursor, signal: AbortSignal): Promise<void> {
+    let { since, epoch } = cursor;
     while (!signal.aborted) {
       const asked = this.now();
       let frame: Frame;
       try {
-        frame = await this.source.logs(this.runId, next, PAGE_SIZE, signal);
+        frame = await this.source.logs(this.runId, since, epoch, PAGE_SIZE, signal);
       } catch (error) {
-        if (signal.aborted) return;
-        if (error instanceof ProblemError && (error.status === 404 || error.status === 410)) {
-          this.listener.state({ phase: "gone", expired: error.status === 410 });
-          return;
-        }
-        failures++;
-        const retryInMs = backoffMs(failures, this.random);
-        this.listener.state({ phase: "reconnecting", attempt: failures, retryInMs, reason: reasonOf(error) });
-        await this.sleep(retryInMs, signal);
-        continue;
+        if (!signal.aborted) this.listener.failed(failureOf(error));
+        return;
       }
       if (signal.aborted) return;
-      failures = 0;
-      if (frame.epoch !== epoch || frame.reset) {
-        this.listener.stale(frame.epoch !== epoch ? "epoch" : "reset");
-        return;
-      }
-      next = frame.next_index;
-      this.listener.state({ phase: "live", latencyMs: this.now() - asked });
-      this.listener.frame(frame);
-      if (isSettled(frame)) {
-        this.listener.state({ phase: "settled" });
-        return;
-      }
+      since = frame.next_index;
+      epoch = frame.epoch;
+      this.listener.frame(frame, this.now() - asked);
+      if (isSettled(frame)) return;
       if (frame.logs.length >= PAGE_SIZE) continue;
       await this.sleep(this.hidden() ? HIDDEN_INTERVAL_MS : INTERVAL_MS, signal);
     }
@@ -107,9 +94,17 @@ export class PollConnection implements Connection {
   }
 }
 
-function reasonOf(error: unknown): string {
-  if (error instanceof ProblemError) return error.message;
+function failureOf(error: unknown): Failure {
+  if (error instanceof ProblemError) {
+    if (error.status === 404) return { reason: error.message, gone: "unknown" };
+    if (error.status === 410) return { reason: error.message, gone: "expired" };
+    return { reason: error.message };
+  }
   if (error instanceof DOMException && error.name === "TimeoutError")
-    return "The service did not answer in time";
-  return "The service cannot be reached";
+    return { reason: "The service did not answer in time" };
+  return { reason: "The service cannot be reached" };
+}
+
+export function poll(source: PollSource): TransportKind {
+  return { name: "poll", open: (runId, listener) => new PollTransport(source, runId, listener) };
 }

@@ -19,6 +19,8 @@ export interface RunItem {
   errors: string;
   current: "page" | null;
   demo: boolean;
+  pinned: boolean;
+  menuLabel: string;
 }
 
 export function runName(run: RunSummary): string {
@@ -44,6 +46,7 @@ function markWords(run: RunSummary): string[] {
   if (run.abandoned) words.push(`${format.count(run.abandoned)} abandoned`);
   if (run.corrected) words.push("corrected");
   if (run.maybe_incomplete) words.push("possibly incomplete");
+  if (run.imported) words.push("imported");
   if (run.stale) words.push("silent source");
   return words;
 }
@@ -75,6 +78,8 @@ export function runItem(run: RunSummary, currentId: string | null, nowUs: number
     errors: errors > 0 ? format.plural(errors, "error") : "",
     current: run.run_id === currentId ? "page" : null,
     demo: run.demo === true,
+    pinned: run.pinned === true,
+    menuLabel: `Actions for ${runName(run)}`,
   };
 }
 

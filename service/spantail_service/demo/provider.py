@@ -6,6 +6,7 @@ Routes begin at `/v1`, as with the real ones. Answers depend on seed and prompt 
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +16,13 @@ from starlette.routing import Route
 
 from spantail_service.demo.answers import answer, count_tokens, vector
 from spantail_service.demo.faults import Pace, requested_status, seeded
+from spantail_service.demo.requested import requested_tool, requested_usage
 from spantail_service.demo.wire import (
     MAX_DIMENSIONS,
     BadRequestError,
     Reply,
     anthropic_error,
+    anthropic_tool_use,
     anthropic_usage,
     completion,
     data_line,
@@ -27,6 +30,7 @@ from spantail_service.demo.wire import (
     inputs_of,
     message,
     openai_error,
+    openai_tool_calls,
     openai_usage,
     packed,
     prompt_of,
@@ -73,11 +77,10 @@ class _Provider:
         body, reply = prepared
         if body.get("stream") is not True:
             await self._think(reply)
-            choice = {
-                "index": 0,
-                "message": {"role": "assistant", "content": reply.text},
-                "finish_reason": "stop",
-            }
+            said: dict[str, Any] = {"role": "assistant", "content": reply.text}
+            if reply.tool is not None:
+                said = {**said, "content": None, "tool_calls": openai_tool_calls(reply.tool, reply.id)}
+            choice = {"index": 0, "message": said, "finish_reason": "tool_calls" if reply.tool else "stop"}
             return JSONResponse(
                 {**completion(reply, "chat.completion"), "choices": [choice], "usage": openai_usage(reply)}
             )
@@ -88,14 +91,17 @@ class _Provider:
     async def _openai_stream(self, reply: Reply, *, with_usage: bool) -> AsyncIterator[str]:
         head = completion(reply, "chat.completion.chunk")
 
-        def chunk(delta: dict[str, str], finish: str | None = None) -> str:
+        def chunk(delta: dict[str, Any], finish: str | None = None) -> str:
             choice = {"index": 0, "delta": delta, "finish_reason": finish}
             return data_line({**head, "choices": [choice], **({"usage": None} if with_usage else {})})
 
         yield chunk({"role": "assistant", "content": ""})
-        async for piece in self._typed(reply):
-            yield chunk({"content": piece})
-        yield chunk({}, "stop")
+        if reply.tool is not None:
+            yield chunk({"tool_calls": openai_tool_calls(reply.tool, reply.id)})
+        else:
+            async for piece in self._typed(reply):
+                yield chunk({"content": piece})
+        yield chunk({}, "tool_calls" if reply.tool else "stop")
         if with_usage:
             yield data_line({**head, "choices": [], "usage": openai_usage(reply)})
         yield "data: [DONE]\n\n"
@@ -143,11 +149,14 @@ class _Provider:
         body, reply = prepared
         if body.get("stream") is not True:
             await self._think(reply)
+            content: dict[str, Any] = {"type": "text", "text": reply.text}
+            if reply.tool is not None:
+                content = {**anthropic_tool_use(reply.tool, reply.id), "input": json.loads(reply.tool.arguments)}
             return JSONResponse(
                 {
                     **message(reply),
-                    "content": [{"type": "text", "text": reply.text}],
-                    "stop_reason": "end_turn",
+                    "content": [content],
+                    "stop_reason": "tool_use" if reply.tool else "end_turn",
                     "usage": anthropic_usage(reply, reply.output_tokens),
                 }
             )
@@ -155,15 +164,20 @@ class _Provider:
 
     async def _anthropic_stream(self, reply: Reply) -> AsyncIterator[str]:
         yield event_lines({"type": "message_start", "message": {**message(reply), "usage": anthropic_usage(reply, 1)}})
-        yield event_lines({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}})
-        async for piece in self._typed(reply):
-            delta = {"type": "text_delta", "text": piece}
+        block = anthropic_tool_use(reply.tool, reply.id) if reply.tool else {"type": "text", "text": ""}
+        yield event_lines({"type": "content_block_start", "index": 0, "content_block": block})
+        if reply.tool is not None:
+            delta = {"type": "input_json_delta", "partial_json": reply.tool.arguments}
             yield event_lines({"type": "content_block_delta", "index": 0, "delta": delta})
+        else:
+            async for piece in self._typed(reply):
+                delta = {"type": "text_delta", "text": piece}
+                yield event_lines({"type": "content_block_delta", "index": 0, "delta": delta})
         yield event_lines({"type": "content_block_stop", "index": 0})
         yield event_lines(
             {
                 "type": "message_delta",
-                "delta": {"stop_reason": "end_turn", "stop_sequence": None},
+                "delta": {"stop_reason": "tool_use" if reply.tool else "end_turn", "stop_sequence": None},
                 "usage": {"output_tokens": reply.output_tokens},
             }
         )
@@ -198,7 +212,8 @@ class _Provider:
         identity = f"{rng.getrandbits(64):016x}"
         # The text has its own randomness: both APIs give the same answer to the same prompt.
         text = answer(prompt, seeded(self._seed, "answer", prompt))
-        return body, Reply(identity, model, text, count_tokens(prompt), rng)
+        tool = requested_tool(prompt, body)
+        return body, Reply(identity, model, text, count_tokens(prompt), rng, requested_usage(prompt), tool)
 
     async def _held(self, request: Request) -> None:
         if self._hold is not None:

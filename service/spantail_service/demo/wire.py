@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.responses import JSONResponse, Response
 
 from spantail_service.demo.answers import count_tokens
+from spantail_service.demo.requested import NO_SPECIAL, SpecialTokens, ToolCall
 
 if TYPE_CHECKING:
     import random
@@ -45,11 +46,15 @@ class Reply:
     text: str
     input_tokens: int
     rng: random.Random
+    special: SpecialTokens = NO_SPECIAL
+    tool: ToolCall | None = None
+    """Asked for instead of a text."""
 
     @property
     def output_tokens(self) -> int:
-        """What the answer is charged for."""
-        return count_tokens(self.text)
+        """What the answer is charged for, reasoning included."""
+        answered = self.text if self.tool is None else self.tool.name + self.tool.arguments
+        return count_tokens(answered) + self.special.reasoning
 
     def pieces(self) -> Iterator[str]:
         """The text as it is streamed."""
@@ -137,21 +142,38 @@ def message(reply: Reply) -> dict[str, Any]:
     }
 
 
-def openai_usage(reply: Reply) -> dict[str, int]:
-    """Tokens, in OpenAI's words."""
-    return {
-        "prompt_tokens": reply.input_tokens,
+def openai_tool_calls(tool: ToolCall, identity: str) -> list[dict[str, Any]]:
+    """The call of a tool, in OpenAI's words; a chunk of a stream says the index too, which others ignore."""
+    function = {"name": tool.name, "arguments": tool.arguments}
+    return [{"index": 0, "id": f"call_{identity}", "type": "function", "function": function}]
+
+
+def anthropic_tool_use(tool: ToolCall, identity: str) -> dict[str, Any]:
+    """The call of a tool, in Anthropic's words, without its input."""
+    return {"type": "tool_use", "id": f"toolu_{identity}", "name": tool.name, "input": {}}
+
+
+def openai_usage(reply: Reply) -> dict[str, Any]:
+    """Tokens, in OpenAI's words: the sums include what the details name."""
+    special = reply.special
+    prompt_tokens = reply.input_tokens + special.cached + special.written
+    usage: dict[str, Any] = {
+        "prompt_tokens": prompt_tokens,
         "completion_tokens": reply.output_tokens,
-        "total_tokens": reply.input_tokens + reply.output_tokens,
+        "total_tokens": prompt_tokens + reply.output_tokens,
     }
+    if special != NO_SPECIAL:
+        usage["prompt_tokens_details"] = {"cached_tokens": special.cached}
+        usage["completion_tokens_details"] = {"reasoning_tokens": special.reasoning}
+    return usage
 
 
 def anthropic_usage(reply: Reply, output: int) -> dict[str, int]:
-    """Tokens, in Anthropic's words; `output` counts up while it streams."""
+    """Tokens, in Anthropic's words: cached ones stand beside the input; `output` counts up while it streams."""
     return {
         "input_tokens": reply.input_tokens,
-        "cache_creation_input_tokens": 0,
-        "cache_read_input_tokens": 0,
+        "cache_creation_input_tokens": reply.special.written,
+        "cache_read_input_tokens": reply.special.cached,
         "output_tokens": output,
     }
 

@@ -1,155 +1,114 @@
-"""OTLP trace requests to neutral span records (pure). Protocol: OTLP 1.x, `opentelemetry/proto/trace/v1`."""
+"""OTLP trace requests in protobuf to neutral span records (pure). Protocol: `opentelemetry/proto/trace/v1`, 1.x."""
 
 from __future__ import annotations
 
-import base64
-import zlib
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
-from spantail.attributes import RESOURCE_LIVE, RESOURCE_RUNNER
 from spantail_exporters.record import Link, Note, SpanRecord, microseconds
+from spantail_service.ingest.body import MalformedRequestError
+from spantail_service.ingest.entries import BAD_CONTENT, BAD_ID, Source, Tally, source_of
+from spantail_service.ingest.messages import Traces
 from spantail_service.ingest.normalise import normalised
+from spantail_service.ingest.values import MalformedValueError, attributes_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterator
 
-    from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
-
-_TRACE_ID_BYTES = 16
-_SPAN_ID_BYTES = 8
-_GZIP = 31  # zlib's window bits for a gzip header
-
-
-class MalformedRequestError(ValueError):
-    """The body is not what its headers say. The message may be shown to the sender."""
+TRACE_ID_BYTES: Final = 16
+SPAN_ID_BYTES: Final = 8
+NO_TRACE_ID: Final = bytes(TRACE_ID_BYTES)
+NO_SPAN_ID: Final = bytes(SPAN_ID_BYTES)
+STATUS_CODE_ERROR: Final = 2
 
 
-class DecodedTooLargeError(ValueError):
-    """The body is larger, once unzipped, than is taken."""
+def decode_traces(body: bytes, tally: Tally) -> Iterator[SpanRecord]:
+    """Read an ``ExportTraceServiceRequest``; its spans are decoded one by one, as they are asked for.
 
-
-class Decoded(NamedTuple):
-    """What a request holds."""
-
-    records: list[SpanRecord]
-    rejected: int
-    """How many spans could not be taken."""
-    reason: str
-    """Why, in one sentence; empty when none was rejected."""
-
-
-def gunzip(data: bytes, limit: int) -> bytes:
-    """Unzip ``data``, which may be several gzip members in a row, to at most ``limit`` bytes.
-
-    Raises:
-        DecodedTooLargeError: as soon as it is known; no more than ``limit`` bytes are ever held.
-        MalformedRequestError: it is no gzip, or it is cut off.
-    """
-    parts: list[bytes] = []
-    left = limit
-    while data:
-        member = zlib.decompressobj(_GZIP)
-        try:
-            part = member.decompress(data, left + 1)
-        except zlib.error:
-            raise MalformedRequestError("The body is not valid gzip.") from None
-        if len(part) > left:
-            raise DecodedTooLargeError
-        if not member.eof:
-            raise MalformedRequestError("The gzip body is cut off.")
-        parts.append(part)
-        left -= len(part)
-        data = member.unused_data
-    return b"".join(parts)
-
-
-def decode_traces(body: bytes) -> Decoded:
-    """Read a protobuf ``ExportTraceServiceRequest``.
-
-    A span whose ids are not those of W3C Trace Context (wrong length, all zero) is rejected and counted; the
-    others are taken. Spans of a resource with ``spantail.live`` = false are passed over: that is how this
-    service marks its own server spans, which make no run, should a Collector send them back.
+    A span whose ids are not those of W3C Trace Context (wrong length, all zero), or whose inside cannot be decoded,
+    is rejected in ``tally``; the others are taken. Spans of a resource with the attribute ``spantail.live`` are passed
+    over, as ``live``: true says that the live tier has them by another way, false marks this service's own server
+    spans, which make no run. So a Collector may send everything back to us.
 
     Raises:
         MalformedRequestError: the body is no such message.
     """
     try:
-        request = ExportTraceServiceRequest.FromString(body)
+        request = Traces.FromString(body)
     except DecodeError:
         raise MalformedRequestError("The body is no ExportTraceServiceRequest in protobuf.") from None
-    records: list[SpanRecord] = []
-    rejected = 0
+    return _spans(request, tally)
+
+
+def _spans(request: Any, tally: Tally) -> Iterator[SpanRecord]:
     for resource_spans in request.resource_spans:
-        resource = _attributes(resource_spans.resource.attributes)
-        if resource.get(RESOURCE_LIVE) is False:
-            continue
-        service = _text(resource.get("service.name"))
-        runner = _text(resource.get(RESOURCE_RUNNER))
+        source = read_source(resource_spans.resource, tally)
         for scope_spans in resource_spans.scope_spans:
-            for span in scope_spans.spans:
-                record = _record(span, service, runner)
+            spans = scope_spans.spans
+            if source.is_ours:
+                tally.passed_over["live"] += len(spans)
+                continue
+            for span in spans:
+                try:
+                    record = _record(span, source)
+                except MalformedValueError:
+                    tally.reject(BAD_CONTENT)
+                    continue
                 if record is None:
-                    rejected += 1
+                    tally.reject(BAD_ID)
                 else:
-                    records.append(record)
-    reason = "Trace id or span id is all zero or has the wrong length." if rejected else ""
-    return Decoded(records, rejected, reason)
+                    yield record
 
 
-def _record(span: Span, service: str | None, runner: str | None) -> SpanRecord | None:
+def read_source(resource: Any, tally: Tally) -> Source:
+    """Read a resource; one that cannot be decoded counts as one that says nothing."""
+    try:
+        return source_of(attributes_of(resource.attributes))
+    except MalformedValueError:
+        tally.passed_over["resource_unreadable"] += 1
+        return source_of({})
+
+
+def _record(span: Any, source: Source) -> SpanRecord | None:
     trace_id, span_id, parent_id = span.trace_id, span.span_id, span.parent_span_id
-    if len(trace_id) != _TRACE_ID_BYTES or len(span_id) != _SPAN_ID_BYTES:
-        return None
-    if not any(trace_id) or not any(span_id) or (parent_id and len(parent_id) != _SPAN_ID_BYTES):
+    if (
+        len(trace_id) != TRACE_ID_BYTES
+        or len(span_id) != SPAN_ID_BYTES
+        or (parent_id and len(parent_id) != SPAN_ID_BYTES)
+        or trace_id == NO_TRACE_ID
+        or span_id == NO_SPAN_ID
+    ):
         return None
     start_us = microseconds(span.start_time_unix_nano)
-    status = span.status
-    return SpanRecord(
+    failed, description = False, None
+    if span.HasField("status"):
+        status = span.status
+        failed, description = status.code == STATUS_CODE_ERROR, status.message or None
+    # most spans have neither: the empty tuple is cheaper than a generator that finds nothing
+    events, links = span.events, span.links
+    return SpanRecord(  # by position: it is quicker, and this runs for every span
         trace_id.hex(),
         span_id.hex(),
-        parent_id.hex() if any(parent_id) else None,
+        parent_id.hex() if parent_id and parent_id != NO_SPAN_ID else None,
         span.name,
         start_us,
         # OTLP carries finished spans only: one without an end has ended, at a time nobody told.
         max(microseconds(span.end_time_unix_nano), start_us),
-        normalised(_attributes(span.attributes)),
-        notes=tuple(
-            Note(microseconds(event.time_unix_nano), event.name, _attributes(event.attributes)) for event in span.events
-        ),
-        dropped_notes=span.dropped_events_count,
-        links=tuple(
-            Link(link.trace_id.hex(), link.span_id.hex(), _attributes(link.attributes))
-            for link in span.links
-            if len(link.trace_id) == _TRACE_ID_BYTES and len(link.span_id) == _SPAN_ID_BYTES
-        ),
-        failed=status.code == Status.STATUS_CODE_ERROR,
-        description=status.message or None,
-        service=service,
-        runner=runner,
+        normalised(attributes_of(span.attributes)),
+        tuple(Note(microseconds(event.time_unix_nano), event.name, attributes_of(event.attributes)) for event in events)
+        if events
+        else (),
+        span.dropped_events_count,
+        tuple(
+            Link(link.trace_id.hex(), link.span_id.hex(), attributes_of(link.attributes))
+            for link in links
+            if len(link.trace_id) == TRACE_ID_BYTES and len(link.span_id) == SPAN_ID_BYTES
+        )
+        if links
+        else (),
+        failed,
+        description,
+        source.service,
+        source.runner,
     )
-
-
-def _attributes(pairs: Iterable[KeyValue]) -> dict[str, Any]:
-    return {pair.key: _value(pair.value) for pair in pairs}
-
-
-def _value(value: AnyValue) -> Any:
-    kind = value.WhichOneof("value")
-    if kind is None:
-        return None
-    plain = getattr(value, kind)
-    if kind == "array_value":
-        return [_value(item) for item in plain.values]
-    if kind == "kvlist_value":
-        return _attributes(plain.values)
-    if kind == "bytes_value":
-        return base64.b64encode(plain).decode()  # as OTLP's own JSON encoding writes bytes
-    return plain
-
-
-def _text(value: Any) -> str | None:
-    return str(value) if value not in (None, "") else None

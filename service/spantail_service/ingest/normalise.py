@@ -1,39 +1,63 @@
-"""Other libraries' attribute names for what the event promotes: one table, name by name (pure)."""
+"""Spans of any library, as this service keeps them: attributes understood, live starts recognised (pure)."""
 
 from __future__ import annotations
 
-from typing import Any, Final
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
 
-from spantail import attributes as key
+from spantail_exporters.dialects.understand import understood
 
-RENAMES: Final[dict[str, str]] = {
-    # earlier names of the GenAI conventions
-    **key.ALIASES,
-    # OpenInference, "LLM spans"
-    "llm.provider": key.GEN_AI_PROVIDER_NAME,
-    "llm.model_name": key.GEN_AI_REQUEST_MODEL,
-    "llm.token_count.prompt": key.GEN_AI_USAGE_INPUT_TOKENS,
-    "llm.token_count.completion": key.GEN_AI_USAGE_OUTPUT_TOKENS,
-    # costs in USD, by those who write one number
-    "gen_ai.usage.cost": key.COST_USD,
-    "gen_ai.usage.cost.amount": key.COST_USD,
-    "llm.cost.total": key.COST_USD,
-    "operation.cost": key.COST_USD,
-}
-"""Their name → ours. The first one found wins, and ours wins over all of them."""
+if TYPE_CHECKING:
+    from spantail_exporters.record import SpanRecord
+
+_SPAN_TYPE: Final = "logfire.span_type"
+_PENDING: Final = "pending_span"
+_REAL_PARENT: Final = "logfire.pending_parent_id"
+_NO_PARENT: Final = "0" * 16
+_SPAN_ID: Final = re.compile(r"[0-9a-f]{16}")
+_MESSAGE: Final = "logfire.msg"
+_TEMPLATE: Final = "logfire.msg_template"
 
 
-def normalised(attributes: dict[str, Any]) -> dict[str, Any]:
-    """``attributes`` with our names added beside the ones they came with; nothing is taken away.
+def normalised(attributes: dict[str, Any], *, ended: bool = True) -> dict[str, Any]:
+    """``attributes`` with our names added, see `spantail_exporters.dialects`.
 
-    A cost that came along is one that the sender knew: without a source of its own it counts as ``provider``.
+    A Logfire pending span is not an ended one, whatever its end time says; see `as_meant`.
     """
-    found = attributes.keys() & RENAMES.keys()
-    if not found:
-        return attributes
-    for theirs, ours in RENAMES.items():
-        if theirs in found and ours not in attributes:
-            attributes[ours] = attributes[theirs]
-    if key.COST_USD in attributes:
-        attributes.setdefault(key.COST_SOURCE, key.SOURCE_PROVIDER)
-    return attributes
+    return understood(attributes, ended=ended and attributes.get(_SPAN_TYPE) != _PENDING)
+
+
+def as_meant(record: SpanRecord) -> SpanRecord:
+    """The span that ``record`` stands for: most often itself, in place of a Logfire pending span the open one.
+
+    Logfire names its spans by templates; the filled-in text is what it shows, and what is shown here.
+    """
+    attributes = record.attributes
+    if _SPAN_TYPE not in attributes:
+        return record
+    message = attributes.get(_MESSAGE)
+    if isinstance(message, str) and message and "{" in record.name and attributes.get(_TEMPLATE) == record.name:
+        record = replace(record, name=message)
+    return _live_start(record) if attributes[_SPAN_TYPE] == _PENDING else record
+
+
+def _live_start(record: SpanRecord) -> SpanRecord:
+    """The open span that a Logfire pending span announces.
+
+    Logfire tells of a span's start by an ended span of no length, with an id of its own, below the span it announces
+    (``logfire._internal.tracer.PendingSpanProcessor``). What it stands for has that parent's id, the parent in
+    ``logfire.pending_parent_id`` (zeros for a root), and no end yet.
+    """
+    if record.parent_id is None:
+        return record
+    own: dict[str, Any] = {**record.attributes, _SPAN_TYPE: "span"}
+    parent = own.pop(_REAL_PARENT, None)
+    known = isinstance(parent, str) and _SPAN_ID.fullmatch(parent) is not None
+    return replace(
+        record,
+        span_id=record.parent_id,
+        parent_id=parent if known and parent != _NO_PARENT else None,
+        end_us=None,
+        attributes=own,
+    )

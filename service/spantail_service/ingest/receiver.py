@@ -4,69 +4,144 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, NamedTuple
+from collections import Counter
+from typing import TYPE_CHECKING, Final
 
 from spantail_exporters.event import dumps, encode_notes, encode_state
 from spantail_exporters.run_script import Change
+from spantail_service.ingest.body import DecodedTooLargeError, gunzip
 from spantail_service.ingest.decode import decode_traces
+from spantail_service.ingest.entries import Received, Signal, Tally
+from spantail_service.ingest.log_receiver import LogReceiver
+from spantail_service.ingest.log_records import decode_logs
+from spantail_service.ingest.normalise import as_meant
+from spantail_service.ingest.otlp_json import decode_logs_json, decode_traces_json
+from spantail_service.ingest.room import Room
 from spantail_service.store import RunChanges, RunStore
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from redis.asyncio import Redis
+
     from spantail_exporters.record import Redactor, SpanRecord
 
 logger = logging.getLogger(__name__)
 
-_IN_PLACE_BYTES = 16_384  # below it, handing the work to a thread costs more than it saves
-_AT_A_TIME = 4  # requests that are decoded at once: bounds the memory that decoding takes
+_AT_A_TIME: Final = 4  # requests that are decoded at once: bounds the memory that decoding takes
+_ROOM: Final = 8  # … and requests of the largest size whose bytes may wait
+_IN_PLACE_BYTES: Final = 65_536  # below it, handing the unzipping to a thread costs more than it saves
+_JSON_BYTES: Final = 16_777_216  # parsing JSON holds everything else up: 100 ms for so much
+_BETWEEN_LOOKS: Final = 128  # spans that are decoded before others get their turn: 3 ms
+_STORED_AT_ONCE: Final = 512  # spans; while Redis has them, the next ones are decoded
 
 
-class Received(NamedTuple):
-    """The outcome of a request: how many spans were rejected, and why."""
+class OtlpReceiver:
+    """Takes OTLP requests of every kind. ``room`` is for whoever reads bodies from the network.
 
-    rejected: int
-    reason: str
+    ``ingested`` is told of each request: signal, items accepted, items rejected.
+    """
 
-
-class TraceReceiver:
-    """Takes OTLP trace requests."""
-
-    def __init__(self, store: RunStore, redactor: Redactor) -> None:
-        self._store = store
+    def __init__(
+        self,
+        redis: Redis,
+        redactor: Redactor,
+        *,
+        max_bytes: int,
+        max_decoded_bytes: int,
+        ingested: Callable[[str, int, int], None] = lambda _signal, _accepted, _rejected: None,
+    ) -> None:
+        self._store = RunStore(redis)
         self._redactor = redactor
+        self._max_decoded_bytes = max_decoded_bytes
+        self._ingested = ingested
         self._slots = asyncio.Semaphore(_AT_A_TIME)
+        self._logs = LogReceiver(redis, self._store, redactor)
+        self.room = Room(_ROOM * max_bytes)
+        self.counts: Counter[str] = Counter()
+        """Since the start of this process: ``traces``, ``logs``, ``starts``, ``heartbeats`` taken; ``…rejected`` and
+        ``…passed_over.<reason>`` not; ``sender_dropped.<reason>`` what senders say they lost."""
 
-    async def receive(self, body: bytes) -> Received:
-        """Store the spans of a request; returns when Redis has them.
+    @property
+    def passed_over(self) -> int:
+        """Items that were no error and are not stored: live already, without a span, of an unsampled trace."""
+        return sum(count for name, count in self.counts.items() if ".passed_over." in name)
 
-        Spans are known by trace and span id: a request that comes twice changes nothing.
+    async def receive(self, signal: Signal, body: bytes, *, is_gzip: bool = False, is_json: bool = False) -> Received:
+        """Store what a request holds; returns when Redis has it.
+
+        Spans are known by trace and span id: a request that comes twice changes nothing. Log lines of a request whose
+        bytes came before are not stored again.
 
         Raises:
             MalformedRequestError: nothing was stored.
+            DecodedTooLargeError: nothing was stored.
             redis.exceptions.RedisError: Redis cannot be reached; some may be stored, all may be sent again.
         """
         async with self._slots:
-            if len(body) <= _IN_PLACE_BYTES:
-                runs, outcome = self._changes(body)
+            limit = min(self._max_decoded_bytes, _JSON_BYTES) if is_json else self._max_decoded_bytes
+            if is_gzip:
+                small = len(body) <= _IN_PLACE_BYTES
+                body = gunzip(body, limit) if small else await asyncio.to_thread(gunzip, body, limit)
+            elif len(body) > limit:
+                raise DecodedTooLargeError(limit)
+            tally = Tally()
+            if signal is Signal.TRACES:
+                spans = decode_traces_json(body, tally) if is_json else decode_traces(body, tally)
+                taken = await self._take_spans(spans, tally)
+                self.counts["traces"] += taken
             else:
-                runs, outcome = await asyncio.to_thread(self._changes, body)
-            await self._store.append(runs)
-        return outcome
+                entries = decode_logs_json(body, tally) if is_json else decode_logs(body, tally)
+                counts = await self._logs.take(entries, body, tally)
+                self.counts.update(counts)
+                taken = sum(counts[kind] for kind in ("logs", "starts", "heartbeats"))
+        self._ingested(signal.value, taken, tally.rejected)
+        self.counts[f"{signal.value}.rejected"] += tally.rejected
+        for reason, count in tally.passed_over.items():
+            self.counts[f"{signal.value}.passed_over.{reason}"] += count
+        return Received(tally.rejected, tally.reason)
 
-    def _changes(self, body: bytes) -> tuple[list[RunChanges], Received]:
-        decoded = decode_traces(body)
-        rejected, reason = decoded.rejected, decoded.reason
+    async def _take_spans(self, records: Iterator[SpanRecord], tally: Tally) -> int:
         by_run: dict[str, list[Change]] = {}
-        for record in decoded.records:
-            try:
-                change = finished_change(record, self._redactor)
-            except (TypeError, ValueError) as error:
-                # One span that cannot be said in JSON must not take the others with it.
-                logger.warning("a span could not be encoded: %s", error)
-                rejected, reason = rejected + 1, "A span holds a value that cannot be encoded."
-                continue
-            by_run.setdefault(record.run_id, []).append(change)
-        runs = [RunChanges(run_id, changes) for run_id, changes in by_run.items()]
-        return runs, Received(rejected, reason)
+        taken = 0
+        storing: asyncio.Task[None] | None = None
+        try:
+            for number, record in enumerate(records, 1):
+                change = self._change(record, tally)
+                if change is not None:
+                    taken += 1
+                    changes = by_run.get(record.run_id)
+                    if changes is None:
+                        by_run[record.run_id] = [change]
+                    else:
+                        changes.append(change)
+                if number % _BETWEEN_LOOKS == 0:
+                    if number % _STORED_AT_ONCE == 0:
+                        if storing is not None:
+                            await storing
+                        storing = asyncio.create_task(self._store.append(_runs(by_run)))
+                        by_run = {}
+                    await asyncio.sleep(0)
+        finally:
+            if storing is not None:
+                await storing
+        if by_run:
+            await self._store.append(_runs(by_run))
+        return taken
+
+    def _change(self, record: SpanRecord, tally: Tally) -> Change | None:
+        try:
+            return finished_change(record, self._redactor)
+        except (TypeError, ValueError) as error:
+            # One span that cannot be said in JSON must not take the others with it. Not its words: they may hold
+            # what could not be encoded.
+            logger.warning("a span could not be encoded: %s", type(error).__name__)
+            tally.reject("A span holds a value that cannot be encoded.")
+            return None
+
+
+def _runs(by_run: dict[str, list[Change]]) -> list[RunChanges]:
+    return [RunChanges(run_id, changes) for run_id, changes in by_run.items()]
 
 
 def finished_change(record: SpanRecord, redactor: Redactor) -> Change:
@@ -74,7 +149,8 @@ def finished_change(record: SpanRecord, redactor: Redactor) -> Change:
 
     Its revision is 1, so that it loses against whatever a live writer said last about the same span.
     """
-    state = encode_state(record, 1, redactor)
-    notes = encode_notes(state, state.noted)
+    record = as_meant(record)
+    state = encode_state(record, 1, redactor, event="_start" if record.end_us is None else None)
+    notes = encode_notes(state, state.noted) if record.notes else []
     events = [*notes, dumps(state.body)]
     return Change(record.span_id, record.parent_id or "", events, len(notes), state.account, state.layers)

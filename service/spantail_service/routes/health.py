@@ -8,6 +8,8 @@ import orjson
 from fastapi import APIRouter, Request, Response
 
 from spantail_service.errors import REDIS_UNREACHABLE, RETRY_AFTER_S, ProblemError
+from spantail_service.openapi import answers
+from spantail_service.schemas import Alive, Ready
 from spantail_service.services import services_of
 
 router = APIRouter(tags=["health"])
@@ -15,13 +17,13 @@ router = APIRouter(tags=["health"])
 _PING_S = 2.0
 
 
-@router.get("/healthz", summary="Alive")
+@router.get("/healthz", summary="Alive", responses=answers(Alive))
 async def healthz() -> Response:
     """200 as long as the process answers at all."""
     return Response(b'{"status":"ok"}', media_type="application/json", headers={"cache-control": "no-store"})
 
 
-@router.get("/readyz", summary="Ready: Redis answers")
+@router.get("/readyz", summary="Ready: Redis answers", responses=answers(Ready, 503))
 async def readyz(request: Request) -> Response:
     """200 when Redis answers, else 503."""
     services = services_of(request)

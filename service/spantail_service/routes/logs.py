@@ -6,7 +6,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
+from spantail_service.compression import json_response
+from spantail_service.openapi import answers
 from spantail_service.run_meta import parse_run_id
+from spantail_service.schemas import Frame
 from spantail_service.services import services_of
 from spantail_service.tail import MAX_EVENTS, MAX_WAIT_S
 
@@ -16,7 +19,11 @@ MAX_INDEX = 2**53 - 1
 """The largest whole number that JavaScript holds exactly."""
 
 
-@router.get("/api/logs/{run_id}", summary="Events of a run from an index on (poll, long poll)")
+@router.get(
+    "/api/logs/{run_id}",
+    summary="Events of a run from an index on (poll, long poll)",
+    responses=answers(Frame, 400, 404, 410, 422),
+)
 async def read_logs(  # noqa: PLR0917 - each parameter is a name in the query
     request: Request,
     run_id: str,
@@ -33,12 +40,12 @@ async def read_logs(  # noqa: PLR0917 - each parameter is a name in the query
     backends, dropped}``. A reader asks again with ``since`` = ``next_index`` until the status is final and
     ``next_index`` has reached ``expected_log_count``; at ``reset`` it takes the snapshot again.
     """
-    reader = services_of(request).reader
+    services = services_of(request)
     canonical = parse_run_id(run_id)
     if before is not None:
-        frame = await reader.frame_before(canonical, before, limit)
+        frame = await services.reader.frame_before(canonical, before, limit)
     elif wait:
-        frame = await reader.wait_frame(canonical, since, limit, epoch, wait)
+        frame = await services.hub.long_poll(canonical, since, limit, epoch, wait)
     else:
-        frame = await reader.frame(canonical, since, limit, epoch)
-    return Response(frame.body, media_type="application/json", headers={"cache-control": "no-store"})
+        frame = await services.hub.poll(canonical, since, limit, epoch)
+    return await json_response(frame.body, request.headers.get("accept-encoding", ""))

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit
 
 import orjson
 from fastapi import APIRouter, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
+from spantail_service.doors.limited import STARTS
 from spantail_service.errors import ProblemError
+from spantail_service.openapi import answers
 from spantail_service.operations import CATALOGUE
 from spantail_service.operations.base import Operation
+from spantail_service.schemas import Operations, StartedRun
 from spantail_service.services import services_of
 
 router = APIRouter(tags=["operations"])
@@ -24,6 +26,8 @@ _OWN_PATHS = {
 }
 """Operations with a route of their own. What stands in braces is a field of the input, taken from there."""
 
+_STARTED = answers(StartedRun, 404, 413, 415, 422, 429, status=202)
+
 
 def _own_schema(name: str) -> dict[str, Any]:
     """The input schema of an operation as OpenAPI's request body."""
@@ -34,9 +38,9 @@ def _input_schema(op: Operation) -> dict[str, Any]:
     return op.input_model.model_json_schema()
 
 
-@router.get("/api/operations", summary="Operations that can be started")
+@router.get("/api/operations", summary="Operations that can be started", responses=answers(Operations))
 async def list_operations(request: Request) -> Response:
-    """Answers ``{operations, demo}``: each with the JSON schema of its input and the path to post it to."""
+    """Answers ``{operations, demo, login}``: each with the JSON schema of its input and the path to post it to."""
     services = services_of(request)
     listed = [
         {
@@ -49,7 +53,9 @@ async def list_operations(request: Request) -> Response:
         }
         for op in services.catalogue.values()
     ]
-    body = orjson.dumps({"operations": listed, "demo": services.settings.demo})
+    body = orjson.dumps(
+        {"operations": listed, "demo": services.settings.demo, "login": services.settings.token is not None}
+    )
     return Response(body, media_type="application/json", headers={"cache-control": "no-store"})
 
 
@@ -57,6 +63,8 @@ async def list_operations(request: Request) -> Response:
     "/api/operations/{name}",
     status_code=202,
     summary="Start an operation",
+    responses=_STARTED,
+    dependencies=[STARTS],
     openapi_extra={"requestBody": {"content": {"application/json": {"schema": {"type": "object"}}}}},
 )
 async def start_operation(request: Request, name: str) -> Response:
@@ -64,7 +72,14 @@ async def start_operation(request: Request, name: str) -> Response:
     return await _start(request, name, {})
 
 
-@router.post(_OWN_PATHS["job-search"], status_code=202, summary="Search jobs", openapi_extra=_own_schema("job-search"))
+@router.post(
+    _OWN_PATHS["job-search"],
+    status_code=202,
+    summary="Search jobs",
+    responses=_STARTED,
+    dependencies=[STARTS],
+    openapi_extra=_own_schema("job-search"),
+)
 async def search_jobs(request: Request) -> Response:
     """Starts the operation ``job-search``."""
     return await _start(request, "job-search", {})
@@ -74,6 +89,8 @@ async def search_jobs(request: Request) -> Response:
     _OWN_PATHS["generate-annotations"],
     status_code=202,
     summary="Generate a job's annotations",
+    responses=_STARTED,
+    dependencies=[STARTS],
     openapi_extra=_own_schema("generate-annotations"),
 )
 async def generate_annotations(request: Request, job_id: str) -> Response:
@@ -86,7 +103,6 @@ async def _start(request: Request, name: str, from_path: dict[str, str]) -> Resp
     op = services.catalogue.get(name)
     if op is None:
         raise ProblemError(404, "unknown-operation", "There is no operation of this name.")
-    _refuse_other_origins(request)
     given = {**await _json_object(request), **from_path}
     try:
         parsed = op.input_model.model_validate(given)
@@ -97,6 +113,7 @@ async def _start(request: Request, name: str, from_path: dict[str, str]) -> Resp
         ]
         raise RequestValidationError(found) from None
     started = await services.launcher.start(op, parsed)
+    services.metrics.started(op.name)
     return Response(
         orjson.dumps({"run_id": started.run_id, "status": started.status}),
         status_code=202,
@@ -121,10 +138,3 @@ async def _json_object(request: Request) -> dict[str, Any]:
     if not isinstance(given, dict):
         raise RequestValidationError([{"loc": ("body",), "msg": "A JSON object is wanted.", "type": "dict_type"}])
     return given
-
-
-def _refuse_other_origins(request: Request) -> None:
-    """Work costs money: a page from elsewhere, open in the same browser, must not start any."""
-    origin = request.headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
-        raise ProblemError(403, "other-origin", "Operations are started from this service's own page only.")

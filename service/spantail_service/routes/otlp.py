@@ -1,69 +1,126 @@
-"""``POST /v1/traces``: OTLP/HTTP in, as the OTLP specification says (section "OTLP/HTTP")."""
+"""``POST /v1/traces`` and ``/v1/logs``: OTLP/HTTP in, as the OTLP specification says (section "OTLP/HTTP")."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from typing import TYPE_CHECKING, Any, Final
 
+import orjson
 from fastapi import APIRouter, Request, Response
-from google.rpc.code_pb2 import (  # type: ignore[import-untyped]
-    INVALID_ARGUMENT,
-    RESOURCE_EXHAUSTED,
-    UNAVAILABLE,
-)
-from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
-from redis.exceptions import ResponseError
+from google.protobuf.json_format import MessageToDict  # type: ignore[import-untyped]
 
-from spantail_service.errors import REDIS_UNREACHABLE, RETRY_AFTER_S, ProblemError, is_passing
-from spantail_service.ingest.decode import DecodedTooLargeError, MalformedRequestError, gunzip
+from spantail_service.errors import ProblemError
+from spantail_service.ingest.answers import BAD_ENCODING, TOO_SLOW, Refusal, refusal_of, response_bytes, too_large
+from spantail_service.ingest.entries import Received, Signal
 from spantail_service.security import BodyTooLargeError
 from spantail_service.services import services_of
+
+if TYPE_CHECKING:
+    from spantail_service.ingest.room import Hold
 
 router = APIRouter(tags=["otlp"])
 logger = logging.getLogger(__name__)
 
-PROTOBUF = "application/x-protobuf"
+PROTOBUF: Final = "application/x-protobuf"
+JSON: Final = "application/json"
+_BODY_S: Final = 60.0  # for a body to arrive: nobody may hold room longer than that
 
 
-@router.post(
-    "/v1/traces",
-    summary="OTLP traces (protobuf, gzip or plain)",
-    openapi_extra={"requestBody": {"required": True, "content": {PROTOBUF: {"schema": {"type": "string"}}}}},
-)
+def _described(summary: str, message: str) -> dict[str, Any]:
+    """The OpenAPI facts that FastAPI cannot see, for the body is read by hand."""
+    body = {
+        PROTOBUF: {"schema": {"type": "string", "format": "binary", "description": f"{message}Request"}},
+        JSON: {"schema": {"type": "object", "description": f"{message}Request in OTLP's JSON encoding"}},
+    }
+    answer = {
+        PROTOBUF: {"schema": {"type": "string", "format": "binary", "description": f"{message}Response"}},
+        JSON: {"schema": {"type": "object", "description": f"{message}Response"}},
+    }
+    status = {
+        PROTOBUF: {"schema": {"type": "string", "format": "binary", "description": "google.rpc.Status"}},
+        JSON: {"schema": {"type": "object", "description": "google.rpc.Status"}},
+    }
+    responses: dict[int | str, dict[str, Any]] = {
+        200: {"description": "Stored; `partial_success` tells of what was rejected.", "content": answer},
+        400: {"description": "Malformed: do not send it again.", "content": status},
+        408: {"description": "The body did not arrive in time.", "content": status},
+        413: {"description": "Too large, as sent or unzipped.", "content": status},
+        415: {"description": "Another Content-Type or Content-Encoding is wanted."},
+        503: {"description": "Not now; `Retry-After` says when.", "content": status},
+    }
+    return {
+        "summary": summary,
+        "openapi_extra": {"requestBody": {"required": True, "content": body}},
+        "responses": responses,
+        "response_class": Response,
+    }
+
+
+@router.post("/v1/traces", **_described("OTLP traces (protobuf or JSON, gzip or plain)", "ExportTraceService"))
 async def receive_traces(request: Request) -> Response:
     """200 with an ``ExportTraceServiceResponse`` once everything is stored; errors carry a ``Status``."""
+    return await _receive(request, Signal.TRACES)
+
+
+@router.post("/v1/logs", **_described("OTLP logs (protobuf or JSON, gzip or plain)", "ExportLogsService"))
+async def receive_logs(request: Request) -> Response:
+    """200 with an ``ExportLogsServiceResponse`` once everything is stored; errors carry a ``Status``."""
+    return await _receive(request, Signal.LOGS)
+
+
+async def _receive(request: Request, signal: Signal) -> Response:
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if content_type != PROTOBUF:
-        raise ProblemError(415, "unsupported-media-type", f"This route takes {PROTOBUF}.")
-    services = services_of(request)
+    if content_type not in (PROTOBUF, JSON):
+        raise ProblemError(415, "unsupported-media-type", f"This route takes {PROTOBUF} and {JSON}.")
+    is_json = content_type == JSON
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in ("gzip", "identity", ""):
-        return _refusal(415, INVALID_ARGUMENT, "Content-Encoding must be gzip or identity.")
+        return _refused(BAD_ENCODING, is_json=is_json)
+    receiver = services_of(request).receiver
     try:
-        body = await request.body()
-        if encoding == "gzip":
-            body = gunzip(body, services.settings.max_ingest_decoded_bytes)
-        received = await services.receiver.receive(body)
-    except MalformedRequestError as error:
-        return _refusal(400, INVALID_ARGUMENT, str(error))
-    except BodyTooLargeError as error:
-        return _refusal(413, RESOURCE_EXHAUSTED, str(error.detail))
-    except DecodedTooLargeError:
-        return _refusal(413, RESOURCE_EXHAUSTED, "The unzipped body is too large.")
-    except (*REDIS_UNREACHABLE, ResponseError) as error:
-        if isinstance(error, ResponseError) and not is_passing(error):
+        with receiver.room.hold() as hold:
+            body = await _body(request, hold)
+            received = await receiver.receive(signal, body, is_gzip=encoding == "gzip", is_json=is_json)
+    except BodyTooLargeError:
+        return _refused(too_large(services_of(request).settings.max_ingest_bytes), is_json=is_json)
+    except TimeoutError:
+        return _refused(TOO_SLOW, is_json=is_json)
+    except Exception as error:
+        refusal = refusal_of(error)
+        if refusal is None:
             raise
-        logger.warning("Redis cannot take spans at the moment: %s", error)
-        return _refusal(503, UNAVAILABLE, "The spans cannot be stored at the moment.", RETRY_AFTER_S)
-    answer = ExportTraceServiceResponse()
-    if received.rejected:
-        answer.partial_success.rejected_spans = received.rejected
-        answer.partial_success.error_message = received.reason
-    return Response(answer.SerializeToString(), media_type=PROTOBUF)
+        if refusal.retry_after_s is not None:
+            logger.warning("a sender is told to come again: %s: %s", type(error).__name__, error)
+        return _refused(refusal, is_json=is_json)
+    return _taken(signal, received, is_json=is_json)
 
 
-def _refusal(status: int, code: int, message: str, retry_after_s: int | None = None) -> Response:
+async def _body(request: Request, hold: Hold) -> bytes:
+    parts: list[bytes] = []
+    async with asyncio.timeout(_BODY_S):
+        async for part in request.stream():
+            hold.take(len(part))
+            parts.append(part)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _taken(signal: Signal, received: Received, *, is_json: bool) -> Response:
+    if is_json:
+        said: dict[str, Any] = {}
+        if received.rejected:
+            what = "rejectedSpans" if signal is Signal.TRACES else "rejectedLogRecords"
+            said["partialSuccess"] = {what: str(received.rejected), "errorMessage": received.reason}
+        return Response(orjson.dumps(said), media_type=JSON)
+    return Response(response_bytes(signal, received), media_type=PROTOBUF)
+
+
+def _refused(refusal: Refusal, *, is_json: bool) -> Response:
     """An error in the encoding of the request, as OTLP/HTTP wants it."""
-    headers = {} if retry_after_s is None else {"retry-after": str(retry_after_s)}
-    body = Status(code=code, message=message).SerializeToString()
-    return Response(body, status_code=status, media_type=PROTOBUF, headers=headers)
+    headers = {} if refusal.retry_after_s is None else {"retry-after": str(refusal.retry_after_s)}
+    status = refusal.as_status()
+    if is_json:
+        body, media_type = orjson.dumps(MessageToDict(status)), JSON
+    else:
+        body, media_type = status.SerializeToString(), PROTOBUF
+    return Response(body, status_code=refusal.status, media_type=media_type, headers=headers)

@@ -50,6 +50,9 @@ async def favicon() -> Response:
 class _Assets(StaticFiles):
     """Files whose names carry a hash of what is in them: they may be kept for ever."""
 
+    async def check_config(self) -> None:
+        """Nothing: without a built page there is no folder, and a file that is not there is a 404."""
+
     async def get_response(self, path: str, scope: Scope) -> Response:
         response = await super().get_response(path, scope)
         if response.status_code in (200, 304):

@@ -1,35 +1,166 @@
-"""``GET /api/runs``: the list of runs, newest first, and one of them."""
+"""``GET /api/runs``: the list of runs, its changes as they happen, one run, and what can be done with it."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import orjson
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi.responses import StreamingResponse
 
-from spantail_service.run_meta import parse_run_id
+from spantail_service.doors.limited import HEAVY
+from spantail_service.errors import ProblemError
+from spantail_service.openapi import answers, nothing
+from spantail_service.run_filter import RunFilter
+from spantail_service.run_meta import NANO, parse_run_id
 from spantail_service.runs import MAX_RUNS
+from spantail_service.schemas import Facets, Run, RunsPage
 from spantail_service.services import services_of
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from spantail_service.run_feed import News
 
 router = APIRouter(tags=["runs"])
 
+HEARTBEAT_S = 15.0
+"""Seconds after which a stream without news says that it is still there."""
+
 _NO_STORE = {"cache-control": "no-store"}
+_MAX_TIME = 2**53 - 1
+
+Status = Literal["queued", "running", "completed", "failed", "cancelled", "abandoned"]
 
 
-@router.get("/api/runs", summary="Runs, newest first")
+def wanted_runs(  # noqa: PLR0917 - each parameter is a name in the query
+    status: Annotated[list[Status] | None, Query(max_length=6, description="Any of these; may be repeated.")] = None,
+    operation: Annotated[str | None, Query(max_length=200, description="Name of the operation, whole.")] = None,
+    backend: Annotated[str | None, Query(max_length=200, description="Served at least one call.")] = None,
+    service: Annotated[str | None, Query(max_length=200, description="Service of the run's root.")] = None,
+    q: Annotated[
+        str | None, Query(max_length=200, description="Words in name, operation, service, backends or id.")
+    ] = None,
+    started_from: Annotated[int | None, Query(ge=0, le=_MAX_TIME, description="First start (µs since epoch).")] = None,
+    started_before: Annotated[
+        int | None, Query(ge=0, le=_MAX_TIME, description="First start that is too late (µs since epoch).")
+    ] = None,
+    min_cost_usd: Annotated[float | None, Query(ge=0, le=1e9, description="Least cost in USD.")] = None,
+    errors: Annotated[bool | None, Query(description="Only runs with, or without, spans in error.")] = None,
+    pinned: Annotated[bool | None, Query(description="Only runs that are, or are not, pinned.")] = None,
+) -> RunFilter:
+    """Which runs are wanted."""
+    return RunFilter(
+        statuses=tuple(dict.fromkeys(status or ())),
+        operation=operation or None,
+        started_from=started_from,
+        started_before=started_before,
+        backend=backend or None,
+        service=service or None,
+        text=q or "",
+        min_cost_nano=round(min_cost_usd * NANO) if min_cost_usd else None,
+        has_errors=errors,
+        pinned=pinned,
+    )
+
+
+Wanted = Annotated[RunFilter, Depends(wanted_runs)]
+
+
+@router.get("/api/runs", summary="Runs, newest first", responses=answers(RunsPage, 400, 422))
 async def list_runs(
     request: Request,
+    wanted: Wanted,
     cursor: Annotated[str | None, Query(max_length=64, description="`next_cursor` of the page before.")] = None,
     limit: Annotated[int, Query(ge=1, le=MAX_RUNS, description="Most runs to return.")] = 50,
 ) -> Response:
-    """Answers ``{runs, next_cursor}``; ``next_cursor`` is null on the last page."""
-    page = await services_of(request).runs.page(cursor, limit)
+    """Answers ``{runs, next_cursor}``; ``next_cursor`` is null on the last page.
+
+    A page may have fewer runs than asked for and still not be the last: the service looks at a bounded number of runs
+    for conditions other than status, operation and time.
+    """
+    page = await services_of(request).runs.page(cursor, limit, wanted)
     body = orjson.dumps({"runs": page.runs, "next_cursor": page.next_cursor})
     return Response(body, media_type="application/json", headers=_NO_STORE)
 
 
-@router.get("/api/runs/{run_id}", summary="One run with its totals")
+@router.get("/api/runs/facets", summary="What runs can be filtered by", responses=answers(Facets))
+async def run_facets(request: Request) -> Response:
+    """Answers ``{statuses: {status: runs}, operations: [{name, runs}]}``, the latest hundred operations."""
+    counts = await services_of(request).runs.counts()
+    return Response(orjson.dumps(counts), media_type="application/json", headers=_NO_STORE)
+
+
+@router.get(
+    "/api/runs/events",
+    summary="Changes of the list (SSE)",
+    response_class=StreamingResponse,
+    responses=answers(None, 422, media="text/event-stream", says="`runs` events, for as long as one listens."),
+)
+async def run_events(
+    request: Request,
+    wanted: Wanted,
+    last_event_id: Annotated[str | None, Header(max_length=64, description="Where to go on.")] = None,
+) -> Response:
+    """``event: runs`` with ``{runs, removed, reset}``: the present state of runs that changed and are wanted, the ids
+    of those that are not any more; with ``reset`` the list has to be taken anew. A comment is the heartbeat.
+    """
+    feed = services_of(request).run_feed
+
+    async def stream() -> AsyncIterator[bytes]:
+        async with feed.watch(wanted, last_event_id) as watcher:
+            if watcher is None:  # between the check below and now
+                return
+            yield b"retry: 1000\nid: %b\n: watching\n\n" % watcher.position.encode()
+            while not watcher.closed:
+                news = await watcher.news(HEARTBEAT_S)
+                yield b": still here\n\n" if news is None else _event(news)
+
+    if feed.is_full:
+        raise ProblemError(
+            503, "too-many-watchers", "Too many watch the list at the moment: try again.", headers={"retry-after": "5"}
+        )
+    headers = {**_NO_STORE, "x-accel-buffering": "no"}
+    return StreamingResponse(stream(), media_type="text/event-stream", headers=headers)
+
+
+def _event(news: News) -> bytes:
+    return b"event: runs\nid: %b\ndata: %b\n\n" % (news.position.encode(), news.as_json())
+
+
+@router.get("/api/runs/{run_id}", summary="One run with its totals", responses=answers(Run, 400, 404, 410))
 async def read_run(request: Request, run_id: str) -> Response:
-    """Answers the run as in the list, and its layers."""
-    run = await services_of(request).reader.run(parse_run_id(run_id))
+    """Answers the run as in the list, its layers, and ``links`` to it in other tools, by their name."""
+    services = services_of(request)
+    run = await services.reader.run(parse_run_id(run_id))
+    run["links"] = services.links.of(run["run_id"], run["start"], run["end"], run["service"])
     return Response(orjson.dumps(run), media_type="application/json", headers=_NO_STORE)
+
+
+@router.delete(
+    "/api/runs/{run_id}",
+    status_code=204,
+    summary="Remove a run",
+    dependencies=[HEAVY],
+    responses=nothing(400, 404, 409, 410, 429),
+)
+async def delete_run(request: Request, run_id: str) -> Response:
+    """204 once it is gone, 409 while it is going on. What it cost stays in ``/api/spend``."""
+    await services_of(request).run_keeper.delete(parse_run_id(run_id))
+    return Response(status_code=204, headers=_NO_STORE)
+
+
+@router.post("/api/runs/{run_id}/pin", status_code=204, summary="Keep a run", responses=nothing(400, 404, 409, 410))
+async def pin_run(request: Request, run_id: str) -> Response:
+    """204: the run does not expire until it is unpinned; 409 when too many are kept."""
+    await services_of(request).run_keeper.pin(parse_run_id(run_id))
+    return Response(status_code=204, headers=_NO_STORE)
+
+
+@router.delete(
+    "/api/runs/{run_id}/pin", status_code=204, summary="Let a kept run expire", responses=nothing(400, 404, 410)
+)
+async def unpin_run(request: Request, run_id: str) -> Response:
+    """204: the run expires as any other, counted from now on."""
+    await services_of(request).run_keeper.unpin(parse_run_id(run_id))
+    return Response(status_code=204, headers=_NO_STORE)

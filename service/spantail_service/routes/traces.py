@@ -6,15 +6,22 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 
+from spantail_service.compression import json_response
+from spantail_service.doors.limited import HEAVY
+from spantail_service.openapi import answers
 from spantail_service.run_meta import parse_run_id, parse_span_id
+from spantail_service.schemas import Snapshot, SpanState
 from spantail_service.services import services_of
 
 router = APIRouter(tags=["runs"])
 
-_NO_STORE = {"cache-control": "no-store"}
 
-
-@router.get("/api/traces/{run_id}", summary="Latest state of every span of a run")
+@router.get(
+    "/api/traces/{run_id}",
+    summary="Latest state of every span of a run",
+    responses=answers(Snapshot, 400, 404, 410, 429),
+    dependencies=[HEAVY],
+)
 async def read_trace(
     request: Request,
     run_id: str,
@@ -25,11 +32,13 @@ async def read_trace(
 ) -> Response:
     """Answers ``{run, spans, next_index, epoch}``; polling on from ``next_index`` misses nothing."""
     body = await services_of(request).reader.snapshot(parse_run_id(run_id), tree=fields == "tree")
-    return Response(body, media_type="application/json", headers=_NO_STORE)
+    return await json_response(body, request.headers.get("accept-encoding", ""))
 
 
-@router.get("/api/traces/{run_id}/spans/{span_id}", summary="One span, whole")
+@router.get(
+    "/api/traces/{run_id}/spans/{span_id}", summary="One span, whole", responses=answers(SpanState, 400, 404, 410)
+)
 async def read_span(request: Request, run_id: str, span_id: str) -> Response:
     """Answers the span's latest state."""
     body = await services_of(request).reader.span(parse_run_id(run_id), parse_span_id(span_id))
-    return Response(body, media_type="application/json", headers=_NO_STORE)
+    return await json_response(body, request.headers.get("accept-encoding", ""))

@@ -31,13 +31,30 @@ def change(
     body = {
         "rev": rev, "status": status, "start": start, "noted": noted, "ts": start, "event": f"{kind}_{status}",
         "run_id": RUN, "span_id": f"{span:016x}", "parent_id": None if parent is None else f"{parent:016x}",
-        "name": f"span {span}", "kind": kind, "end": None if status == "running" else start + 10, "attributes": {},
+        "name": f"span {span}", "kind": "llm_call" if account else kind,
+        "end": None if status == "running" else start + 10, **_told(account), "attributes": {},
     }  # fmt: skip
     told = [orjson.dumps({**body, "event": f"note {n}", "noted": n}) for n in range(noted - notes + 1, noted + 1)]
     return Change(
         f"{span:016x}", "" if parent is None else f"{parent:016x}", [*told, orjson.dumps(body)], notes, account,
         b"\n".join(orjson.dumps(layer) for layer in layers or ()),
     )  # fmt: skip
+
+
+def _told(account: str) -> dict[str, Any]:
+    """What a state says itself of what its account says: the script reads it from there when it is replaced."""
+    if not account:
+        return {}
+    line, _, fallback_from = account.partition("\n")
+    failed, unpriced, read, written, nano, backend = line.split(" ", 5)
+    tokens = {name: int(number) for name, number in (("input", read), ("output", written)) if number != "0"}
+    priced = unpriced == "0" and (failed == "0" or nano != "0")
+    return {
+        "backend": backend,
+        **({"cost_nano": int(nano)} if priced else {}),
+        **({"tokens": tokens} if tokens and (priced or unpriced == "1") else {}),
+        **({"fallback_from": fallback_from} if fallback_from else {}),
+    }
 
 
 class Writing:

@@ -39,7 +39,7 @@ async def running_app(redis_url: str, *, may_fail: bool = False, **settings: Any
     app = create_app(Settings(redis_url=redis_url, **settings))
     async with app.router.lifespan_context(app):
         transport = httpx.ASGITransport(app, raise_app_exceptions=not may_fail)
-        async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
             client.app = app  # type: ignore[attr-defined]
             yield client
 
@@ -176,7 +176,7 @@ def spantail_process(*arguments: str, cwd: Path | None = None, **environment: st
         stderr=subprocess.STDOUT,
         text=True,
         cwd=cwd,
-        env={**source_environment(), **environment},
+        env={**source_environment(), "SPANTAIL_OTLP_GRPC_PORT": "off", **environment},
     )
     service = Service(process)
     try:

@@ -1,11 +1,9 @@
-"""The ``spantail`` command."""
+"""`spantail serve`, `spantail demo`: the service in this terminal."""
 
 from __future__ import annotations
 
 import ipaddress
 import logging
-import platform
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,22 +14,9 @@ from rich.console import Console
 from rich.text import Text
 
 from spantail_service import __version__
+from spantail_service.cli.outcome import EXIT_FAILED, EXIT_USAGE
+from spantail_service.cli.terminal import complain
 from spantail_service.settings import ENV_PREFIX, Settings
-
-cli = typer.Typer(
-    help="See every operation and every LLM call of a pipeline while it runs.",
-    epilog="Settings are environment variables, SPANTAIL_* and OpenTelemetry's own OTEL_*; the options of a "
-    "command go before them.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,  # it would print local variables, and with them secrets
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-
-EXIT_FAILED = 1
-EXIT_USAGE = 2
-"""A wrong setting or a taken port: what the caller has to change."""
 
 Host = Annotated[str | None, typer.Option("--host", help="Address to listen on [SPANTAIL_HOST, default 127.0.0.1].")]
 Port = Annotated[
@@ -52,7 +37,6 @@ RedisUrl = Annotated[
 ]
 
 
-@cli.command()
 def serve(host: Host = None, port: Port = None, data_dir: DataDir = None, redis_url: RedisUrl = None) -> None:
     """Serve the page, the API and OTLP ingest until Ctrl-C.
 
@@ -61,7 +45,6 @@ def serve(host: Host = None, port: Port = None, data_dir: DataDir = None, redis_
     _serve(_settings(host=host, port=port, data_dir=data_dir, redis_url=redis_url), workload=False)
 
 
-@cli.command()
 def demo(host: Host = None, port: Port = None, data_dir: DataDir = None, redis_url: RedisUrl = None) -> None:
     """As serve, on demo data: a job board and an LLM provider on loopback, and work that starts now and then.
 
@@ -69,17 +52,6 @@ def demo(host: Host = None, port: Port = None, data_dir: DataDir = None, redis_u
     """
     settings = _settings(host=host, port=port, data_dir=data_dir, redis_url=redis_url, demo=True)
     _serve(settings, workload=True)
-
-
-@cli.command()
-def version() -> None:
-    """Print the version."""
-    typer.echo(f"spantail {__version__} (Python {platform.python_version()}, {sys.platform})")
-
-
-def main() -> None:
-    """Entry point of the ``spantail`` command."""
-    cli()
 
 
 def _settings(**options: Any) -> Settings:
@@ -91,7 +63,7 @@ def _settings(**options: Any) -> Settings:
             name = str(found["loc"][0]) if found["loc"] else ""
             if not name.startswith((ENV_PREFIX, "OTEL_")):
                 name = f"{ENV_PREFIX}{name.upper()}"
-            _complain(f"{name}: {found['msg'].removeprefix('Value error, ')}")
+            complain(f"{name}: {found['msg'].removeprefix('Value error, ')}")
         raise typer.Exit(EXIT_USAGE) from None
 
 
@@ -111,15 +83,18 @@ def _serve(settings: Settings, *, workload: bool) -> None:
     )
     # What operations say goes into the tail of their runs, where it is read; the console has the warnings.
     logging.getLogger("spantail_service").setLevel(logging.INFO)
-    if not _is_loopback(settings.host):
-        _complain(f"listening on {settings.host}: whoever reaches this address sees every run and may start work.")
+    if settings.token is None and not _is_loopback(settings.host):
+        complain(
+            f"listening on {settings.host}: whoever reaches this address sees every run and may start work. "
+            f"{ENV_PREFIX}TOKEN closes the door."
+        )
     try:
         run_server(settings, workload=workload, announce=_announce)
     except PortTakenError as error:
-        _complain(f"{error} Choose another port with --port or {ENV_PREFIX}PORT.")
+        complain(f"{error} Choose another port with --port or {ENV_PREFIX}PORT.")
         raise typer.Exit(EXIT_USAGE) from None
     except CannotServeError as error:
-        _complain(str(error))
+        complain(str(error))
         raise typer.Exit(EXIT_FAILED) from None
 
 
@@ -135,11 +110,13 @@ def _outside_of_runs(record: logging.LogRecord) -> bool:
     return record.levelno >= logging.ERROR or not trace.get_current_span().is_recording()
 
 
-def _announce(url: str, redis: str, *, demo_data: bool) -> None:
+def _announce(url: str, redis: str, *, otlp_grpc: str | None, demo_data: bool) -> None:
     console = Console(highlight=False, soft_wrap=True)
     console.print(Text("Spantail ", style="bold"), Text(__version__), sep="")
     _line(console, "open", url)
     _line(console, "redis", redis)
+    if otlp_grpc is not None:
+        _line(console, "otlp", f"gRPC on {otlp_grpc}, HTTP on the address above")
     if demo_data:
         _line(console, "data", "demo data: a job board and an LLM provider of our own, on loopback")
     _line(console, "stop", "Ctrl-C")
@@ -147,7 +124,3 @@ def _announce(url: str, redis: str, *, demo_data: bool) -> None:
 
 def _line(console: Console, name: str, value: str) -> None:
     console.print(Text(f"  {name:<6} ", style="dim"), Text(value), sep="")
-
-
-def _complain(message: str) -> None:
-    Console(stderr=True, highlight=False, soft_wrap=True).print(Text(f"spantail: {message}"))

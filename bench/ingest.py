@@ -1,0 +1,149 @@
+"""Spans a second over OTLP/HTTP into one worker, until the snapshot returns the last of them.
+
+The sender is this process: requests are made beforehand, gzipped or not, and sent over two connections. The clock
+starts with the first byte and stops when `GET /api/traces/{run_id}` of the last run holds all of its spans.
+"""
+
+from __future__ import annotations
+
+import gzip
+import http.client
+import os
+import random
+import statistics
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Final
+
+import orjson
+import psutil
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from bench.servers import private_redis, running_service
+from bench.workload import ATTRIBUTES, SPANS_PER_RUN
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+SPANS: Final = 100_000
+SPANS_PER_REQUEST: Final = 2_000
+CONNECTIONS: Final = 2
+ROUNDS: Final = 3
+BUDGET: Final = 10_000
+_DEADLINE_S: Final = 300.0
+_HEADERS: Final = {"content-type": "application/x-protobuf"}
+
+
+def run(rounds: int = ROUNDS) -> dict[str, float]:
+    """Measure and print; returns the medians."""
+    figures: dict[str, float] = {}
+    print(f"\nOTLP ingest, one worker: {SPANS:,} spans, {SPANS_PER_REQUEST:,} a request, median of {rounds}")
+    with private_redis() as redis_url, running_service(redis_url) as address:
+        worker = _listening_on(address)
+        for name, zipped in (("plain", False), ("gzip", True)):
+            rows = [_round(address, worker, seed, zipped=zipped) for seed in range(rounds)]
+            medians = {f"{name}.{key}": statistics.median(row[key] for row in rows) for key in rows[0]}
+            figures |= medians
+            print(
+                f"  {name:6} {medians[f'{name}.rate']:>10,.0f} spans/s until readable (budget {BUDGET:,})"
+                f"   {medians[f'{name}.cpu']:6.1f} us CPU a span in the worker"
+                f"   {medians[f'{name}.memory']:6.0f} MB worker memory"
+            )
+    return figures
+
+
+def _round(address: str, worker: psutil.Process, seed: int, *, zipped: bool) -> dict[str, float]:
+    bodies, last_run = make_requests(seed + 1_000 * zipped, SPANS, SPANS_PER_REQUEST)
+    headers = dict(_HEADERS)
+    if zipped:
+        bodies = [gzip.compress(body, 1) for body in bodies]
+        headers["content-encoding"] = "gzip"
+    before, begun = worker.cpu_times(), time.perf_counter()
+    send_all(address, "/v1/traces", bodies, headers)
+    _await_last(address, last_run)
+    wall = time.perf_counter() - begun
+    after = worker.cpu_times()
+    return {
+        "rate": SPANS / wall,
+        "cpu": (after.user + after.system - before.user - before.system) / SPANS * 1e6,
+        "memory": worker.memory_info().rss / 1e6,
+    }
+
+
+def make_requests(seed: int, spans: int, per_request: int) -> tuple[list[bytes], str]:
+    """Make trace requests of runs of 100 spans with 12 attributes; returns them and the last run's id."""
+    rng = random.Random(seed)
+    now_ns = time.time_ns()
+    bodies = []
+    trace_id = root_id = b""
+    for first in range(0, spans, per_request):
+        request = ExportTraceServiceRequest()
+        of_resource = request.resource_spans.add()
+        of_resource.resource.attributes.add(key="service.name").value.string_value = "bench"
+        added = of_resource.scope_spans.add().spans
+        for number in range(first, min(first + per_request, spans)):
+            if number % SPANS_PER_RUN == 0:
+                trace_id, root_id = rng.randbytes(16), rng.randbytes(8)
+            is_root = number % SPANS_PER_RUN == SPANS_PER_RUN - 1  # children end before their parent
+            span = added.add(
+                trace_id=trace_id,
+                span_id=root_id if is_root else rng.randbytes(8),
+                parent_span_id=b"" if is_root else root_id,
+                name="run" if is_root else "chat gpt-4o-mini",
+                start_time_unix_nano=now_ns + number * 1_000,
+                end_time_unix_nano=now_ns + number * 1_000 + rng.randrange(10**9),
+            )
+            for key, value in ATTRIBUTES.items():
+                held = span.attributes.add(key=key).value
+                if key == "app.job.id":
+                    held.string_value = f"himalayas-{rng.randrange(10**6)}"
+                elif isinstance(value, str):
+                    held.string_value = value
+                elif isinstance(value, int):
+                    held.int_value = value + rng.randrange(1_000)
+                else:
+                    held.double_value = rng.random() / 100
+        bodies.append(request.SerializeToString())
+    return bodies, trace_id.hex()
+
+
+def send_all(address: str, path: str, bodies: Sequence[bytes], headers: dict[str, str]) -> None:
+    """Post every body over a few connections; RuntimeError when one is not taken."""
+
+    def send(share: Sequence[bytes]) -> None:
+        host, port = address.rsplit(":", 1)
+        connection = http.client.HTTPConnection(host, int(port), timeout=_DEADLINE_S)
+        for body in share:
+            connection.request("POST", path, body, headers)
+            response = connection.getresponse()
+            said = response.read()
+            if response.status != http.HTTPStatus.OK:
+                raise RuntimeError(f"{path} answered {response.status}: {said[:300]!r}")
+        connection.close()
+
+    with ThreadPoolExecutor(CONNECTIONS) as pool:
+        list(pool.map(send, [bodies[n::CONNECTIONS] for n in range(CONNECTIONS)]))
+
+
+def _await_last(address: str, run_id: str) -> None:
+    deadline = time.monotonic() + _DEADLINE_S
+    host, port = address.rsplit(":", 1)
+    connection = http.client.HTTPConnection(host, int(port), timeout=30)
+    while time.monotonic() < deadline:
+        connection.request("GET", f"/api/traces/{run_id}")
+        response = connection.getresponse()
+        body = response.read()
+        if response.status == http.HTTPStatus.OK and len(orjson.loads(body)["spans"]) == SPANS_PER_RUN:
+            connection.close()
+            return
+        time.sleep(0.01)
+    raise RuntimeError("the last run was not readable in time")
+
+
+def _listening_on(address: str) -> psutil.Process:
+    """Find the service, which is a child of this process."""
+    port = int(address.rsplit(":", 1)[1])
+    for child in psutil.Process(os.getpid()).children(recursive=True):
+        if any(getattr(held.laddr, "port", None) == port for held in child.net_connections("tcp")):
+            return child
+    raise RuntimeError(f"nobody listens on {address}")

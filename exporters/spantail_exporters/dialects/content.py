@@ -1,0 +1,84 @@
+"""Prompts and answers, tool arguments and results, where they were captured: under the conventions' names (pure).
+
+Content is large, so it is moved, not copied: what stands under one name of theirs stands under ours instead.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final, NamedTuple
+
+import orjson
+
+from spantail import attributes as key
+
+_ASKED, _ANSWERED = key.GEN_AI_INPUT_MESSAGES, key.GEN_AI_OUTPUT_MESSAGES
+_ARGUMENTS, _RESULT = key.GEN_AI_TOOL_CALL_ARGUMENTS, key.GEN_AI_TOOL_CALL_RESULT
+
+
+class ContentRule(NamedTuple):
+    """What goes into a span of `kind` stands under `asked`, what comes out under `answered`."""
+
+    kind: str
+    asked: str
+    answered: str
+    source: str
+
+
+CONTENT_RULES: Final = tuple(
+    ContentRule(kind, asked, answered, source)
+    for kind in (key.KIND_LLM_CALL, key.KIND_TOOL)
+    for asked, answered, source in (
+        ("langfuse.observation.input", "langfuse.observation.output", "Langfuse SDK, LangfuseOtelSpanAttributes"),
+        ("mlflow.spanInputs", "mlflow.spanOutputs", "MLflow 3, SpanAttributeKey.INPUTS and OUTPUTS"),
+        ("traceloop.entity.input", "traceloop.entity.output", "OpenLLMetry, SpanAttributes"),
+        ("input.value", "output.value", "OpenInference semantic conventions, INPUT_VALUE and OUTPUT_VALUE"),
+        ("gen_ai.prompt", "gen_ai.completion", "OpenTelemetry GenAI semantic conventions before 1.28"),
+    )
+)
+
+_INDEXED: Final = (
+    # their prefix, ours, source
+    ("llm.input_messages.", _ASKED, "OpenInference semantic conventions, LLM_INPUT_MESSAGES"),
+    ("llm.output_messages.", _ANSWERED, "OpenInference semantic conventions, LLM_OUTPUT_MESSAGES"),
+    ("gen_ai.prompt.", _ASKED, "OpenLLMetry before 0.50"),
+    ("gen_ai.completion.", _ANSWERED, "OpenLLMetry before 0.50"),
+)
+_PLACE: Final = re.compile(r"(\d{1,4})\.(.+)")
+_MOST_FIELDS: Final = 2_000
+
+
+def move_content(attributes: dict[str, Any], kind: str) -> None:
+    """Give captured content our names, in `attributes` itself."""
+    if kind == key.KIND_LLM_CALL:
+        for prefix, ours, _ in _INDEXED:
+            _join(attributes, prefix, ours)
+        names = (_ASKED, _ANSWERED)
+    elif kind == key.KIND_TOOL:
+        names = (_ARGUMENTS, _RESULT)
+    else:
+        return
+    for rule in CONTENT_RULES:
+        if rule.kind == kind:
+            for theirs, ours in zip((rule.asked, rule.answered), names, strict=True):
+                if ours not in attributes and theirs in attributes:
+                    attributes[ours] = attributes.pop(theirs)
+
+
+def _join(attributes: dict[str, Any], prefix: str, ours: str) -> None:
+    """Make a list of messages of attributes such as `llm.input_messages.0.message.content`."""
+    messages: dict[int, dict[str, Any]] = {}
+    taken = []
+    for name, value in attributes.items():
+        if name.startswith(prefix) and (place := _PLACE.fullmatch(name, len(prefix))):
+            taken.append(name)
+            messages.setdefault(int(place[1]), {})[place[2].removeprefix("message.")] = value
+    if not taken or len(taken) > _MOST_FIELDS or ours in attributes:
+        return
+    try:
+        joined = orjson.dumps([messages[at] for at in sorted(messages)]).decode()
+    except (TypeError, ValueError):
+        return  # a value that JSON cannot say: it stays where it is
+    for name in taken:
+        del attributes[name]
+    attributes[ours] = joined

@@ -1,0 +1,60 @@
+"""Readers of attribute values: what a library wrote to what is meant, None for what is none (pure)."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Final
+
+import orjson
+
+_MOST_JSON: Final = 1_000_000  # characters; a longer text is not worth the time on the way of every span
+_MOST_COUNT: Final = 10**12
+
+
+def word(value: object) -> str:
+    """A word of a vocabulary, in lower case; MLflow writes it as JSON, with quotes."""
+    return value.strip('"').lower() if isinstance(value, str) else ""
+
+
+def text(value: object) -> str | None:
+    """A text that is not empty."""
+    if not isinstance(value, str):
+        return None
+    return (value.strip('"') if value.startswith('"') else value) or None
+
+
+def count(value: object) -> int | None:
+    """A number of tokens."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, float):
+        value = int(value) if value.is_integer() else None
+    return value if isinstance(value, int) and 0 <= value <= _MOST_COUNT else None
+
+
+def usd(value: object) -> float | None:
+    """An amount of money."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if math.isfinite(value) and value >= 0 else None
+
+
+def yes_or_no(value: object) -> bool | None:
+    """A flag."""
+    return value if isinstance(value, bool) else None
+
+
+def seconds_of_ms(value: object) -> float | None:
+    """Seconds, from milliseconds."""
+    amount = usd(value)
+    return None if amount is None else amount / 1000
+
+
+def mapping(value: object) -> dict[str, Any]:
+    """A JSON object, given as text or as a map; empty when it is none."""
+    if isinstance(value, str) and value.startswith("{") and len(value) <= _MOST_JSON:
+        try:
+            value = orjson.loads(value)
+        except orjson.JSONDecodeError:
+            return {}
+    return value if isinstance(value, dict) else {}

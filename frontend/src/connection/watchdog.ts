@@ -1,0 +1,20 @@
+/** Ends what has fallen silent: a cable that was pulled closes no connection. */
+export class Watchdog {
+  private timer: ReturnType<typeof setTimeout> | null = null;
+  private readonly silent: () => void;
+
+  constructor(silent: () => void) {
+    this.silent = silent;
+  }
+
+  /** Something must be heard within so many milliseconds. */
+  expect(ms: number): void {
+    this.rest();
+    this.timer = setTimeout(this.silent, ms);
+  }
+
+  rest(): void {
+    if (this.timer !== null) clearTimeout(this.timer);
+    this.timer = null;
+  }
+}

@@ -1,0 +1,50 @@
+/** What the list of runs is narrowed to. Pure. */
+import type { RunFacets, RunStatus } from "./wire";
+
+export interface RunFilter {
+  /** Words in name, operation, service, backends or id. */
+  readonly text: string;
+  readonly status: RunStatus | "";
+  readonly operation: string;
+  readonly pinned: boolean;
+}
+
+export const EVERY_RUN: RunFilter = { text: "", status: "", operation: "", pinned: false };
+
+export function isEverything(filter: RunFilter): boolean {
+  return filter.text.trim() === "" && !filter.status && !filter.operation && !filter.pinned;
+}
+
+/** The filter as the service's query, with what else belongs there. */
+export function runQuery(filter: RunFilter, more: Readonly<Record<string, string>> = {}): string {
+  const query = new URLSearchParams();
+  const text = filter.text.trim().slice(0, 200);
+  if (text) query.set("q", text);
+  if (filter.status) query.set("status", filter.status);
+  if (filter.operation) query.set("operation", filter.operation);
+  if (filter.pinned) query.set("pinned", "true");
+  for (const [name, value] of Object.entries(more)) query.set(name, value);
+  const written = query.toString();
+  return written ? `?${written}` : "";
+}
+
+export interface Choice {
+  value: string;
+  text: string;
+}
+
+const STATUSES: readonly RunStatus[] = ["running", "queued", "completed", "failed", "cancelled", "abandoned"];
+
+/** Statuses that runs have, and the chosen one even when its last run has left. */
+export function statusChoices(facets: RunFacets, chosen: string): Choice[] {
+  return STATUSES.filter((status) => (facets.statuses[status] ?? 0) > 0 || status === chosen).map(
+    (status) => ({ value: status, text: `${status} · ${facets.statuses[status] ?? 0}` }),
+  );
+}
+
+export function operationChoices(facets: RunFacets, chosen: string): Choice[] {
+  const choices = facets.operations.map(({ name, runs }) => ({ value: name, text: `${name} · ${runs}` }));
+  if (chosen && !choices.some((choice) => choice.value === chosen))
+    choices.push({ value: chosen, text: chosen });
+  return choices;
+}

@@ -1,0 +1,152 @@
+/** The runs that are listed: pages from the service, kept up to date by its push, or by asking while there is none. */
+import { type Api, ProblemError } from "./api";
+import { backoffMs } from "./connection/backoff";
+import { EVERY_RUN, type RunFilter, runQuery } from "./run-filter";
+import type { RunNews, RunSummary } from "./wire";
+
+const PAGE = 50;
+/** Runs that the page holds; who looks for older ones narrows the filter. */
+export const MOST_LISTED = 500;
+const ASK_MS = 2_000;
+const ASK_HIDDEN_MS = 10_000;
+
+export interface RunListListener {
+  changed(): void;
+  failed(reason: string): void;
+}
+
+/** Makes the stream of changes; a test brings its own. */
+export type OpenStream = (url: string) => EventSource;
+
+export class RunList {
+  filter: RunFilter = EVERY_RUN;
+  loading = false;
+  private readonly api: Api;
+  private readonly listener: RunListListener;
+  private readonly openStream: OpenStream;
+  private readonly byId = new Map<string, RunSummary>();
+  private cursor: string | null = null;
+  private stream: EventSource | null = null;
+  private timer: ReturnType<typeof setTimeout> | undefined;
+  private failures = 0;
+  private hidden = false;
+  /** Counts filters and reloads: an answer to an older question is not taken. */
+  private question = 0;
+
+  constructor(api: Api, listener: RunListListener, openStream: OpenStream = (url) => new EventSource(url)) {
+    this.api = api;
+    this.listener = listener;
+    this.openStream = openStream;
+  }
+
+  /** Newest first; of one microsecond by id, as the service orders them. */
+  get runs(): RunSummary[] {
+    return [...this.byId.values()].sort(
+      (a, b) => (b.start ?? 0) - (a.start ?? 0) || (a.run_id < b.run_id ? 1 : -1),
+    );
+  }
+
+  get hasOlder(): boolean {
+    return this.cursor !== null && this.byId.size < MOST_LISTED;
+  }
+
+  get isFull(): boolean {
+    return this.cursor !== null && this.byId.size >= MOST_LISTED;
+  }
+
+  /** A hidden page gives its stream back: a browser has six connections for all of its tabs. */
+  follow(hidden: boolean): void {
+    this.hidden = hidden;
+    this.stream?.close();
+    this.stream = null;
+    clearTimeout(this.timer);
+    if (hidden) {
+      this.askLater(ASK_HIDDEN_MS);
+      return;
+    }
+    const stream = this.openStream(`/api/runs/events${runQuery(this.filter)}`);
+    this.stream = stream;
+    // What happened before the stream stood is in the page that is taken now.
+    stream.addEventListener("open", () => void this.reload());
+    stream.addEventListener("runs", (event) => this.take(JSON.parse((event as MessageEvent<string>).data)));
+    stream.addEventListener("error", () => {
+      if (this.stream !== stream) return;
+      // The browser comes again by itself, unless the service refused; either way one asks meanwhile.
+      if (stream.readyState === 2) this.stream = null;
+      this.askLater(ASK_MS);
+    });
+  }
+
+  narrow(filter: RunFilter): void {
+    this.filter = filter;
+    this.follow(this.hidden);
+    void this.reload();
+  }
+
+  /** Takes the first page anew. */
+  async reload(): Promise<void> {
+    const question = ++this.question;
+    this.loading = true;
+    clearTimeout(this.timer);
+    try {
+      const page = await this.api.runs(runQuery(this.filter, { limit: String(PAGE) }));
+      if (question !== this.question) return;
+      this.byId.clear();
+      for (const run of page.runs) this.byId.set(run.run_id, run);
+      this.cursor = page.next_cursor;
+      this.failures = 0;
+      this.loading = false;
+      this.listener.changed();
+      if (this.stream === null) this.askLater(this.hidden ? ASK_HIDDEN_MS : ASK_MS);
+    } catch (error) {
+      if (question !== this.question) return;
+      this.loading = false;
+      this.failures += 1;
+      this.listener.failed(error instanceof ProblemError ? error.message : "The service cannot be reached");
+      this.askLater(Math.max(ASK_MS, backoffMs(this.failures)));
+    }
+  }
+
+  /** Takes the next page. A page may be empty and still have a next one, where a filter is hard to fulfil. */
+  async older(): Promise<void> {
+    if (this.loading || !this.hasOlder || this.cursor === null) return;
+    const question = this.question;
+    this.loading = true;
+    this.listener.changed();
+    try {
+      const more = { limit: String(PAGE), cursor: this.cursor };
+      const page = await this.api.runs(runQuery(this.filter, more));
+      if (question !== this.question) return;
+      for (const run of page.runs) this.byId.set(run.run_id, run);
+      this.cursor = page.next_cursor;
+    } catch {
+      // The button is still there.
+    } finally {
+      if (question === this.question) this.loading = false;
+      this.listener.changed();
+    }
+  }
+
+  take(news: RunNews): void {
+    if (news.reset) {
+      void this.reload();
+      return;
+    }
+    const oldest = this.cursor === null ? 0 : (this.runs.at(-1)?.start ?? 0);
+    for (const run of news.runs) {
+      // What is older than the last one shown belongs to a page that is not here yet.
+      if (this.byId.has(run.run_id) || (run.start ?? 0) >= oldest) this.byId.set(run.run_id, run);
+    }
+    for (const runId of news.removed) this.byId.delete(runId);
+    for (const run of this.runs.slice(MOST_LISTED)) this.byId.delete(run.run_id);
+    this.listener.changed();
+  }
+
+  private askLater(ms: number): void {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => {
+      if (this.stream === null && !this.hidden) this.follow(false);
+      void this.reload();
+    }, ms);
+  }
+}

@@ -1,0 +1,133 @@
+/** The list's side of the page: filter, paging, import, what today cost. Draws no run; the page's controller does. */
+import { type Api, ProblemError } from "./api";
+import { plural } from "./format";
+import { assign, type PageData } from "./page";
+import { isEverything, operationChoices, type RunFilter, statusChoices } from "./run-filter";
+import { MOST_LISTED, RunList } from "./run-list";
+import { spendText } from "./views/spend";
+import type { RunFacets, RunStatus, RunSummary } from "./wire";
+
+/** Typing is over when nothing came for so long. */
+const TYPING_MS = 250;
+/** Facets and spend follow the list, but no more often. */
+const FIGURES_MS = 3_000;
+const NO_FACETS: RunFacets = { statuses: {}, operations: [] };
+
+export interface SidebarListener {
+  /** The listed runs, or what is known of them, changed. */
+  changed(): void;
+  failed(reason: string): void;
+  open(runId: string): void;
+}
+
+export class RunSidebar {
+  readonly list: RunList;
+  private readonly page: PageData;
+  private readonly api: Api;
+  private readonly listener: SidebarListener;
+  private typing: ReturnType<typeof setTimeout> | undefined;
+  private figures: ReturnType<typeof setTimeout> | undefined;
+  private facets = NO_FACETS;
+  /** What the figures were last asked for: they are asked again when the list says something else. */
+  private told = "";
+
+  constructor(page: PageData, api: Api, listener: SidebarListener) {
+    this.page = page;
+    this.api = api;
+    this.listener = listener;
+    this.list = new RunList(api, {
+      changed: () => {
+        this.draw();
+        this.refreshFigures();
+        listener.changed();
+      },
+      failed: (reason) => listener.failed(reason),
+    });
+  }
+
+  get runs(): RunSummary[] {
+    return this.list.runs;
+  }
+
+  start(): void {
+    this.list.follow(document.hidden);
+    void this.list.reload();
+  }
+
+  wake(): void {
+    if (!document.hidden) this.list.follow(false);
+    void this.list.reload();
+  }
+
+  /** The controls have changed; text waits until the typing is over. */
+  narrow(now: boolean): void {
+    clearTimeout(this.typing);
+    if (!now) {
+      this.typing = setTimeout(() => this.narrow(true), TYPING_MS);
+      return;
+    }
+    const { page } = this;
+    const filter: RunFilter = {
+      text: page.filterText,
+      status: page.filterStatus as RunStatus | "",
+      operation: page.filterOperation,
+      pinned: page.filterPinned,
+    };
+    if (JSON.stringify(filter) === JSON.stringify(this.list.filter)) return;
+    page.filtered = !isEverything(filter);
+    this.list.narrow(filter);
+  }
+
+  clear(): void {
+    Object.assign(this.page, { filterText: "", filterStatus: "", filterOperation: "", filterPinned: false });
+    this.narrow(true);
+  }
+
+  async take(file: File): Promise<void> {
+    try {
+      const { runs, rejected, reason } = await this.api.importFile(file);
+      const [first] = runs;
+      if (first === undefined) throw new ProblemError(400, { detail: reason || "The file holds no run." });
+      this.page.runsText = rejected > 0 ? `${plural(rejected, "span")} could not be taken. ${reason}` : "";
+      this.listener.open(first);
+    } catch (error) {
+      const why = error instanceof ProblemError ? error.message : "The service cannot be reached.";
+      this.page.runsText = `${file.name} was not imported. ${why}`;
+    }
+  }
+
+  private draw(): void {
+    const { list, page } = this;
+    const older = list.loading ? "Loading…" : "Older runs";
+    const full = `The newest ${MOST_LISTED} are listed. Narrow the filter to see older ones.`;
+    assign(page, "olderText", list.isFull ? full : list.hasOlder ? older : "");
+  }
+
+  private refreshFigures(): void {
+    const told = JSON.stringify(
+      this.runs.slice(0, 100).map((run) => [run.run_id, run.status, run.cost_nano]),
+    );
+    if (told === this.told || this.figures !== undefined) return;
+    const first = this.told === "";
+    this.told = told;
+    // The sums are a second behind the runs.
+    this.figures = setTimeout(() => void this.askFigures(), first ? 0 : FIGURES_MS);
+  }
+
+  private async askFigures(): Promise<void> {
+    try {
+      const [spend, facets] = await Promise.all([this.api.spendToday(), this.api.facets()]);
+      const { value, title } = spendText(spend);
+      assign(this.page, "spend", value);
+      assign(this.page, "spendTitle", title);
+      this.facets = facets;
+      assign(this.page, "statusChoices", statusChoices(this.facets, this.page.filterStatus));
+      assign(this.page, "operationChoices", operationChoices(this.facets, this.page.filterOperation));
+    } catch {
+      // The list itself says that the service is away.
+    } finally {
+      this.figures = undefined;
+      this.refreshFigures();
+    }
+  }
+}

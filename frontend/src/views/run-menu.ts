@@ -1,0 +1,155 @@
+/** What can be done with a run: a menu beside the button that opened it. */
+import { type Api, ProblemError } from "../api";
+import { byId, h, icon } from "../dom";
+import type { RunSummary } from "../wire";
+import { isAlive, runName } from "./run-list";
+
+const FORMATS = [
+  ["otlp", "OTLP JSON"],
+  ["perfetto", "Perfetto trace"],
+  ["ndjson", "Events (NDJSON)"],
+] as const;
+
+export class RunMenu {
+  private readonly api: Api;
+  private readonly deleted: (runId: string) => void;
+  private readonly element = byId("run-menu");
+  private opener: HTMLElement | null = null;
+  private run: RunSummary | null = null;
+
+  constructor(api: Api, deleted: (runId: string) => void) {
+    this.api = api;
+    this.deleted = deleted;
+    document.addEventListener("pointerdown", (event) => {
+      const target = event.target as Node;
+      if (!this.element.hidden && !this.element.contains(target) && !this.opener?.contains(target))
+        this.close();
+    });
+    this.element.addEventListener("keydown", (event) => this.onKey(event));
+    addEventListener("resize", () => this.close());
+  }
+
+  toggle(run: RunSummary, opener: HTMLElement): void {
+    if (!this.element.hidden && this.opener === opener) {
+      this.close();
+      return;
+    }
+    this.close();
+    this.run = run;
+    this.opener = opener;
+    opener.setAttribute("aria-expanded", "true");
+    this.draw(run);
+    this.element.hidden = false;
+    this.place(opener);
+    this.items()[0]?.focus();
+  }
+
+  close(): void {
+    if (this.element.hidden) return;
+    const hadFocus = this.element.contains(document.activeElement);
+    this.element.hidden = true;
+    this.opener?.setAttribute("aria-expanded", "false");
+    if (hadFocus) this.opener?.focus();
+    this.opener = null;
+  }
+
+  private draw(run: RunSummary): void {
+    const pin = this.button("pin", run.pinned ? "Unpin" : "Pin: keep from expiry", () => this.pin(run));
+    const remove = this.button("trash", "Delete…", () => this.confirm(run, remove));
+    remove.classList.add("menu-danger");
+    if (isAlive(run)) {
+      remove.disabled = true;
+      remove.title = "A run can be deleted once it has ended";
+    }
+    const exports = FORMATS.map(([format, text]) =>
+      h(
+        "a",
+        {
+          class: "menu-item",
+          role: "menuitem",
+          tabindex: "-1",
+          href: `/api/runs/${run.run_id}/export?format=${format}`,
+          download: "",
+          onclick: () => this.close(),
+        },
+        icon("download", "glyph"),
+        h("span", {}, text),
+      ),
+    );
+    this.element.setAttribute("aria-label", `Actions for ${runName(run)}`);
+    this.element.replaceChildren(
+      pin,
+      h("div", { class: "menu-head" }, "Export"),
+      ...exports,
+      h("div", { class: "menu-line", role: "separator" }),
+      remove,
+    );
+  }
+
+  private button(glyph: string, text: string, action: () => void): HTMLButtonElement {
+    return h(
+      "button",
+      { class: "menu-item", role: "menuitem", type: "button", tabindex: "-1", onclick: action },
+      icon(glyph, "glyph"),
+      h("span", {}, text),
+    );
+  }
+
+  private place(opener: HTMLElement): void {
+    const at = opener.getBoundingClientRect();
+    const { offsetWidth: width, offsetHeight: height } = this.element;
+    const left = Math.min(Math.max(8, at.right - width), innerWidth - width - 8);
+    const below = at.bottom + 4;
+    const top = below + height > innerHeight - 8 ? Math.max(8, at.top - height - 4) : below;
+    this.element.style.left = `${left}px`;
+    this.element.style.top = `${top}px`;
+  }
+
+  private confirm(run: RunSummary, button: HTMLButtonElement): void {
+    const text = button.querySelector("span");
+    if (button.dataset.sure === undefined) {
+      button.dataset.sure = "";
+      if (text) text.textContent = "Delete it with all its data?";
+      return;
+    }
+    void this.act(async () => {
+      await this.api.deleteRun(run.run_id);
+      this.deleted(run.run_id);
+    });
+  }
+
+  private pin(run: RunSummary): void {
+    void this.act(() => this.api.pinRun(run.run_id, run.pinned !== true));
+  }
+
+  private async act(action: () => Promise<void>): Promise<void> {
+    try {
+      await action();
+      this.close();
+    } catch (error) {
+      const text = error instanceof ProblemError ? error.message : "The service cannot be reached.";
+      this.element.querySelector(".menu-problem")?.remove();
+      this.element.append(h("p", { class: "menu-problem", role: "alert" }, text));
+      if (this.opener) this.place(this.opener);
+    }
+  }
+
+  private items(): HTMLElement[] {
+    return [...this.element.querySelectorAll<HTMLElement>(".menu-item:not(:disabled)")];
+  }
+
+  private onKey(event: KeyboardEvent): void {
+    const items = this.items();
+    const at = items.indexOf(document.activeElement as HTMLElement);
+    const steps: Record<string, number> = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: -1 };
+    if (event.key === "Escape" || event.key === "Tab") this.close();
+    else if (event.key in steps) items.at((steps[event.key] ?? 0) % items.length)?.focus();
+    else return;
+    if (event.key !== "Tab") event.preventDefault();
+  }
+
+  /** The run that the menu is about, as long as it is open. */
+  get runId(): string | null {
+    return this.element.hidden ? null : (this.run?.run_id ?? null);
+  }
+}

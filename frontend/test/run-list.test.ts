@@ -1,0 +1,171 @@
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import type { Api } from "../src/api";
+import { EVERY_RUN, isEverything, operationChoices, runQuery, statusChoices } from "../src/run-filter";
+import { MOST_LISTED, RunList } from "../src/run-list";
+import { spendText } from "../src/views/spend";
+import type { RunNews, RunSummary, RunsPage } from "../src/wire";
+
+function run(number: number, more: Partial<RunSummary> = {}): RunSummary {
+  return { run_id: String(number).padStart(32, "0"), status: "completed", start: number, ...more };
+}
+
+function news(runs: RunSummary[], removed: string[] = [], reset = false): RunNews {
+  return { runs, removed, reset };
+}
+
+/** A stream that does what it is told. */
+class Stream extends EventTarget {
+  readyState = 1;
+  readonly url: string;
+  constructor(url: string) {
+    super();
+    this.url = url;
+  }
+  close(): void {
+    this.readyState = 2;
+  }
+  say(change: RunNews): void {
+    this.dispatchEvent(new MessageEvent("runs", { data: JSON.stringify(change) }));
+  }
+}
+
+function listing(...pages: (RunsPage | Error)[]) {
+  const asked: string[] = [];
+  const streams: Stream[] = [];
+  const failed = vi.fn();
+  const api = {
+    runs: async (query: string) => {
+      const page = pages[Math.min(asked.length, pages.length - 1)];
+      asked.push(query);
+      if (page === undefined || page instanceof Error) throw page;
+      return page;
+    },
+  };
+  const list = new RunList(api as unknown as Api, { changed: () => {}, failed }, (url) => {
+    const stream = new Stream(url);
+    streams.push(stream);
+    return stream as unknown as EventSource;
+  });
+  const starts = () => list.runs.map((one) => one.start);
+  return { list, asked, streams, failed, starts };
+}
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+it("writes a filter as the service's query", () => {
+  expect(runQuery(EVERY_RUN)).toBe("");
+  expect(isEverything({ ...EVERY_RUN, text: "  " })).toBe(true);
+  const filter = { text: " a&b ", status: "failed", operation: "job search", pinned: true } as const;
+  expect(runQuery(filter, { limit: "5" })).toBe(
+    "?q=a%26b&status=failed&operation=job+search&pinned=true&limit=5",
+  );
+});
+
+it("offers what there is, and what is chosen", () => {
+  const facets = { statuses: { running: 2, failed: 0 }, operations: [{ name: "a", runs: 3 }] };
+  expect(statusChoices(facets, "").map((choice) => choice.text)).toEqual(["running · 2"]);
+  expect(statusChoices(facets, "failed").map((choice) => choice.value)).toEqual(["running", "failed"]);
+  expect(operationChoices(facets, "gone").map((choice) => choice.value)).toEqual(["a", "gone"]);
+});
+
+it("puts what happens where it belongs, newest first", async () => {
+  const { list, starts } = listing({ runs: [run(9), run(7)], next_cursor: "c" });
+  await list.reload();
+  list.take(news([run(10), run(8), run(3)]));
+  expect(starts()).toEqual([10, 9, 8, 7]); // 3 is on a page that is not here yet
+  list.take(news([run(7, { status: "failed" })], [run(9).run_id]));
+  expect(starts()).toEqual([10, 8, 7]);
+  expect(list.runs.at(-1)?.status).toBe("failed");
+});
+
+it("pages on from where it was", async () => {
+  const { list, asked, starts } = listing(
+    { runs: [run(9)], next_cursor: "c" },
+    { runs: [], next_cursor: "d" },
+    { runs: [run(2)], next_cursor: null },
+  );
+  await list.reload();
+  await list.older();
+  expect(list.hasOlder).toBe(true); // an empty page is not the end
+  await list.older();
+  await list.older();
+  expect(asked).toEqual(["?limit=50", "?limit=50&cursor=c", "?limit=50&cursor=d"]);
+  expect(starts()).toEqual([9, 2]);
+  expect(list.hasOlder).toBe(false);
+});
+
+it("holds no more than it shows", async () => {
+  const many = Array.from({ length: MOST_LISTED }, (_, number) => run(number + 1));
+  const { list } = listing({ runs: many, next_cursor: "c" });
+  await list.reload();
+  expect(list.isFull).toBe(true);
+  list.take(news([run(MOST_LISTED + 5)]));
+  expect(list.runs.length).toBe(MOST_LISTED);
+  expect(list.runs[0]?.start).toBe(MOST_LISTED + 5);
+});
+
+it("takes the page anew when the stream stands, and when it says so", async () => {
+  const { list, asked, streams } = listing({ runs: [run(1)], next_cursor: null });
+  list.follow(false);
+  streams[0]?.dispatchEvent(new Event("open"));
+  streams[0]?.say(news([], [], true));
+  await vi.advanceTimersByTimeAsync(0);
+  expect(asked.length).toBe(2);
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(asked.length).toBe(2); // nothing is asked while it is told
+});
+
+it("asks while it is refused, and gives its stream back while it is hidden", async () => {
+  const { list, asked, streams } = listing({ runs: [], next_cursor: null });
+  list.follow(false);
+  streams[0]?.close();
+  streams[0]?.dispatchEvent(new Event("error"));
+  await vi.advanceTimersByTimeAsync(2_000);
+  expect(asked.length).toBe(1);
+  expect(streams.length).toBe(2);
+  list.follow(true);
+  expect(streams[1]?.readyState).toBe(2);
+  await vi.advanceTimersByTimeAsync(9_000);
+  expect(asked.length).toBe(1);
+  await vi.advanceTimersByTimeAsync(2_000);
+  expect(asked.length).toBe(2);
+});
+
+it("drops the answer to a question that is not asked any more", async () => {
+  const { list, starts, streams } = listing(
+    { runs: [run(1)], next_cursor: null },
+    { runs: [run(2)], next_cursor: null },
+  );
+  const first = list.reload();
+  list.narrow({ ...EVERY_RUN, text: "two" });
+  await first;
+  await vi.advanceTimersByTimeAsync(0);
+  expect(starts()).toEqual([2]);
+  expect(streams[0]?.url).toBe("/api/runs/events?q=two");
+});
+
+it("keeps the list and says so when the service is away", async () => {
+  const { list, failed, starts } = listing({ runs: [run(1)], next_cursor: null }, new Error("away"));
+  await list.reload();
+  await list.reload();
+  expect(failed).toHaveBeenCalledWith("The service cannot be reached");
+  expect(starts()).toEqual([1]);
+});
+
+it("says what today cost", () => {
+  const backends = { a: { calls: 1, cost_nano: 1 }, b: { calls: 2, unpriced: 1, cost_nano: 1_420_000_000 } };
+  const text = spendText({ to: "2026-01-14", cost_nano: 1_420_000_001, backends });
+  expect(text.value).toBe("$1.42");
+  expect(text.title.split("\n")).toEqual([
+    "Runs that began on 2026-01-14 (UTC)",
+    "b: $1.42 (2 calls, 1 unpriced)",
+    "a: $0.000000001 (1 call)",
+  ]);
+  expect(spendText({ to: "", cost_nano: 12_300_000, backends: {} }).value).toBe("$0.0123");
+  expect(spendText(null).value).toBe("");
+});

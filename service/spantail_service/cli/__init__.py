@@ -1,0 +1,41 @@
+"""The ``spantail`` command: serve, and look at what a service has seen."""
+
+from __future__ import annotations
+
+import platform
+import sys
+
+import typer
+
+from spantail_service import __version__
+from spantail_service.cli import diagnosis, exporting, listing, serving, tailing
+
+__all__ = ["cli", "main"]
+
+cli = typer.Typer(
+    help="See every operation and every LLM call of a pipeline while it runs.",
+    epilog="Settings are environment variables, SPANTAIL_* and OpenTelemetry's own OTEL_*; the options of a "
+    "command go before them.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,  # it would print local variables, and with them secrets
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+cli.command()(serving.serve)
+cli.command()(serving.demo)
+cli.command(epilog=tailing.EPILOG)(tailing.tail)
+cli.command()(listing.runs)
+cli.command()(exporting.export)
+cli.command(epilog=diagnosis.EPILOG)(diagnosis.doctor)
+
+
+@cli.command()
+def version() -> None:
+    """Print the version."""
+    typer.echo(f"spantail {__version__} (Python {platform.python_version()}, {sys.platform})")
+
+
+def main() -> None:
+    """Entry point of the ``spantail`` command."""
+    cli()

@@ -1,0 +1,40 @@
+"""What a check has found."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class Level(StrEnum):
+    """How much a finding matters."""
+
+    OK = "ok"
+    NOTE = "note"
+    """May be the reason, or is worth knowing."""
+    WRONG = "wrong"
+    """Is a reason for not seeing spans."""
+
+
+class Finding(NamedTuple):
+    """One finding, in words for a person; ``advice`` says what to do about it."""
+
+    level: Level
+    subject: str
+    told: str
+    advice: str = ""
+
+
+def ok(subject: str, told: str) -> Finding:
+    """All is well."""
+    return Finding(Level.OK, subject, told)
+
+
+def note(subject: str, told: str, advice: str = "") -> Finding:
+    """Something to know."""
+    return Finding(Level.NOTE, subject, told, advice)
+
+
+def wrong(subject: str, told: str, advice: str) -> Finding:
+    """Something to mend."""
+    return Finding(Level.WRONG, subject, told, advice)

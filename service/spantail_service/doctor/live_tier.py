@@ -1,0 +1,100 @@
+"""The Redis that this environment writes to: is it there, is it the one that the service reads, is it fit for it?"""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import Any, Final
+
+from redis.exceptions import RedisError
+
+from spantail.trace_exporters import shown_url
+from spantail_exporters import redis_client
+from spantail_service.doctor.finding import Finding, note, ok, wrong
+from spantail_service.doctor.reach import clock_finding
+
+_TIMEOUT_S: Final = 3.0
+_OLDEST: Final = (6, 2)
+_CREDENTIALS: Final = re.compile(r"NOAUTH|WRONGPASS|invalid username-password|Authentication required", re.IGNORECASE)
+
+
+def redis_findings(url: str, about: dict[str, Any] | None) -> list[Finding]:
+    """Ask the Redis at ``url``, which has been found to be a readable URL; blocks for some seconds at most.
+
+    ``about`` is the service's own account of itself, where there is one.
+    """
+    shown = shown_url(url)
+    try:
+        client = redis_client.connect(url, _TIMEOUT_S)
+        try:
+            # By itself first: the clock is not to wait for a connection that is being made.
+            (pong,) = client.execute([("PING",)])
+            asked = time.time_ns() // 1_000
+            (clock,) = client.execute([("TIME",)])
+            answered = time.time_ns() // 1_000
+            server, memory = client.execute([("INFO", "server"), ("INFO", "memory")])
+        finally:
+            client.close()
+    except (RedisError, OSError, ValueError) as error:
+        return [_unreachable(shown, str(error).replace(url, shown).rstrip("."))]
+    if isinstance(pong, Exception):
+        return [_unreachable(shown, str(pong))]
+    found = [ok("Redis", f"{shown} answers")]
+    if isinstance(clock, tuple | list) and len(clock) == 2:  # noqa: PLR2004 - seconds, microseconds
+        found.append(clock_finding("Redis", int(clock[0]) * 1_000_000 + int(clock[1]), asked, answered))
+    if isinstance(server, dict):
+        found += _server_findings(server, about)
+    if isinstance(memory, dict):
+        found += _memory_findings(memory)
+    return found
+
+
+def _unreachable(shown: str, words: str) -> Finding:
+    if _CREDENTIALS.search(words):
+        return wrong(
+            "Redis",
+            f"{shown} refuses the user or the password.",
+            "Write them into SPANTAIL_REDIS_URL: redis://user:password@host:6379/0.",
+        )
+    return wrong(
+        "Redis",
+        f"{shown} cannot be reached ({words}).",
+        "Start it, or mend SPANTAIL_REDIS_URL; the application keeps its events on disk meanwhile.",
+    )
+
+
+def _server_findings(server: dict[str, Any], about: dict[str, Any] | None) -> list[Finding]:
+    found = []
+    version = str(server.get("redis_version", ""))
+    numbers = tuple(int(part) for part in re.findall(r"\d+", version)[:2])
+    if numbers and numbers < _OLDEST:
+        found.append(wrong("Redis", f"It is Redis {version}.", "Spantail needs 6.2 or newer, or Valkey."))
+    theirs = (about or {}).get("redis") or {}
+    ours_id, their_id = server.get("run_id"), theirs.get("id")
+    if ours_id and their_id and server.get("redis_mode") == "standalone":
+        if ours_id != their_id:
+            found.append(
+                wrong(
+                    "Redis",
+                    f"This environment writes to another Redis than the service reads ({theirs.get('url')}).",
+                    "Give both the same SPANTAIL_REDIS_URL. An embedded Redis is the service's own: start the service "
+                    "with --redis-url, or send spans to it over OTLP.",
+                )
+            )
+        else:
+            found.append(ok("Redis", f"it is the one that the service reads (Redis {version})"))
+    return found
+
+
+def _memory_findings(memory: dict[str, Any]) -> list[Finding]:
+    policy = str(memory.get("maxmemory_policy", "noeviction"))
+    limit = int(memory.get("maxmemory") or 0)
+    if limit and policy != "noeviction":
+        return [
+            note(
+                "Redis",
+                f"maxmemory-policy is {policy}: when memory is short Redis throws away runs, in the middle too.",
+                "Set noeviction: events then wait in the application's spool.",
+            )
+        ]
+    return []

@@ -1,0 +1,138 @@
+"""The outermost ASGI layer: the guard, the security headers, HEAD, and counting.
+
+Plain ASGI and little of it, because every poll passes here: one dict of the headers, a few look-ups, one closure.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Final, Protocol
+
+import orjson
+from google.rpc.code_pb2 import (  # type: ignore[import-untyped]
+    INVALID_ARGUMENT,
+    PERMISSION_DENIED,
+    RESOURCE_EXHAUSTED,
+    UNAUTHENTICATED,
+)
+from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
+from starlette.requests import ClientDisconnect
+from starlette.responses import RedirectResponse, Response
+
+from spantail_service.doors.guard import CLOSE_REFUSED, Guard, Refusal, login_address
+from spantail_service.errors import problem_response
+from spantail_service.security import RAW_SECURITY_HEADERS
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_GRPC_CODES: Final = {401: UNAUTHENTICATED, 403: PERMISSION_DENIED, 429: RESOURCE_EXHAUSTED}
+_CLOSE_REASON_BYTES: Final = 123  # RFC 6455 §5.5
+
+
+class Tally(Protocol):
+    """Where requests are counted."""
+
+    def request(self, scope: Scope, status: int, duration_s: float) -> None:
+        """An HTTP request has been answered; ``scope`` is as the application left it, its route included."""
+
+    def refused(self, kind: str) -> None:
+        """Somebody was not let in."""
+
+
+class Entrance:
+    """Lets in whom the guard lets in, and sends the others away in the language they speak."""
+
+    def __init__(self, app: ASGIApp, guard: Guard, tally: Tally) -> None:
+        self.app = app
+        self.guard = guard
+        self.tally = tally
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one ASGI connection."""
+        if scope["type"] == "http":
+            await self._http(scope, receive, send)
+        elif scope["type"] == "websocket" and (refusal := self.guard.refusal(scope)) is not None:
+            self.tally.refused(refusal.kind)
+            await close_refused(refusal, receive, send)
+        else:
+            await self.app(scope, receive, send)
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        begun = time.perf_counter()
+        status = 0
+        if scope["method"] == "HEAD":
+            scope, receive, send = _as_get(scope, receive, send)
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message.get("headers", ()), *RAW_SECURITY_HEADERS]
+            await send(message)
+
+        refusal = self.guard.refusal(scope)
+        try:
+            if refusal is None:
+                await self.app(scope, receive, send_with_headers)
+            else:
+                self.tally.refused(refusal.kind)
+                await _refuse(refusal, scope)(scope, receive, send_with_headers)
+        except* (_HeadAnsweredError, ClientDisconnect):
+            pass  # nobody is there for the rest
+        finally:
+            self.tally.request(scope, status, time.perf_counter() - begun)
+
+
+async def close_refused(refusal: Refusal, receive: Receive, send: Send) -> None:
+    """Refuse a WebSocket so that a browser can tell why: it hides the status of a handshake that failed."""
+    await receive()  # websocket.connect
+    await send({"type": "websocket.accept"})
+    reason = refusal.detail.encode()[:_CLOSE_REASON_BYTES].decode(errors="ignore")
+    await send({"type": "websocket.close", "code": CLOSE_REFUSED, "reason": reason})
+
+
+def _refuse(refusal: Refusal, scope: Scope) -> Response:
+    headers = dict(scope["headers"])
+    if refusal.status == 401 and b"text/html" in headers.get(b"accept", b""):  # noqa: PLR2004 - Unauthorized
+        return RedirectResponse(login_address(scope), 303, {"cache-control": "no-store"})
+    if scope["path"].startswith("/v1/"):
+        return _otlp_refusal(refusal, headers.get(b"content-type", b"").partition(b";")[0].strip().lower())
+    return problem_response(refusal.status, refusal.kind, refusal.detail, headers=dict(refusal.headers))
+
+
+def _otlp_refusal(refusal: Refusal, content_type: bytes) -> Response:
+    """A ``Status`` in the request's encoding (OTLP specification, "OTLP/HTTP Response", Failures)."""
+    code = _GRPC_CODES.get(refusal.status, INVALID_ARGUMENT)
+    if content_type == b"application/json":
+        body = orjson.dumps({"code": code, "message": refusal.detail})
+    else:
+        body = Status(code=code, message=refusal.detail).SerializeToString()
+        content_type = b"application/x-protobuf"
+    return Response(body, refusal.status, dict(refusal.headers), content_type.decode())
+
+
+class _HeadAnsweredError(OSError):
+    """Ends a stream whose head is all that was asked for. An OSError: so a server says that a client has left."""
+
+
+def _as_get(scope: Scope, receive: Receive, send: Send) -> tuple[Scope, Receive, Send]:
+    """HEAD is GET without its content (RFC 9110 §9.3.2): the application never sees another method."""
+    answered = False
+
+    async def receive_until_answered() -> Message:
+        return {"type": "http.disconnect"} if answered else await receive()
+
+    async def send_head(message: Message) -> None:
+        nonlocal answered
+        if message["type"] == "http.response.start":
+            await send(message)
+        elif not answered:
+            answered = True
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+            if message.get("more_body"):
+                raise _HeadAnsweredError
+        elif message.get("more_body"):
+            raise _HeadAnsweredError
+
+    return {**scope, "method": "GET"}, receive_until_answered, send_head

@@ -1,0 +1,176 @@
+"""What every request and every WebSocket has to pass before anything else sees it.
+
+One question with one answer, :meth:`Guard.refusal`: is the request for this host, does it come from our own page,
+does it carry the token or a session.
+"""
+
+from __future__ import annotations
+
+import hmac
+import math
+from typing import TYPE_CHECKING, Final, NamedTuple
+from urllib.parse import quote
+
+from spantail_service.doors.hosts import is_own_origin
+from spantail_service.doors.rate_limits import client_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from starlette.types import Scope
+
+    from spantail_service.doors.hosts import Hosts
+    from spantail_service.doors.rate_limits import FailedLogins
+    from spantail_service.doors.sessions import Sessions
+
+CLOSE_REFUSED: Final = 4401
+"""WebSocket close code of a connection that is not allowed (design §7)."""
+
+MAX_TARGET_BYTES: Final = 8_192
+"""Longest path with its query; a longer one is answered with 414."""
+MAX_HEADER_BYTES: Final = 32_768
+"""Largest sum of a request's headers; more is answered with 431."""
+_MOST_HEADERS: Final = 100
+
+_PROBES: Final = frozenset({"/healthz", "/readyz"})
+_OPEN: Final = _PROBES | {"/login", "/favicon.svg", "/favicon.ico", "/docs/style.css"}
+_OPEN_BELOW: Final = "/assets/"
+
+
+class Refusal(NamedTuple):
+    """Why somebody may not come in, as a problem (RFC 9457)."""
+
+    status: int
+    kind: str
+    detail: str
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+_LONG_TARGET: Final = Refusal(414, "address-too-long", f"Path and query are longer than {MAX_TARGET_BYTES} bytes.")
+_LARGE_HEADERS: Final = Refusal(
+    431,
+    "headers-too-large",
+    f"The headers are larger than {MAX_HEADER_BYTES} bytes or more than {_MOST_HEADERS}.",
+)
+_NO_HOST: Final = Refusal(400, "no-host", "An HTTP/1.1 request needs a Host header (RFC 9112 §3.2).")
+_OTHER_HOST: Final = Refusal(
+    421,
+    "unknown-host",
+    "This service does not answer to the host name that was asked for. Use localhost or its own address, or name it "
+    "in SPANTAIL_ALLOWED_HOSTS where the service is started.",
+)
+_OTHER_ORIGIN: Final = Refusal(
+    403,
+    "other-origin",
+    "Browsers may use this service from its own page only. Behind a proxy that changes the Host header, name the "
+    "public host in SPANTAIL_ALLOWED_HOSTS.",
+)
+_CHALLENGE: Final = 'Bearer realm="spantail"'
+_NO_TOKEN: Final = Refusal(
+    401,
+    "token-wanted",
+    "This service wants its token: send the header Authorization: Bearer TOKEN, or sign in at /login.",
+    (("www-authenticate", _CHALLENGE),),
+)
+_WRONG_TOKEN: Final = Refusal(
+    401,
+    "wrong-token",
+    "This is not the token of this service: it is the value of SPANTAIL_TOKEN where the service is started.",
+    (("www-authenticate", f'{_CHALLENGE}, error="invalid_token"'),),  # RFC 6750 §3.1
+)
+
+
+class Guard:
+    """Decides who may come in. Without a token nobody is asked for one; host and origin are checked all the same."""
+
+    def __init__(self, hosts: Hosts, token: str | None, sessions: Sessions | None, failures: FailedLogins) -> None:
+        self.hosts = hosts
+        self.sessions = sessions
+        self.failures = failures
+        self._token = None if token is None else token.encode()
+
+    @property
+    def wants_token(self) -> bool:
+        """Whether a token is set."""
+        return self._token is not None
+
+    def refusal(self, scope: Scope) -> Refusal | None:
+        """Why this connection (``http`` or ``websocket``) may not come in; ``None`` when it may."""
+        path = scope["path"]
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        if len(scope.get("raw_path") or path) + len(scope["query_string"]) > MAX_TARGET_BYTES:
+            return _LONG_TARGET
+        if len(scope["headers"]) > _MOST_HEADERS or _size(scope["headers"]) > MAX_HEADER_BYTES:
+            return _LARGE_HEADERS
+        if path in _PROBES:
+            return None  # a load balancer asks for these by any name or none
+        host = headers.get(b"host")
+        if host is None:
+            return _NO_HOST
+        if not self.hosts.allows(host):
+            return _OTHER_HOST
+        if (b"sec-fetch-site" in headers or b"origin" in headers) and not is_own_origin(headers, self.hosts):
+            return _OTHER_ORIGIN
+        if self._token is None or is_open(path):
+            return None
+        return self._token_refusal(scope, headers)
+
+    def check_token(self, presented: str | bytes, client: str) -> Refusal | None:
+        """Why this token is refused; ``None`` when it is right or none is set. Wrong ones are counted for ``client``.
+
+        For the doors that are not HTTP too: gRPC's metadata carries the same ``authorization: Bearer …``.
+        """
+        return None if self._token is None else self._check(presented, client, trust=True)
+
+    def log_in(self, presented: str, client: str) -> Refusal | None:
+        """As :meth:`check_token` for the login page, where no client has earned trust before."""
+        return None if self._token is None else self._check(presented, client, trust=False)
+
+    def _token_refusal(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Refusal | None:
+        scheme, _, presented = headers.get(b"authorization", b"").partition(b" ")
+        if scheme.lower() == b"bearer":
+            return self._check(presented.strip(), client_of(scope), trust=True)
+        cookie = headers.get(b"cookie")
+        if cookie is not None and self.sessions is not None and self.sessions.is_valid(cookie):
+            return None
+        return _NO_TOKEN
+
+    def _check(self, presented: str | bytes, client: str, *, trust: bool) -> Refusal | None:
+        wait_s = self.failures.wait_s(client, trust=trust)
+        if wait_s:
+            return _too_many_failures(wait_s)
+        raw = presented.encode() if isinstance(presented, str) else presented
+        if self._token is not None and hmac.compare_digest(raw, self._token):
+            self.failures.succeeded(client)
+            return None
+        self.failures.failed(client)
+        return _WRONG_TOKEN
+
+
+def is_open(path: str) -> bool:
+    """Whether a path wants no token: probes, the login page, and the page's static files."""
+    return path in _OPEN or path.startswith(_OPEN_BELOW)
+
+
+def _size(headers: Iterable[tuple[bytes, bytes]]) -> int:
+    size = 0
+    for name, value in headers:
+        size += len(name) + len(value)
+    return size
+
+
+def _too_many_failures(wait_s: float) -> Refusal:
+    seconds = math.ceil(wait_s)
+    return Refusal(
+        429,
+        "too-many-failures",
+        f"Too many wrong tokens came from this address. Try again in {seconds} s.",
+        (("retry-after", str(seconds)),),
+    )
+
+
+def login_address(scope: Scope) -> str:
+    """Where a browser is sent that has to sign in first; afterwards it comes back to what it asked for."""
+    query = scope["query_string"].decode("latin-1")
+    target = quote(scope["path"], safe="/") + (f"?{query}" if query else "")
+    return "/login" if target == "/" else f"/login?next={quote(target, safe='/')}"

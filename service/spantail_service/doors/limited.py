@@ -1,0 +1,54 @@
+"""Rate limits of routes that cost us something: ``dependencies=[HEAVY]`` beside the route."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+from fastapi import Request  # noqa: TC002 - FastAPI reads the annotation
+from fastapi.params import Depends as Dependency
+
+from spantail_service.doors.rate_limits import TokenBuckets, client_of
+from spantail_service.errors import ProblemError
+from spantail_service.services import services_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from spantail_service.settings import Settings
+
+
+class RateLimits(NamedTuple):
+    """The buckets of one process, by what they protect."""
+
+    starts: TokenBuckets
+    heavy: TokenBuckets
+
+    @classmethod
+    def of(cls, settings: Settings) -> RateLimits:
+        """As the settings say."""
+        return cls(
+            starts=TokenBuckets(settings.max_starts_per_minute), heavy=TokenBuckets(settings.max_heavy_per_minute)
+        )
+
+
+def _limited(buckets_of: Callable[[RateLimits], TokenBuckets], what: str, setting: str) -> Dependency:
+    async def take_one(request: Request) -> None:
+        wait_s = buckets_of(services_of(request).rate_limits).take(client_of(request.scope))
+        if wait_s:
+            seconds = math.ceil(wait_s)
+            raise ProblemError(
+                429,
+                "too-many-requests",
+                f"{what} from this address: try again in {seconds} s ({setting} sets the limit).",
+                headers={"retry-after": str(seconds)},
+            )
+
+    return Dependency(take_one)
+
+
+STARTS = _limited(lambda limits: limits.starts, "Too many operations were started", "SPANTAIL_MAX_STARTS_PER_MINUTE")
+"""For routes that start work, which costs money."""
+
+HEAVY = _limited(lambda limits: limits.heavy, "Too many large answers were asked for", "SPANTAIL_MAX_HEAVY_PER_MINUTE")
+"""For routes that read or write a whole run, or search through many."""

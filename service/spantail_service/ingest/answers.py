@@ -1,0 +1,82 @@
+"""What a sender is told, in the words of OTLP: responses, and HTTP status and gRPC code of a refusal (pure).
+
+OTLP specification 1.x, "OTLP/HTTP Response", "OTLP/gRPC Response": 429, 502, 503 and 504, or UNAVAILABLE, are tried
+again; everything else makes the sender drop its data.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from google.rpc.code_pb2 import (  # type: ignore[import-untyped]
+    INVALID_ARGUMENT,
+    RESOURCE_EXHAUSTED,
+    UNAVAILABLE,
+    UNIMPLEMENTED,
+)
+from google.rpc.error_details_pb2 import RetryInfo  # type: ignore[import-untyped]
+from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+from redis.exceptions import ResponseError
+
+from spantail_service.errors import REDIS_UNREACHABLE, RETRY_AFTER_S, is_passing
+from spantail_service.ingest.body import DecodedTooLargeError, MalformedRequestError
+from spantail_service.ingest.entries import Received, Signal
+from spantail_service.ingest.room import BusyError
+
+
+class Refusal(NamedTuple):
+    """``retry_after_s`` is None where sending it again would not help."""
+
+    status: int
+    code: int
+    message: str
+    retry_after_s: int | None = None
+
+    def as_status(self) -> Status:
+        """The ``google.rpc.Status`` that says so, with ``RetryInfo`` where it may be tried again."""
+        status = Status(code=self.code, message=self.message)
+        if self.retry_after_s is not None:
+            info = RetryInfo()
+            info.retry_delay.seconds = self.retry_after_s
+            status.details.add().Pack(info)
+        return status
+
+
+BAD_ENCODING: Final = Refusal(415, UNIMPLEMENTED, "Content-Encoding must be gzip or identity.")
+TOO_SLOW: Final = Refusal(408, INVALID_ARGUMENT, "The body did not arrive in time.")
+
+
+def too_large(limit: int) -> Refusal:
+    """The body as sent is larger than ``limit`` bytes."""
+    return Refusal(413, RESOURCE_EXHAUSTED, f"The request body is larger than {limit} bytes: send smaller batches.")
+
+
+def refusal_of(error: Exception) -> Refusal | None:
+    """What to tell the sender; None when the error is a defect of ours."""
+    match error:
+        case MalformedRequestError():
+            return Refusal(400, INVALID_ARGUMENT, str(error))
+        case DecodedTooLargeError():
+            return Refusal(413, RESOURCE_EXHAUSTED, str(error))
+        case BusyError():
+            return Refusal(503, UNAVAILABLE, "Too many requests are under way.", RETRY_AFTER_S)
+        case _ if isinstance(error, REDIS_UNREACHABLE) or (isinstance(error, ResponseError) and is_passing(error)):
+            return Refusal(503, UNAVAILABLE, "The data cannot be stored at the moment.", RETRY_AFTER_S)
+    return None
+
+
+def response_bytes(signal: Signal, received: Received) -> bytes:
+    """The response message in protobuf; empty when everything was taken, as the specification wants it."""
+    if not received.rejected:
+        return b""
+    if signal is Signal.TRACES:
+        spans = ExportTraceServiceResponse()
+        spans.partial_success.rejected_spans = received.rejected
+        spans.partial_success.error_message = received.reason
+        return bytes(spans.SerializeToString())
+    logs = ExportLogsServiceResponse()
+    logs.partial_success.rejected_log_records = received.rejected
+    logs.partial_success.error_message = received.reason
+    return bytes(logs.SerializeToString())

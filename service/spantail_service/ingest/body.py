@@ -1,0 +1,44 @@
+"""Request bodies: unzipped within a limit, and what is said of those that are no request (pure)."""
+
+from __future__ import annotations
+
+import zlib
+
+_GZIP = 31  # zlib's window bits for a gzip header
+
+
+class MalformedRequestError(ValueError):
+    """The body is not what its headers say. The message may be shown to the sender."""
+
+
+class DecodedTooLargeError(ValueError):
+    """The body is larger, once unzipped, than is taken."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"The unzipped body is larger than {limit} bytes: send smaller batches.")
+
+
+def gunzip(data: bytes, limit: int) -> bytes:
+    """Unzip ``data``, which may be several gzip members in a row, to at most ``limit`` bytes.
+
+    Raises:
+        DecodedTooLargeError: as soon as it is known; no more than ``limit`` bytes are ever held.
+        MalformedRequestError: it is no gzip, or it is cut off.
+    """
+    parts: list[bytes] = []
+    left = limit
+    while data:
+        member = zlib.decompressobj(_GZIP)
+        try:
+            part = member.decompress(data, left + 1)
+        except zlib.error:
+            raise MalformedRequestError("The body is not valid gzip.") from None
+        if len(part) > left:
+            raise DecodedTooLargeError(limit)
+        if not member.eof:
+            raise MalformedRequestError("The gzip body is cut off.")
+        if part:
+            parts.append(part)
+        left -= len(part)
+        data = member.unused_data
+    return parts[0] if len(parts) == 1 else b"".join(parts)

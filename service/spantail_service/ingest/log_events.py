@@ -1,0 +1,73 @@
+"""Log records with a span context to log events of that span (pure)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from spantail.attributes import EXCEPTION_MESSAGE, EXCEPTION_STACKTRACE, EXCEPTION_TYPE
+from spantail_exporters.event import dumps
+from spantail_exporters.otlp_records import LOGGER_NAME
+
+if TYPE_CHECKING:
+    from spantail_exporters.record import Redactor
+    from spantail_service.ingest.entries import LogEntry
+
+# OpenTelemetry Logs Data Model, "Field: SeverityNumber", in the words that `logging` uses for them
+_LEVELS: Final = ("TRACE", "DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+_NUMBERS_PER_LEVEL: Final = 4
+_LEVEL_LENGTH: Final = 20
+_NAMES: Final = {"WARN": "WARNING", "FATAL": "CRITICAL"}
+_EVENT_NAME: Final = "event.name"
+_GEN_AI: Final = "gen_ai."
+_ERROR: Final = {EXCEPTION_TYPE: "type", EXCEPTION_MESSAGE: "message", EXCEPTION_STACKTRACE: "traceback"}
+_OF_ITS_OWN: Final = frozenset((*_ERROR, LOGGER_NAME))
+
+
+def log_event(entry: LogEntry, redactor: Redactor, now_us: int, *, keep_content: bool) -> bytes:
+    """Encode a log record as livetail event; ``now_us`` stands in where it has no time.
+
+    Its level is its severity's, else the text that came with it. An event name without a body is its message. The body
+    of a GenAI event is a prompt or an answer: without ``keep_content`` it is left out.
+    """
+    attributes = entry.attributes
+    is_content = entry.event_name.startswith(_GEN_AI) and not keep_content
+    message = entry.event_name if entry.body is None or is_content else entry.body
+    body: dict[str, Any] = {
+        "ts": entry.time_us or now_us,
+        "event": "log",
+        "run_id": entry.run_id,
+        "span_id": entry.span_id,
+        "level": _level(entry),
+        "logger": redactor.text(str(attributes.get(LOGGER_NAME) or entry.scope)),
+        "message": _text(message, redactor),
+    }
+    if entry.source.service is not None:
+        body["service"] = redactor.text(entry.source.service)
+    if entry.source.runner is not None:
+        body["runner"] = entry.source.runner
+    error = {name: redactor.text(str(attributes[key])) for key, name in _ERROR.items() if attributes.get(key)}
+    if error:
+        body["error"] = error
+    further = {name: value for name, value in attributes.items() if name not in _OF_ITS_OWN}
+    if entry.event_name:
+        further[_EVENT_NAME] = entry.event_name
+    if further:
+        body["attributes"] = redactor.attributes(further)
+    return dumps(body)
+
+
+def _level(entry: LogEntry) -> str:
+    if 1 <= entry.severity <= len(_LEVELS) * _NUMBERS_PER_LEVEL:
+        return _LEVELS[(entry.severity - 1) // _NUMBERS_PER_LEVEL]
+    text = entry.severity_text[:_LEVEL_LENGTH].upper()
+    return _NAMES.get(text, text) or "INFO"
+
+
+def _text(message: Any, redactor: Redactor) -> str:
+    if isinstance(message, str):
+        return redactor.text(message)
+    if isinstance(message, dict):
+        message = redactor.attributes(message)  # its keys may say that a value is a secret
+    elif isinstance(message, list):
+        message = redactor.attributes({"body": message}).get("body")
+    return redactor.text(dumps(message).decode())

@@ -1,0 +1,163 @@
+"""Log requests: span starts, heartbeats and log lines, each to its place in Redis."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import itertools
+import logging
+import secrets
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Final
+
+from spantail.attributes import RESOURCE_RUNNER
+from spantail.values import content_capture_allowed
+from spantail_exporters import otlp_records as key
+from spantail_exporters.run_script import Change
+from spantail_service.ingest.entries import BAD_CONTENT, LogEntry, Tally, runner_id
+from spantail_service.ingest.log_events import log_event
+from spantail_service.ingest.lookups import Lookups
+from spantail_service.ingest.revival import Revival
+from spantail_service.ingest.starts import Start, start_change, start_of
+from spantail_service.store import RunChanges, RunStore, now_us
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from redis.asyncio import Redis
+
+    from spantail_exporters.record import Redactor
+
+logger = logging.getLogger(__name__)
+
+_AT_ONCE: Final = 2_048  # records
+_DIGEST_BYTES: Final = 12
+_SENDERS: Final = 1_000  # whose losses are told apart
+_STARTS: Final = frozenset((key.EVENT_START, key.EVENT_UPDATE))
+
+
+class LogReceiver:
+    """Takes log records."""
+
+    def __init__(self, redis: Redis, store: RunStore, redactor: Redactor) -> None:
+        self._store = store
+        self._lookups = Lookups(redis)
+        self._revival = Revival(redis, store)
+        self._redactor = redactor
+        # A writer's name begins with its runner: that is how the reaper knows who works on a run.
+        self._writer_suffix = secrets.token_hex(4)
+        self._numbers = itertools.count(1)
+        self._writing = asyncio.Lock()
+        self._lost: dict[str, dict[str, int]] = {}
+
+    async def take(self, entries: Iterator[LogEntry], body: bytes, tally: Tally) -> Counter[str]:
+        """Store the records of a request whose bytes are ``body``; returns how many of each kind were taken.
+
+        Raises redis-py's errors when Redis cannot be reached; all may be sent again then.
+        """
+        counts: Counter[str] = Counter()
+        digest = _digest(body)
+        number = 0
+        while batch := list(itertools.islice(entries, _AT_ONCE)):
+            await self._take(batch, f"{digest}{number:x}", tally, counts)
+            number += 1
+        return counts
+
+    async def _take(self, batch: list[LogEntry], mark: str, tally: Tally, counts: Counter[str]) -> None:
+        beating: dict[str, set[str]] = {}
+        items: list[tuple[LogEntry, Start | None]] = []
+        for entry in batch:
+            runner = entry.source.runner
+            if entry.event_name == key.EVENT_HEARTBEAT:
+                if runner := runner_id(entry.attributes.get(RESOURCE_RUNNER)) or runner:
+                    beating.setdefault(runner, set())
+                    self._count_lost(runner, entry.attributes.get(key.DROPPED), counts)
+                counts["heartbeats"] += 1
+            elif entry.event_name in _STARTS:
+                start = start_of(entry)
+                if start is None:
+                    tally.reject("A span start is not in the shape that its event name stands for.")
+                    continue
+                if runner is not None:
+                    # a start is a sign of life too: a Collector may bring it before the heartbeat that was sent first
+                    beating.setdefault(runner, set()).add(entry.run_id)
+                items.append((entry, start))
+            elif entry.run_id and entry.span_id:
+                items.append((entry, None))
+            else:
+                tally.passed_over["no_span"] += 1
+        back = await self._lookups.beat(beating)
+        # One after another: what is looked up must still be so, and a writer's numbers must reach Redis in their order.
+        async with self._writing:
+            await self._store.append(await self._changes(items, mark, tally, counts))
+        for runner in back:
+            await self._revival.of(runner)
+
+    async def _changes(
+        self, items: list[tuple[LogEntry, Start | None]], mark: str, tally: Tally, counts: Counter[str]
+    ) -> list[RunChanges]:
+        wanted: dict[str, set[str]] = {}
+        unsampled: set[str] = set()
+        for entry, start in items:
+            if start is None:
+                if not entry.sampled:
+                    unsampled.add(entry.run_id)
+            elif start.may_be_known:
+                wanted.setdefault(entry.run_id, set()).add(entry.span_id)
+        held = await self._lookups.states(wanted)
+        # a log record knows of its trace also where that one is not sampled: such a line makes no run of its own
+        absent = unsampled - await self._lookups.known(unsampled)
+        absent -= {entry.run_id for entry, start in items if start is not None or entry.sampled}
+        now, keep_content = now_us(), content_capture_allowed()
+        runs: dict[tuple[str, str | None], list[Change]] = {}
+        for entry, start in items:
+            if start is None and entry.run_id in absent:
+                tally.passed_over["not_sampled"] += 1
+                continue
+            counts["starts" if start is not None else "logs"] += 1
+            try:
+                if start is None:
+                    line = log_event(entry, self._redactor, now, keep_content=keep_content)
+                    change: Change | None = Change("", "", [line])
+                else:
+                    span = entry.run_id, entry.span_id
+                    change = start_change(start, held.get(span), self._redactor)
+                    if change is not None:
+                        held[span] = change.state or change.events[-1]  # the next one in this request builds on it
+            except (TypeError, ValueError, KeyError, AttributeError) as error:
+                logger.warning("a log record could not be encoded: %s", type(error).__name__)
+                tally.reject(BAD_CONTENT)
+                continue
+            if change is not None:
+                runs.setdefault((entry.run_id, entry.source.runner), []).append(change)
+        untimed = {(entry.run_id, entry.source.runner) for entry, start in items if start is None and not entry.time_us}
+        return [
+            RunChanges(
+                run_id,
+                changes,
+                f"{runner}:{self._writer_suffix}" if runner is not None else "",
+                self._numbers,
+                # Only lines need it: a state that comes again loses against itself. A line without a time may be said
+                # twice in the same words.
+                _digest(f"{mark}{runner}".encode())
+                if (run_id, runner) not in untimed and any(not change.span_id for change in changes)
+                else "",
+            )
+            for (run_id, runner), changes in runs.items()
+        ]
+
+    def _count_lost(self, runner: str, dropped: Any, counts: Counter[str]) -> None:
+        """Count what a sender says it has lost since its start."""
+        if not isinstance(dropped, dict):
+            return
+        before = self._lost.pop(runner, {})
+        now = {str(why)[:64]: count for why, count in list(dropped.items())[:32] if type(count) is int and count >= 0}
+        for why, count in now.items():
+            counts[f"sender_dropped.{why}"] += max(count - before.get(why, 0), 0)
+        self._lost[runner] = now  # behind all others: the first one is the one that was silent longest
+        while len(self._lost) > _SENDERS:
+            self._lost.pop(next(iter(self._lost)))
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.blake2b(data, digest_size=_DIGEST_BYTES).hexdigest()

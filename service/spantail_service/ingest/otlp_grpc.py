@@ -1,0 +1,138 @@
+"""OTLP/gRPC in: the services ``TraceService`` and ``LogsService`` of OTLP 1.x, on a port of their own.
+
+Requests are handed on as the bytes they came in: the same way that OTLP/HTTP takes from there.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any, Final
+
+import grpc
+from google.rpc.code_pb2 import (  # type: ignore[import-untyped]
+    INTERNAL,
+    RESOURCE_EXHAUSTED,
+    UNAUTHENTICATED,
+)
+
+from spantail_service.ingest.answers import Refusal, refusal_of, response_bytes
+from spantail_service.ingest.entries import Received, Signal
+
+if TYPE_CHECKING:
+    from spantail_service.doors.guard import Guard
+    from spantail_service.ingest.receiver import OtlpReceiver
+
+logger = logging.getLogger(__name__)
+
+_METHODS: Final = {
+    "opentelemetry.proto.collector.trace.v1.TraceService": Signal.TRACES,
+    "opentelemetry.proto.collector.logs.v1.LogsService": Signal.LOGS,
+}
+_STREAMS: Final = 32  # requests at a time over one connection; a sender with more waits for its turn
+_METADATA_BYTES: Final = 16_384
+_CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
+_TOO_MANY_REQUESTS: Final = 429
+
+
+class PortError(Exception):
+    """The port cannot be listened on."""
+
+
+class OtlpGrpcServer:
+    """Listens on ``host`` and ``port`` (0 takes a free one) between :meth:`start` and :meth:`stop`.
+
+    ``max_bytes`` bounds a message, before and after it is unzipped. The ``guard`` wants its token in the metadata, as
+    ``authorization: Bearer …``.
+    """
+
+    def __init__(self, receiver: OtlpReceiver, guard: Guard, *, host: str, port: int, max_bytes: int) -> None:
+        self._receiver = receiver
+        self._guard = guard
+        self._host = host
+        self._port = port
+        self._max_bytes = max_bytes
+        self._server: Any = None
+
+    async def start(self) -> int:
+        """Listen; returns the port.
+
+        Raises:
+            PortError: somebody else listens on it, or the host is no address of this machine.
+        """
+        server = grpc.aio.server(
+            options=[
+                # Two servers would share the port, and each get half of the requests.
+                ("grpc.so_reuseport", 0),
+                ("grpc.max_receive_message_length", self._max_bytes),
+                ("grpc.max_concurrent_streams", _STREAMS),
+                ("grpc.max_metadata_size", _METADATA_BYTES),
+            ]
+        )
+        server.add_generic_rpc_handlers([_handlers(name, self._export_of(signal)) for name, signal in _METHODS.items()])
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        try:
+            port = server.add_insecure_port(f"{host}:{self._port}")
+        except RuntimeError as error:
+            raise PortError(str(error)) from None
+        if not port:
+            raise PortError(f"{host}:{self._port}")
+        await server.start()
+        self._server = server
+        return int(port)
+
+    async def stop(self, grace_s: float) -> None:
+        """Take no more, and give what is under way ``grace_s`` to end; safe to call without a start."""
+        server, self._server = self._server, None
+        if server is not None:
+            await server.stop(grace_s)
+
+    def _export_of(self, signal: Signal) -> Any:
+        async def export(body: bytes, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
+            outcome = self._not_allowed(context) or await self._receive(signal, body)
+            if isinstance(outcome, Refusal):
+                details = outcome.as_status().SerializeToString()
+                context.set_trailing_metadata((("grpc-status-details-bin", details),))
+                await context.abort(_CODES[outcome.code], outcome.message)
+            return response_bytes(signal, outcome)
+
+        return export
+
+    async def _receive(self, signal: Signal, body: bytes) -> Received | Refusal:
+        try:
+            with self._receiver.room.hold() as hold:
+                hold.take(len(body))
+                return await self._receiver.receive(signal, body)
+        except Exception as error:
+            refusal = refusal_of(error)
+            if refusal is None:
+                logger.exception("an OTLP/gRPC request failed")
+                return Refusal(500, INTERNAL, "The service failed at this request.")
+            if refusal.retry_after_s is not None:
+                logger.warning("a sender is told to come again: %s: %s", type(error).__name__, error)
+            return refusal
+
+    def _not_allowed(self, context: grpc.aio.ServicerContext[bytes, bytes]) -> Refusal | None:
+        if not self._guard.wants_token:
+            return None
+        metadata = dict(context.invocation_metadata() or ())
+        scheme, _, token = str(metadata.get("authorization", "")).partition(" ")
+        if scheme.lower() != "bearer":
+            return Refusal(401, UNAUTHENTICATED, "This service wants its token: authorization: Bearer TOKEN.")
+        refused = self._guard.check_token(token.strip(), _client_of(context))
+        if refused is None:
+            return None
+        if refused.status == _TOO_MANY_REQUESTS:
+            wait_s = next((int(value) for name, value in refused.headers if name == "retry-after"), 1)
+            return Refusal(refused.status, RESOURCE_EXHAUSTED, refused.detail, wait_s)
+        return Refusal(refused.status, UNAUTHENTICATED, refused.detail)
+
+
+def _handlers(service: str, export: Any) -> grpc.GenericRpcHandler:
+    # without a deserializer the handler is given the bytes of the message
+    return grpc.method_handlers_generic_handler(service, {"Export": grpc.unary_unary_rpc_method_handler(export)})
+
+
+def _client_of(context: grpc.aio.ServicerContext[bytes, bytes]) -> str:
+    """The sender's address without its port: ``ipv4:127.0.0.1:5`` and ``ipv6:%5B::1%5D:5`` as gRPC writes them."""
+    address = context.peer().partition(":")[2].rpartition(":")[0]
+    return address.removeprefix("%5B").removesuffix("%5D").strip("[]")

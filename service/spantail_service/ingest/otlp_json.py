@@ -1,0 +1,250 @@
+"""OTLP's JSON encoding, into the same records as its protobuf (pure).
+
+OTLP specification 1.x, section "JSON Protobuf Encoding": protobuf's JSON mapping with ids in hex, enums as integers,
+keys in lowerCamelCase, unknown fields ignored. 64-bit integers are decimal strings, and numbers are taken too.
+A field of the wrong type makes its span or record malformed, and that one is rejected; a structure above it that is
+no such structure makes the whole request malformed.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+
+from spantail_exporters.record import Link, Note, SpanRecord, microseconds
+from spantail_service.ingest.body import MalformedRequestError
+from spantail_service.ingest.decode import STATUS_CODE_ERROR
+from spantail_service.ingest.entries import BAD_CONTENT, BAD_ID, LogEntry, Source, Tally, source_of
+from spantail_service.ingest.normalise import normalised
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_TRACE_ID: Final = re.compile(r"(?!0{32})[0-9a-fA-F]{32}")
+_SPAN_ID: Final = re.compile(r"(?!0{16})[0-9a-fA-F]{16}")
+_NO_SPAN_ID: Final = "0" * 16
+_INTEGER: Final = re.compile(r"-?[0-9]{1,20}")
+_SPECIAL_DOUBLES: Final = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+_UINT32: Final = 2**32
+_UINT64: Final = 2**64
+_INT64_MIN: Final = -(2**63)
+_DEEPEST: Final = 100  # protobuf's own limit
+
+
+class _WrongTypeError(ValueError):
+    """A field does not hold what its message says."""
+
+
+def decode_traces_json(body: bytes, tally: Tally) -> Iterator[SpanRecord]:
+    """Read an ``ExportTraceServiceRequest``; as `decode.decode_traces`."""
+    return _spans(_groups(body, "resourceSpans", "scopeSpans", "spans"), tally)
+
+
+def decode_logs_json(body: bytes, tally: Tally) -> Iterator[LogEntry]:
+    """Read an ``ExportLogsServiceRequest``; as `log_records.decode_logs`."""
+    return _entries(_groups(body, "resourceLogs", "scopeLogs", "logRecords"), tally)
+
+
+def _groups(body: bytes, outer: str, middle: str, inner: str) -> list[tuple[Any, str, list[Any]]]:
+    """Take the request apart into resource, scope name and items; nothing of an item is looked at."""
+    try:
+        request = _object(orjson.loads(body))
+        groups = []
+        for of_resource in _list(request, outer):
+            resource = _object(of_resource).get("resource")
+            for of_scope in _list(of_resource, middle):
+                scope = _object(of_scope).get("scope")
+                name = _text(_object(scope), "name") if scope is not None else ""
+                groups.append((resource, name, _list(of_scope, inner)))
+    except ValueError:  # orjson's error is one too; its words may repeat the body
+        raise MalformedRequestError(f"The body is no OTLP request in JSON: {outer}[].{middle}[].{inner}[].") from None
+    return groups
+
+
+def _source(resource: Any, tally: Tally) -> Source:
+    try:
+        return source_of(_attributes(_object(resource)) if resource is not None else {})
+    except _WrongTypeError:
+        tally.passed_over["resource_unreadable"] += 1
+        return source_of({})
+
+
+def _spans(groups: list[tuple[Any, str, list[Any]]], tally: Tally) -> Iterator[SpanRecord]:
+    for resource, _, spans in groups:
+        source = _source(resource, tally)
+        if source.is_ours:
+            tally.passed_over["live"] += len(spans)
+            continue
+        for span in spans:
+            try:
+                record = _record(_object(span), source)
+            except _WrongTypeError:
+                tally.reject(BAD_CONTENT)
+                continue
+            if record is None:
+                tally.reject(BAD_ID)
+            else:
+                yield record
+
+
+def _record(span: dict[str, Any], source: Source) -> SpanRecord | None:
+    run_id, span_id, parent_id = _text(span, "traceId"), _text(span, "spanId"), _text(span, "parentSpanId")
+    if not _TRACE_ID.fullmatch(run_id) or not _SPAN_ID.fullmatch(span_id):
+        return None
+    if parent_id and parent_id != _NO_SPAN_ID and not _SPAN_ID.fullmatch(parent_id):
+        return None
+    start_us = microseconds(_unsigned(span, "startTimeUnixNano", _UINT64))
+    status = _object(span.get("status") or {})
+    return SpanRecord(
+        run_id.lower(),
+        span_id.lower(),
+        parent_id.lower() if parent_id and parent_id != _NO_SPAN_ID else None,
+        _text(span, "name"),
+        start_us,
+        max(microseconds(_unsigned(span, "endTimeUnixNano", _UINT64)), start_us),
+        normalised(_attributes(span)),
+        notes=tuple(
+            Note(microseconds(_unsigned(event, "timeUnixNano", _UINT64)), _text(event, "name"), _attributes(event))
+            for event in map(_object, _list(span, "events"))
+        ),
+        dropped_notes=_unsigned(span, "droppedEventsCount", _UINT32),
+        links=tuple(
+            Link(linked_run.lower(), linked_span.lower(), _attributes(link))
+            for link in map(_object, _list(span, "links"))
+            if _TRACE_ID.fullmatch(linked_run := _text(link, "traceId"))
+            and _SPAN_ID.fullmatch(linked_span := _text(link, "spanId"))
+        ),
+        failed=status.get("code") in (STATUS_CODE_ERROR, "STATUS_CODE_ERROR"),  # protobuf's JSON also knows the name
+        description=_text(status, "message") or None,
+        service=source.service,
+        runner=source.runner,
+    )
+
+
+def _entries(groups: list[tuple[Any, str, list[Any]]], tally: Tally) -> Iterator[LogEntry]:
+    for resource, scope, records in groups:
+        source = _source(resource, tally)
+        if source.is_ours:
+            tally.passed_over["live"] += len(records)
+            continue
+        for record in records:
+            try:
+                yield _entry(_object(record), source, scope)
+            except _WrongTypeError:
+                tally.reject(BAD_CONTENT)
+
+
+def _entry(record: dict[str, Any], source: Source, scope: str) -> LogEntry:
+    run_id, span_id = _text(record, "traceId"), _text(record, "spanId")
+    severity = record.get("severityNumber")
+    time_ns = _unsigned(record, "timeUnixNano", _UINT64) or _unsigned(record, "observedTimeUnixNano", _UINT64)
+    return LogEntry(
+        source,
+        scope,
+        run_id.lower() if _TRACE_ID.fullmatch(run_id) else "",
+        span_id.lower() if _SPAN_ID.fullmatch(span_id) else "",
+        microseconds(time_ns),
+        severity if type(severity) is int else 0,
+        _text(record, "severityText"),
+        _text(record, "eventName"),
+        _value(record.get("body"), 0),
+        _attributes(record),
+        bool(_unsigned(record, "flags", _UINT32) & 1),
+    )
+
+
+# ------------------------------------------------------------ values
+
+
+def _attributes(holder: dict[str, Any], depth: int = 0) -> dict[str, Any]:
+    return {_text(pair, "key"): _value(pair.get("value"), depth) for pair in map(_object, _list(holder, "attributes"))}
+
+
+def _value(value: Any, depth: int) -> Any:
+    """Read an AnyValue: an object with one member, whose name says what it holds."""
+    if value is None:
+        return None
+    if depth > _DEEPEST:
+        raise _WrongTypeError
+    for kind, held in _object(value).items():
+        if held is None:
+            continue
+        match kind:
+            case "stringValue" | "bytesValue":  # bytes are base64 in JSON, and are shown so
+                if isinstance(held, str):
+                    return held
+            case "boolValue":
+                if isinstance(held, bool):
+                    return held
+            case "intValue":
+                return _int64(held)
+            case "doubleValue":
+                return _double(held)
+            case "arrayValue":
+                return [_value(item, depth + 1) for item in _list(_object(held), "values")]
+            case "kvlistValue":
+                pairs = map(_object, _list(_object(held), "values"))
+                return {_text(pair, "key"): _value(pair.get("value"), depth + 1) for pair in pairs}
+            case _:
+                continue  # unknown fields are ignored
+        raise _WrongTypeError
+    return None
+
+
+def _int64(held: Any) -> int:
+    number = int(held) if isinstance(held, str) and _INTEGER.fullmatch(held) else held
+    if isinstance(number, float) and number.is_integer():
+        number = int(number)
+    if type(number) is not int or not _INT64_MIN <= number < -_INT64_MIN:
+        raise _WrongTypeError
+    return number
+
+
+def _double(held: Any) -> float:
+    if isinstance(held, str):
+        try:
+            return _SPECIAL_DOUBLES[held] if held in _SPECIAL_DOUBLES else float(held)
+        except ValueError:
+            raise _WrongTypeError from None
+    if isinstance(held, (int, float)) and not isinstance(held, bool):
+        return float(held)
+    raise _WrongTypeError
+
+
+def _object(value: Any) -> dict[str, Any]:
+    if isinstance(value, dict):
+        return value
+    raise _WrongTypeError
+
+
+def _list(holder: dict[str, Any], name: str) -> list[Any]:
+    value = holder.get(name)
+    if value is None:
+        return []
+    if isinstance(value, list):
+        return value
+    raise _WrongTypeError
+
+
+def _text(holder: dict[str, Any], name: str) -> str:
+    value = holder.get(name)
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    raise _WrongTypeError
+
+
+def _unsigned(holder: dict[str, Any], name: str, limit: int) -> int:
+    value = holder.get(name)
+    if value is None or value == "":
+        return 0
+    number = int(value) if isinstance(value, str) and _INTEGER.fullmatch(value) else value
+    if isinstance(number, float) and number.is_integer():
+        number = int(number)
+    if type(number) is not int or not 0 <= number < limit:
+        raise _WrongTypeError
+    return number

@@ -1,0 +1,77 @@
+"""A process that was declared dead is heard again: its spans run on (design: Nothing spins for ever).
+
+A process that writes to Redis itself tells its open spans again when it finds its lease gone. One that sends starts
+over OTLP never sees its lease, so this is done for it, from what is stored.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+
+from spantail_exporters import keys
+from spantail_exporters.event import dumps
+from spantail_exporters.run_script import Change
+from spantail_service.reaper.verdict import RUNNER_DIED
+from spantail_service.store import RunChanges, RunStore, now_us
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
+
+logger = logging.getLogger(__name__)
+
+_PAGE: Final = 256
+_RUNS: Final = 1_000  # most runs that are gone through
+
+_ABANDONED_SPANS: Final = """
+-- The abandoned spans of one page of a snapshot; it may hold many others, which stay here.
+local page = redis.call('HSCAN', KEYS[1], ARGV[1], 'COUNT', ARGV[2])
+local found = { page[1] }
+for i = 2, #page[2], 2 do
+  if string.match(page[2][i], '^{"rev":%d+,"status":"abandoned"') then found[#found + 1] = page[2][i] end
+end
+return found
+"""
+
+
+class Revival:
+    """Takes verdicts back."""
+
+    def __init__(self, redis: Redis, store: RunStore) -> None:
+        self._redis = redis
+        self._store = store
+
+    async def of(self, runner: str) -> None:
+        """Let the spans of ``runner`` that were given up as a dead process' run on.
+
+        Raises redis-py's errors when Redis cannot be reached.
+        """
+        run_ids: Any = await self._redis.srandmember(keys.runs_of_runner(runner), _RUNS)
+        for run_id in run_ids:
+            count = await self._revive(run_id.decode(), runner)
+            if count:
+                logger.info("runner %r is heard again: %d spans of run %s run on", runner, count, run_id.decode())
+
+    async def _revive(self, run_id: str, runner: str) -> int:
+        spans, cursor, count = keys.run_keys(run_id).spans, 0, 0
+        while True:
+            page: Any = self._redis.eval(_ABANDONED_SPANS, 1, spans, str(cursor), str(_PAGE))
+            cursor, *states = await page
+            now = now_us()
+            changes = [change for state in states if (change := _revived(orjson.loads(state), runner, now))]
+            for i in range(0, len(changes), _PAGE):
+                await self._store.append([RunChanges(run_id, changes[i : i + _PAGE])])
+            count += len(changes)
+            if int(cursor) == 0:
+                return count
+
+
+def _revived(held: dict[str, Any], runner: str, now: int) -> Change | None:
+    verdict = held.pop("abandoned", None)
+    if held.get("runner") != runner or not isinstance(verdict, dict) or verdict.get("reason") != RUNNER_DIED:
+        return None
+    # the revision stays: of what the process tells next, everything counts
+    body = {**held, "status": "running", "ts": now, "event": f"{held['kind']}_revived", "end": None}
+    return Change(held["span_id"], held.get("parent_id") or "", [dumps(body)])

@@ -1,0 +1,135 @@
+"""What is told of spans before they end, as log records (`spantail_exporters.otlp_records`), to changes (pure)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import orjson
+
+from spantail_exporters import otlp_records as key
+from spantail_exporters.event import dumps, encode_notes, encode_state, update_of
+from spantail_exporters.record import Link, Note, SpanRecord, microseconds
+from spantail_exporters.run_script import Change
+from spantail_service.ingest.normalise import normalised
+
+if TYPE_CHECKING:
+    from typing import TypeGuard
+
+    from spantail_exporters.record import Redactor
+    from spantail_service.ingest.entries import LogEntry
+
+_MOST: Final = 2**53 - 1
+_TRACE_DIGITS: Final = 32
+_SPAN_DIGITS: Final = 16
+
+
+class Start(NamedTuple):
+    """The state of an open span as a start or an update tells it."""
+
+    record: SpanRecord
+    rev: int
+    time_us: int
+    """When it was so."""
+    is_start: bool
+    notes: int
+    """How many of the record's span events are news: all that came along."""
+
+    @property
+    def may_be_known(self) -> bool:
+        """Whether something of this span was told before: what it adds to that must be seen."""
+        return self.rev > 1
+
+
+def start_of(entry: LogEntry) -> Start | None:
+    """Read a ``spantail.span.start`` or ``spantail.span.update``; None when it is not as it should be."""
+    said = dict(entry.attributes)
+    own = {name: said.pop(name) for name in list(said) if name.startswith(key.OWN_PREFIX)}
+    rev, start_ns = own.get(key.SPAN_REV), own.get(key.SPAN_START)
+    parent = own.get(key.SPAN_PARENT)
+    if not _is_count(rev) or rev < 1 or not _is_count(start_ns, 2**63) or not entry.run_id or not entry.span_id:
+        return None
+    if parent is not None and not _is_hex(parent, _SPAN_DIGITS):
+        return None
+    notes = _notes(own.get(key.SPAN_EVENTS))
+    count = own.get(key.SPAN_EVENT_COUNT)
+    record = SpanRecord(
+        entry.run_id,
+        entry.span_id,
+        parent,
+        str(own.get(key.SPAN_NAME, "")),
+        microseconds(start_ns),
+        None,
+        normalised(said, ended=False),
+        notes=notes,
+        dropped_notes=max(count - len(notes), 0) if _is_count(count) else 0,
+        links=_links(own.get(key.SPAN_LINKS)),
+        service=entry.source.service,
+        runner=entry.source.runner,
+    )
+    return Start(record, rev, entry.time_us, entry.event_name == key.EVENT_START, len(notes))
+
+
+def start_change(start: Start, held: bytes | None, redactor: Redactor) -> Change | None:
+    """The change that brings an open span's state; None when it says nothing new.
+
+    ``held`` is the state that is stored, as far as it was looked up. From it come the span events that were told
+    before (an update carries the new ones only), what has changed, and whether the span was given up as that of a dead
+    process, which it then is not.
+    """
+    record = start.record
+    before: dict[str, Any] | None = orjson.loads(held) if held is not None else None
+    if before is not None and before["status"] not in ("running", "abandoned"):
+        return None  # it is over: nothing that was told of it before counts
+    suffix = "_start" if start.is_start else "_update"
+    if before is not None:
+        suffix = "_revived" if before["status"] == "abandoned" else "_update"
+        earlier = [
+            Note(note["ts"], note["name"], note["attributes"])
+            for note in before.get("span_events", ())[: record.dropped_notes]
+        ]
+        record.notes = (*earlier, *record.notes)
+        record.dropped_notes = max(record.dropped_notes - len(earlier), 0)
+    state = encode_state(record, start.rev, redactor, event=suffix, ts=start.time_us)
+    whole = dumps(state.body)
+    notes = encode_notes(state, start.notes)
+    parent_id = record.parent_id or ""
+    if before is None or suffix == "_revived":
+        return Change(record.span_id, parent_id, [*notes, whole], len(notes), "", state.layers)
+    told = before.get("attributes", {})
+    changed = {k: v for k, v in state.body["attributes"].items() if k not in told or told[k] != v}
+    events = notes
+    if changed or state.body["name"] != before["name"]:
+        events = [*notes, dumps(update_of(state, before, changed))]
+    elif state.noted <= before["noted"]:
+        return None
+    return Change(record.span_id, parent_id, events, len(notes), "", state.layers, whole)
+
+
+def _is_count(value: object, limit: int = _MOST) -> TypeGuard[int]:
+    return type(value) is int and 0 <= value < limit
+
+
+def _is_hex(value: object, digits: int) -> bool:
+    return isinstance(value, str) and len(value) == digits and all(digit in "0123456789abcdef" for digit in value)
+
+
+def _notes(events: object) -> tuple[Note, ...]:
+    return tuple(
+        Note(microseconds(event.get("time_unix_nano")), str(event.get("name", "")), _mapping(event.get("attributes")))
+        for event in (events if isinstance(events, list) else ())
+        if isinstance(event, dict)
+    )
+
+
+def _links(links: object) -> tuple[Link, ...]:
+    return tuple(
+        Link(link["trace_id"], link["span_id"], _mapping(link.get("attributes")))
+        for link in (links if isinstance(links, list) else ())
+        if isinstance(link, dict)
+        and _is_hex(link.get("trace_id"), _TRACE_DIGITS)
+        and _is_hex(link.get("span_id"), _SPAN_DIGITS)
+    )
+
+
+def _mapping(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}

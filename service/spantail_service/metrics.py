@@ -1,0 +1,226 @@
+"""The service's own health, and the runs and the spend it knows of, as Prometheus metrics.
+
+Requests are counted in plain dicts, because every poll is one; the families are made when somebody reads them.
+Names follow OpenTelemetry's semantic conventions where they have one (``http.server.request.duration``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from bisect import bisect_left
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.registry import Collector
+
+from spantail_exporters import keys
+from spantail_service import __version__
+from spantail_service.errors import REDIS_UNREACHABLE
+from spantail_service.spend import spend_by_backend
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from prometheus_client.core import Metric
+    from redis.asyncio import Redis
+    from starlette.types import Scope
+
+BUCKETS_S: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+"""Bounds of the request durations. The semantic conventions advise these up to 10 s; a long poll takes 30."""
+
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_STATUSES: Final = ("queued", "running", "completed", "failed", "cancelled", "abandoned")
+_REDIS_S: Final = 2.0
+_SHARED: Final = "All processes on one Redis tell the same: do not add them up."
+
+
+class _Watched(NamedTuple):
+    name: str
+    meaning: str
+    read: Callable[[], float]
+
+
+class _Durations:
+    """One line of the histogram."""
+
+    __slots__ = ("counts", "sum_s")
+
+    def __init__(self) -> None:
+        self.counts = [0] * (len(BUCKETS_S) + 1)
+        self.sum_s = 0.0
+
+    def cumulative(self) -> list[tuple[str, float]]:
+        total, buckets = 0, []
+        for bound, count in zip((*map(str, BUCKETS_S), "+Inf"), self.counts, strict=True):
+            total += count
+            buckets.append((bound, float(total)))
+        return buckets
+
+
+class ServiceMetrics(Collector):
+    """Counts what this process does; ``registry`` is what ``/metrics`` writes out."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._requests: dict[tuple[str, str, int], _Durations] = {}
+        self._refused: Counter[str] = Counter()
+        self._logins: Counter[str] = Counter()
+        self._started: Counter[str] = Counter()
+        self._ingested: Counter[tuple[str, str]] = Counter()
+        self._watched: list[_Watched] = []
+        self._redis_up = 0.0
+        self._runs: dict[str, float] = {}
+        self._spend = _Spend()
+        # After what they need: registering asks for the names at once.
+        self.registry.register(self)
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+        GCCollector(registry=self.registry)
+
+    def request(self, scope: Scope, status: int, duration_s: float) -> None:
+        """Count an HTTP request that has been answered (status 0: the client left before)."""
+        method = scope["method"]
+        route = getattr(scope.get("route"), "path", "")
+        key = (method if method in _METHODS else "_OTHER", route, status)
+        durations = self._requests.get(key)
+        if durations is None:
+            durations = self._requests[key] = _Durations()
+        durations.counts[bisect_left(BUCKETS_S, duration_s)] += 1
+        durations.sum_s += duration_s
+
+    def refused(self, kind: str) -> None:
+        """Count somebody who was not let in."""
+        self._refused[kind] += 1
+
+    def login(self, *, accepted: bool) -> None:
+        """Count a try to sign in on the page."""
+        self._logins["accepted" if accepted else "refused"] += 1
+
+    def started(self, operation: str) -> None:
+        """Count an operation that was started."""
+        self._started[operation] += 1
+
+    def ingested(self, signal: str, accepted: int, rejected: int = 0) -> None:
+        """Count what came in over OTLP: ``signal`` is ``traces`` or ``logs``, the numbers are spans or records."""
+        self._ingested[signal, "accepted"] += accepted
+        self._ingested[signal, "rejected"] += rejected
+
+    def watch(self, name: str, meaning: str, read: Callable[[], float]) -> None:
+        """Show a gauge ``spantail_{name}`` that is read when somebody looks."""
+        self._watched.append(_Watched(f"spantail_{name}", meaning, read))
+
+    async def read_redis(self, redis: Redis) -> None:
+        """Take over what all processes share, before the registry is written out; never raises."""
+        try:
+            async with asyncio.timeout(_REDIS_S):
+                pipe = redis.pipeline(transaction=False)
+                for status in _STATUSES:
+                    pipe.zcard(keys.runs_of_status(status))
+                counts = await pipe.execute()
+                spent = await spend_by_backend(redis, days=2)
+        except (TimeoutError, *REDIS_UNREACHABLE):
+            self._redis_up = 0.0
+            self._runs = {}
+            return
+        self._redis_up = 1.0
+        self._runs = dict(zip(_STATUSES, map(float, counts), strict=True))
+        self._spend.take(spent["days"])
+
+    def collect(self) -> Iterable[Metric]:
+        """Every family, as prometheus-client asks for them."""
+        build = GaugeMetricFamily("spantail_build_info", "The version that runs.", labels=["version"])
+        build.add_metric([__version__], 1)
+        yield build
+        durations = HistogramMetricFamily(
+            "http_server_request_duration_seconds",
+            "Time to answer HTTP requests, long polls and streams included.",
+            labels=["http_request_method", "http_route", "http_response_status_code"],
+        )
+        for (method, route, code), seen in list(self._requests.items()):
+            durations.add_metric([method, route, str(code)], seen.cumulative(), seen.sum_s)
+        yield durations
+        yield _counted("spantail_refused", "Connections that were not let in.", "reason", self._refused)
+        yield _counted("spantail_logins", "Tries to sign in on the page.", "outcome", self._logins)
+        yield _counted("spantail_operations_started", "Operations that were started.", "operation", self._started)
+        ingested = CounterMetricFamily(
+            "spantail_otlp_received", "Spans and log records over OTLP.", labels=["signal", "outcome"]
+        )
+        for (signal, outcome), number in list(self._ingested.items()):
+            ingested.add_metric([signal, outcome], number)
+        yield ingested
+        for watched in self._watched:
+            yield GaugeMetricFamily(watched.name, watched.meaning, value=watched.read())
+        yield GaugeMetricFamily(
+            "spantail_redis_up", "1 when Redis answered as these figures were read.", value=self._redis_up
+        )
+        runs = GaugeMetricFamily("spantail_runs", f"Runs that are kept, by status. {_SHARED}", labels=["status"])
+        for status, count in self._runs.items():
+            runs.add_metric([status], count)
+        yield runs
+        yield from self._spend.families()
+
+
+class _Spend:
+    """Counters of calls, tokens and money, from the sums by day.
+
+    A sum may go down when a run is corrected, and it begins anew each day; a counter may do neither. So what counts
+    is by how much a day's sum has passed its highest value since this process began to look.
+    """
+
+    _FIELDS: Final = ("calls", "errors", "unpriced", "input", "output", "nano")
+
+    def __init__(self) -> None:
+        self._highest: dict[tuple[str, str, str], int] | None = None
+        self._totals: dict[str, Counter[str]] = {}
+        self._today: dict[str, float] = {}
+
+    def take(self, days: list[dict[str, Any]]) -> None:
+        """Take over the sums of the last days, today's last."""
+        before = self._highest
+        now: dict[tuple[str, str, str], int] = {}
+        for day in days:
+            for backend, sums in day["backends"].items():
+                totals = self._totals.setdefault(backend, Counter())
+                flat = {**sums, **sums["tokens"], "nano": sums["cost_nano"]}
+                for field in self._FIELDS:
+                    key = (day["day"], backend, field)
+                    highest = flat[field] if before is None else before.get(key, 0)
+                    now[key] = max(highest, flat[field])
+                    totals[field] += now[key] - highest
+        self._highest = now
+        self._today = {backend: sums["cost_usd"] for backend, sums in days[-1]["backends"].items()}
+
+    def families(self) -> Iterable[Metric]:
+        """The counters, and what was spent today."""
+        since = f"Counted since this process first looked. {_SHARED}"
+
+        def totals_of(field: str, per: float = 1.0) -> dict[str, float]:
+            return {backend: totals[field] / per for backend, totals in self._totals.items()}
+
+        calls = "LLM calls (attempts)"
+        yield _counted("spantail_llm_calls", f"{calls}. {since}", "backend", totals_of("calls"))
+        yield _counted("spantail_llm_call_errors", f"{calls} that failed. {since}", "backend", totals_of("errors"))
+        yield _counted(
+            "spantail_llm_calls_unpriced", f"{calls} without a price. {since}", "backend", totals_of("unpriced")
+        )
+        tokens = CounterMetricFamily("spantail_llm_tokens", f"Tokens. {since}", labels=["backend", "type"])
+        for direction in ("input", "output"):
+            for backend, number in totals_of(direction).items():
+                tokens.add_metric([backend, direction], number)
+        yield tokens
+        yield _counted("spantail_llm_cost_usd", f"Money in USD. {since}", "backend", totals_of("nano", per=1e9))
+        today = GaugeMetricFamily(
+            "spantail_llm_cost_today_usd", f"Money in USD of the runs begun today (UTC). {_SHARED}", labels=["backend"]
+        )
+        for backend, usd in self._today.items():
+            today.add_metric([backend], usd)
+        yield today
+
+
+def _counted(name: str, meaning: str, label: str, numbers: Mapping[str, float]) -> CounterMetricFamily:
+    family = CounterMetricFamily(name, meaning, labels=[label])
+    for value, number in list(numbers.items()):
+        family.add_metric([value], number)
+    return family

@@ -1,0 +1,96 @@
+"""``WS /ws/runs/{run_id}/logs``: a run over a WebSocket."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+from fastapi import APIRouter, WebSocket
+from redis.exceptions import RedisError
+from starlette.websockets import WebSocketDisconnect, WebSocketState
+
+from spantail_service.errors import ProblemError
+from spantail_service.routes.logs import MAX_INDEX
+from spantail_service.run_meta import parse_run_id
+from spantail_service.services import services_in
+from spantail_service.tail import Left, Stopping, TooManyViewersError
+
+if TYPE_CHECKING:
+    from spantail_service.tail import TailHub, Viewer
+
+router = APIRouter(tags=["runs"])
+
+DONE: Final = 1000
+RESTARTING: Final = 1012
+COME_AGAIN: Final = 1013
+BAD_REQUEST: Final = 4400
+UNKNOWN: Final = 4404
+EXPIRED: Final = 4410
+# 4401 (not allowed) is closed with before this module is reached: doors/entrance.py
+
+_CODES: Final = {400: BAD_REQUEST, 404: UNKNOWN, 410: EXPIRED, 503: COME_AGAIN}
+_MAX_EPOCH = 32
+_CLOSE_REASON_BYTES = 123  # RFC 6455 §5.5
+
+
+@router.websocket("/ws/runs/{run_id}/logs")
+async def follow_run(websocket: WebSocket, run_id: str) -> None:
+    """History first, then live: each text message is a frame in the poll's shape.
+
+    A frame without logs is the heartbeat; a client may ask for one at any time by sending any text. Query: ``since``
+    and ``epoch`` as for the poll. Closes with 1000 when the run has settled and everything was sent, 1012 when the
+    process stops, 1013 while Redis is away or too many watch, 4400, 4404, 4410 as HTTP's 400, 404, 410.
+    """
+    # Accepted before anything is looked up: a browser hides why a handshake failed, a close code it shows.
+    await websocket.accept()
+    try:
+        code, reason = await _follow(websocket, services_in(websocket.app).hub, run_id)
+    except (WebSocketDisconnect, Left):
+        return
+    if websocket.application_state is WebSocketState.CONNECTED:
+        try:
+            await websocket.close(code, reason.encode()[:_CLOSE_REASON_BYTES].decode(errors="ignore"))
+        except (WebSocketDisconnect, RuntimeError):
+            return  # gone in this very moment
+
+
+async def _follow(websocket: WebSocket, hub: TailHub, run_id: str) -> tuple[int, str]:
+    """Send frames to the end; answers with what to close with."""
+    try:
+        since, epoch = _cursor(websocket)
+        async with hub.viewer(parse_run_id(run_id), since, epoch) as viewer:
+            hearing = asyncio.create_task(_hear(websocket, viewer))
+            try:
+                while True:
+                    frame = await viewer.next()
+                    await websocket.send({"type": "websocket.send", "text": frame.text})
+                    if frame.settled:
+                        return DONE, "the run has settled"
+            finally:
+                hearing.cancel()
+                await asyncio.gather(hearing, return_exceptions=True)
+    except Stopping:
+        return RESTARTING, "this process is about to stop"
+    except TooManyViewersError as problem:
+        return COME_AGAIN, problem.detail
+    except ProblemError as problem:
+        return _CODES.get(problem.status, 1011), problem.detail
+    except (RedisError, OSError):
+        return COME_AGAIN, "Redis cannot be reached at the moment"
+
+
+async def _hear(websocket: WebSocket, viewer: Viewer) -> None:
+    """Notice when the client goes; whatever it sends asks for a sign of life."""
+    while (await websocket.receive())["type"] != "websocket.disconnect":
+        viewer.call(heartbeat=True)
+    viewer.leave()
+
+
+def _cursor(websocket: WebSocket) -> tuple[int, str | None]:
+    since = websocket.query_params.get("since", "0")
+    epoch = websocket.query_params.get("epoch")
+    if not (since.isascii() and since.isdecimal() and int(since[:20]) <= MAX_INDEX):
+        raise ProblemError(400, "invalid-input", "`since` must be a whole number, 0 or more.")
+    if epoch is not None and len(epoch) > _MAX_EPOCH:
+        raise ProblemError(400, "invalid-input", "`epoch` is as long as 32 characters at most.")
+    return int(since), epoch

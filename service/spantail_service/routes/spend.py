@@ -1,0 +1,29 @@
+"""``GET /api/spend``: what was spent."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import orjson
+from fastapi import APIRouter, Query, Request, Response
+
+from spantail_service.openapi import answers
+from spantail_service.schemas import Spend
+from spantail_service.services import services_of
+from spantail_service.spend import MAX_DAYS, spend_by_backend
+
+router = APIRouter(tags=["runs"])
+
+
+@router.get("/api/spend", summary="Sums by day and backend", responses=answers(Spend, 422))
+async def read_spend(
+    request: Request,
+    by: Annotated[Literal["backend"], Query(description="What a day's sum is parted by.")] = "backend",  # noqa: ARG001
+    days: Annotated[int, Query(ge=1, le=MAX_DAYS, description="How many days, today included.")] = 30,
+) -> Response:
+    """Answers ``{by, from, to, cost_usd, cost_nano, backends, days: [{day, runs, cost_usd, cost_nano, backends}]}``.
+
+    A run counts on the day (UTC) on which it began; the sums outlive the runs. They are a second behind.
+    """
+    sums = await spend_by_backend(services_of(request).redis, days)
+    return Response(orjson.dumps(sums), media_type="application/json", headers={"cache-control": "no-store"})

@@ -1,0 +1,136 @@
+"""``GET /api/runs/{run_id}/export`` and ``POST /api/runs/import``: a run out, and in again."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import orjson
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import StreamingResponse
+
+from spantail_service import __version__
+from spantail_service.doors.limited import HEAVY
+from spantail_service.errors import ProblemError
+from spantail_service.ingest.body import DecodedTooLargeError, MalformedRequestError, gunzip
+from spantail_service.openapi import answers
+from spantail_service.run_meta import parse_run_id
+from spantail_service.schemas import Imported
+from spantail_service.services import services_of
+from spantail_service.store import now_us
+from spantail_service.transfer import ndjson
+from spantail_service.transfer.otlp import otlp_json, unfinished
+from spantail_service.transfer.perfetto import perfetto_json
+from spantail_service.transfer.whole_run import read_spans, read_tail
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from redis.asyncio import Redis
+
+router = APIRouter(tags=["runs"])
+
+IMPORT_PATH = "/api/runs/import"
+
+_NDJSON = "application/x-ndjson"
+_JSON = "application/json"
+_TAKEN = {_JSON, _NDJSON, "application/ndjson", "application/octet-stream"}
+_MAX_JSON_BYTES = 16_777_216  # parsing JSON holds everything else up: 100 ms for so much
+
+
+@router.get(
+    "/api/runs/{run_id}/export",
+    summary="A run as a file",
+    dependencies=[HEAVY],
+    response_class=Response,
+    responses={
+        **answers(None, 400, 404, 410, 422, 429),
+        200: {"description": "The file.", "content": {_JSON: {"schema": {"type": "object"}}, _NDJSON: {}}},
+    },
+)
+async def export_run(
+    request: Request,
+    run_id: str,
+    as_format: Annotated[
+        Literal["otlp", "perfetto", "ndjson"],
+        Query(
+            alias="format",
+            description="`otlp`: OTLP JSON of the finished spans; `perfetto`: Chrome trace JSON, for ui.perfetto.dev; "
+            "`ndjson`: the events, one a line.",
+        ),
+    ] = "ndjson",
+) -> Response:
+    """The file. With ``otlp``, ``spantail-unfinished-spans`` says how many spans are not in it, for they go on."""
+    services = services_of(request)
+    canonical = parse_run_id(run_id)
+    run = await services.reader.run(canonical)
+    headers = {"cache-control": "no-store"}
+    if as_format == "ndjson":
+        headers["content-disposition"] = f'attachment; filename="{canonical}.ndjson"'
+        return StreamingResponse(_events(services.redis, run), media_type=_NDJSON, headers=headers)
+    spans = await read_spans(services.redis, canonical)
+    headers["content-disposition"] = f'attachment; filename="{canonical}.{as_format}.json"'
+    if as_format == "otlp":
+        headers["spantail-unfinished-spans"] = str(unfinished(spans))
+    body = await asyncio.to_thread(_file, as_format, spans, run)
+    return Response(body, media_type=_JSON, headers=headers)
+
+
+def _file(as_format: str, spans: list[dict[str, Any]], run: dict[str, Any]) -> bytes:
+    return orjson.dumps(otlp_json(spans, __version__) if as_format == "otlp" else perfetto_json(spans, run, now_us()))
+
+
+async def _events(redis: Redis, run: dict[str, Any]) -> AsyncIterator[bytes]:
+    yield ndjson.header(run)
+    seen: int | None = None
+    async for first, events in read_tail(redis, run["run_id"]):
+        seen = first if seen is None else seen
+        yield ndjson.lines(first, events)
+    if seen:  # the tail was trimmed: the states stand for what it has lost
+        for span in await read_spans(redis, run["run_id"]):
+            yield orjson.dumps(span) + b"\n"
+
+
+@router.post(
+    IMPORT_PATH,
+    summary="Runs from a file",
+    dependencies=[HEAVY],
+    responses=answers(Imported, 400, 409, 413, 415, 429),
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {_JSON: {"schema": {"type": "object"}}, _NDJSON: {"schema": {"type": "string"}}},
+        }
+    },
+)
+async def import_runs(request: Request) -> Response:
+    """Takes OTLP JSON (anybody's) or NDJSON as exported here, gzip or plain, within the limits of OTLP ingest.
+
+    Answers ``{runs: [run_id], rejected, reason}`` once everything is stored; 409 for NDJSON of a run that is here.
+    """
+    services = services_of(request)
+    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if content_type not in _TAKEN:
+        raise ProblemError(415, "unsupported-media-type", f"This route takes {_JSON} (OTLP) or {_NDJSON}.")
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in ("gzip", "identity", ""):
+        raise ProblemError(415, "unsupported-media-type", "Content-Encoding must be gzip or identity.")
+    body = await request.body()
+    limit = min(services.settings.max_ingest_decoded_bytes, _MAX_JSON_BYTES)
+    try:
+        body = await _unzipped(body, limit, is_gzip=encoding == "gzip")
+        taken = await services.importer.take(body)
+    except DecodedTooLargeError as error:
+        raise ProblemError(413, "too-large", str(error)) from None
+    except MalformedRequestError as error:
+        raise ProblemError(400, "malformed-file", str(error)) from None
+    answer = {"runs": taken.run_ids, "rejected": taken.rejected, "reason": taken.reason}
+    return Response(orjson.dumps(answer), media_type=_JSON, headers={"cache-control": "no-store"})
+
+
+async def _unzipped(body: bytes, limit: int, *, is_gzip: bool) -> bytes:
+    if is_gzip:
+        return await asyncio.to_thread(gunzip, body, limit)
+    if len(body) > limit:
+        raise DecodedTooLargeError(limit)
+    return body

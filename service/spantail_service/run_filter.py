@@ -1,0 +1,76 @@
+"""Which runs a reader of the list wants to see (pure)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+STATUSES = ("queued", "running", "completed", "failed", "cancelled", "abandoned")
+"""Every status of a run (design §4)."""
+
+_MOST_WORDS = 10
+
+
+class RunFilter(NamedTuple):
+    """Conditions that all have to hold; a condition that is not set holds for every run.
+
+    Status, operation and time are answered from the index, the others by looking at each run in turn.
+    """
+
+    statuses: tuple[str, ...] = ()
+    """Any of them; none at all means each."""
+    operation: str | None = None
+    started_from: int | None = None
+    """First start that counts (µs since the epoch)."""
+    started_before: int | None = None
+    """First start that no longer counts (µs since the epoch)."""
+    backend: str | None = None
+    service: str | None = None
+    text: str = ""
+    """Words, each of which has to be somewhere in the run's name, operation, service, backends or id."""
+    min_cost_nano: int | None = None
+    has_errors: bool | None = None
+    pinned: bool | None = None
+
+    @property
+    def looks_inside(self) -> bool:
+        """Whether the index alone cannot answer."""
+        return bool(
+            self.backend is not None
+            or self.service is not None
+            or self.text.strip()
+            or self.min_cost_nano
+            or self.has_errors is not None
+            or self.pinned is not None
+        )
+
+    def matches(self, run: Mapping[str, Any]) -> bool:
+        """Whether a run's summary fulfils every condition, those of the index included."""
+        start = run["start"] or 0
+        return (
+            (not self.statuses or run["status"] in self.statuses)
+            and (self.operation is None or run["operation"] == self.operation)
+            and (self.started_from is None or start >= self.started_from)
+            and (self.started_before is None or start < self.started_before)
+            and self._matches_inside(run)
+        )
+
+    def _matches_inside(self, run: Mapping[str, Any]) -> bool:
+        return (
+            (self.backend is None or self.backend in run["backends"])
+            and (self.service is None or run["service"] == self.service)
+            and (not self.min_cost_nano or run["cost_nano"] >= self.min_cost_nano)
+            and (self.has_errors is None or (run["errors"] > 0) == self.has_errors)
+            and (self.pinned is None or run["pinned"] == self.pinned)
+            and self._matches_text(run)
+        )
+
+    def _matches_text(self, run: Mapping[str, Any]) -> bool:
+        words = self.text.casefold().split()[:_MOST_WORDS]
+        if not words:
+            return True
+        seen = (run["name"], run["operation"], run["service"], run["run_id"], *run["backends"])
+        text = "\n".join(part for part in seen if part).casefold()
+        return all(word in text for word in words)

@@ -1,0 +1,205 @@
+"""All watched runs of one process: one reader each, any number of viewers, bounded memory."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Final
+
+from redis.exceptions import RedisError
+
+from spantail_service.errors import ProblemError
+from spantail_service.tail.feed import Feed
+from spantail_service.tail.reader import MAX_EVENTS
+from spantail_service.tail.viewer import Viewer
+from spantail_service.tail.window import Memory
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from spantail_service.tail.frame import Frame
+    from spantail_service.tail.reader import RunReader
+    from spantail_service.wakeups import WakeUps
+
+MAX_WAIT_S: Final = 30.0
+"""Longest long poll (design §7)."""
+
+_TIDY_S = 5.0  # a run that nobody watched or polled for so long is let go
+_MAX_FEEDS = 2_000
+_HISTORY_SHARE = 0.5  # of the memory: older events that somebody wants must not drive out what everybody wants
+
+
+class TooManyViewersError(ProblemError):
+    """This process holds as many viewers as it may."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            503,
+            "too-many-viewers",
+            "This process holds as many viewers as it may (SPANTAIL_MAX_WAITERS). Come again, or poll without `wait`.",
+            headers={"retry-after": "5"},
+        )
+
+
+class TailHub:
+    """Follows the runs that somebody watches and hands out frames.
+
+    A run is read by one task (:class:`Feed`), woken by Redis; one viewer more costs no further read. It is let go
+    some seconds after the last viewer or poll. ``cache_bytes`` bounds the events held for all runs together; what
+    is older than them is read from Redis, a page at a time.
+    """
+
+    def __init__(self, reader: RunReader, wakeups: WakeUps, *, max_viewers: int, cache_bytes: int) -> None:
+        self._reader = reader
+        self._wakeups = wakeups
+        self._max_viewers = max_viewers
+        self._memory = Memory(cache_bytes)
+        self._feeds: dict[str, Feed] = {}
+        self._viewers = 0
+        self._stopping = False
+        self._tidier: asyncio.Task[None] | None = None
+
+    @property
+    def viewers(self) -> int:
+        """How many long polls, event streams and WebSockets are held open."""
+        return self._viewers
+
+    @property
+    def watched(self) -> int:
+        """How many runs are followed."""
+        return len(self._feeds)
+
+    @property
+    def cached_bytes(self) -> int:
+        """How much memory the events take."""
+        return self._memory.held
+
+    def stop(self) -> None:
+        """Send every viewer home and take no more: the process is about to stop."""
+        self._stopping = True
+        for feed in self._feeds.values():
+            feed.close()
+
+    async def close(self) -> None:
+        """Stop for good."""
+        self.stop()
+        if self._tidier is not None:
+            self._tidier.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._tidier
+        await asyncio.gather(*(feed.aclose() for feed in self._feeds.values()))
+        self._feeds.clear()
+
+    def frame_in_memory(self, run_id: str, since: int, limit: int, epoch: str | None) -> Frame | None:
+        """The answer to a poll, when it is known without asking anybody."""
+        feed = self._feeds.get(run_id)
+        if feed is None or not feed.is_current:
+            return None
+        feed.used = True
+        return feed.frame_in_memory(since, limit, epoch)
+
+    async def poll(self, run_id: str, since: int, limit: int, epoch: str | None) -> Frame:
+        """The answer to a poll. A run that is polled and goes on is followed from then on.
+
+        Raises:
+            ProblemError: 404, 410: there is no such run.
+            RedisError: Redis does not answer.
+        """
+        feed = self._feeds.get(run_id)
+        if feed is None or feed.closed:
+            frame = await self._reader.frame(run_id, since, limit, epoch)
+            if frame.standing.meta.expected is None and len(self._feeds) < _MAX_FEEDS and not self._stopping:
+                self._open(run_id, frame.next_index)
+            return frame
+        feed.used = True
+        return await self._frame(feed, since, limit, epoch)
+
+    async def long_poll(self, run_id: str, since: int, limit: int, epoch: str | None, wait_s: float) -> Frame:
+        """As :meth:`poll`, but an answer without events is held back until something changes.
+
+        Comes back after ``wait_s`` seconds at the latest, at once when the run has settled, when too many wait, or
+        when the process stops.
+        """
+        frame = await self.poll(run_id, since, limit, epoch)
+        if frame.events or frame.reset or frame.settled or self._viewers >= self._max_viewers or self._stopping:
+            return frame
+        try:
+            async with self.viewer(run_id, since, epoch, limit) as viewer:
+                return await viewer.wait_for_events(frame, min(wait_s, MAX_WAIT_S))
+        except TooManyViewersError:  # … since we looked
+            return frame
+
+    @asynccontextmanager
+    async def viewer(
+        self, run_id: str, since: int, epoch: str | None, limit: int = MAX_EVENTS
+    ) -> AsyncIterator[Viewer]:
+        """Follow a run: subscribed first, then read, so that nothing falls between.
+
+        Raises:
+            TooManyViewersError: this process holds as many as it may, or is about to stop.
+            ProblemError: 404, 410: there is no such run.
+            RedisError: Redis does not answer.
+        """
+        if self._viewers >= self._max_viewers or self._stopping:
+            raise TooManyViewersError
+        self._viewers += 1
+        try:
+            feed = await self._feed(run_id, since)
+            viewer = Viewer(feed, since, epoch, limit, self._frame)
+            feed.viewers.add(viewer)
+            try:
+                yield viewer
+            finally:
+                feed.viewers.discard(viewer)
+                feed.used = True
+        finally:
+            self._viewers -= 1
+
+    async def _feed(self, run_id: str, since: int) -> Feed:
+        feed = self._feeds.get(run_id)
+        if feed is None or feed.closed:
+            feed = self._open(run_id, since)
+        try:
+            await feed.current()
+        except (ProblemError, RedisError, OSError):
+            if feed.standing is None:  # there is nothing to follow; whoever else waits for it hears the same
+                await self._let_go(feed)
+            raise
+        if feed.closed:  # while the process stops, no feed stays open
+            raise TooManyViewersError
+        return feed
+
+    def _open(self, run_id: str, since: int) -> Feed:
+        feed = self._feeds[run_id] = Feed(run_id, self._reader, self._wakeups, self._memory, self._make_room)
+        feed.open(since)
+        if self._tidier is None:
+            self._tidier = asyncio.create_task(self._tidy(), name="spantail-tidy-feeds")
+        return feed
+
+    async def _let_go(self, feed: Feed) -> None:
+        if self._feeds.get(feed.run_id) is feed:
+            del self._feeds[feed.run_id]
+        await feed.aclose()
+
+    async def _frame(self, feed: Feed, since: int, limit: int, epoch: str | None) -> Frame:
+        await feed.current()
+        frame = feed.frame_in_memory(since, limit, epoch)
+        if frame is None and feed.standing is not None and not feed.closed:
+            room = int(self._memory.limit * _HISTORY_SHARE) - self._memory.held
+            if room > 0:
+                await feed.load_back(max(since, feed.standing.meta.first_index), room)
+                frame = feed.frame_in_memory(since, limit, epoch)
+        return frame or await self._reader.frame(feed.run_id, since, limit, epoch)
+
+    def _make_room(self) -> None:
+        """Forget the older half of the largest window until what is held is within bounds."""
+        while self._memory.held > self._memory.limit:
+            max((feed.window for feed in self._feeds.values()), key=lambda window: window.size).drop_older_half()
+
+    async def _tidy(self) -> None:
+        while True:
+            await asyncio.sleep(_TIDY_S)
+            for feed in list(self._feeds.values()):
+                if not feed.viewers and not feed.used:
+                    await self._let_go(feed)
+                feed.used = False

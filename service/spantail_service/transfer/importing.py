@@ -1,0 +1,139 @@
+"""A run from a file into Redis."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import orjson
+
+from spantail_exporters import keys
+from spantail_exporters.run_script import SCRIPT, Change, append_arguments
+from spantail_service.errors import ProblemError
+from spantail_service.ingest.entries import Tally
+from spantail_service.ingest.otlp_json import decode_traces_json
+from spantail_service.ingest.receiver import finished_change
+from spantail_service.store import RunChanges, RunStore, now_us
+from spantail_service.transfer import ndjson
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
+
+    from spantail_exporters.record import Redactor
+
+logger = logging.getLogger(__name__)
+
+MAX_RUNS = 1_000
+"""Runs that one file may hold."""
+
+_MARK_EXPIRY_S = 60  # should the run itself not follow
+_AT_A_TIME = 2  # files that are read at once: bounds the memory that reading takes
+
+
+class Imported(NamedTuple):
+    """What became of a file: its runs, how many spans could not be taken, and why the first of them could not."""
+
+    run_ids: list[str]
+    rejected: int
+    reason: str
+
+
+class RunImporter:
+    """Takes runs in that were exported, here or by any writer of OTLP JSON."""
+
+    def __init__(self, redis: Redis, store: RunStore, redactor: Redactor) -> None:
+        self._redis = redis
+        self._store = store
+        self._redactor = redactor
+        self._slots = asyncio.Semaphore(_AT_A_TIME)
+
+    async def take(self, body: bytes) -> Imported:
+        """Store the runs of an OTLP JSON request, or of one run's NDJSON; returns when Redis has them.
+
+        Spans of OTLP are known by their ids, so that a file may be taken twice. Log lines are not: NDJSON of a run
+        that is here is refused.
+
+        Raises:
+            MalformedRequestError: nothing was stored.
+            ProblemError: 409 for NDJSON of a run that is here, 413 for a file of too many runs.
+            redis.exceptions.RedisError: Redis cannot be reached; some may be stored.
+        """
+        async with self._slots:
+            if ndjson.is_ndjson(body):
+                return await self._take_ndjson(body)
+            return await self._take_otlp(body)
+
+    async def _take_otlp(self, body: bytes) -> Imported:
+        runs, tally = await asyncio.to_thread(self._decode, body)
+        if len(runs) > MAX_RUNS:
+            raise ProblemError(413, "too-many-runs-in-file", f"A file may hold {MAX_RUNS} runs, this has {len(runs)}.")
+        for run_id in runs:
+            await self._mark(run_id, {})
+        await self._store.append([RunChanges(run_id, changes) for run_id, changes in runs.items()])
+        return Imported(list(runs), tally.rejected, tally.reason)
+
+    def _decode(self, body: bytes) -> tuple[dict[str, list[Change]], Tally]:
+        tally = Tally()
+        runs: dict[str, list[Change]] = {}
+        for record in decode_traces_json(body, tally):
+            try:
+                change = finished_change(record, self._redactor)
+            except (TypeError, ValueError) as error:
+                logger.warning("a span could not be encoded: %s", error)
+                tally.reject("A span holds a value that cannot be encoded.")
+                continue
+            runs.setdefault(record.run_id, []).append(change)
+        return runs, tally
+
+    async def _take_ndjson(self, body: bytes) -> Imported:
+        file = await asyncio.to_thread(ndjson.read, body, self._redactor)
+        if not file.changes:
+            return Imported([], 0, "The file holds no event.")
+        if not await self._mark(file.run_id, file.summary):
+            raise ProblemError(
+                409,
+                "run-exists",
+                "This run is here already, and its log lines would be stored twice. Delete it first.",
+                extra={"run_id": file.run_id},
+            )
+        if drops := _drops(file.summary):
+            lost = append_arguments(file.run_id, (), writer="", writer_seq=0, now_us=now_us(), drops=drops)
+            await self._execute("EVAL", SCRIPT, *lost[1:])
+        await self._store.append([RunChanges(file.run_id, file.changes)])
+        return Imported([file.run_id], 0, "")
+
+    async def _mark(self, run_id: str, summary: dict[str, Any]) -> bool:
+        """Say beforehand of a run that it is an import; False when it is here, and so is none."""
+        marks: dict[str, str | int] = {"imported": 1}
+        if isinstance(operation := summary.get("operation"), str) and operation:
+            marks["state_operation"] = orjson.dumps(self._redactor.text(operation)[:1_000])[1:-1].decode()
+        if summary.get("maybe_incomplete") is True:
+            marks["maybe_incomplete"] = 1
+        flat = [part for pair in marks.items() for part in pair]
+        answer = await self._execute("EVAL", _MARK_NEW, 1, keys.run_keys(run_id).meta, _MARK_EXPIRY_S, *flat)
+        return bool(answer)
+
+    async def _execute(self, *command: Any) -> Any:
+        execute: Any = self._redis.execute_command  # redis-py has no types for it
+        return await execute(*command)
+
+
+_MARK_NEW = """
+if redis.call('HEXISTS', KEYS[1], 'next') == 1 then return 0 end
+redis.call('HSET', KEYS[1], unpack(ARGV, 2))
+redis.call('EXPIRE', KEYS[1], ARGV[1])
+return 1
+"""
+
+
+def _drops(summary: dict[str, Any]) -> dict[str, int]:
+    """What the run had lost before it was exported."""
+    dropped = summary.get("dropped")
+    if not isinstance(dropped, dict):
+        return {}
+    return {
+        reason: count
+        for reason, count in list(dropped.items())[:50]
+        if reason.replace("_", "").isalnum() and len(reason) <= 100 and type(count) is int and 0 < count < 2**53  # noqa: PLR2004
+    }

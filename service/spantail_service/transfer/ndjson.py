@@ -1,0 +1,303 @@
+"""A run as NDJSON: its events, one JSON object a line, and back (pure).
+
+1. `{"format":"spantail.run","version":1,"run":{…}}`, the run's summary.
+2. Every event of the tail with its `seq`, in order (log lines too).
+3. Where the tail was trimmed: the latest state of every span, without `seq`.
+
+To read a run in again, each event is folded into the state of its span as a viewer does it, and both become a change
+for the run script, which makes totals, layers and status anew. What is read was written by somebody: each line is
+checked, and only known fields are taken.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NamedTuple
+
+import orjson
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from spantail import attributes as key
+from spantail_exporters.event import dumps
+from spantail_exporters.run_script import Change
+from spantail_service.ingest.body import MalformedRequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from spantail_exporters.record import Redactor
+
+FORMAT: Final = "spantail.run"
+VERSION: Final = 1
+
+_CHANGES: Final = frozenset(
+    {"_start", "_update", "_complete", "_error", "_skip", "_cancelled", "_abandoned", "_revived"}
+)
+_LAYER_STATUS: Final = {"running": "running", "ok": "complete", "skipped": "skipped", "cancelled": "skipped"}
+_MAX_TIME: Final = 2**53 - 1
+_MAX_COUNT: Final = 10**12
+_HEADER: Final = re.compile(rb'\s*\{\s*"format"\s*:\s*"spantail\.run"')
+
+_SpanId = Annotated[str, Field(min_length=16, max_length=16, pattern=r"^0*[1-9a-f][0-9a-f]*$")]
+_RunId = Annotated[str, Field(min_length=32, max_length=32, pattern=r"^0*[1-9a-f][0-9a-f]*$")]
+_Time = Annotated[int, Field(ge=0, le=_MAX_TIME)]
+_Count = Annotated[int, Field(ge=0, le=_MAX_COUNT)]
+_Word = Annotated[str, Field(max_length=1_000)]
+
+
+def _with_run_id(run: dict[str, Any]) -> dict[str, Any]:
+    if not isinstance(run.get("run_id"), str) or not re.fullmatch(r"(?!0{32})[0-9a-f]{32}", run["run_id"]):
+        raise ValueError("no run id")
+    return run
+
+
+class _Line(BaseModel):
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+
+class _Header(_Line):
+    format: Literal["spantail.run"]
+    version: Literal[1]
+    run: Annotated[dict[str, Any], AfterValidator(_with_run_id)]
+
+
+class _Note(_Line):
+    ts: _Time
+    name: str
+    attributes: dict[str, Any] = {}
+
+
+class _Link(_Line):
+    run_id: _RunId
+    span_id: _SpanId
+    attributes: dict[str, Any] = {}
+
+
+class _Error(_Line):
+    type: str | None = None
+    message: str | None = None
+    traceback: str | None = None
+
+
+class _Log(_Line):
+    """A log line; the fields in the order in which they are written."""
+
+    ts: _Time
+    event: Literal["log"]
+    run_id: _RunId
+    span_id: _SpanId
+    level: _Word | None = None
+    logger: str | None = None
+    message: str | None = None
+    service: _Word | None = None
+    runner: _Word | None = None
+    error: _Error | None = None
+
+
+class _Event(_Line):
+    """A change of a span, or a span event; the fields in the order in which the run script wants them."""
+
+    rev: _Count
+    status: Literal["running", "ok", "error", "skipped", "cancelled", "abandoned"]
+    start: _Time
+    noted: _Count
+    ts: _Time
+    event: Annotated[str, Field(min_length=1)]
+    run_id: _RunId
+    span_id: _SpanId
+    parent_id: _SpanId | None
+    name: str
+    kind: Annotated[str, Field(pattern=r"^[a-z_]{1,40}$")]
+    end: _Time | None
+    service: _Word | None = None
+    runner: _Word | None = None
+    backend: _Word | None = None
+    tier: _Word | None = None
+    model: _Word | None = None
+    cost_usd: float | None = None
+    cost_nano: Annotated[int, Field(ge=0, le=10**13)] | None = None
+    cost_source: _Word | None = None
+    tokens: dict[Literal["input", "output", "cache_read", "cache_write", "reasoning"], _Count] | None = None
+    attempt: int | str | None = None
+    fallback_from: _Word | None = None
+    fallback_reason: str | None = None
+    progress: dict[Literal["done", "total", "message"], int | float | str | None] | None = None
+    layer: _Word | None = None
+    attributes: dict[str, Any] | None = None
+    span_events: list[_Note] | None = None
+    links: list[_Link] | None = None
+    error: _Error | None = None
+    abandoned: dict[Literal["reason", "last_heartbeat"], str | int] | None = None
+
+
+class RunFile(NamedTuple):
+    """What a file holds: the run, its summary as it was written, and the changes that make it again."""
+
+    run_id: str
+    summary: dict[str, Any]
+    changes: list[Change]
+    events: int
+    passed_over: int
+    """Events of spans whose beginning was trimmed: the states at the end stand for them."""
+
+
+def is_ndjson(body: bytes) -> bool:
+    """Whether the body begins as a run's NDJSON does."""
+    return _HEADER.match(body) is not None
+
+
+def header(run: Mapping[str, Any]) -> bytes:
+    """The first line."""
+    return orjson.dumps({"format": FORMAT, "version": VERSION, "run": run}) + b"\n"
+
+
+def lines(first_seq: int, events: list[bytes]) -> bytes:
+    """A batch of the tail as lines."""
+    return b"".join(b'{"seq":%d,%b\n' % (seq, event[1:]) for seq, event in enumerate(events, first_seq))
+
+
+def read(body: bytes, redactor: Redactor) -> RunFile:
+    """Read a file.
+
+    Raises:
+        MalformedRequestError: a line is not what it should be; nothing of the file is taken then.
+    """
+    numbered = ((number, line) for number, line in enumerate(body.split(b"\n"), 1) if line.strip())
+    run_id, summary = _header(*next(numbered, (1, b"")))
+    folding = _Folding(run_id, redactor)
+    changes: list[Change] = []
+    events = 0
+    for number, line in numbered:
+        try:
+            held = orjson.loads(line)
+            if not isinstance(held, dict):
+                raise MalformedRequestError(f"Line {number}: a JSON object is wanted.")
+            is_event = "seq" in held
+            parsed = _Log.model_validate(held) if held.get("event") == "log" else _Event.model_validate(held)
+        except orjson.JSONDecodeError:
+            raise MalformedRequestError(f"Line {number} is no JSON.") from None
+        except ValidationError as error:
+            where = ".".join(map(str, error.errors(include_url=False, include_input=False)[0]["loc"]))
+            raise MalformedRequestError(f"Line {number}: the field {where} is not what an event has there.") from None
+        if parsed.run_id != run_id:
+            raise MalformedRequestError(f"Line {number} belongs to another run than the first line.")
+        events += is_event
+        changes += folding.log(parsed) if isinstance(parsed, _Log) else folding.event(parsed, is_event=is_event)
+    return RunFile(run_id, summary, changes, events, folding.passed_over)
+
+
+def _header(number: int, line: bytes) -> tuple[str, dict[str, Any]]:
+    try:
+        parsed = _Header.model_validate_json(line)
+    except ValidationError:
+        wanted = f'{{"format":"{FORMAT}","version":{VERSION},"run":{{…}}}}'
+        raise MalformedRequestError(f"Line {number} should be {wanted}.") from None
+    return parsed.run["run_id"], parsed.run
+
+
+class _Folding:
+    """The states of the spans so far. Revisions are given anew, without gaps, so that each event is a step."""
+
+    def __init__(self, run_id: str, redactor: Redactor) -> None:
+        self._run_id = run_id
+        self._redactor = redactor
+        self._states: dict[str, dict[str, Any]] = {}
+        self.passed_over = 0
+
+    def log(self, line: _Log) -> Iterator[Change]:
+        body = line.model_dump(exclude_none=True)
+        self._redact_texts(body, "logger", "message")
+        yield Change("", "", [dumps(body)])
+
+    def event(self, line: _Event, *, is_event: bool) -> Iterator[Change]:
+        held = self._states.get(line.span_id)
+        body = line.model_dump(exclude_none=True)
+        body.update(parent_id=line.parent_id, end=line.end)  # null says something in these two
+        self._redact(body)
+        suffix = line.event.removeprefix(line.kind)
+        is_change = line.event.startswith(line.kind) and suffix in _CHANGES
+        if not is_event:
+            if held is None or (held["status"], held["end"]) != (line.status, line.end):
+                yield self._change(body, body, held)
+        elif is_change and suffix != "_update":
+            yield self._change(body, self._with_notes(body, held), held)
+        elif held is None:
+            self.passed_over += 1
+        elif is_change:
+            attributes = {**held.get("attributes", {}), **body.get("attributes", {})}
+            yield self._change(body, {**held, **body, "attributes": attributes}, held)
+        else:
+            note = {"ts": line.ts, "name": line.event, "attributes": body.get("attributes", {})}
+            notes = [*held.get("span_events", ()), note]
+            yield self._change(body, {**held, "span_events": notes, "noted": held["noted"] + 1}, held, notes=1)
+
+    def _change(
+        self, line: dict[str, Any], state: dict[str, Any], held: dict[str, Any] | None, *, notes: int = 0
+    ) -> Change:
+        rev = held["rev"] + 1 if held else 1
+        noted = state["noted"] if notes or held is None else max(state["noted"], held["noted"])
+        state = {**state, "rev": rev, "noted": noted}
+        self._states[state["span_id"]] = state
+        events = [dumps({**line, "rev": rev, "noted": noted})]
+        return Change(
+            state["span_id"], state["parent_id"] or "", events, notes,
+            "" if notes else account_of(state), b"" if notes else layers_of(state), dumps(state),
+        )  # fmt: skip
+
+    @staticmethod
+    def _with_notes(body: dict[str, Any], held: dict[str, Any] | None) -> dict[str, Any]:
+        """An end brings all its span events; a whole state in between may leave out what was told."""
+        if "span_events" in body or held is None or "span_events" not in held:
+            return body
+        return {**body, "span_events": held["span_events"]}
+
+    def _redact(self, body: dict[str, Any]) -> None:
+        self._redact_texts(body, "name")
+        if "attributes" in body:
+            body["attributes"] = self._redactor.attributes(body["attributes"])
+        for holder in (*body.get("span_events", ()), *body.get("links", ())):
+            holder["attributes"] = self._redactor.attributes(holder["attributes"])
+
+    def _redact_texts(self, body: dict[str, Any], *names: str) -> None:
+        for name in names:
+            if name in body:
+                body[name] = self._redactor.text(body[name])
+        for name, value in body.get("error", {}).items():
+            body["error"][name] = self._redactor.text(value)
+
+
+def account_of(state: Mapping[str, Any]) -> str:
+    """The account of an ended attempt, as `event.encode_state` gives it; empty for what is none."""
+    if state["kind"] != key.KIND_LLM_CALL or state["status"] in {"running", "abandoned"}:
+        return ""
+    failed, tokens, nano = state["status"] == "error", state.get("tokens") or {}, state.get("cost_nano")
+    unpriced = nano is None and (not failed or bool(tokens))
+    backend, fallback_from = ((state.get(name) or "").replace("\n", " ") for name in ("backend", "fallback_from"))
+    return (
+        f"{failed:d} {unpriced:d} {tokens.get('input', 0)} {tokens.get('output', 0)} {nano or 0} "
+        f"{backend or 'unknown'}\n{fallback_from}"
+    )
+
+
+def layers_of(state: Mapping[str, Any]) -> bytes:
+    """What a state says of the layers, as `event.encode_state` gives it."""
+    if state["kind"] == key.KIND_LAYER:
+        progress = state.get("progress") or {}
+        return _layer(
+            state.get("layer") or state["name"],
+            _LAYER_STATUS.get(state["status"], "error"),
+            _whole(progress.get("done")),
+            _whole(progress.get("total")),
+        )
+    names = (state.get("attributes") or {}).get(key.LAYERS)
+    if state["status"] != "running" or not isinstance(names, list):
+        return b""
+    return b"\n".join(_layer(name, "pending", None, None) for name in names[:100] if isinstance(name, str))
+
+
+def _layer(name: str, status: str, done: int | None, total: int | None) -> bytes:
+    return orjson.dumps({"name": name[:200], "status": status, "done": done, "total": total})
+
+
+def _whole(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None

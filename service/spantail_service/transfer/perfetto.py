@@ -1,0 +1,130 @@
+"""A run as Chrome trace JSON, which ui.perfetto.dev and chrome://tracing open (pure).
+
+Format: "Trace Event Format" (Google), JSON object form. A complete event (``X``) has to lie within the one below it on
+its thread. Spans that overlap, as the calls of a parallel step do, are therefore laid on lanes: a span goes on its
+parent's lane where there is room, else on the first free one. A process stands for a service and runner.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+_SHOWN = ("backend", "tier", "model", "tokens", "cost_usd", "cost_source", "attempt", "fallback_from",
+          "fallback_reason", "progress", "layer", "error", "abandoned")  # fmt: skip
+
+
+class _Placed(NamedTuple):
+    span_id: str
+    end: int
+
+
+class _Lane(NamedTuple):
+    number: int
+    stack: list[_Placed]
+
+
+def perfetto_json(spans: Iterable[Mapping[str, Any]], run: Mapping[str, Any], now_us: int) -> dict[str, Any]:
+    """The trace of a run's spans (states as the snapshot holds them); ``run`` is its summary.
+
+    Times are microseconds since the run's first span, whose own time is in ``otherData``. A span that goes on lasts
+    until ``now_us`` and has the argument ``unfinished``.
+    """
+    listed = sorted(spans, key=lambda span: (span["start"], -_end(span, now_us)))
+    base = listed[0]["start"] if listed else run.get("start") or 0
+    processes = _processes(listed)
+    events: list[dict[str, Any]] = []
+    lanes: dict[int, list[_Lane]] = {}
+    placed: dict[str, tuple[int, _Lane]] = {}
+    spent_nano = 0
+    costs: list[tuple[int, int]] = []
+    for span in listed:
+        pid = processes[span.get("service"), span.get("runner")]
+        end = _end(span, now_us)
+        lane = _lane(span, end, pid, lanes.setdefault(pid, []), placed)
+        lane.stack.append(_Placed(span["span_id"], end))
+        placed[span["span_id"]] = (pid, lane)
+        events.append(
+            {
+                "ph": "X", "name": span["name"], "cat": f"{span['kind']},{span['status']}", "pid": pid,
+                "tid": lane.number, "ts": span["start"] - base, "dur": end - span["start"], "args": _arguments(span),
+            }
+        )  # fmt: skip
+        events += _instants(span, pid, lane.number, base)
+        if span.get("cost_nano"):
+            costs.append((end, span["cost_nano"]))
+    for end, nano in sorted(costs):
+        spent_nano += nano
+        events.append(
+            {"ph": "C", "name": "cost", "pid": 1, "ts": end - base, "args": {"usd": spent_nano / 1_000_000_000}}
+        )
+    return {
+        "traceEvents": [*_names(processes, lanes), *events],
+        "displayTimeUnit": "ms",
+        "otherData": {
+            "run_id": run["run_id"],
+            "name": run["name"],
+            "status": run["status"],
+            "start_us": base,
+            "cost_usd": run["cost_usd"],
+        },
+    }
+
+
+def _end(span: Mapping[str, Any], now_us: int) -> int:
+    end = span["end"] if span["end"] is not None else now_us
+    return max(int(end), int(span["start"]))
+
+
+def _processes(spans: Iterable[Mapping[str, Any]]) -> dict[tuple[Any, Any], int]:
+    numbers: dict[tuple[Any, Any], int] = {}
+    for span in spans:
+        numbers.setdefault((span.get("service"), span.get("runner")), len(numbers) + 1)
+    return numbers
+
+
+def _lane(
+    span: Mapping[str, Any], end: int, pid: int, lanes: list[_Lane], placed: Mapping[str, tuple[int, _Lane]]
+) -> _Lane:
+    at_pid, of_parent = placed.get(span.get("parent_id") or "", (0, None))
+    preferred = [of_parent] if of_parent is not None and at_pid == pid else []
+    for lane in (*preferred, *lanes):
+        while lane.stack and lane.stack[-1].end <= span["start"]:
+            lane.stack.pop()
+        if not lane.stack or (lane.stack[-1].span_id == span.get("parent_id") and lane.stack[-1].end >= end):
+            return lane
+    lanes.append(_Lane(len(lanes) + 1, []))
+    return lanes[-1]
+
+
+def _arguments(span: Mapping[str, Any]) -> dict[str, Any]:
+    arguments: dict[str, Any] = {"span_id": span["span_id"], "status": span["status"]}
+    if span["end"] is None:
+        arguments["unfinished"] = True
+    arguments.update((name, span[name]) for name in _SHOWN if span.get(name) is not None)
+    arguments.update(span.get("attributes") or {})
+    return arguments
+
+
+def _instants(span: Mapping[str, Any], pid: int, tid: int, base: int) -> list[dict[str, Any]]:
+    return [
+        {
+            "ph": "i", "s": "t", "name": event["name"], "cat": "span event", "pid": pid, "tid": tid,
+            "ts": max(0, event["ts"] - base), "args": {"span_id": span["span_id"], **(event.get("attributes") or {})},
+        }
+        for event in span.get("span_events") or ()
+    ]  # fmt: skip
+
+
+def _names(processes: Mapping[tuple[Any, Any], int], lanes: Mapping[int, list[_Lane]]) -> list[dict[str, Any]]:
+    names: list[dict[str, Any]] = []
+    for (service, runner), pid in processes.items():
+        label = " · ".join(part for part in (service, runner) if part) or "unknown service"
+        names.append({"ph": "M", "name": "process_name", "pid": pid, "args": {"name": label}})
+        names += [
+            {"ph": "M", "name": "thread_name", "pid": pid, "tid": lane.number, "args": {"name": f"lane {lane.number}"}}
+            for lane in lanes.get(pid, ())
+        ]
+    return names

@@ -1,0 +1,45 @@
+"""Everything that is held of a run, read piece by piece."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from spantail_exporters import keys
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from redis.asyncio import Redis
+
+_SPANS = 500  # a step: keeps Redis responsive, and what is held here small
+_ENTRIES = 100  # of the tail a step; an entry is a batch of events
+
+
+async def read_spans(redis: Redis, run_id: str) -> list[dict[str, Any]]:
+    """The latest state of each span, by start and then as they were told."""
+    found: dict[bytes, bytes] = {}
+    cursor = 0
+    while True:
+        answer: Any = await redis.hscan(keys.run_keys(run_id).spans, cursor, count=_SPANS)
+        cursor, page = answer
+        found.update(page)  # a scan may return a field twice
+        if cursor == 0:
+            break
+    spans = [orjson.loads(state) for state in found.values()]
+    spans.sort(key=lambda span: (span["start"], span.get("parent_id") is not None, span["span_id"]))
+    return spans
+
+
+async def read_tail(redis: Redis, run_id: str) -> AsyncIterator[tuple[int, list[bytes]]]:
+    """The tail, batch by batch: the first ``seq`` and the events' JSON as stored (without ``seq``)."""
+    after = "-"
+    while True:
+        entries: Any = await redis.xrange(keys.run_keys(run_id).buffer, after, "+", count=_ENTRIES)
+        for entry_id, fields in entries:
+            count = int(fields[b"n"])
+            yield int(entry_id.partition(b"-")[2]) - count, fields[b"b"].split(b"\n")
+        if len(entries) < _ENTRIES:
+            return
+        after = f"({entries[-1][0].decode()}"

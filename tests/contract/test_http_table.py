@@ -1,0 +1,248 @@
+"""One test per row of the HTTP table: every route answers as it is documented, with the token and without.
+
+A new route is a new line in `ROWS`; a route without one fails `test_every_route_has_a_row`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import orjson
+import pytest
+from fastapi.routing import iter_route_contexts
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+from pydantic import BaseModel
+
+from spantail_exporters import keys
+from spantail_service import schemas
+from spantail_service.app import create_app
+from spantail_service.security import SECURITY_HEADERS
+from spantail_service.settings import Settings
+from tests.integration.service.harness import OTHER_RUN, ROOT_SPAN, RUN, START, Writer, running_app
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    import httpx
+
+TOKEN = "correct-horse-battery-staple"
+JSON = "application/json"
+PROBLEM = "application/problem+json"
+PROTOBUF = "application/x-protobuf"
+NDJSON = "application/x-ndjson"
+EVENTS = "text/event-stream"
+FORM = "application/x-www-form-urlencoded"
+HTML = "text/html"
+
+GONE = "0af7651916cd43dd8448eb211c80319d"
+UNKNOWN = "0af7651916cd43dd8448eb211c80319e"
+IMPORTED = "0af7651916cd43dd8448eb211c80319f"
+
+OTLP_TRACE = orjson.dumps(
+    {"resourceSpans": [{"scopeSpans": [{"spans": [{
+        "traceId": IMPORTED, "spanId": "00f067aa0ba902b7", "name": "imported", "kind": 1,
+        "startTimeUnixNano": str(START * 1000), "endTimeUnixNano": str(START * 1000 + 1000),
+    }]}]}]}
+)  # fmt: skip
+
+
+class Row(NamedTuple):
+    """One request and what has to come back."""
+
+    method: str
+    path: str
+    """With `{run}`, `{other}` (a second run), `{gone}` (expired), `{unknown}` and `{span}` filled in."""
+    status: int
+    media: str = JSON
+    """Media type of the answer; empty where there is no body."""
+    body: type[BaseModel] | Callable[[httpx.Response], object] | None = None
+    """A model that the JSON has to fit, or a check that has to be true."""
+    content: bytes = b""
+    sends: str = ""
+    """Media type of `content`."""
+    is_open: bool = False
+    """Answers without the token too."""
+    kind: str = ""
+    """Last word of a problem's type."""
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path} {self.status} {self.sends}".strip()
+
+
+def row(method: str, path: str, status: int, media: str = JSON, body: Any = None, **more: Any) -> Row:
+    return Row(method, path, status, media, body, **more)
+
+
+def problem(method: str, path: str, status: int, kind: str = "", **more: Any) -> Row:
+    return Row(method, path, status, PROBLEM, schemas.Problem, kind=kind, **more)
+
+
+ROWS = [
+    # --- the tail
+    row("GET", "/api/logs/{run}", 200, JSON, schemas.Frame),
+    row("GET", "/api/logs/{run}?since=1&limit=1&wait=0.1", 200, JSON, lambda a: a.json()["next_index"] == 2),
+    row("GET", "/api/logs/{run}?before=2", 200, JSON, schemas.Frame),
+    row("GET", "/api/logs/{run}?since=99", 200, JSON, lambda a: a.json()["reset"] is True),
+    problem("GET", "/api/logs/{run}?limit=1001", 422, "invalid-input"),
+    problem("GET", "/api/logs/nothing", 400, "malformed-run-id"),
+    problem("GET", "/api/logs/{unknown}", 404, "unknown-run"),
+    problem("GET", "/api/logs/{gone}", 410, "run-expired"),
+    row("GET", "/api/runs/{run}/events", 200, EVENTS, lambda a: "event: end" in a.text),
+    problem("GET", "/api/runs/{unknown}/events", 404, "unknown-run"),
+    problem("GET", "/api/runs/{gone}/events", 410, "run-expired"),
+    # --- the snapshot
+    row("GET", "/api/traces/{run}", 200, JSON, schemas.Snapshot),
+    row("GET", "/api/traces/{run}?fields=tree", 200, JSON, lambda a: "attributes" not in a.json()["spans"][0]),
+    row("GET", "/api/traces/{run}/spans/{span}", 200, JSON, schemas.SpanState),
+    problem("GET", "/api/traces/{run}/spans/00f067aa0ba90200", 404, "unknown-span"),
+    problem("GET", "/api/traces/{run}/spans/x", 400, "malformed-span-id"),
+    problem("GET", "/api/traces/{unknown}", 404, "unknown-run"),
+    problem("GET", "/api/traces/{gone}", 410, "run-expired"),
+    # --- runs
+    row("GET", "/api/runs", 200, JSON, schemas.RunsPage),
+    row("GET", "/api/runs?status=completed&limit=1&q=job", 200, JSON, schemas.RunsPage),
+    problem("GET", "/api/runs?cursor=x", 400, "malformed-cursor"),
+    problem("GET", "/api/runs?status=none", 422, "invalid-input"),
+    row("GET", "/api/runs/facets", 200, JSON, schemas.Facets),
+    row("GET", "/api/runs/{run}", 200, JSON, schemas.Run),
+    problem("GET", "/api/runs/{unknown}", 404, "unknown-run"),
+    problem("GET", "/api/runs/{gone}", 410, "run-expired"),
+    row("POST", "/api/runs/{run}/pin", 204, ""),
+    problem("POST", "/api/runs/{unknown}/pin", 404, "unknown-run"),
+    row("DELETE", "/api/runs/{run}/pin", 204, ""),
+    row("DELETE", "/api/runs/{run}", 204, ""),
+    problem("DELETE", "/api/runs/{other}", 409),  # it is going on
+    row("GET", "/api/runs/{run}/export?format=otlp", 200, JSON, lambda a: "resourceSpans" in a.json()),
+    row("GET", "/api/runs/{run}/export?format=perfetto", 200, JSON, lambda a: a.json()["traceEvents"]),
+    row("GET", "/api/runs/{run}/export", 200, NDJSON, lambda a: len(a.text.splitlines()) > 2),
+    problem("GET", "/api/runs/{run}/export?format=x", 422, "invalid-input"),
+    row("POST", "/api/runs/import", 200, JSON, schemas.Imported, content=OTLP_TRACE, sends=JSON),
+    problem("POST", "/api/runs/import", 415, "unsupported-media-type", content=b"x", sends="text/plain"),
+    problem("POST", "/api/runs/import", 400, "malformed-file", content=b"{", sends=JSON),
+    row("GET", "/api/spend?days=2", 200, JSON, schemas.Spend),
+    problem("GET", "/api/spend?by=x", 422, "invalid-input"),
+    # --- operations
+    row("GET", "/api/operations", 200, JSON, schemas.Operations),
+    problem("POST", "/api/operations/none", 404, "unknown-operation"),
+    row("POST", "/api/operations/generate-annotations", 202, JSON, schemas.StartedRun,
+        content=b'{"job_id":"none"}', sends=JSON),
+    row("POST", "/api/jobs/none/generate-annotations", 202, JSON, schemas.StartedRun),
+    row("POST", "/api/jobs/search", 202, JSON, schemas.StartedRun, content=b'{"job_titles":["x"]}', sends=JSON),
+    problem("POST", "/api/jobs/search", 422, "invalid-input", content=b"{}", sends=JSON),
+    problem("POST", "/api/jobs/search", 415, "unsupported-media-type", content=b"x", sends="text/plain"),
+    # --- OTLP
+    row("POST", "/v1/traces", 200, PROTOBUF, lambda a: ExportTraceServiceResponse.FromString(a.content) is not None,
+        sends=PROTOBUF),
+    row("POST", "/v1/traces", 200, JSON, lambda a: a.json() == {}, content=OTLP_TRACE, sends=JSON),
+    row("POST", "/v1/traces", 400, PROTOBUF, lambda a: a.content, content=b"\xff\xff", sends=PROTOBUF),
+    row("POST", "/v1/logs", 200, PROTOBUF, lambda a: a.content == b"", sends=PROTOBUF),
+    row("POST", "/v1/logs", 200, JSON, lambda a: a.json() == {}, content=b"{}", sends=JSON),
+    problem("POST", "/v1/logs", 415, "unsupported-media-type", content=b"x", sends="text/plain"),
+    # --- the service itself
+    row("GET", "/healthz", 200, JSON, schemas.Alive, is_open=True),
+    row("GET", "/readyz", 200, JSON, schemas.Ready, is_open=True),
+    row("GET", "/api/about", 200, JSON, schemas.About),
+    row("GET", "/metrics", 200, "text/plain", lambda a: "spantail_redis_up 1.0" in a.text),
+    row("GET", "/login", 200, HTML, lambda a: 'name="token"' in a.text, is_open=True),
+    row("POST", "/login", 303, "", lambda a: a.headers["location"] == "/docs", is_open=True,
+        content=f"token={TOKEN}&next=/docs".encode(), sends=FORM),
+    row("POST", "/logout", 303, "", lambda a: a.headers["location"] == "/login"),
+    row("GET", "/docs", 200, HTML, lambda a: "/api/logs/{run_id}" in a.text),
+    row("GET", "/docs/style.css", 200, "text/css", is_open=True),
+    row("GET", "/openapi.json", 200, JSON, lambda a: a.json()["openapi"].startswith("3.")),
+    row("GET", "/", 200, HTML),
+    row("GET", "/runs/{run}", 200, HTML),
+    row("GET", "/favicon.svg", 200, "image/svg+xml", is_open=True),
+    row("GET", "/favicon.ico", 200, "image/svg+xml", is_open=True),
+    problem("GET", "/assets/none.js", 404, is_open=True),
+    problem("GET", "/none", 404),
+    problem("PATCH", "/api/runs", 405),
+]  # fmt: skip
+
+SHOWN_ELSEWHERE = {
+    "/ws/runs/{run_id}/logs": "test_live.py: a WebSocket",
+    "/api/runs/events": "test_run_events.py: a stream without an end",
+}
+
+
+@pytest.fixture
+def page(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page, for checkouts in which none has been built."""
+    from spantail_service.routes import page  # noqa: PLC0415
+
+    folder = tmp_path_factory.mktemp("page")
+    for name in ("index.html", "favicon.svg"):
+        (folder / name).write_text("<!doctype html>", encoding="utf-8")
+    monkeypatch.setattr(page, "STATIC", folder)
+
+
+@asynccontextmanager
+async def world(redis_url: str) -> AsyncIterator[httpx.AsyncClient]:
+    """A service with a token; a run that has settled, one that goes on, and one that has expired."""
+    with Writer(redis_url) as writer:
+        writer.span(RUN)
+        writer.lines(RUN, 2)
+        call = {"parent_id": ROOT_SPAN, "kind": "llm_call", "end": START + 4}
+        writer.span(RUN, "00f067aa0ba902b8", account="0 0 120 42 990000 claude_cli\n", **call)
+        writer.span(RUN, end=START + 5)
+        writer.span(OTHER_RUN)
+        writer.span(GONE)
+        writer.redis.delete(*keys.run_keys(GONE))
+    async with running_app(
+        redis_url, token=TOKEN, demo=True, himalayas_url="http://127.0.0.1:9", claude_command="no-such-command"
+    ) as client:
+        yield client
+
+
+async def ask(client: httpx.AsyncClient, row: Row, headers: dict[str, str]) -> httpx.Response:
+    path = row.path.format(run=RUN, other=OTHER_RUN, gone=GONE, unknown=UNKNOWN, span=ROOT_SPAN)
+    sends = {"content-type": row.sends} if row.sends else {}
+    return await asyncio.wait_for(
+        client.request(row.method, path, content=row.content, headers={**sends, **headers}), timeout=20
+    )
+
+
+@pytest.mark.parametrize("row", ROWS, ids=str)
+async def test_row(new_redis_url: str, page: None, row: Row) -> None:
+    bearer = {"authorization": f"Bearer {TOKEN}"}
+    async with world(new_redis_url) as client:
+        if not row.is_open:
+            refused = await ask(client, row, {})
+            assert refused.status_code == 401
+            assert "www-authenticate" in refused.headers
+        answer = await ask(client, row, bearer if not row.is_open else {})
+    assert answer.status_code == row.status, answer.text
+    assert answer.headers.get("content-type", "").partition(";")[0] == row.media
+    for name, value in SECURITY_HEADERS.items():
+        assert answer.headers.get_list(name) == [value]
+    if isinstance(row.body, type) and issubclass(row.body, BaseModel):
+        fits = row.body.model_validate_json(answer.content)
+        if row.media == PROBLEM:
+            assert answer.json()["status"] == row.status
+            assert isinstance(fits, schemas.Problem)
+            assert not row.kind or fits.type == f"urn:spantail:problem:{row.kind}"
+    elif row.body is not None:
+        check: Any = row.body
+        assert check(answer), answer.text
+    if row.path.startswith("/api/"):
+        assert "no-store" in answer.headers["cache-control"]
+
+
+def test_every_route_has_a_row() -> None:
+    app = create_app(Settings(redis_url="redis://127.0.0.1:1/0"))
+    shown = {(row.method, row.path.partition("?")[0]) for row in ROWS if row.status < 400}
+    filled = {(method, re.sub(r"\{(run|other)\}", RUN, path).replace("{span}", ROOT_SPAN)) for method, path in shown}
+    missing = []
+    for context in iter_route_contexts(app.routes):
+        if not context.path or context.path in SHOWN_ELSEWHERE or context.path == "/assets":
+            continue
+        pattern = re.compile(re.sub(r"\{[^}]+\}", "[^/]+", context.path))
+        missing += [
+            f"{method} {context.path}"
+            for method in set(context.methods or ()) - {"HEAD"}
+            if not any(found == method and pattern.fullmatch(path) for found, path in filled)
+        ]
+    assert not missing

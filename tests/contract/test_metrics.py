@@ -1,0 +1,116 @@
+"""`GET /metrics`: what Prometheus reads."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
+from prometheus_client.parser import text_string_to_metric_families as parse_text
+
+from spantail_service.metrics import _Spend
+from tests.integration.service.harness import ROOT_SPAN, RUN, Writer, running_app
+from tests.support.redis_servers import free_port
+from tests.support.waiting import eventually_async
+
+if TYPE_CHECKING:
+    import httpx
+
+Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
+
+
+def samples_of(answer: httpx.Response) -> Samples:
+    assert answer.status_code == 200
+    return {
+        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+        for family in parse_text(answer.text)
+        for sample in family.samples
+    }
+
+
+def value(samples: Samples, name: str, **labels: str) -> float | None:
+    return samples.get((name, tuple(sorted(labels.items()))))
+
+
+async def test_requests_refusals_runs_and_redis(redis_url: str) -> None:
+    with Writer(redis_url) as writer:
+        writer.span(RUN)
+    async with running_app(redis_url) as client:
+        for _ in range(3):
+            await client.get(f"/api/logs/{RUN}")
+        await client.get("/api/runs", headers={"host": "evil.example"})
+        await client.request("GARBAGE", "/api/runs")
+        samples = samples_of(await client.get("/metrics"))
+    count = "http_server_request_duration_seconds_count"
+    of_logs = {"http_request_method": "GET", "http_response_status_code": "200"}
+    assert value(samples, count, http_route="/api/logs/{run_id}", **of_logs) == 3
+    assert value(samples, "spantail_refused_total", reason="unknown-host") == 1
+    assert value(samples, count, http_request_method="_OTHER", http_response_status_code="405",
+                 http_route="/api/runs") == 1  # fmt: skip
+    assert value(samples, "spantail_redis_up") == 1
+    assert value(samples, "spantail_runs", status="running") == 1
+    assert value(samples, "spantail_operations_running") == 0
+    assert not any("4bf92f35" in str(key) for key in samples)  # no id becomes a label
+
+
+async def test_open_metrics_and_content_type(new_redis_url: str) -> None:
+    async with running_app(new_redis_url) as client:
+        plain = await client.get("/metrics")
+        asked = await client.get("/metrics", headers={"accept": "application/openmetrics-text; version=1.0.0"})
+    assert plain.headers["content-type"].startswith("text/plain; version=")
+    assert asked.headers["content-type"].startswith("application/openmetrics-text; version=1.0.0")
+    assert "spantail_build_info" in {family.name for family in parse_openmetrics(asked.text)}  # type: ignore[no-untyped-call]
+
+
+async def test_without_redis_it_says_so() -> None:
+    async with running_app(f"redis://127.0.0.1:{free_port()}/0") as client:
+        samples = samples_of(await client.get("/metrics"))
+    assert value(samples, "spantail_redis_up") == 0
+    assert value(samples, "spantail_runs", status="running") is None
+
+
+def _day(day: str, nano: int) -> dict[str, Any]:
+    tokens = {"input": nano, "output": 0}
+    sums = {"calls": 1, "errors": 0, "unpriced": 0, "tokens": tokens, "cost_nano": nano, "cost_usd": nano / 1e9}
+    return {"day": day, "backends": {"claude_cli": sums}}
+
+
+def test_spend_only_grows_whatever_the_sums_do() -> None:
+    spend = _Spend()
+
+    def cost() -> float:
+        families = {family.name: family for family in spend.families()}
+        return families["spantail_llm_cost_usd"].samples[0].value
+
+    spend.take([_day("2026-01-01", 5), _day("2026-01-02", 10)])
+    assert cost() == 0  # what was there before is not this process' to count
+    spend.take([_day("2026-01-01", 5), _day("2026-01-02", 25)])
+    assert cost() == 15e-9
+    spend.take([_day("2026-01-01", 5), _day("2026-01-02", 20)])  # a run was corrected
+    assert cost() == 15e-9
+    spend.take([_day("2026-01-02", 30), _day("2026-01-03", 7)])  # midnight
+    assert cost() == 27e-9
+    today = {family.name: family for family in spend.families()}["spantail_llm_cost_today_usd"]
+    assert [sample.value for sample in today.samples] == [7e-9]
+
+
+async def test_spend_of_a_run_arrives(new_redis_url: str) -> None:
+    today = time.time_ns() // 1_000
+
+    async def told() -> bool:
+        samples = samples_of(await client.get("/metrics"))
+        assert value(samples, "spantail_llm_cost_usd_total", backend="claude_cli") == pytest.approx(0.00099)
+        assert value(samples, "spantail_llm_tokens_total", backend="claude_cli", type="input") == 120
+        return value(samples, "spantail_llm_calls_total", backend="claude_cli") == 1
+
+    async with running_app(new_redis_url) as client:
+        await client.get("/metrics")  # from here on it counts
+        with Writer(new_redis_url) as writer:
+            writer.span(RUN, start=today)
+            writer.span(
+                RUN, "00f067aa0ba902b8", parent_id=ROOT_SPAN, kind="llm_call", start=today, end=today + 4,
+                account="0 0 120 42 990000 claude_cli\n",
+            )  # fmt: skip
+            writer.span(RUN, start=today, end=today + 5)
+        await eventually_async(told)  # type: ignore[arg-type]  # mypy finds no T in a coroutine

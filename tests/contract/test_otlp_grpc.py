@@ -1,0 +1,152 @@
+"""OTLP/gRPC: the stock exporter, the answers of the specification, and a port that is taken."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from typing import TYPE_CHECKING, Any
+
+import grpc
+import httpx
+import pytest
+from google.rpc.error_details_pb2 import RetryInfo  # type: ignore[import-untyped]
+from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
+from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+
+from tests.integration.service.harness import RUN, spantail_process
+from tests.support.live_runs import StoredRun
+from tests.support.otlp_requests import any_value, logs, traces
+from tests.support.redis_servers import RedisServer, free_port
+from tests.support.waiting import eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.integration.service.harness import Service
+
+TRACES = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+LOGS = "/opentelemetry.proto.collector.logs.v1.LogsService/Export"
+ROOT = "00f067aa0ba902b7"
+
+
+def grpc_port(service: Service) -> int:
+    found = eventually(lambda: re.search(r"gRPC on \S+:(\d+)", service.output), what="its gRPC port is told")
+    assert found is not None
+    return int(found[1])
+
+
+@pytest.fixture
+def service(redis_server: RedisServer) -> Iterator[Service]:
+    with spantail_process(
+        "serve", "--port", "0", "--redis-url", redis_server.url, SPANTAIL_OTLP_GRPC_PORT="0"
+    ) as service:
+        service.await_ready()
+        yield service
+        assert service.stop() == 0
+
+
+@pytest.fixture
+def channel(service: Service) -> Iterator[grpc.Channel]:
+    with grpc.insecure_channel(f"127.0.0.1:{grpc_port(service)}") as channel:
+        yield channel
+
+
+def call(channel: grpc.Channel, method: str, body: bytes, **options: Any) -> bytes:
+    export: Any = channel.unary_unary(method)  # without serialisers it takes and gives bytes
+    answer: bytes = export(body, timeout=20, **options)
+    return answer
+
+
+def test_a_stock_exporter_and_what_it_is_answered(
+    service: Service, channel: grpc.Channel, redis_server: RedisServer
+) -> None:
+    provider = TracerProvider(shutdown_on_exit=False)
+    exporter = OTLPSpanExporter(
+        endpoint=f"127.0.0.1:{grpc_port(service)}", insecure=True, compression=grpc.Compression.Gzip
+    )
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    with provider.get_tracer("app").start_as_current_span("checkout") as span:
+        run_id = f"{span.get_span_context().trace_id:032x}"
+    provider.shutdown()
+    (stored,) = httpx.get(f"{service.url}/api/traces/{run_id}").json()["spans"]
+    assert (stored["name"], stored["status"]) == ("checkout", "ok")
+
+    good = LogRecord(trace_id=bytes.fromhex(RUN), span_id=bytes.fromhex(ROOT), flags=1, body=any_value("hello"))
+    assert call(channel, LOGS, logs({}, [good]).SerializeToString()) == b"", "nothing to tell"
+    assert StoredRun(redis_server.url, RUN).names() == ["log"]
+    partial = ExportLogsServiceResponse.FromString(call(channel, LOGS, _broken_body())).partial_success
+    assert (partial.rejected_log_records, bool(partial.error_message)) == (1, True)
+
+    with pytest.raises(grpc.RpcError) as refused:
+        call(channel, TRACES, b"\xff\xff")
+    assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    with pytest.raises(grpc.RpcError) as unknown:
+        call(channel, "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export", b"")
+    assert unknown.value.code() is grpc.StatusCode.UNIMPLEMENTED
+
+
+def _broken_body() -> bytes:
+    """A log request whose one record has a body that is no AnyValue."""
+    record = bytes([5 << 3 | 2, 1, 0xFF])
+    of_scope = bytes([2 << 3 | 2, len(record)]) + record
+    of_resource = bytes([2 << 3 | 2, len(of_scope)]) + of_scope
+    return bytes([1 << 3 | 2, len(of_resource)]) + of_resource
+
+
+def test_what_is_too_large_is_refused_before_and_after_it_is_unzipped(channel: grpc.Channel) -> None:
+    limit = 16_777_216  # SPANTAIL_MAX_INGEST_BYTES
+    zeros = traces({"x": "0" * (2 * limit)}, []).SerializeToString()
+    assert len(zlib.compress(zeros)) < limit / 100
+    for compression in (grpc.Compression.NoCompression, grpc.Compression.Gzip):
+        with pytest.raises(grpc.RpcError) as refused:
+            call(channel, TRACES, zeros, compression=compression)
+        assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert call(channel, TRACES, traces({}, [Span(trace_id=b"\1" * 16, span_id=b"\1" * 8)]).SerializeToString()) == b""
+
+
+def test_without_redis_the_sender_is_told_when_to_come_again() -> None:
+    nowhere = f"redis://127.0.0.1:{free_port()}/0"
+    with spantail_process("serve", "--port", "0", "--redis-url", nowhere, SPANTAIL_OTLP_GRPC_PORT="0") as service:
+        service.await_ready()
+        with (
+            grpc.insecure_channel(f"127.0.0.1:{grpc_port(service)}") as channel,
+            pytest.raises(grpc.RpcError) as refused,
+        ):
+            call(channel, TRACES, traces({}, [Span(trace_id=b"\1" * 16, span_id=b"\1" * 8)]).SerializeToString())
+    assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
+    trailing: Any = refused.value.trailing_metadata()
+    status = Status.FromString(dict(trailing)["grpc-status-details-bin"])
+    info = RetryInfo()
+    assert status.details[0].Unpack(info)
+    assert info.retry_delay.seconds == 1
+
+
+def test_the_token_is_wanted_here_too(redis_server: RedisServer) -> None:
+    with spantail_process(
+        "serve", "--port", "0", "--redis-url", redis_server.url, SPANTAIL_OTLP_GRPC_PORT="0", SPANTAIL_TOKEN="swordfish"
+    ) as service:
+        service.await_ready()
+        with grpc.insecure_channel(f"127.0.0.1:{grpc_port(service)}") as channel:
+            for metadata in ((), (("authorization", "Bearer herring"),), (("authorization", "swordfish"),)):
+                with pytest.raises(grpc.RpcError) as refused:
+                    call(channel, TRACES, b"", metadata=metadata)
+                assert refused.value.code() is grpc.StatusCode.UNAUTHENTICATED
+            assert call(channel, TRACES, b"", metadata=(("authorization", "Bearer swordfish"),)) == b""
+
+
+def test_where_the_port_is_taken_http_goes_on_alone(service: Service, redis_server: RedisServer) -> None:
+    taken = grpc_port(service)
+    with spantail_process(
+        "serve", "--port", "0", "--redis-url", redis_server.url, SPANTAIL_OTLP_GRPC_PORT=str(taken)
+    ) as second:
+        second.await_ready()
+        assert f"port {taken} on 127.0.0.1 is taken" in second.output
+        assert (
+            httpx.post(f"{second.url}/v1/traces", headers={"content-type": "application/x-protobuf"}).status_code == 200
+        )
+        assert second.stop() == 0

@@ -1,0 +1,97 @@
+"""`GET /api/spend`: sums by day and backend that outlive the runs."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from redis.asyncio import Redis
+
+from spantail_exporters import keys
+from spantail_service.spend import Bookkeeper, day_of, spend_by_backend
+from tests.integration.service.harness import ROOT_SPAN, Writer, running_app
+from tests.support.waiting import eventually_async
+
+DAY_US = 86_400_000_000
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000
+
+
+def _run(writer: Writer, run_id: str, start: int, *accounts: str) -> None:
+    writer.span(run_id, start=start)
+    for n, account in enumerate(accounts):
+        fields: dict[str, Any] = {"parent_id": ROOT_SPAN, "kind": "llm_call", "start": start, "end": start + 1}
+        writer.span(run_id, f"{n + 1:016x}", account=account, **fields)
+
+
+async def test_sums_follow_the_runs_and_outlive_them(redis_url: str) -> None:
+    now = _now()
+    with Writer(redis_url) as writer:
+        _run(writer, "1" * 32, now, "0 0 10 20 1000000 claude_cli\n", "1 1 0 0 0 a:b\n")
+        _run(writer, "2" * 32, now - 2 * DAY_US, "0 0 1 2 5 claude_cli\n")
+        async with running_app(redis_url) as client:
+
+            async def sums(days: int = 3) -> Any:
+                return (await client.get("/api/spend", params={"by": "backend", "days": days})).json()
+
+            async def booked() -> Any:
+                return bool((await sums())["cost_nano"] == 1_000_005)
+
+            await eventually_async(booked, what="both runs are in the sums")
+            answer = await sums()
+            assert [day["cost_nano"] for day in answer["days"]] == [5, 0, 1_000_000]
+            assert [day["runs"] for day in answer["days"]] == [1, 0, 1]
+            assert answer["to"] == day_of(now)
+            assert answer["days"][2]["backends"] == {
+                "a:b": {"calls": 1, "errors": 1, "unpriced": 1, "tokens": {"input": 0, "output": 0},
+                        "cost_usd": 0.0, "cost_nano": 0},
+                "claude_cli": {"calls": 1, "errors": 0, "unpriced": 0, "tokens": {"input": 10, "output": 20},
+                               "cost_usd": 0.001, "cost_nano": 1_000_000},
+            }  # fmt: skip
+            assert answer["backends"]["claude_cli"]["calls"] == 2
+            assert (await sums(1))["cost_nano"] == 1_000_000
+
+            writer.span("1" * 32, "f" * 16, parent_id=ROOT_SPAN, kind="llm_call", end=now, account="0 0 0 0 7 x\n")
+
+            async def grown() -> Any:
+                return bool((await sums(1))["cost_nano"] == 1_000_007)
+
+            await eventually_async(grown, what="a run that goes on is booked again")
+            writer.span("1" * 32, end=now)  # it is over
+            await eventually_async(lambda: writer.redis.zscore(keys.RUNS_UNBOOKED, "1" * 32) is None)
+            writer.span("1" * 32, "e" * 16, parent_id=ROOT_SPAN, kind="llm_call", end=now, account="0 0 0 0 1 x\n")
+
+            async def late() -> Any:
+                return bool((await sums(1))["cost_nano"] == 1_000_008)
+
+            await eventually_async(late, what="what comes after the end counts too")
+            assert (await client.delete("/api/runs/" + "1" * 32)).status_code == 204
+            assert (await sums(1))["cost_nano"] == 1_000_008
+
+
+async def test_a_run_is_counted_once_whoever_books_it(redis_url: str) -> None:
+    now = _now()
+    with Writer(redis_url) as writer:
+        _run(writer, "1" * 32, now, "0 0 10 20 1000000 claude_cli\n")
+        async with Redis.from_url(redis_url) as client:
+            for _ in range(3):
+                await Bookkeeper(client).book()
+            assert (await spend_by_backend(client, 1))["cost_nano"] == 1_000_000
+            # the run's start moves to another day: its money moves along
+            writer.redis.hset(keys.run_keys("1" * 32).meta, "root_start", now - DAY_US)
+            await Bookkeeper(client).book()
+            days = (await spend_by_backend(client, 2))["days"]
+            assert [(day["runs"], day["cost_nano"]) for day in days] == [(1, 1_000_000), (0, 0)]
+            # what was booked is forgotten after days, a pinned run is not: it is not counted anew
+            writer.redis.delete(keys.spend_of_run("1" * 32))
+            await Bookkeeper(client).book()
+            assert (await spend_by_backend(client, 2))["cost_nano"] == 1_000_000
+
+
+async def test_limits(redis_url: str) -> None:
+    async with running_app(redis_url) as client:
+        for query in ("days=0", "days=367", "by=model", "days=x"):
+            assert (await client.get(f"/api/spend?{query}")).status_code == 422
+        assert len((await client.get("/api/spend")).json()["days"]) == 30

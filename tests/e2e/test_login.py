@@ -1,0 +1,71 @@
+"""A service with a token, as a person meets it: sign in, look, sign out."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.async_api import expect
+
+from tests.support.browser import open_page
+
+if TYPE_CHECKING:
+    from playwright.async_api import Browser
+
+    from tests.e2e.conftest import Start
+
+TOKEN = "correct-horse-battery-staple"
+RUN = "4bf92f3577b34da6a3ce929d0e0e4736"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_in_and_out(start: Start, browser: Browser, scheme: str) -> None:
+    async with start(SPANTAIL_TOKEN=TOKEN) as service:
+        async with open_page(browser, service.url, color_scheme=scheme) as (page, complaints):
+            await page.goto(f"/runs/{RUN}")
+            await expect(page).to_have_url(re.compile(rf"/login\?next=/runs/{RUN}$"))
+            await expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+            token = page.get_by_label("Token")
+            await expect(token).to_be_focused()
+            await token.fill("wrong")
+            await token.press("Enter")
+            await expect(page.get_by_role("alert")).to_contain_text("not the token")
+            complaints.expect("401", "/login")
+
+            await token.fill(TOKEN)
+            await page.get_by_role("button", name="Sign in").click()
+            await expect(page).to_have_url(f"{service.url}/runs/{RUN}")  # back to where the link led
+            await expect(page.get_by_role("heading", name="There is no such run")).to_be_visible()
+            complaints.expect("404")
+            cookies = await page.context.cookies()
+            assert [(c["name"], c["httpOnly"], c["sameSite"]) for c in cookies] == [("spantail_session", True, "Lax")]
+            assert TOKEN not in cookies[0]["value"]
+
+            await page.goto("/")
+            await page.get_by_role("button", name="Sign out").click()
+            await expect(page).to_have_url(f"{service.url}/login")
+            assert await page.context.cookies() == []
+            await page.goto("/")
+            await expect(page).to_have_url(f"{service.url}/login")
+
+
+async def test_a_session_that_is_over_leads_to_the_login_page_and_back(start: Start, browser: Browser) -> None:
+    async with start(SPANTAIL_TOKEN=TOKEN) as service:
+        async with open_page(browser, service.url) as (page, complaints):
+            await page.goto("/login")
+            await page.get_by_label("Token").fill(TOKEN)
+            await page.get_by_label("Token").press("Enter")
+            await expect(page.get_by_role("heading", name="No runs yet")).to_be_visible()
+            await page.context.clear_cookies()  # what time does otherwise
+            await page.get_by_role("searchbox", name="Filter runs by text").fill("x")
+            await expect(page).to_have_url(re.compile(r"/login\?next=%2F"))
+            complaints.expect("401")
+
+
+async def test_without_a_token_there_is_nothing_to_sign_in_to(start: Start, browser: Browser) -> None:
+    async with start() as service:
+        async with open_page(browser, service.url) as (page, _):
+            await page.goto("/login")
+            await expect(page).to_have_url(f"{service.url}/")
+            await expect(page.get_by_role("button", name="Sign out")).to_be_hidden()

@@ -1,0 +1,100 @@
+"""LLM calls within LLM calls: only the innermost count, in whatever order all of it arrives."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.integration.exporters.test_append import Writing, change
+
+if TYPE_CHECKING:
+    from spantail_exporters.run_script import Change
+
+WRAPPER, GROUP, CALL = 2, 3, 4
+TOLD_TWICE = "0 0 10 5 700 openai\n"
+
+
+@pytest.fixture
+def writing(redis_url: str) -> Writing:
+    return Writing(redis_url)
+
+
+def _changes() -> list[Change]:
+    return [
+        change(1, None, "ok"),
+        change(WRAPPER, 1, "ok", account=TOLD_TWICE, kind="llm_call"),
+        change(GROUP, WRAPPER, "ok"),
+        change(CALL, GROUP, "ok", account=TOLD_TWICE, kind="llm_call"),
+    ]
+
+
+def _sums(writing: Writing) -> dict[str, str]:
+    return {
+        name: value for name, value in writing.run().meta.items() if name.startswith("b:openai:") and int(value) != 0
+    }
+
+
+ONCE = {"b:openai:calls": "1", "b:openai:input": "10", "b:openai:output": "5", "b:openai:nano": "700"}
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(4))), ids=str)
+def test_the_innermost_call_counts_and_no_other(writing: Writing, order: tuple[int, ...]) -> None:
+    changes = _changes()
+    for place in order:
+        writing.send(changes[place])
+    assert _sums(writing) == ONCE
+    assert writing.run().meta["ahead"] == "0"
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(4))), ids=str)
+def test_in_one_batch_too(writing: Writing, order: tuple[int, ...]) -> None:
+    changes = _changes()
+    writing.send(*[changes[place] for place in order])
+    assert _sums(writing) == ONCE
+
+
+def test_what_is_told_again_of_a_wrapper_counts_nothing_either(writing: Writing) -> None:
+    for one in _changes():
+        writing.send(one)
+    writing.send(change(WRAPPER, 1, "ok", rev=2, account="0 0 11 6 800 openai\n", kind="llm_call"))
+    assert _sums(writing) == ONCE
+    writing.send(change(CALL, GROUP, "ok", rev=2, account="0 0 12 7 900 openai\n", kind="llm_call"))
+    assert _sums(writing)["b:openai:nano"] == "900"
+
+
+def test_a_wrapper_that_is_replaced_in_the_batch_that_brings_its_call(writing: Writing) -> None:
+    root, wrapper, group, call = _changes()
+    writing.send(root, wrapper)
+    again = change(WRAPPER, 1, "ok", rev=2, account="0 0 11 6 800 openai\n", kind="llm_call")
+    writing.send(again, call, group)
+    assert _sums(writing) == ONCE
+
+
+def test_two_calls_in_one_wrapper_count_both(writing: Writing) -> None:
+    for one in _changes():
+        writing.send(one)
+    writing.send(change(5, WRAPPER, "error", account="1 0 0 0 0 openai\n", kind="llm_call"))
+    assert _sums(writing) == {**ONCE, "b:openai:calls": "2", "b:openai:errors": "1"}
+
+
+def test_a_call_that_still_runs_makes_no_wrapper(writing: Writing) -> None:
+    root, wrapper, _, _ = _changes()
+    writing.send(root, wrapper, change(CALL, WRAPPER, "running", kind="llm_call"))
+    assert _sums(writing) == ONCE
+    writing.send(change(CALL, WRAPPER, "ok", account=TOLD_TWICE, kind="llm_call"))
+    assert _sums(writing) == ONCE
+
+
+def test_calls_above_each_other_in_a_circle_end(writing: Writing) -> None:
+    writing.send(change(1, None, "ok"))
+    writing.send(change(2, 3, "ok", account=TOLD_TWICE, kind="llm_call"))
+    writing.send(change(3, 2, "ok", account=TOLD_TWICE, kind="llm_call"))
+    writing.send(change(4, 4, "ok", account=TOLD_TWICE, kind="llm_call"))
+    assert int(_sums(writing)["b:openai:calls"]) <= 2
+
+
+def test_a_run_without_calls_has_no_marks(writing: Writing) -> None:
+    writing.send(change(1, None, "ok"), change(2, 1, "ok"))
+    assert "ahead" not in writing.run().meta

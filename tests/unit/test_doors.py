@@ -1,0 +1,185 @@
+"""The doors' pure parts: host names, origins, token buckets, sessions."""
+
+from __future__ import annotations
+
+import pytest
+
+from spantail_service.doors.hosts import Hosts, is_own_origin
+from spantail_service.doors.rate_limits import FailedLogins, TokenBuckets, client_of
+from spantail_service.doors.sessions import COOKIE, Sessions
+
+
+class Clock:
+    def __init__(self, now_s: float = 1_000_000_000.0) -> None:
+        self.now_s = now_s
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["localhost", "LOCALHOST:8321", "localhost.", "spantail.localhost:1", "127.0.0.1:8321", "127.9.9.9", "[::1]:80",
+     "[::1]"],
+)  # fmt: skip
+def test_loopback_names_are_always_ours(host: str) -> None:
+    assert Hosts("127.0.0.1").allows(host.encode())
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["", "evil.example", "evil.example:8321", "localhost.evil.example", "xlocalhost", "127.0.0.1.evil.example",
+     "localhost:8321@evil.example", "localhost/", "10.0.0.1", "[::2]", "localhost:99999999", "local host", "\xff",
+     "2130706433"],
+)  # fmt: skip
+def test_a_service_on_loopback_answers_to_no_other_name(host: str) -> None:
+    assert not Hosts("127.0.0.1").allows(host.encode("latin-1"))
+
+
+def test_a_service_on_the_network_answers_to_addresses_and_to_what_it_listens_on() -> None:
+    hosts = Hosts("box.lan")
+    assert hosts.allows(b"box.lan:8321")
+    assert hosts.allows(b"192.168.1.5:8321")  # no DNS can turn an address on somebody else
+    assert hosts.allows(b"[fe80::1]:8321")
+    assert not hosts.allows(b"evil.example")
+
+
+def test_named_hosts() -> None:
+    hosts = Hosts("127.0.0.1", ["Spans.example.com", "*.corp.example"])
+    assert hosts.allows(b"spans.example.com")
+    assert hosts.allows(b"a.b.corp.example:443")
+    assert not hosts.allows(b"corp.example")
+    assert not hosts.allows(b"evilcorp.example")
+    assert not hosts.allows(b"example.com")
+    assert Hosts("127.0.0.1", ["*"]).allows(b"any.example")
+
+
+@pytest.mark.parametrize(
+    ("headers", "own"),
+    [
+        ({}, True),
+        ({"origin": "http://localhost:8321"}, True),
+        ({"origin": "https://localhost:8321"}, True),  # TLS ends in front of us
+        ({"origin": "http://localhost:3000"}, False),  # another program on this machine
+        ({"origin": "http://localhost"}, False),
+        ({"origin": "http://evil.example"}, False),
+        ({"origin": "null"}, False),
+        ({"origin": ""}, False),
+        ({"origin": "http://"}, False),
+        ({"origin": "null", "sec-fetch-site": "same-origin"}, True),
+        ({"origin": "https://spans.example.com", "sec-fetch-site": "cross-site"}, True),  # named by hand
+        ({"sec-fetch-site": "same-origin"}, True),
+        ({"sec-fetch-site": "none", "sec-fetch-mode": "navigate"}, True),  # typed in
+        ({"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate"}, True),  # a link
+        ({"sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors"}, False),  # an <img> elsewhere
+        ({"sec-fetch-site": "same-site", "sec-fetch-mode": "cors"}, False),
+        ({"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate", "origin": "http://evil.example"}, False),
+    ],
+)
+def test_whose_page_asks(headers: dict[str, str], *, own: bool) -> None:
+    raw = {name.encode(): value.encode() for name, value in {"host": "localhost:8321", **headers}.items()}
+    assert is_own_origin(raw, Hosts("127.0.0.1", ["spans.example.com"])) is own
+
+
+def test_a_bucket_lets_a_burst_pass_and_then_so_many_a_minute() -> None:
+    clock = Clock()
+    buckets = TokenBuckets(60, 3, now_s=clock)
+    assert [buckets.take("a") for _ in range(3)] == [0, 0, 0]
+    assert buckets.take("a") == pytest.approx(1.0)
+    assert buckets.take("b") == 0  # another client
+    clock.now_s += 1
+    assert buckets.take("a") == 0
+    assert buckets.wait_s("a") == pytest.approx(1.0)
+    clock.now_s += 3_600
+    assert [buckets.take("a") > 0 for _ in range(4)] == [False, False, False, True]
+
+
+def test_buckets_are_bounded_and_zero_is_no_limit() -> None:
+    clock = Clock()
+    buckets = TokenBuckets(60, 2, now_s=clock)
+    for client in range(25_000):
+        buckets.take(str(client))
+    assert len(buckets) <= 10_000
+    clock.now_s += 60  # all are full again, so the next that needs room finds it
+    for client in range(25_000):
+        buckets.take(f"later {client}")
+    assert len(buckets) <= 10_000
+    free = TokenBuckets(0)
+    assert not any(free.take("a") for _ in range(1_000))
+
+
+def test_who_guesses_is_refused_and_who_has_shown_the_token_is_not() -> None:
+    clock = Clock()
+    failures = FailedLogins(burst=3, per_minute=6, now_s=clock)
+    failures.succeeded("exporter")
+    for client in ("exporter", "guesser"):
+        for _ in range(3):
+            assert failures.wait_s(client, trust=True) == 0
+            failures.failed(client)
+    assert failures.wait_s("guesser", trust=True) == pytest.approx(10)
+    assert failures.wait_s("exporter", trust=True) == 0
+    assert failures.wait_s("exporter", trust=False) > 0  # the login page trusts nobody
+    clock.now_s += 10
+    assert failures.wait_s("guesser", trust=True) == 0
+
+
+@pytest.mark.parametrize(
+    ("address", "client"),
+    [("192.0.2.1", "192.0.2.1"), ("::1", "::/64"), ("2001:db8::1:2", "2001:db8::/64"), ("2001:db8::2", "2001:db8::/64"),
+     ("::ffff:192.0.2.1", "192.0.2.1"), ("fe80::1%eth0", "fe80::/64"), ("unix:", "unix:")],
+)  # fmt: skip
+def test_whom_a_connection_counts_for(address: str, client: str) -> None:
+    assert client_of({"type": "http", "client": (address, 1)}) == client
+
+
+def test_a_connection_without_an_address_counts_too() -> None:
+    assert client_of({"type": "http", "client": None}) == ""
+
+
+def _header(value: str) -> bytes:
+    return f"theme=dark; {COOKIE}={value}; x".encode()
+
+
+def test_a_session_is_known_again_until_it_ends() -> None:
+    clock = Clock()
+    sessions = Sessions("a token", 60, now_s=clock)
+    value = sessions.issue()
+    assert "a token" not in value
+    assert value != sessions.issue()
+    assert sessions.is_valid(_header(value))
+    assert Sessions("a token", 60, now_s=clock).is_valid(_header(value))  # in another process
+    assert not Sessions("another token", 60, now_s=clock).is_valid(_header(value))
+    clock.now_s += 61
+    assert not sessions.is_valid(_header(value))
+
+
+def test_a_session_that_is_ended_is_over() -> None:
+    sessions = Sessions("a token", 60)
+    value, other = sessions.issue(), sessions.issue()
+    ended = sessions.end(_header(value))
+    assert ended is not None
+    assert not sessions.is_valid(_header(value))
+    assert sessions.end(_header(value)) is None
+    assert sessions.is_valid(_header(other))
+
+
+def test_no_change_of_a_session_is_valid() -> None:
+    sessions = Sessions("a token", 60)
+    value = sessions.issue()
+    session, end, signature = value.split(".")
+    wrong = [
+        "", "x", value[:-1], value + "A", f"{session}.{int(end) + 1}.{signature}", f"{session}.{end}.",
+        f"{'0' * 32}.{end}.{signature}", value.replace(".", ",", 1), f"{session}.{end}.{signature[::-1]}",
+        f" {value} x", "\u00e9" * 10,
+    ]  # fmt: skip
+    for one in wrong:
+        assert not sessions.is_valid(f"{COOKIE}={one}".encode()), one
+    assert not sessions.is_valid(b"other=" + value.encode())
+    assert not sessions.is_valid(b"a=b; " * 10_000 + _header(value))  # nobody's cookies are that long
+
+
+def test_memory_of_ended_sessions_is_bounded() -> None:
+    clock = Clock()
+    sessions = Sessions("a token", 60, now_s=clock)
+    sessions.forget([(b"%032x" % number, int(clock.now_s) + 60) for number in range(30_000)])
+    assert len(sessions._ended) <= 10_000
