@@ -249,8 +249,9 @@ class Batcher:
     def _may_stop(self, delivery: Delivery) -> bool:
         if time.monotonic() >= self._deadline:
             return True
-        # also while Redis is away: the rest of the queue goes to the spool
-        return not self._queue and (not delivery.in_memory or (delivery.away and delivery.accepts))
+        if self._queue or self._starts:
+            return False  # also while Redis is away: the rest of the queue goes to the spool
+        return delivery.accepts if delivery.away else not (delivery.in_memory or delivery.spooled)
 
     def _scan(self, assembler: Assembler, due: float) -> float:
         now = time.monotonic()

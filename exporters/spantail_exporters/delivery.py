@@ -35,7 +35,8 @@ _logger = logging.getLogger(__name__)
 _RECENT_S = 3.0
 _RECENT_BYTES = 8 * 1024 * 1024
 _BACKOFF_S = (0.05, 5.0)
-_PATIENCE_S = 0.05  # an answer that takes longer is overdue: a `kill -9` may take the last 100 ms, not more
+_PATIENCE_S = 0.04  # it may pass twice, in the queue and then here: a `kill -9` may take the last 100 ms, not more
+_SILENCE_S = 0.04  # less may be a busy application that keeps the courier from reading an answer: no need of the disk
 _CLOSE_S = 0.5
 _ANY_SIZE = 1 << 62
 _PORTION = (20, 4 * 1024 * 1024)  # batches and bytes that are read back from disk between two looks at the clock
@@ -49,6 +50,10 @@ class Writer(Protocol):
 
     def beat(self, runner_id: str) -> bool:
         """Give a sign of life; False when the lease had run out."""
+
+    @property
+    def silent_for_s(self) -> float:
+        """How long the place has left a question unanswered; 0 when none waits, or the answer is there to be read."""
 
     def close(self) -> None:
         """Let go of the connection."""
@@ -104,7 +109,9 @@ class Delivery:
         self._answer: Future[Any] | None = None
         self._asked_at = 0.0
         self._pending: list[Batch] = []  # offered
+        self._pending_since = 0.0
         self._under_way: list[Batch] = []  # sent, unanswered, and nowhere but in memory
+        self._under_way_since = 0.0  # when it was offered: the answer to another call may have come first
         self._spilled = 0  # how many of those under way are at the head of the spool
         self._failures = 0
         self._retry_at = 0.0
@@ -138,10 +145,15 @@ class Delivery:
         """Seconds until there is something to do of its own accord: another try, a heartbeat, an overdue answer."""
         now = time.monotonic()
         if self._answer is not None:
-            overdue_in_s = self._asked_at + _PATIENCE_S - now
-            # once it is overdue nothing is left to do but to wait for it
-            return overdue_in_s if self.in_memory and overdue_in_s > 0 else BEAT_S
+            if not self.in_memory or self._spool is None:
+                return BEAT_S  # nothing is left to do but to wait for it
+            return max(self._overdue_at - now, _SILENCE_S / 4)
         return max(0.0, (self._retry_at if self.away else self._next_beat) - now)
+
+    @property
+    def spooled(self) -> bool:
+        """Whether something of this process waits on disk."""
+        return self._spool is not None and not self._spool.empty
 
     @property
     def spool_bytes(self) -> int:
@@ -150,8 +162,8 @@ class Delivery:
 
     def offer(self, batches: list[Batch]) -> None:
         """Take over batches, in order, to be delivered by `step`."""
-        self._pending = batches
-        if self.away or (self._spool is not None and not self._spool.empty):
+        self._pending, self._pending_since = batches, time.monotonic()
+        if self.away or (self.spooled and self._is_silent):
             self._spill()
 
     def step(self) -> bool:
@@ -165,7 +177,8 @@ class Delivery:
             self._go_on(self._talk)
         if self._answer is None:
             return not self.away
-        if self.in_memory and time.monotonic() >= self._asked_at + _PATIENCE_S:
+        overdue = self.in_memory and time.monotonic() >= self._overdue_at
+        if overdue and (self.spooled or self._is_silent):
             self._spill()
         return False
 
@@ -183,6 +196,15 @@ class Delivery:
         for spool in (self._spool, *self._left_behind):
             if spool is not None:
                 spool.close()
+
+    @property
+    def _is_silent(self) -> bool:
+        return self._writer.silent_for_s >= _SILENCE_S
+
+    @property
+    def _overdue_at(self) -> float:
+        """When the oldest of what is in memory has waited long enough for an answer."""
+        return (self._under_way_since if self._under_way else self._pending_since) + _PATIENCE_S
 
     # ------------------------------------------------------------ the conversation
 
@@ -208,7 +230,7 @@ class Delivery:
 
     def _deliver(self) -> Talk:
         if self._under_way:  # something went wrong on our side the last time
-            self._pending = self._under_way + self._pending
+            self._pending, self._pending_since = self._under_way + self._pending, self._under_way_since
             self._under_way = []
         self._spilled = 0
         while True:
@@ -218,21 +240,23 @@ class Delivery:
                 sent = yield partial(self._writer.send, [batch for _, _, batch in self._recent])
                 self._tell_renewed(sent)
                 self._asks = False
-            if self._spool is not None and not self._spool.empty:
+            if not (self._pending or self._left_behind or self.spooled):
+                return
+            if self._spool is not None and self.spooled:
                 yield from self._unspool(self._spool)
             elif self._pending:
                 self._under_way, self._pending = self._pending, []
+                self._under_way_since = self._pending_since
                 yield from self._send(tuple(self._under_way))
                 self._under_way = []
                 if self._spilled and self._spool is not None:
                     self._spool.peek(self._spilled, _ANY_SIZE)
                     self._spool.advance(self._spilled)
                     self._spilled = 0
-            elif self._left_behind:
+            if self._left_behind:  # in turns: the present may never pause
                 yield from self._unspool(self._left_behind[0])
-                self._left_behind.pop(0).close()
-            else:
-                return
+                if self._left_behind[0].empty:
+                    self._left_behind.pop(0).close()
 
     def _beat(self) -> Talk:
         now = time.monotonic()
@@ -265,11 +289,9 @@ class Delivery:
             self._recent_bytes -= recent.popleft()[1]
 
     def _unspool(self, spool: Spooling) -> Talk:
-        while not spool.empty:
-            yield from self._beat()  # the way back may be longer than a lease
-            batches = spool.peek(*_PORTION)
-            yield from self._send(batches)
-            spool.advance(len(batches))
+        batches = spool.peek(*_PORTION)
+        yield from self._send(batches)
+        spool.advance(len(batches))
 
     def _spill(self) -> None:
         """Put on disk what is in memory only, the oldest first."""

@@ -10,13 +10,15 @@ the keys of every EVALSHA (`COMMAND GETKEYS` with all its arguments). Its view o
 from __future__ import annotations
 
 import re
+import select
+import time
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 
 import redis
 from redis.backoff import NoBackoff
 from redis.cluster import ClusterNode, RedisCluster
-from redis.exceptions import AskError, MovedError, RedisClusterException, RedisError
+from redis.exceptions import AskError, MovedError, RedisClusterException, RedisError, ResponseError
 from redis.retry import Retry
 from redis.sentinel import Sentinel
 
@@ -31,8 +33,51 @@ _SENTINEL_PORT: Final = 26379
 _REDIS_PORT: Final = 6379
 
 
+class Silence:
+    """How long a server that was asked has said nothing. Written by the thread that asks, read by any other.
+
+    The asking thread cannot tell: where the application keeps the interpreter busy, an answer lies there for many
+    milliseconds before a thread gets to read it, and that is no fault of the server.
+    """
+
+    __slots__ = ("_since", "_socket")
+
+    def __init__(self) -> None:
+        self._since: float | None = None
+        self._socket: Any = None
+
+    def begins(self, connection: Any = None) -> None:
+        """Count from now: a connection is being made, or a request has been sent over it."""
+        self._socket = getattr(connection, "_sock", None)
+        self._since = time.monotonic()
+
+    def ends(self) -> None:
+        """Count no longer: nothing is waited for."""
+        self._since = self._socket = None
+
+    @property
+    def seconds(self) -> float:
+        """How long it has lasted; 0 when nothing is waited for, or an answer is there to be read."""
+        since, connected = self._since, self._socket
+        if since is None:
+            return 0.0
+        if connected is not None:
+            try:
+                readable = select.poll()
+                readable.register(connected, select.POLLIN)
+                if readable.poll(0):
+                    return 0.0
+            except (OSError, ValueError):  # closed in between
+                return 0.0
+        return time.monotonic() - since
+
+
 class Client(Protocol):
     """Sends commands. Not thread-safe; connects on first use, and again when a connection was lost."""
+
+    @property
+    def silence(self) -> Silence:
+        """How long the server has left a question unanswered; any thread may look."""
 
     def execute(self, commands: Sequence[Command], /) -> list[Any]:
         """Send commands and return their replies in order, an exception in the place of each that failed.
@@ -151,16 +196,33 @@ def _joined(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def _ask(client: redis.Redis, commands: Sequence[Command]) -> list[Any]:
+def _ask(client: redis.Redis, commands: Sequence[Command], silence: Silence) -> list[Any]:
     """Send commands over one connection, in one go."""
+    pool = client.connection_pool
+    silence.begins()
     try:
-        with client.pipeline(transaction=False) as pipeline:
-            for command in commands:
-                pipeline.execute_command(*command)  # type: ignore[no-untyped-call]
-            return pipeline.execute(raise_on_error=False)
+        connection = pool.get_connection()
+        try:
+            silence.ends()
+            packed = connection.pack_commands(commands)  # type: ignore[no-untyped-call]
+            silence.begins(connection)
+            connection.send_packed_command(packed)  # type: ignore[no-untyped-call]
+            silence.begins(connection)
+            return [_reply(connection) for _ in commands]
+        finally:
+            pool.release(connection)
     except (RedisError, OSError) as error:
-        client.connection_pool.disconnect()  # a half-read reply must not meet the next command
+        pool.disconnect()  # a half-read reply must not meet the next command
         raise _unreachable(error) from error
+    finally:
+        silence.ends()
+
+
+def _reply(connection: Any) -> Any:
+    try:
+        return connection.read_response()
+    except ResponseError as error:  # the server's answer to this one command
+        return error
 
 
 def _unreachable(error: Exception) -> redis.exceptions.ConnectionError:
@@ -172,9 +234,10 @@ class _OneServer:
 
     def __init__(self, server: redis.Redis) -> None:
         self._server = server
+        self.silence = Silence()
 
     def execute(self, commands: Sequence[Command], /) -> list[Any]:
-        return _ask(self._server, commands)
+        return _ask(self._server, commands, self.silence)
 
     def close(self) -> None:
         self._server.close()
@@ -186,6 +249,10 @@ class _ServerOrCluster:
     def __init__(self, server: redis.Redis, topology: Callable[[], RedisCluster]) -> None:
         self._client: Client = _OneServer(server)
         self._topology: Callable[[], RedisCluster] | None = topology
+
+    @property
+    def silence(self) -> Silence:
+        return self._client.silence
 
     def execute(self, commands: Sequence[Command], /) -> list[Any]:
         replies = self._client.execute(commands)
@@ -208,6 +275,7 @@ class _Cluster:
         self._topology = topology
         self._cluster: RedisCluster | None = None
         self._stale = False
+        self.silence = Silence()
 
     def execute(self, commands: Sequence[Command], /) -> list[Any]:
         cluster = self._known()
@@ -237,6 +305,7 @@ class _Cluster:
 
     def _known(self) -> RedisCluster:
         """Return the topology, read anew when a node could not be reached: a replica may stand in for it now."""
+        self.silence.begins()
         try:
             if self._cluster is None:
                 self._cluster = self._topology()
@@ -245,6 +314,8 @@ class _Cluster:
         except (RedisClusterException, RedisError, OSError) as error:
             self.close()  # the next try begins at the URL's own addresses: all nodes may have moved
             raise _unreachable(error) from error
+        finally:
+            self.silence.ends()
         self._stale = False
         return self._cluster
 
@@ -275,7 +346,7 @@ class _Cluster:
 
     def _of_node(self, cluster: RedisCluster, node: ClusterNode, commands: Sequence[Command]) -> list[Any]:
         try:
-            return _ask(cluster.get_redis_connection(node), commands)
+            return _ask(cluster.get_redis_connection(node), commands, self.silence)
         except redis.exceptions.ConnectionError as error:
             self._stale = True
             return [error] * len(commands)

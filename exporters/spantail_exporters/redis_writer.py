@@ -113,6 +113,11 @@ class RedisWriter:
         self._beaten_us = now_us
         return alive
 
+    @property
+    def silent_for_s(self) -> float:
+        """How long Redis has left a question unanswered; 0 when none waits. Any thread may look."""
+        return self._client.silence.seconds
+
     def close(self) -> None:
         """Close the connection."""
         self._client.close()

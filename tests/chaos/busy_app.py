@@ -1,4 +1,4 @@
-"""An instrumented application that works until it is stopped. Run as a process: URL, lease and beat in seconds.
+"""An instrumented application that works until it is stopped. Run as a process: URL; lease, beat and step in seconds.
 
 It tells its runner and the run of each of its threads in one line, then "busy" once spans have begun to end. A line
 on its standard input lets it end what is open, and itself.
@@ -24,7 +24,7 @@ THREADS = 3
 STEP_S = 0.02  # in half a minute a run stays below the events that are kept
 
 
-def work(tracer: trace.Tracer, sink: Any, tell: Any, stop: threading.Event) -> None:
+def work(tracer: trace.Tracer, sink: Any, tell: Any, stop: threading.Event, step_s: float) -> None:
     """Spans within spans, each with what spans have: events, changing attributes, log lines, errors."""
     with tracer.start_as_current_span("busy", attributes={"spantail.kind": "operation"}) as root:
         run = root.get_span_context()
@@ -40,12 +40,12 @@ def work(tracer: trace.Tracer, sink: Any, tell: Any, stop: threading.Event) -> N
                     )
                     with tracer.start_as_current_span("call", attributes={"spantail.kind": "llm_call"}) as call:
                         call.add_event("chunk", {"n": n})
-                        time.sleep(STEP_S)
+                        time.sleep(step_s)
                         if n % 7 == 0:
                             call.set_status(trace.StatusCode.ERROR, "no answer")
 
 
-def main(url: str, lease_s: str, beat_s: str) -> None:
+def main(url: str, lease_s: str, beat_s: str, step_s: str) -> None:
     """Work in several threads at once."""
     setattr(heartbeat, "LEASE_S", int(lease_s))  # noqa: B010 - constants of the product
     setattr(delivery, "BEAT_S", float(beat_s))  # noqa: B010
@@ -60,10 +60,10 @@ def main(url: str, lease_s: str, beat_s: str) -> None:
             print(text, flush=True)  # noqa: T201 - this is how it speaks
 
     tell(sink.runner_id)
-    threads = [threading.Thread(target=work, args=(tracer, sink, tell, stop)) for _ in range(THREADS)]
+    threads = [threading.Thread(target=work, args=(tracer, sink, tell, stop, float(step_s))) for _ in range(THREADS)]
     for thread in threads:
         thread.start()
-    time.sleep(10 * STEP_S)
+    time.sleep(10 * float(step_s))
     sink.flush(10)
     tell("busy")
     sys.stdin.readline()

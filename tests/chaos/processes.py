@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import redis
 
 from spantail_exporters.keys import run_keys
-from tests.chaos.busy_app import THREADS
+from tests.chaos.busy_app import STEP_S, THREADS
 from tests.integration.service.harness import source_environment
 from tests.support.live_runs import StoredRun
 from tests.support.tools import ROOT
@@ -73,8 +73,8 @@ class Helper:
 class BusyApp(Helper):
     """`busy_app.py`, busy."""
 
-    def __init__(self, url: str, lease_s: int, beat_s: float) -> None:
-        super().__init__("busy_app", url, lease_s, beat_s)
+    def __init__(self, url: str, lease_s: int, beat_s: float, step_s: float) -> None:
+        super().__init__("busy_app", url, lease_s, beat_s, step_s)
         self.url = url
 
     @property
@@ -111,9 +111,9 @@ class BusyApp(Helper):
 
 
 @contextmanager
-def busy_app(url: str, lease_s: int, beat_s: float) -> Iterator[BusyApp]:
+def busy_app(url: str, lease_s: int, beat_s: float, step_s: float = STEP_S) -> Iterator[BusyApp]:
     """A busy application; killed at the end if it is still there."""
-    app = BusyApp(url, lease_s, beat_s)
+    app = BusyApp(url, lease_s, beat_s, step_s)
     try:
         app.says("busy")
         yield app

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
-from tests.soak.ledger import END, LOG, START, Line, read
+from tests.soak.ledger import END, LOG, PULSE, PULSE_S, START, Line, read
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 GRACE_US: Final = 100_000
 """What was handed over so shortly before a `kill -9` may go with the process."""
+
+_LAST_MOMENTS_US: Final = 1_000_000
 
 _SHORT_US: Final = 250_000
 """A span that is over before its start was told is told by its end alone, and may go with it."""
@@ -38,6 +41,9 @@ class RunLedger:
 
     pid: int
     lines: list[Line] = field(default_factory=list)
+    killed_us: int | None = None
+    held_up_us: int = 0
+    """For how long the machine did not let its process run, in the last moments before it was killed."""
 
 
 @dataclass
@@ -78,21 +84,40 @@ class Accounts:
         return "\n".join(lines)
 
 
-def close_accounts(journal: Journal, stored: Callable[[str], StoredRun]) -> Accounts:
-    """Compare every run in the ledgers with what `stored` finds of it. Raises nothing for what it finds."""
+def close_accounts(journal: Journal, stored: Callable[[str], StoredRun], *, judged: bool = True) -> Accounts:
+    """Compare every run in the ledgers with what `stored` finds of it. Raises nothing for what it finds.
+
+    `judged` says that a reaper had its time: spans that a killed process left open are then abandoned.
+    """
     accounts = Accounts()
     for run_id, run in _runs(journal).items():
-        _close_run(accounts, run_id, run, journal, stored)
+        _close_run(accounts, run_id, run, journal, stored, judged=judged)
     return accounts
 
 
 def _runs(journal: Journal) -> dict[str, RunLedger]:
     runs: dict[str, RunLedger] = {}
+    kills = journal.kills()
     for pid, path in journal.ledgers.items():
-        for line in read(path) if path.exists() else ():
+        lines = list(read(path)) if path.exists() else []
+        killed_us = kills.get(pid)
+        held_up_us = _held_up_us(lines, killed_us)
+        for line in lines:
             if line.what in (START, END, LOG):
-                runs.setdefault(line.run_id, RunLedger(pid)).lines.append(line)
+                run = runs.setdefault(line.run_id, RunLedger(pid, killed_us=killed_us, held_up_us=held_up_us))
+                run.lines.append(line)
     return runs
+
+
+def _held_up_us(lines: Iterable[Line], killed_us: int | None) -> int:
+    """The longest gap between the pulses of a process in its last moments, beyond what is between any two."""
+    if killed_us is None:
+        return 0
+    pulses = [line.time_us for line in lines if line.what == PULSE and line.time_us > killed_us - _LAST_MOMENTS_US]
+    if not pulses:
+        return 0  # too young to tell
+    gaps = [after - before for before, after in pairwise([*pulses, killed_us])]
+    return max(0, max(gaps) - int(PULSE_S * 1e6))
 
 
 class _Cover:
@@ -101,7 +126,8 @@ class _Cover:
     def __init__(
         self, run: RunLedger, drops: Mapping[str, int], journal: Journal, *, absent: bool, marked: bool
     ) -> None:
-        self._killed_us = journal.kills().get(run.pid)
+        self._killed_us = run.killed_us
+        self._grace_us = GRACE_US + run.held_up_us
         self._losses = journal.redis_losses()
         self._last_us = run.lines[-1].time_us
         self._absent = absent
@@ -112,7 +138,7 @@ class _Cover:
 
     def of(self, line: Line) -> str | None:
         """The reason why this line's item may be missing; None when there is none."""
-        if self._killed_us is not None and line.time_us >= self._killed_us - GRACE_US:
+        if self._killed_us is not None and line.time_us >= self._killed_us - self._grace_us:
             self.by_kill = True
             return "went with a killed process"
         if any(line.time_us <= at + _REDIS_GRACE_US for at in self._losses):
@@ -136,7 +162,13 @@ class _Cover:
 
 
 def _close_run(
-    accounts: Accounts, run_id: str, run: RunLedger, journal: Journal, stored: Callable[[str], StoredRun]
+    accounts: Accounts,
+    run_id: str,
+    run: RunLedger,
+    journal: Journal,
+    stored: Callable[[str], StoredRun],
+    *,
+    judged: bool,
 ) -> None:
     accounts.runs["in the ledgers"] += 1
     try:
@@ -151,15 +183,15 @@ def _close_run(
     if not absent and held.next_seq != held.first + len(held.events):
         accounts.fault("a hole in the sequence", f"run {run_id}: next {held.next_seq}, {len(held.events)} events")
     cover = _Cover(run, drops, journal, absent=absent, marked=bool(held.meta.get("maybe_incomplete")))
-    _close_spans(accounts, run, journal.kills().get(run.pid), held, cover)
+    _close_spans(accounts, run, held, cover, judged=judged)
     _close_logs(accounts, run_id, run, held, cover)
     _check_order(accounts, run_id, run, held.events)
-    if cover.by_kill and not absent and not held.meta.get("maybe_incomplete"):
+    if judged and cover.by_kill and not absent and not held.meta.get("maybe_incomplete"):
         accounts.fault("lost something to a kill, and is not marked maybe_incomplete", f"run {run_id}")
 
 
-def _close_spans(accounts: Accounts, run: RunLedger, killed_us: int | None, held: StoredRun, cover: _Cover) -> None:
-    run_id = run.lines[0].run_id
+def _close_spans(accounts: Accounts, run: RunLedger, held: StoredRun, cover: _Cover, *, judged: bool) -> None:
+    run_id, killed_us = run.lines[0].run_id, run.killed_us
     ends = {line.span_id: line for line in run.lines if line.what == END}
     begun = {line.span_id for line in run.lines if line.what == START}
     for span_id in held.spans.keys() - begun:
@@ -192,6 +224,8 @@ def _close_spans(accounts: Accounts, run: RunLedger, killed_us: int | None, held
                 accounts.fault("abandoned, but it had ended", f"{where}: ended {_age(end, killed_us)}")
         else:
             accounts.spans["still running"] += 1
+            if not judged and killed_us is not None and (end is None or cover.of(end)):
+                continue
             why = f"ended {_age(end, killed_us)}" if end else "never ended"
             accounts.fault("spins for ever", f"{where}: {why}, process {'killed' if killed_us else 'gone'}")
 

@@ -18,6 +18,9 @@ START: Final = "S"
 END: Final = "E"
 LOG: Final = "L"
 EXIT: Final = "X"
+PULSE: Final = "P"
+PULSE_S: Final = 0.01
+"""How often a process enters a pulse: a longer gap is a machine that did not let it run."""
 
 
 class Line(NamedTuple):

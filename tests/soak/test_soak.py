@@ -10,7 +10,7 @@ import pytest
 
 from tests.soak.accounts import Accounts, close_accounts
 from tests.soak.conductor import Conductor, Deed, Journal
-from tests.soak.ledger import END, LOG, START, Ledger
+from tests.soak.ledger import END, LOG, PULSE, START, Ledger
 from tests.support.live_runs import StoredRun
 
 if TYPE_CHECKING:
@@ -71,11 +71,11 @@ class World:
     def done(self, what: str, before_s: float = 0.0, pid: int = 0) -> None:
         self.journal.deeds.append(Deed(self.written_us + int(before_s * 1e6), what, pid))
 
-    def close(self) -> Accounts:
+    def close(self, **options: Any) -> Accounts:
         run = StoredRun.__new__(StoredRun)
         run.first, run.events, run.spans = 0, self.events, self.spans
         run.meta = {"next": str(len(self.events)), **self.meta} if self.meta else {}
-        return close_accounts(self.journal, lambda _: run)
+        return close_accounts(self.journal, lambda _: run, **options)
 
 
 @pytest.fixture
@@ -123,6 +123,27 @@ def test_a_kill_covers_nothing_older(world: World) -> None:
     world.meta["maybe_incomplete"] = "1"
     world.done("workload killed", 0.5, PID)
     assert world.close().faults == {"lost in silence": 1}
+
+
+def test_a_machine_that_did_not_let_the_process_run_covers_as_much_more(world: World) -> None:
+    del world.events[3]
+    world.meta["maybe_incomplete"] = "1"
+    ledger = Ledger(world.journal.ledgers[PID])
+    ledger.write(0, PULSE)
+    world.done("workload killed", 0.3, PID)
+    assert world.close().closed, "no pulse for 300 ms"
+    world.journal.deeds.clear()
+    world.done("workload killed", 3, PID)
+    assert world.close().faults == {"lost in silence": 1}, "the gap was long before"
+
+
+def test_what_is_not_judged_may_be_open_but_not_without_its_end(world: World) -> None:
+    world.spans[LEAF] = world.event(LEAF, ROOT, "running", 1)
+    world.done("workload killed", 0.05, PID)
+    assert world.close(judged=False).closed
+    world.journal.deeds.clear()
+    world.done("workload killed", 0.5, PID)
+    assert world.close(judged=False).faults == {"spins for ever": 1}
 
 
 def test_a_loss_of_redis_covers_only_when_it_was_counted(world: World) -> None:

@@ -20,7 +20,7 @@ from opentelemetry.sdk.trace.id_generator import IdGenerator
 from opentelemetry.trace import Status, StatusCode
 
 import spantail
-from tests.soak.ledger import END, EXIT, LOG, START, Ledger
+from tests.soak.ledger import END, EXIT, LOG, PULSE, PULSE_S, START, Ledger
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span
@@ -119,8 +119,8 @@ def main() -> None:
     for thread in threads:
         thread.start()
     ends_at = time.monotonic() + options.seconds
-    while not stop.wait(0.05) and time.monotonic() < ends_at:
-        pass
+    while not stop.wait(PULSE_S) and time.monotonic() < ends_at:
+        ledger.write(0, PULSE)
     stop.set()
     for thread in threads:
         thread.join()

@@ -422,6 +422,10 @@ class Interrupted:
             raise Unavailable("away")
         return self.real.beat(runner_id)
 
+    @property
+    def silent_for_s(self) -> float:
+        return self.real.silent_for_s
+
     def close(self) -> None:
         self.real.close()
 

@@ -418,6 +418,8 @@ class Keeping:
     def beat(self, runner_id: str) -> bool:
         return bool(runner_id)
 
+    silent_for_s = 0.0
+
     def close(self) -> None:
         pass
 
