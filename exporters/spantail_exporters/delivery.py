@@ -45,7 +45,14 @@ _PORTION = (20, 4 * 1024 * 1024)  # batches and bytes that are read back from di
 class Writer(Protocol):
     """What delivery needs of the place that batches go to (`RedisWriter`)."""
 
-    def send(self, batches: Sequence[Batch]) -> Sent:
+    @property
+    def index_waits(self) -> bool:
+        """Whether the index over runs has not been told yet what is news."""
+
+    def tell_index(self) -> None:
+        """Tell the index over runs what is news."""
+
+    def send(self, batches: Sequence[Batch], *, index_later: bool = False) -> Sent:
         """Apply batches in order; raise `Unavailable` to be asked again."""
 
     def beat(self, runner_id: str) -> bool:
@@ -241,7 +248,10 @@ class Delivery:
                 self._tell_renewed(sent)
                 self._asks = False
             if not (self._pending or self._left_behind or self.spooled):
-                return
+                if not self._writer.index_waits:
+                    return
+                yield self._writer.tell_index
+                continue  # more may have been offered in the meantime
             if self._spool is not None and self.spooled:
                 yield from self._unspool(self._spool)
             elif self._pending:
@@ -333,7 +343,7 @@ class Delivery:
         if not batches:
             return
         begun = time.perf_counter()
-        sent = yield partial(self._writer.send, batches)
+        sent = yield partial(self._writer.send, batches, index_later=True)
         self._remember(batches)
         self._health.delivered(sum(map(_events, batches)), time.perf_counter() - begun)
         for batch, words in sent.refused:

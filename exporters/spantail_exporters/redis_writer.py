@@ -64,8 +64,8 @@ class RedisWriter:
         self._beaten_us = 0
         self._client = redis_client.connect(url, timeout_s)
 
-    def send(self, batches: Sequence[Batch]) -> Sent:
-        """Apply batches in order.
+    def send(self, batches: Sequence[Batch], *, index_later: bool = False) -> Sent:
+        """Apply batches in order, and tell the index over runs what is news; with `index_later` by the next call.
 
         Raises `Unavailable` when Redis cannot be reached or cannot write now; then any of the batches may or may
         not have been applied, and all may be sent again.
@@ -74,16 +74,38 @@ class RedisWriter:
         sent = Sent([], set())
         for together in _rounds(batches):
             self._send(together, now_us, sent)
-        if self._index:
-            self._execute(self._index)
-            self._index = []
+        if not index_later:
+            self.tell_index()
         sent.renewed.update(self._renewed)
         self._renewed.clear()
         return sent
 
+    @property
+    def index_waits(self) -> bool:
+        """Whether the index over runs has not been told yet what is news."""
+        return bool(self._index)
+
+    def tell_index(self) -> None:
+        """Tell the index over runs what is news. Raises `Unavailable`."""
+        if self._index:
+            self._execute(self._index)
+            self._index = []
+
     def _send(self, batches: Sequence[Batch], now_us: int, sent: Sent) -> None:
         calls = [self._call(batch, now_us) for batch in batches]
-        replies = self._execute(calls)
+        # under load the index travels with the next batches: a trip of its own for each would halve the rate
+        index, self._index = self._index, []
+        try:
+            replies = self._execute([*index, *calls])
+        except Unavailable:
+            self._index = index
+            raise
+        self._index = [
+            command
+            for command, reply in zip(index, replies, strict=False)
+            if isinstance(reply, Exception) and redis_client.may_pass(reply)
+        ]
+        del replies[: len(index)]
         missing = [i for i, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
         if missing:  # EVAL loads what it runs: between a SCRIPT LOAD and its use somebody might flush
             again = self._execute([("EVAL", SCRIPT, *calls[i][2:]) for i in missing])

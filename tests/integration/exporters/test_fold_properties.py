@@ -412,10 +412,17 @@ class Interrupted:
         self.real = RedisWriter(url)
         self.away = False
 
-    def send(self, batches: Sequence[Batch]) -> Any:
+    @property
+    def index_waits(self) -> bool:
+        return self.real.index_waits
+
+    def tell_index(self) -> None:
+        self.real.tell_index()
+
+    def send(self, batches: Sequence[Batch], *, index_later: bool = False) -> Any:
         if self.away:
             raise Unavailable("away")
-        return self.real.send(batches)
+        return self.real.send(batches, index_later=index_later)
 
     def beat(self, runner_id: str) -> bool:
         if self.away:

@@ -67,7 +67,12 @@ class Redis:
     def hangs(self) -> bool:
         return self._hanging.is_set()
 
-    def send(self, batches: Sequence[Batch]) -> Sent:
+    index_waits = False
+
+    def tell_index(self) -> None:
+        raise AssertionError("there is no index")
+
+    def send(self, batches: Sequence[Batch], *, index_later: bool = False) -> Sent:  # noqa: ARG002
         self.sent.append([batch.writer_seq for batch in batches])
         self.on_send()
         self._answer()

@@ -411,7 +411,12 @@ class Keeping:
     def __init__(self) -> None:
         self.batches: list[Batch] = []
 
-    def send(self, batches: Sequence[Batch]) -> Sent:
+    index_waits = False
+
+    def tell_index(self) -> None:
+        raise AssertionError("there is no index")
+
+    def send(self, batches: Sequence[Batch], *, index_later: bool = False) -> Sent:  # noqa: ARG002
         self.batches += batches
         return Sent([], set())
 
