@@ -6,7 +6,8 @@
 --
 -- KEYS  buffer, spans, meta, layers, wraps, state
 -- ARGV  1 channel            2 writer id ('' = none)     3 writer sequence   4 now (us)
---       5 epoch this writer knows ('' = none)            6 next seq it knows       7 its last sequence that was confirmed
+--       5 epoch this writer knows ('' = none)            6 next seq it knows       7 its last sequence that was confirmed,
+--         or, negative, that of its call just before in the same trip: without that one, this one is not taken
 --       8 tail cap (events)  9 snapshot cap (spans)      10 expiry while open (s)  11 expiry once settled (s)
 --       12 run state JSON ('' = unchanged)               13 its status
 --       14 number of drop counts d, then d times: reason, count
@@ -64,6 +65,11 @@ local run_state = seen[10]
 if writer ~= '' and seen[13] and tonumber(writer_seq) <= tonumber(seen[13]) then
   -- whoever sends again got no answer, and so may not have told the index
   return { next_seq, 1, epoch, seen[4] or now, seen[14] and 1 or 0, 1, seen[16] or 'running', seen[17] or '' }
+end
+
+if tonumber(seen[13] or '0') < -known_writer_seq then
+  -- the one before was refused: were this one taken, its number would say of both that they had been applied
+  return redis.error_reply('BEHIND spantail: the batch before this one is missing')
 end
 
 local written, order, root_moved = {}, {}, false

@@ -29,14 +29,29 @@ MAX_EVENT_BYTES = 1024 * 1024
 MAX_BATCH_BYTES = 512 * 1024  # keeps one script call below a few milliseconds of Redis' only thread
 
 
+class Known(NamedTuple):
+    """Where a run stood when Redis last answered: its epoch, its next sequence, and the batch that was confirmed."""
+
+    epoch: int
+    next_seq: int
+    writer: str
+    writer_seq: int
+    at_us: int
+
+
 class Batch(NamedTuple):
-    """Changes of one run that are applied together; `writer` and `writer_seq` make applying them twice harmless."""
+    """Changes of one run that are applied together; `writer` and `writer_seq` make applying them twice harmless.
+
+    `known` is what its writer knew of the run when it put the batch on disk: whoever delivers it can tell what Redis
+    has lost.
+    """
 
     run_id: str
     writer: str
     writer_seq: int
     changes: list[Change]
     drops: Mapping[str, int]
+    known: Known | None = None
 
 
 _new: Final[Callable[..., Change]] = tuple.__new__  # a `Change` from its fields, at half the cost of calling it

@@ -53,11 +53,12 @@ class _Flush:
     `starts` counts down the starts that wait beside the queue.
     """
 
-    __slots__ = ("done", "starts")
+    __slots__ = ("batch", "done", "starts")
 
     def __init__(self, starts: int) -> None:
         self.done = threading.Event()
         self.starts = starts
+        self.batch: int | None = None  # the last one that it waits for
 
 
 def _time_ns(item: Any) -> int:
@@ -233,10 +234,10 @@ class Batcher:
                     next_scan = self._scan(assembler, next_scan)
                     self._tell_losses(assembler)
                     delivery.offer(assembler.batches(losses=not delivery.away or self._stopping))
-                if delivery.step() and not assembler.unsent:  # a delivery may give rise to counts
                     for marker in flushes:
-                        marker.done.set()
-                    flushes.clear()
+                        marker.batch = delivery.offered if marker.batch is None else marker.batch
+                delivery.step()
+                self._answer(flushes, delivery.stored, unsent=assembler.unsent)
             except Exception:
                 # a mistake of ours must not end delivery for the life of the process
                 _logger.exception("the live pipeline failed and goes on")
@@ -251,7 +252,17 @@ class Batcher:
             return True
         if self._queue or self._starts:
             return False  # also while Redis is away: the rest of the queue goes to the spool
-        return delivery.accepts if delivery.away else not (delivery.in_memory or delivery.spooled)
+        return delivery.accepts if delivery.away else not (delivery.in_memory or delivery.spooled or delivery.inherits)
+
+    def _answer(self, flushes: list[_Flush], stored: int, *, unsent: bool) -> None:
+        """Set free who waits for what is stored by now; under load there is always something on its way."""
+        for marker in list(flushes):
+            if marker.batch is not None and marker.batch <= stored:
+                if unsent:
+                    marker.batch = None  # a delivery gave rise to counts, which are waited for too
+                else:
+                    marker.done.set()
+                    flushes.remove(marker)
 
     def _scan(self, assembler: Assembler, due: float) -> float:
         now = time.monotonic()

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from concurrent.futures import Future
 
-    from spantail_exporters.assembler import Assembler, Batch
+    from spantail_exporters.assembler import Assembler, Batch, Known
     from spantail_exporters.health import Health
     from spantail_exporters.redis_writer import Sent
 
@@ -39,7 +39,7 @@ _PATIENCE_S = 0.04  # it may pass twice, in the queue and then here: a `kill -9`
 _SILENCE_S = 0.04  # less may be a busy application that keeps the courier from reading an answer: no need of the disk
 _CLOSE_S = 0.5
 _ANY_SIZE = 1 << 62
-_PORTION = (20, 4 * 1024 * 1024)  # batches and bytes that are read back from disk between two looks at the clock
+_PORTION = (500, 4 * 1024 * 1024)  # batches and bytes that are read back from disk between two looks at the clock
 
 
 class Writer(Protocol):
@@ -61,6 +61,9 @@ class Writer(Protocol):
     @property
     def silent_for_s(self) -> float:
         """How long the place has left a question unanswered; 0 when none waits, or the answer is there to be read."""
+
+    def known(self, run_id: str) -> Known | None:
+        """Say where a run stood at the last answer, to any thread."""
 
     def close(self) -> None:
         """Let go of the connection."""
@@ -120,6 +123,11 @@ class Delivery:
         self._under_way: list[Batch] = []  # sent, unanswered, and nowhere but in memory
         self._under_way_since = 0.0  # when it was offered: the answer to another call may have come first
         self._spilled = 0  # how many of those under way are at the head of the spool
+        self.offered = 0
+        """The number of the last batch that was offered."""
+        self.stored = 0
+        """The number of the last one that is stored, and all before it are, or were lost and counted."""
+        self._applied = 0  # the same, but the index over runs may not know yet
         self._failures = 0
         self._retry_at = 0.0
         self._next_beat = 0.0
@@ -148,6 +156,11 @@ class Delivery:
         return bool(self._pending or self._under_way)
 
     @property
+    def inherits(self) -> bool:
+        """Whether what dead processes left is still on its way."""
+        return bool(self._left_behind)
+
+    @property
     def rests_for_s(self) -> float:
         """Seconds until there is something to do of its own accord: another try, a heartbeat, an overdue answer."""
         now = time.monotonic()
@@ -170,6 +183,8 @@ class Delivery:
     def offer(self, batches: list[Batch]) -> None:
         """Take over batches, in order, to be delivered by `step`."""
         self._pending, self._pending_since = batches, time.monotonic()
+        if batches:
+            self.offered = batches[-1].writer_seq
         if self.away or (self.spooled and self._is_silent):
             self._spill()
 
@@ -247,18 +262,23 @@ class Delivery:
                 sent = yield partial(self._writer.send, [batch for _, _, batch in self._recent])
                 self._tell_renewed(sent)
                 self._asks = False
-            if not (self._pending or self._left_behind or self.spooled):
-                if not self._writer.index_waits:
+            if not (self._pending or self.spooled):
+                if self._writer.index_waits:
+                    yield self._writer.tell_index
+                    self.stored = self._applied
+                    continue  # more may have been offered in the meantime
+                self.stored = self.offered  # also when the last ones were lost
+                if not self._left_behind:
                     return
-                yield self._writer.tell_index
-                continue  # more may have been offered in the meantime
             if self._spool is not None and self.spooled:
-                yield from self._unspool(self._spool)
+                self._reached((yield from self._unspool(self._spool)))
             elif self._pending:
                 self._under_way, self._pending = self._pending, []
                 self._under_way_since = self._pending_since
+                last = self._under_way[-1].writer_seq
                 yield from self._send(tuple(self._under_way))
                 self._under_way = []
+                self._reached(last)
                 if self._spilled and self._spool is not None:
                     self._spool.peek(self._spilled, _ANY_SIZE)
                     self._spool.advance(self._spilled)
@@ -267,6 +287,11 @@ class Delivery:
                 yield from self._unspool(self._left_behind[0])
                 if self._left_behind[0].empty:
                     self._left_behind.pop(0).close()
+
+    def _reached(self, number: int) -> None:
+        """Note that all batches up to `number` are applied. What is news for the index travels with the next call."""
+        self.stored = self._applied if self._writer.index_waits else number
+        self._applied = number
 
     def _beat(self) -> Talk:
         now = time.monotonic()
@@ -298,10 +323,11 @@ class Delivery:
         while recent and (recent[0][0] < now - _RECENT_S or self._recent_bytes > _RECENT_BYTES):
             self._recent_bytes -= recent.popleft()[1]
 
-    def _unspool(self, spool: Spooling) -> Talk:
+    def _unspool(self, spool: Spooling) -> Generator[Callable[[], Any], Any, int]:
         batches = spool.peek(*_PORTION)
         yield from self._send(batches)
         spool.advance(len(batches))
+        return batches[-1].writer_seq if batches else self._applied
 
     def _spill(self) -> None:
         """Put on disk what is in memory only, the oldest first."""
@@ -309,7 +335,7 @@ class Delivery:
             return
         overdue = self._answer is not None  # it may be stored yet, and cannot be counted as lost
         while self._under_way:
-            if self._spool.append(self._under_way[0]):
+            if self._append(self._spool, self._under_way[0]):
                 self._spilled += 1
             elif overdue:
                 return
@@ -317,9 +343,12 @@ class Delivery:
                 self._lose(self._under_way[0], "spool_full")
             self._under_way.pop(0)
         for batch in self._pending:
-            if not self._spool.append(batch):
+            if not self._append(self._spool, batch):
                 self._lose(batch, "spool_full")
         self._pending = []
+
+    def _append(self, spool: Spooling, batch: Batch) -> bool:
+        return spool.append(batch._replace(known=self._writer.known(batch.run_id)))
 
     def _lose(self, batch: Batch, reason: str) -> None:
         if count := _events(batch):

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoScriptError
 
 from spantail_exporters import redis_client
+from spantail_exporters.assembler import Known
 from spantail_exporters.heartbeat import beat_commands
 from spantail_exporters.run_script import (
     SCRIPT,
+    SHA,
     Applied,
     Limits,
     append_arguments,
     index_commands,
+    is_behind,
     parse_reply,
 )
 
@@ -31,16 +34,6 @@ _KNOWN_FOR_US = 3600 * 1_000_000  # well below the expiry of a settled run
 
 class Unavailable(Exception):
     """Redis cannot take writes now; what was not confirmed may be sent again without harm."""
-
-
-class _Known(NamedTuple):
-    """Where a run stood at the last answer: its epoch, its next sequence, and the batch that was confirmed."""
-
-    epoch: int
-    next_seq: int
-    writer: str
-    writer_seq: int
-    at_us: int
 
 
 class Sent(NamedTuple):
@@ -58,7 +51,7 @@ class RedisWriter:
 
     def __init__(self, url: str, *, limits: Limits | None = None, timeout_s: float = 5.0) -> None:
         self._limits = limits or Limits()
-        self._known: OrderedDict[str, _Known] = OrderedDict()
+        self._known: OrderedDict[str, Known] = OrderedDict()
         self._renewed: set[str] = set()  # to be told, also when what follows fails
         self._index: list[tuple[str | int, ...]] = []  # to be told, also when what follows fails
         self._beaten_us = 0
@@ -72,8 +65,10 @@ class RedisWriter:
         """
         now_us = time.time_ns() // 1000
         sent = Sent([], set())
-        for together in _rounds(batches):
-            self._send(together, now_us, sent)
+        left, load = list(batches), False
+        while left:
+            left = self._send(left, now_us, sent, load=load)
+            load = True
         if not index_later:
             self.tell_index()
         sent.renewed.update(self._renewed)
@@ -91,9 +86,39 @@ class RedisWriter:
             self._execute(self._index)
             self._index = []
 
-    def _send(self, batches: Sequence[Batch], now_us: int, sent: Sent) -> None:
-        calls = [self._call(batch, now_us) for batch in batches]
-        # under load the index travels with the next batches: a trip of its own for each would halve the rate
+    def known(self, run_id: str) -> Known | None:
+        """Where a run stood at the last answer; may be asked by another thread."""
+        return self._known.get(run_id)
+
+    def _send(self, batches: Sequence[Batch], now_us: int, sent: Sent, *, load: bool) -> list[Batch]:
+        """Send batches in one trip; returns those that have to go again. The first is never among them with `load`."""
+        before: dict[tuple[str, str], int] = {}
+        calls = []
+        for batch in batches:
+            who = batch.run_id, batch.writer
+            # EVAL loads what it runs: between a SCRIPT LOAD and its use somebody might flush
+            how = ("EVAL", SCRIPT) if load and who not in before else ("EVALSHA", SHA)
+            calls.append((*how, *self._arguments(batch, now_us, before.get(who, 0))))
+            before[who] = batch.writer_seq
+        again = []
+        for batch, reply in zip(batches, self._with_index(calls), strict=True):
+            if isinstance(reply, Exception):
+                if is_behind(reply) or isinstance(reply, NoScriptError):
+                    again.append(batch)
+                elif redis_client.may_pass(reply):
+                    raise Unavailable(str(reply)) from reply
+                else:
+                    sent.refused.append((batch, str(reply)))
+            else:
+                applied = parse_reply(reply)
+                if applied.tell_index or batch.run_id not in self._known:
+                    self._index += index_commands(batch.run_id, applied)
+                if self._learn(batch, applied, now_us):
+                    self._renewed.add(batch.run_id)
+        return again
+
+    def _with_index(self, calls: Sequence[tuple[Any, ...]]) -> list[Any]:
+        """Execute calls, and before them what the index waits for: a trip of its own would halve the rate."""
         index, self._index = self._index, []
         try:
             replies = self._execute([*index, *calls])
@@ -105,23 +130,7 @@ class RedisWriter:
             for command, reply in zip(index, replies, strict=False)
             if isinstance(reply, Exception) and redis_client.may_pass(reply)
         ]
-        del replies[: len(index)]
-        missing = [i for i, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
-        if missing:  # EVAL loads what it runs: between a SCRIPT LOAD and its use somebody might flush
-            again = self._execute([("EVAL", SCRIPT, *calls[i][2:]) for i in missing])
-            for i, reply in zip(missing, again, strict=True):
-                replies[i] = reply
-        for batch, reply in zip(batches, replies, strict=True):
-            if isinstance(reply, Exception):
-                if redis_client.may_pass(reply):
-                    raise Unavailable(str(reply)) from reply
-                sent.refused.append((batch, str(reply)))
-            else:
-                applied = parse_reply(reply)
-                if applied.tell_index or batch.run_id not in self._known:
-                    self._index += index_commands(batch.run_id, applied)
-                if self._learn(batch, applied, now_us):
-                    self._renewed.add(batch.run_id)
+        return replies[len(index) :]
 
     def beat(self, runner_id: str) -> bool:
         """Give a sign of life; False when the lease had run out. Raises `Unavailable`."""
@@ -144,30 +153,32 @@ class RedisWriter:
         """Close the connection."""
         self._client.close()
 
-    def _call(self, batch: Batch, now_us: int) -> tuple[Any, ...]:
+    def _arguments(self, batch: Batch, now_us: int, after: int) -> Sequence[Any]:
         known = self._known.get(batch.run_id)
-        return (
-            "EVALSHA",
-            *append_arguments(
-                batch.run_id,
-                batch.changes,
-                writer=batch.writer,
-                writer_seq=batch.writer_seq,
-                now_us=now_us,
-                drops=batch.drops,
-                limits=self._limits,
-                known=known[:2] if known else None,
-                confirmed=known.writer_seq if known and known.writer == batch.writer else 0,
-            ),
-        )
+        told = batch.known
+        if told and told.at_us > now_us - _KNOWN_FOR_US and (known is None or known.writer != batch.writer):
+            known = told  # by a process that is gone
+        return append_arguments(
+            batch.run_id,
+            batch.changes,
+            writer=batch.writer,
+            writer_seq=batch.writer_seq,
+            now_us=now_us,
+            drops=batch.drops,
+            limits=self._limits,
+            known=known[:2] if known else None,
+            confirmed=known.writer_seq if known and known.writer == batch.writer else 0,
+            after=after,
+        )[1:]
 
     def _learn(self, batch: Batch, applied: Applied, now_us: int) -> bool:
         """Remember where the run stands; true when Redis has lost what it held of it."""
-        known = self._known.pop(batch.run_id, None)
+        known = self._known.get(batch.run_id)
         writer, seq = batch.writer, batch.writer_seq
         if known and (not writer or (writer == known.writer and applied.duplicate)):  # a ping has no number
             writer, seq = known.writer, max(seq, known.writer_seq)
-        self._known[batch.run_id] = _Known(applied.epoch, applied.next_seq, writer, seq, now_us)
+        self._known[batch.run_id] = Known(applied.epoch, applied.next_seq, writer, seq, now_us)
+        self._known.move_to_end(batch.run_id)
         while len(self._known) > _KNOWN_RUNS or self._oldest() < now_us - _KNOWN_FOR_US:
             self._known.popitem(last=False)  # what has expired in Redis by and by is not lost
         return known is not None and known.epoch != applied.epoch
@@ -180,19 +191,3 @@ class RedisWriter:
             return self._client.execute(commands)
         except RedisConnectionError as error:
             raise Unavailable(str(error)) from error
-
-
-def _rounds(batches: Sequence[Batch]) -> list[list[Batch]]:
-    """Part batches so that each part has one of a run at most.
-
-    Of several that are sent in one go one may be refused for a moment (no memory, no script, a slot that moves) and
-    the next be taken; its number would then say of the first that it had been applied, and it would be lost.
-    """
-    rounds: list[list[Batch]] = []
-    seen: Counter[str] = Counter()
-    for batch in batches:
-        if seen[batch.run_id] == len(rounds):
-            rounds.append([])
-        rounds[seen[batch.run_id]].append(batch)
-        seen[batch.run_id] += 1
-    return rounds

@@ -80,6 +80,7 @@ def append_arguments(
     state: tuple[bytes, str] | None = None,
     known: tuple[int, int] | None = None,
     confirmed: int = 0,
+    after: int = 0,
 ) -> list[bytes | str | int]:
     """Build the arguments of `EVALSHA`: sha, number of keys, keys, values.
 
@@ -87,13 +88,14 @@ def append_arguments(
     this writer got applied to this run changes nothing. `drops` adds to the run's counted losses by reason.
     `state` replaces the run state: its JSON and its status. `known` is the epoch and the next sequence number that
     this writer was last answered, `confirmed` its own last sequence that was applied to this run: less than that
-    means that Redis lost something.
+    means that Redis lost something. `after` is that of its call just before this one, when its answer has not come
+    yet: unless that one was applied, this one is refused (`is_behind`).
     """
     names = keys.run_keys(run_id)
     state_json, status = state or (b"", "")
     values: list[bytes | str | int] = [
         SHA, len(names), *names,
-        keys.channel(run_id), writer, writer_seq, now_us, *(known or ("", 0)), confirmed,
+        keys.channel(run_id), writer, writer_seq, now_us, *(known or ("", 0)), -after or confirmed,
         limits.tail_cap, limits.span_cap, limits.open_expiry_s, limits.settled_expiry_s,
         state_json, status,
         len(drops or ()),
@@ -125,6 +127,11 @@ def state_arguments(run_id: str, state_json: bytes, status: str, *, now_us: int)
     `status` is `queued`, `running`, `completed`, `failed`, `cancelled` or `abandoned`.
     """
     return append_arguments(run_id, (), writer="", writer_seq=0, now_us=now_us, state=(state_json, status))
+
+
+def is_behind(error: Exception) -> bool:
+    """Whether a call was refused only because the one before it was (`after`)."""
+    return str(error).startswith("BEHIND ")
 
 
 def parse_reply(reply: Sequence[bytes | str | int]) -> Applied:

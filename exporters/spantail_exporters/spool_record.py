@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import orjson
 
-from spantail_exporters.assembler import Batch
+from spantail_exporters.assembler import Batch, Known
 from spantail_exporters.run_script import Change
 
 MAGIC: Final = b"spantl\x00\x01"  # how a file of records begins; the last byte is the format's version
@@ -27,6 +27,7 @@ def encode(batch: Batch) -> bytes:
         "writer": batch.writer,
         "seq": batch.writer_seq,
         "drops": dict(batch.drops),
+        "known": list(batch.known or ()),
         "changes": [
             [c.span_id, c.parent_id, c.notes, c.account, len(c.layers), len(c.state), [len(e) for e in c.events]]
             for c in batch.changes
@@ -72,4 +73,7 @@ def _decode(payload: bytes) -> Batch:
     for span_id, parent_id, notes, account, layers_size, state_size, sizes in header["changes"]:
         layers, state = take(layers_size), take(state_size)
         changes.append(Change(span_id, parent_id, [take(size) for size in sizes], notes, account, layers, state))
-    return Batch(header["run"], header["writer"], header["seq"], changes, header["drops"])
+    known = header.get("known")
+    return Batch(
+        header["run"], header["writer"], header["seq"], changes, header["drops"], Known(*known) if known else None
+    )

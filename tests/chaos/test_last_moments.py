@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import sys
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -196,3 +197,48 @@ def test_answers_that_come_after_the_patience_double_nothing(
         assert ends == [*(f"step {n}" for _ in range(5) for n in range(60)), "root"], "in order"
         assert not list(spool_dir.rglob("*.spool")), "what was overdue has been taken from the disk again"
         assert held_by(server, run_of(root)) == len(run.events)
+
+
+def test_a_slow_redis_keeps_up_with_a_steady_application(
+    tmp_path: Path, spool_dir: Path, application: Callable[[str], LedgerApplication]
+) -> None:
+    """A batch every 10 ms, and an answer every 200 ms: what waits on disk goes out many at a time."""
+    with faulty_redis(tmp_path / "redis") as server, wire_to(server) as wire:
+        app = application(wire.url)
+        wire.delay_s = 0.2
+        with app.span() as root:
+            app.work(root, 1_000, pause_s=0.003)
+            behind = len(app.emitted[run_of(root)]) - held_by(server, run_of(root))
+            assert behind < 700, "half of it has been stored already"
+        assert app.sink.flush(SOON_S)
+        app.assert_closed(server.url, run_of(root))
+        assert not list(spool_dir.rglob("*.spool"))
+        app.provider.shutdown()
+
+
+def test_a_flush_under_steady_load_comes_to_its_end(
+    tmp_path: Path, spool_dir: Path, application: Callable[[str], LedgerApplication]
+) -> None:
+    """Something is always on its way: who flushes waits for what was before."""
+    with faulty_redis(tmp_path / "redis") as server, wire_to(server) as wire:
+        app, done = application(wire.url), threading.Event()
+        wire.delay_s = 0.03
+
+        def go_on() -> None:
+            with app.span() as root:
+                while not done.is_set():
+                    app.work(root, 1, pause_s=0.001)
+
+        thread = threading.Thread(target=go_on)
+        thread.start()
+        try:
+            for _ in range(3):
+                eventually(lambda: app.emitted, SOON_S)
+                ((run_id, emitted),) = app.emitted.items()
+                before = len(emitted)
+                assert app.sink.flush(SOON_S)
+                assert held_by(server, run_id) >= before - 1, "the root, and what has ended; the last one may be open"
+        finally:
+            done.set()
+            thread.join(SOON_S)
+        app.provider.shutdown()

@@ -433,6 +433,9 @@ class Interrupted:
     def silent_for_s(self) -> float:
         return self.real.silent_for_s
 
+    def known(self, run_id: str) -> Any:
+        return self.real.known(run_id)
+
     def close(self) -> None:
         self.real.close()
 

@@ -425,6 +425,9 @@ class Keeping:
 
     silent_for_s = 0.0
 
+    def known(self, _: str) -> None:
+        return None
+
     def close(self) -> None:
         pass
 
