@@ -56,7 +56,7 @@ def demo() -> Iterator[str]:
     path = os.pathsep.join([str(CLAUDE), os.environ.get("PATH", "")])
     with tempfile.TemporaryDirectory(prefix="spantail-") as folder:
         command = [sys.executable, "-m", "spantail_service", "serve", "--port", "0", "--data-dir", folder]
-        environment = {**os.environ, "PATH": path, "SPANTAIL_DEMO": "true"}
+        environment = {**os.environ, "PATH": path, "SPANTAIL_DEMO": "true", "SPANTAIL_OTLP_GRPC_PORT": "off"}
         with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
             try:
                 yield address_of(process)

@@ -270,6 +270,7 @@ class Conductor:
             "SPANTAIL_REDIS_URL": self.redis.url,
             "SPANTAIL_SPOOL_DIR": str(self._folder / "spool"),
             "SPANTAIL_DATA_DIR": str(self._folder / "data"),
+            "SPANTAIL_OTLP_GRPC_PORT": "off",
         }
 
     def _rest(self) -> None:

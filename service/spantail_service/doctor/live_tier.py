@@ -42,11 +42,17 @@ def redis_findings(url: str, about: dict[str, Any] | None) -> list[Finding]:
     found = [ok("Redis", f"{shown} answers")]
     if isinstance(clock, tuple | list) and len(clock) == 2:  # noqa: PLR2004 - seconds, microseconds
         found.append(clock_finding("Redis", int(clock[0]) * 1_000_000 + int(clock[1]), asked, answered))
-    if isinstance(server, dict):
-        found += _server_findings(server, about)
-    if isinstance(memory, dict):
-        found += _memory_findings(memory)
+    found += _server_findings(_info(server), about)
+    found += _memory_findings(_info(memory))
     return found
+
+
+def _info(reply: object) -> dict[str, str]:
+    """Read the reply to INFO; empty when the user may not ask."""
+    if not isinstance(reply, bytes):
+        return {}
+    lines = reply.decode("utf-8", "replace").splitlines()
+    return {name: value for name, sep, value in (line.partition(":") for line in lines) if sep}
 
 
 def _unreachable(shown: str, words: str) -> Finding:
@@ -63,9 +69,9 @@ def _unreachable(shown: str, words: str) -> Finding:
     )
 
 
-def _server_findings(server: dict[str, Any], about: dict[str, Any] | None) -> list[Finding]:
+def _server_findings(server: dict[str, str], about: dict[str, Any] | None) -> list[Finding]:
     found = []
-    version = str(server.get("redis_version", ""))
+    version = server.get("redis_version", "")
     numbers = tuple(int(part) for part in re.findall(r"\d+", version)[:2])
     if numbers and numbers < _OLDEST:
         found.append(wrong("Redis", f"It is Redis {version}.", "Spantail needs 6.2 or newer, or Valkey."))
@@ -86,8 +92,8 @@ def _server_findings(server: dict[str, Any], about: dict[str, Any] | None) -> li
     return found
 
 
-def _memory_findings(memory: dict[str, Any]) -> list[Finding]:
-    policy = str(memory.get("maxmemory_policy", "noeviction"))
+def _memory_findings(memory: dict[str, str]) -> list[Finding]:
+    policy = memory.get("maxmemory_policy", "noeviction")
     limit = int(memory.get("maxmemory") or 0)
     if limit and policy != "noeviction":
         return [

@@ -52,7 +52,8 @@ def test_all_is_well_and_the_probe_leaves_nothing(service: Service, new_redis_ur
     assert [run["run_id"] for run in runs] == [RUN]
     people = run_command(service.url, "doctor", **environment)
     assert people.returncode == 0
-    assert max(map(len, people.stdout.splitlines())) <= 80
+    # an address longer than a line is not broken: it is there to be copied
+    assert all(len(line) <= 80 or "://" in line.split()[-1] for line in people.stdout.splitlines()), people.stdout
     assert "All is well, and a span that was sent arrived." in people.stdout
 
 
