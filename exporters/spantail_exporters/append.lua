@@ -163,11 +163,11 @@ end
 -- the account of an ended attempt again, from its stored state; nil where it has none. What it is made of stands before
 -- the attributes and holds no integer that Lua's JSON would mangle
 local function account_of(json)
-  local from = find(json, ',"kind":"llm_call"', 1, true)
+  local from, at = find(json, ',"kind":"', 1, true) -- the first is its own, attributes come later
   local _, status = head_of(json)
-  if not from or RANK[status] ~= 2 then return nil end
-  local told = cjson.decode('{' .. sub(json, from + 1, find(json, ',"attributes":', from, true) - 1) .. '}')
-  if told.kind ~= 'llm_call' then return nil end
+  if not from or sub(json, at + 1, at + 9) ~= 'llm_call"' or RANK[status] ~= 2 then return nil end
+  local to = find(json, ',"attributes":', at, true) or #json
+  local told = cjson.decode('{' .. sub(json, from + 1, to - 1) .. '}')
   local tokens = told.tokens or {}
   local unpriced = not told.cost_nano and (status ~= 'error' or told.tokens ~= nil)
   local backend = told.backend and told.backend ~= '' and told.backend or 'unknown'

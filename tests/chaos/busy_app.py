@@ -21,10 +21,13 @@ from spantail_exporters import delivery, heartbeat
 from spantail_exporters.livetail import create_sink
 
 THREADS = 3
+WARM = 10  # items, after which a thread is in full swing
 STEP_S = 0.02  # in half a minute a run stays below the events that are kept
 
 
-def work(tracer: trace.Tracer, sink: Any, tell: Any, stop: threading.Event, step_s: float) -> None:
+def work(
+    tracer: trace.Tracer, sink: Any, tell: Any, *, warm: threading.Semaphore, stop: threading.Event, step_s: float
+) -> None:
     """Spans within spans, each with what spans have: events, changing attributes, log lines, errors."""
     with tracer.start_as_current_span("busy", attributes={"spantail.kind": "operation"}) as root:
         run = root.get_span_context()
@@ -33,6 +36,8 @@ def work(tracer: trace.Tracer, sink: Any, tell: Any, stop: threading.Event, step
             for n in itertools.count():
                 if stop.is_set():
                     return
+                if n == WARM:
+                    warm.release()
                 layer.set_attribute("spantail.progress.done", n)
                 with tracer.start_as_current_span(f"item {n}", attributes={"n": n, "text": "x" * (n % 200)}) as item:
                     sink.logged(
@@ -53,17 +58,19 @@ def main(url: str, lease_s: str, beat_s: str, step_s: str) -> None:
     provider = TracerProvider(resource=Resource({"service.name": "busy"}))
     provider.add_span_processor(LiveSpanProcessor(sink))
     tracer = provider.get_tracer("busy")
-    lock, stop = threading.Lock(), threading.Event()
+    lock, warm, stop = threading.Lock(), threading.Semaphore(0), threading.Event()
 
     def tell(text: str) -> None:
         with lock:
             print(text, flush=True)  # noqa: T201 - this is how it speaks
 
     tell(sink.runner_id)
-    threads = [threading.Thread(target=work, args=(tracer, sink, tell, stop, float(step_s))) for _ in range(THREADS)]
+    given = {"warm": warm, "stop": stop, "step_s": float(step_s)}
+    threads = [threading.Thread(target=work, args=(tracer, sink, tell), kwargs=given) for _ in range(THREADS)]
     for thread in threads:
         thread.start()
-    time.sleep(10 * float(step_s))
+    for _ in threads:
+        warm.acquire()
     sink.flush(10)
     tell("busy")
     sys.stdin.readline()

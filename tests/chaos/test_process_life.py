@@ -149,9 +149,12 @@ def collector(world: World) -> Iterator[Endpoint]:
         ("sys.exit(3)", 3),
         ("raise SystemExit('words')", 1),
         ("raise ValueError('uncaught')", 1),
-        ("os.kill(os.getpid(), signal.SIGINT); time.sleep(10)", -signal.SIGINT),
+        ("os.kill(os.getpid(), signal.SIGINT); pause()", -signal.SIGINT),
         ("threading.Thread(target=lambda: [work('thread'), sys.exit(4)]).start()", 0),
-        ("threading.Thread(target=lambda: [time.sleep(0.2), work('late thread')]).start(); sys.exit(5)", 5),
+        (
+            "threading.Thread(target=lambda: [threading.main_thread().join(), work('late')]).start(); sys.exit(5)",
+            5,
+        ),
     ],
     ids=["end of file", "sys.exit", "words", "uncaught", "ctrl-c", "sys.exit in a thread", "a thread goes on"],
 )

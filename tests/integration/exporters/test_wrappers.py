@@ -98,3 +98,12 @@ def test_calls_above_each_other_in_a_circle_end(writing: Writing) -> None:
 def test_a_run_without_calls_has_no_marks(writing: Writing) -> None:
     writing.send(change(1, None, "ok"), change(2, 1, "ok"))
     assert "ahead" not in writing.run().meta
+
+
+def test_a_span_above_that_only_has_an_attribute_of_that_name_is_no_wrapper(writing: Writing) -> None:
+    plain = change(WRAPPER, 1, "ok")
+    words = plain.events[-1].replace(b'"attributes":{}', b'"attributes":{"app":1,"kind":"llm_call"}')
+    assert words != plain.events[-1]
+    writing.send(change(1, None, "ok"), plain._replace(events=[words]))
+    writing.send(change(CALL, WRAPPER, "ok", account=TOLD_TWICE, kind="llm_call"))
+    assert _sums(writing) == ONCE
