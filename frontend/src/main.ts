@@ -4,7 +4,7 @@ import { Api } from "./api";
 import { App } from "./app";
 import { byId } from "./dom";
 import { emptyPage, type PageData } from "./page";
-import { toLogin } from "./sign-in";
+import { leave, toLogin } from "./sign-in";
 import { applyTheme, currentTheme, toggleTheme, watchTheme } from "./theme";
 import { splitter } from "./views/splitter";
 
@@ -152,6 +152,7 @@ const shell: object & ThisType<PageData> = {
   hideNotice() {
     this.notice = "";
   },
+  leave,
   async copyRunId(event: Event) {
     await copied(event, this.runId);
   },

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import re
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from playwright.async_api import expect
 from tests.support.browser import open_page
 
 if TYPE_CHECKING:
-    from playwright.async_api import Browser
+    from playwright.async_api import Browser, Route
 
     from tests.e2e.conftest import Start
 
@@ -50,6 +51,37 @@ async def test_in_and_out(start: Start, browser: Browser, scheme: str) -> None:
             assert await page.context.cookies() == []
             await page.goto("/")
             await expect(page).to_have_url(f"{service.url}/login")
+
+
+async def test_what_is_refused_while_one_signs_out_leads_nowhere_else(start: Start, browser: Browser) -> None:
+    """The session is over before the browser shows the next page; a request in between is refused."""
+    async with start(SPANTAIL_TOKEN=TOKEN) as service:
+        async with open_page(browser, service.url) as (page, complaints):
+            await page.goto("/login")
+            await page.get_by_label("Token").fill(TOKEN)
+            await page.get_by_label("Token").press("Enter")
+            await expect(page.get_by_role("heading", name="No runs yet")).to_be_visible()
+
+            asked, over = asyncio.Event(), asyncio.Event()
+
+            async def held(route: Route) -> None:
+                asked.set()
+                await over.wait()
+                await route.continue_()
+
+            async def late(route: Route) -> None:
+                answer = await route.fetch(max_redirects=0)
+                async with page.expect_response(lambda response: response.status == 401):
+                    over.set()
+                await route.fulfill(response=answer)
+
+            await page.route(re.compile(r"/api/runs\?.*q=x"), held)
+            await page.route("**/logout", late)
+            await page.get_by_role("searchbox", name="Filter runs by text").fill("x")
+            await asyncio.wait_for(asked.wait(), 10)
+            await page.get_by_role("button", name="Sign out").click()
+            await expect(page).to_have_url(f"{service.url}/login")
+            complaints.expect("401")
 
 
 async def test_a_session_that_is_over_leads_to_the_login_page_and_back(start: Start, browser: Browser) -> None:
