@@ -247,12 +247,11 @@ def _data_dir_lock(data_dir: Path, deadline: float) -> Iterator[int]:
             time.sleep(_POLL_S)
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
-        try:
-            yield descriptor
-        finally:
-            os.ftruncate(descriptor, 0)
-            # Closing alone would leave it locked until the guard's shell, which inherited it, is gone too.
-            fcntl.flock(descriptor, fcntl.LOCK_UN)
+        yield descriptor
+        # Closing alone would leave it locked until the guard's shell, which inherited it, is gone too. An owner that
+        # never gets here leaves it to its server: that one may still be saving.
+        os.ftruncate(descriptor, 0)
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
     finally:
         os.close(descriptor)
 

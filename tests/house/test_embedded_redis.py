@@ -125,6 +125,23 @@ def test_the_server_ends_with_its_owner_however_that_ends(tmp_path: Path, how: s
     eventually(lambda: not _servers_on(tmp_path), what="no server left")
 
 
+def test_an_owner_that_never_stopped_it_leaves_the_lock_to_its_server(tmp_path: Path) -> None:
+    with _start_owner(tmp_path) as owner:
+        assert owner.stdout is not None
+        owner.stdout.readline()
+        (server,) = _servers_on(tmp_path)
+        server.suspend()  # as if it had much to save
+        owner.send_signal(signal.SIGINT)
+        owner.wait(20)
+    try:
+        with pytest.raises(DataDirInUseError):
+            EmbeddedRedis(tmp_path).start(timeout_s=0.1)
+    finally:
+        server.resume()
+    with EmbeddedRedis(tmp_path) as again, redis.Redis.from_url(again.url) as client:
+        assert client.ping()
+
+
 def test_another_process_is_refused_with_its_pid(tmp_path: Path) -> None:
     with _start_owner(tmp_path) as owner:
         assert owner.stdout is not None
