@@ -57,7 +57,9 @@ _OWNER_GRACE_S: Final = 1.0  # an owner that was just stopped counts as alive un
 # so the process we started *is* the server, and `$$` (in a subshell still the parent shell's pid) is what the
 # watcher stops. The watcher lives in the server's process group, and a pid is not given out again while a
 # group of that number lives: it cannot hit a stranger.
-_GUARDED_START: Final = 'exec 3<&0 </dev/null; (read -r _ <&3; kill -TERM $$) & exec 3<&-; exec "$@"'
+# The watcher and the server hold the lock as well, so the descriptor of the pipe must not take its number.
+_GUARDED_START: Final = 'exec {pipe}<&0 </dev/null; (read -r _ <&{pipe}; kill -TERM $$) & exec {pipe}<&-; exec "$@"'
+_DESCRIPTORS: Final = (3, 4)  # of one digit, as a shell wants them
 
 
 class DataDirInUseError(EmbeddedRedisError):
@@ -161,7 +163,7 @@ class EmbeddedRedis:
         arguments = [part for name, value in settings.items() for part in (f"--{name}", value)]
         with self._log_path.open("wb") as log:
             self._process = subprocess.Popen(
-                ["/bin/sh", "-c", _GUARDED_START, "sh", binary.path, *arguments, *self._arguments],
+                ["/bin/sh", "-c", _guarded_start(lock), "sh", binary.path, *arguments, *self._arguments],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -217,6 +219,11 @@ class EmbeddedRedis:
     ) -> None:
         """Stop it."""
         self.stop()
+
+
+def _guarded_start(lock: int) -> str:
+    first, second = _DESCRIPTORS
+    return _GUARDED_START.format(pipe=second if lock == first else first)
 
 
 def _end(process: subprocess.Popen[bytes], timeout_s: float) -> None:
