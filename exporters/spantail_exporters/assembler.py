@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import logging
 import threading
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import Span as ApiSpan
 
 from spantail.live import LogEvent
+from spantail_exporters.changes import Changes
 from spantail_exporters.event import Encoded, dumps, encode_log, encode_notes, encode_state, loads, update_of
 from spantail_exporters.record import SpanRecord, record_of, trace_hex
-from spantail_exporters.run_script import Change
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -49,12 +49,9 @@ class Batch(NamedTuple):
     run_id: str
     writer: str
     writer_seq: int
-    changes: list[Change]
+    changes: Changes
     drops: Mapping[str, int]
     known: Known | None = None
-
-
-_new: Final[Callable[..., Change]] = tuple.__new__  # a `Change` from its fields, at half the cost of calling it
 
 
 class _OpenSpan:
@@ -71,17 +68,6 @@ class _OpenSpan:
         self.noted = 0
         self.told = line  # as bytes: thousands of open spans as dicts would be a garbage collector's work
         self.layers = layers
-
-
-class _Assembled:
-    """The changes of one run that wait to be handed out."""
-
-    __slots__ = ("changes", "events", "size")
-
-    def __init__(self) -> None:
-        self.changes: list[Change] = []
-        self.events = 0
-        self.size = 0
 
 
 class Assembler:
@@ -103,8 +89,8 @@ class Assembler:
         self._writer = writer
         self._redactor = redactor
         self._open: dict[tuple[int, int], _OpenSpan] = {}
-        self._runs: dict[str, _Assembled] = {}
-        self._full: list[tuple[str, list[Change]]] = []  # portions of runs that are as large as a batch may be
+        self._runs: dict[str, Changes] = {}
+        self._full: list[tuple[str, Changes]] = []  # portions of runs that are as large as a batch may be
         self._drops: dict[str, dict[str, int]] = {}
         self._writer_seq = 0
         self._service: str | None = None
@@ -170,7 +156,7 @@ class Assembler:
     def ping(self, run_ids: Iterable[str]) -> list[Batch]:
         """Make batches without changes: their reply tells whether Redis still knows the runs."""
         # without a number: one would overtake what waits on disk, which then would look as if it had been applied
-        return [Batch(run_id, "", 0, [], {}) for run_id in run_ids]
+        return [Batch(run_id, "", 0, Changes(), {}) for run_id in run_ids]
 
     def drop(self, run_id: str, reason: str, count: int = 1) -> None:
         """Count events that were lost before they were encoded; told to the run with its next batch."""
@@ -187,13 +173,13 @@ class Assembler:
         of their own again and again.
         """
         batches = [self._batch(run_id, changes) for run_id, changes in self._full]
-        batches += [self._batch(run_id, run.changes) for run_id, run in self._runs.items()]
+        batches += [self._batch(run_id, changes) for run_id, changes in self._runs.items()]
         if losses:
-            batches += [self._batch(run_id, []) for run_id in list(self._drops)]
+            batches += [self._batch(run_id, Changes()) for run_id in list(self._drops)]
         self._full, self._runs = [], {}
         return batches
 
-    def _batch(self, run_id: str, changes: list[Change]) -> Batch:
+    def _batch(self, run_id: str, changes: Changes) -> Batch:
         self._writer_seq += 1
         return Batch(run_id, self._writer, self._writer_seq, changes, self._drops.pop(run_id, {}))
 
@@ -206,16 +192,15 @@ class Assembler:
             if record.end_us is None and record.dropped_notes + len(record.notes) > one.noted:
                 self._change(one, record, until_us)
 
-    def _add(self, run_id: str, change: Change, size: int) -> None:
-        run = self._runs.get(run_id)
-        if run is None:
-            self._runs[run_id] = run = _Assembled()
-        elif run.events >= MAX_BATCH_EVENTS or run.size >= MAX_BATCH_BYTES:
-            self._full.append((run_id, run.changes))
-            self._runs[run_id] = run = _Assembled()
-        run.changes.append(change)
-        run.events += len(change[2])
-        run.size += size
+    def _run(self, run_id: str) -> Changes:
+        """Return the batch of a run that changes are added to."""
+        changes = self._runs.get(run_id)
+        if changes is None:
+            self._runs[run_id] = changes = Changes()
+        elif len(changes.lines) >= MAX_BATCH_EVENTS or changes.size >= MAX_BATCH_BYTES:
+            self._full.append((run_id, changes))
+            self._runs[run_id] = changes = Changes()
+        return changes
 
     def _start(self, span: Span) -> None:
         if span.end_time is not None:
@@ -230,11 +215,7 @@ class Assembler:
             self._catch_up(context.trace_id, span.parent.span_id, record.start_us)
         self._open[context.trace_id, context.span_id] = _OpenSpan(span, record, line, state.layers)
         self._service = record.service
-        self._add(
-            record.run_id,
-            _new(Change, (record.span_id, record.parent_id or "", (line,), 0, "", state.layers, b"")),
-            len(line),
-        )
+        self._tell(record, state, line)
 
     def _end(self, span: ReadableSpan) -> None:
         told, rev = 0, 1
@@ -247,19 +228,19 @@ class Assembler:
         state = encode_state(record, rev, self._redactor, noted=told)
         self._service = record.service
         line = self._line(state, told)
-        size = len(line)
-        events: tuple[bytes, ...] = (line,)
         if record.notes and (notes := encode_notes(state, state.noted - told)):
-            events = (*notes, line)
-            size = sum(map(len, events))
-        self._add(
-            record.run_id,
-            _new(
-                Change,
-                (record.span_id, record.parent_id or "", events, len(events) - 1, state.account, state.layers, b""),
-            ),
-            size,
-        )
+            self._run(record.run_id).add(
+                record.span_id, record.parent_id or "", [*notes, line], len(notes), state.account, state.layers
+            )
+        else:
+            self._tell(record, state, line)
+
+    def _tell(self, record: SpanRecord, state: Encoded, line: bytes) -> None:
+        changes = self._run(record.run_id)
+        if state.layers:
+            changes.add(record.span_id, record.parent_id or "", (line,), 0, state.account, state.layers)
+        else:
+            changes.add_state(record.span_id, record.parent_id or "", line, state.account)
 
     def _update(self, one: _OpenSpan, present: Mapping[str, Any], now_us: int) -> None:
         record = record_of(one.span, self._runner_id)
@@ -285,8 +266,7 @@ class Assembler:
         one.told, one.noted, one.layers = whole, state.noted, state.layers
         if events:
             one.rev = rev  # what is not told takes no number: a gap says that something is missing
-            change = Change(record.span_id, record.parent_id or "", events, len(notes), "", layers, whole)
-            self._add(record.run_id, change, len(whole) + sum(map(len, events)))
+            self._run(record.run_id).add(record.span_id, record.parent_id or "", events, len(notes), "", layers, whole)
 
     def _whole(self, one: _OpenSpan, event: str, now_us: int) -> None:
         if one.span.end_time is not None:
@@ -296,8 +276,7 @@ class Assembler:
         told: dict[str, Any] = loads(one.told)
         told |= {"rev": one.rev, "ts": now_us, "event": told["kind"] + event}
         one.told = line = dumps(told)
-        change = Change(told["span_id"], told["parent_id"] or "", [line], 0, "", one.layers)
-        self._add(one.run_id, change, len(line))
+        self._run(one.run_id).add(told["span_id"], told["parent_id"] or "", (line,), 0, "", one.layers)
 
     def _line(self, state: Encoded, told: int = 0) -> bytes:
         """Serialise a state; one that is too large keeps its place in the tree and loses what made it so, counted.
@@ -314,7 +293,7 @@ class Assembler:
     def _log(self, event: LogEvent) -> None:
         self._catch_up(event.trace_id, event.span_id, event.time_ns // 1000)
         line = encode_log(event, self._service, self._runner_id, self._redactor)
-        self._add(trace_hex(event.trace_id), Change("", "", [line]), len(line))
+        self._run(trace_hex(event.trace_id)).add_log(line)
 
     def _failed(self, item: Any, error: BaseException) -> None:
         try:

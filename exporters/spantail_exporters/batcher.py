@@ -227,10 +227,10 @@ class Batcher:
             try:
                 if delivery.accepts and (self._hurry or time.monotonic() >= self._lingers_until):
                     self._hurry = False
-                    items = self._drain(flushes)
-                    assembler.take(items)
-                    self._give_back(items)
-                    self._lingers_until = time.monotonic() + _LINGER_S
+                    if items := self._drain(flushes):
+                        assembler.take(items)
+                        self._give_back(items)
+                        self._lingers_until = time.monotonic() + _LINGER_S
                     next_scan = self._scan(assembler, next_scan)
                     self._tell_losses(assembler)
                     delivery.offer(assembler.batches(losses=not delivery.away or self._stopping))
@@ -244,7 +244,7 @@ class Batcher:
                 self._pause(_IDLE_S)
             if self._stopping and self._may_stop(delivery):
                 break
-            self._rest(assembler, delivery, next_scan)
+            self._rest(assembler, delivery, next_scan, is_awaited=bool(flushes))
         delivery.close()
 
     def _may_stop(self, delivery: Delivery) -> bool:
@@ -305,24 +305,32 @@ class Batcher:
         while len(spent) > _SPENT:
             spent.popleft()
 
-    def _rest(self, assembler: Assembler, delivery: Delivery, next_scan: float) -> None:
-        """Wait until there is something to do: an answer, a full portion, the end of the linger, or anything at all."""
+    def _rest(self, assembler: Assembler, delivery: Delivery, next_scan: float, *, is_awaited: bool) -> None:
+        """Wait until there is something to do: an answer, a full portion, the end of the linger, or anything at all.
+
+        Unless somebody waits for it (`is_awaited`), an answer is good enough when the linger is over.
+        """
         now = time.monotonic()
         rests_for_s = delivery.rests_for_s
         if not delivery.accepts:
-            self._pause(rests_for_s)  # the answer, too, ends it
+            delivery.await_answer()  # which, too, ends the pause
+            self._pause(rests_for_s)
         elif len(self._queue) >= _DRAIN or len(self._starts) >= _DRAIN:
             self._lingers_until = now
         elif now < self._lingers_until:
+            if is_awaited:
+                delivery.await_answer()
             self._pause(min(self._lingers_until - now, rests_for_s))
         elif self._queue or self._starts:
             pass
         elif self._stopping or assembler.unsent:
+            delivery.await_answer()
             self._pause(min(_LINGER_S, rests_for_s))
         else:
             self._idle = True
             self._spent.clear()
             if not self._queue and not self._starts:  # nothing was appended between the look and the flag
+                delivery.await_answer()
                 rests_for_s = min(rests_for_s, next_scan - now if assembler.open_spans else _IDLE_S)
                 self._pause(max(0.0, rests_for_s))
             self._idle = False

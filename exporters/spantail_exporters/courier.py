@@ -1,7 +1,7 @@
-"""The thread that talks to Redis, so that the worker can go on encoding while it waits for an answer.
+"""The thread that waits for Redis, so that the worker need not.
 
-It carries one call at a time and knows nothing of what it carries. A Redis that hangs holds up this thread alone: the
-worker sees that no answer comes, and puts what is under way on disk.
+It carries out one call at a time and knows nothing of what it carries. A Redis that hangs holds up this thread alone:
+the worker sees that no answer comes, and puts what is under way on disk.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import queue
 import threading
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from opentelemetry.context import attach, set_value
 
@@ -17,6 +17,62 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Call(Protocol[T_co]):
+    """What can be asked (`Exchange`)."""
+
+    def begin(self) -> bool:
+        """Ask without waiting; false, and nothing asked, where that cannot be."""
+
+    def go_on(self) -> bool:
+        """Look for the answer without waiting; true when it is there."""
+
+    def finish(self) -> T_co:
+        """Return the answer, waiting for it where it is not there."""
+
+
+class Answer(Generic[T]):
+    """The answer to come to a call: looked for by who asked, or waited for by the courier, which then calls `wake`."""
+
+    def __init__(self, call: Call[T], courier: Courier, wake: Callable[[], object]) -> None:
+        self._call = call
+        self._courier = courier
+        self._wake = wake
+        self._future: Future[T] | None = None
+        try:
+            begun = call.begin()
+        except Exception as error:
+            self._future = Future()
+            self._future.set_exception(error)
+        else:
+            if not begun:
+                self.leave()
+
+    def done(self) -> bool:
+        """Whether it is there; does what can be done for it without waiting."""
+        if self._future is None:
+            try:
+                if self._call.go_on():
+                    self._future = Future()
+                    self._future.set_result(self._call.finish())
+            except Exception as error:
+                self._future = Future()
+                self._future.set_exception(error)
+        return self._future is not None and self._future.done()
+
+    def result(self) -> T:
+        """Return it once it is `done`, or raise what went wrong."""
+        if self._future is None:
+            raise RuntimeError("no answer has come yet")
+        return self._future.result(0)
+
+    def leave(self) -> None:
+        """Have the courier wait for it: who asked has nothing else to do."""
+        if self._future is None:
+            self._future = self._courier.ask(self._call.finish)
+            self._future.add_done_callback(lambda _: self._wake())
 
 
 class Courier:

@@ -1,7 +1,8 @@
 """From batches to Redis, whatever Redis is doing: backoff, heartbeat, spill to disk, and telling again what was lost.
 
-The conversation with Redis is a generator: each `yield` is a call that the courier makes on its thread, and the worker
-comes back with the answer when there is one. Nothing here waits.
+The conversation with Redis is a generator: each `yield` is a call, and the worker comes back with the answer when there
+is one. Nothing here waits: a call is sent at once where that is possible, and its answer looked for between two
+portions of work; the courier waits for it, on a thread of its own, when the worker has nothing else to do.
 
 While Redis is away, or an answer is overdue, batches go to the spool on disk, in order, and come back through it: what
 is on disk survives the process too. Without a spool they stay in memory, nothing more is taken from the queue, and the
@@ -15,16 +16,14 @@ import random
 import time
 from collections import deque
 from collections.abc import Callable, Generator
-from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
-from spantail_exporters.courier import Courier
+from spantail_exporters.courier import Answer, Call, Courier
+from spantail_exporters.exchange import Unavailable
 from spantail_exporters.heartbeat import BEAT_S
-from spantail_exporters.redis_writer import Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from concurrent.futures import Future
 
     from spantail_exporters.assembler import Assembler, Batch, Known
     from spantail_exporters.health import Health
@@ -37,6 +36,7 @@ _RECENT_BYTES = 8 * 1024 * 1024
 _BACKOFF_S = (0.05, 5.0)
 _PATIENCE_S = 0.04  # it may pass twice, in the queue and then here: a `kill -9` may take the last 100 ms, not more
 _SILENCE_S = 0.04  # less may be a busy application that keeps the courier from reading an answer: no need of the disk
+_AHEAD_BYTES = 1024 * 1024  # that wait while others are under way: the worker goes on, and the next trip is larger
 _CLOSE_S = 0.5
 _ANY_SIZE = 1 << 62
 _PORTION = (500, 4 * 1024 * 1024)  # batches and bytes that are read back from disk between two looks at the clock
@@ -49,13 +49,13 @@ class Writer(Protocol):
     def index_waits(self) -> bool:
         """Whether the index over runs has not been told yet what is news."""
 
-    def tell_index(self) -> None:
+    def tell_index(self) -> Call[None]:
         """Tell the index over runs what is news."""
 
-    def send(self, batches: Sequence[Batch], *, index_later: bool = False) -> Sent:
-        """Apply batches in order; raise `Unavailable` to be asked again."""
+    def send(self, batches: Sequence[Batch]) -> Call[Sent]:
+        """Apply batches in order; its answer is `Unavailable` where they have to be sent again."""
 
-    def beat(self, runner_id: str) -> bool:
+    def beat(self, runner_id: str) -> Call[bool]:
         """Give a sign of life; False when the lease had run out."""
 
     @property
@@ -93,7 +93,7 @@ class Spooling(Protocol):
         """Let go of the files; an empty spool leaves none behind."""
 
 
-Talk = Generator[Callable[[], Any], Any, None]  # yields calls, is sent their answers
+Talk = Generator[Call[Any], Any, None]  # yields calls, is sent their answers
 
 
 class Delivery:
@@ -116,9 +116,10 @@ class Delivery:
         self._courier = Courier()
         self._wake: Callable[[], object] = lambda: None
         self._talk: Talk | None = None
-        self._answer: Future[Any] | None = None
+        self._answer: Answer[Any] | None = None
         self._asked_at = 0.0
         self._pending: list[Batch] = []  # offered
+        self._pending_bytes = 0
         self._pending_since = 0.0
         self._under_way: list[Batch] = []  # sent, unanswered, and nowhere but in memory
         self._under_way_since = 0.0  # when it was offered: the answer to another call may have come first
@@ -148,7 +149,7 @@ class Delivery:
     @property
     def accepts(self) -> bool:
         """Whether more batches may be offered; while Redis is away only the disk makes room for them."""
-        return not self._pending
+        return self._pending_bytes < _AHEAD_BYTES
 
     @property
     def in_memory(self) -> bool:
@@ -182,8 +183,11 @@ class Delivery:
 
     def offer(self, batches: list[Batch]) -> None:
         """Take over batches, in order, to be delivered by `step`."""
-        self._pending, self._pending_since = batches, time.monotonic()
         if batches:
+            if not self._pending:
+                self._pending_since = time.monotonic()
+            self._pending += batches
+            self._pending_bytes += sum(batch.changes.size for batch in batches)
             self.offered = batches[-1].writer_seq
         if self.away or (self.spooled and self._is_silent):
             self._spill()
@@ -204,11 +208,16 @@ class Delivery:
             self._spill()
         return False
 
+    def await_answer(self) -> None:
+        """Have the answer waited for that is looked for until now: the worker is about to rest."""
+        if self._answer is not None:
+            self._answer.leave()
+
     def close(self) -> None:
         """Let go of the connection and the files. What could not be delivered is on disk, or lost and said so."""
         if self.in_memory:
             self._spill()
-        lost = sum(_events(batch) for batch in (*self._under_way, *self._pending))
+        lost = sum(len(batch.changes) for batch in (*self._under_way, *self._pending))
         if lost:
             _logger.warning("%d events were not delivered before the end", lost)
         if self._answer is not None:
@@ -234,12 +243,7 @@ class Delivery:
         """Hand the conversation its answer, and have the next call made."""
         answer, self._answer = self._answer, None
         try:
-            if answer is None:
-                call = next(talk)
-            elif (error := answer.exception()) is not None:
-                call = talk.throw(error)
-            else:
-                call = talk.send(answer.result())
+            call = next(talk) if answer is None else _answered(talk, answer)
         except StopIteration:
             self._talk = None
         except Unavailable as trouble:
@@ -247,24 +251,24 @@ class Delivery:
             self._failed(trouble)
         else:
             self._asked_at = time.monotonic()
-            self._answer = self._courier.ask(call)
-            self._answer.add_done_callback(lambda _: self._wake())
+            self._answer = Answer(call, self._courier, self._wake)
 
     def _deliver(self) -> Talk:
         if self._under_way:  # something went wrong on our side the last time
             self._pending, self._pending_since = self._under_way + self._pending, self._under_way_since
+            self._pending_bytes += sum(batch.changes.size for batch in self._under_way)
             self._under_way = []
         self._spilled = 0
         while True:
             yield from self._beat()
             if self._asks:
                 # Redis may have come back without its last second: what it still has are duplicates
-                sent = yield partial(self._writer.send, [batch for _, _, batch in self._recent])
+                sent = yield self._writer.send([batch for _, _, batch in self._recent])
                 self._tell_renewed(sent)
                 self._asks = False
             if not (self._pending or self.spooled):
                 if self._writer.index_waits:
-                    yield self._writer.tell_index
+                    yield self._writer.tell_index()
                     self.stored = self._applied
                     continue  # more may have been offered in the meantime
                 self.stored = self.offered  # also when the last ones were lost
@@ -273,7 +277,7 @@ class Delivery:
             if self._spool is not None and self.spooled:
                 self._reached((yield from self._unspool(self._spool)))
             elif self._pending:
-                self._under_way, self._pending = self._pending, []
+                self._under_way, self._pending, self._pending_bytes = self._pending, [], 0
                 self._under_way_since = self._pending_since
                 last = self._under_way[-1].writer_seq
                 yield from self._send(tuple(self._under_way))
@@ -297,7 +301,7 @@ class Delivery:
         now = time.monotonic()
         if now < self._next_beat and not self.away:
             return
-        alive = yield partial(self._writer.beat, self._runner_id)
+        alive = yield self._writer.beat(self._runner_id)
         self._next_beat = now + BEAT_S
         if self._failures:
             _logger.warning("live tier reachable again after %d attempts", self._failures)
@@ -315,15 +319,15 @@ class Delivery:
         recent = self._recent
         for batch in batches:
             if batch.changes:
-                size = sum(len(event) for change in batch.changes for event in change.events)
+                size = batch.changes.size
                 # where it has to be stored again, less is lost than was found missing
-                drops = {**batch.drops, "redis_lost": -_events(batch)}
+                drops = {**batch.drops, "redis_lost": -len(batch.changes)}
                 recent.append((now, size, batch._replace(drops=drops)))
                 self._recent_bytes += size
         while recent and (recent[0][0] < now - _RECENT_S or self._recent_bytes > _RECENT_BYTES):
             self._recent_bytes -= recent.popleft()[1]
 
-    def _unspool(self, spool: Spooling) -> Generator[Callable[[], Any], Any, int]:
+    def _unspool(self, spool: Spooling) -> Generator[Call[Any], Any, int]:
         batches = spool.peek(*_PORTION)
         yield from self._send(batches)
         spool.advance(len(batches))
@@ -345,14 +349,14 @@ class Delivery:
         for batch in self._pending:
             if not self._append(self._spool, batch):
                 self._lose(batch, "spool_full")
-        self._pending = []
+        self._pending, self._pending_bytes = [], 0
 
     def _append(self, spool: Spooling, batch: Batch) -> bool:
         return spool.append(batch._replace(known=self._writer.known(batch.run_id)))
 
     def _lose(self, batch: Batch, reason: str) -> None:
-        if count := _events(batch):
-            self._assembler.drop(batch.run_id, reason, count)
+        if batch.changes:
+            self._assembler.drop(batch.run_id, reason, len(batch.changes))
         for earlier, number in batch.drops.items():
             self._assembler.drop(batch.run_id, earlier, number)
 
@@ -372,11 +376,11 @@ class Delivery:
         if not batches:
             return
         begun = time.perf_counter()
-        sent = yield partial(self._writer.send, batches, index_later=True)
+        sent = yield self._writer.send(batches)
         self._remember(batches)
-        self._health.delivered(sum(map(_events, batches)), time.perf_counter() - begun)
+        self._health.delivered(sum(len(batch.changes) for batch in batches), time.perf_counter() - begun)
         for batch, words in sent.refused:
-            _logger.warning("the live tier refused %d events of run %s: %s", _events(batch), batch.run_id, words)
+            _logger.warning("the live tier refused %d events of run %s: %s", len(batch.changes), batch.run_id, words)
             if batch.changes:  # where not even a count is taken there is nobody to tell
                 self._lose(batch, "refused")
         self._tell_renewed(sent)
@@ -386,5 +390,9 @@ class Delivery:
             self._assembler.tell_again("_update", time.time_ns() // 1000, run_id)
 
 
-def _events(batch: Batch) -> int:
-    return sum(len(change.events) for change in batch.changes)
+def _answered(talk: Talk, answer: Answer[Any]) -> Call[Any]:
+    try:
+        said = answer.result()
+    except Exception as error:
+        return talk.throw(error)
+    return talk.send(said)

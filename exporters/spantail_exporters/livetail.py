@@ -16,7 +16,8 @@ from spantail_exporters import redis_client
 from spantail_exporters.assembler import Assembler
 from spantail_exporters.batcher import Batcher
 from spantail_exporters.delivery import Delivery
-from spantail_exporters.redis_writer import RedisWriter, Unavailable
+from spantail_exporters.exchange import Unavailable
+from spantail_exporters.redis_writer import RedisWriter
 from spantail_exporters.spool import open_spools
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ class RedisLivetailExporter(SpanExporter):
             with self._lock:
                 self._open()
                 self._assembler.take(spans)
-                refused = self._writer.send(self._assembler.batches()).refused
+                refused = self._writer.write(self._assembler.batches()).refused
         except Unavailable as trouble:
             _logger.warning("live tier unreachable, %d spans not stored: %s", len(spans), trouble)
             return SpanExportResult.FAILURE

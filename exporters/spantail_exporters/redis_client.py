@@ -9,67 +9,27 @@ the keys of every EVALSHA (`COMMAND GETKEYS` with all its arguments). Its view o
 
 from __future__ import annotations
 
-import re
-import select
-import time
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 
 import redis
 from redis.backoff import NoBackoff
 from redis.cluster import ClusterNode, RedisCluster
-from redis.exceptions import AskError, MovedError, RedisClusterException, RedisError, ResponseError
+from redis.exceptions import AskError, MovedError, RedisClusterException, RedisError
 from redis.retry import Retry
 from redis.sentinel import Sentinel
+
+from spantail_exporters.redis_request import Request, Silence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    Command = tuple[Any, ...]
+    from spantail_exporters.redis_request import Command
 
 _CONNECT_TIMEOUT_S: Final = 2.0
 _REDIRECTIONS: Final = 4  # more in a row means that the cluster is being rearranged: better to wait
 _SENTINEL_PORT: Final = 26379
 _REDIS_PORT: Final = 6379
-
-
-class Silence:
-    """How long a server that was asked has said nothing. Written by the thread that asks, read by any other.
-
-    The asking thread cannot tell: where the application keeps the interpreter busy, an answer lies there for many
-    milliseconds before a thread gets to read it, and that is no fault of the server.
-    """
-
-    __slots__ = ("_since", "_socket")
-
-    def __init__(self) -> None:
-        self._since: float | None = None
-        self._socket: Any = None
-
-    def begins(self, connection: Any = None) -> None:
-        """Count from now: a connection is being made, or a request has been sent over it."""
-        self._socket = getattr(connection, "_sock", None)
-        self._since = time.monotonic()
-
-    def ends(self) -> None:
-        """Count no longer: nothing is waited for."""
-        self._since = self._socket = None
-
-    @property
-    def seconds(self) -> float:
-        """How long it has lasted; 0 when nothing is waited for, or an answer is there to be read."""
-        since, connected = self._since, self._socket
-        if since is None:
-            return 0.0
-        if connected is not None:
-            try:
-                readable = select.poll()
-                readable.register(connected, select.POLLIN)
-                if readable.poll(0):
-                    return 0.0
-            except (OSError, ValueError):  # closed in between
-                return 0.0
-        return time.monotonic() - since
 
 
 class Client(Protocol):
@@ -88,6 +48,12 @@ class Client(Protocol):
         `ConnectionError` it is unknown whether it was carried out.
 
         Raises `redis.exceptions.ConnectionError` when that holds for all.
+        """
+
+    def begin(self, commands: Sequence[Command], /) -> Request | None:
+        """Send commands, as far as that needs no waiting, and return the request; None where it would need waiting.
+
+        Nothing else may be asked before it is over. Once it has failed the next one goes over a new connection.
         """
 
     def close(self) -> None:
@@ -126,28 +92,6 @@ def connect(url: str, timeout_s: float) -> Client:
                 f"no Redis URL: {parts.scheme or '(no scheme)'}://…; known are redis, rediss, unix, redis+cluster and "
                 "redis+sentinel"
             )
-
-
-def may_pass(error: Exception) -> bool:
-    """Whether the server may take a command later that it refused with `error`, or that did not reach it."""
-    # redis-py takes the code off the message where it has a class for it; within a script's error Redis 6 keeps it
-    return isinstance(error, _PASSING) or _PASSING_CODE.search(str(error)) is not None
-
-
-_PASSING: Final = (
-    redis.exceptions.ConnectionError,
-    redis.exceptions.TimeoutError,
-    redis.exceptions.OutOfMemoryError,
-    redis.exceptions.ReadOnlyError,
-    redis.exceptions.NoPermissionError,
-    redis.exceptions.NoScriptError,
-    redis.exceptions.ClusterDownError,
-    redis.exceptions.TryAgainError,
-    AskError,
-)
-_PASSING_CODE: Final = re.compile(
-    r"(?:^|-)(?:BUSY|CLUSTERDOWN|LOADING|MASTERDOWN|MISCONF|NOPERM|NOREPLICAS|OOM|READONLY|TRYAGAIN)\b"
-)
 
 
 def _server(url: str, options: dict[str, Any]) -> redis.Redis:
@@ -203,12 +147,7 @@ def _ask(client: redis.Redis, commands: Sequence[Command], silence: Silence) -> 
     try:
         connection = pool.get_connection()
         try:
-            silence.ends()
-            packed = connection.pack_commands(commands)  # type: ignore[no-untyped-call]
-            silence.begins(connection)
-            connection.send_packed_command(packed)  # type: ignore[no-untyped-call]
-            silence.begins(connection)
-            return [_reply(connection) for _ in commands]
+            return Request(connection, commands, silence).wait()
         finally:
             pool.release(connection)
     except (RedisError, OSError) as error:
@@ -218,29 +157,48 @@ def _ask(client: redis.Redis, commands: Sequence[Command], silence: Silence) -> 
         silence.ends()
 
 
-def _reply(connection: Any) -> Any:
-    try:
-        return connection.read_response()
-    except ResponseError as error:  # the server's answer to this one command
-        return error
-
-
 def _unreachable(error: Exception) -> redis.exceptions.ConnectionError:
     return redis.exceptions.ConnectionError(str(error) or type(error).__name__)
 
 
 class _OneServer:
-    """A server, or whichever server Sentinel says is the master when the connection is made."""
+    """A server, or whichever server Sentinel says is the master when the connection is made.
+
+    The one connection stays out of its pool: taking it out again costs a look at its socket, and would make it anew
+    without a word where it was cut. That a server was away is worth knowing: it may have come back with less.
+    """
 
     def __init__(self, server: redis.Redis) -> None:
-        self._server = server
+        self._pool = server.connection_pool
+        self._connection: Any = None
         self.silence = Silence()
 
     def execute(self, commands: Sequence[Command], /) -> list[Any]:
-        return _ask(self._server, commands, self.silence)
+        try:
+            if self._connection is None:
+                self.silence.begins()
+                self._connection = self._pool.get_connection()
+            return Request(self._connection, commands, self.silence).wait()
+        except (RedisError, OSError) as error:
+            self.close()
+            raise _unreachable(error) from error
+        finally:
+            self.silence.ends()
+
+    def begin(self, commands: Sequence[Command], /) -> Request | None:
+        connection = self._connection
+        if connection is None or not Request.can_go_on(connection):
+            return None
+        request = Request(connection, commands, self.silence, on_failure=self.close)
+        request.go_on()
+        return request
 
     def close(self) -> None:
-        self._server.close()
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.disconnect()
+            self._pool.release(connection)
+        self._pool.disconnect()  # also one that is just being made, by another thread
 
 
 class _ServerOrCluster:
@@ -263,6 +221,9 @@ class _ServerOrCluster:
             for i, reply in zip(elsewhere, self._client.execute([commands[i] for i in elsewhere]), strict=True):
                 replies[i] = reply
         return replies
+
+    def begin(self, commands: Sequence[Command], /) -> Request | None:
+        return self._client.begin(commands)
 
     def close(self) -> None:
         self._client.close()
@@ -297,6 +258,9 @@ class _Cluster:
         if replies and all(isinstance(reply, redis.exceptions.ConnectionError) for reply in replies):
             raise replies[0]
         return replies
+
+    def begin(self, commands: Sequence[Command], /) -> Request | None:  # noqa: ARG002 - several nodes, one by one
+        return None
 
     def close(self) -> None:
         if self._cluster is not None:

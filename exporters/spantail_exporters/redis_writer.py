@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoScriptError
 
 from spantail_exporters import redis_client
 from spantail_exporters.assembler import Known
+from spantail_exporters.exchange import Exchange, Unavailable
 from spantail_exporters.heartbeat import beat_commands
+from spantail_exporters.redis_request import may_pass
 from spantail_exporters.run_script import (
     SCRIPT,
     SHA,
@@ -24,16 +25,16 @@ from spantail_exporters.run_script import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Generator, Sequence
 
     from spantail_exporters.assembler import Batch
+    from spantail_exporters.redis_request import Command
+
+    T = TypeVar("T")
+    Turns = Generator[Sequence[Command], list[Any], T]
 
 _KNOWN_RUNS = 10_000
 _KNOWN_FOR_US = 3600 * 1_000_000  # well below the expiry of a settled run
-
-
-class Unavailable(Exception):
-    """Redis cannot take writes now; what was not confirmed may be sent again without harm."""
 
 
 class Sent(NamedTuple):
@@ -57,55 +58,99 @@ class RedisWriter:
         self._beaten_us = 0
         self._client = redis_client.connect(url, timeout_s)
 
-    def send(self, batches: Sequence[Batch], *, index_later: bool = False) -> Sent:
-        """Apply batches in order, and tell the index over runs what is news; with `index_later` by the next call.
+    def write(self, batches: Sequence[Batch]) -> Sent:
+        """Apply batches in order, tell the index over runs what is news, and wait for it.
 
         Raises `Unavailable` when Redis cannot be reached or cannot write now; then any of the batches may or may
         not have been applied, and all may be sent again.
         """
-        now_us = time.time_ns() // 1000
-        sent = Sent([], set())
-        left, load = list(batches), False
-        while left:
-            left = self._send(left, now_us, sent, load=load)
-            load = True
-        if not index_later:
-            self.tell_index()
-        sent.renewed.update(self._renewed)
-        self._renewed.clear()
+        sent = self.send(batches).finish()
+        self.tell_index().finish()
         return sent
+
+    def send(self, batches: Sequence[Batch]) -> Exchange[Sent]:
+        """Apply batches in order; what is news is told to the index by the next call, or by `tell_index`."""
+        return Exchange(self._client, self._apply(batches))
+
+    def tell_index(self) -> Exchange[None]:
+        """Tell the index over runs what is news."""
+        return Exchange(self._client, self._tell())
+
+    def beat(self, runner_id: str) -> Exchange[bool]:
+        """Give a sign of life; false when the lease had run out."""
+        return Exchange(self._client, self._live(runner_id))
 
     @property
     def index_waits(self) -> bool:
         """Whether the index over runs has not been told yet what is news."""
         return bool(self._index)
 
-    def tell_index(self) -> None:
-        """Tell the index over runs what is news. Raises `Unavailable`."""
-        if self._index:
-            self._execute(self._index)
-            self._index = []
-
     def known(self, run_id: str) -> Known | None:
         """Where a run stood at the last answer; may be asked by another thread."""
         return self._known.get(run_id)
 
-    def _send(self, batches: Sequence[Batch], now_us: int, sent: Sent, *, load: bool) -> list[Batch]:
-        """Send batches in one trip; returns those that have to go again. The first is never among them with `load`."""
+    def _apply(self, batches: Sequence[Batch]) -> Turns[Sent]:
+        now_us = time.time_ns() // 1000
+        sent = Sent([], set())
+        left, load = batches, False
+        while left:
+            # the index travels with the calls: a trip of its own would halve the rate
+            replies = yield from self._with_index(self._calls(left, now_us, load=load))
+            left, load = self._learn_all(left, replies, now_us, sent), True
+        sent.renewed.update(self._renewed)
+        self._renewed.clear()
+        return sent
+
+    def _tell(self) -> Turns[None]:
+        if self._index:
+            yield from self._with_index([])
+
+    def _live(self, runner_id: str) -> Turns[bool]:
+        now_us = time.time_ns() // 1000
+        replies = yield beat_commands(runner_id, now_us)
+        for reply in replies:
+            if isinstance(reply, Exception):
+                raise Unavailable(str(reply)) from reply
+        held = replies[0]
+        # not the beat that was answered last: that lease may have run out before one whose answer was lost
+        alive = held is not None and int(held) == self._beaten_us
+        self._beaten_us = now_us
+        return alive
+
+    def _calls(self, batches: Sequence[Batch], now_us: int, *, load: bool) -> list[Command]:
+        """Make the calls of one trip."""
         before: dict[tuple[str, str], int] = {}
-        calls = []
+        calls: list[Command] = []
         for batch in batches:
             who = batch.run_id, batch.writer
             # EVAL loads what it runs: between a SCRIPT LOAD and its use somebody might flush
             how = ("EVAL", SCRIPT) if load and who not in before else ("EVALSHA", SHA)
             calls.append((*how, *self._arguments(batch, now_us, before.get(who, 0))))
             before[who] = batch.writer_seq
+        return calls
+
+    def _with_index(self, calls: Sequence[Command]) -> Turns[list[Any]]:
+        index, self._index = self._index, []
+        try:
+            replies = yield [*index, *calls]
+        except Unavailable:
+            self._index = index
+            raise
+        self._index = [
+            command
+            for command, reply in zip(index, replies, strict=False)
+            if isinstance(reply, Exception) and may_pass(reply)
+        ]
+        return replies[len(index) :]
+
+    def _learn_all(self, batches: Sequence[Batch], replies: Sequence[Any], now_us: int, sent: Sent) -> list[Batch]:
+        """Take the replies of a trip; returns the batches that have to go again, never the first of one that loads."""
         again = []
-        for batch, reply in zip(batches, self._with_index(calls), strict=True):
+        for batch, reply in zip(batches, replies, strict=True):
             if isinstance(reply, Exception):
                 if is_behind(reply) or isinstance(reply, NoScriptError):
                     again.append(batch)
-                elif redis_client.may_pass(reply):
+                elif may_pass(reply):
                     raise Unavailable(str(reply)) from reply
                 else:
                     sent.refused.append((batch, str(reply)))
@@ -116,33 +161,6 @@ class RedisWriter:
                 if self._learn(batch, applied, now_us):
                     self._renewed.add(batch.run_id)
         return again
-
-    def _with_index(self, calls: Sequence[tuple[Any, ...]]) -> list[Any]:
-        """Execute calls, and before them what the index waits for: a trip of its own would halve the rate."""
-        index, self._index = self._index, []
-        try:
-            replies = self._execute([*index, *calls])
-        except Unavailable:
-            self._index = index
-            raise
-        self._index = [
-            command
-            for command, reply in zip(index, replies, strict=False)
-            if isinstance(reply, Exception) and redis_client.may_pass(reply)
-        ]
-        return replies[len(index) :]
-
-    def beat(self, runner_id: str) -> bool:
-        """Give a sign of life; False when the lease had run out. Raises `Unavailable`."""
-        now_us = time.time_ns() // 1000
-        held, *_ = replies = self._execute(beat_commands(runner_id, now_us))
-        for reply in replies:
-            if isinstance(reply, Exception):
-                raise Unavailable(str(reply)) from reply
-        # not the beat that was answered last: that lease may have run out before one whose answer was lost
-        alive = held is not None and int(held) == self._beaten_us
-        self._beaten_us = now_us
-        return alive
 
     @property
     def silent_for_s(self) -> float:
@@ -185,9 +203,3 @@ class RedisWriter:
 
     def _oldest(self) -> int:
         return next(iter(self._known.values())).at_us
-
-    def _execute(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
-        try:
-            return self._client.execute(commands)
-        except RedisConnectionError as error:
-            raise Unavailable(str(error)) from error

@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import orjson
 
 from spantail_exporters import keys
+from spantail_exporters.changes import Changes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+
+    from spantail_exporters.changes import Change
 
 SCRIPT: Final = (resources.files(__package__) / "append.lua").read_text(encoding="utf-8")
 INDEX_SCRIPT: Final = (resources.files(__package__) / "index.lua").read_text(encoding="utf-8")
@@ -30,23 +33,6 @@ class Limits(NamedTuple):
     span_cap: int = SPAN_CAP
     open_expiry_s: int = OPEN_EXPIRY_S
     settled_expiry_s: int = SETTLED_EXPIRY_S
-
-
-class Change(NamedTuple):
-    """One change of a run: a span's new state with the events that tell of it, or a log line.
-
-    `events` are JSON bytes without `seq`, the first `notes` of them span events, the rest the change of state.
-    `state` is the whole new state, empty when the last event is it. `span_id` is empty for a log line.
-    `account` and `layers` are as `event.encode_state` gives them.
-    """
-
-    span_id: str
-    parent_id: str
-    events: Sequence[bytes]
-    notes: int = 0
-    account: str = ""
-    layers: bytes = b""
-    state: bytes = b""
 
 
 class Applied(NamedTuple):
@@ -102,22 +88,9 @@ def append_arguments(
     ]  # fmt: skip
     for reason, count in (drops or {}).items():
         values += (reason, count)
-    lines: list[bytes] = []
-    values.append(b"")
-    tail = len(values) - 1
-    for span_id, parent_id, events, notes, account, layers, whole in changes:
-        lines += events
-        if not span_id:
-            for event in events:
-                values += ("", len(event))
-        elif notes or layers or whole or len(events) > 1:
-            sizes = " ".join([str(len(event)) for event in events])
-            values += (f"*{span_id}{parent_id}", sizes, notes, account, layers, whole)
-        elif account:
-            values += (f"${span_id}{parent_id}", len(events[0]), account)
-        else:
-            values += (span_id + parent_id, len(events[0]))
-    values[tail] = b"\n".join(lines)
+    packed = changes if isinstance(changes, Changes) else Changes(changes)
+    values.append(b"\n".join(packed.lines))
+    values += packed.values
     return values
 
 

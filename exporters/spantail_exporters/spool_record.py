@@ -13,7 +13,7 @@ from typing import Any, Final
 import orjson
 
 from spantail_exporters.assembler import Batch, Known
-from spantail_exporters.run_script import Change
+from spantail_exporters.changes import Changes
 
 MAGIC: Final = b"spantl\x00\x01"  # how a file of records begins; the last byte is the format's version
 _HEAD: Final = struct.Struct("<II")  # length of the payload, its CRC-32
@@ -22,6 +22,7 @@ _SIZE: Final = struct.Struct("<I")  # length of the header within the payload
 
 def encode(batch: Batch) -> bytes:
     """Make the record of a batch."""
+    changes = list(batch.changes)
     header = orjson.dumps({
         "run": batch.run_id,
         "writer": batch.writer,
@@ -30,11 +31,11 @@ def encode(batch: Batch) -> bytes:
         "known": list(batch.known or ()),
         "changes": [
             [c.span_id, c.parent_id, c.notes, c.account, len(c.layers), len(c.state), [len(e) for e in c.events]]
-            for c in batch.changes
+            for c in changes
         ],
     })  # fmt: skip
     parts = [_SIZE.pack(len(header)), header]
-    for change in batch.changes:
+    for change in changes:
         parts += (change.layers, change.state, *change.events)
     payload = b"".join(parts)
     return _HEAD.pack(len(payload), zlib.crc32(payload)) + payload
@@ -69,10 +70,10 @@ def _decode(payload: bytes) -> Batch:
         position += length
         return payload[position - length : position]
 
-    changes = []
+    changes = Changes()
     for span_id, parent_id, notes, account, layers_size, state_size, sizes in header["changes"]:
         layers, state = take(layers_size), take(state_size)
-        changes.append(Change(span_id, parent_id, [take(size) for size in sizes], notes, account, layers, state))
+        changes.add(span_id, parent_id, [take(size) for size in sizes], notes, account, layers, state)
     known = header.get("known")
     return Batch(
         header["run"], header["writer"], header["seq"], changes, header["drops"], Known(*known) if known else None

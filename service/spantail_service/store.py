@@ -11,7 +11,6 @@ from spantail_exporters import keys
 from spantail_exporters.run_script import (
     SCRIPT,
     Applied,
-    Change,
     append_arguments,
     index_commands,
     parse_reply,
@@ -22,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from redis.asyncio import Redis
+
+    from spantail_exporters.changes import Change
 
 _CHANGES_PER_CALL = 256  # one call of the script takes about a millisecond: Redis serves others in between
 _CALLS_PER_TRIP = 64

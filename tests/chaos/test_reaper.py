@@ -18,8 +18,8 @@ import pytest
 import redis
 
 from spantail_exporters import keys
+from spantail_exporters.changes import Change
 from spantail_exporters.heartbeat import LEASE_S
-from spantail_exporters.run_script import Change
 from spantail_service.reaper import Reaper, Timing
 from spantail_service.reaper.patience import Interrupted, Patience
 from spantail_service.run_meta import parse_meta

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from spantail_exporters.run_script import Change
+from spantail_exporters.changes import Change
 from tests.integration.service.harness import (
     OTHER_RUN,
     ROOT_SPAN,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from spantail.attributes import RESOURCE_RUNNER
 from spantail.values import content_capture_allowed
 from spantail_exporters import otlp_records as key
-from spantail_exporters.run_script import Change
+from spantail_exporters.changes import Change
 from spantail_service.ingest.entries import BAD_CONTENT, LogEntry, Tally, runner_id
 from spantail_service.ingest.log_events import log_event
 from spantail_service.ingest.lookups import Lookups

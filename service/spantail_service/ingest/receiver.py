@@ -7,8 +7,8 @@ import logging
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
+from spantail_exporters.changes import Change
 from spantail_exporters.event import dumps, encode_notes, encode_state
-from spantail_exporters.run_script import Change
 from spantail_service.ingest.body import DecodedTooLargeError, gunzip
 from spantail_service.ingest.decode import decode_traces
 from spantail_service.ingest.entries import Received, Signal, Tally

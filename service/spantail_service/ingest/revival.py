@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from spantail_exporters import keys
+from spantail_exporters.changes import Change
 from spantail_exporters.event import dumps
-from spantail_exporters.run_script import Change
 from spantail_service.reaper.verdict import RUNNER_DIED
 from spantail_service.store import RunChanges, RunStore, now_us
 

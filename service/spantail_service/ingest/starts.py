@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import orjson
 
 from spantail_exporters import otlp_records as key
+from spantail_exporters.changes import Change
 from spantail_exporters.event import dumps, encode_notes, encode_state, update_of
 from spantail_exporters.record import Link, Note, SpanRecord, microseconds
-from spantail_exporters.run_script import Change
 from spantail_service.ingest.normalise import normalised
 
 if TYPE_CHECKING:

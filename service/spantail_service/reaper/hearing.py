@@ -17,7 +17,7 @@ from spantail_service.store import now_us
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from spantail_exporters.run_script import Change
+    from spantail_exporters.changes import Change
     from spantail_service.reaper.line import Line
     from spantail_service.reaper.open_runs import OpenRun
 

@@ -17,7 +17,7 @@ from spantail_service.store import now_us
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from spantail_exporters.run_script import Change
+    from spantail_exporters.changes import Change
 
 Command = tuple[Any, ...]
 

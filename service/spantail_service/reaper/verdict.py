@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from spantail_exporters.changes import Change
 from spantail_exporters.event import dumps
-from spantail_exporters.run_script import Change
 
 RUNNER_DIED = "runner_died"
 SILENT = "silent"

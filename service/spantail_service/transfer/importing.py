@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import orjson
 
 from spantail_exporters import keys
-from spantail_exporters.run_script import SCRIPT, Change, append_arguments
+from spantail_exporters.run_script import SCRIPT, append_arguments
 from spantail_service.errors import ProblemError
 from spantail_service.ingest.entries import Tally
 from spantail_service.ingest.otlp_json import decode_traces_json
@@ -20,6 +20,7 @@ from spantail_service.transfer import ndjson
 if TYPE_CHECKING:
     from redis.asyncio import Redis
 
+    from spantail_exporters.changes import Change
     from spantail_exporters.record import Redactor
 
 logger = logging.getLogger(__name__)

@@ -18,8 +18,8 @@ import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from spantail import attributes as key
+from spantail_exporters.changes import Change
 from spantail_exporters.event import dumps
-from spantail_exporters.run_script import Change
 from spantail_service.ingest.body import MalformedRequestError
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ import pytest
 import redis
 
 from spantail_exporters.assembler import Batch
+from spantail_exporters.changes import Change, Changes
 from spantail_exporters.redis_writer import RedisWriter
 from spantail_exporters.run_script import (
     SCRIPT,
-    Change,
     Limits,
     append_arguments,
     parse_reply,
@@ -285,15 +285,15 @@ def test_the_writer_loads_the_script_and_keeps_the_index(redis_url: str) -> None
     writer = RedisWriter(redis_url)
     try:
         for round_ in range(2):
-            batch = Batch(RUN, "w", round_ + 1, [change(1, None, "running", rev=round_ + 1)], {})
-            assert writer.send([batch]).refused == []
+            batch = Batch(RUN, "w", round_ + 1, Changes([change(1, None, "running", rev=round_ + 1)]), {})
+            assert writer.write([batch]).refused == []
             with redis.Redis.from_url(redis_url) as client:
                 assert client.zrange("runs:recent", 0, -1, withscores=True) == [(RUN.encode(), 1000.0)]
                 client.script_flush()
         with redis.Redis.from_url(redis_url) as client:
             client.set("logs:{bad}:buffer", "not a stream")
-        bad = Batch("bad", "w", 3, [change(1, None, "running")], {})
-        refused = writer.send([bad, Batch(RUN, "w", 4, [change(2, 1, "ok")], {})]).refused
+        bad = Batch("bad", "w", 3, Changes([change(1, None, "running")]), {})
+        refused = writer.write([bad, Batch(RUN, "w", 4, Changes([change(2, 1, "ok")]), {})]).refused
         assert [(batch.run_id, "WRONGTYPE" in words) for batch, words in refused] == [("bad", True)]
         assert StoredRun(redis_url, RUN).next_seq == 3
     finally:
@@ -360,13 +360,13 @@ def test_a_span_cannot_be_revived_by_its_name(writing: Writing) -> None:
 
 
 def test_a_batch_sent_again_tells_the_index_again(redis_url: str) -> None:
-    batch = Batch(RUN, "w", 1, [change(1, None, "running")], {})
+    batch = Batch(RUN, "w", 1, Changes([change(1, None, "running")]), {})
     first, again = RedisWriter(redis_url), RedisWriter(redis_url)
     try:
         with redis.Redis.from_url(redis_url) as client:
-            first.send([batch])
+            first.write([batch])
             client.delete("runs:recent", "runs:open")  # as if the reply, and with it the news, had been lost
-            again.send([batch])
+            again.write([batch])
             assert client.zscore("runs:recent", RUN) == 1000
             assert client.sismember("runs:open", RUN)
     finally:
@@ -378,11 +378,11 @@ def test_runs_that_have_not_settled_are_indexed(redis_url: str) -> None:
     writer = RedisWriter(redis_url)
     try:
         with redis.Redis.from_url(redis_url) as client:
-            writer.send([Batch(RUN, "w", 1, [change(1, None, "running")], {})])
+            writer.write([Batch(RUN, "w", 1, Changes([change(1, None, "running")]), {})])
             assert client.smembers("runs:open") == {RUN.encode()}
-            writer.send([Batch(RUN, "w", 2, [change(1, None, "ok", rev=2)], {})])
+            writer.write([Batch(RUN, "w", 2, Changes([change(1, None, "ok", rev=2)]), {})])
             assert client.smembers("runs:open") == set()
-            writer.send([Batch(RUN, "w", 3, [change(2, 1, "running")], {})])  # late, and open again
+            writer.write([Batch(RUN, "w", 3, Changes([change(2, 1, "running")]), {})])  # late, and open again
             assert client.smembers("runs:open") == {RUN.encode()}
     finally:
         writer.close()

@@ -23,10 +23,12 @@ from spantail.live import LiveSpanProcessor, LogEvent
 from spantail.redaction import Redactor
 from spantail_exporters.assembler import Assembler, Batch
 from spantail_exporters.batcher import Batcher
+from spantail_exporters.changes import Change, Changes
 from spantail_exporters.delivery import Delivery
+from spantail_exporters.exchange import Unavailable
 from spantail_exporters.keys import run_keys
-from spantail_exporters.redis_writer import RedisWriter, Unavailable
-from spantail_exporters.run_script import SCRIPT, Applied, Change, append_arguments, parse_reply
+from spantail_exporters.redis_writer import RedisWriter
+from spantail_exporters.run_script import SCRIPT, Applied, append_arguments, parse_reply
 from spantail_exporters.spool import Spool
 from tests.support.live_runs import StoredRun, fold
 from tests.support.random_trees import Tree, expected_meta, expected_root, expected_totals, parsed, random_tree
@@ -244,7 +246,7 @@ class Writer:
 
     def _collect(self, tape: Tape) -> None:
         for batch in self.assembler.batches():
-            for changes in tape.pieces(batch.changes, 4):
+            for changes in tape.pieces(list(batch.changes), 4):
                 self._seq += 1
                 self.waiting.append(Sent(self.name, self._seq, changes))
 
@@ -370,7 +372,9 @@ def test_what_a_failover_lost_is_noticed_and_counted(
     renewed: set[str] = set()
 
     def send(batch: Sent) -> None:
-        sent = redis_writers[batch.writer].send([Batch(tree.run_id, batch.writer, batch.seq, list(batch.changes), {})])
+        sent = redis_writers[batch.writer].write(
+            [Batch(tree.run_id, batch.writer, batch.seq, Changes(batch.changes), {})]
+        )
         assert sent.refused == []
         if sent.renewed:
             renewed.add(batch.writer)
@@ -416,15 +420,15 @@ class Interrupted:
     def index_waits(self) -> bool:
         return self.real.index_waits
 
-    def tell_index(self) -> None:
-        self.real.tell_index()
+    def tell_index(self) -> Any:
+        return self.real.tell_index()
 
-    def send(self, batches: Sequence[Batch], *, index_later: bool = False) -> Any:
+    def send(self, batches: Sequence[Batch]) -> Any:
         if self.away:
             raise Unavailable("away")
-        return self.real.send(batches, index_later=index_later)
+        return self.real.send(batches)
 
-    def beat(self, runner_id: str) -> bool:
+    def beat(self, runner_id: str) -> Any:
         if self.away:
             raise Unavailable("away")
         return self.real.beat(runner_id)

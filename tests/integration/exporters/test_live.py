@@ -20,8 +20,9 @@ from spantail.live import LiveSpanProcessor, LogEvent
 from spantail.redaction import Redactor
 from spantail_exporters.batcher import Batcher
 from spantail_exporters.delivery import Delivery
+from spantail_exporters.exchange import Exchange, Unavailable
 from spantail_exporters.livetail import RedisLivetailExporter, create_sink
-from spantail_exporters.redis_writer import RedisWriter, Unavailable
+from spantail_exporters.redis_writer import RedisWriter
 from tests.support.live_runs import StoredRun, fold
 from tests.support.waiting import eventually
 
@@ -262,7 +263,7 @@ class Gate(RedisWriter):
         self.open = threading.Event()
         self.tried = threading.Event()
 
-    def beat(self, runner_id: str) -> bool:
+    def beat(self, runner_id: str) -> Exchange[bool]:
         self.tried.set()
         if not self.open.is_set():
             raise Unavailable("closed")

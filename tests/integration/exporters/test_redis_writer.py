@@ -10,8 +10,9 @@ import redis
 
 from spantail_exporters import keys
 from spantail_exporters.assembler import Batch
-from spantail_exporters.redis_writer import RedisWriter, Unavailable
-from spantail_exporters.run_script import Change
+from spantail_exporters.changes import Change, Changes
+from spantail_exporters.exchange import Unavailable
+from spantail_exporters.redis_writer import RedisWriter
 from spantail_exporters.spool import Spool, adopt
 from tests.support.live_runs import StoredRun
 
@@ -41,7 +42,7 @@ def batch(number: int, *, run_id: str = RUN, spoiled: bool = False) -> Batch:
         change = Change("00000000000000a1", "", [b'{"no":"head"}'])
     else:
         change = Change("", "", [orjson.dumps({"event": "log", "span_id": "", "message": f"{number}"})])
-    return Batch(run_id, "w", number, [change], {})
+    return Batch(run_id, "w", number, Changes([change]), {})
 
 
 def messages(url: str) -> list[str]:
@@ -49,16 +50,16 @@ def messages(url: str) -> list[str]:
 
 
 def test_batches_of_one_run_need_one_trip(writer: RedisWriter, redis_url: str) -> None:
-    writer.send([batch(1)])
+    writer.write([batch(1)])
     trips: list[int] = []
-    held = writer._execute
+    held = writer._client.execute
 
     def counted(commands: Any) -> list[Any]:
         trips.append(len(commands))
         return held(commands)
 
-    writer._execute = counted  # type: ignore[method-assign]
-    sent = writer.send([batch(number) for number in range(2, 102)])
+    writer._client.execute = counted  # type: ignore[method-assign]
+    sent = writer.write([batch(number) for number in range(2, 102)])
     assert trips == [100]
     assert sent.refused == []
     assert messages(redis_url) == [str(number) for number in range(1, 102)]
@@ -67,7 +68,7 @@ def test_batches_of_one_run_need_one_trip(writer: RedisWriter, redis_url: str) -
 def test_none_overtakes_one_that_redis_has_no_room_for(
     writer: RedisWriter, client: redis.Redis, redis_url: str
 ) -> None:
-    writer.send([batch(1)])
+    writer.write([batch(1)])
     held = writer._client.execute
 
     def room_comes_in_between(commands: Any) -> list[Any]:
@@ -81,18 +82,18 @@ def test_none_overtakes_one_that_redis_has_no_room_for(
     client.config_set("maxmemory-policy", "noeviction")
     try:
         with pytest.raises(Unavailable):
-            writer.send([batch(2), batch(3), batch(4)])
+            writer.write([batch(2), batch(3), batch(4)])
     finally:
         client.config_set("maxmemory-policy", policy)
     assert messages(redis_url) == ["1"]
     writer._client.execute = held  # type: ignore[method-assign]
-    writer.send([batch(2), batch(3), batch(4)])
+    writer.write([batch(2), batch(3), batch(4)])
     assert messages(redis_url) == ["1", "2", "3", "4"]
 
 
 def test_one_that_is_refused_for_good_holds_up_none_behind_it(writer: RedisWriter, redis_url: str) -> None:
     bad = batch(2, spoiled=True)
-    sent = writer.send([batch(1), bad, batch(3), batch(4)])
+    sent = writer.write([batch(1), bad, batch(3), batch(4)])
     assert [refused for refused, _ in sent.refused] == [bad]
     assert messages(redis_url) == ["1", "3", "4"]
 
@@ -100,16 +101,16 @@ def test_one_that_is_refused_for_good_holds_up_none_behind_it(writer: RedisWrite
 def test_without_the_script_all_go_again(writer: RedisWriter, client: redis.Redis, redis_url: str) -> None:
     for first in (1, 11, 21):
         client.script_flush()
-        writer.send([batch(number) for number in range(first, first + 10)])
+        writer.write([batch(number) for number in range(first, first + 10)])
     assert messages(redis_url) == [str(number) for number in range(1, 31)]
 
 
 def test_who_delivers_for_a_dead_writer_counts_what_redis_lost_of_it(
     writer: RedisWriter, client: redis.Redis, redis_url: str, tmp_path: Path
 ) -> None:
-    writer.send([batch(1), batch(2)])
+    writer.write([batch(1), batch(2)])
     before: dict[str, Any] = {key: client.dump(key) for key in keys.run_keys(RUN) if client.exists(key)}
-    writer.send([batch(3), batch(4)])
+    writer.write([batch(3), batch(4)])
     spool = Spool(tmp_path)
     assert spool.append(batch(5)._replace(known=writer.known(RUN)))
     spool.close()
@@ -117,7 +118,7 @@ def test_who_delivers_for_a_dead_writer_counts_what_redis_lost_of_it(
         client.restore(key, 0, value, replace=True)
     (left,) = adopt(tmp_path)
     heir = RedisWriter(redis_url)
-    heir.send(left.peek(10, 1 << 20))
+    heir.write(left.peek(10, 1 << 20))
     heir.close()
     left.advance(1)
     left.close()

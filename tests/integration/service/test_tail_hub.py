@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from spantail_exporters import keys
-from spantail_exporters.run_script import SCRIPT, Change, Limits
+from spantail_exporters.changes import Change
+from spantail_exporters.run_script import SCRIPT, Limits
 from tests.integration.service.harness import OTHER_RUN, RUN, START, Writer
 from tests.support.redis_faults import faulty_redis
 from tests.support.served import Served, frames_of, next_frame, served_app

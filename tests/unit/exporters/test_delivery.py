@@ -16,12 +16,14 @@ import pytest
 from spantail.redaction import Redactor
 from spantail_exporters import delivery as delivery_module
 from spantail_exporters.assembler import Assembler, Batch
+from spantail_exporters.changes import Change, Changes
 from spantail_exporters.delivery import Delivery
+from spantail_exporters.exchange import Unavailable
 from spantail_exporters.health import Health
 from spantail_exporters.heartbeat import BEAT_S
-from spantail_exporters.redis_writer import RedisWriter, Sent, Unavailable
-from spantail_exporters.run_script import Change
+from spantail_exporters.redis_writer import RedisWriter, Sent
 from spantail_exporters.spool import Spool, adopt
+from tests.support.calls import Waiting
 from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
@@ -69,16 +71,22 @@ class Redis:
 
     index_waits = False
 
-    def tell_index(self) -> None:
+    def tell_index(self) -> Waiting[None]:
         raise AssertionError("there is no index")
 
-    def send(self, batches: Sequence[Batch], *, index_later: bool = False) -> Sent:  # noqa: ARG002
+    def send(self, batches: Sequence[Batch]) -> Waiting[Sent]:
+        return Waiting(lambda: self._send(batches))
+
+    def beat(self, _: str) -> Waiting[bool]:
+        return Waiting(self._beat)
+
+    def _send(self, batches: Sequence[Batch]) -> Sent:
         self.sent.append([batch.writer_seq for batch in batches])
         self.on_send()
         self._answer()
         return Sent([(batch, "no") for batch in batches] if self.refuses else [], set())
 
-    def beat(self, _: str) -> bool:
+    def _beat(self) -> bool:
         self._answer()
         self.beats += 1
         return True
@@ -123,7 +131,7 @@ class Life:
 
     def batch(self, writer: str = "w") -> Batch:
         self._number += 1
-        return Batch(RUN, writer, self._number, [Change("", "", [b"x" * 100])], {})
+        return Batch(RUN, writer, self._number, Changes([Change("", "", [b"x" * 100])]), {})
 
     def steps(self) -> bool:
         """As the worker does it when an answer has come, or time has passed."""
@@ -190,19 +198,23 @@ def test_an_answer_in_time_leaves_no_trace_on_disk(life: Life, tmp_path: Path) -
     assert not life.delivery.in_memory
 
 
-def test_more_is_taken_while_an_answer_is_awaited_but_no_more_than_one_portion(life: Life) -> None:
+def test_more_is_taken_while_an_answer_is_awaited_but_not_without_bounds(
+    life: Life, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery_module, "_AHEAD_BYTES", 150)
     life.redis.hang()
     life.offer()
     life.until_it_hangs()
     accepts = [life.delivery.accepts]
-    life.offer()
-    accepts.append(life.delivery.accepts)
-    assert accepts == [True, False]
+    for _ in range(2):
+        life.offer()
+        accepts.append(life.delivery.accepts)
+    assert accepts == [True, True, False]
     assert not life.steps()
     assert life.spools[0].empty
     life.redis.go_on()
     life.until_stored()
-    assert life.redis.sent == [[1], [2]]
+    assert life.redis.sent == [[1], [2, 3]]
 
 
 def test_an_overdue_answer_puts_all_on_disk_and_is_taken_from_there_when_it_comes(life: Life) -> None:
@@ -319,7 +331,10 @@ def test_a_mistake_of_ours_loses_nothing(life: Life, monkeypatch: pytest.MonkeyP
 # ---------------------------------------------------------------- no disk, or a full one
 
 
-def test_without_a_disk_it_stays_in_memory_and_nothing_more_is_taken(live: Callable[..., Life]) -> None:
+def test_without_a_disk_it_stays_in_memory_and_nothing_more_is_taken(
+    live: Callable[..., Life], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery_module, "_AHEAD_BYTES", 50)
     life = live()
     life.greeted()
     life.redis.hang()
@@ -405,7 +420,7 @@ def test_what_the_dead_left_is_delivered_though_the_present_never_pauses(
 ) -> None:
     dead = Spool(tmp_path / "spool")
     for n in range(100):
-        assert dead.append(Batch(RUN, "dead", 1_000 + n, [Change("", "", [b"x"])], {}))
+        assert dead.append(Batch(RUN, "dead", 1_000 + n, Changes([Change("", "", [b"x"])]), {}))
     dead.close()
     own, left = Spool(tmp_path / "spool"), adopt(tmp_path / "spool")
     life = live(own, *left)
@@ -467,7 +482,7 @@ def test_the_end_is_bounded_while_a_real_connection_hangs(tmp_path: Path) -> Non
         health = Health("t", queue_length=int, queue_capacity=0, open_spans=int, spool_bytes=int)
         assembler = Assembler("host:1:1", "w", Redactor())
         delivery = Delivery(RedisWriter(url), assembler, "host:1:1", health, [Spool(tmp_path / "spool")])
-        delivery.offer([Batch(RUN, "w", 1, [Change("", "", [b"x"])], {})])
+        delivery.offer([Batch(RUN, "w", 1, Changes([Change("", "", [b"x"])]), {})])
         delivery.step()
         with silent.accept()[0] as connection:
             assert connection.recv(1), "it waits for an answer"

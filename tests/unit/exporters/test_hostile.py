@@ -30,6 +30,7 @@ from spantail_exporters.assembler import Assembler, Batch
 from spantail_exporters.batcher import Batcher
 from spantail_exporters.delivery import Delivery
 from spantail_exporters.redis_writer import RedisWriter, Sent
+from tests.support.calls import Waiting
 from tests.support.live_runs import StoredRun
 from tests.support.waiting import eventually
 
@@ -287,7 +288,7 @@ def test_the_list_of_layers_is_bounded() -> None:
     assembler = Assembler("web-1:1:1", "w", Redactor())
     assembler.take([span(end_time=None, attributes={"spantail.layers": ["x" * 1_000] * 100_000})])
     (batch,) = assembler.batches()
-    assert len(batch.changes[0].layers) <= 256 * 1024
+    assert len(next(iter(batch.changes)).layers) <= 256 * 1024
 
 
 @pytest.mark.parametrize("layers", [5, "fetch", None, {"a": 1}, b"ab", [Unreadable()], [None, 5]])
@@ -296,7 +297,7 @@ def test_layers_that_are_no_list_of_names(layers: Any) -> None:
     assembler.take([span(end_time=None, attributes={"spantail.layers": layers})])
     (batch,) = assembler.batches()
     assert batch.drops == {}
-    for line in batch.changes[0].layers.split(b"\n"):
+    for line in next(iter(batch.changes)).layers.split(b"\n"):
         if line:
             assert isinstance(orjson.loads(line)["name"], str)
 
@@ -413,15 +414,15 @@ class Keeping:
 
     index_waits = False
 
-    def tell_index(self) -> None:
+    def tell_index(self) -> Waiting[None]:
         raise AssertionError("there is no index")
 
-    def send(self, batches: Sequence[Batch], *, index_later: bool = False) -> Sent:  # noqa: ARG002
+    def send(self, batches: Sequence[Batch]) -> Waiting[Sent]:
         self.batches += batches
-        return Sent([], set())
+        return Waiting(lambda: Sent([], set()))
 
-    def beat(self, runner_id: str) -> bool:
-        return bool(runner_id)
+    def beat(self, runner_id: str) -> Waiting[bool]:
+        return Waiting(lambda: bool(runner_id))
 
     silent_for_s = 0.0
 
@@ -567,7 +568,7 @@ def stored(redis_url: str) -> Iterator[Callable[..., StoredRun]]:
     def store(*items: Any, run: int = 1) -> StoredRun:
         for item in items:
             assembler.take([item])
-            assert writer.send(assembler.batches()).refused == []
+            assert writer.write(assembler.batches()).refused == []
         return StoredRun(redis_url, f"{run:032x}")
 
     yield store

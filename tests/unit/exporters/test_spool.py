@@ -19,7 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from spantail_exporters import spool_place, spool_record
 from spantail_exporters.assembler import Batch
-from spantail_exporters.run_script import Change
+from spantail_exporters.changes import Change, Changes
 from spantail_exporters.spool import Spool, adopt, open_spools
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ PLENTY = (1_000_000, 1 << 40)
 
 
 def batch(seq: int, size: int = 10, run_id: str = RUN) -> Batch:
-    return Batch(run_id, WRITER, seq, [Change("", "", [b"x" * size])], {})
+    return Batch(run_id, WRITER, seq, Changes([Change("", "", [b"x" * size])]), {})
 
 
 def numbers(batches: list[Batch]) -> list[int]:
@@ -88,7 +88,7 @@ _batches = st.builds(
     run_id=_text,
     writer=_text,
     writer_seq=st.integers(1, 2**62),
-    changes=st.lists(_changes, max_size=4),
+    changes=st.builds(Changes, st.lists(_changes, max_size=4)),
     drops=st.dictionaries(_text, st.integers(0, 2**40), max_size=3),
 )
 

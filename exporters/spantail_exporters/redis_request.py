@@ -1,0 +1,166 @@
+"""Commands on their way over one connection to Redis, and their replies as they come in.
+
+What was asked can be waited for, or looked at now and then: the worker encodes while Redis works, and needs no other
+thread, and no turn of the interpreter, for an answer that lies there when it looks.
+"""
+
+from __future__ import annotations
+
+import re
+import select
+import ssl
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+import hiredis
+from redis.exceptions import AskError, MovedError, NoScriptError, RedisError, ResponseError
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+Command = tuple[Any, ...]
+
+_RECEIVE_BYTES: Final = 65_536
+_MISSING: Final = object()
+_NAMED: Final[dict[str, type[ResponseError]]] = {"MOVED": MovedError, "ASK": AskError, "NOSCRIPT": NoScriptError}
+_PASSING: Final = re.compile(
+    r"(?:^|-)(?:BUSY|CLUSTERDOWN|LOADING|MASTERDOWN|MISCONF|NOAUTH|NOPERM|NOREPLICAS|OOM|READONLY|TRYAGAIN|WRONGPASS)\b"
+)
+
+
+def may_pass(error: Exception) -> bool:
+    """Whether the server may take a command later that it refused with `error`, or that did not reach it."""
+    # redis-py takes the code off the message where it has a class for it; within a script's error Redis 6 keeps it
+    return isinstance(error, RedisConnectionError | AskError | NoScriptError) or _PASSING.search(str(error)) is not None
+
+
+def _refusal(text: str) -> ResponseError:
+    """Make the error that a reply is; its text keeps the code it begins with, but for what is told by its class."""
+    code, _, rest = text.partition(" ")
+    return _NAMED[code](rest) if code in _NAMED else ResponseError(text)
+
+
+def _packed(command: Command) -> bytes:
+    name, *arguments = command
+    packed: bytes = hiredis.pack_command((*name.split(" "), *arguments))  # SCRIPT LOAD is two words
+    return packed
+
+
+class Silence:
+    """How long a server that was asked has said nothing. Written by the thread that asks, read by any other.
+
+    The asking thread cannot tell: where the application keeps the interpreter busy, an answer lies there for many
+    milliseconds before a thread gets to read it, and that is no fault of the server.
+    """
+
+    __slots__ = ("_since", "_socket")
+
+    def __init__(self) -> None:
+        self._since: float | None = None
+        self._socket: Any = None
+
+    def begins(self, connected: Any = None) -> None:
+        """Count from now: a connection is being made, or a request has been sent over the socket `connected`."""
+        self._socket = connected
+        self._since = time.monotonic()
+
+    def ends(self) -> None:
+        """Count no longer: nothing is waited for."""
+        self._since = self._socket = None
+
+    @property
+    def seconds(self) -> float:
+        """How long it has lasted; 0 when nothing is waited for, or an answer is there to be read."""
+        since, connected = self._since, self._socket
+        if since is None:
+            return 0.0
+        if connected is not None:
+            try:
+                readable = select.poll()
+                readable.register(connected, select.POLLIN)
+                if readable.poll(0):
+                    return 0.0
+            except (OSError, ValueError):  # closed in between
+                return 0.0
+        return time.monotonic() - since
+
+
+class Request:
+    """Commands over a connection of redis-py that stands, and that nothing else uses until all replies are there.
+
+    After an error the connection is of no use: a half-read reply must not meet the next command.
+    """
+
+    def __init__(
+        self,
+        connection: Any,
+        commands: Sequence[Command],
+        silence: Silence,
+        on_failure: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._socket = connection._sock  # noqa: SLF001 - the connection itself can only wait
+        if self._socket is None:
+            raise RedisConnectionError("the connection was closed")
+        self._timeout_s: float | None = connection.socket_timeout
+        self._unsent = memoryview(b"".join([_packed(command) for command in commands]))
+        self._wanted = len(commands)
+        self._reader = hiredis.Reader(replyError=_refusal, notEnoughData=_MISSING)
+        self._silence = silence
+        self._on_failure = on_failure
+        self.replies: list[Any] = []
+        """In order, those that have come; an exception in the place of a command that was refused."""
+        silence.begins(self._socket)
+
+    @staticmethod
+    def can_go_on(connection: Any) -> bool:
+        """Whether a request over `connection` can be taken further without waiting; over TLS it cannot."""
+        return connection.is_connected and not isinstance(connection._sock, ssl.SSLSocket)  # noqa: SLF001
+
+    def go_on(self) -> bool:
+        """Send and receive what is possible without waiting; true when all replies are there."""
+        self._socket.settimeout(0)
+        try:
+            while self._unsent:
+                self._unsent = self._unsent[self._socket.send(self._unsent) :]
+            while len(self.replies) < self._wanted:
+                self._receive()
+        except BlockingIOError:
+            return False
+        except (RedisError, hiredis.HiredisError, OSError) as error:
+            raise self._failed(error) from error
+        self._over()
+        return True
+
+    def wait(self) -> list[Any]:
+        """Wait until all replies are there, each time as long as the connection's time-out says, and return them."""
+        try:
+            self._socket.settimeout(self._timeout_s)
+            if self._unsent:
+                self._socket.sendall(self._unsent)
+                self._unsent = memoryview(b"")
+                self._silence.begins(self._socket)
+            while len(self.replies) < self._wanted:
+                self._receive()
+        except (RedisError, hiredis.HiredisError, OSError) as error:
+            raise self._failed(error) from error
+        self._over()
+        return self.replies
+
+    def _receive(self) -> None:
+        data = self._socket.recv(_RECEIVE_BYTES)
+        if not data:
+            raise RedisConnectionError("the server closed the connection")
+        self._reader.feed(data)
+        while (reply := self._reader.gets()) is not _MISSING:
+            if not isinstance(reply, hiredis.PushNotification):  # nobody asked for it
+                self.replies.append(reply)
+
+    def _over(self) -> None:
+        self._socket.settimeout(self._timeout_s)
+        self._silence.ends()
+
+    def _failed(self, error: Exception) -> RedisConnectionError:
+        self._silence.ends()
+        self._on_failure()
+        return RedisConnectionError(str(error) or type(error).__name__)

@@ -1,0 +1,26 @@
+"""A plain function as a call of delivery: one that only the courier can make, for it may hang."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+T = TypeVar("T")
+
+
+class Waiting(Generic[T]):
+    """Asked and answered in `finish`, which returns what `function` returns, or raises what it raises."""
+
+    def __init__(self, function: Callable[[], T]) -> None:
+        self._function = function
+
+    def begin(self) -> bool:
+        return False
+
+    def go_on(self) -> bool:
+        return False
+
+    def finish(self) -> T:
+        return self._function()
