@@ -193,8 +193,10 @@ class RedisWriter:
         """Remember where the run stands; true when Redis has lost what it held of it."""
         known = self._known.get(batch.run_id)
         writer, seq = batch.writer, batch.writer_seq
-        if known and (not writer or (writer == known.writer and applied.duplicate)):  # a ping has no number
-            writer, seq = known.writer, max(seq, known.writer_seq)
+        if known and not writer:  # a ping has no number; where the run was lost, nothing of it is confirmed any more
+            writer, seq = known.writer, known.writer_seq if known.epoch == applied.epoch else 0
+        elif known and writer == known.writer and applied.duplicate:
+            seq = max(seq, known.writer_seq)
         self._known[batch.run_id] = Known(applied.epoch, applied.next_seq, writer, seq, now_us)
         self._known.move_to_end(batch.run_id)
         while len(self._known) > _KNOWN_RUNS or self._oldest() < now_us - _KNOWN_FOR_US:

@@ -125,7 +125,8 @@ def parse_meta(fields: Mapping[bytes, bytes], now_us: int) -> RunMeta | None:
             else:
                 totals[what] = int(value)
         elif field.startswith(b"drop:"):
-            dropped[field[5:].decode("utf-8", "replace")] = int(value)
+            if count := int(value):  # 0 when what was counted as lost was stored again
+                dropped[field[5:].decode("utf-8", "replace")] = count
         elif field.startswith(b"w:") and not has_heartbeats:
             has_heartbeats = runner_of(field[2:].decode("utf-8", "replace")) is not None
     status = number(b"status", b"running").decode()

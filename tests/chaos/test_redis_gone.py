@@ -172,13 +172,34 @@ def test_it_is_killed_in_the_midst_of_writing(
 
 def test_it_comes_back_empty(server: FaultyRedis, application: Callable[[str], LedgerApplication]) -> None:
     app = application(server.url)
+    with app.span() as root, app.span("quiet, and open all the time"):
+        app.work(root, 300)
+        assert app.sink.flush(FLUSH_S)
+        before = StoredRun(server.url, run_of(root))
+        _emptied(server)
+        # nothing happens in the application; what was confirmed in the last seconds is stored again all the same
+        eventually(lambda: len(StoredRun(server.url, run_of(root)).spans) == 302, FLUSH_S)
+        app.work(root, 300)
+    assert app.sink.flush(FLUSH_S)
+    app.assert_never_blocked()
+    run = app.assert_closed(server.url, run_of(root), renewed=True)
+    assert run.meta["epoch"] != before.meta["epoch"]
+    assert sum(run.drops().values()) == 0
+    assert run.meta["status"] == "completed"
+    assert int(run.meta["expected"]) == run.next_seq
+    assert len(run.spans) == 602
+
+
+def test_it_comes_back_without_what_is_long_confirmed(
+    server: FaultyRedis, application: Callable[[str], LedgerApplication], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("spantail_exporters.delivery._RECENT_S", -1.0)
+    app = application(server.url)
     with app.span() as root, app.span("quiet, and open all the time") as quiet:
         app.work(root, 300)
         assert app.sink.flush(FLUSH_S)
         before = StoredRun(server.url, run_of(root))
-        server.kill()
-        server.empty()
-        server.start()
+        _emptied(server)
         # nothing happens in the application; what is open is told again all the same
         run = eventually(lambda: _stored(server.url, run_of(root)), FLUSH_S)
         eventually(lambda: len(StoredRun(server.url, run_of(root)).spans) == 2, FLUSH_S)
@@ -195,6 +216,12 @@ def test_it_comes_back_empty(server: FaultyRedis, application: Callable[[str], L
     assert run.meta["status"] == "completed"
     assert int(run.meta["expected"]) == run.next_seq
     assert len(run.spans) == 302
+
+
+def _emptied(server: FaultyRedis) -> None:
+    server.kill()
+    server.empty()
+    server.start()
 
 
 def _stored(url: str, run_id: str) -> StoredRun | None:
@@ -389,6 +416,7 @@ def test_without_a_disk_the_queue_counts_what_it_cannot_hold(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, application: Callable[[str], LedgerApplication]
 ) -> None:
     monkeypatch.setenv("SPANTAIL_SPOOL_MAX_BYTES", "0")
+    monkeypatch.setattr("spantail_exporters.delivery._AHEAD_BYTES", 1)
     with faulty_redis(tmp_path / "redis", started=False) as server:
         app = application(server.url)
         sink: Any = app.sink

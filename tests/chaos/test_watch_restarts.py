@@ -121,7 +121,10 @@ async def test_redis_restarts_with_its_file(
         assert watcher.last["dropped"] == {}
 
 
-async def test_redis_restarts_empty(server: FaultyRedis, application: LedgerApplication) -> None:
+async def test_redis_restarts_empty(
+    server: FaultyRedis, application: LedgerApplication, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("spantail_exporters.delivery._RECENT_S", -1.0)  # else all of it would come back
     async with watched(server, application) as (_, watchers, run_id):
         before = StoredRun(server.url, run_id).next_seq
         await asyncio.to_thread(server.kill)
@@ -142,7 +145,10 @@ async def test_both_restart(server: FaultyRedis, application: LedgerApplication)
     assert all(len(watcher.epochs) == 1 for watcher in watchers)
 
 
-async def test_both_restart_and_redis_is_empty(server: FaultyRedis, application: LedgerApplication) -> None:
+async def test_both_restart_and_redis_is_empty(
+    server: FaultyRedis, application: LedgerApplication, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("spantail_exporters.delivery._RECENT_S", -1.0)
     async with watched(server, application) as (service, watchers, run_id):
         before = StoredRun(server.url, run_id).next_seq
         await service.stop()
