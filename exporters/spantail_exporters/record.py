@@ -96,6 +96,19 @@ def microseconds(time_ns: float | None) -> int:
     return us if 0 <= us <= _MAX_US else min(max(us, 0), _MAX_US)
 
 
+_last_resource: tuple[Any, Any] = (None, None)
+
+
+def _service_of(resource: Any) -> Any:
+    """Read the service's name; nearly always of the resource that it was read of last."""
+    global _last_resource  # noqa: PLW0603 - one tuple, replaced as a whole: threads may at worst read twice
+    known, service = _last_resource
+    if known is not resource:
+        service = resource.attributes.get("service.name")
+        _last_resource = resource, service
+    return service
+
+
 def record_of(span: ReadableSpan, runner: str | None) -> SpanRecord:
     """Take the present state of an SDK span, open or ended, safely beside a thread that goes on changing it."""
     one: Any = span
@@ -104,8 +117,10 @@ def record_of(span: ReadableSpan, runner: str | None) -> SpanRecord:
         context, parent, resource, status = one._context, one._parent, one._resource, one._status
         name, start_time, end_time = one._name, one._start_time, one._end_time
         events, links = one._events, one._links
-        # dict.copy() is one C call: whole under the GIL, however busy the writer is
-        attributes = one._attributes._dict.copy()
+        attributes = one._attributes._dict
+        if end_time is None:
+            # dict.copy() is one C call: whole under the GIL, however busy the writer is
+            attributes = attributes.copy()
         failed, description = status._status_code is _ERROR, status._description
     except AttributeError:  # not made by the SDK's tracer, or by one with other fields
         context, parent, resource, status = one.context, one.parent, one.resource, one.status
@@ -135,7 +150,7 @@ def record_of(span: ReadableSpan, runner: str | None) -> SpanRecord:
         _links(span) if links else (),
         failed,
         description,
-        resource.attributes.get("service.name"),
+        _service_of(resource),
         runner,
     )
 

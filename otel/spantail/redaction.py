@@ -76,6 +76,7 @@ class Redactor:
         self._capture_content = capture_content
         self._rules: dict[Any, tuple[KeyRule, str]] = {}
         self._plain_keys: dict[Any, str] = {}  # those of the rules that say PLAIN
+        self._same_keys: set[Any] = set()  # those of them that are written as they are
         self._clean: set[str] = set()
 
     @classmethod
@@ -124,6 +125,24 @@ class Redactor:
     # -- attributes --
 
     def _attributes(self, attributes: Mapping[str, Any]) -> dict[str, Any]:
+        if type(attributes) is dict and self._same_keys.issuperset(attributes) and self._transform is None:
+            # nothing new to look at, but for numbers: what most events are
+            clean = self._clean
+            for value in attributes.values():
+                if (kind := type(value)) is str:
+                    if value not in clean and not (len(value) < _SHORTEST_SECRET and value.isascii()):
+                        break
+                elif not (
+                    (kind is int and _INT64_MIN <= value <= _INT64_MAX)
+                    or (kind is float and math.isfinite(value))
+                    or kind is bool
+                ):
+                    break
+            else:
+                return attributes.copy()
+        return self._judged(attributes)
+
+    def _judged(self, attributes: Mapping[str, Any]) -> dict[str, Any]:
         out: dict[str, Any] = {}
         plain_keys, clean = self._plain_keys, self._clean
         unseen: list[str] = []
@@ -214,9 +233,12 @@ class Redactor:
         if len(self._rules) >= _CACHE_SIZE:
             self._rules.clear()
             self._plain_keys.clear()
+            self._same_keys.clear()
         self._rules[raw_key] = judged = (rule, key)
         if rule is _PLAIN:
             self._plain_keys[raw_key] = key
+            if key is raw_key:
+                self._same_keys.add(raw_key)
         return judged
 
     def _transformed(self, key: str, value: Any) -> Any:
