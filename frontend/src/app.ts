@@ -53,7 +53,7 @@ export class App {
   private frame = 0;
   private opened = false;
   private ticks = 0;
-  /** Spans that the list counted when the run had settled. */
+  /** Spans that the list counted when it was last compared with the settled run. */
   private settledSpans: number | null = null;
   private latency = 0;
   private latencyShownAt = 0;
@@ -408,7 +408,8 @@ export class App {
     const spans = listed.spans ?? 0;
     const known = this.settledSpans;
     this.settledSpans = spans;
-    if (known !== null && (!isFinal(listed.status) || spans > known)) session.resume();
+    const grown = spans !== known && spans > session.store.spans.size;
+    if (grown || (known !== null && !isFinal(listed.status))) session.resume();
   }
 
   private drawList(): void {

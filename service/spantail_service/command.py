@@ -12,6 +12,8 @@ def main() -> None:
     """
     try:
         from spantail_service.cli import main as run  # noqa: PLC0415 - the import is what may fail
+
+        run()  # … and so may those that a command puts off
     except ModuleNotFoundError as error:
         missing = error.name or ""
         if missing.startswith("spantail"):
@@ -22,4 +24,3 @@ def main() -> None:
             file=sys.stderr,
         )
         sys.exit(2)
-    run()

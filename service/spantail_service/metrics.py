@@ -189,7 +189,9 @@ class _Spend:
                     highest = flat[field] if before is None else before.get(key, 0)
                     now[key] = max(highest, flat[field])
                     totals[field] += now[key] - highest
-        self._highest = now
+        days_told = {day["day"] for day in days}
+        gone = {key: highest for key, highest in (before or {}).items() if key[0] in days_told and key not in now}
+        self._highest = now | gone  # a sum that has fallen to nothing is not told, and may rise again
         self._today = {backend: sums["cost_usd"] for backend, sums in days[-1]["backends"].items()}
 
     def families(self) -> Iterable[Metric]:

@@ -1,8 +1,9 @@
 """Changes of the list of runs, as they happen: one reader for all who watch the list in this process.
 
 What changed stands in the stream ``runs:changes`` (which runs began, ended, were pinned, removed); how far the open
-ones have got is looked up twice a second. A watcher holds the latest state of each run that it has not been told of:
-a slow one is told less often, never more, and holds no more than a page of runs.
+ones have got is looked up twice a second, and for a minute that of those which have ended: other services send their
+spans of a run when they come to it. A watcher holds the latest state of each run that it has not been told of: a slow
+one is told less often, never more, and holds no more than 1,000 runs.
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import orjson
 
 from spantail_exporters import keys
+from spantail_service.ending import end
 from spantail_service.errors import REDIS_UNREACHABLE
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterable
 
     from redis.asyncio import Redis
 
@@ -33,8 +35,10 @@ MAX_WATCHERS = 1_000
 """Watchers of the list in one process; one more is refused."""
 
 _LEAST_S = 0.1  # between two readings, however much happens
-_PROGRESS_S = 0.5  # … and at most while nothing is told, for open runs tell nothing of their progress
-_OPEN_RUNS = 200  # whose progress is looked up
+_PROGRESS_S = 0.5  # … and at most while nothing is told; so often progress is looked up, which nobody tells
+_OPEN_RUNS = 200  # whose progress is looked up, …
+_LATE_S = 60.0  # … and for so long that of runs that have changed, open or not, …
+_LATE_RUNS = 200  # … the latest so many of them
 _PENDING = 1_000  # changes that a watcher may have to be told of; beyond them it takes the list anew
 _AGAIN_S = 1.0
 _ID = re.compile(r"[0-9]{1,16}-[0-9]{1,16}")
@@ -78,6 +82,10 @@ class Watcher:
         if self._pending:
             self._news.set()
 
+    def tell_earlier(self, changed: dict[str, dict[str, Any] | None]) -> None:
+        """Take note of runs as they were a moment ago: what has been told since then is newer."""
+        self.tell({run_id: run for run_id, run in changed.items() if run_id not in self._pending}, self.position)
+
     def reset(self, position: str) -> None:
         """Tell to take the list anew."""
         self.position = position
@@ -86,7 +94,7 @@ class Watcher:
         self._news.set()
 
     def close(self) -> None:
-        """The process is about to stop."""
+        """The process is about to stop, or nobody listens any more."""
         self.closed = True
         self._news.set()
 
@@ -119,12 +127,9 @@ class RunFeed:
         self._task: asyncio.Task[None] | None = None
         self._position = ""
         self._heads: dict[str, tuple[Any, ...]] = {}
+        self._late: dict[str, float] = {}  # runs that have changed → until when their progress is looked up
+        self._look_at = 0.0  # when that is done next
         self._closed = False
-
-    @property
-    def is_full(self) -> bool:
-        """Whether nobody more can watch."""
-        return self._closed or len(self._watchers) >= MAX_WATCHERS
 
     @asynccontextmanager
     async def watch(self, wanted: RunFilter, since: str | None = None) -> AsyncIterator[Watcher | None]:
@@ -136,17 +141,19 @@ class RunFeed:
         Raises:
             redis.exceptions.RedisError: Redis cannot be reached.
         """
-        if self.is_full:
+        if self._closed or len(self._watchers) >= MAX_WATCHERS:
             yield None
             return
         watcher = Watcher(wanted)
-        position = await self._head()
+        latest = await self._latest(_LATE_RUNS)
+        watcher.position = position = latest[0][0] if latest else "0-0"
         # Added before the past is read: what happens meanwhile is told twice rather than never.
         self._watchers.add(watcher)
         try:
             if self._task is None or self._task.done():
                 self._position = position
-                self._heads.clear()
+                self._forget()
+                self._remember(run_id for _, run_id in reversed(latest))
                 self._task = asyncio.create_task(self._run(), name="spantail-run-feed")
             await self._catch_up(watcher, since, position)
             yield watcher
@@ -162,28 +169,25 @@ class RunFeed:
     async def close(self) -> None:
         """Stop for good."""
         self.stop_waiting()
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        await end(self._task)
 
-    async def _head(self) -> str:
-        found: Any = await self._redis.xrevrange(keys.RUNS_CHANGES, count=1)
-        return found[0][0].decode() if found else "0-0"
+    async def _latest(self, count: int) -> list[tuple[str, str]]:
+        """The latest changes, the last one first: where each stands, and of which run it is."""
+        found: Any = await self._redis.xrevrange(keys.RUNS_CHANGES, count=count)
+        return [(entry_id.decode(), fields[b"run"].decode()) for entry_id, fields in found]
 
     async def _catch_up(self, watcher: Watcher, since: str | None, head: str) -> None:
-        if since is None or since == head:
-            watcher.tell({}, head)
+        if since is None:
             return
         if not _ID.fullmatch(since):
             watcher.reset(head)
             return
-        found: Any = await self._redis.xrange(keys.RUNS_CHANGES, since, head, count=_PENDING + 1)
+        found: Any = await self._redis.xrange(keys.RUNS_CHANGES, since, "+", count=_PENDING + 2)
         # The entry itself has to be there still, else others after it may be gone too.
-        if not found or found[0][0].decode() != since or len(found) > _PENDING:
+        if not found or found[0][0].decode() != since or len(found) > _PENDING + 1:
             watcher.reset(head)
             return
-        watcher.tell(await self._states([fields[b"run"].decode() for _, fields in found[1:]]), head)
+        watcher.tell_earlier(await self._states([fields[b"run"].decode() for _, fields in found[1:]]))
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
@@ -212,33 +216,66 @@ class RunFeed:
         found: Any = await self._redis.xrange(keys.RUNS_CHANGES, f"({self._position}", "+", count=_PENDING)
         changed = dict.fromkeys(fields[b"run"].decode() for _, fields in found)
         position = found[-1][0].decode() if found else self._position
-        if not found and _order(head := await self._head()) < _order(self._position):
+        if not found and _order(head := (await self._latest(1) or [("0-0", "")])[0][0]) < _order(self._position):
             # Redis lost its data and numbers anew: nothing that was told before holds.
             self._position = head
-            self._heads.clear()
+            self._forget()
             for watcher in self._watchers:
                 watcher.reset(self._position)
             return
-        changed |= dict.fromkeys(await self._advanced())
+        self._remember(changed)
+        # Before the states are read: what comes in between is seen at the next look.
+        advanced = await self._advanced(changed)
+        self._remember(run_id for run_id in advanced if run_id in self._late)
+        changed |= dict.fromkeys(advanced)
         if changed:
             states = await self._states(list(changed))
             for watcher in self._watchers:
                 watcher.tell(states, position)
         self._position = position
 
-    async def _advanced(self) -> list[str]:
-        """Open runs that have got further since the last look."""
-        members: Any = await self._redis.srandmember(keys.RUNS_OPEN, _OPEN_RUNS)
-        run_ids = [run_id.decode() for run_id in members]
+    def _forget(self) -> None:
+        self._heads.clear()
+        self._late.clear()
+
+    def _remember(self, changed: Iterable[str]) -> None:
+        """Look for late spans of these runs, and no longer of those that had their time."""
+        now = asyncio.get_running_loop().time()
+        for run_id in list(changed):
+            self._late.pop(run_id, None)  # put in again at the end: the first in the dict changed longest ago
+            self._late[run_id] = now + _LATE_S
+        over = len(self._late) - _LATE_RUNS
+        for i, (run_id, until) in enumerate(list(self._late.items())):
+            if i >= over and until > now:
+                break
+            del self._late[run_id]
+
+    async def _advanced(self, changed: Iterable[str]) -> list[str]:
+        """Runs, open or late, that have got further since the last look, or opened; and a look at those that changed.
+
+        Others than these are looked at twice a second.
+        """
+        run_ids, still_open = set(changed), set[str]()
+        now = asyncio.get_running_loop().time()
+        if is_due := now >= self._look_at:
+            members: Any = await self._redis.srandmember(keys.RUNS_OPEN, _OPEN_RUNS)
+            still_open = {run_id.decode() for run_id in members}
+            run_ids |= still_open | self._late.keys()
         if not run_ids:
-            self._heads.clear()
             return []
         pipe = self._redis.pipeline(transaction=False)
         for run_id in run_ids:
             pipe.hmget(keys.run_keys(run_id).meta, "epoch", "next", "status")
         heads = {run_id: tuple(head) for run_id, head in zip(run_ids, await pipe.execute(), strict=True)}
-        before, self._heads = self._heads, heads
-        return [run_id for run_id, head in heads.items() if head[0] is not None and before.get(run_id) != head]
+        before = self._heads
+        self._heads = heads if is_due else before | heads
+        if is_due:
+            self._look_at = now + _PROGRESS_S
+        return [
+            run_id
+            for run_id, head in heads.items()
+            if head[0] is not None and (before[run_id] != head if run_id in before else run_id in still_open)
+        ]
 
     async def _states(self, run_ids: list[str]) -> dict[str, dict[str, Any] | None]:
         states: dict[str, dict[str, Any] | None] = dict.fromkeys(run_ids)

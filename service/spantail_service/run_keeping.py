@@ -21,6 +21,15 @@ MAX_PINNED = 1_000
 """Runs that can be kept at a time: what never expires must not grow without end."""
 
 
+_PIN = """
+-- not on a run that has just gone: what is made here would never expire
+if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+redis.call('HSET', KEYS[1], 'pinned', 1)
+for _, key in ipairs(KEYS) do redis.call('PERSIST', key) end
+return 1
+"""
+
+
 class RunKeeper:
     """Pins, unpins and deletes runs. Every method raises redis-py's errors when Redis cannot be reached."""
 
@@ -40,12 +49,12 @@ class RunKeeper:
         if added and await self._redis.scard(keys.RUNS_PINNED) > MAX_PINNED:
             await self._redis.srem(keys.RUNS_PINNED, run_id)
             raise ProblemError(409, "too-many-pinned", f"{MAX_PINNED} runs are pinned, which is the limit: unpin one.")
+        execute: Any = self._redis.execute_command  # redis-py has no types for it
         run_keys = keys.run_keys(run_id)
-        pipe = self._redis.pipeline(transaction=True)
-        pipe.hset(run_keys.meta, "pinned", 1)
-        for key in run_keys:
-            pipe.persist(key)
-        await pipe.execute()
+        others = [key for key in run_keys if key != run_keys.meta]
+        if not await execute("EVAL", _PIN, len(run_keys), run_keys.meta, *others):
+            await self._redis.srem(keys.RUNS_PINNED, run_id)
+            raise await why_missing(self._redis, run_id, self._links)
         await self._announce(run_id)
 
     async def unpin(self, run_id: str) -> None:

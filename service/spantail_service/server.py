@@ -17,6 +17,7 @@ from pydantic import SecretStr
 
 from spantail_service.app import SpantailApp, create_app
 from spantail_service.embedded_redis import EmbeddedRedis
+from spantail_service.ending import end
 from spantail_service.redis_binary import EmbeddedRedisError
 from spantail_service.services import services_in
 
@@ -135,12 +136,13 @@ async def _serve(settings: Settings, listener: socket.socket, announce: Announce
                 work.start()
 
         async def stopping() -> None:
-            await grpc_door.close()
-            if work is not None:
-                await work.stop()
+            # Viewers first: these calls do not wait, the others may.
             services_in(app).hub.stop()
             services_in(app).wakeups.stop_waiting()
             services_in(app).run_feed.stop_waiting()
+            await grpc_door.close()
+            if work is not None:
+                await work.stop()
 
         server = _Server(app, settings, grpc_door.open, ready, stopping)
         stop.tell(server)
@@ -193,10 +195,7 @@ class _DemoWork:
         self._task = asyncio.create_task(Workload(self._launch).run(), name="spantail-demo-work")
 
     async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        await end(self._task)
 
     async def _launch(self, name: str, given: dict[str, Any]) -> None:
         services = services_in(self._app)

@@ -15,8 +15,9 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from spantail_exporters import keys
+from spantail_service.ending import end
 from spantail_service.errors import REDIS_UNREACHABLE
-from spantail_service.run_meta import NANO, parse_meta
+from spantail_service.run_meta import NANO, SILENCE_US, parse_meta
 from spantail_service.store import now_us
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ MAX_DAYS = 366
 
 _DAY_S: Final = 86_400
 _KEPT_DAYS: Final = 400
-_CANCEL_S: Final = 0.5
 _BOOKED_S: Final = 3 * _DAY_S  # longer than a run's data; `booked` on a pinned run says the rest
 _FIELDS: Final = ("runs", "calls", "errors", "unpriced", "input", "output", "nano")
 _RUNS: Final = ""  # in the place of a backend, each of which has a name: what is counted per run
@@ -96,10 +96,7 @@ class Bookkeeper:
     async def __aexit__(self, *_: object) -> None:
         """Stop."""
         self._stopping.set()
-        while self._task is not None and not self._task.done():
-            # redis-py may answer a cancellation with an error of its own, which is then as good as none
-            self._task.cancel()
-            await asyncio.wait({self._task}, timeout=_CANCEL_S)
+        await end(self._task)
 
     async def _run(self) -> None:
         while not self._stopping.is_set():
@@ -139,9 +136,14 @@ class Bookkeeper:
     async def _book(self, scores: dict[str, float]) -> None:
         pipe = self._redis.pipeline(transaction=False)
         for run_id in scores:
-            pipe.hmget(keys.run_keys(run_id).meta, "epoch", "next", "expected", "root_start")
-        heads = dict(zip(scores, await pipe.execute(), strict=True))
-        changed = [run_id for run_id, head in heads.items() if self._seen.get(run_id) != tuple(head)]
+            pipe.hmget(keys.run_keys(run_id).meta, "epoch", "next", "expected", "root_start", "last")
+        # Silence changes a run too: one without a root has settled then.
+        silent_from = now_us() - SILENCE_US
+        versions = {
+            run_id: (*head, int(last or b"0") <= silent_from)
+            for run_id, (*head, last) in zip(scores, await pipe.execute(), strict=True)
+        }
+        changed = [run_id for run_id, version in versions.items() if self._seen.get(run_id) != version]
         pipe = self._redis.pipeline(transaction=False)
         for run_id in changed:
             pipe.hgetall(keys.run_keys(run_id).meta)
@@ -153,7 +155,7 @@ class Bookkeeper:
             if meta is None or meta.expected is not None or meta.imported:
                 await self._execute("EVAL", _BOOKED, 1, keys.RUNS_UNBOOKED, run_id, f"{scores[run_id]:.0f}")
             else:
-                self._seen[run_id] = tuple(heads[run_id])
+                self._seen[run_id] = versions[run_id]
 
     async def _book_run(self, run_id: str, meta: RunMeta, *, before: bool) -> None:
         if not meta.backends and not before:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from spantail_service.ending import end
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable
 
@@ -151,10 +153,7 @@ class WakeUps:
     async def close(self) -> None:
         """Stop for good and give the connection back."""
         self.stop_waiting()
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        await end(self._task)
 
     def _everybody(self) -> list[Target]:
         return [target for targets in self._targets.values() for target in targets]
@@ -182,7 +181,7 @@ class WakeUps:
 
     async def _run(self) -> None:
         failures = 0
-        while self._targets:
+        while self._targets and not self._closed:
             pubsub = self._redis.pubsub()
             delay_s = 0.0
             try:
@@ -219,7 +218,7 @@ class WakeUps:
     async def _relay(self, pubsub: PubSub) -> None:
         loop = asyncio.get_running_loop()
         heard = loop.time()
-        while not self._renew:
+        while not self._renew and not self._closed:
             message = await pubsub.get_message(timeout=_IDLE_S)
             if message is None:
                 if not self._targets:

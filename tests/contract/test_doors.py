@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -10,14 +12,19 @@ import pytest
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
 
 from spantail_service.doors.guard import CLOSE_REFUSED
+from spantail_service.routes import runs
 from spantail_service.routes.login import FORM
 from spantail_service.security import SECURITY_HEADERS
 from spantail_service.settings import Settings
+from spantail_service.tail import feed
 from tests.integration.service.harness import RUN, Writer, running_app
+from tests.support.redis_faults import faulty_redis
+from tests.support.served import Served, frames_of, next_frame, served_app
 from tests.support.waiting import eventually_async
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, MutableMapping
+    from pathlib import Path
 
     import httpx
 
@@ -189,10 +196,59 @@ async def test_signing_out_ends_the_session_in_every_process(new_redis_url: str)
         assert (await client.get("/api/runs", headers=mine)).status_code == 401  # a copy of it is worth nothing
 
         async def told() -> bool:
-            await other.app.state.services.ended_sessions.read()  # type: ignore[attr-defined]  # as it does by itself
+            await other.app.state.services.ended_sessions.exchange()  # type: ignore[attr-defined]  # as it does by itself
             return (await other.get("/api/runs", headers=mine)).status_code == 401
 
         await eventually_async(told)  # type: ignore[arg-type]  # mypy finds no T in a coroutine
+
+
+async def test_a_sign_out_while_redis_was_away_is_told_later(tmp_path: Path) -> None:
+    with faulty_redis(tmp_path) as redis:
+        async with guarded(redis.url, redis_timeout_s=0.5) as client, guarded(redis.url) as other:
+            await sign_in(client)
+            mine = {"cookie": f"spantail_session={client.cookies['spantail_session']}"}
+            with redis.hanging():
+                assert (await client.post("/logout")).status_code == 303
+            await client.app.state.services.ended_sessions.exchange()  # type: ignore[attr-defined]
+            await other.app.state.services.ended_sessions.exchange()  # type: ignore[attr-defined]
+            assert (await other.get("/api/runs", headers=mine)).status_code == 401
+
+
+async def _sign_out(service: Served, client: httpx.AsyncClient) -> None:
+    assert (await client.post("/logout")).status_code == 303
+
+
+async def _let_it_run_out(service: Served, client: httpx.AsyncClient) -> None:
+    sessions = service.app.state.guard.sessions
+    sessions._now_s = lambda: time.time() + sessions.lifetime_s + 1
+
+
+@pytest.mark.parametrize("ends", [_sign_out, _let_it_run_out])
+async def test_what_is_open_ends_with_the_session(redis_url: str, monkeypatch: pytest.MonkeyPatch, ends: Any) -> None:
+    monkeypatch.setattr(feed, "HEARTBEAT_S", 0.05)
+    monkeypatch.setattr(runs, "HEARTBEAT_S", 0.05)
+    with Writer(redis_url) as writer:
+        writer.lines(RUN, 1)
+    async with served_app(redis_url, token=TOKEN) as service, service.client() as client:
+        await sign_in(client)
+        mine = {"cookie": f"spantail_session={client.cookies['spantail_session']}"}
+        async with (
+            service.watch(RUN, additional_headers=mine) as socket,
+            service.watch(RUN, additional_headers=BEARER) as of_a_program,
+            client.stream("GET", f"/api/runs/{RUN}/events") as of_run,
+            client.stream("GET", "/api/runs/events") as of_list,
+        ):
+            streams = [of_run.aiter_text(), of_list.aiter_text()]
+            for stream in streams:
+                assert await anext(stream)
+            await next_frame(socket)
+            await ends(service, client)
+            async with asyncio.timeout(10):
+                await frames_of(socket)
+                assert [[rest async for rest in stream][-1:] for stream in streams]  # each ends, and ends whole
+            assert socket.close_code == CLOSE_REFUSED
+            await next_frame(of_a_program)
+            await next_frame(of_a_program)
 
 
 @pytest.mark.parametrize(
@@ -311,9 +367,11 @@ async def test_expensive_routes_are_limited_by_client(new_redis_url: str) -> Non
     async with running_app(new_redis_url, max_starts_per_minute=2, max_heavy_per_minute=3) as client:
         starts = [await client.post("/api/jobs/search", json={}) for _ in range(3)]
         reads = [await client.get(f"/api/traces/{RUN}") for _ in range(4)]
+        searches = [await client.get("/api/runs", params=query) for query in ({"q": "x"}, {"status": "failed"}, {})]
         polls = [await client.get(f"/api/logs/{RUN}") for _ in range(10)]
     assert [answer.status_code for answer in starts] == [422, 422, 429]
     assert [answer.status_code for answer in reads] == [404, 404, 404, 429]
+    assert [answer.status_code for answer in searches] == [429, 200, 200]  # the index answers the others
     assert {answer.status_code for answer in polls} == {404}
     assert_problem(reads[-1], 429, "too-many-requests")
     assert int(reads[-1].headers["retry-after"]) == 20

@@ -9,6 +9,7 @@ import orjson
 
 from spantail_exporters import keys
 from spantail_exporters.run_script import Limits
+from spantail_service.tail import feed
 from tests.integration.service.harness import OTHER_RUN, RUN, START, Writer, line
 from tests.support.served import Served, frames_of, next_frame, served_app
 
@@ -135,6 +136,7 @@ async def test_close_codes_say_why(redis_url: str) -> None:
         assert (await closed_with(service, OTHER_RUN))[0] == 4410
         assert (await closed_with(service, "x"))[0] == 4400
         assert (await closed_with(service, RUN, "?since=-1"))[0] == 4400
+        assert (await closed_with(service, RUN, f"?since={'0' * 5_000}"))[0] == 4400
         assert (await closed_with(service, RUN, "?since=1&epoch=" + "9" * 33))[0] == 4400
         async with service.watch("1" * 32) as socket:
             await next_frame(socket)
@@ -151,6 +153,36 @@ async def test_close_codes_say_why(redis_url: str) -> None:
             assert (await client.get(f"/api/runs/{OTHER_RUN}/events")).status_code == 410
             assert (await client.get("/api/runs/x/events")).status_code == 400
             assert (await client.get(f"/api/runs/{RUN}/events?since=-1")).status_code == 422
+
+
+async def test_a_tail_that_redis_has_evicted_is_a_reset_and_no_endless_search(redis_url: str) -> None:
+    with Writer(redis_url) as writer:
+        writer.lines(RUN, 3)
+        writer.span(RUN, end=START + 9)
+        writer.redis.delete(keys.run_keys(RUN).buffer)
+        async with served_app(redis_url) as service, service.client() as client:
+            frame = (await client.get(f"/api/logs/{RUN}")).json()
+            assert (frame["reset"], frame["first_index"], frame["next_index"], frame["logs"]) == (True, 4, 4, [])
+            async with service.watch(RUN) as socket:
+                async with asyncio.timeout(10):
+                    frames = await frames_of(socket)
+                assert socket.close_code == 1000
+            assert [(each["reset"], each["next_index"]) for each in frames] == [(True, 4)]
+
+
+async def test_a_run_that_cannot_be_read_is_told_to_its_viewers(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed, "GRACE_S", 0.0)
+    with Writer(redis_url) as writer:
+        writer.lines(RUN, 1)
+        async with served_app(redis_url) as service, service.watch(RUN) as socket:
+            await next_frame(socket)
+            writer.redis.hset(keys.run_keys(RUN).meta, "open", "what is this")
+            writer.redis.publish(keys.channel(RUN), "")
+            async with asyncio.timeout(10):
+                await frames_of(socket)
+            assert socket.close_code == 1013
 
 
 async def test_a_message_that_is_too_large_ends_the_connection(redis_url: str) -> None:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import re
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import grpc
+import httpx
 import pytest
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
+from spantail_exporters.otlp_records import EVENT_HEARTBEAT, EVENT_START
 from spantail_service.metrics import _Spend
-from tests.integration.service.harness import ROOT_SPAN, RUN, Writer, running_app
+from tests.integration.service.harness import ROOT_SPAN, RUN, Writer, running_app, spantail_process
+from tests.support.otlp_requests import PROTOBUF, any_value, logs, traces
 from tests.support.redis_servers import free_port
+from tests.support.served import served_app
 from tests.support.waiting import eventually_async
-
-if TYPE_CHECKING:
-    import httpx
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
@@ -54,6 +59,53 @@ async def test_requests_refusals_runs_and_redis(redis_url: str) -> None:
     assert not any("4bf92f35" in str(key) for key in samples)  # no id becomes a label
 
 
+def _otlp() -> tuple[bytes, bytes]:
+    """Two spans and a third without an id; a log line, one without a span, a heartbeat and a start that is none."""
+    ids: dict[str, Any] = {"trace_id": bytes.fromhex(RUN), "span_id": bytes.fromhex(ROOT_SPAN)}
+    spans = [Span(**ids, name="a"), Span(**{**ids, "span_id": b"\1" * 8}, name="b"), Span(name="no id")]
+    records = [
+        LogRecord(**ids, time_unix_nano=1, flags=1, body=any_value("said")),
+        LogRecord(time_unix_nano=1, body=any_value("of no span")),
+        LogRecord(event_name=EVENT_HEARTBEAT),
+        LogRecord(**ids, event_name=EVENT_START),
+    ]
+    return traces({}, spans).SerializeToString(), logs({}, records).SerializeToString()
+
+
+EXPECTED_OTLP = {("traces", "accepted"): 2, ("traces", "rejected"): 1, ("logs", "accepted"): 2, ("logs", "rejected"): 1}
+
+
+def _received(answer: httpx.Response) -> dict[tuple[str, str], float]:
+    return {
+        (labels["signal"], labels["outcome"]): number
+        for (name, pairs), number in samples_of(answer).items()
+        if name == "spantail_otlp_received_total" and (labels := dict(pairs))
+    }
+
+
+async def test_otlp_over_http_is_counted(redis_url: str) -> None:
+    async with served_app(redis_url) as service, service.client() as client:
+        for path, body in zip(("/v1/traces", "/v1/logs"), _otlp(), strict=True):
+            assert (await client.post(path, content=body, headers=PROTOBUF)).status_code == 200
+        answer = await client.get("/metrics")
+    assert _received(answer) == EXPECTED_OTLP
+    assert value(samples_of(answer), "spantail_otlp_passed_over") == 1
+
+
+def test_otlp_over_grpc_is_counted(redis_url: str) -> None:
+    with spantail_process("serve", "--port", "0", "--redis-url", redis_url, SPANTAIL_OTLP_GRPC_PORT="0") as service:
+        service.await_ready()
+        found = re.search(r"gRPC on (\S+),", service.output)
+        assert found is not None
+        with grpc.insecure_channel(found[1]) as channel:
+            for kind, body in zip(("trace", "logs"), _otlp(), strict=True):
+                name = f"opentelemetry.proto.collector.{kind}.v1.{kind.capitalize()}Service"
+                call: Any = channel.unary_unary(f"/{name}/Export")  # without serialisers it takes and gives bytes
+                call(body, timeout=20)
+        assert _received(httpx.get(f"{service.url}/metrics")) == EXPECTED_OTLP
+        assert service.stop() == 0
+
+
 async def test_open_metrics_and_content_type(new_redis_url: str) -> None:
     async with running_app(new_redis_url) as client:
         plain = await client.get("/metrics")
@@ -88,6 +140,9 @@ def test_spend_only_grows_whatever_the_sums_do() -> None:
     spend.take([_day("2026-01-01", 5), _day("2026-01-02", 25)])
     assert cost() == 15e-9
     spend.take([_day("2026-01-01", 5), _day("2026-01-02", 20)])  # a run was corrected
+    assert cost() == 15e-9
+    spend.take([{"day": "2026-01-01", "backends": {}}, {"day": "2026-01-02", "backends": {}}])  # all of it was
+    spend.take([_day("2026-01-01", 5), _day("2026-01-02", 20)])  # … and came again
     assert cost() == 15e-9
     spend.take([_day("2026-01-02", 30), _day("2026-01-03", 7)])  # midnight
     assert cost() == 27e-9

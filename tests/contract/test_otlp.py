@@ -149,13 +149,14 @@ async def test_gzip(redis_url: str) -> None:
         (b"\xff\xff\xff", {}, 400),
         (b'{"resourceSpans":[]}', {}, 400),
         (b"no gzip", {"content-encoding": "gzip"}, 400),
+        (gzip.compress(b"") * 65, {"content-encoding": "gzip"}, 400),
         (gzip.compress(b"x" * 1000)[:-12], {"content-encoding": "gzip"}, 400),
         (gzip.compress(b"x" * 300_000), {"content-encoding": "gzip"}, 413),
         (gzip.compress(b"x" * 199_999) + gzip.compress(b"yy"), {"content-encoding": "gzip"}, 413),
         (b"x" * 100_001, {}, 413),
         (b"", {"content-encoding": "br"}, 415),
     ],
-    ids=["garbage", "json", "no gzip", "cut off", "bomb", "bomb in members", "large", "brotli"],
+    ids=["garbage", "json", "no gzip", "many members", "cut off", "bomb", "bomb in members", "large", "brotli"],
 )
 async def test_refusals_are_a_status_message(redis_url: str, body: bytes, headers: dict[str, str], status: int) -> None:
     limits: dict[str, Any] = {"max_ingest_bytes": 100_000, "max_ingest_decoded_bytes": 200_000}

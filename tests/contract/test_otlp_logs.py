@@ -14,6 +14,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from spantail_exporters import keys
 from spantail_exporters import otlp_records as key
 from spantail_exporters.heartbeat import LEASE_S
+from spantail_service.ingest.revival import Revival
 from spantail_service.reaper.verdict import RUNNER_DIED, Verdict, abandoned
 from tests.integration.service.harness import OTHER_RUN, RUN, START, Writer, running_app
 from tests.support.live_runs import StoredRun, fold
@@ -21,6 +22,7 @@ from tests.support.otlp_requests import PROTOBUF, add_attributes, any_value, log
 
 if TYPE_CHECKING:
     import httpx
+    import pytest
 
 ROOT, CHILD = "00f067aa0ba902b7", "00f067aa0ba902b8"
 RUNNER = "web-1:4242:1795308000"
@@ -215,6 +217,9 @@ async def test_heartbeats_keep_the_runner_alive_and_tell_of_losses(redis_url: st
             ]
         assert counts["sender_dropped.queue_full"] == 5
         assert counts["heartbeats"] == 3
+        for late_or_again in (4, 5):
+            await _send(client, beat(late_or_again), resource={})
+        assert counts["sender_dropped.queue_full"] == 5
 
 
 async def test_a_run_is_known_by_its_runner_to_the_judge(redis_url: str) -> None:
@@ -245,6 +250,29 @@ async def test_a_condemned_process_that_is_heard_again_runs_on(redis_url: str) -
     assert all("abandoned" not in span and span["end"] is None for span in back.spans.values())
     assert StoredRun(redis_url, RUN).spans[ROOT]["attributes"] == {"a": 2}
     assert item["status"] == "running"
+
+
+async def test_what_was_heard_again_while_redis_failed_runs_on_later(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beat = LogRecord(event_name=key.EVENT_HEARTBEAT, time_unix_nano=START * 1_000)
+    revive = Revival.of
+
+    async def fails_once(self: Revival, runner: str) -> None:
+        monkeypatch.setattr(Revival, "of", revive)
+        raise redis.ConnectionError
+
+    async with running_app(redis_url) as client:
+        await _send(client, beat, _start())
+        with Writer(redis_url) as writer, redis.Redis.from_url(redis_url) as store:
+            verdict = Verdict(RUNNER_DIED, time.time_ns() // 1_000, START)
+            writer.write(RUN, [abandoned(StoredRun(redis_url, RUN).spans[ROOT], verdict)])
+            store.delete(keys.runner(RUNNER))
+        monkeypatch.setattr(Revival, "of", fails_once)
+        body = logs(RESOURCE, [beat]).SerializeToString()
+        assert (await client.post("/v1/logs", content=body, headers=PROTOBUF)).status_code == 503
+        await _send(client, beat)  # the sender comes again; the lease that had run out stands by now
+    assert StoredRun(redis_url, RUN).spans[ROOT]["status"] == "running"
 
 
 async def test_a_start_told_again_revives_a_span_that_was_given_up(redis_url: str) -> None:

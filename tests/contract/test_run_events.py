@@ -7,18 +7,23 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import orjson
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from spantail_exporters import keys
+from spantail_service import run_feed
 from spantail_service.run_feed import News, RunFeed, Watcher
 from spantail_service.run_filter import RunFilter
 from spantail_service.services import services_in
-from tests.integration.service.harness import OTHER_RUN, RUN, START, Writer, running_app
+from tests.integration.service.harness import OTHER_RUN, ROOT_SPAN, RUN, START, Writer, running_app
+from tests.support.otlp_requests import PROTOBUF, traces
+from tests.support.redis_servers import free_port
 from tests.support.waiting import eventually_async
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     import httpx
+    import pytest
 
 PATIENCE_S = 10.0
 
@@ -37,6 +42,11 @@ async def _until(watcher: Watcher, run_id: str, status: str) -> News:
         assert news is not None, f"no news of {run_id}"
         if any(run["run_id"] == run_id and run["status"] == status for run in news.runs):
             return news
+
+
+def _summary(status: str) -> dict[str, Any]:
+    return {"run_id": RUN, "status": status, "start": 1, "operation": None, "name": "n", "service": None,
+            "backends": {}, "cost_nano": 0, "errors": 0, "pinned": False}  # fmt: skip
 
 
 async def test_a_run_is_told_of_from_its_start_to_its_end(redis_url: str) -> None:
@@ -84,6 +94,32 @@ async def test_going_on_where_one_was(redis_url: str) -> None:
                     assert news.reset
 
 
+async def test_late_spans_of_a_settled_run_are_told(redis_url: str) -> None:
+    with Writer(redis_url) as writer:
+        writer.span(OTHER_RUN, end=START + 9)  # settled before anybody watches
+        async with running_app(redis_url) as client, _watching(client) as watcher:
+            writer.span(RUN, end=START + 9)
+            await _until(watcher, RUN, "completed")
+            for run_id in (RUN, OTHER_RUN):
+                # neither status nor money change by it: the index over runs is not told
+                ids: dict[str, Any] = {"trace_id": bytes.fromhex(run_id), "parent_span_id": bytes.fromhex(ROOT_SPAN)}
+                late = Span(**ids, span_id=b"\1" * 8, name="late")
+                body = traces({"service.name": "another"}, [late]).SerializeToString()
+                assert (await client.post("/v1/traces", content=body, headers=PROTOBUF)).status_code == 200
+                news = await _until(watcher, run_id, "completed")
+                assert [run["spans"] for run in news.runs if run["run_id"] == run_id] == [2]
+
+
+async def test_what_was_told_meanwhile_is_newer_than_the_past() -> None:
+    watcher = Watcher(RunFilter())
+    watcher.tell({RUN: _summary("completed")}, "2-0")
+    watcher.tell_earlier({RUN: _summary("running"), OTHER_RUN: _summary("running")})
+    news = await watcher.news(0)
+    assert news is not None
+    assert [run["status"] for run in news.runs] == ["completed", "running"]
+    assert news.position == "2-0"
+
+
 async def test_a_redis_that_was_emptied_is_told_as_reset(redis_url: str) -> None:
     with Writer(redis_url) as writer:
         async with running_app(redis_url) as client, _watching(client) as watcher:
@@ -97,10 +133,8 @@ async def test_a_redis_that_was_emptied_is_told_as_reset(redis_url: str) -> None
 
 async def test_a_watcher_that_does_not_look_holds_the_latest_state_only() -> None:
     watcher = Watcher(RunFilter())
-    summary = {"run_id": RUN, "status": "running", "start": 1, "operation": None, "name": "n", "service": None,
-               "backends": {}, "cost_nano": 0, "errors": 0, "pinned": False}  # fmt: skip
     for spans in range(5_000):
-        watcher.tell({RUN: {**summary, "spans": spans}}, f"{spans}-0")
+        watcher.tell({RUN: {**_summary("running"), "spans": spans}}, f"{spans}-0")
     news = await watcher.news(0)
     assert news is not None
     assert [run["spans"] for run in news.runs] == [4_999]
@@ -117,6 +151,19 @@ async def test_the_stream_speaks_sse(redis_url: str) -> None:
     lines = dict(line.split(": ", 1) for line in block.strip().splitlines())
     assert lines["event"] == "runs"
     assert orjson.loads(lines["data"])["runs"][0]["run_id"] == RUN
+
+
+async def test_without_redis_the_stream_is_refused_before_it_begins() -> None:
+    async with running_app(f"redis://127.0.0.1:{free_port()}/0") as client:
+        answer = await client.get("/api/runs/events")
+    assert (answer.status_code, answer.json()["type"]) == (503, "urn:spantail:problem:redis-unreachable")
+
+
+async def test_one_watcher_too_many_is_refused(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_feed, "MAX_WATCHERS", 1)
+    async with running_app(redis_url) as client, _watching(client):
+        answer = await client.get("/api/runs/events")
+    assert (answer.status_code, answer.json()["type"]) == (503, "urn:spantail:problem:too-many-watchers")
 
 
 async def _first_blocks(client: httpx.AsyncClient, then: Any) -> tuple[str, str]:

@@ -172,6 +172,26 @@ async def test_a_pinned_run_neither_expires_nor_is_trimmed(redis_url: str, monke
             assert (await client.post(f"/api/runs/{RUN}/pin")).status_code == 404
 
 
+async def test_a_run_that_goes_while_it_is_pinned_leaves_nothing(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Writer(redis_url) as writer:
+        going = _run(writer, 1)
+        async with running_app(redis_url) as client:
+            keeper = client.app.state.services.run_keeper  # type: ignore[attr-defined]
+            look = keeper._meta
+
+            async def look_and_lose(run_id: str) -> Any:
+                found = await look(run_id)
+                writer.redis.delete(*keys.run_keys(run_id))
+                return found
+
+            monkeypatch.setattr(keeper, "_meta", look_and_lose)
+            assert (await client.post(f"/api/runs/{going}/pin")).status_code == 410
+        assert not writer.redis.exists(keys.run_keys(going).meta)
+        assert not writer.redis.sismember(keys.RUNS_PINNED, going)
+
+
 async def test_delete(redis_url: str) -> None:
     with Writer(redis_url) as writer:
         over, going_on = _run(writer, 1), _run(writer, 2, status="running")

@@ -8,8 +8,9 @@ from typing import Any
 from redis.asyncio import Redis
 
 from spantail_exporters import keys
+from spantail_service.run_meta import SILENCE_US
 from spantail_service.spend import Bookkeeper, day_of, spend_by_backend
-from tests.integration.service.harness import ROOT_SPAN, Writer, running_app
+from tests.integration.service.harness import ROOT_SPAN, RUN, START, Writer, running_app
 from tests.support.waiting import eventually_async
 
 DAY_US = 86_400_000_000
@@ -88,6 +89,18 @@ async def test_a_run_is_counted_once_whoever_books_it(redis_url: str) -> None:
             writer.redis.delete(keys.spend_of_run("1" * 32))
             await Bookkeeper(client).book()
             assert (await spend_by_backend(client, 2))["cost_nano"] == 1_000_000
+
+
+async def test_a_run_without_a_root_is_booked_for_good_once_it_is_silent(redis_url: str) -> None:
+    with Writer(redis_url) as writer:
+        writer.span(RUN, "a" * 16, parent_id="b" * 16, end=START + 9)
+        async with Redis.from_url(redis_url) as redis:
+            bookkeeper = Bookkeeper(redis)
+            await bookkeeper.book()
+            assert writer.redis.zcard(keys.RUNS_UNBOOKED) == 1
+            writer.redis.hincrby(keys.run_keys(RUN).meta, "last", -SILENCE_US)
+            await bookkeeper.book()
+            assert writer.redis.zcard(keys.RUNS_UNBOOKED) == 0
 
 
 async def test_limits(redis_url: str) -> None:

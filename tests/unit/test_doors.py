@@ -6,7 +6,7 @@ import pytest
 
 from spantail_service.doors.hosts import Hosts, is_own_origin
 from spantail_service.doors.rate_limits import FailedLogins, TokenBuckets, client_of
-from spantail_service.doors.sessions import COOKIE, Sessions
+from spantail_service.doors.sessions import COOKIE, Session, Sessions
 
 
 class Clock:
@@ -181,5 +181,5 @@ def test_no_change_of_a_session_is_valid() -> None:
 def test_memory_of_ended_sessions_is_bounded() -> None:
     clock = Clock()
     sessions = Sessions("a token", 60, now_s=clock)
-    sessions.forget([(b"%032x" % number, int(clock.now_s) + 60) for number in range(30_000)])
+    sessions.forget([Session(b"%032x" % number, int(clock.now_s) + 60) for number in range(30_000)])
     assert len(sessions._ended) <= 10_000

@@ -193,7 +193,7 @@ async def next_run(client: ServiceClient, *, give_up_s: float) -> AsyncIterator[
             if known is None or (give_up_s and clock() - failing_since >= give_up_s):
                 raise
             failures += 1
-            cut = Cut(str(error), max(backoff_s(failures), error.retry_after_s))
+            cut = Cut(str(error), min(max(backoff_s(failures), error.retry_after_s), _LONGEST_BACKOFF_S))
             yield cut
             await asyncio.sleep(cut.retry_in_s)
             continue

@@ -1,22 +1,11 @@
-"""`spantail serve`, `spantail demo`: the service in this terminal."""
+"""The commands `spantail serve` and `spantail demo`, and their options."""
 
 from __future__ import annotations
 
-import ipaddress
-import logging
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from opentelemetry import trace
-from pydantic import ValidationError
-from rich.console import Console
-from rich.text import Text
-
-from spantail_service import __version__
-from spantail_service.cli.outcome import EXIT_FAILED, EXIT_USAGE
-from spantail_service.cli.terminal import complain
-from spantail_service.settings import ENV_PREFIX, Settings
 
 Host = Annotated[str | None, typer.Option("--host", help="Address to listen on [SPANTAIL_HOST, default 127.0.0.1].")]
 Port = Annotated[
@@ -42,7 +31,9 @@ def serve(host: Host = None, port: Port = None, data_dir: DataDir = None, redis_
 
     Without a Redis URL a Redis server is started and stopped with it, its data kept in the data folder.
     """
-    _serve(_settings(host=host, port=port, data_dir=data_dir, redis_url=redis_url), workload=False)
+    from spantail_service.cli.hosting import host_service  # noqa: PLC0415 - so that --help answers at once
+
+    host_service(workload=False, host=host, port=port, data_dir=data_dir, redis_url=redis_url)
 
 
 def demo(host: Host = None, port: Port = None, data_dir: DataDir = None, redis_url: RedisUrl = None) -> None:
@@ -50,77 +41,6 @@ def demo(host: Host = None, port: Port = None, data_dir: DataDir = None, redis_u
 
     Needs no key and no network.
     """
-    settings = _settings(host=host, port=port, data_dir=data_dir, redis_url=redis_url, demo=True)
-    _serve(settings, workload=True)
+    from spantail_service.cli.hosting import host_service  # noqa: PLC0415 - as above
 
-
-def _settings(**options: Any) -> Settings:
-    """The settings, options before environment; a wrong one ends the program with a line that names it."""
-    try:
-        return Settings(**{name: value for name, value in options.items() if value is not None})
-    except ValidationError as error:
-        for found in error.errors(include_url=False, include_input=False, include_context=False):
-            name = str(found["loc"][0]) if found["loc"] else ""
-            if not name.startswith((ENV_PREFIX, "OTEL_")):
-                name = f"{ENV_PREFIX}{name.upper()}"
-            complain(f"{name}: {found['msg'].removeprefix('Value error, ')}")
-        raise typer.Exit(EXIT_USAGE) from None
-
-
-def _serve(settings: Settings, *, workload: bool) -> None:
-    # Imported here, so that --help and version answer at once.
-    from spantail_service.server import (  # noqa: PLC0415 - as said
-        CannotServeError,
-        PortTakenError,
-        run_server,
-    )
-
-    console = logging.StreamHandler()
-    console.setLevel(logging.WARNING)
-    console.addFilter(_outside_of_runs)
-    logging.basicConfig(
-        level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s", handlers=[console]
-    )
-    # What operations say goes into the tail of their runs, where it is read; the console has the warnings.
-    logging.getLogger("spantail_service").setLevel(logging.INFO)
-    if settings.token is None and not _is_loopback(settings.host):
-        complain(
-            f"listening on {settings.host}: whoever reaches this address sees every run and may start work. "
-            f"{ENV_PREFIX}TOKEN closes the door."
-        )
-    try:
-        run_server(settings, workload=workload, announce=_announce)
-    except PortTakenError as error:
-        complain(f"{error} Choose another port with --port or {ENV_PREFIX}PORT.")
-        raise typer.Exit(EXIT_USAGE) from None
-    except CannotServeError as error:
-        complain(str(error))
-        raise typer.Exit(EXIT_FAILED) from None
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _outside_of_runs(record: logging.LogRecord) -> bool:
-    """Leave out what stands in the tail of a run anyway, errors excepted."""
-    return record.levelno >= logging.ERROR or not trace.get_current_span().is_recording()
-
-
-def _announce(url: str, redis: str, *, otlp_grpc: str | None, demo_data: bool) -> None:
-    console = Console(highlight=False, soft_wrap=True)
-    console.print(Text("Spantail ", style="bold"), Text(__version__), sep="")
-    _line(console, "open", url)
-    _line(console, "redis", redis)
-    if otlp_grpc is not None:
-        _line(console, "otlp", f"gRPC on {otlp_grpc}, HTTP on the address above")
-    if demo_data:
-        _line(console, "data", "demo data: a job board and an LLM provider of our own, on loopback")
-    _line(console, "stop", "Ctrl-C")
-
-
-def _line(console: Console, name: str, value: str) -> None:
-    console.print(Text(f"  {name:<6} ", style="dim"), Text(value), sep="")
+    host_service(workload=True, host=host, port=port, data_dir=data_dir, redis_url=redis_url, demo=True)

@@ -109,8 +109,8 @@ async def _print_lines(follower: Follower, console: Console, run_id: str, since:
 
 
 async def _show_tree(follower: Follower, console: Console, run_id: str) -> int:
-    # Each picture makes an object for every span, and a collection looks at all spans: with 100,000 of them a picture
-    # took 1.8 s with Python's default of 700, and takes 0.5 s so.
+    # Each picture makes an object for every span, and a collection looks at all spans: with 100,000 of them, and
+    # Python's default of 700 new objects, a third of a picture's time goes there.
     gc.set_threshold(_COLLECT_AFTER)
     view = RunView(run_id)
     tree = LiveTree(view, console, stdout_glyphs())

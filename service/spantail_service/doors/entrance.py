@@ -1,4 +1,4 @@
-"""The outermost ASGI layer: the guard, the security headers, HEAD, and counting.
+"""The outermost ASGI layer: the guard, the end of sessions, the security headers, HEAD, and counting.
 
 Plain ASGI and little of it, because every poll passes here: one dict of the headers, a few look-ups, one closure.
 """
@@ -19,7 +19,8 @@ from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
 from starlette.requests import ClientDisconnect
 from starlette.responses import RedirectResponse, Response
 
-from spantail_service.doors.guard import CLOSE_REFUSED, Guard, Refusal, login_address
+from spantail_service.doors.guard import CLOSE_REFUSED, SESSION, Guard, Refusal, login_address
+from spantail_service.doors.signed_in import SignedOut, while_signed_in
 from spantail_service.errors import problem_response
 from spantail_service.security import RAW_SECURITY_HEADERS
 
@@ -52,11 +53,18 @@ class Entrance:
         """Serve one ASGI connection."""
         if scope["type"] == "http":
             await self._http(scope, receive, send)
-        elif scope["type"] == "websocket" and (refusal := self.guard.refusal(scope)) is not None:
-            self.tally.refused(refusal.kind)
-            await close_refused(refusal, receive, send)
+        elif scope["type"] == "websocket":
+            await self._websocket(scope, receive, send)
         else:
             await self.app(scope, receive, send)
+
+    async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        refusal = self.guard.refusal(scope)
+        if refusal is None:
+            await self.app(scope, receive, while_signed_in(send, scope, self.guard.sessions))
+        else:
+            self.tally.refused(refusal.kind)
+            await close_refused(refusal, receive, send)
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         begun = time.perf_counter()
@@ -65,9 +73,11 @@ class Entrance:
             scope, receive, send = _as_get(scope, receive, send)
 
         async def send_with_headers(message: Message) -> None:
-            nonlocal status
+            nonlocal status, send
             if message["type"] == "http.response.start":
                 status = message["status"]
+                if SESSION in scope and _is_stream(message):
+                    send = while_signed_in(send, scope, self.guard.sessions)
                 message["headers"] = [*message.get("headers", ()), *RAW_SECURITY_HEADERS]
             await send(message)
 
@@ -78,10 +88,14 @@ class Entrance:
             else:
                 self.tally.refused(refusal.kind)
                 await _refuse(refusal, scope)(scope, receive, send_with_headers)
-        except* (_HeadAnsweredError, ClientDisconnect):
+        except* (_HeadAnsweredError, SignedOut, ClientDisconnect):
             pass  # nobody is there for the rest
         finally:
             self.tally.request(scope, status, time.perf_counter() - begun)
+
+
+def _is_stream(start: Message) -> bool:
+    return any(name == b"content-type" and value.startswith(b"text/event-stream") for name, value in start["headers"])
 
 
 async def close_refused(refusal: Refusal, receive: Receive, send: Send) -> None:

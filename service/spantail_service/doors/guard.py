@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 CLOSE_REFUSED: Final = 4401
 """WebSocket close code of a connection that is not allowed (design §7)."""
 
+SESSION: Final = "spantail.session"
+"""Where in its scope the session stands that let a connection in; nowhere when it was the token."""
+
 MAX_TARGET_BYTES: Final = 8_192
 """Longest path with its query; a longer one is answered with 414."""
 MAX_HEADER_BYTES: Final = 32_768
@@ -95,7 +98,10 @@ class Guard:
         return self._token is not None
 
     def refusal(self, scope: Scope) -> Refusal | None:
-        """Why this connection (``http`` or ``websocket``) may not come in; ``None`` when it may."""
+        """Why this connection (``http`` or ``websocket``) may not come in; ``None`` when it may.
+
+        The session that lets it in is put into ``scope``, see :data:`SESSION`.
+        """
         path = scope["path"]
         headers: dict[bytes, bytes] = dict(scope["headers"])
         if len(scope.get("raw_path") or path) + len(scope["query_string"]) > MAX_TARGET_BYTES:
@@ -131,9 +137,11 @@ class Guard:
         if scheme.lower() == b"bearer":
             return self._check(presented.strip(), client_of(scope), trust=True)
         cookie = headers.get(b"cookie")
-        if cookie is not None and self.sessions is not None and self.sessions.is_valid(cookie):
-            return None
-        return _NO_TOKEN
+        session = self.sessions.read(cookie) if cookie is not None and self.sessions is not None else None
+        if session is None:
+            return _NO_TOKEN
+        scope[SESSION] = session
+        return None
 
     def _check(self, presented: str | bytes, client: str, *, trust: bool) -> Refusal | None:
         wait_s = self.failures.wait_s(client, trust=trust)

@@ -13,7 +13,7 @@ from spantail_service.errors import ProblemError
 from spantail_service.services import services_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
 
     from spantail_service.settings import Settings
 
@@ -32,7 +32,9 @@ class RateLimits(NamedTuple):
         )
 
 
-def _limited(buckets_of: Callable[[RateLimits], TokenBuckets], what: str, setting: str) -> Dependency:
+def _limited(
+    buckets_of: Callable[[RateLimits], TokenBuckets], what: str, setting: str
+) -> Callable[[Request], Coroutine[None, None, None]]:
     async def take_one(request: Request) -> None:
         wait_s = buckets_of(services_of(request).rate_limits).take(client_of(request.scope))
         if wait_s:
@@ -44,11 +46,18 @@ def _limited(buckets_of: Callable[[RateLimits], TokenBuckets], what: str, settin
                 headers={"retry-after": str(seconds)},
             )
 
-    return Dependency(take_one)
+    return take_one
 
 
-STARTS = _limited(lambda limits: limits.starts, "Too many operations were started", "SPANTAIL_MAX_STARTS_PER_MINUTE")
+STARTS = Dependency(
+    _limited(lambda limits: limits.starts, "Too many operations were started", "SPANTAIL_MAX_STARTS_PER_MINUTE")
+)
 """For routes that start work, which costs money."""
 
-HEAVY = _limited(lambda limits: limits.heavy, "Too many large answers were asked for", "SPANTAIL_MAX_HEAVY_PER_MINUTE")
-"""For routes that read or write a whole run, or search through many."""
+take_heavy = _limited(
+    lambda limits: limits.heavy, "Too many large answers were asked for", "SPANTAIL_MAX_HEAVY_PER_MINUTE"
+)
+"""Count a request that reads or writes a whole run, or searches through many; raises :class:`ProblemError` 429."""
+
+HEAVY = Dependency(take_heavy)
+"""For routes of which every request is such a one."""

@@ -14,9 +14,10 @@ import logging
 import re
 import secrets
 import time
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from spantail_exporters import keys
+from spantail_service.ending import end
 from spantail_service.errors import REDIS_UNREACHABLE
 
 if TYPE_CHECKING:
@@ -31,6 +32,14 @@ _COOKIE_BYTES = COOKIE.encode()
 _VALUE = re.compile(rb"([0-9a-f]{32})\.([0-9]{10,12})\.([A-Za-z0-9_-]{43})")
 _MOST_ENDED = 10_000
 _MOST_HEADER_BYTES = 8_192
+
+
+class Session(NamedTuple):
+    """Who has signed in."""
+
+    id: bytes
+    end_s: int
+    """When it ends by itself, in seconds since the epoch."""
 
 
 class Sessions:
@@ -50,24 +59,29 @@ class Sessions:
 
     def is_valid(self, cookie_header: bytes) -> bool:
         """Whether a ``Cookie`` header carries a session that is signed by us, not over and not signed out of."""
-        return self._read(cookie_header) is not None
+        return self.read(cookie_header) is not None
 
-    def end(self, cookie_header: bytes) -> tuple[bytes, int] | None:
-        """Sign out: the session is refused by this process from now on; answers its id and when it would end."""
-        session = self._read(cookie_header)
+    def is_over(self, session: Session) -> bool:
+        """Whether a session that was valid once is not any more."""
+        return session.end_s <= self._now_s() or session.id in self._ended
+
+    def end(self, cookie_header: bytes) -> Session | None:
+        """Sign out: the session, which is the answer, is refused by this process from now on."""
+        session = self.read(cookie_header)
         if session is not None:
             self.forget([session])
         return session
 
-    def forget(self, ended: list[tuple[bytes, int]]) -> None:
-        """Refuse these sessions, ids with their ends, from now on."""
+    def forget(self, ended: list[Session]) -> None:
+        """Refuse these sessions from now on."""
         now = self._now_s()
         self._ended.update(ended)
         if len(self._ended) > _MOST_ENDED:
             latest = sorted(self._ended.items(), key=lambda item: item[1])[-_MOST_ENDED:]
             self._ended = {session: end for session, end in latest if end > now}
 
-    def _read(self, cookie_header: bytes) -> tuple[bytes, int] | None:
+    def read(self, cookie_header: bytes) -> Session | None:
+        """The session in a ``Cookie`` header, if it is valid."""
         if len(cookie_header) > _MOST_HEADER_BYTES:
             return None
         for pair in cookie_header.split(b";"):
@@ -77,10 +91,10 @@ class Sessions:
             match = _VALUE.fullmatch(value)
             if match is None:
                 continue
-            session, end, signature = match[1], int(match[2]), match[3]
-            expected = self._signature(session + b"." + match[2])
-            if hmac.compare_digest(signature, expected) and end > self._now_s() and session not in self._ended:
-                return session, end
+            session = Session(match[1], int(match[2]))
+            is_ours = hmac.compare_digest(match[3], self._signature(b"%b.%b" % match.group(1, 2)))
+            if is_ours and not self.is_over(session):
+                return session
         return None
 
     def _signature(self, head: bytes) -> bytes:
@@ -95,6 +109,7 @@ class EndedSessions:
         self._sessions = sessions
         self._interval_s = interval_s
         self._stopping = False
+        self._unsaid: dict[bytes, int] = {}
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -104,34 +119,41 @@ class EndedSessions:
 
     async def __aexit__(self, *_: object) -> None:
         """Stop."""
-        # Said as well as cancelled: a cancellation that comes in the middle of a connect, redis-py may turn into an
-        # error of its own.
         self._stopping = True
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await end(self._task)
 
-    async def publish(self, session: bytes, end_s: int) -> None:
-        """Tell the others; while Redis is away only this process knows."""
+    async def publish(self, session: Session) -> None:
+        """Tell the others; while Redis is away only this process knows, and says so as soon as it can."""
+        if len(self._unsaid) < _MOST_ENDED:
+            self._unsaid[session.id] = session.end_s
         try:
-            pipe = self._redis.pipeline(transaction=True)
-            pipe.zadd(keys.SESSIONS_ENDED, {session: end_s})
-            pipe.zremrangebyscore(keys.SESSIONS_ENDED, "-inf", int(time.time()))
-            pipe.zremrangebyrank(keys.SESSIONS_ENDED, 0, -_MOST_ENDED - 1)
-            pipe.expire(keys.SESSIONS_ENDED, self._sessions.lifetime_s)
-            await pipe.execute()
+            await self._say()
         except REDIS_UNREACHABLE as error:
             logger.warning("other processes do not know of a sign-out yet, Redis is not reachable: %s", error)
 
-    async def read(self) -> None:
-        """Take over what the others have published."""
+    async def exchange(self) -> None:
+        """Publish what could not be, and take over what the others have published."""
+        await self._say()
         found: Any = await self._redis.zrange(keys.SESSIONS_ENDED, 0, -1, withscores=True)
-        self._sessions.forget([(session, int(end)) for session, end in found])
+        self._sessions.forget([Session(session, int(end)) for session, end in found])
+
+    async def _say(self) -> None:
+        if not self._unsaid:
+            return
+        told = self._unsaid.copy()
+        pipe = self._redis.pipeline(transaction=True)
+        pipe.zadd(keys.SESSIONS_ENDED, told)
+        pipe.zremrangebyscore(keys.SESSIONS_ENDED, "-inf", int(time.time()))
+        pipe.zremrangebyrank(keys.SESSIONS_ENDED, 0, -_MOST_ENDED - 1)
+        pipe.expire(keys.SESSIONS_ENDED, self._sessions.lifetime_s)
+        await pipe.execute()
+        for session in told:
+            self._unsaid.pop(session, None)
 
     async def _run(self) -> None:
         while not self._stopping:
             try:
-                await self.read()
+                await self.exchange()
             except REDIS_UNREACHABLE:
                 pass  # said by whoever needs Redis; what is known stays known
             except Exception:

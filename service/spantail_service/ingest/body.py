@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 
 _GZIP = 31  # zlib's window bits for a gzip header
+_MOST_MEMBERS = 64  # each is followed by a copy of the rest: a body of a million empty ones would take hours
 
 
 class MalformedRequestError(ValueError):
@@ -23,11 +24,14 @@ def gunzip(data: bytes, limit: int) -> bytes:
 
     Raises:
         DecodedTooLargeError: as soon as it is known; no more than ``limit`` bytes are ever held.
-        MalformedRequestError: it is no gzip, or it is cut off.
+        MalformedRequestError: it is no gzip, it is cut off, or it has more than 64 members.
     """
     parts: list[bytes] = []
-    left = limit
+    left, members = limit, 0
     while data:
+        members += 1
+        if members > _MOST_MEMBERS:
+            raise MalformedRequestError(f"The gzip body has more than {_MOST_MEMBERS} members.")
         member = zlib.decompressobj(_GZIP)
         try:
             part = member.decompress(data, left + 1)

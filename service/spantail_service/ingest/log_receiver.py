@@ -49,6 +49,9 @@ class LogReceiver:
         self._numbers = itertools.count(1)
         self._writing = asyncio.Lock()
         self._lost: dict[str, dict[str, int]] = {}
+        # Runners that were heard again and whose spans do not run on yet: the beat that says so comes once, and what
+        # follows on it may fail.
+        self._back: set[str] = set()
 
     async def take(self, entries: Iterator[LogEntry], body: bytes, tally: Tally) -> Counter[str]:
         """Store the records of a request whose bytes are ``body``; returns how many of each kind were taken.
@@ -86,12 +89,13 @@ class LogReceiver:
                 items.append((entry, None))
             else:
                 tally.passed_over["no_span"] += 1
-        back = await self._lookups.beat(beating)
+        self._back |= await self._lookups.beat(beating)
         # One after another: what is looked up must still be so, and a writer's numbers must reach Redis in their order.
         async with self._writing:
             await self._store.append(await self._changes(items, mark, tally, counts))
-        for runner in back:
+        for runner in self._back.copy():
             await self._revival.of(runner)
+            self._back.discard(runner)
 
     async def _changes(
         self, items: list[tuple[LogEntry, Start | None]], mark: str, tally: Tally, counts: Counter[str]
@@ -114,7 +118,6 @@ class LogReceiver:
             if start is None and entry.run_id in absent:
                 tally.passed_over["not_sampled"] += 1
                 continue
-            counts["starts" if start is not None else "logs"] += 1
             try:
                 if start is None:
                     line = log_event(entry, self._redactor, now, keep_content=keep_content)
@@ -128,6 +131,7 @@ class LogReceiver:
                 logger.warning("a log record could not be encoded: %s", type(error).__name__)
                 tally.reject(BAD_CONTENT)
                 continue
+            counts["starts" if start is not None else "logs"] += 1
             if change is not None:
                 runs.setdefault((entry.run_id, entry.source.runner), []).append(change)
         untimed = {(entry.run_id, entry.source.runner) for entry, start in items if start is None and not entry.time_us}
@@ -154,7 +158,9 @@ class LogReceiver:
         now = {str(why)[:64]: count for why, count in list(dropped.items())[:32] if type(count) is int and count >= 0}
         for why, count in now.items():
             counts[f"sender_dropped.{why}"] += max(count - before.get(why, 0), 0)
-        self._lost[runner] = now  # behind all others: the first one is the one that was silent longest
+        # The most that was said stands, for a heartbeat may come late or twice. Behind all others: the first one is
+        # the one that was silent longest.
+        self._lost[runner] = {why: max(count, before.get(why, 0)) for why, count in now.items()}
         while len(self._lost) > _SENDERS:
             self._lost.pop(next(iter(self._lost)))
 

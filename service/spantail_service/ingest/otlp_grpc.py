@@ -15,6 +15,7 @@ from google.rpc.code_pb2 import (  # type: ignore[import-untyped]
     UNAUTHENTICATED,
 )
 
+from spantail_service.doors.rate_limits import client_of
 from spantail_service.ingest.answers import Refusal, refusal_of, response_bytes
 from spantail_service.ingest.entries import Received, Signal
 
@@ -133,6 +134,6 @@ def _handlers(service: str, export: Any) -> grpc.GenericRpcHandler:
 
 
 def _client_of(context: grpc.aio.ServicerContext[bytes, bytes]) -> str:
-    """The sender's address without its port: ``ipv4:127.0.0.1:5`` and ``ipv6:%5B::1%5D:5`` as gRPC writes them."""
+    """Whom a sender is counted for, as over HTTP; gRPC writes ``ipv4:127.0.0.1:5`` and ``ipv6:%5B::1%5D:5``."""
     address = context.peer().partition(":")[2].rpartition(":")[0]
-    return address.removeprefix("%5B").removesuffix("%5D").strip("[]")
+    return client_of({"client": (address.removeprefix("%5B").removesuffix("%5D").strip("[]"), 0)})

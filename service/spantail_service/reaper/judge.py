@@ -13,6 +13,7 @@ import orjson
 from redis.exceptions import ResponseError
 
 from spantail_exporters import keys
+from spantail_service.ending import end
 from spantail_service.errors import REDIS_UNREACHABLE
 from spantail_service.reaper.hearing import Hearing
 from spantail_service.reaper.line import Line, NewState
@@ -59,10 +60,7 @@ class Reaper:
 
     async def __aexit__(self, *_: object) -> None:
         self._closing = True
-        if self._task is not None:
-            self._task.cancel()
-            # A time-out within the client that coincides with the cancellation swallows it: `_closing` is seen then.
-            await asyncio.wait({self._task})
+        await end(self._task)
         with suppress(*REDIS_UNREACHABLE, TimeoutError, Interrupted):
             async with asyncio.timeout(_CLOSE_S):
                 if await self._line.ask_one("GET", keys.REAPER_LEASE) == self._token:

@@ -26,10 +26,11 @@ COME_AGAIN: Final = 1013
 BAD_REQUEST: Final = 4400
 UNKNOWN: Final = 4404
 EXPIRED: Final = 4410
-# 4401 (not allowed) is closed with before this module is reached: doors/entrance.py
+# 4401 (not allowed, or not any more) is closed with in doors/entrance.py
 
 _CODES: Final = {400: BAD_REQUEST, 404: UNKNOWN, 410: EXPIRED, 503: COME_AGAIN}
 _MAX_EPOCH = 32
+_MAX_DIGITS = 16  # of the largest index; Python refuses to read numbers of thousands of digits
 _CLOSE_REASON_BYTES = 123  # RFC 6455 §5.5
 
 
@@ -89,7 +90,7 @@ async def _hear(websocket: WebSocket, viewer: Viewer) -> None:
 def _cursor(websocket: WebSocket) -> tuple[int, str | None]:
     since = websocket.query_params.get("since", "0")
     epoch = websocket.query_params.get("epoch")
-    if not (since.isascii() and since.isdecimal() and int(since[:20]) <= MAX_INDEX):
+    if not (since.isascii() and since.isdecimal() and len(since) <= _MAX_DIGITS and int(since) <= MAX_INDEX):
         raise ProblemError(400, "invalid-input", "`since` must be a whole number, 0 or more.")
     if epoch is not None and len(epoch) > _MAX_EPOCH:
         raise ProblemError(400, "invalid-input", "`epoch` is as long as 32 characters at most.")

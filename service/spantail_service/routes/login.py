@@ -80,7 +80,7 @@ async def log_out(request: Request) -> Response:
     if guard.sessions is not None:
         ended = guard.sessions.end(request.headers.get("cookie", "").encode("latin-1"))
         if ended is not None and services.ended_sessions is not None:
-            await services.ended_sessions.publish(*ended)
+            await services.ended_sessions.publish(ended)
     answer = RedirectResponse("/login", 303, _NO_STORE)
     answer.delete_cookie(COOKIE, httponly=True, samesite="lax", secure=request.url.scheme == "https")
     return answer

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Annotated, Final
 
 import orjson
@@ -12,12 +11,15 @@ from redis.exceptions import RedisError
 
 from spantail_service.errors import ProblemError
 from spantail_service.openapi import answers
+from spantail_service.routes.event_stream import EventStream
 from spantail_service.routes.logs import MAX_INDEX
 from spantail_service.run_meta import parse_run_id
 from spantail_service.services import services_of
 from spantail_service.tail import Left, Stopping
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from starlette.types import Receive, Scope, Send
 
     from spantail_service.tail import Frame, TailHub, Viewer
@@ -26,11 +28,6 @@ router = APIRouter(tags=["runs"])
 
 _RETRY: Final = b"retry: 1000\n\n"
 """A browser comes again after so many milliseconds."""
-_HEADERS: Final = [
-    (b"content-type", b"text/event-stream; charset=utf-8"),
-    (b"cache-control", b"no-store"),
-    (b"x-accel-buffering", b"no"),  # nginx would collect frames otherwise
-]
 
 
 @router.get(
@@ -58,10 +55,10 @@ async def follow_run(
     # An id that is not ours is no reason to refuse: the browser would not come again.
     again = last_event_id is not None and last_event_id.isdecimal() and int(last_event_id) <= MAX_INDEX
     start = int(last_event_id) if again and last_event_id is not None else since
-    return _EventStream(services_of(request).hub, parse_run_id(run_id), start, epoch, again=again)
+    return _FrameStream(services_of(request).hub, parse_run_id(run_id), start, epoch, again=again)
 
 
-class _EventStream(Response):
+class _FrameStream(EventStream):
     """Writes the frames of one viewer until the run has settled, the viewer leaves or the process stops."""
 
     def __init__(self, hub: TailHub, run_id: str, since: int, epoch: str | None, *, again: bool) -> None:
@@ -81,22 +78,15 @@ class _EventStream(Response):
                 await send({"type": "http.response.start", "status": 204, "headers": [(b"cache-control", b"no-store")]})
                 await send({"type": "http.response.body", "body": b""})
                 return
-            leaving = asyncio.create_task(_leave(viewer, receive))
-            try:
-                await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
-                await _write(viewer, frame, send)
-                await send({"type": "http.response.body", "body": b""})
-            finally:
-                leaving.cancel()
-                await asyncio.gather(leaving, return_exceptions=True)
+            async with self.opened(receive, send, viewer.leave) as write:
+                await _tell(viewer, frame, write)
 
 
-async def _write(viewer: Viewer, frame: Frame, send: Send) -> None:
+async def _tell(viewer: Viewer, frame: Frame, write: Callable[[bytes], Awaitable[None]]) -> None:
     head = _RETRY
     try:
         while True:
-            body = b"%bid: %d\nevent: frame\ndata: %b\n\n" % (head, frame.next_index, frame.body)
-            await send({"type": "http.response.body", "body": body, "more_body": True})
+            await write(b"%bid: %d\nevent: frame\ndata: %b\n\n" % (head, frame.next_index, frame.body))
             if frame.settled:
                 break
             head = b""
@@ -112,16 +102,4 @@ async def _write(viewer: Viewer, frame: Frame, send: Send) -> None:
             "expected_log_count": meta.expected,
         }
     )
-    await send(
-        {
-            "type": "http.response.body",
-            "body": b"id: %d\nevent: end\ndata: %b\n\n" % (frame.next_index, end),
-            "more_body": True,
-        }
-    )
-
-
-async def _leave(viewer: Viewer, receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-    viewer.leave()
+    await write(b"id: %d\nevent: end\ndata: %b\n\n" % (frame.next_index, end))

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import orjson
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
-from fastapi.responses import StreamingResponse
 
-from spantail_service.doors.limited import HEAVY
+from spantail_service.doors.limited import HEAVY, take_heavy
 from spantail_service.errors import ProblemError
 from spantail_service.openapi import answers, nothing
+from spantail_service.routes.event_stream import EventStream
 from spantail_service.run_filter import RunFilter
 from spantail_service.run_meta import NANO, parse_run_id
 from spantail_service.runs import MAX_RUNS
@@ -18,9 +18,9 @@ from spantail_service.schemas import Facets, Run, RunsPage
 from spantail_service.services import services_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from starlette.types import Receive, Scope, Send
 
-    from spantail_service.run_feed import News
+    from spantail_service.run_feed import News, RunFeed
 
 router = APIRouter(tags=["runs"])
 
@@ -67,7 +67,7 @@ def wanted_runs(  # noqa: PLR0917 - each parameter is a name in the query
 Wanted = Annotated[RunFilter, Depends(wanted_runs)]
 
 
-@router.get("/api/runs", summary="Runs, newest first", responses=answers(RunsPage, 400, 422))
+@router.get("/api/runs", summary="Runs, newest first", responses=answers(RunsPage, 400, 422, 429))
 async def list_runs(
     request: Request,
     wanted: Wanted,
@@ -79,6 +79,8 @@ async def list_runs(
     A page may have fewer runs than asked for and still not be the last: the service looks at a bounded number of runs
     for conditions other than status, operation and time.
     """
+    if wanted.looks_inside:
+        await take_heavy(request)
     page = await services_of(request).runs.page(cursor, limit, wanted)
     body = orjson.dumps({"runs": page.runs, "next_cursor": page.next_cursor})
     return Response(body, media_type="application/json", headers=_NO_STORE)
@@ -94,7 +96,7 @@ async def run_facets(request: Request) -> Response:
 @router.get(
     "/api/runs/events",
     summary="Changes of the list (SSE)",
-    response_class=StreamingResponse,
+    response_class=Response,
     responses=answers(None, 422, media="text/event-stream", says="`runs` events, for as long as one listens."),
 )
 async def run_events(
@@ -105,23 +107,33 @@ async def run_events(
     """``event: runs`` with ``{runs, removed, reset}``: the present state of runs that changed and are wanted, the ids
     of those that are not any more; with ``reset`` the list has to be taken anew. A comment is the heartbeat.
     """
-    feed = services_of(request).run_feed
+    return _NewsStream(services_of(request).run_feed, wanted, last_event_id)
 
-    async def stream() -> AsyncIterator[bytes]:
-        async with feed.watch(wanted, last_event_id) as watcher:
-            if watcher is None:  # between the check below and now
-                return
-            yield b"retry: 1000\nid: %b\n: watching\n\n" % watcher.position.encode()
-            while not watcher.closed:
-                news = await watcher.news(HEARTBEAT_S)
-                yield b": still here\n\n" if news is None else _event(news)
 
-    if feed.is_full:
-        raise ProblemError(
-            503, "too-many-watchers", "Too many watch the list at the moment: try again.", headers={"retry-after": "5"}
-        )
-    headers = {**_NO_STORE, "x-accel-buffering": "no"}
-    return StreamingResponse(stream(), media_type="text/event-stream", headers=headers)
+class _NewsStream(EventStream):
+    """Writes what one watcher of the list is told until it leaves or the process stops."""
+
+    def __init__(self, feed: RunFeed, wanted: RunFilter, since: str | None) -> None:
+        super().__init__()
+        self._feed = feed
+        self._wanted = wanted
+        self._since = since
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI
+        """Answer. What is wrong before the watch stands is raised, and becomes a problem document."""
+        async with self._feed.watch(self._wanted, self._since) as watcher:
+            if watcher is None:
+                raise ProblemError(
+                    503,
+                    "too-many-watchers",
+                    "Too many watch the list at the moment: try again.",
+                    headers={"retry-after": "5"},
+                )
+            async with self.opened(receive, send, watcher.close) as write:
+                await write(b"retry: 1000\nid: %b\n: watching\n\n" % watcher.position.encode())
+                while not watcher.closed:
+                    news = await watcher.news(HEARTBEAT_S)
+                    await write(b": still here\n\n" if news is None else _event(news))
 
 
 def _event(news: News) -> bytes:

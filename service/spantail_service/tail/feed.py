@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from redis.exceptions import RedisError
 
 from spantail_exporters import keys
+from spantail_service.ending import end
 from spantail_service.errors import ProblemError
 from spantail_service.tail.frame import Frame, Standing, numbered
 from spantail_service.tail.reader import MAX_EVENTS, Page, is_reset
@@ -82,10 +83,7 @@ class Feed:
     async def aclose(self) -> None:
         """Send the viewers home, stop reading and forget the events."""
         self.close()
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        await end(self._task)
         self.window.clear(0)
 
     # ------------------------------------------------------------------------------------- what wake-ups tell us
@@ -203,7 +201,7 @@ class Feed:
                 self._bell.clear()
                 try:
                     await self._catch_up()
-                except (ProblemError, RedisError, OSError) as error:
+                except Exception as error:  # noqa: BLE001 - whatever it is: a feed that died would leave viewers waiting
                     self._fail(error)
                     await asyncio.sleep(_RETRY_S)
                     continue
@@ -259,7 +257,9 @@ class Feed:
     def _fail(self, error: Exception) -> None:
         if self._failure is None:
             self._failing_since = self._loop.time()
-            logger.info("run %s cannot be read: %r", self.run_id, error)
+            is_known = isinstance(error, ProblemError | RedisError | OSError)
+            level = logging.INFO if is_known else logging.ERROR
+            logger.log(level, "run %s cannot be read: %r", self.run_id, error, exc_info=not is_known)
         self._failure = error
         self._told += 1  # nothing in memory is known to be current
         self._answer(error)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
-from redis.exceptions import RedisError
-
+from spantail_service.ending import end
 from spantail_service.errors import ProblemError
 from spantail_service.tail.feed import Feed
 from spantail_service.tail.reader import MAX_EVENTS
@@ -83,10 +82,7 @@ class TailHub:
     async def close(self) -> None:
         """Stop for good."""
         self.stop()
-        if self._tidier is not None:
-            self._tidier.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._tidier
+        await end(self._tidier)
         await asyncio.gather(*(feed.aclose() for feed in self._feeds.values()))
         self._feeds.clear()
 
@@ -143,31 +139,28 @@ class TailHub:
         if self._viewers >= self._max_viewers or self._stopping:
             raise TooManyViewersError
         self._viewers += 1
-        try:
-            feed = await self._feed(run_id, since)
-            viewer = Viewer(feed, since, epoch, limit, self._frame)
-            feed.viewers.add(viewer)
-            try:
-                yield viewer
-            finally:
-                feed.viewers.discard(viewer)
-                feed.used = True
-        finally:
-            self._viewers -= 1
-
-    async def _feed(self, run_id: str, since: int) -> Feed:
         feed = self._feeds.get(run_id)
         if feed is None or feed.closed:
             feed = self._open(run_id, since)
+        viewer = Viewer(feed, since, epoch, limit, self._frame)
+        feed.viewers.add(viewer)  # from here on: a feed that somebody waits for is not let go
+        try:
+            await self._wait_for(feed)
+            yield viewer
+        finally:
+            feed.viewers.discard(viewer)
+            feed.used = True
+            self._viewers -= 1
+
+    async def _wait_for(self, feed: Feed) -> None:
         try:
             await feed.current()
-        except (ProblemError, RedisError, OSError):
+        except Exception:
             if feed.standing is None:  # there is nothing to follow; whoever else waits for it hears the same
                 await self._let_go(feed)
             raise
         if feed.closed:  # while the process stops, no feed stays open
             raise TooManyViewersError
-        return feed
 
     def _open(self, run_id: str, since: int) -> Feed:
         feed = self._feeds[run_id] = Feed(run_id, self._reader, self._wakeups, self._memory, self._make_room)
@@ -194,12 +187,18 @@ class TailHub:
     def _make_room(self) -> None:
         """Forget the older half of the largest window until what is held is within bounds."""
         while self._memory.held > self._memory.limit:
-            max((feed.window for feed in self._feeds.values()), key=lambda window: window.size).drop_older_half()
+            largest = max((feed.window for feed in self._feeds.values()), key=lambda window: window.size, default=None)
+            if largest is None or not largest.size:
+                return  # a feed that is being let go holds the rest
+            largest.drop_older_half()
 
     async def _tidy(self) -> None:
-        while True:
+        while not self._stopping:
             await asyncio.sleep(_TIDY_S)
-            for feed in list(self._feeds.values()):
-                if not feed.viewers and not feed.used:
-                    await self._let_go(feed)
-                feed.used = False
+            await self._let_unused_go()
+
+    async def _let_unused_go(self) -> None:
+        for feed in list(self._feeds.values()):
+            if not feed.viewers and not feed.used:
+                await self._let_go(feed)
+            feed.used = False

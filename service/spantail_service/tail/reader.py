@@ -77,6 +77,10 @@ class RunReader:
         for entry_id, entry in (*inside, *last):
             count = int(entry[b"n"])
             entries.append((int(entry_id.partition(b"-")[2]) - count, count, entry[b"b"]))
+        first = entries[0][0] if entries else meta.next_index
+        if meta.first_index <= since < first:
+            # Less is there than the run says: Redis was short of memory and has evicted the tail, or somebody cut it.
+            meta = meta._replace(first_index=first)
         return Page(entries, meta, layers or b"[]")
 
     async def frame(self, run_id: str, since: int, limit: int, epoch: str | None = None) -> Frame:
@@ -94,6 +98,7 @@ class RunReader:
             since = page.meta.first_index
             page = await self.page(run_id, since, limit)
             since = max(since, page.meta.first_index)  # trimmed again in between
+            page = page._replace(meta=page.meta._replace(first_index=since))
         logs = numbered(page.entries, since, since + limit)
         return Standing(run_id, page.meta, page.layers).frame(logs, since, reset=reset)
 

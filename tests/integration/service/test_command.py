@@ -148,8 +148,9 @@ def test_demo_shows_work_without_keys_or_network(tmp_path: Path) -> None:
 
 
 def test_help_comes_at_once() -> None:
-    """It imports neither the web framework nor the operations."""
-    code = "import sys, spantail_service.cli; print({'fastapi', 'uvicorn', 'langchain_openai'} & set(sys.modules))"
+    """It imports neither the web framework nor the operations, nor the settings' library."""
+    heavy = {"fastapi", "uvicorn", "langchain_openai", "pydantic", "pydantic_settings"}
+    code = f"import sys, spantail_service.cli; print({heavy} & set(sys.modules))"
     found = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=source_environment()
     )

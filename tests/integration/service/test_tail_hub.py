@@ -9,10 +9,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import orjson
+from redis.asyncio import Redis as AsyncRedis
 
 from spantail_exporters import keys
 from spantail_exporters.changes import Change
 from spantail_exporters.run_script import SCRIPT, Limits
+from spantail_service.tail import RunReader, TailHub
+from spantail_service.wakeups import Target, WakeUps
 from tests.integration.service.harness import OTHER_RUN, RUN, START, Writer
 from tests.support.redis_faults import faulty_redis
 from tests.support.served import Served, frames_of, next_frame, served_app
@@ -217,6 +220,48 @@ async def test_a_run_is_let_go_when_nobody_looks(new_redis_url: str, monkeypatch
             async with service.watch("f" * 32) as watching:
                 await frames_of(watching)
             assert hub.watched == 0
+
+
+class SlowToLeave(WakeUps):
+    """Whoever leaves a channel waits until `go`."""
+
+    def __init__(self, redis: AsyncRedis) -> None:
+        super().__init__(redis, 10)
+        self.leaving, self.go = asyncio.Event(), asyncio.Event()
+
+    async def remove(self, channel: str, target: Target) -> None:
+        self.leaving.set()
+        await self.go.wait()
+        await super().remove(channel, target)
+
+
+async def test_a_stop_while_a_run_is_let_go_ends(new_redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("spantail_service.tail.hub._TIDY_S", 0.01)
+    with Writer(new_redis_url) as writer:
+        writer.lines(RUN, 1)
+    async with AsyncRedis.from_url(new_redis_url) as redis:
+        wakeups = SlowToLeave(redis)
+        hub = TailHub(RunReader(redis), wakeups, max_viewers=10, cache_bytes=1_000_000)
+        await hub.poll(RUN, 0, 1_000, None)
+        await wakeups.leaving.wait()
+        closing = asyncio.create_task(hub.close())  # by itself: what swallows one cancellation swallows a time-out too
+        ended, _ = await asyncio.wait({closing}, timeout=5)
+        wakeups.go.set()
+        assert ended
+        await wakeups.close()
+
+
+async def test_a_run_that_somebody_is_about_to_watch_is_not_let_go(tmp_path: Path) -> None:
+    with faulty_redis(tmp_path) as server, Writer(server.url) as writer:
+        writer.lines(RUN, 1)
+        async with served_app(server.url) as service, contextlib.AsyncExitStack() as stack:
+            hub = service.services.hub
+            with server.hanging():
+                opening = asyncio.create_task(stack.enter_async_context(hub.viewer(RUN, 0, None)))
+                await eventually_async(lambda: hub.viewers == 1)
+                for _ in range(3):
+                    await hub._let_unused_go()
+            assert (await (await opening).next()).events == 1
 
 
 async def test_a_frozen_redis_is_noticed_by_polls_and_viewers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,93 @@
+"""The service in this terminal: settings, the console's log, and what is said at the start."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+from typing import Any
+
+import typer
+from opentelemetry import trace
+from pydantic import ValidationError
+from rich.console import Console
+from rich.text import Text
+
+from spantail_service import __version__
+from spantail_service.cli.outcome import EXIT_FAILED, EXIT_USAGE
+from spantail_service.cli.terminal import complain
+from spantail_service.server import CannotServeError, PortTakenError, run_server
+from spantail_service.settings import ENV_PREFIX, Settings
+
+
+def host_service(*, workload: bool, **options: Any) -> None:
+    """Serve until Ctrl-C, with ``options`` (by their settings' names; ``None`` is not given) before the environment.
+
+    Raises:
+        typer.Exit: a setting is wrong, the port is taken, or the service did not come up; it has been said why.
+    """
+    _serve(_settings(**options), workload=workload)
+
+
+def _settings(**options: Any) -> Settings:
+    """The settings, options before environment; a wrong one ends the program with a line that names it."""
+    try:
+        return Settings(**{name: value for name, value in options.items() if value is not None})
+    except ValidationError as error:
+        for found in error.errors(include_url=False, include_input=False, include_context=False):
+            name = str(found["loc"][0]) if found["loc"] else ""
+            if not name.startswith((ENV_PREFIX, "OTEL_")):
+                name = f"{ENV_PREFIX}{name.upper()}"
+            complain(f"{name}: {found['msg'].removeprefix('Value error, ')}")
+        raise typer.Exit(EXIT_USAGE) from None
+
+
+def _serve(settings: Settings, *, workload: bool) -> None:
+    console = logging.StreamHandler()
+    console.setLevel(logging.WARNING)
+    console.addFilter(_outside_of_runs)
+    logging.basicConfig(
+        level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s", handlers=[console]
+    )
+    # What operations say goes into the tail of their runs, where it is read; the console has the warnings.
+    logging.getLogger("spantail_service").setLevel(logging.INFO)
+    if settings.token is None and not _is_loopback(settings.host):
+        complain(
+            f"listening on {settings.host}: whoever reaches this address sees every run and may start work. "
+            f"{ENV_PREFIX}TOKEN closes the door."
+        )
+    try:
+        run_server(settings, workload=workload, announce=_announce)
+    except PortTakenError as error:
+        complain(f"{error} Choose another port with --port or {ENV_PREFIX}PORT.")
+        raise typer.Exit(EXIT_USAGE) from None
+    except CannotServeError as error:
+        complain(str(error))
+        raise typer.Exit(EXIT_FAILED) from None
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _outside_of_runs(record: logging.LogRecord) -> bool:
+    """Leave out what stands in the tail of a run anyway, errors excepted."""
+    return record.levelno >= logging.ERROR or not trace.get_current_span().is_recording()
+
+
+def _announce(url: str, redis: str, *, otlp_grpc: str | None, demo_data: bool) -> None:
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(Text("Spantail ", style="bold"), Text(__version__), sep="")
+    _line(console, "open", url)
+    _line(console, "redis", redis)
+    if otlp_grpc is not None:
+        _line(console, "otlp", f"gRPC on {otlp_grpc}, HTTP on the address above")
+    if demo_data:
+        _line(console, "data", "demo data: a job board and an LLM provider of our own, on loopback")
+    _line(console, "stop", "Ctrl-C")
+
+
+def _line(console: Console, name: str, value: str) -> None:
+    console.print(Text(f"  {name:<6} ", style="dim"), Text(value), sep="")
