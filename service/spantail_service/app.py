@@ -45,6 +45,8 @@ from spantail_service.routes import (
     run_events,
     runs,
     spend,
+    tempo,
+    tempo_tags,
     traces,
     transfer,
 )
@@ -58,6 +60,7 @@ from spantail_service.services import Services, hub_of
 from spantail_service.spend import Bookkeeper
 from spantail_service.store import RunStore
 from spantail_service.tail import RunReader, TailHub
+from spantail_service.tempo.recent import RecentRuns
 from spantail_service.transfer.importing import RunImporter
 from spantail_service.wakeups import WakeUps
 
@@ -123,6 +126,8 @@ def create_app(settings: Settings) -> SpantailApp:
         spend,
         operations,
         otlp,
+        tempo,
+        tempo_tags,
         health,
         about,
         metrics,
@@ -224,6 +229,7 @@ async def _open_services(app: FastAPI, settings: Settings, redis_url: str, stack
         reader=reader,
         hub=hub,
         runs=index,
+        recent_runs=RecentRuns(redis, index),
         run_feed=run_feed,
         run_keeper=RunKeeper(redis, links),
         importer=RunImporter(redis, store, Redactor.from_environment()),

@@ -34,8 +34,13 @@ def takes_gzip(accept_encoding: str) -> bool:
 
 async def json_response(body: bytes, accept_encoding: str) -> Response:
     """A JSON answer that is not to be stored; packed where the caller takes it and the size makes it worth it."""
+    return await packed_response(body, accept_encoding, "application/json")
+
+
+async def packed_response(body: bytes, accept_encoding: str, media_type: str) -> Response:
+    """As :func:`json_response`, of any media type."""
     headers = _HEADERS
     if len(body) >= GZIP_FROM_BYTES and takes_gzip(accept_encoding):
         body = await asyncio.to_thread(gzipped, body) if len(body) > _IN_THREAD_BYTES else gzipped(body)
         headers = {**_HEADERS, "content-encoding": "gzip"}
-    return Response(body, media_type="application/json", headers=headers)
+    return Response(body, media_type=media_type, headers=headers)

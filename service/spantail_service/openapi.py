@@ -114,7 +114,7 @@ def _complete_operation(path: str, operation: dict[str, Any], *, wants_token: bo
             del responses["422"]  # FastAPI adds it for any parameter, but a path's text always fits
     problems = {status for status in map(int, responses) if status >= 400}  # noqa: PLR2004 - client errors and up
     problems.update(_EVERYWHERE)
-    if path.startswith(("/api/", "/v1/")):
+    if path.startswith(("/api/", "/v1/", "/tempo/")):
         problems.add(503)
     if is_open(path):
         problems.discard(421 if path.endswith("z") else 0)

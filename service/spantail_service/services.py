@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from spantail_service.runs import RunIndex
     from spantail_service.settings import Settings
     from spantail_service.tail import RunReader, TailHub
+    from spantail_service.tempo.recent import RecentRuns
     from spantail_service.transfer.importing import RunImporter
     from spantail_service.wakeups import WakeUps
 
@@ -37,6 +38,7 @@ class Services:
     reader: RunReader
     hub: TailHub
     runs: RunIndex
+    recent_runs: RecentRuns
     run_feed: RunFeed
     run_keeper: RunKeeper
     importer: RunImporter

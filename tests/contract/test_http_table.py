@@ -21,6 +21,7 @@ from spantail_service import schemas
 from spantail_service.app import create_app
 from spantail_service.security import SECURITY_HEADERS
 from spantail_service.settings import Settings
+from spantail_service.tempo import schemas as tempo
 from tests.integration.service.harness import OTHER_RUN, ROOT_SPAN, RUN, START, Writer, running_app
 
 if TYPE_CHECKING:
@@ -141,6 +142,21 @@ ROWS = [
     row("POST", "/v1/logs", 200, PROTOBUF, lambda a: a.content == b"", sends=PROTOBUF),
     row("POST", "/v1/logs", 200, JSON, lambda a: a.json() == {}, content=b"{}", sends=JSON),
     problem("POST", "/v1/logs", 415, "unsupported-media-type", content=b"x", sends="text/plain"),
+    # --- Tempo
+    row("GET", "/tempo/api/echo", 200, "text/plain", lambda a: a.text == "echo"),
+    row("GET", "/tempo/api/status/buildinfo", 200, JSON, tempo.TempoBuild),
+    row("GET", "/tempo/api/traces/{run}", 200, JSON, lambda a: len(a.json()["batches"]) == 1),
+    row("GET", "/tempo/api/v2/traces/{run}", 200, JSON, lambda a: "resourceSpans" in a.json()["trace"]),
+    problem("GET", "/tempo/api/traces/{unknown}", 404, "unknown-run"),
+    problem("GET", "/tempo/api/v2/traces/{gone}", 404, "run-expired"),
+    problem("GET", "/tempo/api/traces/nothing", 400, "malformed-run-id"),
+    row("GET", "/tempo/api/search?q={{}}&limit=1", 200, JSON, tempo.TempoSearch),
+    problem("GET", "/tempo/api/search?q=nothing", 400, "traceql-not-understood"),
+    row("GET", "/tempo/api/search/tags?scope=span", 200, JSON, tempo.TempoTags),
+    row("GET", "/tempo/api/v2/search/tags", 200, JSON, tempo.TempoScopes),
+    row("GET", "/tempo/api/search/tag/service.name/values", 200, JSON, tempo.TempoTagValues),
+    row("GET", "/tempo/api/v2/search/tag/.service.name/values", 200, JSON, tempo.TempoTypedValues),
+    problem("GET", "/tempo/api/v2/search/tag/nothing/values", 400, "traceql-not-understood"),
     # --- the service itself
     row("GET", "/healthz", 200, JSON, schemas.Alive, is_open=True),
     row("GET", "/readyz", 200, JSON, schemas.Ready, is_open=True),
@@ -227,7 +243,7 @@ async def test_row(new_redis_url: str, page: None, row: Row) -> None:
     elif row.body is not None:
         check: Any = row.body
         assert check(answer), answer.text
-    if row.path.startswith("/api/"):
+    if row.path.startswith(("/api/", "/tempo/")):
         assert "no-store" in answer.headers["cache-control"]
 
 

@@ -159,8 +159,9 @@ def test_generated_requests_get_what_is_announced(
     )  # fmt: skip
     @hypothesis.given(case=cases, known=st.sampled_from(KNOWN))
     def every(case: Case[Any], known: str | None) -> None:
-        if known is not None and "run_id" in (case.path_parameters or {}):
-            case.path_parameters["run_id"] = known
+        for name in ("run_id", "trace_id"):
+            if known is not None and name in (case.path_parameters or {}):
+                case.path_parameters[name] = known
         case.query = {**(case.query or {}), **({"wait": 0.01} if "wait" in (case.query or {}) else {})}
         answer = ask(case)
         assert answer.status_code not in NEVER, answer.text

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from opentelemetry.semconv.attributes.service_attributes import SERVICE_NAME
+
 from spantail.attributes import (
     EVENT_EXCEPTION,
     EXCEPTION_MESSAGE,
@@ -26,19 +28,23 @@ _INT64 = 2**63
 
 def otlp_json(spans: Iterable[Mapping[str, Any]], version: str) -> dict[str, Any]:
     """The request for the finished ones of ``spans`` (states as the snapshot holds them)."""
-    by_source: dict[tuple[str | None, str | None], list[dict[str, Any]]] = {}
+    return {"resourceSpans": resource_spans((span for span in spans if span["status"] != "running"), version)}
+
+
+def resource_spans(spans: Iterable[Mapping[str, Any]], version: str) -> list[dict[str, Any]]:
+    """The ``ResourceSpans`` of all ``spans``, also of those that go on: a reader decides what their end is."""
+    by_source: dict[tuple[str | None, str | None], list[Mapping[str, Any]]] = {}
     for span in spans:
-        if span["status"] != "running":
-            by_source.setdefault((span.get("service"), span.get("runner")), []).append(_span(span))
-    return {
-        "resourceSpans": [
-            {
-                "resource": {"attributes": _resource(service, runner)},
-                "scopeSpans": [{"scope": {"name": "spantail", "version": version}, "spans": listed}],
-            }
-            for (service, runner), listed in by_source.items()
-        ]
-    }
+        by_source.setdefault((span.get("service"), span.get("runner")), []).append(span)
+    return [
+        {
+            "resource": {"attributes": any_values(resource_of(listed[0]))},
+            "scopeSpans": [
+                {"scope": {"name": "spantail", "version": version}, "spans": [_span(one) for one in listed]}
+            ],
+        }
+        for listed in by_source.values()
+    ]
 
 
 def unfinished(spans: Iterable[Mapping[str, Any]]) -> int:
@@ -46,9 +52,16 @@ def unfinished(spans: Iterable[Mapping[str, Any]]) -> int:
     return sum(1 for span in spans if span["status"] == "running")
 
 
-def _resource(service: str | None, runner: str | None) -> list[dict[str, Any]]:
-    named = {"service.name": service, RESOURCE_RUNNER: runner}
-    return _attributes({name: value for name, value in named.items() if value is not None})
+def resource_of(span: Mapping[str, Any]) -> dict[str, str]:
+    """The attributes of the resource that a span comes from, as far as they are kept."""
+    named = {SERVICE_NAME: span.get("service"), RESOURCE_RUNNER: span.get("runner")}
+    return {name: value for name, value in named.items() if value is not None}
+
+
+def end_of(span: Mapping[str, Any]) -> int:
+    """When a span ended (µs); of one that nobody ended, when it was last heard of."""
+    end: int = span["end"] if span["end"] is not None else span["ts"]
+    return end
 
 
 def _span(span: Mapping[str, Any]) -> dict[str, Any]:
@@ -58,14 +71,14 @@ def _span(span: Mapping[str, Any]) -> dict[str, Any]:
         "name": span["name"],
         "kind": _INTERNAL,
         "startTimeUnixNano": _nanoseconds(span["start"]),
-        "endTimeUnixNano": _nanoseconds(span["end"] if span["end"] is not None else span["ts"]),
-        "attributes": _attributes(span.get("attributes") or {}),
+        "endTimeUnixNano": _nanoseconds(end_of(span)),
+        "attributes": any_values(span.get("attributes") or {}),
         "events": _events(span),
         "links": [
-            {"traceId": link["run_id"], "spanId": link["span_id"], "attributes": _attributes(link["attributes"])}
+            {"traceId": link["run_id"], "spanId": link["span_id"], "attributes": any_values(link["attributes"])}
             for link in span.get("links") or ()
         ],
-        "status": _status(span),
+        "status": status_of(span),
     }
     if span.get("parent_id"):
         body["parentSpanId"] = span["parent_id"]
@@ -90,13 +103,14 @@ def _events(span: Mapping[str, Any]) -> list[dict[str, Any]]:
         {
             "timeUnixNano": _nanoseconds(event["ts"]),
             "name": event["name"],
-            "attributes": _attributes(event.get("attributes") or {}),
+            "attributes": any_values(event.get("attributes") or {}),
         }
         for event in told
     ]
 
 
-def _status(span: Mapping[str, Any]) -> dict[str, Any]:
+def status_of(span: Mapping[str, Any]) -> dict[str, Any]:
+    """OTLP's ``Status`` of a span: a code, and a message where there is one; empty is unset."""
     if span["status"] == "error":
         message = (span.get("error") or {}).get("message")
         return {"code": _ERROR, "message": message} if message else {"code": _ERROR}
@@ -110,7 +124,8 @@ def _nanoseconds(time_us: int) -> str:
     return str(time_us * 1_000)
 
 
-def _attributes(values: Mapping[str, Any]) -> list[dict[str, Any]]:
+def any_values(values: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Attributes as OTLP's list of ``KeyValue``."""
     return [{"key": name, "value": _value(value)} for name, value in values.items()]
 
 
@@ -129,6 +144,6 @@ def _value(value: Any) -> dict[str, Any]:
         case list():
             return {"arrayValue": {"values": [_value(item) for item in value]}}
         case dict():
-            return {"kvlistValue": {"values": _attributes(value)}}
+            return {"kvlistValue": {"values": any_values(value)}}
         case _:
             return {"stringValue": str(value)}

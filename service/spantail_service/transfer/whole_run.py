@@ -10,7 +10,7 @@ import orjson
 from spantail_exporters import keys
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterable
 
     from redis.asyncio import Redis
 
@@ -20,19 +20,25 @@ _ENTRIES = 100  # of the tail a step; an entry is a batch of events
 
 async def read_spans(redis: Redis, run_id: str) -> list[dict[str, Any]]:
     """The latest state of each span, by start and then as they were told."""
+    states = await read_states(redis, run_id)
+    # In a thread: parsing 100,000 states takes a second that everybody else would wait for.
+    return await asyncio.to_thread(in_order, states)
+
+
+async def read_states(redis: Redis, run_id: str, most: int | None = None) -> list[bytes]:
+    """The latest state of each span as stored, in no order; with ``most``, of so many spans or a few more."""
     found: dict[bytes, bytes] = {}
     cursor = 0
     while True:
         answer: Any = await redis.hscan(keys.run_keys(run_id).spans, cursor, count=_SPANS)
         cursor, page = answer
         found.update(page)  # a scan may return a field twice
-        if cursor == 0:
-            break
-    # In a thread: parsing 100,000 states takes a second that everybody else would wait for.
-    return await asyncio.to_thread(_parsed, list(found.values()))
+        if cursor == 0 or (most is not None and len(found) >= most):
+            return list(found.values())
 
 
-def _parsed(states: list[bytes]) -> list[dict[str, Any]]:
+def in_order(states: Iterable[bytes]) -> list[dict[str, Any]]:
+    """States by start, parents first."""
     spans = [orjson.loads(state) for state in states]
     spans.sort(key=lambda span: (span["start"], span.get("parent_id") is not None, span["span_id"]))
     return spans

@@ -1,0 +1,160 @@
+"""A trace in Tempo's shapes, protobuf and JSON (pure).
+
+`tempo.proto`: ``Trace { repeated ResourceSpans resourceSpans = 1 }`` is OTLP's ``TracesData``; ``TraceByIDResponse {
+Trace trace = 1; PartialStatus status = 3; string message = 4 }`` wraps it. In JSON the first has ``batches``, the other
+``resourceSpans``, and both have ids in base64 and enums by name, as protobuf's own JSON mapping says.
+"""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import orjson
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, InstrumentationScope, KeyValue, KeyValueList
+from opentelemetry.proto.resource.v1.resource_pb2 import Resource
+from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span, Status, TracesData
+
+from spantail_service import __version__
+from spantail_service.tempo.reading import as_read
+from spantail_service.transfer.otlp import resource_spans
+from spantail_service.transfer.whole_run import in_order
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+MAX_SPANS: Final = 20_000
+"""Spans of a trace that are handed out, the first ones: more than anybody looks at there, and three seconds' work."""
+
+_TRACE_TAG, _STATUS_TAG, _MESSAGE_TAG = b"\x0a", b"\x18", b"\x22"  # number << 3 | wire type
+_PARTIAL: Final = 1
+_KINDS: Final = {1: "SPAN_KIND_INTERNAL"}
+_CODES: Final = {1: "STATUS_CODE_OK", 2: "STATUS_CODE_ERROR"}
+
+
+class TraceAnswer(NamedTuple):
+    """A trace on its way out."""
+
+    batches: list[dict[str, Any]]
+    """OTLP JSON ``ResourceSpans``."""
+    message: str
+    """Why this is not all of it; empty when it is."""
+
+
+def trace_of(states: Sequence[bytes], now_us: int) -> TraceAnswer:
+    """The trace of a run's states as they are read at ``now_us``."""
+    spans = [as_read(state, now_us) for state in in_order(states)[:MAX_SPANS]]
+    missing = len(states) - len(spans)
+    message = f"The first {MAX_SPANS} spans; {missing} later ones are left out." if missing else ""
+    return TraceAnswer(resource_spans(spans, __version__), message)
+
+
+def as_protobuf(answer: TraceAnswer) -> bytes:
+    """``Trace``."""
+    batches: list[ResourceSpans] = [
+        ResourceSpans(
+            resource=Resource(attributes=_pairs(batch["resource"]["attributes"])),
+            scope_spans=[
+                ScopeSpans(scope=InstrumentationScope(**part["scope"]), spans=[_span(span) for span in part["spans"]])
+                for part in batch["scopeSpans"]
+            ],
+        )
+        for batch in answer.batches
+    ]
+    wire: bytes = TracesData(resource_spans=batches).SerializeToString()
+    return wire
+
+
+def as_protobuf_v2(answer: TraceAnswer) -> bytes:
+    """``TraceByIDResponse``."""
+    wire = _framed(_TRACE_TAG, as_protobuf(answer))
+    if answer.message:
+        wire += _STATUS_TAG + bytes([_PARTIAL]) + _framed(_MESSAGE_TAG, answer.message.encode())
+    return wire
+
+
+def as_json(answer: TraceAnswer) -> bytes:
+    """``Trace`` in JSON."""
+    return orjson.dumps({"batches": [_json_names(batch) for batch in answer.batches]})
+
+
+def as_json_v2(answer: TraceAnswer) -> bytes:
+    """``TraceByIDResponse`` in JSON."""
+    body: dict[str, Any] = {"trace": {"resourceSpans": [_json_names(batch) for batch in answer.batches]}, "metrics": {}}
+    if answer.message:
+        body |= {"status": "PARTIAL", "message": answer.message}
+    return orjson.dumps(body)
+
+
+def _framed(tag: bytes, content: bytes) -> bytes:
+    """A length-delimited field (protobuf encoding, "Length-Delimited Records")."""
+    size = bytearray()
+    rest = len(content)
+    while rest > 0x7F:  # noqa: PLR2004 - seven bits a byte
+        size.append(rest & 0x7F | 0x80)
+        rest >>= 7
+    size.append(rest)
+    return tag + bytes(size) + content
+
+
+def _json_names(batch: dict[str, Any]) -> dict[str, Any]:
+    for part in batch["scopeSpans"]:
+        for span in part["spans"]:
+            span["kind"] = _KINDS[span["kind"]]
+            if "code" in span["status"]:
+                span["status"]["code"] = _CODES[span["status"]["code"]]
+            for holder in (span, *span["links"]):
+                for name in ("traceId", "spanId", "parentSpanId"):
+                    if name in holder:
+                        holder[name] = base64.b64encode(bytes.fromhex(holder[name])).decode()
+    return batch
+
+
+def _span(span: dict[str, Any]) -> Span:
+    return Span(
+        trace_id=bytes.fromhex(span["traceId"]),
+        span_id=bytes.fromhex(span["spanId"]),
+        parent_span_id=bytes.fromhex(span.get("parentSpanId", "")),
+        name=span["name"],
+        kind=span["kind"],
+        start_time_unix_nano=int(span["startTimeUnixNano"]),
+        end_time_unix_nano=int(span["endTimeUnixNano"]),
+        attributes=_pairs(span["attributes"]),
+        events=[
+            Span.Event(
+                time_unix_nano=int(event["timeUnixNano"]), name=event["name"], attributes=_pairs(event["attributes"])
+            )
+            for event in span["events"]
+        ],
+        links=[
+            Span.Link(
+                trace_id=bytes.fromhex(link["traceId"]),
+                span_id=bytes.fromhex(link["spanId"]),
+                attributes=_pairs(link["attributes"]),
+            )
+            for link in span["links"]
+        ],
+        status=Status(**span["status"]),
+    )
+
+
+def _pairs(attributes: Iterable[dict[str, Any]]) -> list[KeyValue]:
+    return [KeyValue(key=pair["key"], value=_any(pair["value"])) for pair in attributes]
+
+
+def _any(value: dict[str, Any]) -> AnyValue:
+    match value:
+        case {"stringValue": text}:
+            return AnyValue(string_value=text)
+        case {"intValue": number}:
+            return AnyValue(int_value=int(number))
+        case {"doubleValue": number}:
+            return AnyValue(double_value=number)
+        case {"boolValue": word}:
+            return AnyValue(bool_value=word)
+        case {"arrayValue": {"values": items}}:
+            return AnyValue(array_value=ArrayValue(values=[_any(item) for item in items]))
+        case {"kvlistValue": {"values": pairs}}:
+            return AnyValue(kvlist_value=KeyValueList(values=_pairs(pairs)))
+        case _:
+            return AnyValue()
