@@ -7,7 +7,7 @@ import os
 import platform
 from importlib import import_module
 
-NAMES = ("hot_path", "throughput", "latency", "viewers", "ingest")
+NAMES = ("hot_path", "throughput", "latency", "viewers", "ingest", "page")
 
 
 def main() -> None:

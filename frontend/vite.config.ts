@@ -5,7 +5,6 @@ import { defineConfig, type Plugin } from "vite";
 /** What ends up inside the built page; their licences ask for the notice to travel along. */
 const BUNDLED = [
   "@alpinejs/csp",
-  "@tanstack/virtual-core",
   "tailwindcss",
   "@fontsource-variable/inter",
   "@fontsource-variable/jetbrains-mono",

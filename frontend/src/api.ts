@@ -1,4 +1,5 @@
 /** fetch() with what every call needs: a time limit, problem details as errors, and the service's clock. */
+import { ServiceClock } from "./clock";
 import { type Epoch, query } from "./connection/connection";
 import type {
   Frame,
@@ -39,7 +40,7 @@ interface Options {
 }
 
 export class Api {
-  private skewMs = 0;
+  private readonly clock = new ServiceClock();
   private readonly signedOut: () => void;
 
   /** `signedOut` is called when the service wants its token: the session is over, or there was none. */
@@ -47,9 +48,9 @@ export class Api {
     this.signedOut = signedOut;
   }
 
-  /** The service's clock in microseconds, as far as its Date header tells. */
+  /** The service's clock in microseconds. */
   nowUs(): number {
-    return Math.round((Date.now() + this.skewMs) * 1_000);
+    return (Date.now() + this.clock.aheadMs) * 1_000;
   }
 
   runs(query: string): Promise<RunsPage> {
@@ -132,19 +133,12 @@ export class Api {
       init.body = options.file;
       init.headers = { accept: "application/json", "content-type": "application/octet-stream" };
     }
+    const askedAt = Date.now();
     const response = await fetch(url, init);
-    this.readClock(response.headers.get("date"));
+    this.clock.hear(response.headers.get("date"), askedAt, Date.now());
     if (response.status === 401) this.signedOut();
     if (!response.ok) throw new ProblemError(response.status, await problemOf(response));
     return response;
-  }
-
-  /** The header counts whole seconds: a smaller difference is rounding and delay, not another clock. */
-  private readClock(date: string | null): void {
-    const service = date ? Date.parse(date) : Number.NaN;
-    if (Number.isNaN(service)) return;
-    const difference = service + 500 - Date.now();
-    this.skewMs = Math.abs(difference) > 2_000 ? difference : 0;
   }
 }
 

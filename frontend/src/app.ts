@@ -1,70 +1,70 @@
-/** The page's controller: address ↔ run, list, session, and who draws what when. */
+/** The page's controller: address ↔ run, and who draws what when. */
 import { type Api, ProblemError } from "./api";
-import { type ConnectionState, isFinal, type TransportName } from "./connection/connection";
+import type { ConnectionState } from "./connection/connection";
 import { RunConnection } from "./connection/follow";
 import { poll } from "./connection/poll";
 import { serverSentEvents } from "./connection/sse";
 import { webSocket } from "./connection/websocket";
-import { byId, copyText } from "./dom";
-import { ago, dateTime } from "./format";
-import { assign, type PageData } from "./page";
+import { byId } from "./dom";
+import { assign, type PageData, updateItem, updateList } from "./page";
 import { address, parse, type Route } from "./router";
 import { RunSidebar } from "./run-sidebar";
 import { words } from "./schema-form";
 import { RunSession } from "./session";
-import { backendTable } from "./views/backends";
-import { facts, runLength } from "./views/facts";
-import { layerItems } from "./views/layers";
+import { ConnectionBadge } from "./views/connection-badge";
 import { LivetailView } from "./views/livetail";
 import { NewRunDialog } from "./views/new-run";
-import { isAlive, runItem, runItems, runName } from "./views/run-list";
+import { drawRunHead, isLive, summaryOf } from "./views/run-head";
+import { runItem, runItems } from "./views/run-list";
 import { RunMenu } from "./views/run-menu";
 import { SpanDetailsView } from "./views/span-details";
-import { RUN_ICONS } from "./views/status";
 import { TraceTreeView } from "./views/trace-tree";
-import type { OperationInfo, RunSummary } from "./wire";
+import type { RunSummary } from "./wire";
 
 /** The duration in the header ticks in tenths of a second. */
 const TICK_MS = 100;
+/** However many events come, the page is drawn no more often: nobody reads faster, and scrolling stays smooth. */
+const DRAW_MS = 100;
+/** Nor does drawing take more than this part of the time, of a large run on a slow machine. */
+const DRAW_SHARE = 0.2;
+const DRAW_HIDDEN_MS = 500;
 /** Whole seconds are enough for the list. */
 const LIST_TICKS = 10;
-/** The latency in the corner is smoothed and shown at most this often: it must not flicker. */
-const LATENCY_MS = 1_000;
-
-const TRANSPORTS: Readonly<Record<TransportName, string>> = {
-  websocket: "Pushed over a WebSocket; time until an answer",
-  sse: "Pushed as server-sent events: no WebSocket works here",
-  poll: "Polled every 200 ms: nothing else works here; time until the answer",
-};
 
 export class App {
+  readonly sidebar: RunSidebar;
   private readonly page: PageData;
   private readonly api: Api;
+  private readonly section = byId("run");
+  private readonly badge: ConnectionBadge;
   private readonly tree: TraceTreeView;
   private readonly tail: LivetailView;
   private readonly details: SpanDetailsView;
   private readonly dialog: NewRunDialog;
-  private readonly section = byId("run");
-  private session: RunSession | null = null;
-  private route: Route = { runId: null, spanId: null };
-  readonly sidebar: RunSidebar;
   private readonly menu: RunMenu;
-  private listed = false;
-  private frame = 0;
+  private route: Route = { runId: null, spanId: null };
+  private session: RunSession | null = null;
+  /** The session was drawn: its section is on the screen. */
   private opened = false;
+  /** The list has answered. */
+  private listed = false;
+  /** The run of the session was in the list when the service did not have it. */
+  private goneListed = false;
+  private scheduled = false;
+  /** Not to be drawn again before. */
+  private restUntil = 0;
   private ticks = 0;
-  /** Spans that the list counted when it was last compared with the settled run. */
-  private settledSpans: number | null = null;
-  private latency = 0;
-  private latencyShownAt = 0;
-  private transport: TransportName | null = null;
 
   constructor(page: PageData, api: Api) {
     this.page = page;
     this.api = api;
     const now = () => api.nowUs();
+    this.badge = new ConnectionBadge(page);
     this.tree = new TraceTreeView({ select: (id) => this.select(id), now });
-    this.details = new SpanDetailsView(api, now, () => this.select(null));
+    this.details = new SpanDetailsView(api, now, () => {
+      this.select(null);
+      this.tree.focus();
+    });
     this.tail = new LivetailView({
       select: (id) => {
         this.select(id);
@@ -74,7 +74,7 @@ export class App {
         if (this.session?.hasEarlier) void this.session.loadHistory();
       },
     });
-    this.dialog = new NewRunDialog(api, (runId) => {
+    this.dialog = new NewRunDialog(page, api, (runId) => {
       this.go({ runId, spanId: null });
       void this.sidebar.list.reload();
     });
@@ -84,25 +84,6 @@ export class App {
       open: (runId) => this.go({ runId, spanId: null }),
     });
     this.menu = new RunMenu(api, (runId) => this.leaveDeleted(runId));
-  }
-
-  private get runs(): readonly RunSummary[] {
-    return this.sidebar.runs;
-  }
-
-  /** Opens the menu of a listed run, or of the one on the page. */
-  openMenu(opener: HTMLElement): void {
-    const runId = opener.dataset.menuOf ?? this.session?.runId;
-    const run = this.runs.find((one) => one.run_id === runId) ?? this.session?.run;
-    if (run && run.run_id === runId) this.menu.toggle(run, opener);
-  }
-
-  private leaveDeleted(runId: string): void {
-    void this.sidebar.list.reload();
-    if (this.session?.runId !== runId) return;
-    this.closeRun();
-    const next = this.runs.find((run) => run.run_id !== runId);
-    this.go({ runId: next?.run_id ?? null, spanId: null });
   }
 
   start(): void {
@@ -116,7 +97,7 @@ export class App {
     });
     document.addEventListener("click", (event) => this.onLink(event));
     setInterval(() => this.tick(), TICK_MS);
-    void this.loadOperations();
+    void this.dialog.load();
     this.sidebar.start();
     this.follow(parse(location.pathname, location.search));
   }
@@ -125,14 +106,16 @@ export class App {
     this.dialog.open(operation);
   }
 
-  async copy(text: string): Promise<boolean> {
-    return copyText(text);
+  /** Opens the menu of a listed run, or of the one on the page. */
+  openMenu(opener: HTMLElement): void {
+    const runId = opener.dataset.menuOf ?? this.session?.runId;
+    const run = this.runs.find((one) => one.run_id === runId) ?? this.session?.run;
+    if (run && run.run_id === runId) this.menu.toggle(run, opener);
   }
 
   retry(): void {
     this.wake();
-    if (this.session && this.session.state.phase === "gone")
-      this.openRun(this.session.runId, this.route.spanId);
+    if (this.session?.state.phase === "gone") this.openRun(this.session.runId, this.route.spanId);
   }
 
   // Addresses
@@ -157,20 +140,16 @@ export class App {
   private follow(route: Route): void {
     this.route = route;
     this.page.listOpen = false;
+    const { session } = this;
     const runId = route.runId ?? this.runs[0]?.run_id ?? null;
     if (runId === null) {
       this.closeRun();
-      this.page.screen = this.listed ? "empty" : "loading";
+      this.page.screen = this.listed ? (this.page.filtered ? "unmatched" : "empty") : "loading";
       this.drawList();
-      return;
-    }
-    if (this.session?.runId === runId && this.session.state.phase !== "gone") {
-      this.tree.select(route.spanId);
+    } else if (session?.runId === runId && session.state.phase !== "gone") {
+      this.showSpan(session, route.spanId);
       if (route.spanId) this.tree.show(route.spanId);
-      this.details.show(this.session, route.spanId);
-      return;
-    }
-    this.openRun(runId, route.spanId);
+    } else this.openRun(runId, route.spanId);
   }
 
   /** Selecting replaces the address: Back leaves the run instead of walking through spans. */
@@ -179,6 +158,10 @@ export class App {
     if (!session) return;
     this.route = { runId: session.runId, spanId };
     history.replaceState(null, "", address(this.route));
+    this.showSpan(session, spanId);
+  }
+
+  private showSpan(session: RunSession | null, spanId: string | null): void {
     this.tree.select(spanId);
     this.details.show(session, spanId);
     document.documentElement.toggleAttribute("data-details", spanId !== null);
@@ -198,29 +181,52 @@ export class App {
           if (this.session === session) this.showState(state);
         },
         notice: (text) => {
-          this.page.notice = text;
-          this.opened = false;
+          if (this.session === session) this.page.notice = text;
         },
       },
     );
     this.session = session;
-    this.opened = false;
-    this.latencyShownAt = 0;
     const summary = this.runs.find((run) => run.run_id === runId);
-    this.page.screen = summary ? "run" : "loading";
-    this.page.runId = runId;
-    this.page.runIdShort = runId.slice(0, 8);
-    this.page.notice = "";
-    this.page.links = [];
-    session.run = summary ?? null;
-    this.drawHeader();
+    session.expect(summary);
+    const { page } = this;
+    page.screen = summary ? "run" : "loading";
+    page.runId = runId;
+    page.runIdShort = runId.slice(0, 8);
+    drawRunHead(page, session, this.api.nowUs());
     this.drawList();
     this.showState(session.state);
     this.tree.open(session.store, spanId);
     this.tail.open(session.store);
-    this.details.show(session, spanId);
-    document.documentElement.toggleAttribute("data-details", spanId !== null);
+    this.showSpan(session, spanId);
     void session.open();
+  }
+
+  private closeRun(): void {
+    this.session?.close();
+    this.session = null;
+    this.opened = false;
+    this.page.notice = "";
+    this.page.links = [];
+    this.showSpan(null, null);
+    this.badge.hide();
+    document.title = "Spantail";
+  }
+
+  private showState(state: ConnectionState): void {
+    const { page } = this;
+    this.badge.show(state);
+    if (state.phase === "settled") this.schedule();
+    else if (state.phase === "reconnecting" && page.screen === "loading") this.showOffline(state.reason);
+    else if (state.phase === "gone") {
+      this.goneListed = this.runs.some((run) => run.run_id === this.session?.runId);
+      page.screen = state.expired ? "expired" : "missing";
+      if (state.expired) void this.findLinks();
+    }
+  }
+
+  private showOffline(reason: string): void {
+    this.page.screen = "offline";
+    this.page.offlineText = reason;
   }
 
   /** The same run in other tools; of one that has expired the problem names them. */
@@ -242,154 +248,94 @@ export class App {
     );
   }
 
-  private closeRun(): void {
-    this.session?.close();
-    this.session = null;
-    this.details.show(null, null);
-    document.documentElement.removeAttribute("data-details");
-    assign(this.page, "connection", "idle");
-    assign(this.page, "connectionText", "");
-    document.title = "Spantail";
+  private leaveDeleted(runId: string): void {
+    this.sidebar.list.forget(runId);
+    if (this.session?.runId !== runId) return;
+    this.closeRun();
+    this.go({ runId: this.runs[0]?.run_id ?? null, spanId: null });
   }
 
-  /** However many events come, the page is drawn once a frame; a hidden tab draws on a slow timer. */
+  // Drawing
+
+  /** The first change is drawn with the next frame, what follows it at once is drawn together. */
   private schedule(): void {
-    if (this.frame !== 0) return;
+    if (this.scheduled) return;
+    this.scheduled = true;
     if (document.hidden) {
-      this.frame = window.setTimeout(() => this.draw(), 500);
+      setTimeout(() => this.draw(), DRAW_HIDDEN_MS);
       return;
     }
-    this.frame = requestAnimationFrame(() => this.draw());
+    const rest = this.restUntil - performance.now();
+    if (rest > 0) setTimeout(() => requestAnimationFrame(() => this.draw()), rest);
+    else requestAnimationFrame(() => this.draw());
   }
 
   private draw(): void {
-    this.frame = 0;
+    this.scheduled = false;
     const { session } = this;
-    if (!session) return;
+    if (!session?.loaded || session.state.phase === "gone") return;
     this.page.screen = "run";
     // What is hidden has no height and cannot be scrolled; the shell shows it a moment later.
     if (!this.section.checkVisibility()) {
       this.schedule();
       return;
     }
+    const begun = performance.now();
     if (!this.opened) void this.findLinks();
     this.opened = true;
-    this.drawHeader();
-    this.tree.draw(!this.alive(session));
+    this.drawHead(session);
+    this.tree.draw(!isLive(session));
     this.tail.draw();
     this.details.draw();
+    this.restUntil = begun + Math.max(DRAW_MS, (performance.now() - begun) / DRAW_SHARE);
   }
 
-  private alive(session: RunSession): boolean {
-    return session.run === null || isAlive(session.run);
+  /** The head above the tree, and the run's item in the list with it. */
+  private drawHead(session: RunSession): void {
+    const now = this.api.nowUs();
+    drawRunHead(this.page, session, now);
+    const summary = summaryOf(session);
+    if (summary) updateItem(this.page.runs, runItem(summary, session.runId, now));
   }
 
-  private drawHeader(): void {
-    const { session, page } = this;
-    if (!session) return;
-    const { run, store } = session;
-    if (run) {
-      const root = store.tree.roots.find((node) => node.known);
-      const rootSpan = root && store.spans.get(root.id);
-      assign(page, "name", run.name || run.operation ? runName(run) : (rootSpan?.name ?? runName(run)));
-      assign(page, "status", run.status);
-      assign(page, "statusIcon", `#i-${RUN_ICONS[run.status] ?? "pending"}`);
-      assign(page, "service", run.service ?? rootSpan?.service ?? "");
-      if (run.demo) assign(page, "demo", true);
-      document.title = `${page.name} · ${run.status} – Spantail`;
+  private tick(): void {
+    if (document.hidden) return;
+    this.ticks++;
+    const { session } = this;
+    const second = this.ticks % LIST_TICKS === 0;
+    // Of a run that has ended only its age grows.
+    if (session && this.opened && session.state.phase !== "gone" && (second || isLive(session))) {
+      this.drawHead(session);
+      this.details.draw();
     }
-    const table = backendTable(session.backends);
-    const start = run?.start ?? store.start;
-    assign(page, "started", start ? ago(start, this.api.nowUs()) : "");
-    assign(page, "startedTitle", start ? `Started ${dateTime(start)}` : "");
-    const input = {
-      store,
-      table,
-      dropped: session.dropped,
-      marks: session.marks,
-      start,
-      end: store.latest || run?.end,
-      alive: this.alive(session),
-      nowUs: Math.max(this.api.nowUs(), store.latest),
-    };
-    assign(page, "length", runLength(input));
-    if (!this.opened && store.spans.size === 0) {
-      assign(page, "facts", []);
-    } else assign(page, "facts", facts(input));
-    assign(page, "layers", layerItems(session.layers));
-    this.drawOpenItem();
-    assign(page, "backends", table.rows);
-    assign(page, "backendTotal", table.rows.length > 0 ? [table.total] : []);
-  }
-
-  private showState(state: ConnectionState): void {
-    const { page } = this;
-    switch (state.phase) {
-      case "connecting":
-        this.connection("connecting", "connecting", "Waiting for the first answer");
-        break;
-      case "live": {
-        const { latencyMs, transport } = state;
-        const changed = this.transport !== transport;
-        if (latencyMs !== null) {
-          const first = changed || this.latencyShownAt === 0;
-          this.latency = first ? latencyMs : this.latency * 0.8 + latencyMs * 0.2;
-        }
-        const now = performance.now();
-        if (!changed && page.connection === "live" && now - this.latencyShownAt < LATENCY_MS) return;
-        this.latencyShownAt = now;
-        this.transport = transport;
-        const latency = latencyMs === null ? "" : ` · ${Math.max(1, Math.round(this.latency))} ms`;
-        this.connection("live", `live${latency}`, TRANSPORTS[transport]);
-        break;
-      }
-      case "reconnecting": {
-        const wait = (state.retryInMs / 1_000).toFixed(1);
-        this.connection(
-          "reconnecting",
-          "reconnecting",
-          `${state.reason}. Attempt ${state.attempt}, next in ${wait} s`,
-        );
-        if (page.screen === "loading") this.showOffline(state.reason);
-        break;
-      }
-      case "settled":
-        this.connection("settled", "settled", "The run has ended and everything of it is here");
-        this.schedule();
-        break;
-      case "gone":
-        this.connection("gone", "gone", "The service does not have this run");
-        page.screen = state.expired ? "expired" : "missing";
-        if (state.expired) void this.findLinks();
-        break;
-    }
-  }
-
-  private connection(phase: string, text: string, title: string): void {
-    assign(this.page, "connection", phase);
-    assign(this.page, "connectionText", text);
-    assign(this.page, "connectionTitle", title);
-  }
-
-  private showOffline(reason: string): void {
-    this.page.screen = "offline";
-    this.page.offlineText = reason;
+    if (second) this.drawList();
   }
 
   // The list
 
+  private get runs(): readonly RunSummary[] {
+    return this.sidebar.runs;
+  }
+
   private listChanged(): void {
+    const { session } = this;
     const first = !this.listed;
     this.listed = true;
     assign(this.page, "runsText", "");
     this.drawList();
-    if (
-      !this.session &&
-      this.route.runId === null &&
-      (first || this.runs.length > 0 || this.page.screen !== "empty")
-    )
-      this.follow(this.route);
-    this.resumeIfCorrected();
+    if (!session) {
+      // On the start page the newest run is shown as soon as there is one.
+      const waits = this.page.screen === "empty" || this.page.screen === "unmatched";
+      if (first || this.runs.length > 0 || !waits) this.follow(this.route);
+      return;
+    }
+    const listed = this.runs.find((run) => run.run_id === session.runId);
+    if (!listed) return;
+    session.compare(listed);
+    // Its address was known before its first span was here.
+    const { state } = session;
+    if (state.phase === "gone" && !state.expired && !this.goneListed)
+      this.openRun(session.runId, this.route.spanId);
   }
 
   private listFailed(reason: string): void {
@@ -397,84 +343,12 @@ export class App {
     if (!this.session) this.showOffline(reason);
   }
 
-  /** A run that was settled and goes on: the list is the first to know. */
-  private resumeIfCorrected(): void {
-    const { session } = this;
-    const listed = this.runs.find((run) => run.run_id === session?.runId);
-    if (session?.state.phase !== "settled" || !listed) {
-      this.settledSpans = null;
-      return;
-    }
-    const spans = listed.spans ?? 0;
-    const known = this.settledSpans;
-    this.settledSpans = spans;
-    const grown = spans !== known && spans > session.store.spans.size;
-    if (grown || (known !== null && !isFinal(listed.status))) session.resume();
-  }
-
   private drawList(): void {
-    const current = this.session?.runId ?? null;
-    const open = this.openSummary();
+    const { session, page } = this;
+    const open = session && summaryOf(session);
     const runs = this.runs.map((run) => (run.run_id === open?.run_id ? open : run));
-    assign(this.page, "runs", runItems(runs, current, this.api.nowUs()));
-    if (this.runs.some((run) => run.demo)) assign(this.page, "demo", true);
-  }
-
-  /** The run on the page as its session knows it: it is polled more often than the list. */
-  private openSummary(): RunSummary | null {
-    const { session } = this;
-    if (!this.opened || !session?.run || session.store.spans.size === 0) return null;
-    const { run, store, backends } = session;
-    const { nano, unpriced } = backendTable(backends);
-    return {
-      ...run,
-      start: run.start ?? store.start ?? null,
-      end: isAlive(run) ? null : store.latest,
-      spans: store.spans.size,
-      errors: store.errors,
-      cost_nano: nano,
-      unpriced,
-      backends,
-    };
-  }
-
-  /** Keeps the list's item in step with the head above the tree, without building the list anew. */
-  private drawOpenItem(): void {
-    const open = this.openSummary();
-    const shown = open && this.page.runs.find((item) => item.id === open.run_id);
-    if (!shown) return;
-    const item = runItem(open, open.run_id, this.api.nowUs());
-    for (const key of ["name", "title", "status", "icon", "length", "meta", "cost", "errors"] as const)
-      if (shown[key] !== item[key]) shown[key] = item[key];
-  }
-
-  private async loadOperations(): Promise<void> {
-    for (let attempt = 0; attempt < 20; attempt++) {
-      try {
-        const { operations, demo, login } = await this.api.operations();
-        this.dialog.setOperations(operations);
-        this.page.operations = operations.map(operationItem);
-        if (demo) this.page.demo = true;
-        if (login) this.page.login = true;
-        return;
-      } catch {
-        // The list shows that the service is away; the form is needed later.
-        await new Promise((resolve) => setTimeout(resolve, 2_000));
-      }
-    }
-  }
-
-  // Time
-
-  private tick(): void {
-    if (document.hidden) return;
-    this.ticks++;
-    const { session } = this;
-    if (session && this.opened && this.alive(session) && session.state.phase !== "gone") {
-      this.drawHeader();
-      this.details.draw();
-    }
-    if (this.ticks % LIST_TICKS === 0) this.drawList();
+    updateList(page, runItems(runs, session?.runId ?? null, this.api.nowUs()));
+    if (this.runs.some((run) => run.demo)) assign(page, "demo", true);
   }
 
   private wake(): void {
@@ -482,8 +356,4 @@ export class App {
     this.sidebar.wake();
     this.schedule();
   }
-}
-
-function operationItem(operation: OperationInfo) {
-  return { name: operation.name, title: words(operation.title), description: operation.description ?? "" };
 }

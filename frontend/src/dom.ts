@@ -60,6 +60,18 @@ export async function copyText(text: string): Promise<boolean> {
     await navigator.clipboard.writeText(text);
     return true;
   } catch {
-    return false; // No permission, or a page over plain http: the text can still be selected.
+    return copyOldWay(text); // A page over plain http has no clipboard.
   }
+}
+
+function copyOldWay(text: string): boolean {
+  const focused = document.activeElement;
+  const area = h("textarea", { class: "sr-only", readonly: true });
+  area.value = text;
+  document.body.append(area);
+  area.select();
+  const done = document.execCommand("copy");
+  area.remove();
+  if (focused instanceof HTMLElement) focused.focus();
+  return done;
 }

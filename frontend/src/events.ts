@@ -1,6 +1,6 @@
 /** What the livetail says about an event: its family, its tone and one line of text. Pure. */
 import * as format from "./format";
-import type { Attributes, AttributeValue, TailEvent } from "./wire";
+import type { Attributes, AttributeValue, TailEvent, Tokens } from "./wire";
 
 export type Family =
   | "pipeline"
@@ -109,6 +109,18 @@ export function tokensText(tokens: TailEvent["tokens"]): string | undefined {
   if (!tokens || (tokens.input === undefined && tokens.output === undefined)) return undefined;
   const side = (value: number | undefined) => (value === undefined ? "–" : format.tokens(value));
   return `${side(tokens.input)}→${side(tokens.output)}`;
+}
+
+/** Every count that is known, exact and in words. */
+export function tokenFacts(tokens: Tokens | undefined): string | undefined {
+  if (!tokens) return undefined;
+  const parts: string[] = [];
+  if (tokens.input !== undefined) parts.push(`${format.count(tokens.input)} in`);
+  if (tokens.output !== undefined) parts.push(`${format.count(tokens.output)} out`);
+  if (tokens.cache_read) parts.push(`${format.count(tokens.cache_read)} read from cache`);
+  if (tokens.cache_write) parts.push(`${format.count(tokens.cache_write)} written to cache`);
+  if (tokens.reasoning) parts.push(`${format.count(tokens.reasoning)} reasoning`);
+  return parts.join(", ") || undefined;
 }
 
 function attributesText(attributes: Attributes): string {

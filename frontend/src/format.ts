@@ -65,7 +65,8 @@ export function count(value: number): string {
   return grouped(String(Math.round(value)));
 }
 
-function grouped(digits: string): string {
+/** "12345.67" → "12,345.67". */
+export function grouped(digits: string): string {
   const [whole = "", rest] = digits.split(".");
   const spaced = whole.replace(/\B(?=(\d{3})+$)/g, ",");
   return rest === undefined ? spaced : `${spaced}.${rest}`;

@@ -2,7 +2,7 @@ import Alpine from "@alpinejs/csp";
 import "./styles/page.css";
 import { Api } from "./api";
 import { App } from "./app";
-import { byId } from "./dom";
+import { byId, copyText } from "./dom";
 import { emptyPage, type PageData } from "./page";
 import { leave, toLogin } from "./sign-in";
 import { applyTheme, currentTheme, toggleTheme, watchTheme } from "./theme";
@@ -41,6 +41,9 @@ const shell: object & ThisType<PageData> = {
   },
   get isExpired() {
     return this.screen === "expired";
+  },
+  get isUnmatched() {
+    return this.screen === "unmatched";
   },
   get isOffline() {
     return this.screen === "offline";
@@ -103,6 +106,14 @@ const shell: object & ThisType<PageData> = {
   get hasNoBackends() {
     return this.backends.length === 0;
   },
+  get unpricedMark() {
+    return this.backendTotal.some((total) => total.unpriced !== "–") ? "" : null;
+  },
+  get noBackendsText() {
+    return this.status === "running" || this.status === "queued"
+      ? "No model was called yet."
+      : "No model was called.";
+  },
   get isConnected() {
     return this.connectionText !== "";
   },
@@ -136,6 +147,14 @@ const shell: object & ThisType<PageData> = {
   closeList() {
     this.listOpen = false;
   },
+  leaveList() {
+    if (!this.listOpen) return;
+    this.listOpen = false;
+    byId("list-button").focus();
+  },
+  hideImportText() {
+    this.importText = "";
+  },
   switchTheme() {
     this.theme = toggleTheme();
   },
@@ -163,11 +182,10 @@ const shell: object & ThisType<PageData> = {
 
 Alpine.data("page", () => component(emptyPage(), shell));
 
-/** Says on the button itself, for a moment, that the text was taken. */
+/** Says on the button itself, for a moment, whether the text was taken. */
 async function copied(event: Event, text: string): Promise<void> {
   const button = event.currentTarget as HTMLElement;
-  if (!(await controller?.copy(text))) return;
-  button.dataset.copied = "";
+  button.dataset.copied = (await copyText(text)) ? "copied" : "not allowed";
   setTimeout(() => delete button.dataset.copied, 1_500);
 }
 
@@ -175,9 +193,9 @@ splitter({
   id: "split-tree",
   property: "--tree-width",
   axis: "x",
-  initial: 640,
   min: 320,
   max: () => byId("trace").clientWidth - 160,
+  size: () => byId("split-tree").offsetLeft + 4,
   sizeAt: (event) => event.clientX - byId("trace").getBoundingClientRect().left,
   direction: 1,
 });
@@ -185,9 +203,9 @@ splitter({
   id: "split-dock",
   property: "--dock-height",
   axis: "y",
-  initial: 232,
   min: 96,
   max: () => window.innerHeight * 0.7,
+  size: () => byId("livetail").clientHeight,
   sizeAt: (event) => window.innerHeight - event.clientY,
   direction: -1,
 });

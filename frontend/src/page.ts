@@ -10,7 +10,7 @@ export interface LinkItem {
   href: string;
 }
 
-export type Screen = "loading" | "empty" | "run" | "missing" | "expired" | "offline";
+export type Screen = "loading" | "empty" | "run" | "missing" | "expired" | "offline" | "unmatched";
 
 export interface OperationItem {
   name: string;
@@ -25,7 +25,10 @@ export interface PageData {
   login: boolean;
   theme: string;
   runs: RunItem[];
+  /** What is wrong with the list. */
   runsText: string;
+  /** How the last import went, where there is something to say. */
+  importText: string;
   filterText: string;
   filterStatus: string;
   filterOperation: string;
@@ -73,6 +76,7 @@ export function emptyPage(): PageData {
     theme: "light",
     runs: [],
     runsText: "",
+    importText: "",
     filterText: "",
     filterStatus: "",
     filterOperation: "",
@@ -116,4 +120,20 @@ export function assign<K extends keyof PageData>(page: PageData, key: K, value: 
   if (now === value) return;
   if (typeof value === "object" && JSON.stringify(now) === JSON.stringify(value)) return;
   page[key] = value;
+}
+
+/** Brings an item of the list up to date, field by field. */
+export function updateItem(items: RunItem[], item: RunItem): void {
+  const shown = items.find(({ id }) => id === item.id);
+  if (!shown) return;
+  for (const key of Object.keys(item) as (keyof RunItem)[])
+    if (shown[key] !== item[key]) Object.assign(shown, { [key]: item[key] });
+}
+
+/** Shows these runs. Where they are the same ones as before, only what differs is touched. */
+export function updateList(page: PageData, items: RunItem[]): void {
+  const same =
+    page.runs.length === items.length && page.runs.every((shown, at) => shown.id === items[at]?.id);
+  if (same) for (const item of items) updateItem(page.runs, item);
+  else page.runs = items;
 }

@@ -8,10 +8,10 @@ export interface Route {
 
 /** A path that is none of ours is the start page. A dashed UUID is a run id too. */
 export function parse(path: string, search: string): Route {
-  const match = /^\/runs\/([0-9a-fA-F-]{32,36})\/?$/.exec(path);
-  const runId = match?.[1]?.replaceAll("-", "").toLowerCase() ?? null;
+  const named = /^\/runs\/([0-9a-fA-F-]{32,36})\/?$/.exec(path)?.[1]?.replaceAll("-", "").toLowerCase();
+  if (named?.length !== 32) return { runId: null, spanId: null };
   const span = new URLSearchParams(search).get("span");
-  return { runId, spanId: span && /^[0-9a-f]{16}$/.test(span) ? span : null };
+  return { runId: named, spanId: span && /^[0-9a-f]{16}$/.test(span) ? span : null };
 }
 
 export function address(route: Route): string {

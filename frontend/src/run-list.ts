@@ -5,6 +5,8 @@ import { EVERY_RUN, type RunFilter, runQuery } from "./run-filter";
 import type { RunNews, RunSummary } from "./wire";
 
 const PAGE = 50;
+/** The service answers no more at once. */
+const LARGEST_PAGE = 200;
 /** Runs that the page holds; who looks for older ones narrows the filter. */
 export const MOST_LISTED = 500;
 const ASK_MS = 2_000;
@@ -26,6 +28,8 @@ export class RunList {
   private readonly openStream: OpenStream;
   private readonly byId = new Map<string, RunSummary>();
   private cursor: string | null = null;
+  /** How many runs were paged through. */
+  private depth = PAGE;
   private stream: EventSource | null = null;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private failures = 0;
@@ -59,7 +63,7 @@ export class RunList {
     this.hidden = hidden;
     this.stream?.close();
     this.stream = null;
-    clearTimeout(this.timer);
+    this.askNoMore();
     if (hidden) {
       this.askLater(ASK_HIDDEN_MS);
       return;
@@ -73,23 +77,26 @@ export class RunList {
       if (this.stream !== stream) return;
       // The browser comes again by itself, unless the service refused; either way one asks meanwhile.
       if (stream.readyState === 2) this.stream = null;
-      this.askLater(ASK_MS);
+      // It may come again and fail sooner than one asks.
+      if (this.timer === undefined) this.askLater(ASK_MS);
     });
   }
 
   narrow(filter: RunFilter): void {
     this.filter = filter;
+    this.depth = PAGE;
     this.follow(this.hidden);
     void this.reload();
   }
 
-  /** Takes the first page anew. */
+  /** Takes the list anew, as far down as it was paged through. */
   async reload(): Promise<void> {
     const question = ++this.question;
     this.loading = true;
-    clearTimeout(this.timer);
+    this.askNoMore();
     try {
-      const page = await this.api.runs(runQuery(this.filter, { limit: String(PAGE) }));
+      const limit = String(Math.min(LARGEST_PAGE, this.depth));
+      const page = await this.api.runs(runQuery(this.filter, { limit }));
       if (question !== this.question) return;
       this.byId.clear();
       for (const run of page.runs) this.byId.set(run.run_id, run);
@@ -119,6 +126,7 @@ export class RunList {
       if (question !== this.question) return;
       for (const run of page.runs) this.byId.set(run.run_id, run);
       this.cursor = page.next_cursor;
+      this.depth += PAGE;
     } catch {
       // The button is still there.
     } finally {
@@ -142,11 +150,22 @@ export class RunList {
     this.listener.changed();
   }
 
+  /** A run that was deleted here: the service's word on it comes later. */
+  forget(runId: string): void {
+    if (this.byId.delete(runId)) this.listener.changed();
+  }
+
   private askLater(ms: number): void {
-    clearTimeout(this.timer);
+    this.askNoMore();
     this.timer = setTimeout(() => {
+      this.timer = undefined;
       if (this.stream === null && !this.hidden) this.follow(false);
       void this.reload();
     }, ms);
+  }
+
+  private askNoMore(): void {
+    clearTimeout(this.timer);
+    this.timer = undefined;
   }
 }

@@ -84,15 +84,16 @@ export class RunSidebar {
   }
 
   async take(file: File): Promise<void> {
+    this.page.importText = `Importing ${file.name}…`;
     try {
       const { runs, rejected, reason } = await this.api.importFile(file);
       const [first] = runs;
       if (first === undefined) throw new ProblemError(400, { detail: reason || "The file holds no run." });
-      this.page.runsText = rejected > 0 ? `${plural(rejected, "span")} could not be taken. ${reason}` : "";
+      this.page.importText = rejected > 0 ? `${plural(rejected, "span")} could not be taken. ${reason}` : "";
       this.listener.open(first);
     } catch (error) {
       const why = error instanceof ProblemError ? error.message : "The service cannot be reached.";
-      this.page.runsText = `${file.name} was not imported. ${why}`;
+      this.page.importText = `${file.name} was not imported. ${why}`;
     }
   }
 

@@ -26,6 +26,8 @@ export class RunSession {
   dropped: Record<string, number> = {};
   marks: Marks = {};
   state: ConnectionState = { phase: "connecting" };
+  /** The snapshot is here: before that, nothing of the run is known. */
+  loaded = false;
   /** Oldest event that the run still has. */
   firstIndex = 0;
   private readonly api: Api;
@@ -35,6 +37,10 @@ export class RunSession {
   private loading = false;
   private historyLoading = false;
   private wakeUp: (() => void) | null = null;
+  /** Spans that the list counted when the run was followed again because of them. */
+  private askedFor = 0;
+  /** Since the run has settled, the list has said the same. */
+  private listAgreed = false;
 
   constructor(api: Api, runId: string, connect: Connect, listener: SessionListener) {
     this.api = api;
@@ -53,6 +59,14 @@ export class RunSession {
     });
   }
 
+  /** What the list says of the run, until the snapshot is here. */
+  expect(listed: RunSummary | undefined): void {
+    if (!listed) return;
+    this.run = listed;
+    this.layers = listed.layers ?? [];
+    this.backends = listed.backends ?? {};
+  }
+
   /** Takes the snapshot and follows from there; tries again until it is there or known to be gone. */
   async open(): Promise<void> {
     if (this.loading) return;
@@ -67,6 +81,7 @@ export class RunSession {
           this.dropped = snapshot.run.dropped ?? {};
           this.marks = snapshot.run;
           this.store.load(snapshot);
+          this.loaded = true;
           this.listener.changed();
           this.connection.start(snapshot.next_index, snapshot.epoch);
           void this.loadHistory();
@@ -93,6 +108,7 @@ export class RunSession {
 
   close(): void {
     this.abort.abort();
+    this.wakeUp?.();
     this.connection.stop();
   }
 
@@ -101,9 +117,22 @@ export class RunSession {
     this.connection.nudge();
   }
 
-  /** The list says that a settled run goes on (a late span, a runner that came back). */
-  resume(): void {
-    if (this.state.phase === "settled") this.connection.start(this.store.nextIndex, this.store.epoch);
+  /**
+   * A settled run may go on (a late span, a runner that came back), and the list is the first to know: it is followed
+   * again when the list counts more spans, or says another status than before.
+   */
+  compare(listed: RunSummary): void {
+    if (this.state.phase !== "settled") {
+      this.listAgreed = false;
+      return;
+    }
+    const spans = listed.spans ?? 0;
+    const more = spans > Math.max(this.store.spans.size, this.askedFor);
+    const same = listed.status === this.run?.status;
+    if (more || (!same && this.listAgreed)) {
+      this.askedFor = spans;
+      this.connection.start(this.store.nextIndex, this.store.epoch);
+    } else if (same) this.listAgreed = true;
   }
 
   get hasEarlier(): boolean {

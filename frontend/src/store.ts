@@ -47,6 +47,19 @@ export function isUnpriced(state: Pick<SpanState, "cost_source" | "status" | "to
   return state.cost_source === "unpriced" && !(state.status === "error" && state.tokens === undefined);
 }
 
+/** An ended span without what only its details show; they are fetched. In a run of hours it would be gigabytes. */
+function lean(state: SpanState): SpanState {
+  if (rank(state.status) === 0) return state;
+  const { attributes: _attributes, links: _links, span_events: events, error, ...rest } = state;
+  const kept: SpanState = rest;
+  if (events) kept.span_events = events.map(({ ts, name }) => ({ ts, name }));
+  if (error) {
+    const { traceback: _traceback, ...told } = error;
+    kept.error = told;
+  }
+  return kept;
+}
+
 export class RunStore {
   readonly spans = new Map<string, SpanState>();
   /** The newest events, oldest first. */
@@ -140,7 +153,7 @@ export class RunStore {
     const { seq: _seq, level: _level, logger: _logger, message: _message, ...change } = event;
     const state = change as SpanState;
     if (!before) {
-      this.put(id, undefined, state);
+      this.put(id, undefined, lean(state));
       return;
     }
     const merged: SpanState = { ...before, ...state };
@@ -158,7 +171,7 @@ export class RunStore {
       delete merged.abandoned;
       merged.corrected = true;
     }
-    this.put(id, before, merged);
+    this.put(id, before, lean(merged));
   }
 
   private foldSpanEvent(id: string, before: SpanState | undefined, event: TailEvent): void {

@@ -30,6 +30,8 @@ export interface TreeNode {
   known: boolean;
   /** True where the parent was left out because it is below this node. */
   cut: boolean;
+  /** Levels above it, when it was last a visible row. */
+  depth: number;
   own: Share;
   /** Sums over the node and everything below it. */
   readonly total: Totals;
@@ -131,6 +133,7 @@ export class TraceTree {
       children: [],
       known,
       cut: false,
+      depth: 0,
       own: NOTHING,
       total: { ...NOTHING },
     };

@@ -99,6 +99,27 @@ it("pages on from where it was", async () => {
   expect(list.hasOlder).toBe(false);
 });
 
+it("keeps as many as were paged through when it takes the list anew", async () => {
+  const many = (from: number, count: number) => Array.from({ length: count }, (_, at) => run(from - at));
+  const { list, asked } = listing(
+    { runs: many(200, 50), next_cursor: "c" },
+    { runs: many(150, 50), next_cursor: "d" },
+    { runs: many(200, 100), next_cursor: "d" },
+  );
+  await list.reload();
+  await list.older();
+  await list.reload();
+  expect(asked).toEqual(["?limit=50", "?limit=50&cursor=c", "?limit=100"]);
+  expect(list.runs).toHaveLength(100);
+});
+
+it("forgets a run at once that was deleted here", async () => {
+  const { list, starts } = listing({ runs: [run(9), run(7)], next_cursor: null });
+  await list.reload();
+  list.forget(run(9).run_id);
+  expect(starts()).toEqual([7]);
+});
+
 it("holds no more than it shows", async () => {
   const many = Array.from({ length: MOST_LISTED }, (_, number) => run(number + 1));
   const { list } = listing({ runs: many, next_cursor: "c" });
@@ -134,6 +155,19 @@ it("asks while it is refused, and gives its stream back while it is hidden", asy
   expect(asked.length).toBe(1);
   await vi.advanceTimersByTimeAsync(2_000);
   expect(asked.length).toBe(2);
+});
+
+it("says that the service is away although its stream tries again every second", async () => {
+  const { list, streams, failed } = listing({ runs: [], next_cursor: null }, new Error("away"));
+  await list.reload();
+  list.follow(false);
+  const [stream] = streams;
+  if (stream) stream.readyState = 0;
+  for (let second = 0; second < 3; second++) {
+    stream?.dispatchEvent(new Event("error"));
+    await vi.advanceTimersByTimeAsync(1_000);
+  }
+  expect(failed).toHaveBeenCalled();
 });
 
 it("drops the answer to a question that is not asked any more", async () => {

@@ -2,7 +2,7 @@ import { expect, it, vi } from "vitest";
 import { type Api, ProblemError } from "../src/api";
 import type { Connection, ConnectionListener, ConnectionState } from "../src/connection/connection";
 import { RunSession } from "../src/session";
-import type { Frame, Snapshot, TailEvent } from "../src/wire";
+import type { Frame, RunStatus, RunSummary, Snapshot, TailEvent } from "../src/wire";
 
 const ID = "4bf92f3577b34da6a3ce929d0e0e4736";
 
@@ -108,13 +108,44 @@ it("tries again until the service is there, at once when nudged", async () => {
   expect(started).toEqual([[2, "1"]]);
 });
 
-it("follows again when a settled run goes on, and not otherwise", async () => {
-  const { session, started, heard } = opened([snapshot(2)]);
+/** What the list says of the run, with so many spans. */
+function listed(spans: number, status: RunStatus = "completed"): RunSummary {
+  return { run_id: ID, status, spans };
+}
+
+async function settled() {
+  const all = opened([{ ...snapshot(2), spans: [{ span_id: "a" }, { span_id: "b" }] }]);
+  await all.session.open();
+  all.heard().frame(frame({ status: "completed", next_index: 2, expected_log_count: 2 }));
+  all.heard().state({ phase: "settled" });
+  return { ...all, resumed: () => all.started.length - 1 };
+}
+
+it("knows when its snapshot is here", async () => {
+  const { session } = opened([snapshot(2)]);
+  expect(session.loaded).toBe(false);
   await session.open();
-  session.resume();
-  expect(started).toHaveLength(1);
-  heard().state({ phase: "settled" });
-  session.resume();
+  expect(session.loaded).toBe(true);
+});
+
+it("follows again when the list has more of a settled run, though it said nothing since", async () => {
+  const { session, started, resumed } = await settled();
+  session.compare(listed(3));
+  expect(resumed()).toBe(1);
   expect(started.at(-1)).toEqual([2, "1"]);
-  expect(started).toHaveLength(2);
+  session.compare(listed(3));
+  expect(resumed()).toBe(1); // asked for that once
+});
+
+it("follows again when a settled run is alive once more, and not while the list is behind", async () => {
+  const { session, heard, resumed } = await settled();
+  session.compare(listed(1, "running"));
+  session.compare(listed(2, "running"));
+  session.compare(listed(2));
+  expect(resumed()).toBe(0);
+  session.compare(listed(2, "running"));
+  expect(resumed()).toBe(1);
+  heard().state({ phase: "live", latencyMs: 1, transport: "poll" });
+  session.compare(listed(9));
+  expect(resumed()).toBe(1); // it is being followed
 });

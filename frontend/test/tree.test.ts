@@ -6,7 +6,7 @@ const NONE = new Set<string>();
 
 function shape(tree: TraceTree, collapsed: ReadonlySet<string> = NONE): string[] {
   return visibleRows(tree, collapsed).map(
-    (row) => `${"  ".repeat(row.depth)}${row.node.known ? "" : "?"}${row.node.id}`,
+    (row) => `${"  ".repeat(row.depth)}${row.known ? "" : "?"}${row.id}`,
   );
 }
 

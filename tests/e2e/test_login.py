@@ -78,7 +78,7 @@ async def test_what_is_refused_while_one_signs_out_leads_nowhere_else(start: Sta
             await page.route(re.compile(r"/api/runs\?.*q=x"), held)
             await page.route("**/logout", late)
             await page.get_by_role("searchbox", name="Filter runs by text").fill("x")
-            await asyncio.wait_for(asked.wait(), 10)
+            await asyncio.wait_for(asked.wait(), 30)
             await page.get_by_role("button", name="Sign out").click()
             await expect(page).to_have_url(f"{service.url}/login")
             complaints.expect("401")

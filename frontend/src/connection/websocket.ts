@@ -1,18 +1,7 @@
 /** Frames over a WebSocket: pushed as they happen. */
-import type { Frame } from "../wire";
-import {
-  type Cursor,
-  type Failure,
-  query,
-  type Transport,
-  type TransportKind,
-  type TransportListener,
-} from "./connection";
-import { Watchdog } from "./watchdog";
+import { type Cursor, type Failure, query, type TransportKind } from "./connection";
+import { PushTransport } from "./push";
 
-const OPEN_MS = 5_000;
-/** The service speaks every 5 s at least. */
-const SILENCE_MS = 15_000;
 /** After a wake-up the connection may be dead without knowing it. */
 const NUDGED_MS = 3_000;
 const PING_MS = 5_000;
@@ -26,22 +15,19 @@ const FAILURES: Readonly<Record<number, Failure>> = {
   4410: { reason: "The run has expired", gone: "expired" },
 };
 
-export class WebSocketTransport implements Transport {
-  private readonly runId: string;
-  private readonly listener: TransportListener;
-  private readonly watchdog = new Watchdog(() => this.fail({ reason: "The service has fallen silent" }));
+export class WebSocketTransport extends PushTransport {
   private socket: WebSocket | null = null;
   private pings: ReturnType<typeof setInterval> | null = null;
   private askedAt: number | null = null;
   private latencyMs: number | null = null;
 
-  constructor(runId: string, listener: TransportListener) {
-    this.runId = runId;
-    this.listener = listener;
+  nudge(): void {
+    if (this.socket?.readyState !== WebSocket.OPEN) return;
+    this.expect(NUDGED_MS);
+    this.ping();
   }
 
-  start(cursor: Cursor): void {
-    this.stop();
+  protected open(cursor: Cursor): void {
     const address = new URL(`/ws/runs/${this.runId}/logs?${query(cursor)}`, location.href);
     address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
     let socket: WebSocket;
@@ -54,12 +40,10 @@ export class WebSocketTransport implements Transport {
     }
     this.socket = socket;
     this.askedAt = performance.now();
-    this.watchdog.expect(OPEN_MS);
     socket.onmessage = (event: MessageEvent<string>) => {
-      this.watchdog.expect(SILENCE_MS);
       if (this.askedAt !== null) this.latencyMs = performance.now() - this.askedAt;
       this.askedAt = null;
-      this.listener.frame(JSON.parse(event.data) as Frame, this.latencyMs);
+      this.take(event.data, this.latencyMs);
     };
     socket.onclose = (event) => {
       this.fail(FAILURES[event.code] ?? { reason: "The connection was cut" });
@@ -67,8 +51,7 @@ export class WebSocketTransport implements Transport {
     this.pings = setInterval(() => this.ping(), PING_MS);
   }
 
-  stop(): void {
-    this.watchdog.rest();
+  protected close(): void {
     if (this.pings !== null) clearInterval(this.pings);
     this.pings = null;
     if (this.socket === null) return;
@@ -77,22 +60,11 @@ export class WebSocketTransport implements Transport {
     this.socket = null;
   }
 
-  nudge(): void {
-    if (this.socket?.readyState !== WebSocket.OPEN) return;
-    this.watchdog.expect(NUDGED_MS);
-    this.ping();
-  }
-
   /** Any text is answered with a frame at once: how long the way is. */
   private ping(): void {
     if (this.socket?.readyState !== WebSocket.OPEN) return;
     this.askedAt ??= performance.now();
     this.socket.send("ping");
-  }
-
-  private fail(failure: Failure): void {
-    this.stop();
-    this.listener.failed(failure);
   }
 }
 

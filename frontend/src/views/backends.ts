@@ -57,7 +57,7 @@ function item(backend: string, sums: Sums): BackendItem {
     fallbacks: sums.fallbacks ? count(sums.fallbacks) : "–",
     unpriced: sums.unpriced ? count(sums.unpriced) : "–",
     tokens: sums.input || sums.output ? `${tokens(sums.input)}→${tokens(sums.output)}` : "–",
-    cost: none ? "unpriced" : failed ? "–" : money(sums.nano),
+    cost: none ? "unpriced" : failed ? "–" : `${money(sums.nano)}${sums.unpriced > 0 ? " +" : ""}`,
     costTitle: none
       ? `${sums.unpriced} without a price`
       : failed

@@ -43,19 +43,16 @@ export function control(field: Field): Control {
           hint && h("p", { class: "field-hint", id: hintId }, hint),
           error,
         );
-  return {
-    field,
-    element,
-    focus: input.focus,
-    read: input.read,
-    showError: (text) => {
-      error.textContent = text;
-      error.hidden = text === "";
-      element.toggleAttribute("data-invalid", text !== "");
-      if (text) input.target.setAttribute("aria-invalid", "true");
-      else input.target.removeAttribute("aria-invalid");
-    },
+  const showError = (text: string) => {
+    error.textContent = text;
+    error.hidden = text === "";
+    element.toggleAttribute("data-invalid", text !== "");
+    if (text) input.target.setAttribute("aria-invalid", "true");
+    else input.target.removeAttribute("aria-invalid");
   };
+  // What is being mended is not wrong any more, until the service says so again.
+  element.addEventListener("input", () => showError(""));
+  return { field, element, focus: input.focus, read: input.read, showError };
 }
 
 function hintText(field: Field): string {
@@ -98,7 +95,9 @@ function inputFor(field: Field, id: string, describedBy: string): Input {
 }
 
 function simple(target: HTMLInputElement | HTMLTextAreaElement | HTMLSelectElement): Input {
-  return { element: target, target, focus: () => target.focus(), read: () => target.value.trim() };
+  // A number that is none reads as empty, and would be left out without a word.
+  const read = () => (target.validity.badInput ? "?" : target.value.trim());
+  return { element: target, target, focus: () => target.focus(), read };
 }
 
 function textInput(field: Field, id: string, describedBy: string): Input {

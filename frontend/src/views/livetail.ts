@@ -1,8 +1,9 @@
 /** Every event of the run by time: windowed, filtered, paused on demand, followed only from its end. */
 import { byId, h, icon, setAttr, setIcon, setText } from "../dom";
-import { type Family, family, label, matches, summary, tone } from "../events";
+import { type Family, family, label, summary, tone } from "../events";
 import { costNano, count, money, timeOfDay } from "../format";
 import { isUnpriced, type RunStore } from "../store";
+import { indexAt, TailFilter } from "../tail-filter";
 import type { TailEvent } from "../wire";
 import { BackendMark } from "./backend-mark";
 import { type RowView, WindowedList } from "./windowed";
@@ -44,8 +45,7 @@ export class LivetailView {
   private follow = true;
   private pausedAt = 0;
   private drawnVersion = -1;
-  private words = "";
-  private height = -1;
+  private readonly wanted = new TailFilter();
 
   constructor(actions: LivetailActions) {
     this.actions = actions;
@@ -58,12 +58,11 @@ export class LivetailView {
       key: (event) => String(event.seq),
       create: () => new TailRow((id) => this.nameOf(id)),
       onScroll: () => this.onScroll(),
+      // A panel that was hidden or resized has not been scrolled by anyone: the end stays the end.
+      onResize: () => this.keepEnd(),
     });
-    new ResizeObserver(() => {
-      if (this.follow) this.list.setItems(this.items, this.list.endScroll);
-    }).observe(this.viewport);
     this.filter.addEventListener("input", () => {
-      this.words = this.filter.value;
+      this.wanted.set(this.filter.value);
       this.drawnVersion = -1;
       this.follow = true;
       this.draw();
@@ -78,7 +77,7 @@ export class LivetailView {
     this.jump.addEventListener("click", () => {
       this.setPaused(false);
       this.follow = true;
-      this.list.setItems(this.items, this.list.endScroll);
+      this.keepEnd();
       this.drawInfo();
     });
     // Rows move while events come: what counts is the row that was under the pointer when it went down.
@@ -99,6 +98,7 @@ export class LivetailView {
     this.follow = true;
     this.drawnVersion = -1;
     this.items = [];
+    this.wanted.forget();
     this.list.setItems([], 0);
     this.drawPause();
     this.draw();
@@ -112,37 +112,26 @@ export class LivetailView {
       return;
     }
     this.drawnVersion = store.tailVersion;
-    const topAt = Math.floor(this.viewport.scrollTop / TAIL_ROW_HEIGHT);
+    const top = this.list.scrollTop;
+    const topAt = Math.floor(top / TAIL_ROW_HEIGHT);
     const anchor = this.items[topAt];
-    this.items = this.filtered(store.tail);
+    this.items = this.wanted.of(store.tail, (id) => this.nameOf(id));
     let scrollTop: number | undefined;
-    if (this.follow)
-      scrollTop = Math.max(0, this.items.length * TAIL_ROW_HEIGHT - this.viewport.clientHeight);
-    else if (anchor) {
-      const index = indexAt(this.items, anchor.seq);
-      scrollTop = this.viewport.scrollTop + (index - topAt) * TAIL_ROW_HEIGHT;
-    }
+    if (this.follow) scrollTop = this.items.length * TAIL_ROW_HEIGHT;
+    else if (anchor) scrollTop = top + (indexAt(this.items, anchor.seq) - topAt) * TAIL_ROW_HEIGHT;
     this.list.setItems(this.items, scrollTop);
     this.drawInfo();
-  }
-
-  private filtered(tail: readonly TailEvent[]): readonly TailEvent[] {
-    if (this.words.trim() === "") return tail.slice();
-    return tail.filter((event) => matches(event, this.words, this.nameOf(event.span_id)));
   }
 
   private nameOf(spanId: string | undefined): string {
     return (spanId && this.store?.spans.get(spanId)?.name) || "";
   }
 
+  private keepEnd(): void {
+    if (this.follow) this.list.setItems(this.items, this.list.endScroll);
+  }
+
   private onScroll(): void {
-    // A panel that was hidden or resized has not been scrolled by anyone: the end stays the end.
-    const height = this.viewport.clientHeight;
-    if (height !== this.height) {
-      this.height = height;
-      if (this.follow) this.list.setItems(this.items, this.list.endScroll);
-      return;
-    }
     const follow = this.list.atEnd;
     if (follow !== this.follow) {
       this.follow = follow;
@@ -172,7 +161,7 @@ export class LivetailView {
     const store = this.store;
     if (!store) return;
     const total = count(store.tail.length);
-    const shown = this.words.trim() === "" ? total : `${count(this.items.length)} of ${total}`;
+    const shown = this.wanted.isSet ? `${count(this.items.length)} of ${total}` : total;
     const parts = [shown];
     if (this.paused) parts.push(`paused, ${count(Math.max(0, store.nextIndex - this.pausedAt))} new`);
     setText(this.info, parts.join(" · "));
@@ -190,18 +179,6 @@ export class LivetailView {
 function spanAt(target: EventTarget | null): string | undefined {
   const row = target instanceof Element ? target.closest<HTMLElement>("[data-event-span]") : null;
   return row?.dataset.eventSpan;
-}
-
-/** Index of an event by its seq, or of the next one: the tail is ordered. */
-function indexAt(items: readonly TailEvent[], seq: number): number {
-  let low = 0;
-  let high = items.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((items[middle]?.seq ?? 0) < seq) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }
 
 class TailRow implements RowView<TailEvent> {

@@ -1,6 +1,8 @@
 /** The "new run" dialog: a form made from the operation's input schema. */
 import { type Api, ProblemError } from "../api";
+import { backoffMs } from "../connection/backoff";
 import { byId, h } from "../dom";
+import type { PageData } from "../page";
 import { check, fieldErrors, fields, request, words } from "../schema-form";
 import type { OperationInfo } from "../wire";
 import { type Control, control } from "./form-controls";
@@ -15,12 +17,14 @@ export class NewRunDialog {
   private readonly submit = byId<HTMLButtonElement>("new-run-submit");
   private readonly api: Api;
   private readonly started: (runId: string) => void;
-  private operations: readonly OperationInfo[] = [];
+  private operations: readonly OperationInfo[] | null = null;
   private operation: OperationInfo | null = null;
   private controls: Control[] = [];
   private busy = false;
+  private readonly page: PageData;
 
-  constructor(api: Api, started: (runId: string) => void) {
+  constructor(page: PageData, api: Api, started: (runId: string) => void) {
+    this.page = page;
     this.api = api;
     this.started = started;
     this.form.addEventListener("submit", (event) => {
@@ -35,13 +39,31 @@ export class NewRunDialog {
     });
   }
 
-  setOperations(operations: readonly OperationInfo[]): void {
-    this.operations = operations;
+  /** Takes the catalogue of operations, however long the service is away. */
+  async load(): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const { operations, demo, login } = await this.api.operations();
+        this.operations = operations;
+        this.page.operations = operations.map((operation) => ({
+          name: operation.name,
+          title: words(operation.title),
+          description: operation.description ?? "",
+        }));
+        if (demo) this.page.demo = true;
+        if (login) this.page.login = true;
+        if (this.dialog.open) this.open();
+        return;
+      } catch {
+        // The list shows that the service is away.
+        await new Promise((resolve) => setTimeout(resolve, backoffMs(attempt)));
+      }
+    }
   }
 
   open(name?: string): void {
     const wanted = name ?? this.operation?.name;
-    const operation = this.operations.find((item) => item.name === wanted) ?? this.operations[0];
+    const operation = this.operations?.find((item) => item.name === wanted) ?? this.operations?.[0];
     this.choose(operation ?? null);
     if (!this.dialog.open) this.dialog.showModal();
     this.controls[0]?.focus();
@@ -53,14 +75,22 @@ export class NewRunDialog {
     this.drawChoice();
     this.setProblem("");
     if (kept) return;
-    this.description.textContent = operation?.description ?? "The service offers no operation to start.";
+    this.description.textContent = operation ? (operation.description ?? "") : this.why();
     this.submit.disabled = operation === null;
     this.controls = operation ? fields(operation.input_schema).map((field) => control(field)) : [];
     this.fieldBox.replaceChildren(...this.controls.map((item) => item.element));
   }
 
+  /** Why there is nothing to choose. */
+  private why(): string {
+    return this.operations === null
+      ? "Waiting for the service to say what can be started…"
+      : "The service offers no operation to start.";
+  }
+
   private drawChoice(): void {
-    const buttons = this.operations.map((operation) => {
+    const operations = this.operations ?? [];
+    const buttons = operations.map((operation) => {
       const chosen = operation === this.operation;
       const input = h("input", { type: "radio", name: "operation", value: operation.name, class: "sr-only" });
       input.checked = chosen;
@@ -69,7 +99,7 @@ export class NewRunDialog {
     });
     const focused = this.choice.contains(document.activeElement);
     this.choice.replaceChildren(...buttons);
-    this.choice.hidden = this.operations.length < 2;
+    this.choice.hidden = operations.length < 2;
     if (focused) this.choice.querySelector<HTMLInputElement>("input:checked")?.focus();
   }
 

@@ -16,6 +16,7 @@ export class RunMenu {
   private readonly element = byId("run-menu");
   private opener: HTMLElement | null = null;
   private run: RunSummary | null = null;
+  private readonly busy = new Set<string>();
 
   constructor(api: Api, deleted: (runId: string) => void) {
     this.api = api;
@@ -112,25 +113,35 @@ export class RunMenu {
       if (text) text.textContent = "Delete it with all its data?";
       return;
     }
-    void this.act(async () => {
+    void this.act(run, async () => {
       await this.api.deleteRun(run.run_id);
       this.deleted(run.run_id);
     });
   }
 
   private pin(run: RunSummary): void {
-    void this.act(() => this.api.pinRun(run.run_id, run.pinned !== true));
+    const pinned = run.pinned !== true;
+    void this.act(run, async () => {
+      await this.api.pinRun(run.run_id, pinned);
+      run.pinned = pinned;
+    });
   }
 
-  private async act(action: () => Promise<void>): Promise<void> {
+  /** Once at a time; what it says belongs to the menu that it was chosen in. */
+  private async act(run: RunSummary, action: () => Promise<void>): Promise<void> {
+    if (this.busy.has(run.run_id)) return;
+    this.busy.add(run.run_id);
     try {
       await action();
-      this.close();
+      if (this.runId === run.run_id) this.close();
     } catch (error) {
+      if (this.runId !== run.run_id) return;
       const text = error instanceof ProblemError ? error.message : "The service cannot be reached.";
       this.element.querySelector(".menu-problem")?.remove();
       this.element.append(h("p", { class: "menu-problem", role: "alert" }, text));
       if (this.opener) this.place(this.opener);
+    } finally {
+      this.busy.delete(run.run_id);
     }
   }
 
@@ -149,7 +160,7 @@ export class RunMenu {
   }
 
   /** The run that the menu is about, as long as it is open. */
-  get runId(): string | null {
+  private get runId(): string | null {
     return this.element.hidden ? null : (this.run?.run_id ?? null);
   }
 }

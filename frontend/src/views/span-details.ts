@@ -1,7 +1,7 @@
 /** The selected span, whole: fetched once, then kept up to date while it changes. */
 import { type Api, ProblemError } from "../api";
 import { byId, h, setText } from "../dom";
-import { progressText, valueText } from "../events";
+import { progressText, tokenFacts, valueText } from "../events";
 import * as format from "../format";
 import type { RunSession } from "../session";
 import { isUnpriced } from "../store";
@@ -16,7 +16,6 @@ import {
   linkBlock,
   logBlock,
   merge,
-  tokenFacts,
 } from "./span-sections";
 import { abandonedText } from "./status";
 
@@ -41,7 +40,8 @@ export class SpanDetailsView {
   private spanId: string | null = null;
   private whole: SpanState | null = null;
   private failed = "";
-  private fetchedFor: SpanState | undefined;
+  /** What the page knew of the span when it was fetched; null before that. */
+  private fetchedFor: SpanState | undefined | null = null;
   private timer: number | undefined;
   private abort = new AbortController();
   private joined: { whole: SpanState | null; known: SpanState | undefined; span: SpanState | null } | null =
@@ -70,7 +70,7 @@ export class SpanDetailsView {
     this.failed = "";
     this.joined = null;
     this.lines = null;
-    this.fetchedFor = undefined;
+    this.fetchedFor = null;
     this.built.clear();
     this.body.replaceChildren();
     this.body.scrollTop = 0;
@@ -231,7 +231,7 @@ export class SpanDetailsView {
     if (span.attempt !== undefined) add("Attempt", String(span.attempt));
     if (span.fallback_from)
       add("Fallback from", [span.fallback_from, span.fallback_reason].filter(Boolean).join(": "));
-    add("Tokens", tokenFacts(span));
+    add("Tokens", tokenFacts(span.tokens));
     const nano = format.costNano(span);
     if (nano !== undefined) add("Cost", format.money(nano), format.moneyExact(nano));
     else if (isUnpriced(span)) add("Cost", "unpriced", "No price is known for this call");

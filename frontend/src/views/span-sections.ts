@@ -25,18 +25,6 @@ export function merge(whole: SpanState | null, known: SpanState | undefined): Sp
   return merged;
 }
 
-export function tokenFacts(span: SpanState): string | undefined {
-  const { tokens } = span;
-  if (!tokens) return undefined;
-  const parts: string[] = [];
-  if (tokens.input !== undefined) parts.push(`${format.count(tokens.input)} in`);
-  if (tokens.output !== undefined) parts.push(`${format.count(tokens.output)} out`);
-  if (tokens.cache_read) parts.push(`${format.count(tokens.cache_read)} read from cache`);
-  if (tokens.cache_write) parts.push(`${format.count(tokens.cache_write)} written to cache`);
-  if (tokens.reasoning) parts.push(`${format.count(tokens.reasoning)} reasoning`);
-  return parts.join(", ") || undefined;
-}
-
 export function head(span: SpanState): HTMLElement {
   const status = span.status ?? "running";
   const badge = h(
@@ -105,8 +93,15 @@ export function errorBlock(span: SpanState): HTMLElement {
 function attributeTable(attributes: Attributes): HTMLElement {
   const rows = Object.entries(attributes)
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([key, value]) => h("tr", {}, h("th", { scope: "row" }, key), h("td", {}, valueElement(value))));
+    .map(([key, value]) =>
+      h("tr", {}, h("th", { scope: "row" }, ...breakable(key)), h("td", {}, valueElement(value))),
+    );
   return h("table", { class: "attributes" }, h("tbody", {}, ...rows));
+}
+
+/** A key that is too long for its column is broken behind its dots and dashes. */
+function breakable(key: string): (string | HTMLElement)[] {
+  return key.split(/(?<=[._])/).flatMap((part, at) => (at === 0 ? [part] : [h("wbr"), part]));
 }
 
 function valueElement(value: AttributeValue): HTMLElement {

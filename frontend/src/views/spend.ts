@@ -22,5 +22,5 @@ export function spendText(spend: Spend | null): SpendText {
 
 /** Cents are enough for a day, but a small sum must never read as nothing. */
 function spendMoney(nano: number): string {
-  return nano >= 1_000_000_000 ? `$${(nano / 1_000_000_000).toFixed(2)}` : format.money(nano);
+  return nano >= 1_000_000_000 ? `$${format.grouped((nano / 1_000_000_000).toFixed(2))}` : format.money(nano);
 }

@@ -6,9 +6,10 @@ export interface SplitterOptions {
   /** CSS property on the root element, in pixels. */
   readonly property: string;
   readonly axis: "x" | "y";
-  readonly initial: number;
   readonly min: number;
   readonly max: () => number;
+  /** As laid out now. */
+  readonly size: () => number;
   /** The size that a pointer at this place asks for. */
   readonly sizeAt: (event: PointerEvent) => number;
   /** +1 when "right"/"down" makes it larger. */
@@ -20,29 +21,36 @@ const STEP_PX = 24;
 export function splitter(options: SplitterOptions): void {
   const bar = byId(options.id);
   const key = `spantail.${options.id}`;
-  let size = options.initial;
-  const apply = (wanted: number) => {
-    size = Math.round(Math.min(Math.max(options.min, options.max()), Math.max(options.min, wanted)));
-    document.documentElement.style.setProperty(options.property, `${size}px`);
-    bar.setAttribute("aria-valuenow", String(size));
+  const apply = (size: number) => {
+    document.documentElement.style.setProperty(options.property, `${Math.round(size)}px`);
+  };
+  const move = (wanted: number) => {
+    apply(Math.min(Math.max(options.min, options.max()), Math.max(options.min, wanted)));
+    tell();
+  };
+  const tell = () => {
+    bar.setAttribute("aria-valuemin", String(options.min));
+    bar.setAttribute("aria-valuemax", String(Math.round(Math.max(options.min, options.max()))));
+    bar.setAttribute("aria-valuenow", String(Math.round(options.size())));
   };
   const keep = () => {
     try {
-      localStorage.setItem(key, String(size));
+      localStorage.setItem(key, String(Math.round(options.size())));
     } catch {
       // Not kept, then.
     }
   };
-  bar.setAttribute("aria-valuemin", String(options.min));
+  bar.addEventListener("focus", tell);
   bar.addEventListener("pointerdown", (event) => {
     bar.setPointerCapture(event.pointerId);
     bar.dataset.dragging = "";
     event.preventDefault();
   });
   bar.addEventListener("pointermove", (event) => {
-    if (bar.dataset.dragging !== undefined) apply(options.sizeAt(event));
+    if (bar.dataset.dragging !== undefined) move(options.sizeAt(event));
   });
   const stop = () => {
+    if (bar.dataset.dragging === undefined) return;
     delete bar.dataset.dragging;
     keep();
   };
@@ -53,7 +61,7 @@ export function splitter(options: SplitterOptions): void {
     const sign = event.key === more ? 1 : event.key === less ? -1 : 0;
     if (sign === 0) return;
     event.preventDefault();
-    apply(size + sign * options.direction * STEP_PX);
+    move(options.size() + sign * options.direction * STEP_PX);
     keep();
   });
   let stored = Number.NaN;
@@ -62,5 +70,6 @@ export function splitter(options: SplitterOptions): void {
   } catch {
     // The first size, then.
   }
-  if (Number.isFinite(stored)) apply(stored);
+  // The page is hidden as yet, so that nothing can be measured: the sheets keep a size within what there is.
+  if (Number.isFinite(stored)) apply(Math.max(options.min, stored));
 }

@@ -1,15 +1,14 @@
 /** One row of the trace tree: name, mark, tokens, cost, duration and the bar. */
 import { h, icon, setAttr, setIcon, setText } from "../dom";
-import { progressText, tokensText } from "../events";
+import { progressText, tokenFacts, tokensText } from "../events";
 import * as format from "../format";
-import type { Row } from "../rows";
 import type { TreeNode } from "../tree";
 import type { SpanState } from "../wire";
 import { BackendMark } from "./backend-mark";
 import { abandonedText, STATUS_ICONS } from "./status";
 import type { RowView } from "./windowed";
 
-/** Deeper levels are not indented further: the name must keep room. The level is in aria-level. */
+/** Deeper levels are not indented further: the name must keep room. There the level stands as a number. */
 const MAX_INDENT = 14;
 const INDENT_PX = 16;
 
@@ -40,7 +39,7 @@ export interface RowContext {
   share(at: number): number;
 }
 
-export class TraceRow implements RowView<Row> {
+export class TraceRow implements RowView<TreeNode> {
   readonly element: HTMLElement;
   running = false;
   private readonly context: RowContext;
@@ -86,13 +85,12 @@ export class TraceRow implements RowView<Row> {
     );
   }
 
-  update(row: Row, index: number): void {
-    const { node, depth } = row;
+  update(node: TreeNode, index: number): void {
     const span = this.context.span(node.id);
     const { element } = this;
     setAttr(element, "id", `span-${node.id}`);
     setAttr(element, "data-span-id", node.id);
-    setAttr(element, "aria-level", String(depth + 1));
+    setAttr(element, "aria-level", String(node.depth + 1));
     setAttr(element, "aria-rowindex", String(index + 1));
     setAttr(element, "aria-selected", String(this.context.selected === node.id));
     setAttr(element, "data-cursor", this.context.cursorId === node.id ? "" : null);
@@ -100,7 +98,8 @@ export class TraceRow implements RowView<Row> {
     const parent = node.children.length > 0;
     setAttr(element, "aria-expanded", parent ? String(!collapsed) : null);
     setAttr(this.twisty, "data-parent", parent ? "" : null);
-    const indent = `${Math.min(depth, MAX_INDENT) * INDENT_PX}px`;
+    setAttr(this.nameCell, "data-depth", node.depth > MAX_INDENT ? String(node.depth + 1) : null);
+    const indent = `${Math.min(node.depth, MAX_INDENT) * INDENT_PX}px`;
     if (this.nameCell.style.getPropertyValue("--indent") !== indent)
       this.nameCell.style.setProperty("--indent", indent);
     if (span) this.updateSpan(span, node, collapsed);
@@ -126,13 +125,15 @@ export class TraceRow implements RowView<Row> {
     this.mark.update(span.backend);
     const word = impliedWord(span);
     setText(this.implied, word);
-    setText(this.shown, (span.name ?? span.kind ?? "span").slice(word.length));
+    const name = span.name?.trim() ? span.name : (span.kind ?? "span");
+    setText(this.shown, name.slice(word.length));
     setAttr(this.name, "title", span.name ?? null);
     setText(this.statusText, status);
     this.drawNote(span, node);
     const errorsBelow = node.total.errors - node.own.errors;
     setText(this.hiddenErrors, collapsed && errorsBelow > 0 ? format.plural(errorsBelow, "error") : "");
     setText(this.tokens, tokensText(span.tokens) ?? "");
+    setAttr(this.tokens, "title", tokenFacts(span.tokens) ?? null);
     this.drawCost(span, node);
     if (this.running) {
       this.grow();
@@ -209,6 +210,7 @@ export class TraceRow implements RowView<Row> {
     setAttr(this.note, "data-tone", null);
     setText(this.hiddenErrors, "");
     setText(this.tokens, "");
+    setAttr(this.tokens, "title", null);
     setText(this.cost, node.total.priced > 0 ? format.money(node.total.cost) : "");
     setAttr(this.cost, "data-unpriced", null);
     setAttr(this.cost, "data-more", null);

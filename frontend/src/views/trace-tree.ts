@@ -1,9 +1,11 @@
 /** The trace tree with its waterfall: windowed rows, a time axis beside them, keyboard, bars that grow. */
-import { byId, h, setText } from "../dom";
+import { byId, setText } from "../dom";
 import { plural } from "../format";
-import { hiddenBy, type Row, rowIndex, visibleRows } from "../rows";
+import { hiddenBy, rowIndex, visibleRows } from "../rows";
 import type { RunStore } from "../store";
-import { liveScale, settledScale, share, type TimeScale, ticks } from "../time-scale";
+import { liveScale, settledScale, share, type TimeScale } from "../time-scale";
+import type { TreeNode } from "../tree";
+import { TimeAxis } from "./time-axis";
 import { TraceRow } from "./trace-row";
 import { WindowedList } from "./windowed";
 
@@ -20,21 +22,19 @@ export class TraceTreeView {
   readonly collapsed = new Set<string>();
   selected: string | null = null;
   private readonly viewport = byId("trace-viewport");
-  private readonly axis = byId("trace-axis");
-  private readonly lines = byId("trace-lines");
+  private readonly axis = new TimeAxis();
   private readonly summary = byId("trace-summary");
-  private readonly list: WindowedList<Row>;
+  private readonly list: WindowedList<TreeNode>;
   private readonly actions: TraceTreeActions;
   private readonly calm = matchMedia("(prefers-reduced-motion: reduce)");
   private store: RunStore | null = null;
-  private rows: Row[] = [];
+  private rows: TreeNode[] = [];
   private cursor: string | null = null;
   private cursorAt = 0;
   private scale: TimeScale = settledScale(0, 1);
   private settled = false;
   private drawnStructure = -1;
   private drawnVersion = -1;
-  private drawnAxis = "";
   private frame = 0;
   private lastCalmTick = 0;
   /** A span of the address that has not arrived yet. */
@@ -43,11 +43,11 @@ export class TraceTreeView {
 
   constructor(actions: TraceTreeActions) {
     this.actions = actions;
-    this.list = new WindowedList<Row>({
+    this.list = new WindowedList<TreeNode>({
       viewport: this.viewport,
       canvas: byId("trace-rows"),
       rowHeight: ROW_HEIGHT,
-      key: (row) => row.node.id,
+      key: (node) => node.id,
       create: () => new TraceRow(this),
     });
     // The cursor's frame is for the keyboard; after a click the selected row says enough.
@@ -62,7 +62,6 @@ export class TraceTreeView {
     this.viewport.addEventListener("focus", () => this.list.render());
     this.viewport.addEventListener("blur", () => this.list.render());
     this.viewport.addEventListener("click", (event) => this.onClick(event));
-    new ResizeObserver(() => this.drawAxis(true)).observe(this.axis);
     byId("collapse-all").addEventListener("click", () => this.collapseAll());
     byId("expand-all").addEventListener("click", () => this.expandAll());
   }
@@ -106,6 +105,11 @@ export class TraceTreeView {
     this.animate();
   }
 
+  /** Where the keyboard goes when the details are closed. */
+  focus(): void {
+    this.viewport.focus();
+  }
+
   select(spanId: string | null): void {
     this.selected = spanId;
     if (spanId) this.moveCursor(spanId);
@@ -143,10 +147,6 @@ export class TraceTreeView {
     return document.activeElement === this.viewport ? this.cursor : null;
   }
 
-  get rowCount(): number {
-    return this.rows.length;
-  }
-
   get isSettled(): boolean {
     return this.settled;
   }
@@ -168,8 +168,7 @@ export class TraceTreeView {
 
   private collapseAll(): void {
     // The tops stay open: a single closed row would say nothing.
-    for (const { node } of this.rows)
-      if (node.parent && node.children.length > 0) this.collapsed.add(node.id);
+    for (const node of this.rows) if (node.parent && node.children.length > 0) this.collapsed.add(node.id);
     this.layout();
   }
 
@@ -184,19 +183,19 @@ export class TraceTreeView {
     if (!store) return;
     const grows = this.rows.length > 0;
     // Someone who reads a span's details keeps their place, at the end too.
-    const follow = grows && !this.settled && !this.selected && this.list.atEnd && this.viewport.scrollTop > 0;
-    const topIndex = Math.floor(this.viewport.scrollTop / ROW_HEIGHT);
+    const { scrollTop: top, viewHeight } = this.list;
+    const follow = grows && !this.settled && !this.selected && this.list.atEnd && top > 0;
+    const topIndex = Math.floor(top / ROW_HEIGHT);
     const anchor = this.rows[topIndex];
     const before = this.rows.length;
     this.rows = visibleRows(store.tree, this.collapsed);
     let scrollTop: number | undefined;
-    const overflowsNow =
-      before * ROW_HEIGHT <= this.viewport.clientHeight && grows && !this.settled && !this.selected;
-    if (follow || (overflowsNow && this.rows.length * ROW_HEIGHT > this.viewport.clientHeight)) {
-      scrollTop = Math.max(0, this.rows.length * ROW_HEIGHT - this.viewport.clientHeight);
-    } else if (anchor && this.viewport.scrollTop > 0) {
-      const index = rowIndex(this.rows, anchor.node.id, topIndex);
-      if (index >= 0) scrollTop = this.viewport.scrollTop + (index - topIndex) * ROW_HEIGHT;
+    const overflowsNow = before * ROW_HEIGHT <= viewHeight && grows && !this.settled && !this.selected;
+    if (follow || (overflowsNow && this.rows.length * ROW_HEIGHT > viewHeight)) {
+      scrollTop = this.rows.length * ROW_HEIGHT;
+    } else if (anchor && top > 0) {
+      const index = rowIndex(this.rows, anchor.id, topIndex);
+      if (index >= 0) scrollTop = top + (index - topIndex) * ROW_HEIGHT;
     }
     this.list.setItems(this.rows, scrollTop);
     this.viewport.setAttribute("aria-rowcount", String(this.rows.length));
@@ -211,29 +210,8 @@ export class TraceTreeView {
       : settledScale(store.start, store.latest);
   }
 
-  private drawAxis(resized = false): void {
-    const width = this.axis.clientWidth;
-    const key = `${this.scale.start}:${this.scale.span}:${width}`;
-    if (key === this.drawnAxis && !resized) return;
-    this.drawnAxis = key;
-    // The axis is a column of the grid: the lines behind the rows follow its place.
-    this.lines.style.left = `${this.axis.offsetLeft}px`;
-    this.lines.style.width = `${width}px`;
-    const marks = this.store?.start === undefined || width === 0 ? [] : ticks(this.scale, width);
-    const labels: HTMLElement[] = [];
-    const lines: HTMLElement[] = [];
-    for (const mark of marks) {
-      const text = h("span", { class: "tick" }, mark.label);
-      text.style.left = `${mark.at * 100}%`;
-      if (mark.at === 0) text.dataset.edge = "start";
-      else if (mark.at * width > width - 44) text.dataset.edge = "end";
-      labels.push(text);
-      const line = h("i");
-      line.style.left = `${mark.at * 100}%`;
-      lines.push(line);
-    }
-    this.axis.replaceChildren(...labels);
-    this.lines.replaceChildren(...lines);
+  private drawAxis(): void {
+    this.axis.show(this.store?.start === undefined ? null : this.scale);
   }
 
   private drawSummary(): void {
@@ -298,8 +276,7 @@ export class TraceTreeView {
   private onKey(event: KeyboardEvent): void {
     if (event.altKey || event.ctrlKey || event.metaKey) return;
     const at = this.cursor ? this.indexOf(this.cursor) : -1;
-    const row = this.rows[at];
-    const node = row?.node;
+    const node = this.rows[at];
     const open = node ? !this.collapsed.has(node.id) : false;
     let to: number | undefined;
     switch (event.key) {
@@ -346,10 +323,10 @@ export class TraceTreeView {
     const index = Math.min(this.rows.length - 1, Math.max(0, to));
     const target = this.rows[index];
     if (!target) return;
-    this.moveCursor(target.node.id);
+    this.moveCursor(target.id);
     this.list.reveal(index);
     // With the details open, they follow the cursor: reading along with the arrow keys.
-    if (this.selected && this.store?.spans.has(target.node.id)) this.actions.select(target.node.id);
+    if (this.selected && this.store?.spans.has(target.id)) this.actions.select(target.id);
   }
 }
 

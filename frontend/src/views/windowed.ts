@@ -1,5 +1,4 @@
 /** A list that only has the rows in sight as elements, however long it is. Rows are of one height. */
-import { elementScroll, observeElementOffset, observeElementRect, Virtualizer } from "@tanstack/virtual-core";
 
 export interface RowView<T> {
   readonly element: HTMLElement;
@@ -15,6 +14,7 @@ export interface WindowedOptions<T> {
   readonly key: (item: T) => string;
   readonly create: () => RowView<T>;
   readonly onScroll?: () => void;
+  readonly onResize?: () => void;
 }
 
 /** Rows above and below what is in sight, so that a fast scroll does not show gaps. */
@@ -22,122 +22,138 @@ const OVERSCAN = 12;
 
 export class WindowedList<T> {
   private readonly options: WindowedOptions<T>;
-  private readonly virtualizer: Virtualizer<HTMLElement, HTMLElement>;
   private readonly shown = new Map<string, RowView<T>>();
   private readonly spare: RowView<T>[] = [];
   private items: readonly T[] = [];
+  // As of the last event about them: to ask the elements would be a layout each time.
+  private top = 0;
+  private height = 0;
+  private hidden = true;
 
   constructor(options: WindowedOptions<T>) {
     this.options = options;
-    this.virtualizer = new Virtualizer(this.settings());
-    this.virtualizer._didMount();
-    this.virtualizer._willUpdate();
-  }
-
-  private settings(): ConstructorParameters<typeof Virtualizer<HTMLElement, HTMLElement>>[0] {
-    return {
-      count: this.items.length,
-      getScrollElement: () => this.options.viewport,
-      estimateSize: () => this.options.rowHeight,
-      overscan: OVERSCAN,
-      observeElementRect,
-      observeElementOffset,
-      scrollToFn: elementScroll,
-      onChange: () => {
-        this.render();
-        this.options.onScroll?.();
+    const { viewport } = options;
+    viewport.addEventListener(
+      "scroll",
+      () => {
+        // Of another height it was not scrolled but resized, and that is told by itself.
+        if (viewport.clientHeight !== this.height) return;
+        this.top = viewport.scrollTop;
+        this.fill(false);
+        options.onScroll?.();
       },
-    };
+      { passive: true },
+    );
+    new ResizeObserver(() => {
+      const wasHidden = this.hidden;
+      this.height = viewport.clientHeight;
+      this.hidden = this.height === 0;
+      if (this.hidden) return;
+      // What is hidden forgets its place.
+      if (wasHidden) viewport.scrollTop = this.top;
+      this.top = viewport.scrollTop;
+      this.fill(false);
+      options.onResize?.();
+    }).observe(viewport);
   }
 
-  /** Shows other items. `keepTop` pins what is at the top of the view: the item and its offset in pixels. */
-  setItems(items: readonly T[], scrollTop?: number): void {
+  /** Shows other items; with `scrollTop` from there. */
+  setItems(items: readonly T[], scrollTop = this.top): void {
     const { viewport, canvas, rowHeight } = this.options;
-    const countChanged = items.length !== this.items.length;
+    if (items.length !== this.items.length) canvas.style.height = `${items.length * rowHeight}px`;
     this.items = items;
-    if (countChanged) {
-      canvas.style.height = `${items.length * rowHeight}px`;
-      this.virtualizer.setOptions(this.settings());
-      this.virtualizer._willUpdate();
+    const top = Math.min(Math.max(0, scrollTop), this.endScroll);
+    if (top !== this.top) {
+      viewport.scrollTop = top;
+      this.top = top;
     }
-    if (scrollTop !== undefined && viewport.scrollTop !== scrollTop) {
-      viewport.scrollTop = scrollTop;
-      // The scroll event comes a frame later; without this the old place would be drawn first.
-      this.virtualizer.scrollOffset = viewport.scrollTop;
-    }
-    this.render();
+    this.fill(true);
   }
 
   /** Draws the rows in sight again. */
   render(): void {
+    this.fill(true);
+  }
+
+  /** Puts a row element where there is an item in sight; the others are kept for later, out of sight. */
+  private fill(again: boolean): void {
     const { canvas, key, create, rowHeight } = this.options;
-    const wanted = this.virtualizer.getVirtualItems().filter((entry) => entry.index < this.items.length);
-    const keep = new Set<string>();
-    for (const entry of wanted) {
-      const item = this.items[entry.index];
-      if (item !== undefined) keep.add(key(item));
-    }
+    const first = Math.max(0, Math.floor(this.top / rowHeight) - OVERSCAN);
+    const end = Math.min(this.items.length, Math.ceil((this.top + this.viewHeight) / rowHeight) + OVERSCAN);
+    const wanted = this.items.slice(first, end).map((item) => ({ item, id: key(item) }));
+    const keep = new Set(wanted.map(({ id }) => id));
     for (const [id, row] of this.shown) {
       if (keep.has(id)) continue;
       this.shown.delete(id);
       this.spare.push(row);
     }
-    for (const entry of wanted) {
-      const item = this.items[entry.index];
-      if (item === undefined) continue;
-      const id = key(item);
+    wanted.forEach(({ item, id }, at) => {
+      const index = first + at;
       let row = this.shown.get(id);
-      if (!row) {
+      const fresh = row === undefined;
+      if (row === undefined) {
         row = this.spare.pop() ?? create();
         this.shown.set(id, row);
         if (!row.element.isConnected) canvas.append(row.element);
         row.element.hidden = false;
       }
-      const offset = `translateY(${entry.index * rowHeight}px)`;
+      const offset = `translateY(${index * rowHeight}px)`;
       if (row.element.style.transform !== offset) row.element.style.transform = offset;
-      row.update(item, entry.index);
+      if (fresh || again) row.update(item, index);
+    });
+    for (const { element } of this.spare) {
+      element.hidden = true;
+      // Its id may by now be another row's.
+      element.removeAttribute("id");
     }
-    for (const row of this.spare) row.element.hidden = true;
   }
 
   rows(): IterableIterator<RowView<T>> {
     return this.shown.values();
   }
 
+  get scrollTop(): number {
+    return this.top;
+  }
+
+  /** Pixels of the view; 0 while it is hidden. */
+  get viewHeight(): number {
+    // It has just been shown, and is told of that at the end of the frame.
+    if (this.height === 0) this.height = this.options.viewport.clientHeight;
+    return this.height;
+  }
+
   get atEnd(): boolean {
-    const { viewport } = this.options;
-    return viewport.scrollTop + viewport.clientHeight >= viewport.scrollHeight - 4;
+    return this.top >= this.endScroll - 4;
   }
 
   get atStart(): boolean {
-    return this.options.viewport.scrollTop < 4;
+    return this.top < 4;
   }
 
   get endScroll(): number {
-    return Math.max(0, this.items.length * this.options.rowHeight - this.options.viewport.clientHeight);
+    return Math.max(0, this.items.length * this.options.rowHeight - this.viewHeight);
   }
 
   /** Brings a row into sight, moving no more than needed. */
   reveal(index: number): void {
-    const { viewport, rowHeight } = this.options;
+    const { rowHeight } = this.options;
     const top = index * rowHeight;
-    const height = viewport.clientHeight;
-    let target = viewport.scrollTop;
+    let target = this.top;
     if (top < target) target = top;
-    else if (top + rowHeight > target + height) target = top + rowHeight - height;
+    else if (top + rowHeight > target + this.viewHeight) target = top + rowHeight - this.viewHeight;
     this.setItems(this.items, target);
   }
 
   /** Puts a row in the middle of the view when it is not in sight. */
   center(index: number): void {
-    const { viewport, rowHeight } = this.options;
+    const { rowHeight } = this.options;
     const top = index * rowHeight;
-    const inSight =
-      top >= viewport.scrollTop && top + rowHeight <= viewport.scrollTop + viewport.clientHeight;
-    if (!inSight) this.setItems(this.items, Math.max(0, top - viewport.clientHeight / 2));
+    const inSight = top >= this.top && top + rowHeight <= this.top + this.viewHeight;
+    if (!inSight) this.setItems(this.items, top - this.viewHeight / 2);
   }
 
   get pageRows(): number {
-    return Math.max(1, Math.floor(this.options.viewport.clientHeight / this.options.rowHeight) - 1);
+    return Math.max(1, Math.floor(this.viewHeight / this.options.rowHeight) - 1);
   }
 }

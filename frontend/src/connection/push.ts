@@ -1,0 +1,61 @@
+/** What the transports that are pushed to have in common: silence is a failure, and so is what cannot be read. */
+import type { Frame } from "../wire";
+import type { Cursor, Failure, Transport, TransportListener } from "./connection";
+import { Watchdog } from "./watchdog";
+
+/** Also what a proxy that collects answers instead of passing them on is found out by. */
+const OPEN_MS = 5_000;
+/** The service speaks every 5 s at least. */
+const SILENCE_MS = 15_000;
+
+export abstract class PushTransport implements Transport {
+  protected readonly runId: string;
+  private readonly listener: TransportListener;
+  private readonly watchdog = new Watchdog(() => this.fail({ reason: "The service has fallen silent" }));
+
+  constructor(runId: string, listener: TransportListener) {
+    this.runId = runId;
+    this.listener = listener;
+  }
+
+  start(cursor: Cursor): void {
+    this.stop();
+    this.expect(OPEN_MS);
+    this.open(cursor);
+  }
+
+  stop(): void {
+    this.watchdog.rest();
+    this.close();
+  }
+
+  abstract nudge(): void;
+
+  protected abstract open(cursor: Cursor): void;
+
+  /** Lets go of the connection; it may be none. */
+  protected abstract close(): void;
+
+  /** Something must be heard within so many milliseconds. */
+  protected expect(ms: number): void {
+    this.watchdog.expect(ms);
+  }
+
+  protected take(text: string, latencyMs: number | null): void {
+    this.expect(SILENCE_MS);
+    let frame: Frame;
+    try {
+      frame = JSON.parse(text) as Frame;
+    } catch {
+      // Left out it would be a hole; from the same cursor it comes again.
+      this.fail({ reason: "The service sent something that cannot be read" });
+      return;
+    }
+    this.listener.frame(frame, latencyMs);
+  }
+
+  protected fail(failure: Failure): void {
+    this.stop();
+    this.listener.failed(failure);
+  }
+}

@@ -1,0 +1,66 @@
+/** What stands above the tree and beside the livetail: name, status, figures, layers, totals. */
+import { ago, dateTime } from "../format";
+import { assign, type PageData } from "../page";
+import type { RunSession } from "../session";
+import type { RunSummary } from "../wire";
+import { backendTable } from "./backends";
+import { facts, runLength } from "./facts";
+import { layerItems } from "./layers";
+import { isAlive, runName } from "./run-list";
+import { RUN_ICONS } from "./status";
+
+/** A session whose snapshot is not here counts as alive: the run may be anything. */
+export function isLive(session: RunSession): boolean {
+  return session.run === null || isAlive(session.run);
+}
+
+export function drawRunHead(page: PageData, session: RunSession, nowUs: number): void {
+  const { run, store } = session;
+  const root = store.tree.roots.find((node) => node.known);
+  const rootSpan = root && store.spans.get(root.id);
+  if (run) {
+    assign(page, "name", run.name || run.operation ? runName(run) : (rootSpan?.name ?? runName(run)));
+    assign(page, "status", run.status);
+    assign(page, "statusIcon", `#i-${RUN_ICONS[run.status] ?? "pending"}`);
+    assign(page, "service", run.service ?? rootSpan?.service ?? "");
+    if (run.demo) assign(page, "demo", true);
+    const title = `${page.name} · ${run.status} – Spantail`;
+    if (document.title !== title) document.title = title;
+  }
+  const table = backendTable(session.backends);
+  const start = run?.start ?? store.start;
+  assign(page, "started", start ? ago(start, nowUs) : "");
+  assign(page, "startedTitle", start ? `Started ${dateTime(start)}` : "");
+  const input = {
+    store,
+    table,
+    dropped: session.dropped,
+    marks: session.marks,
+    start,
+    end: store.latest || run?.end,
+    alive: isLive(session),
+    nowUs: Math.max(nowUs, store.latest),
+  };
+  assign(page, "length", runLength(input));
+  assign(page, "facts", session.loaded ? facts(input) : []);
+  assign(page, "layers", layerItems(session.layers));
+  assign(page, "backends", table.rows);
+  assign(page, "backendTotal", table.rows.length > 0 ? [table.total] : []);
+}
+
+/** The run as its session knows it, for the list: it is told more often than the list. */
+export function summaryOf(session: RunSession): RunSummary | null {
+  const { run, store, backends, loaded } = session;
+  if (!loaded || !run || store.spans.size === 0) return null;
+  const { nano, unpriced } = backendTable(backends);
+  return {
+    ...run,
+    start: run.start ?? store.start ?? null,
+    end: isAlive(run) ? null : store.latest,
+    spans: store.spans.size,
+    errors: store.errors,
+    cost_nano: nano,
+    unpriced,
+    backends,
+  };
+}

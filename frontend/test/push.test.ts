@@ -1,0 +1,57 @@
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import type { Cursor } from "../src/connection/connection";
+import { PushTransport } from "../src/connection/push";
+
+/** Is told what comes in, instead of a socket. */
+class Told extends PushTransport {
+  opened: Cursor[] = [];
+  closed = 0;
+  nudge(): void {}
+  say(text: string): void {
+    this.take(text, null);
+  }
+  protected open(cursor: Cursor): void {
+    this.opened.push(cursor);
+  }
+  protected close(): void {
+    this.closed++;
+  }
+}
+
+function told() {
+  const log: string[] = [];
+  const transport = new Told("r", {
+    frame: (frame) => log.push(`frame ${frame.next_index}`),
+    failed: (failure) => log.push(failure.reason),
+  });
+  transport.start({ since: 3, epoch: "1" });
+  return { transport, log };
+}
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+it("ends with what cannot be read, so that it comes again from the same place", () => {
+  const { transport, log } = told();
+  transport.say('{"next_index": 4}');
+  transport.say('{"next_index": 5');
+  expect(log).toEqual(["frame 4", "The service sent something that cannot be read"]);
+  expect(transport.closed).toBe(2); // before it was opened, and now
+  expect(vi.getTimerCount()).toBe(0);
+});
+
+it("takes silence for a failure: sooner before the first frame than after it", () => {
+  const { log } = told();
+  vi.advanceTimersByTime(5_000);
+  expect(log).toEqual(["The service has fallen silent"]);
+  const later = told();
+  later.transport.say('{"next_index": 4}');
+  vi.advanceTimersByTime(14_000);
+  expect(later.log).toEqual(["frame 4"]);
+  vi.advanceTimersByTime(1_000);
+  expect(later.log).toEqual(["frame 4", "The service has fallen silent"]);
+});

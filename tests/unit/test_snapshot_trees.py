@@ -1,0 +1,54 @@
+"""A span's state without its details: cut as text where that is sure, and always the same as parsed and left out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from spantail_service.tail.reader import _tree
+
+DETAILS = ("attributes", "span_events", "links")
+TRICKY = st.sampled_from(["{", "}", "}}", ',"attributes":{', '"links":', '","attributes":{"a":1}}', "\\", '\\"', "ü"])
+PLAIN = st.none() | st.booleans() | st.integers(0, 9) | st.text(max_size=3) | TRICKY
+NAMES = st.sampled_from(["attributes", "links", "span_events", "traceback", "a", "b"])
+VALUES = st.recursive(
+    PLAIN, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(NAMES, inner, max_size=2), max_leaves=4
+)
+ERRORS = st.none() | st.fixed_dictionaries({}, optional={"type": PLAIN, "message": PLAIN, "traceback": PLAIN})
+
+
+@st.composite
+def states(draw: st.DrawFn) -> dict[str, Any]:
+    """A state with its fields in any order."""
+    names = draw(st.permutations([*DETAILS, "name", "tokens", "error", "abandoned"]))
+    state: dict[str, Any] = {"rev": 1}
+    for name in names[: draw(st.integers(0, len(names)))]:
+        flat = st.dictionaries(NAMES, PLAIN, max_size=2) | st.dictionaries(NAMES, VALUES, max_size=2)
+        state[name] = draw(ERRORS if name == "error" else flat if name == "attributes" else VALUES)
+    return state
+
+
+@settings(deadline=None)
+@given(states())
+def test_is_what_parsing_would_leave(state: dict[str, Any]) -> None:
+    told = orjson.loads(_tree(orjson.dumps(state)))
+    for name in DETAILS:
+        state.pop(name, None)
+    if state.get("error"):
+        state["error"].pop("traceback", None)
+    assert told == state
+
+
+@pytest.mark.parametrize(
+    ("state", "tree"),
+    [
+        (b'{"rev":1,"name":"a } b","attributes":{"k":"v"}}', b'{"rev":1,"name":"a } b"}'),
+        (b'{"rev":1,"end": 5,"attributes":{}}', b'{"rev":1,"end": 5}'),
+    ],
+)
+def test_a_state_that_ends_with_flat_attributes_is_cut(state: bytes, tree: bytes) -> None:
+    assert _tree(state) == tree
