@@ -60,7 +60,7 @@ format: $(DEVELOPMENT) $(PACKAGES) ## Let the formatters have their way
 	$(NPM) --silent run format
 
 .PHONY: bench
-bench: $(DEVELOPMENT) ## Measure: cost per span, events into Redis, ingest, viewers, start to screen, the page
+bench: $(DEVELOPMENT) ## Measure: cost per span, Redis, ingest, viewers, the page; ARGS="memory --minutes 10"
 	$(BIN)/python -m bench $(ARGS)
 
 .PHONY: bench-peers

@@ -1,4 +1,4 @@
-"""Run the benchmarks: `python -m bench [NAME ...]`, all of them when no name is given."""
+"""Run the benchmarks: `python -m bench [NAME ...]`, all but the long ones when no name is given."""
 
 from __future__ import annotations
 
@@ -8,21 +8,31 @@ import platform
 from importlib import import_module
 
 NAMES = ("hot_path", "throughput", "latency", "viewers", "ingest", "page")
+BY_NAME = ("memory",)  # takes minutes: only where it is asked for
 
 
 def main() -> None:
     """Parse the names and run them in order."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of {', '.join(NAMES)}; default: all")
+    parser.add_argument(
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help=f"of {', '.join(NAMES)}, which are the default, and {', '.join(BY_NAME)}",
+    )
     parser.add_argument("--rounds", type=int, help="how often each figure is taken; the median is printed")
+    parser.add_argument("--minutes", type=float, default=1.0, help="how long `memory` takes; 10 tell more than 1")
     arguments = parser.parse_args()
-    unknown = set(arguments.names) - set(NAMES)
+    unknown = set(arguments.names) - {*NAMES, *BY_NAME}
     if unknown:
-        parser.error(f"no benchmark named {', '.join(sorted(unknown))}; there are {', '.join(NAMES)}")
+        parser.error(f"no benchmark named {', '.join(sorted(unknown))}; there are {', '.join(NAMES + BY_NAME)}")
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}")
     for name in arguments.names or NAMES:
         module = import_module(f"bench.{name}")
-        module.run(**({"rounds": arguments.rounds} if arguments.rounds else {}))
+        if name in BY_NAME:
+            module.run(minutes=arguments.minutes)
+        else:
+            module.run(**({"rounds": arguments.rounds} if arguments.rounds else {}))
 
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@ def run(rounds: int = ROUNDS) -> dict[str, float]:
     figures: dict[str, float] = {}
     print(f"\nOTLP ingest, one worker: {SPANS:,} spans, {SPANS_PER_REQUEST:,} a request, median of {rounds}")
     with private_redis() as redis_url, running_service(redis_url) as address:
-        worker = _listening_on(address)
+        worker = listening_on(address)
         for name, zipped in (("plain", False), ("gzip", True)):
             rows = [_round(address, worker, seed, zipped=zipped) for seed in range(rounds)]
             medians = {f"{name}.{key}": statistics.median(row[key] for row in rows) for key in rows[0]}
@@ -140,7 +140,7 @@ def _await_last(address: str, run_id: str) -> None:
     raise RuntimeError("the last run was not readable in time")
 
 
-def _listening_on(address: str) -> psutil.Process:
+def listening_on(address: str) -> psutil.Process:
     """Find the service, which is a child of this process."""
     port = int(address.rsplit(":", 1)[1])
     for child in psutil.Process(os.getpid()).children(recursive=True):

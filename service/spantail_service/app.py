@@ -56,7 +56,7 @@ from spantail_service.run_links import LinkTemplates
 from spantail_service.runs import RunIndex
 from spantail_service.security import BodyLimit
 from spantail_service.server_spans import instrument, keep_logs_out_of_the_tail, service_name
-from spantail_service.services import Services, hub_of
+from spantail_service.services import Services
 from spantail_service.spend import Bookkeeper
 from spantail_service.store import RunStore
 from spantail_service.tail import RunReader, TailHub
@@ -141,8 +141,7 @@ def create_app(settings: Settings) -> SpantailApp:
     app.state.server_spans = instrument(app)
     app.state.metrics = ServiceMetrics()
     app.state.guard = guard_of(settings)
-    ready = ReadyPoll(super(SpantailApp, app).__call__, lambda: hub_of(app))
-    app.entrance = Entrance(ready, app.state.guard, app.state.metrics)
+    app.entrance = Entrance(super(SpantailApp, app).__call__, ReadyPoll(), app.state.guard, app.state.metrics)
     describe(app, wants_token=settings.token is not None)
     return app
 
@@ -162,11 +161,12 @@ def _body_limit_of(settings: Settings) -> Callable[[str], int]:
     return limit_of
 
 
-def _lifespan_of(settings: Settings, redis_url: str) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+def _lifespan_of(settings: Settings, redis_url: str) -> Callable[[SpantailApp], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: SpantailApp) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             app.state.services = await _open_services(app, settings, redis_url, stack)
+            app.entrance.ready.hub = app.state.services.hub
             yield
 
     return lifespan
@@ -211,6 +211,7 @@ async def _open_services(app: FastAPI, settings: Settings, redis_url: str, stack
     app.state.metrics.watch("watched_runs", "Runs that are followed for viewers.", lambda: hub.watched)
     app.state.metrics.watch("tail_cache_bytes", "Memory of the tails of watched runs.", lambda: hub.cached_bytes)
     app.state.metrics.watch("operations_running", "Operations that this process runs.", lambda: launcher.running)
+    app.state.metrics.watch("tasks", "asyncio tasks of this process.", lambda: len(asyncio.all_tasks()))
     receiver = OtlpReceiver(
         redis,
         Redactor.from_environment(),

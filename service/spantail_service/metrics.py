@@ -42,7 +42,7 @@ class _Watched(NamedTuple):
     read: Callable[[], float]
 
 
-class _Durations:
+class Durations:
     """One line of the histogram."""
 
     __slots__ = ("counts", "sum_s")
@@ -51,7 +51,13 @@ class _Durations:
         self.counts = [0] * (len(BUCKETS_S) + 1)
         self.sum_s = 0.0
 
+    def add(self, duration_s: float) -> None:
+        """Count one request."""
+        self.counts[bisect_left(BUCKETS_S, duration_s)] += 1
+        self.sum_s += duration_s
+
     def cumulative(self) -> list[tuple[str, float]]:
+        """The buckets as Prometheus wants them."""
         total, buckets = 0, []
         for bound, count in zip((*map(str, BUCKETS_S), "+Inf"), self.counts, strict=True):
             total += count
@@ -64,7 +70,7 @@ class ServiceMetrics(Collector):
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self._requests: dict[tuple[str, str, int], _Durations] = {}
+        self._requests: dict[tuple[str, str, int], Durations] = {}
         self._refused: Counter[str] = Counter()
         self._logins: Counter[str] = Counter()
         self._started: Counter[str] = Counter()
@@ -81,14 +87,15 @@ class ServiceMetrics(Collector):
 
     def request(self, scope: Scope, status: int, duration_s: float) -> None:
         """Count an HTTP request that has been answered (status 0: the client left before)."""
-        method = scope["method"]
-        route = getattr(scope.get("route"), "path", "")
+        self.requests_of(scope["method"], getattr(scope.get("route"), "path", ""), status).add(duration_s)
+
+    def requests_of(self, method: str, route: str, status: int) -> Durations:
+        """The line of such requests; for who counts many of one kind."""
         key = (method if method in _METHODS else "_OTHER", route, status)
         durations = self._requests.get(key)
         if durations is None:
-            durations = self._requests[key] = _Durations()
-        durations.counts[bisect_left(BUCKETS_S, duration_s)] += 1
-        durations.sum_s += duration_s
+            durations = self._requests[key] = Durations()
+        return durations
 
     def refused(self, kind: str) -> None:
         """Count somebody who was not let in."""

@@ -1,7 +1,7 @@
 """The quick way of ``GET /api/logs/{run_id}``: a poll whose answer is in memory passes no framework.
 
 A page polls five times a second, and mostly there is nothing new. Through the framework's middleware, routing and
-parameter models such an answer takes four times as long as it takes the server to send it. What is not answered here
+parameter models such an answer takes four times as long as it takes the server to send it. What is not found here
 (a long poll, paging backwards, a wrong parameter, a run that is not followed, a large answer) goes on to the route in
 :mod:`.routes.logs`, which says the same and describes it in the OpenAPI document.
 """
@@ -14,9 +14,7 @@ from spantail_service.compression import GZIP_FROM_BYTES
 from spantail_service.tail import MAX_EVENTS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from starlette.types import ASGIApp, Receive, Scope, Send
+    from starlette.types import Scope
 
     from spantail_service.tail import Frame, TailHub
 
@@ -27,13 +25,6 @@ _LONGEST_QUERY = 100
 _REMEMBERED = 4_096  # query strings: a poll with nothing new repeats itself
 
 
-class _Route(NamedTuple):
-    path: str
-
-
-_ROUTE: Final = _Route("/api/logs/{run_id}")  # what metrics call it
-
-
 class _Asked(NamedTuple):
     since: int
     limit: int
@@ -41,29 +32,18 @@ class _Asked(NamedTuple):
 
 
 class ReadyPoll:
-    """Answers polls from the hub's memory and passes everything else on to ``app``.
+    """Finds the answers to polls in the hub's memory."""
 
-    ``hub`` gives the hub, or ``None`` while the service is not running.
-    """
-
-    def __init__(self, app: ASGIApp, hub: Callable[[], TailHub | None]) -> None:
-        self._app = app
-        self._hub = hub
+    def __init__(self) -> None:
+        self.hub: TailHub | None = None
+        """``None`` before the service has started."""
         self._queries: dict[bytes, _Asked | None] = {}
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one ASGI connection."""
-        if scope["type"] == "http" and scope["method"] == "GET" and scope["path"].startswith(_PREFIX):
-            frame = self._frame(scope)
-            if frame is not None and len(frame.body) < GZIP_FROM_BYTES:
-                scope["route"] = _ROUTE
-                await send({"type": "http.response.start", "status": 200, "headers": frame.headers})
-                await send({"type": "http.response.body", "body": frame.body})
-                return
-        await self._app(scope, receive, send)
-
-    def _frame(self, scope: Scope) -> Frame | None:
-        hub = self._hub()
+    def frame(self, scope: Scope) -> Frame | None:
+        """The answer to a poll that was let in; ``None`` when the route has to find it."""
+        path: str = scope["path"]
+        if self.hub is None or not path.startswith(_PREFIX) or scope["method"] != "GET":
+            return None
         query: bytes = scope["query_string"]
         if len(query) > _LONGEST_QUERY:
             return None  # what is remembered must not be as large as a caller likes
@@ -73,10 +53,11 @@ class ReadyPoll:
             if len(self._queries) >= _REMEMBERED:
                 self._queries.clear()
             asked = self._queries[query] = _parse(query)
-        if hub is None or asked is None:
+        if asked is None:
             return None
         # A run is known by its canonical id alone: whatever else stands there finds nothing.
-        return hub.frame_in_memory(scope["path"][len(_PREFIX) :], asked.since, asked.limit, asked.epoch)
+        frame = self.hub.frame_in_memory(path[len(_PREFIX) :], asked.since, asked.limit, asked.epoch)
+        return None if frame is None or len(frame.body) >= GZIP_FROM_BYTES else frame
 
 
 def _parse(query: bytes) -> _Asked | None:

@@ -251,10 +251,10 @@ def _url_of(listener: socket.socket, host: str) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def web_config(app: FastAPI, shutdown_s: float) -> uvicorn.Config:
+def web_config(app: SpantailApp, shutdown_s: float) -> uvicorn.Config:
     """How the web server is set up."""
     return uvicorn.Config(
-        app,
+        app.entrance,  # what `app` itself would call: one call less for each poll
         http="httptools",
         ws="websockets-sansio",
         # A client has nothing to say but that it is there. Frames go out to many as they are: packing each for each
@@ -274,7 +274,7 @@ class _Server(uvicorn.Server):
 
     def __init__(
         self,
-        app: FastAPI,
+        app: SpantailApp,
         settings: Settings,
         starting: Callable[[], Awaitable[None]],
         ready: Callable[[], None],

@@ -63,9 +63,3 @@ def services_in(app: FastAPI) -> Services:
     """The services of ``app``, between its start and its stop."""
     services: Services = app.state.services
     return services
-
-
-def hub_of(app: FastAPI) -> TailHub | None:
-    """The hub of ``app``; ``None`` before its start. For what runs on every poll."""
-    services: Services | None = getattr(app.state, "services", None)
-    return None if services is None else services.hub

@@ -14,7 +14,7 @@ from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
 from spantail_service.doors.guard import CLOSE_REFUSED
 from spantail_service.routes import runs
 from spantail_service.routes.login import FORM
-from spantail_service.security import SECURITY_HEADERS
+from spantail_service.security import JSON_SECURITY_HEADERS
 from spantail_service.settings import Settings
 from spantail_service.tail import feed
 from tests.integration.service.harness import RUN, Writer, running_app
@@ -49,7 +49,7 @@ def assert_problem(answer: httpx.Response, status: int, kind: str) -> None:
     assert answer.json()["type"] == f"urn:spantail:problem:{kind}"
     assert answer.json()["status"] == status
     assert answer.json()["detail"]
-    for name, value in SECURITY_HEADERS.items():
+    for name, value in JSON_SECURITY_HEADERS.items():
         assert answer.headers.get_list(name) == [value]
 
 

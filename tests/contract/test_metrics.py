@@ -56,6 +56,7 @@ async def test_requests_refusals_runs_and_redis(redis_url: str) -> None:
     assert value(samples, "spantail_redis_up") == 1
     assert value(samples, "spantail_runs", status="running") == 1
     assert value(samples, "spantail_operations_running") == 0
+    assert 0 < (value(samples, "spantail_tasks") or 0) < 100
     assert not any("4bf92f35" in str(key) for key in samples)  # no id becomes a label
 
 

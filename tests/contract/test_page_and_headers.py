@@ -8,7 +8,7 @@ import pytest
 
 from spantail_service.app import create_app
 from spantail_service.routes import page
-from spantail_service.security import SECURITY_HEADERS
+from spantail_service.security import JSON_SECURITY_HEADERS, SECURITY_HEADERS
 from spantail_service.settings import Settings
 from tests.integration.service.harness import RUN, running_app
 
@@ -80,8 +80,12 @@ async def test_every_answer_carries_the_security_headers(new_redis_url: str) -> 
         ]  # fmt: skip
         answers += [await client.post("/v1/traces"), await client.put("/api/runs")]
     for answer in answers:
-        for name, value in SECURITY_HEADERS.items():
+        is_json = answer.headers["content-type"] in ("application/json", "application/problem+json")
+        for name, value in (JSON_SECURITY_HEADERS if is_json else SECURITY_HEADERS).items():
             assert answer.headers.get_list(name) == [value], answer.request.url
+    assert {answer.headers["content-security-policy"] for answer in answers} == {
+        SECURITY_HEADERS["content-security-policy"], "default-src 'none'; frame-ancestors 'none'",
+    }  # fmt: skip
     assert [answer.status_code for answer in answers[-2:]] == [415, 405]
     failed = answers[9]
     assert failed.status_code == 500

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from spantail_service.doors.guard import Guard
 from spantail_service.doors.hosts import Hosts, is_own_origin
 from spantail_service.doors.rate_limits import FailedLogins, TokenBuckets, client_of
 from spantail_service.doors.sessions import COOKIE, Session, Sessions
@@ -183,3 +186,75 @@ def test_memory_of_ended_sessions_is_bounded() -> None:
     sessions = Sessions("a token", 60, now_s=clock)
     sessions.forget([Session(b"%032x" % number, int(clock.now_s) + 60) for number in range(30_000)])
     assert len(sessions._ended) <= 10_000
+
+
+TOKEN = "correct-horse"
+HOST, BEARER = (b"host", b"localhost"), (b"authorization", b"Bearer correct-horse")
+
+
+def guard_with(clock: Clock, sessions: Sessions | None = None) -> Guard:
+    return Guard(Hosts("127.0.0.1"), TOKEN, sessions, FailedLogins(now_s=clock), now_s=clock)
+
+
+def status(guard: Guard, *headers: tuple[bytes, bytes], path: str = "/api/runs", client: str = "192.0.2.1") -> int:
+    """What a GET is refused with; 0 when it may come in."""
+    scope: dict[str, Any] = {
+        "type": "http", "method": "GET", "path": path, "query_string": b"", "headers": list(headers),
+        "client": (client, 1),
+    }  # fmt: skip
+    refusal = guard.refusal(scope)
+    return 0 if refusal is None else refusal.status
+
+
+def test_who_was_let_in_comes_in_again_and_nobody_else_does() -> None:
+    guard = guard_with(Clock())
+    for _ in range(3):
+        assert status(guard, HOST, BEARER) == 0
+        assert status(guard, HOST) == 401
+        assert status(guard, HOST, (b"authorization", b"Bearer correct-horsf")) == 401
+        assert status(guard, (b"host", b"evil.example"), BEARER) == 421
+        assert status(guard, HOST, BEARER, (b"origin", b"http://evil.example")) == 403
+        assert status(guard, HOST, BEARER, (b"origin", b"http://localhost")) == 0
+        assert status(guard, HOST, BEARER, path="/" + "x" * 9_000) == 414
+        assert status(guard, HOST, BEARER, *[(b"x", b"y")] * 100) == 431
+        assert status(guard, HOST, BEARER, (b"x", b"y" * 33_000)) == 431
+
+
+def test_what_needs_no_token_opens_nothing_else() -> None:
+    guard = guard_with(Clock())
+    for headers in ([HOST], [HOST, (b"authorization", b"Bearer wrong")], [(b"host", b"evil.example")]):
+        for path in ("/healthz", "/login", "/assets/x.js"):
+            status(guard, *headers, path=path)
+        assert status(guard, *headers) in (401, 421)
+
+
+def test_a_session_that_has_ended_is_not_remembered() -> None:
+    clock = Clock()
+    sessions = Sessions(TOKEN, 60, now_s=clock)
+    guard = guard_with(clock, sessions)
+    cookie = (b"cookie", _header(sessions.issue()))
+    assert status(guard, HOST, cookie) == status(guard, HOST, cookie) == 0
+    assert sessions.end(cookie[1])
+    assert status(guard, HOST, cookie) == 401
+
+
+def test_one_client_let_in_lets_no_other_in() -> None:
+    clock = Clock()
+    guard = guard_with(clock)
+    for _ in range(10):
+        assert status(guard, HOST, (b"authorization", b"Bearer wrong")) == 401
+    assert status(guard, HOST, BEARER) == 429
+    assert status(guard, HOST, BEARER, client="192.0.2.2") == 0
+    assert status(guard, HOST, BEARER) == 429
+    clock.now_s += 61
+    assert status(guard, HOST, BEARER, client="192.0.2.2") == 0
+
+
+def test_memory_of_who_was_let_in_is_bounded() -> None:
+    guard = guard_with(Clock())
+    for number in range(3_000):
+        assert status(guard, HOST, BEARER, (b"x", b"%d" % number)) == 0
+    assert len(guard._let_in) <= 2_048
+    before = len(guard._let_in)
+    assert status(guard, HOST, BEARER, (b"x", b"y" * 2_000)) == 0
+    assert len(guard._let_in) == before

@@ -1,6 +1,7 @@
 """The outermost ASGI layer: the guard, the end of sessions, the security headers, HEAD, and counting.
 
-Plain ASGI and little of it, because every poll passes here: one dict of the headers, a few look-ups, one closure.
+Plain ASGI and little of it, because every poll passes here. One whose answer is in memory is answered at this place:
+it has its headers already, and passes nothing else.
 """
 
 from __future__ import annotations
@@ -22,13 +23,22 @@ from starlette.responses import RedirectResponse, Response
 from spantail_service.doors.guard import CLOSE_REFUSED, SESSION, Guard, Refusal, login_address
 from spantail_service.doors.signed_in import SignedOut, while_signed_in
 from spantail_service.errors import problem_response
-from spantail_service.security import RAW_SECURITY_HEADERS
+from spantail_service.security import raw_security_headers
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+    from spantail_service.ready_poll import ReadyPoll
+
 _GRPC_CODES: Final = {401: UNAUTHENTICATED, 403: PERMISSION_DENIED, 429: RESOURCE_EXHAUSTED}
 _CLOSE_REASON_BYTES: Final = 123  # RFC 6455 §5.5
+
+
+class Count(Protocol):
+    """Where requests of one kind are counted."""
+
+    def add(self, duration_s: float) -> None:
+        """A request has been answered."""
 
 
 class Tally(Protocol):
@@ -37,22 +47,39 @@ class Tally(Protocol):
     def request(self, scope: Scope, status: int, duration_s: float) -> None:
         """An HTTP request has been answered; ``scope`` is as the application left it, its route included."""
 
+    def requests_of(self, method: str, route: str, status: int) -> Count:
+        """The place for requests of one kind."""
+
     def refused(self, kind: str) -> None:
         """Somebody was not let in."""
 
 
 class Entrance:
-    """Lets in whom the guard lets in, and sends the others away in the language they speak."""
+    """Lets in whom the guard lets in, and sends the others away in the language they speak.
 
-    def __init__(self, app: ASGIApp, guard: Guard, tally: Tally) -> None:
+    Polls that ``ready`` knows the answer to are answered here, all else goes on to ``app``.
+    """
+
+    def __init__(self, app: ASGIApp, ready: ReadyPoll, guard: Guard, tally: Tally) -> None:
         self.app = app
+        self.ready = ready
         self.guard = guard
         self.tally = tally
+        self._polls = tally.requests_of("GET", "/api/logs/{run_id}", 200)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI connection."""
         if scope["type"] == "http":
-            await self._http(scope, receive, send)
+            begun = time.perf_counter()
+            refusal = self.guard.refusal(scope)
+            frame = self.ready.frame(scope) if refusal is None else None
+            if frame is None:
+                await self._http(scope, receive, send, refusal, begun)
+            else:
+                start, body = frame.answer
+                await send(start)
+                await send(body)
+                self._polls.add(time.perf_counter() - begun)
         elif scope["type"] == "websocket":
             await self._websocket(scope, receive, send)
         else:
@@ -66,8 +93,7 @@ class Entrance:
             self.tally.refused(refusal.kind)
             await close_refused(refusal, receive, send)
 
-    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        begun = time.perf_counter()
+    async def _http(self, scope: Scope, receive: Receive, send: Send, refusal: Refusal | None, begun: float) -> None:
         status = 0
         if scope["method"] == "HEAD":
             scope, receive, send = _as_get(scope, receive, send)
@@ -78,10 +104,10 @@ class Entrance:
                 status = message["status"]
                 if SESSION in scope and _is_stream(message):
                     send = while_signed_in(send, scope, self.guard.sessions)
-                message["headers"] = [*message.get("headers", ()), *RAW_SECURITY_HEADERS]
+                headers = message.get("headers", ())
+                message["headers"] = [*headers, *raw_security_headers(headers)]
             await send(message)
 
-        refusal = self.guard.refusal(scope)
         try:
             if refusal is None:
                 await self.app(scope, receive, send_with_headers)

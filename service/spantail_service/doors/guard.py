@@ -2,12 +2,17 @@
 
 One question with one answer, :meth:`Guard.refusal`: is the request for this host, does it come from our own page,
 does it carry the token or a session.
+
+Who polls says the same again and again, so what was let in is remembered for a while by all it said: one look-up
+instead of every check. That is safe because the answer follows from the client and the headers alone; what may change
+any moment (a session, the number of wrong tokens) is never answered from memory.
 """
 
 from __future__ import annotations
 
 import hmac
 import math
+import time
 from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import quote
 
@@ -15,7 +20,7 @@ from spantail_service.doors.hosts import is_own_origin
 from spantail_service.doors.rate_limits import client_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from starlette.types import Scope
 
@@ -34,6 +39,10 @@ MAX_TARGET_BYTES: Final = 8_192
 MAX_HEADER_BYTES: Final = 32_768
 """Largest sum of a request's headers; more is answered with 431."""
 _MOST_HEADERS: Final = 100
+
+_LET_IN_S: Final = 60.0  # far below the time that a client is trusted for, see `FailedLogins`
+_MOST_LET_IN: Final = 2_048
+_LET_IN_BYTES: Final = 1_024  # of headers; larger ones are checked each time
 
 _PROBES: Final = frozenset({"/healthz", "/readyz"})
 _OPEN: Final = _PROBES | {"/login", "/favicon.svg", "/favicon.ico", "/docs/style.css"}
@@ -86,11 +95,21 @@ _WRONG_TOKEN: Final = Refusal(
 class Guard:
     """Decides who may come in. Without a token nobody is asked for one; host and origin are checked all the same."""
 
-    def __init__(self, hosts: Hosts, token: str | None, sessions: Sessions | None, failures: FailedLogins) -> None:
+    def __init__(
+        self,
+        hosts: Hosts,
+        token: str | None,
+        sessions: Sessions | None,
+        failures: FailedLogins,
+        *,
+        now_s: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.hosts = hosts
         self.sessions = sessions
         self.failures = failures
         self._token = None if token is None else token.encode()
+        self._now_s = now_s
+        self._let_in: dict[tuple[str | tuple[bytes, bytes], ...], float] = {}  # client and headers → until when
 
     @property
     def wants_token(self) -> bool:
@@ -102,24 +121,30 @@ class Guard:
 
         The session that lets it in is put into ``scope``, see :data:`SESSION`.
         """
-        path = scope["path"]
-        headers: dict[bytes, bytes] = dict(scope["headers"])
+        path, raw = scope["path"], scope["headers"]
         if len(scope.get("raw_path") or path) + len(scope["query_string"]) > MAX_TARGET_BYTES:
             return _LONG_TARGET
-        if len(scope["headers"]) > _MOST_HEADERS or _size(scope["headers"]) > MAX_HEADER_BYTES:
+        if len(raw) > _MOST_HEADERS:
+            return _LARGE_HEADERS
+        said = (client_of(scope), *raw)
+        if self._let_in.get(said, 0.0) > self._now_s():
+            return None
+        size = _size(raw)
+        if size > MAX_HEADER_BYTES:
             return _LARGE_HEADERS
         if path in _PROBES:
             return None  # a load balancer asks for these by any name or none
-        host = headers.get(b"host")
-        if host is None:
-            return _NO_HOST
-        if not self.hosts.allows(host):
-            return _OTHER_HOST
-        if (b"sec-fetch-site" in headers or b"origin" in headers) and not is_own_origin(headers, self.hosts):
-            return _OTHER_ORIGIN
-        if self._token is None or is_open(path):
-            return None
-        return self._token_refusal(scope, headers)
+        headers: dict[bytes, bytes] = dict(raw)
+        refusal = self._misled(headers)
+        if refusal is None and self._token is not None:
+            if is_open(path):
+                return None
+            refusal = self._token_refusal(scope, headers)
+        # A cookie may stand for a session, which may end; and with a method other than GET, or in a WebSocket's
+        # handshake, something is new each time.
+        if refusal is None and size <= _LET_IN_BYTES and b"cookie" not in headers and scope.get("method") == "GET":
+            self._remember(said)
+        return refusal
 
     def check_token(self, presented: str | bytes, client: str) -> Refusal | None:
         """Why this token is refused; ``None`` when it is right or none is set. Wrong ones are counted for ``client``.
@@ -131,6 +156,21 @@ class Guard:
     def log_in(self, presented: str, client: str) -> Refusal | None:
         """As :meth:`check_token` for the login page, where no client has earned trust before."""
         return None if self._token is None else self._check(presented, client, trust=False)
+
+    def _misled(self, headers: Mapping[bytes, bytes]) -> Refusal | None:
+        host = headers.get(b"host")
+        if host is None:
+            return _NO_HOST
+        if not self.hosts.allows(host):
+            return _OTHER_HOST
+        if (b"sec-fetch-site" in headers or b"origin" in headers) and not is_own_origin(headers, self.hosts):
+            return _OTHER_ORIGIN
+        return None
+
+    def _remember(self, said: tuple[str | tuple[bytes, bytes], ...]) -> None:
+        if len(self._let_in) >= _MOST_LET_IN:
+            self._let_in.clear()
+        self._let_in[said] = self._now_s() + _LET_IN_S
 
     def _token_refusal(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Refusal | None:
         scheme, _, presented = headers.get(b"authorization", b"").partition(b" ")

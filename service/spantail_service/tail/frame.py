@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 import orjson
 
 from spantail_service.compression import gzipped
+from spantail_service.security import RAW_JSON_SECURITY_HEADERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+    from starlette.types import Message
 
     from spantail_service.run_meta import RunMeta
 
@@ -20,7 +23,7 @@ FRAME_BYTES = 4 * 1024 * 1024
 class Frame:
     """One answer to a reader: the JSON of a poll, ready to send. Shared by all readers at the same place."""
 
-    __slots__ = ("_gzip", "_headers", "_text", "body", "epoch", "events", "next_index", "reset", "settled", "standing")
+    __slots__ = ("_answer", "_gzip", "_text", "body", "epoch", "events", "next_index", "reset", "settled", "standing")
 
     def __init__(
         self, body: bytes, standing: Standing, events: int, next_index: int, *, reset: bool, settled: bool
@@ -35,18 +38,23 @@ class Frame:
         """The run has settled and the reader has all of it."""
         self._text: str | None = None
         self._gzip: bytes | None = None
-        self._headers: list[tuple[bytes, bytes]] | None = None
+        self._answer: tuple[Message, Message] | None = None
 
     @property
-    def headers(self) -> list[tuple[bytes, bytes]]:
-        """HTTP headers of ``body``, as ASGI takes them."""
-        if self._headers is None:
-            self._headers = [
+    def answer(self) -> tuple[Message, Message]:
+        """The whole HTTP answer, security headers included, as ASGI takes it; made once for all readers."""
+        if self._answer is None:
+            headers = [
                 (b"content-type", b"application/json"),
                 (b"content-length", b"%d" % len(self.body)),
                 (b"cache-control", b"no-store"),
+                *RAW_JSON_SECURITY_HEADERS,
             ]
-        return self._headers
+            self._answer = (
+                {"type": "http.response.start", "status": 200, "headers": headers},
+                {"type": "http.response.body", "body": self.body},
+            )
+        return self._answer
 
     @property
     def text(self) -> str:
