@@ -29,6 +29,10 @@ class Call(Protocol[T_co]):
     def go_on(self) -> bool:
         """Look for the answer without waiting; true when it is there."""
 
+    @property
+    def half_begun(self) -> bool:
+        """Whether a part of the question has not gone out yet."""
+
     def finish(self) -> T_co:
         """Return the answer, waiting for it where it is not there."""
 
@@ -49,6 +53,11 @@ class Answer(Generic[T]):
         else:
             if not begun:
                 self.leave()
+
+    @property
+    def half_asked(self) -> bool:
+        """Whether a part of the question is left to who asked."""
+        return self._future is None and self._call.half_begun
 
     def done(self) -> bool:
         """Whether it is there; does what can be done for it without waiting."""

@@ -47,6 +47,11 @@ class Exchange(Generic[T]):
             self._fail(error)
         return self._request is not None
 
+    @property
+    def half_begun(self) -> bool:
+        """Whether a part of the commands has not gone out yet."""
+        return self._request is not None and self._request.half_sent
+
     def go_on(self) -> bool:
         """Look for replies without waiting; true when all is said. Raises `Unavailable`."""
         if self._request is not None:

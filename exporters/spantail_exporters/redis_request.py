@@ -117,6 +117,11 @@ class Request:
         """Whether a request over `connection` can be taken further without waiting; over TLS it cannot."""
         return connection.is_connected and not isinstance(connection._sock, ssl.SSLSocket)  # noqa: SLF001
 
+    @property
+    def half_sent(self) -> bool:
+        """Whether a part has not gone out yet."""
+        return len(self._unsent) > 0
+
     def go_on(self) -> bool:
         """Send and receive what is possible without waiting; true when all replies are there."""
         self._socket.settimeout(0)

@@ -16,6 +16,8 @@ class Waiting(Generic[T]):
     def __init__(self, function: Callable[[], T]) -> None:
         self._function = function
 
+    half_begun = False
+
     def begin(self) -> bool:
         return False
 

@@ -89,6 +89,15 @@ def test_a_span_that_is_over_before_it_is_told_is_one_event(live: Live) -> None:
     assert all(span["status"] == "ok" for span in run.spans.values())
 
 
+def test_with_nothing_to_do_the_worker_sleeps(live: Live) -> None:
+    sink: Any = live.sink
+    with live.tracer.start_as_current_span("root") as root:
+        eventually(lambda: live.run(root).names() == ["span_start"])
+        eventually(lambda: sink._idle)
+    assert live.sink.flush(5)
+    eventually(lambda: sink._idle)
+
+
 def test_what_is_added_to_an_open_span_is_seen(live: Live) -> None:
     with live.tracer.start_as_current_span("root") as root:
         eventually(lambda: live.run(root).names() == ["span_start"])

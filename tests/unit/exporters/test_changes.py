@@ -1,0 +1,44 @@
+"""Changes of a run as two flat lists: what goes in comes out, and is what the script reads."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spantail_exporters.changes import Change, Changes
+from spantail_exporters.run_script import append_arguments
+
+_span_id = st.text("0123456789abcdef", min_size=16, max_size=16)
+_line = st.binary(min_size=2, max_size=40).filter(lambda line: b"\n" not in line)
+_states = st.builds(
+    Change,
+    span_id=_span_id,
+    parent_id=_span_id | st.just(""),
+    events=st.lists(_line, min_size=1, max_size=4),
+    notes=st.integers(0, 3),
+    account=st.sampled_from(["", "0 0 1 2 3 langchain\n"]),
+    layers=st.sampled_from([b"", b'{"name":"fetch"}']),
+    state=_line | st.just(b""),
+)
+_logs = st.builds(lambda line: Change("", "", [line]), _line)
+
+
+@given(st.lists(_states | _logs, max_size=8))
+def test_what_went_in_comes_out(told: list[Change]) -> None:
+    changes = Changes(told)
+    assert list(changes) == told
+    assert Changes(changes) == changes
+    assert len(changes) == sum(len(change.events) for change in told)
+    assert changes.size == sum(len(line) for change in told for line in (*change.events, change.state))
+
+
+@given(st.lists(_states | _logs, max_size=8))
+def test_the_script_is_told_the_same_either_way(told: list[Change]) -> None:
+    by_one = append_arguments("run", told, writer="w", writer_seq=1, now_us=5)
+    assert append_arguments("run", Changes(told), writer="w", writer_seq=1, now_us=5) == by_one
+    assert by_one.count(b"\n".join(line for change in told for line in change.events)) >= 1
+
+
+def test_an_empty_one_is_false() -> None:
+    assert not Changes()
+    assert Changes([Change("", "", [b"{}"])])
