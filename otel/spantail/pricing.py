@@ -7,17 +7,14 @@ integer, so that `round(cost_usd * 1e9)` gives the integer back.
 
 from __future__ import annotations
 
-import functools
 import os
 import threading
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
-from importlib import metadata
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import datetime
 
     from genai_prices.types import ModelPrice
 
@@ -94,29 +91,28 @@ def price(tokens: Tokens, models: Sequence[str], provider: str | None = None) ->
     """
     if tokens.input is None:
         return None
-    cache_read, cache_write = tokens.cache_read or 0, tokens.cache_write or 0
-    if cache_read + cache_write > tokens.input:
-        return None  # told apart from the input, against the conventions: which share is which is unknown
+    cache_read, cache_write, output = tokens.cache_read or 0, tokens.cache_write or 0, tokens.output or 0
+    fresh = tokens.input - cache_read - cache_write
+    if min(fresh, cache_read, cache_write, output) < 0:
+        # no counts; or the cached ones were told apart from the input, against the conventions: which share is
+        # which is unknown
+        return None
     try:
-        import genai_prices  # noqa: PLC0415 - takes 400 ms, see preload()
+        from spantail import price_table  # noqa: PLC0415 - takes 400 ms, see preload()
 
-        usage = genai_prices.Usage(
-            input_tokens=tokens.input,
-            output_tokens=tokens.output or 0,
-            cache_read_tokens=cache_read,
-            cache_write_tokens=cache_write,
-        )
+        table = price_table.present()
     except Exception:
         return None
+    counts = price_table.Counts(fresh, output, cache_read, cache_write)
     provider_id = _PRICE_PROVIDER.get(provider, provider) if provider else None
     for model in models:
         try:
-            found = genai_prices.calc_price(usage, model, provider_id=provider_id)
-        except Exception:  # noqa: S112 - LookupError: not in the table; ValueError: no rule for this usage
+            quote = table.quote(counts, model, provider_id)
+            amount = nano_usd(quote.usd) if quote is not None and _covers(quote.prices, tokens) else None
+        except Exception:  # noqa: S112 - ValueError: no rule for this usage
             continue
-        amount = nano_usd(found.total_price)
-        if amount is not None and _covers(found.model_price, tokens):
-            return Price(amount, _table_version(found.auto_update_timestamp))
+        if amount is not None:
+            return Price(amount, table.version)
     return None
 
 
@@ -151,14 +147,3 @@ def _covers(prices: ModelPrice, tokens: Tokens) -> bool:
         return False
     has_output_price = prices.output_mtok is not None
     return has_output_price == (tokens.output is not None) or tokens.output == 0
-
-
-@functools.cache
-def _package_version() -> str:
-    return metadata.version("genai-prices")
-
-
-def _table_version(updated: datetime | None) -> str:
-    """Name the price table: its package's version, and when it was renewed if the application does that."""
-    version = f"genai-prices {_package_version()}"
-    return version if updated is None else f"{version} of {updated:%Y-%m-%dT%H:%M}"
