@@ -23,11 +23,12 @@ T_co = TypeVar("T_co", covariant=True)
 class Call(Protocol[T_co]):
     """What can be asked (`Exchange`)."""
 
-    def begin(self) -> bool:
-        """Ask without waiting; false, and nothing asked, where that cannot be."""
-
     def go_on(self) -> bool:
-        """Look for the answer without waiting; true when it is there."""
+        """Ask, and look for the answer, as far as that needs no waiting; true when it is there."""
+
+    @property
+    def must_wait(self) -> bool:
+        """Whether only `finish` leads on."""
 
     @property
     def half_begun(self) -> bool:
@@ -45,14 +46,7 @@ class Answer(Generic[T]):
         self._courier = courier
         self._wake = wake
         self._future: Future[T] | None = None
-        try:
-            begun = call.begin()
-        except Exception as error:
-            self._future = Future()
-            self._future.set_exception(error)
-        else:
-            if not begun:
-                self.leave()
+        self.done()
 
     @property
     def half_asked(self) -> bool:
@@ -66,6 +60,8 @@ class Answer(Generic[T]):
                 if self._call.go_on():
                     self._future = Future()
                     self._future.set_result(self._call.finish())
+                elif self._call.must_wait:
+                    self.leave()
             except Exception as error:
                 self._future = Future()
                 self._future.set_exception(error)

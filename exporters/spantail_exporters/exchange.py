@@ -35,17 +35,8 @@ class Exchange(Generic[T]):
         self._request: Request | None = None
         self._result: T
         self._over = False
-
-    def begin(self) -> bool:
-        """Ask without waiting; false, and nothing asked, where that cannot be. Raises `Unavailable`."""
-        self._turn()
-        if self._commands is None:
-            return True
-        try:
-            self._request = self._client.begin(self._commands)
-        except RedisConnectionError as error:
-            self._fail(error)
-        return self._request is not None
+        self.must_wait = False
+        """Whether only `finish` leads on."""
 
     @property
     def half_begun(self) -> bool:
@@ -53,11 +44,18 @@ class Exchange(Generic[T]):
         return self._request is not None and self._request.half_sent
 
     def go_on(self) -> bool:
-        """Look for replies without waiting; true when all is said. Raises `Unavailable`."""
-        if self._request is not None:
+        """Ask, and look for replies, as far as that needs no waiting; true when all is said. Raises `Unavailable`."""
+        if self._commands is None and not self._over:
+            self._turn()
+        while not self._over and not self.must_wait:
             try:
-                if self._request.go_on():
+                if self._request is None:
+                    self._request = self._client.begin(self._commands or ())
+                    self.must_wait = self._request is None
+                elif self._request.go_on():
                     self._take(self._request.replies)
+                else:
+                    break
             except RedisConnectionError as error:
                 self._fail(error)
         return self._over
@@ -78,12 +76,13 @@ class Exchange(Generic[T]):
 
     def _take(self, replies: list[Any]) -> None:
         if any(isinstance(reply, AskError) for reply in replies):
-            self._request = None  # one node of a cluster, as it turns out: `execute` finds the others
+            self._request = None
+            self.must_wait = True  # this is a node of a cluster, as it turns out: `execute` finds the others
         else:
             self._turn(replies)
 
     def _turn(self, replies: list[Any] | None = None) -> None:
-        self._request = None  # another turn is taken by `finish`: it is rare
+        self._request = None
         try:
             self._commands = next(self._turns) if replies is None else self._turns.send(replies)
         except StopIteration as end:

@@ -51,7 +51,7 @@ class Client(Protocol):
         """
 
     def begin(self, commands: Sequence[Command], /) -> Request | None:
-        """Send commands, as far as that needs no waiting, and return the request; None where it would need waiting.
+        """Return a request that goes on without waiting; None where it would need waiting.
 
         Nothing else may be asked before it is over. Once it has failed the next one goes over a new connection.
         """
@@ -189,9 +189,7 @@ class _OneServer:
         connection = self._connection
         if connection is None or not Request.can_go_on(connection):
             return None
-        request = Request(connection, commands, self.silence, on_failure=self.close)
-        request.go_on()
-        return request
+        return Request(connection, commands, self.silence, on_failure=self.close)
 
     def close(self) -> None:
         connection, self._connection = self._connection, None

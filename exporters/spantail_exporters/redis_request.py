@@ -126,8 +126,10 @@ class Request:
         """Send and receive what is possible without waiting; true when all replies are there."""
         self._socket.settimeout(0)
         try:
-            while self._unsent:
-                self._unsent = self._unsent[self._socket.send(self._unsent) :]
+            if self._unsent:
+                while self._unsent:
+                    self._unsent = self._unsent[self._socket.send(self._unsent) :]
+                return False  # no server is as quick as that
             while len(self.replies) < self._wanted:
                 self._receive()
         except BlockingIOError:

@@ -17,9 +17,7 @@ class Waiting(Generic[T]):
         self._function = function
 
     half_begun = False
-
-    def begin(self) -> bool:
-        return False
+    must_wait = True
 
     def go_on(self) -> bool:
         return False
