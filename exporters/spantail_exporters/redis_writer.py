@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from redis.exceptions import NoScriptError
 
-from spantail_exporters import redis_client
+from spantail_exporters import keys, redis_client
 from spantail_exporters.assembler import Known
 from spantail_exporters.exchange import Exchange, Unavailable
 from spantail_exporters.heartbeat import beat_commands
@@ -95,8 +95,9 @@ class RedisWriter:
         left, load = batches, False
         while left:
             # the index travels with the calls: a trip of its own would halve the rate
-            replies = yield from self._with_index(self._calls(left, now_us, load=load))
-            left, load = self._learn_all(left, replies, now_us, sent), True
+            news = self._news(left)
+            replies = yield from self._with_index([*news, *self._calls(left, now_us, load=load)])
+            left, load = self._learn_all(left, replies[len(news) :], now_us, sent), True
         sent.renewed.update(self._renewed)
         self._renewed.clear()
         return sent
@@ -116,6 +117,11 @@ class RedisWriter:
         alive = held is not None and int(held) == self._beaten_us
         self._beaten_us = now_us
         return alive
+
+    def _news(self, batches: Sequence[Batch]) -> list[Command]:
+        """Name runs to the reaper before they are there: a process may die before it can tell the index of them."""
+        new = {batch.run_id for batch in batches if batch.changes and batch.run_id not in self._known}
+        return [("SADD", keys.RUNS_OPEN, *new)] if new else []
 
     def _calls(self, batches: Sequence[Batch], now_us: int, *, load: bool) -> list[Command]:
         """Make the calls of one trip."""

@@ -18,8 +18,10 @@ import pytest
 import redis
 
 from spantail_exporters import keys
-from spantail_exporters.changes import Change
+from spantail_exporters.assembler import Batch
+from spantail_exporters.changes import Change, Changes
 from spantail_exporters.heartbeat import LEASE_S
+from spantail_exporters.redis_writer import RedisWriter
 from spantail_service.reaper import Reaper, Timing
 from spantail_service.reaper.patience import Interrupted, Patience
 from spantail_service.run_meta import parse_meta
@@ -444,6 +446,23 @@ async def test_the_index_of_open_runs_is_put_right(new_redis_url: str) -> None:
         writer.redis.sadd(keys.RUNS_OPEN, gone, settled, orphan)
         async with Reaper(new_redis_url, timing=TIMING):
             await eventually_async(lambda: writer.redis.smembers(keys.RUNS_OPEN) == {there.encode()}, SOON_S)
+
+
+@pytest.mark.parametrize("ended", [False, True])
+async def test_a_process_that_dies_before_it_tells_the_index_leaves_no_run_out(
+    new_redis_url: str, *, ended: bool
+) -> None:
+    body = span(runner=DEAD, end=START + 5 if ended else None)
+    changes = Changes([Change(ROOT_SPAN, "", [orjson.dumps(body)])])
+    killed = RedisWriter(new_redis_url)
+    killed.send([Batch(RUN, f"{DEAD}:0badcafe", 1, changes, {})]).finish()  # the news would go with its next call
+    killed.close()
+    with redis.Redis.from_url(new_redis_url) as client:
+        assert client.zscore(keys.RUNS_RECENT, RUN) is None
+        async with Reaper(new_redis_url, timing=TIMING):
+            await eventually_async(lambda: client.scard(keys.RUNS_OPEN) == 0, SOON_S)
+        assert client.zscore(keys.RUNS_RECENT, RUN) == START
+    assert StoredRun(new_redis_url, RUN).meta["status"] == ("completed" if ended else "abandoned")
 
 
 async def test_a_run_that_is_not_as_it_should_be_keeps_no_other_from_its_end(new_redis_url: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 from spantail_exporters import keys
+from spantail_exporters.run_script import Applied, index_commands, unquoted
 from spantail_service.run_meta import SILENCE_US, runner_of
 
 if TYPE_CHECKING:
@@ -113,9 +114,12 @@ class OpenRuns:
         heads = await self._ask([("HMGET", meta, "next", "last", "epoch", "expected") for meta in metas])
         changed: list[tuple[OpenRun, str, tuple[Any, ...]]] = []
         left: list[str] = []
+        untold: list[str] = []
         for run_id, meta, head in zip(run_ids, metas, heads, strict=True):
             if head[0] is None or head[3] is not None:  # expired, or settled by a writer that then died
                 left.append(run_id)
+                if head[0] is not None:
+                    untold.append(run_id)
                 continue
             run = self._runs.get(run_id)
             if run is None:
@@ -128,8 +132,29 @@ class OpenRuns:
         hashes = await self._ask([("HGETALL", meta) for _, meta, _ in changed]) if changed else []
         for (run, _, version), fields in zip(changed, hashes, strict=True):
             run.learn(fields, version, now)
+        if untold:
+            await self._tell(untold)
         if left:
             await self._leave(left)
+
+    async def _tell(self, run_ids: list[str]) -> None:
+        """Tell the index over runs of settled ones: whoever settled them has not come to it, or would have left."""
+        found = await self._ask(
+            [
+                ("HMGET", keys.run_keys(run_id).meta, "next", "epoch", "root_start", "status", "operation")
+                for run_id in run_ids
+            ]
+        )
+        commands: list[tuple[Any, ...]] = []
+        for run_id, (next_seq, epoch, start, status, operation) in zip(run_ids, found, strict=True):
+            if next_seq is not None:  # else it has expired in between
+                applied = Applied(
+                    int(next_seq), False, int(epoch), int(start or epoch), True, True,
+                    (status or b"running").decode(), unquoted((operation or b"").decode("utf-8", "replace")),
+                )  # fmt: skip
+                commands += index_commands(run_id, applied)
+        if commands:
+            await self._ask(commands)
 
     async def _leave(self, run_ids: list[str]) -> None:
         """Take runs out of the index, but not one that has opened again in between."""
