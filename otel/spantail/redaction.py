@@ -125,7 +125,12 @@ class Redactor:
     # -- attributes --
 
     def _attributes(self, attributes: Mapping[str, Any]) -> dict[str, Any]:
-        if type(attributes) is dict and self._same_keys.issuperset(attributes) and self._transform is None:
+        if (
+            type(attributes) is dict
+            and len(attributes) <= _MAX_ATTRIBUTES
+            and self._transform is None
+            and self._same_keys.issuperset(attributes)
+        ):
             # nothing new to look at, but for numbers: what most events are
             clean = self._clean
             for value in attributes.values():

@@ -260,6 +260,10 @@ def test_a_large_event_is_cut_with_marks() -> None:
     many = Redactor().attributes({f"k{n}": n for n in range(10_000)})
     assert len(many) == 1_001
     assert many[TRUNCATED_KEY] == "…[truncated 10,000 → 1,000 attributes]"
+    known = {f"k{n}": "v" for n in range(1_001)}
+    for part in (dict(list(known.items())[:600]), dict(list(known.items())[600:])):
+        assert redactor.attributes(part) == part
+    assert redactor.attributes(known)[TRUNCATED_KEY] == "…[truncated 1,001 → 1,000 attributes]"
     nested = Redactor().attributes({"list": list(range(5_000)), "map": {n: n for n in range(5_000)}})
     assert nested["list"][-1] == "…[truncated 5,000 → 1,000 items]"
     assert nested["map"][TRUNCATED_KEY] == "…[truncated 5,000 → 1,000 items]"
