@@ -127,7 +127,7 @@ def take(page: Page, name: str) -> None:
     """One picture, once all fonts are there."""
     page.evaluate("document.fonts.ready")
     path = DOCS / f"{name}.png"
-    page.screenshot(path=path)
+    page.screenshot(path=path, animations="disabled")
     print(f"docs/{path.name}  {path.stat().st_size // 1024} KiB")
 
 
