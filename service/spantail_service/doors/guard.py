@@ -43,6 +43,7 @@ _MOST_HEADERS: Final = 100
 _LET_IN_S: Final = 60.0  # far below the time that a client is trusted for, see `FailedLogins`
 _MOST_LET_IN: Final = 2_048
 _LET_IN_BYTES: Final = 1_024  # of headers; larger ones are checked each time
+_NOBODY: Final = ("", 0)  # a Unix socket has no address
 
 _PROBES: Final = frozenset({"/healthz", "/readyz"})
 _OPEN: Final = _PROBES | {"/login", "/favicon.svg", "/favicon.ico", "/docs/style.css"}
@@ -109,7 +110,7 @@ class Guard:
         self.failures = failures
         self._token = None if token is None else token.encode()
         self._now_s = now_s
-        self._let_in: dict[tuple[str | tuple[bytes, bytes], ...], float] = {}  # client and headers → until when
+        self._let_in: dict[tuple[str | tuple[bytes, bytes], ...], float] = {}  # address and headers → until when
 
     @property
     def wants_token(self) -> bool:
@@ -126,7 +127,7 @@ class Guard:
             return _LONG_TARGET
         if len(raw) > _MOST_HEADERS:
             return _LARGE_HEADERS
-        said = (client_of(scope), *raw)
+        said = ((scope.get("client") or _NOBODY)[0], *raw)
         if self._let_in.get(said, 0.0) > self._now_s():
             return None
         size = _size(raw)
