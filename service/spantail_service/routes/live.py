@@ -51,8 +51,8 @@ async def follow_run(websocket: WebSocket, run_id: str) -> None:
     if websocket.application_state is WebSocketState.CONNECTED:
         try:
             await websocket.close(code, reason.encode()[:_CLOSE_REASON_BYTES].decode(errors="ignore"))
-        except (WebSocketDisconnect, RuntimeError):
-            return  # gone in this very moment
+        except (WebSocketDisconnect, RuntimeError, AssertionError):
+            return  # gone in this very moment; the last is the server's word when that was before its handshake was out
 
 
 async def _follow(websocket: WebSocket, hub: TailHub, run_id: str) -> tuple[int, str]:
