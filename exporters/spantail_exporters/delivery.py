@@ -16,7 +16,7 @@ import random
 import time
 from collections import deque
 from collections.abc import Callable, Generator
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from spantail_exporters.courier import Answer, Call, Courier
 from spantail_exporters.exchange import Unavailable
@@ -25,7 +25,8 @@ from spantail_exporters.heartbeat import BEAT_S
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from spantail_exporters.assembler import Assembler, Batch, Known
+    from spantail_exporters.assembler import Assembler, Batch
+    from spantail_exporters.delivery_places import Spooling, Writer
     from spantail_exporters.health import Health
     from spantail_exporters.redis_writer import Sent
 
@@ -35,62 +36,11 @@ _RECENT_S = 3.0
 _RECENT_BYTES = 8 * 1024 * 1024
 _BACKOFF_S = (0.05, 5.0)
 _PATIENCE_S = 0.04  # it may pass twice, in the queue and then here: a `kill -9` may take the last 100 ms, not more
-_SILENCE_S = 0.04  # less may be a busy application that keeps the courier from reading an answer: no need of the disk
+_SILENCE_S = 0.04  # less may be a busy application that keeps an answer from being read: no need of the disk
 _AHEAD_BYTES = 1024 * 1024  # that wait while others are under way: the worker goes on, and the next trip is larger
 _CLOSE_S = 0.5
 _ANY_SIZE = 1 << 62
 _PORTION = (500, 4 * 1024 * 1024)  # batches and bytes that are read back from disk between two looks at the clock
-
-
-class Writer(Protocol):
-    """What delivery needs of the place that batches go to (`RedisWriter`)."""
-
-    @property
-    def index_waits(self) -> bool:
-        """Whether the index over runs has not been told yet what is news."""
-
-    def tell_index(self) -> Call[None]:
-        """Tell the index over runs what is news."""
-
-    def send(self, batches: Sequence[Batch]) -> Call[Sent]:
-        """Apply batches in order; its answer is `Unavailable` where they have to be sent again."""
-
-    def beat(self, runner_id: str) -> Call[bool]:
-        """Give a sign of life; False when the lease had run out."""
-
-    @property
-    def silent_for_s(self) -> float:
-        """How long the place has left a question unanswered; 0 when none waits, or the answer is there to be read."""
-
-    def known(self, run_id: str) -> Known | None:
-        """Say where a run stood at the last answer, to any thread."""
-
-    def close(self) -> None:
-        """Let go of the connection."""
-
-
-class Spooling(Protocol):
-    """What delivery needs of the disk (`Spool`)."""
-
-    @property
-    def empty(self) -> bool:
-        """Whether nothing waits."""
-
-    @property
-    def size_bytes(self) -> int:
-        """Bytes on disk."""
-
-    def append(self, batch: Batch) -> bool:
-        """Keep a batch; False when there is no room."""
-
-    def peek(self, max_batches: int, max_bytes: int) -> list[Batch]:
-        """Return the oldest batches, at least one if there is any."""
-
-    def advance(self, count: int) -> None:
-        """Forget the oldest `count` batches: they are stored."""
-
-    def close(self) -> None:
-        """Let go of the files; an empty spool leaves none behind."""
 
 
 Talk = Generator[Call[Any], Any, None]  # yields calls, is sent their answers
@@ -119,7 +69,6 @@ class Delivery:
         self._answer: Answer[Any] | None = None
         self._asked_at = 0.0
         self._pending: list[Batch] = []  # offered
-        self._pending_bytes = 0
         self._pending_since = 0.0
         self._under_way: list[Batch] = []  # sent, unanswered, and nowhere but in memory
         self._under_way_since = 0.0  # when it was offered: the answer to another call may have come first
@@ -149,7 +98,7 @@ class Delivery:
     @property
     def accepts(self) -> bool:
         """Whether more batches may be offered; while Redis is away only the disk makes room for them."""
-        return self._pending_bytes < _AHEAD_BYTES
+        return sum(batch.changes.size for batch in self._pending) < _AHEAD_BYTES
 
     @property
     def in_memory(self) -> bool:
@@ -192,7 +141,6 @@ class Delivery:
             if not self._pending:
                 self._pending_since = time.monotonic()
             self._pending += batches
-            self._pending_bytes += sum(batch.changes.size for batch in batches)
             self.offered = batches[-1].writer_seq
         if self.away or (self.spooled and self._is_silent):
             self._spill()
@@ -261,7 +209,6 @@ class Delivery:
     def _deliver(self) -> Talk:
         if self._under_way:  # something went wrong on our side the last time
             self._pending, self._pending_since = self._under_way + self._pending, self._under_way_since
-            self._pending_bytes += sum(batch.changes.size for batch in self._under_way)
             self._under_way = []
         self._spilled = 0
         while True:
@@ -282,7 +229,7 @@ class Delivery:
             if self._spool is not None and self.spooled:
                 self._reached((yield from self._unspool(self._spool)))
             elif self._pending:
-                self._under_way, self._pending, self._pending_bytes = self._pending, [], 0
+                self._under_way, self._pending = self._pending, []
                 self._under_way_since = self._pending_since
                 last = self._under_way[-1].writer_seq
                 yield from self._send(tuple(self._under_way))
@@ -354,7 +301,7 @@ class Delivery:
         for batch in self._pending:
             if not self._append(self._spool, batch):
                 self._lose(batch, "spool_full")
-        self._pending, self._pending_bytes = [], 0
+        self._pending = []
 
     def _append(self, spool: Spooling, batch: Batch) -> bool:
         return spool.append(batch._replace(known=self._writer.known(batch.run_id)))

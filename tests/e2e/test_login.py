@@ -14,12 +14,19 @@ from playwright.async_api import expect
 from tests.support.browser import open_page
 
 if TYPE_CHECKING:
-    from playwright.async_api import Browser, Route
+    from playwright.async_api import Browser, Page, Route
 
     from tests.e2e.conftest import Start
 
 TOKEN = "correct-horse-battery-staple"
 RUN = "4bf92f3577b34da6a3ce929d0e0e4736"
+
+
+async def sign_in(page: Page) -> None:
+    await page.goto("/login")
+    await page.get_by_label("Token").fill(TOKEN)
+    await page.get_by_label("Token").press("Enter")
+    await expect(page.get_by_role("heading", name="No runs yet")).to_be_visible()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -57,10 +64,7 @@ async def test_what_is_refused_while_one_signs_out_leads_nowhere_else(start: Sta
     """The session is over before the browser shows the next page; a request in between is refused."""
     async with start(SPANTAIL_TOKEN=TOKEN) as service:
         async with open_page(browser, service.url) as (page, complaints):
-            await page.goto("/login")
-            await page.get_by_label("Token").fill(TOKEN)
-            await page.get_by_label("Token").press("Enter")
-            await expect(page.get_by_role("heading", name="No runs yet")).to_be_visible()
+            await sign_in(page)
 
             asked, over = asyncio.Event(), asyncio.Event()
 
@@ -87,10 +91,7 @@ async def test_what_is_refused_while_one_signs_out_leads_nowhere_else(start: Sta
 async def test_a_session_that_is_over_leads_to_the_login_page_and_back(start: Start, browser: Browser) -> None:
     async with start(SPANTAIL_TOKEN=TOKEN) as service:
         async with open_page(browser, service.url) as (page, complaints):
-            await page.goto("/login")
-            await page.get_by_label("Token").fill(TOKEN)
-            await page.get_by_label("Token").press("Enter")
-            await expect(page.get_by_role("heading", name="No runs yet")).to_be_visible()
+            await sign_in(page)
             await page.context.clear_cookies()  # what time does otherwise
             with contextlib.suppress(PlaywrightTimeoutError):  # the page may have asked by itself, and be gone
                 await page.get_by_role("searchbox", name="Filter runs by text").fill("x", timeout=3_000)
