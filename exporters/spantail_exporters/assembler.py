@@ -12,14 +12,14 @@ from opentelemetry.trace import Span as ApiSpan
 from spantail.live import LogEvent
 from spantail_exporters.changes import Changes
 from spantail_exporters.event import Encoded, dumps, encode_log, encode_notes, encode_state, loads, update_of
-from spantail_exporters.record import SpanRecord, record_of, trace_hex
+from spantail_exporters.record import SpanRecord, record_of, span_hex, trace_hex
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from opentelemetry.sdk.trace import Span
 
-    from spantail_exporters.record import Redactor
+    from spantail_exporters.record import Parts, Redactor
 
 _logger = logging.getLogger(__name__)
 
@@ -88,7 +88,7 @@ class Assembler:
         self._runner_id = runner_id
         self._writer = writer
         self._redactor = redactor
-        self._open: dict[tuple[int, int], _OpenSpan] = {}
+        self._open: dict[tuple[str, str], _OpenSpan] = {}  # by run id and span id
         self._runs: dict[str, Changes] = {}
         self._full: list[tuple[str, Changes]] = []  # portions of runs that are as large as a batch may be
         self._drops: dict[str, dict[str, int]] = {}
@@ -107,11 +107,14 @@ class Assembler:
         return bool(self._runs or self._full or self._drops)
 
     def take(self, items: Iterable[Any]) -> None:
-        """Encode what was handed over: a live `Span` is a start, a `ReadableSpan` an end, a `LogEvent` a log line."""
+        """Encode what was handed over: a live `Span` is a start, a `ReadableSpan` or its parts (`record.parts_of`) an
+        end, a `LogEvent` a log line.
+        """
         for item in items:
             try:
                 # told apart by identity of type where that will do: an instance check of an abstract class is slow
-                if type(item) is ReadableSpan:
+                kind = type(item)
+                if kind is tuple or kind is ReadableSpan:
                     self._end(item)
                 elif isinstance(item, LogEvent):
                     self._log(item)
@@ -139,7 +142,7 @@ class Assembler:
 
     def open_runs(self) -> set[str]:
         """Name the runs that have open spans of this process."""
-        return {f"{trace_id:032x}" for trace_id, _ in self._open}
+        return {run_id for run_id, _ in self._open}
 
     def tell_again(self, event: str, now_us: int, run_id: str | None = None) -> None:
         """Encode the whole state of every open span (of one run): Redis lost it, or others think this process dead.
@@ -183,9 +186,9 @@ class Assembler:
         self._writer_seq += 1
         return Batch(run_id, self._writer, self._writer_seq, changes, self._drops.pop(run_id, {}))
 
-    def _catch_up(self, trace_id: int, span_id: int, until_us: int) -> None:
+    def _catch_up(self, run_id: str, span_id: str, until_us: int) -> None:
         """Tell the span events of an open span before what happened below it later: a tail reads in order of time."""
-        one = self._open.get((trace_id, span_id))
+        one = self._open.get((run_id, span_id))
         if one is not None and len(getattr(one.span, "_events", ())) > one.noted:
             record = record_of(one.span, self._runner_id)
             record.notes = tuple(note for note in record.notes if note.time_us <= until_us)
@@ -210,21 +213,24 @@ class Assembler:
         record.notes, record.dropped_notes = (), 0  # the start is told first, what happened since at the next look
         state = encode_state(record, 1, self._redactor, event="_start")
         line = self._line(state)
-        context = span.context
-        if self._open and span.parent is not None:
-            self._catch_up(context.trace_id, span.parent.span_id, record.start_us)
-        self._open[context.trace_id, context.span_id] = _OpenSpan(span, record, line, state.layers)
+        if self._open and record.parent_id is not None:
+            self._catch_up(record.run_id, record.parent_id, record.start_us)
+        self._open[record.run_id, record.span_id] = _OpenSpan(span, record, line, state.layers)
         self._service = record.service
         self._tell(record, state, line)
 
-    def _end(self, span: ReadableSpan) -> None:
+    def _end(self, span: ReadableSpan | Parts) -> None:
         told, rev = 0, 1
-        context: Any = span.context
-        if self._open and (one := self._open.pop((context.trace_id, context.span_id), None)) is not None:
-            told, rev = one.noted, one.rev + 1
-        record = record_of(span, self._runner_id)
-        if self._open and span.parent is not None and record.end_us is not None:
-            self._catch_up(context.trace_id, span.parent.span_id, record.end_us)
+        try:
+            record = record_of(span, self._runner_id)
+        except BaseException:
+            self._open.pop(_ids_of(span), None)  # it is over all the same
+            raise
+        if self._open:
+            if (one := self._open.pop((record.run_id, record.span_id), None)) is not None:
+                told, rev = one.noted, one.rev + 1
+            if record.parent_id is not None and record.end_us is not None:
+                self._catch_up(record.run_id, record.parent_id, record.end_us)
         state = encode_state(record, rev, self._redactor, noted=told)
         self._service = record.service
         line = self._line(state, told)
@@ -291,17 +297,29 @@ class Assembler:
         return line
 
     def _log(self, event: LogEvent) -> None:
-        self._catch_up(event.trace_id, event.span_id, event.time_ns // 1000)
+        run_id = trace_hex(event.trace_id)
+        if self._open:
+            self._catch_up(run_id, span_hex(event.span_id), event.time_ns // 1000)
         line = encode_log(event, self._service, self._runner_id, self._redactor)
-        self._run(trace_hex(event.trace_id)).add_log(line)
+        self._run(run_id).add_log(line)
 
     def _failed(self, item: Any, error: BaseException) -> None:
         try:
-            trace_id = item.trace_id if isinstance(item, LogEvent) else item.context.trace_id
-            self.drop(trace_hex(trace_id), "encode_error")
+            self.drop(_ids_of(item)[0], "encode_error")
         except Exception:
             self._dropped(1, "encode_error")  # without a run there is nobody to tell
         if not self._encode_error_told:
             self._encode_error_told = True
             # not its words: they may hold the value that could not be encoded
             _logger.warning("an event could not be encoded and is counted as encode_error: %s", type(error).__name__)
+
+
+def _ids_of(item: Any) -> tuple[str, str]:
+    """Read run id and span id off what was handed over."""
+    if isinstance(item, LogEvent):
+        trace_id, span_id = item.trace_id, item.span_id
+    elif type(item) is tuple:
+        trace_id, span_id = item[:2]
+    else:
+        trace_id, span_id = item.context.trace_id, item.context.span_id
+    return trace_hex(trace_id), span_hex(span_id)

@@ -6,6 +6,8 @@ delivers them. After a delivery it lingers a few milliseconds, so that under loa
 events; while it lingers nobody needs to wake it, and handing over costs a length check and an append.
 """
 
+# ruff: noqa: SLF001 - the SDK's field behind `context`, whose property costs a call
+
 from __future__ import annotations
 
 import itertools
@@ -26,6 +28,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from spantail.live import LogEvent
 from spantail_exporters.assembler import Assembler
 from spantail_exporters.health import Health
+from spantail_exporters.record import END_TIME, parts_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,7 +44,6 @@ QUEUE_CAPACITY = 65_536  # references, about 3 s of spans at a full core's rate
 _DRAIN = 512  # items taken at once: what is encoded stays in the cache until it is sent (2,048: a third slower)
 _STRETCH = 128  # items encoded between two looks at the socket
 _ALONE = 0.8  # of the time is the worker's own when nobody else wants the interpreter
-_SPENT = 4 * _DRAIN
 _LINGER_S = 0.010
 _SCAN_S = 0.2  # open spans are looked at this often, so that progress is seen within 250 ms
 _IDLE_S = 1.0
@@ -66,8 +68,10 @@ class _Flush:
 def _time_ns(item: Any) -> int:
     if isinstance(item, LogEvent):
         return item.time_ns
-    # what has ended meanwhile is still a start here: the type tells
-    time_ns: Any = item.end_time if type(item) is ReadableSpan else item.start_time
+    if type(item) is tuple:
+        time_ns: Any = item[END_TIME]
+    else:  # what has ended meanwhile is still a start here: the type tells
+        time_ns = item.end_time if type(item) is ReadableSpan else item.start_time
     return time_ns if isinstance(time_ns, int) else 0  # a sort must not meet what a span made by hand may hold
 
 
@@ -110,7 +114,6 @@ class Batcher:
         self._runner_id = f"{socket.gethostname().replace(':', '-')}:{os.getpid()}:{int(time.time())}"
         self._queue: deque[Any] = deque()
         self._starts: dict[int, Span] = {}  # by the identity of their context, which start and end share
-        self._spent: deque[Any] = deque()  # told spans, see `_give_back`
         self._lost: Counter[tuple[int, str]] = Counter()
         self._lost_lock = threading.Lock()
         self._thread_lock = threading.Lock()
@@ -133,9 +136,13 @@ class Batcher:
 
     def started(self, span: Span) -> None:
         """Take over a span that has just started."""
+        one: Any = span
         starts = self._starts
         if len(starts) < self._capacity:
-            starts[id(span.context)] = span
+            try:
+                starts[id(one._context)] = span
+            except AttributeError:  # not made by the SDK's tracer
+                starts[id(span.context)] = span
             if self._idle:
                 self._rouse()
         else:
@@ -143,18 +150,15 @@ class Batcher:
 
     def ended(self, span: ReadableSpan) -> None:
         """Take over a span that has ended."""
-        context: Any = span.context
-        # A start that nobody has looked at yet need not be told, and its span is freed here and now, by the thread
-        # that made it: freed by the worker, on another core, its memory would come back cold.
-        self._starts.pop(id(context), None)
-        if spent := self._spent:
-            try:  # noqa: SIM105 - a context manager costs as much as all the rest
-                spent.pop()
-            except IndexError:  # taken in between
-                pass
+        one: Any = span
+        try:
+            context = one._context
+        except AttributeError:
+            context = one.context
+        self._starts.pop(id(context), None)  # a start that nobody has looked at yet need not be told
         queue = self._queue
         if len(queue) < self._capacity:
-            queue.append(span)
+            queue.append(parts_of(span))
             if self._idle:
                 self._rouse()
         else:
@@ -231,7 +235,7 @@ class Batcher:
                     self._hurry = False
                     if items := self._drain(flushes):
                         self._encode(items, assembler, delivery)
-                        self._give_back(items)
+                        del items  # the last of many a span: not to be kept through the rest
                         self._lingers_until = time.monotonic() + _LINGER_S
                     next_scan = self._scan(assembler, next_scan)
                     self._tell_losses(assembler)
@@ -301,22 +305,9 @@ class Batcher:
             wall_s, own_s = time.perf_counter(), time.thread_time()
             assembler.take(items[first : first + _STRETCH])
             # A look at the socket gives the interpreter away. Where the application wants it too, it comes back 5 ms
-            # later: then there is none but to send the rest of what Redis waits for.
-            is_alone = time.thread_time() - own_s > _ALONE * (time.perf_counter() - wall_s)
-            if is_alone or delivery.half_sent:
+            # later, and the look has to wait until all is encoded.
+            if time.thread_time() - own_s > _ALONE * (time.perf_counter() - wall_s):
                 delivery.step()
-
-    def _give_back(self, items: list[Any]) -> None:
-        """Leave spans that have been told to the threads that make new ones, to be freed one for one.
-
-        Freed here, their memory would come back cold from another core, and the application's allocations would count
-        up to a garbage collection every 50 spans: half of what the whole hand-over costs.
-        """
-        spent = self._spent
-        spent.extend(items)
-        items.clear()
-        while len(spent) > _SPENT:
-            spent.popleft()
 
     def _rest(self, assembler: Assembler, delivery: Delivery, next_scan: float, *, is_awaited: bool) -> None:
         """Wait until there is something to do: an answer, a full portion, the end of the linger, or anything at all.
@@ -341,7 +332,6 @@ class Batcher:
             self._pause(min(_LINGER_S, rests_for_s))
         else:
             self._idle = True
-            self._spent.clear()
             if not self._queue and not self._starts:  # nothing was appended between the look and the flag
                 delivery.await_answer()
                 rests_for_s = min(rests_for_s, next_scan - now if assembler.open_spans else _IDLE_S)

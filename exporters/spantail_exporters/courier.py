@@ -30,10 +30,6 @@ class Call(Protocol[T_co]):
     def must_wait(self) -> bool:
         """Whether only `finish` leads on."""
 
-    @property
-    def half_begun(self) -> bool:
-        """Whether a part of the question has not gone out yet."""
-
     def finish(self) -> T_co:
         """Return the answer, waiting for it where it is not there."""
 
@@ -46,15 +42,10 @@ class Answer(Generic[T]):
         self._courier = courier
         self._wake = wake
         self._future: Future[T] | None = None
-        self.done()
+        self.look()
 
-    @property
-    def half_asked(self) -> bool:
-        """Whether a part of the question is left to who asked."""
-        return self._future is None and self._call.half_begun
-
-    def done(self) -> bool:
-        """Whether it is there; does what can be done for it without waiting."""
+    def look(self) -> None:
+        """Do what can be done for it without waiting."""
         if self._future is None:
             try:
                 if self._call.go_on():
@@ -65,6 +56,9 @@ class Answer(Generic[T]):
             except Exception as error:
                 self._future = Future()
                 self._future.set_exception(error)
+
+    def done(self) -> bool:
+        """Whether it is there."""
         return self._future is not None and self._future.done()
 
     def result(self) -> T:

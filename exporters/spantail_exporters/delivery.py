@@ -106,11 +106,6 @@ class Delivery:
         return bool(self._pending or self._under_way)
 
     @property
-    def half_sent(self) -> bool:
-        """Whether Redis waits for the rest of what it is being sent: `step` sends on."""
-        return self._answer is not None and self._answer.half_asked
-
-    @property
     def inherits(self) -> bool:
         """Whether what dead processes left is still on its way."""
         return bool(self._left_behind)
@@ -152,6 +147,8 @@ class Delivery:
                 return False
             self._talk = self._deliver()
             self._go_on(self._talk)
+        else:
+            self._answer.look()
         while self._talk is not None and self._answer is not None and self._answer.done():
             self._go_on(self._talk)
         if self._answer is None:

@@ -38,11 +38,6 @@ class Exchange(Generic[T]):
         self.must_wait = False
         """Whether only `finish` leads on."""
 
-    @property
-    def half_begun(self) -> bool:
-        """Whether a part of the commands has not gone out yet."""
-        return self._request is not None and self._request.half_sent
-
     def go_on(self) -> bool:
         """Ask, and look for replies, as far as that needs no waiting; true when all is said. Raises `Unavailable`."""
         if self._commands is None and not self._over:

@@ -9,6 +9,7 @@ the keys of every EVALSHA (`COMMAND GETKEYS` with all its arguments). Its view o
 
 from __future__ import annotations
 
+import socket
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 
@@ -30,6 +31,7 @@ _CONNECT_TIMEOUT_S: Final = 2.0
 _REDIRECTIONS: Final = 4  # more in a row means that the cluster is being rearranged: better to wait
 _SENTINEL_PORT: Final = 26379
 _REDIS_PORT: Final = 6379
+_AT_ONCE_BYTES: Final = 1 << 20  # asked for; a system gives what it allows, often 208 KiB
 
 
 class Client(Protocol):
@@ -161,6 +163,13 @@ def _unreachable(error: Exception) -> redis.exceptions.ConnectionError:
     return redis.exceptions.ConnectionError(str(error) or type(error).__name__)
 
 
+def _widen(connection: Any) -> None:
+    """Have the system take more at once over a UNIX socket; those of TCP grow by themselves."""
+    connected = connection._sock  # noqa: SLF001
+    if getattr(socket, "AF_UNIX", None) == connected.family:
+        connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _AT_ONCE_BYTES)
+
+
 class _OneServer:
     """A server, or whichever server Sentinel says is the master when the connection is made.
 
@@ -178,6 +187,7 @@ class _OneServer:
             if self._connection is None:
                 self.silence.begins()
                 self._connection = self._pool.get_connection()
+                _widen(self._connection)
             return Request(self._connection, commands, self.silence).wait()
         except (RedisError, OSError) as error:
             self.close()

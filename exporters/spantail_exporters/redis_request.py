@@ -6,6 +6,7 @@ thread, and no turn of the interpreter, for an answer that lies there when it lo
 
 from __future__ import annotations
 
+import os
 import re
 import select
 import ssl
@@ -102,7 +103,6 @@ class Request:
         self._socket = connection._sock  # noqa: SLF001 - the connection itself can only wait
         if self._socket is None:
             raise RedisConnectionError("the connection was closed")
-        self._timeout_s: float | None = connection.socket_timeout
         self._unsent = memoryview(b"".join([_packed(command) for command in commands]))
         self._wanted = len(commands)
         self._reader = hiredis.Reader(replyError=_refusal, notEnoughData=_MISSING)
@@ -115,57 +115,53 @@ class Request:
     @staticmethod
     def can_go_on(connection: Any) -> bool:
         """Whether a request over `connection` can be taken further without waiting; over TLS it cannot."""
-        return connection.is_connected and not isinstance(connection._sock, ssl.SSLSocket)  # noqa: SLF001
-
-    @property
-    def half_sent(self) -> bool:
-        """Whether a part has not gone out yet."""
-        return len(self._unsent) > 0
+        return (
+            connection.is_connected
+            and connection.socket_timeout is not None
+            and not isinstance(connection._sock, ssl.SSLSocket)  # noqa: SLF001
+        )
 
     def go_on(self) -> bool:
         """Send and receive what is possible without waiting; true when all replies are there."""
-        self._socket.settimeout(0)
+        # A socket with a time-out does not block beneath it. To take the time-out off and put it back would give the
+        # interpreter away, twice.
+        descriptor = self._socket.fileno()
         try:
+            # one call each: to be told that there is no more room, or nothing more to read, would cost as much again
             if self._unsent:
-                while self._unsent:
-                    self._unsent = self._unsent[self._socket.send(self._unsent) :]
+                self._unsent = self._unsent[os.write(descriptor, self._unsent) :]
                 return False  # no server is as quick as that
-            while len(self.replies) < self._wanted:
-                self._receive()
+            self._take(os.read(descriptor, _RECEIVE_BYTES))
         except BlockingIOError:
             return False
         except (RedisError, hiredis.HiredisError, OSError) as error:
             raise self._failed(error) from error
-        self._over()
+        if len(self.replies) < self._wanted:
+            return False
+        self._silence.ends()
         return True
 
     def wait(self) -> list[Any]:
         """Wait until all replies are there, each time as long as the connection's time-out says, and return them."""
         try:
-            self._socket.settimeout(self._timeout_s)
             if self._unsent:
                 self._socket.sendall(self._unsent)
                 self._unsent = memoryview(b"")
                 self._silence.begins(self._socket)
             while len(self.replies) < self._wanted:
-                self._receive()
+                self._take(self._socket.recv(_RECEIVE_BYTES))
         except (RedisError, hiredis.HiredisError, OSError) as error:
             raise self._failed(error) from error
-        self._over()
+        self._silence.ends()
         return self.replies
 
-    def _receive(self) -> None:
-        data = self._socket.recv(_RECEIVE_BYTES)
+    def _take(self, data: bytes) -> None:
         if not data:
             raise RedisConnectionError("the server closed the connection")
         self._reader.feed(data)
         while (reply := self._reader.gets()) is not _MISSING:
             if not isinstance(reply, hiredis.PushNotification):  # nobody asked for it
                 self.replies.append(reply)
-
-    def _over(self) -> None:
-        self._socket.settimeout(self._timeout_s)
-        self._silence.ends()
 
     def _failed(self, error: Exception) -> RedisConnectionError:
         self._silence.ends()

@@ -5,6 +5,8 @@ Trace SDK, section "Span processor": *on start* and *on end* must not block or t
 it passes a reference on. Everything else, from encoding to I/O, is the sink's affair, on the sink's thread.
 """
 
+# ruff: noqa: SLF001 - the SDK's field behind `context`, a tuple: its property, and the one of its flags, cost calls
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -18,6 +20,13 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan, Span
 
 _SAMPLED = 0x01  # W3C Trace Context, section 3.2.2.5.1
+_FLAGS = 3  # their place in a `SpanContext`
+
+
+def _is_sampled(span: ReadableSpan) -> bool:
+    """Tell it of a span that was not made by the SDK's tracer, by the public names."""
+    context: Any = span.context
+    return context is not None and bool(context.trace_flags & _SAMPLED)
 
 
 class LogEvent(NamedTuple):
@@ -80,15 +89,25 @@ class LiveSpanProcessor(SpanProcessor):
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:  # noqa: ARG002 - SDK signature
         """Hand over a span that has just started; unsampled ones are passed over."""
-        context = span.context
-        if context is not None and context.trace_flags & _SAMPLED:
-            self._started(span)
+        one: Any = span
+        try:
+            if not one._context[_FLAGS] & _SAMPLED:
+                return
+        except Exception:
+            if not _is_sampled(span):
+                return
+        self._started(span)
 
     def on_end(self, span: ReadableSpan) -> None:
         """Hand over a span that has ended; unsampled ones are passed over."""
-        context: Any = span.context
-        if context is not None and context.trace_flags & _SAMPLED:
-            self._ended(span)
+        one: Any = span
+        try:
+            if not one._context[_FLAGS] & _SAMPLED:
+                return
+        except Exception:
+            if not _is_sampled(span):
+                return
+        self._ended(span)
 
     def shutdown(self) -> None:
         """Deliver what is queued (at most 5 s) and stop."""

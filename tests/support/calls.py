@@ -16,7 +16,6 @@ class Waiting(Generic[T]):
     def __init__(self, function: Callable[[], T]) -> None:
         self._function = function
 
-    half_begun = False
     must_wait = True
 
     def go_on(self) -> bool:
