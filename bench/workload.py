@@ -10,20 +10,25 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Tracer
 
 SPANS_PER_RUN: Final = 100
-ATTRIBUTES: Final[Mapping[str, str | int | float]] = {
+ASKED: Final[Mapping[str, str | int | float]] = {
     "spantail.kind": "llm_call",
     "spantail.backend": "langchain",
     "gen_ai.operation.name": "chat",
     "gen_ai.provider.name": "openai",
     "gen_ai.request.model": "gpt-4o-mini",
-    "gen_ai.usage.input_tokens": 412,
-    "gen_ai.usage.output_tokens": 96,
-    "spantail.cost_usd": 0.0001194,
-    "spantail.cost.source": "calculated",
     "app.job.id": "himalayas-48211",
     "app.job.title": "Senior Python Developer (remote, Europe)",
     "app.score": 0.82,
 }
+"""What is known of an LLM call when it starts …"""
+ANSWERED: Final[Mapping[str, str | int | float]] = {
+    "gen_ai.usage.input_tokens": 412,
+    "gen_ai.usage.output_tokens": 96,
+    "spantail.cost_usd": 0.0001194,
+    "spantail.cost.source": "calculated",
+}
+"""… and what its answer tells."""
+ATTRIBUTES: Final = {**ASKED, **ANSWERED}
 
 
 def make_spans(tracer: Tracer, count: int) -> None:

@@ -1,9 +1,9 @@
 """The one worker of a process: it owns the queue, the thread, fork, flush and the counting of what is lost.
 
-The application's threads only leave a reference: an end in a deque, a start in a dict that its end takes it out of
-again. The worker drains it, assembles batches and
-delivers them. After a delivery it lingers a few milliseconds, so that under load one script call carries many
-events; while it lingers nobody needs to wake it, and handing over costs a length check and an append.
+The application's threads only leave references: an end in a deque, a start in a dict that its end takes it out of
+again. The worker drains them, assembles batches and delivers them. After a delivery it lingers a few milliseconds, so
+that under load one script call carries many events; while it lingers nobody needs to wake it, and handing over costs a
+length check and an append.
 """
 
 # ruff: noqa: SLF001 - the SDK's field behind `context`, whose property costs a call

@@ -9,6 +9,7 @@ the keys of every EVALSHA (`COMMAND GETKEYS` with all its arguments). Its view o
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
@@ -167,7 +168,8 @@ def _widen(connection: Any) -> None:
     """Have the system take more at once over a UNIX socket; those of TCP grow by themselves."""
     connected = connection._sock  # noqa: SLF001
     if getattr(socket, "AF_UNIX", None) == connected.family:
-        connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _AT_ONCE_BYTES)
+        with contextlib.suppress(OSError):  # some refuse what is more than they allow
+            connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _AT_ONCE_BYTES)
 
 
 class _OneServer:

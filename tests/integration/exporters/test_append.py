@@ -281,6 +281,27 @@ def test_a_thousand_events_in_one_call(writing: Writing) -> None:
     assert writing.run().next_seq == 9_000
 
 
+@pytest.mark.parametrize("count", [20, 47, 90, 100, 130, 400, 900])
+def test_a_large_batch_is_cut_into_entries_that_fill_their_memory(writing: Writing, count: int) -> None:
+    sent = [change(n, None if n == 1 else 1, "running") for n in range(1, count + 1)]
+    sent.insert(6, change(1, None, "running", rev=2, notes=2, noted=2))
+    assert writing.send(*sent).next_seq == count + 3
+    assert writing.send(change(1, None, "ok", rev=3)).next_seq == count + 4
+    run = writing.run()
+    assert [int(event["span_id"], 16) for event in run.events] == [*range(1, 7), 1, 1, 1, *range(7, count + 1), 1]
+    with redis.Redis.from_url(writing.url) as client:
+        lines = sum(len(fields[b"b"]) for _, fields in client.xrange(f"logs:{{{RUN}}}:buffer"))
+        taken = client.memory_usage(f"logs:{{{RUN}}}:buffer", samples=0)
+    assert taken < 1.06 * lines + 5_500, "the first node of a stream is 4 KiB"
+
+
+def test_a_large_batch_of_which_something_is_left_out_stays_whole(writing: Writing) -> None:
+    writing.send(change(7, None, "ok", rev=2))
+    writing.send(*(change(n, None, "running") for n in range(1, 101)))
+    run = writing.run()
+    assert [int(event["span_id"], 16) for event in run.events] == [7, *range(1, 7), *range(8, 101)]
+
+
 def test_the_writer_loads_the_script_and_keeps_the_index(redis_url: str) -> None:
     writer = RedisWriter(redis_url)
     try:
