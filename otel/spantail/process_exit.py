@@ -4,6 +4,7 @@
 |---|---|
 | normal exit, `sys.exit`, an uncaught exception, Ctrl-C | `atexit` |
 | a child of `multiprocessing` (it leaves by `os._exit`, without `atexit`) | a finaliser of `multiprocessing` |
+| a child of Celery's prefork pool (it leaves by `os._exit`, without finalisers) | Celery's `worker_process_shutdown` |
 | SIGTERM where nobody handles it | a handler flushes for at most 2 s, then the signal takes its default course |
 | `os._exit`, SIGKILL, a crash | nothing can be done |
 
@@ -53,9 +54,9 @@ class ProcessExit:
             return
         self._watching = True
         atexit.register(self._at_exit)
-        self._join_multiprocessing()
+        self._join_pools()
         if hasattr(os, "register_at_fork"):
-            join = weakref.WeakMethod(self._join_multiprocessing)  # a fork hook is for ever
+            join = weakref.WeakMethod(self._join_pools)  # a fork hook is for ever
 
             def in_child() -> None:
                 if join_again := join():
@@ -81,7 +82,11 @@ class ProcessExit:
     def _at_exit(self) -> None:
         self._shutdown(EXIT_TIMEOUT_S)
 
-    # ------------------------------------------------------------ multiprocessing
+    # ------------------------------------------------------------ children of pools
+
+    def _join_pools(self) -> None:
+        self._join_multiprocessing()
+        self._join_celery()
 
     def _join_multiprocessing(self) -> None:
         """Be called at the end of a child of `multiprocessing`, if that is what this process is, or will be.
@@ -111,6 +116,22 @@ class ProcessExit:
             if not thread.daemon and thread is not threading.current_thread():
                 thread.join()
         self._shutdown(EXIT_TIMEOUT_S)
+
+    def _join_celery(self) -> None:
+        """Be called at the end of a child of Celery's prefork pool, if that is what this process is, or will be.
+
+        Its parent answers its goodbye with SIGTERM at once; Celery's own signal is sent before that.
+        """
+        try:
+            signals = sys.modules.get("celery.signals")
+            if signals is not None:  # loaded later, then a fork comes by here again
+                signals.worker_process_shutdown.connect(self._at_celery_exit, dispatch_uid=f"spantail {id(self)}")
+        except Exception:
+            report_trouble("the end of Celery's children cannot be seen")
+
+    def _at_celery_exit(self, **_: object) -> None:
+        if self._watching:
+            self._flush(SIGTERM_TIMEOUT_S)
 
     # ------------------------------------------------------------ SIGTERM
 

@@ -531,6 +531,42 @@ def test_workers_that_are_replaced_after_each_task(world: World, collector: Endp
     assert collector.names() == {"task": 10}
 
 
+def test_celery_children_that_are_replaced_after_each_task(world: World, collector: Endpoint) -> None:
+    """They leave by `os._exit` from within, and their parent hastens them with SIGTERM."""
+    worker = world.start("""
+        import warnings
+        warnings.simplefilter("default")  # Celery warns of running as root
+        from celery import Celery
+
+        folder = os.path.join(os.path.dirname(os.environ["LEDGER"]), "broker")
+        app = Celery("life", broker="filesystem://")
+        app.conf.update(
+            broker_transport_options={"data_folder_in": folder, "data_folder_out": folder, "store_processed": False},
+            task_ignore_result=True, worker_enable_remote_control=False,
+        )
+
+        @app.task
+        def task():
+            work("task")
+
+        if __name__ == "__main__":
+            os.mkdir(folder)
+            for _ in range(12):
+                task.delay()
+            app.worker_main(["worker", "--pool=prefork", "--concurrency=2", "--max-tasks-per-child=1",
+                             "--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel=ERROR"])
+        """)
+    with worker:
+        try:
+            eventually(lambda: world.finished().total() == 12, 60)
+        finally:
+            worker.terminate()
+            _, err = finish(worker)
+    assert worker.returncode == 0, err
+    world.assert_all_stored(12)
+    assert collector.names() == {"task": 12}
+
+
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 def test_a_pool_that_is_terminated(world: World, collector: Endpoint, method: str) -> None:
     """`with Pool()` ends its workers by SIGTERM."""
