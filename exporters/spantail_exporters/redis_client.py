@@ -84,10 +84,9 @@ def connect(url: str, timeout_s: float) -> Client:
             return _OneServer(_server(url, options))
         case ["redis" | "rediss"]:
             return _ServerOrCluster(_server(url, options), lambda: _cluster(url, [], options))
-        case ["redis" | "rediss" as scheme, "cluster"]:
-            (host, port), *others = _addresses(parts, _REDIS_PORT)
-            first = parts._replace(scheme=scheme, netloc=f"{_credentials(parts)}{_joined(host, port)}", path="")
-            return _Cluster(lambda: _cluster(first.geturl(), others, options))
+        case ["redis" | "rediss", "cluster"]:
+            first = server_urls(url)[0]
+            return _Cluster(lambda: _cluster(first, _addresses(parts, _REDIS_PORT)[1:], options))
         case ["redis" | "rediss" as scheme, "sentinel"]:
             return _OneServer(_master(parts, scheme, options))
         case _:
@@ -95,6 +94,21 @@ def connect(url: str, timeout_s: float) -> Client:
                 f"no Redis URL: {parts.scheme or '(no scheme)'}://…; known are redis, rediss, unix, redis+cluster and "
                 "redis+sentinel"
             )
+
+
+def server_urls(url: str) -> list[str]:
+    """Return the URL of each server that the URL of a cluster names; any other URL names one."""
+    parts = urlsplit(url)
+    if not parts.scheme.endswith("+cluster"):
+        return [url]
+    return [node_url(url, *address) for address in _addresses(parts, _REDIS_PORT)]
+
+
+def node_url(url: str, host: str, port: int) -> str:
+    """Return the URL of one node of the cluster that `url` leads to, with the same credentials and options."""
+    parts = urlsplit(url)
+    scheme = parts.scheme.removesuffix("+cluster")
+    return parts._replace(scheme=scheme, netloc=f"{_credentials(parts)}{_joined(host, port)}", path="").geturl()
 
 
 def _server(url: str, options: dict[str, Any]) -> redis.Redis:
@@ -252,7 +266,7 @@ class _Cluster:
         cluster = self._known()
         replies: list[Any] = [None] * len(commands)
         self._everywhere(cluster, commands, replies)
-        left = [i for i, command in enumerate(commands) if _key(command) is not None]
+        left = [i for i, command in enumerate(commands) if key_of(command) is not None]
         for _ in range(_REDIRECTIONS):
             self._by_slot(cluster, commands, left, replies)
             for i in left:
@@ -294,7 +308,7 @@ class _Cluster:
         return self._cluster
 
     def _everywhere(self, cluster: RedisCluster, commands: Sequence[Command], replies: list[Any]) -> None:
-        keyless = [i for i, command in enumerate(commands) if _key(command) is None]
+        keyless = [i for i, command in enumerate(commands) if key_of(command) is None]
         if keyless:
             for node in cluster.get_primaries():  # type: ignore[no-untyped-call]
                 answers = self._of_node(cluster, node, [commands[i] for i in keyless])
@@ -308,7 +322,7 @@ class _Cluster:
         by_node: dict[ClusterNode, list[int]] = {}
         for i in left:
             try:
-                node = cluster.get_node_from_key(_key(commands[i]))  # type: ignore[no-untyped-call]
+                node = cluster.get_node_from_key(key_of(commands[i]))  # type: ignore[no-untyped-call]
                 by_node.setdefault(node, []).append(i)
             except RedisClusterException as error:  # nobody holds this slot just now
                 self._stale = True
@@ -341,7 +355,7 @@ class _Cluster:
                 self._stale = True
 
 
-def _key(command: Command) -> Any:
+def key_of(command: Command) -> Any:
     """Return the first key of a command; None when it has none."""
     match command:
         case ("EVALSHA" | "EVAL", _, count, *rest):
@@ -352,4 +366,4 @@ def _key(command: Command) -> Any:
             return None
 
 
-_WITHOUT_KEY: Final = frozenset({"SCRIPT LOAD", "SCRIPT FLUSH", "PING", "INFO"})
+_WITHOUT_KEY: Final = frozenset({"SCRIPT LOAD", "SCRIPT FLUSH", "PING", "INFO", "TIME"})

@@ -35,15 +35,19 @@ class NamedExporter(NamedTuple):
 
 
 def shown_url(url: str) -> str:
-    """Return scheme, host, port and path of a URL: what may stand in a log."""
+    """Return scheme, hosts (a cluster has several), ports and path of a URL: what may stand in a log."""
     try:
         parts = urlsplit(url)
-        host = parts.hostname or ""
-        host = f"[{host}]" if ":" in host else host
-        port = f":{parts.port}" if parts.port else ""
+        hosts = ",".join(_shown_host(one) for one in parts.netloc.rpartition("@")[2].split(","))
     except ValueError:
         return "(an address that cannot be read)"
-    return f"{parts.scheme}://{host}{port}{parts.path}" if parts.scheme else "(an address without a scheme)"
+    return f"{parts.scheme}://{hosts}{parts.path}" if parts.scheme else "(an address without a scheme)"
+
+
+def _shown_host(address: str) -> str:
+    one = urlsplit(f"//{address}")
+    host = one.hostname or ""
+    return (f"[{host}]" if ":" in host else host) + (f":{one.port}" if one.port else "")
 
 
 def exporters_asked_for(environ: Mapping[str, str]) -> list[NamedExporter]:

@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio import BlockingConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
@@ -31,6 +31,7 @@ from spantail_service.operations import CATALOGUE, WorkSettings, open_tools
 from spantail_service.ready_poll import ReadyPoll
 from spantail_service.reaper import Reaper
 from spantail_service.redis_packing import pack_with_hiredis
+from spantail_service.redis_routing import RoutedRedis
 from spantail_service.routes import (
     about,
     docs,
@@ -67,6 +68,7 @@ from spantail_service.wakeups import WakeUps
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
+    from redis.asyncio import ConnectionPool
     from starlette.types import Receive, Scope, Send
 
     from spantail_service.settings import Settings
@@ -250,16 +252,19 @@ def work_settings(settings: Settings) -> WorkSettings:
     return WorkSettings.model_validate({name: getattr(settings, name) for name in WorkSettings.model_fields})
 
 
-def _redis_client(settings: Settings, url: str) -> Redis:
-    pool = BlockingConnectionPool.from_url(
-        url,
-        max_connections=settings.redis_connections,
-        timeout=settings.redis_timeout_s,
-        socket_timeout=settings.redis_timeout_s,
-        socket_connect_timeout=min(2.0, settings.redis_timeout_s),
-        # A connection that Redis closed while it was idle is worth one more try, a Redis that is away is not:
-        # the caller is told at once and may come again.
-        retry=Retry(NoBackoff(), 1),
-    )
-    pack_with_hiredis(pool)
-    return Redis.from_pool(pool)
+def _redis_client(settings: Settings, url: str) -> RoutedRedis:
+    def pool_of(server_url: str) -> ConnectionPool:
+        pool = BlockingConnectionPool.from_url(
+            server_url,
+            max_connections=settings.redis_connections,
+            timeout=settings.redis_timeout_s,
+            socket_timeout=settings.redis_timeout_s,
+            socket_connect_timeout=min(2.0, settings.redis_timeout_s),
+            # A connection that Redis closed while it was idle is worth one more try, a Redis that is away is not:
+            # the caller is told at once and may come again.
+            retry=Retry(NoBackoff(), 1),
+        )
+        pack_with_hiredis(pool)
+        return pool
+
+    return RoutedRedis(url, pool_of)

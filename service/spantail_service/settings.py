@@ -17,6 +17,8 @@ ENV_PREFIX = "SPANTAIL_"
 
 _HOST_NAME = re.compile(r"\*|(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?|[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:]*")
 
+_REDIS_SCHEMES = ("redis", "rediss", "unix", "redis+cluster", "rediss+cluster")
+
 HttpUrl = Annotated[str, Field(max_length=2_000, pattern=r"^https?://[^\s]+$")]
 # A model's name becomes an argument of a command, so it must not look like an option.
 ModelName = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9][\w.:/@\[\]-]*$")]
@@ -87,10 +89,15 @@ class Settings(BaseSettings):
         None,
         max_length=2_000,
         validation_alias=AliasChoices("SPANTAIL_REDIS_URL", "OTEL_EXPORTER_LIVETAIL_URL"),
-        description="Redis of the live tier (`redis://`, `rediss://`, `unix://`); "
+        description="Redis of the live tier (`redis://`, `rediss://`, `unix://`, `redis+cluster://host,host…`); "
         "`OTEL_EXPORTER_LIVETAIL_URL` is another name for it. Without it `spantail serve` starts its own.",
     )
-    redis_connections: int = Field(32, ge=2, le=1_000, description="Most connections to Redis for reading and ingest.")
+    redis_connections: int = Field(
+        32,
+        ge=2,
+        le=1_000,
+        description="Most connections to Redis for reading and ingest, in a cluster to each node.",
+    )
     redis_timeout_s: float = Field(
         5.0, gt=0, le=60, description="Seconds to wait for Redis before a request is answered with 503."
     )
@@ -190,9 +197,10 @@ class Settings(BaseSettings):
     @field_validator("redis_url")
     @classmethod
     def _known_scheme(cls, value: str | None) -> str | None:
-        if value is not None and not value.startswith(("redis://", "rediss://", "unix://")):
+        if value is not None and value.partition("://")[0] not in _REDIS_SCHEMES:
             raise ValueError(  # the alias is named, for the error is told by the setting's own name
-                "must begin with redis://, rediss:// or unix:// (also where OTEL_EXPORTER_LIVETAIL_URL says it)"
+                f"must begin with one of {', '.join(f'{scheme}://' for scheme in _REDIS_SCHEMES)} "
+                "(also where OTEL_EXPORTER_LIVETAIL_URL says it)"
             )
         return value
 

@@ -113,7 +113,8 @@ class RunStore:
             await pipe.execute()
 
     async def _evaluate(self, calls: Sequence[_Call]) -> list[object]:
-        # A mark is set in the step in which what it stands for is stored, and not at all where that failed.
+        # A mark is set in the step in which what it stands for is stored (in a cluster each run has one of its own),
+        # and not at all where that failed.
         pipe = self._redis.pipeline(transaction=any(call.mark for call in calls))
         for call in calls:
             pipe.execute_command("EVALSHA", *call.arguments)
@@ -128,8 +129,8 @@ class RunStore:
                 next(replies)
                 if isinstance(answers[-1], Exception):
                     wrong.append(call.mark)
-        if wrong:
-            await self._redis.delete(*wrong)
+        for mark in wrong:
+            await self._redis.delete(mark)
         return answers
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from redis.asyncio import Redis
+from redis.asyncio import ConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import WatchError
@@ -12,6 +12,7 @@ from redis.exceptions import WatchError
 from spantail_exporters import keys
 from spantail_exporters.run_script import SCRIPT, append_arguments, index_commands, parse_reply
 from spantail_service.reaper.patience import Patience, clock
+from spantail_service.redis_routing import RoutedRedis
 from spantail_service.store import now_us
 
 if TYPE_CHECKING:
@@ -34,7 +35,9 @@ class NewState:
 
 
 class Line:
-    """One connection to ``redis_url``. It never retries by itself: that would hide that Redis was away.
+    """One connection to ``redis_url``, in a cluster to each of its nodes.
+
+    It never retries by itself: that would hide that Redis was away.
 
     Every method raises redis-py's errors, and ``Interrupted`` when an answer came late, or the last one is too old
     to act upon.
@@ -42,12 +45,15 @@ class Line:
 
     def __init__(self, redis_url: str, patience: Patience, timeout_s: float) -> None:
         self._patience = patience
-        self._redis = Redis.from_url(
+        self._redis = RoutedRedis(
             redis_url,
-            socket_timeout=timeout_s,
-            socket_connect_timeout=timeout_s,
-            retry=Retry(NoBackoff(), 0),
-            max_connections=1,
+            lambda server_url: ConnectionPool.from_url(
+                server_url,
+                socket_timeout=timeout_s,
+                socket_connect_timeout=timeout_s,
+                retry=Retry(NoBackoff(), 0),
+                max_connections=1,
+            ),
         )
 
     async def ask(self, commands: Sequence[Command]) -> list[Any]:
@@ -102,7 +108,7 @@ class Line:
 
     async def reset(self) -> None:
         """Begin with a new connection: a late answer must not meet the next question."""
-        await self._redis.connection_pool.disconnect()
+        await self._redis.disconnect()
 
     async def close(self) -> None:
         """Close the connection."""

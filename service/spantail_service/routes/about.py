@@ -27,7 +27,8 @@ async def read_about(request: Request) -> Response:
     """Answers ``{name, version, time_us, demo, redis: {url, version, id, time_us}}``; 503 without Redis.
 
     ``redis.id`` is the server's own id of its present life (``run_id`` of INFO): whoever reaches a Redis with
-    another one is on another server. ``url`` has no password; what Redis does not tell us is null.
+    another one is on another server; of a cluster it is that of the node with the index. ``url`` has no password;
+    what Redis does not tell us is null.
     """
     services = services_of(request)
     server: dict[str, Any] = {}

@@ -61,6 +61,13 @@ def test_the_data_dir_is_the_users_unless_said_otherwise(monkeypatch: pytest.Mon
     assert Settings(data_dir=Path("here")).data_dir == Path.cwd() / "here"
 
 
+@pytest.mark.parametrize("url", ["redis+cluster://a:1,b:2", "rediss+cluster://u:p@a", "rediss://a", "unix:///a.sock"])
+def test_redis_is_one_server_or_a_cluster(url: str) -> None:
+    assert Settings(redis_url=url).redis_url == url
+    with pytest.raises(ValidationError, match=r"must begin with one of redis://.*redis\+cluster://"):
+        Settings(redis_url="redis+sentinel://a/mymaster")
+
+
 def test_secrets_are_not_shown() -> None:
     with pytest.raises(ValidationError) as caught:
         Settings(redis_url="http://user:secret@host")

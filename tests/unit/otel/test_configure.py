@@ -536,6 +536,7 @@ print("RESULT", json.dumps([parent == f"host:{os.getpid()}:1", os.read(read, 100
         ("unix:///run/redis.sock?password=x", "unix:///run/redis.sock"),
         ("pw@host", "(an address without a scheme)"),
         ("redis://h:port/", "(an address that cannot be read)"),
+        ("redis+cluster://u:p@a:1,b,[::1]:2?x=y", "redis+cluster://a:1,b,[::1]:2"),
     ],
 )
 def test_addresses_are_shown_without_secrets(url: str, shown: str) -> None:
