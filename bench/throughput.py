@@ -11,7 +11,7 @@ import redis
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 
 from bench.servers import private_redis
-from bench.workload import ANSWERED, ASKED, SPANS_PER_RUN
+from bench.workload import ANSWERED, ASKED, SPANS_PER_RUN, asked
 from spantail.live import LiveSpanProcessor
 from spantail_exporters.keys import RUNS_RECENT, run_keys
 from spantail_exporters.livetail import create_sink
@@ -77,7 +77,7 @@ def _memory_of_a_run(url: str, client: redis.Redis, spans: int) -> float:
     tracer = provider.get_tracer("bench")
     with tracer.start_as_current_span("run", attributes=ASKED) as root:
         for _ in range(spans // 1_000):
-            open_spans = [tracer.start_span("chat gpt-4o-mini", attributes=ASKED) for _ in range(1_000)]
+            open_spans = [tracer.start_span("chat gpt-4o-mini", attributes=asked(number)) for number in range(1_000)]
             sink.flush(60)
             for span in open_spans:
                 span.set_attributes(ANSWERED)
@@ -99,8 +99,8 @@ def _round(url: str, client: redis.Redis) -> dict[str, float]:
     tracer = provider.get_tracer("bench")
     for _ in range(SPANS // SPANS_PER_RUN):
         with tracer.start_as_current_span("run", attributes=ASKED, end_on_exit=False):
-            for _ in range(SPANS_PER_RUN - 1):
-                tracer.start_span("chat gpt-4o-mini", attributes=ASKED)
+            for number in range(SPANS_PER_RUN - 1):
+                tracer.start_span("chat gpt-4o-mini", attributes=asked(number))
     gc.collect()
     gc.freeze()  # these spans stand for ones that come and go: a collector walking all of them is no cost of delivery
     sink = create_sink(url)
