@@ -114,7 +114,10 @@ class Request:
 
     @staticmethod
     def can_go_on(connection: Any) -> bool:
-        """Whether a request over `connection` can be taken further without waiting; over TLS it cannot."""
+        """Whether a request over `connection` can be taken further without waiting.
+
+        Over TLS it cannot, nor where there is no time-out: such a socket blocks.
+        """
         return (
             connection.is_connected
             and connection.socket_timeout is not None
