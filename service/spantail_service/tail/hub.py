@@ -101,14 +101,15 @@ class TailHub:
             ProblemError: 404, 410: there is no such run.
             RedisError: Redis does not answer.
         """
-        feed = self._feeds.get(run_id)
-        if feed is None or feed.closed:
-            frame = await self._reader.frame(run_id, since, limit, epoch)
-            if frame.standing.meta.expected is None and len(self._feeds) < _MAX_FEEDS and not self._stopping:
-                self._open(run_id, frame.next_index)
-            return frame
-        feed.used = True
-        return await self._frame(feed, since, limit, epoch)
+        if (feed := self._followed(run_id)) is not None:
+            feed.used = True
+            return await self._frame(feed, since, limit, epoch)
+        frame = await self._reader.frame(run_id, since, limit, epoch)
+        goes_on = frame.standing.meta.expected is None
+        # somebody else may have opened it meanwhile
+        if goes_on and not self._followed(run_id) and len(self._feeds) < _MAX_FEEDS and not self._stopping:
+            self._open(run_id, frame.next_index)
+        return frame
 
     async def long_poll(self, run_id: str, since: int, limit: int, epoch: str | None, wait_s: float) -> Frame:
         """As :meth:`poll`, but an answer without events is held back until something changes.
@@ -139,9 +140,7 @@ class TailHub:
         if self._viewers >= self._max_viewers or self._stopping:
             raise TooManyViewersError
         self._viewers += 1
-        feed = self._feeds.get(run_id)
-        if feed is None or feed.closed:
-            feed = self._open(run_id, since)
+        feed = self._followed(run_id) or self._open(run_id, since)
         viewer = Viewer(feed, since, epoch, limit, self._frame)
         feed.viewers.add(viewer)  # from here on: a feed that somebody waits for is not let go
         try:
@@ -161,6 +160,10 @@ class TailHub:
             raise
         if feed.closed:  # while the process stops, no feed stays open
             raise TooManyViewersError
+
+    def _followed(self, run_id: str) -> Feed | None:
+        feed = self._feeds.get(run_id)
+        return None if feed is None or feed.closed else feed
 
     def _open(self, run_id: str, since: int) -> Feed:
         feed = self._feeds[run_id] = Feed(run_id, self._reader, self._wakeups, self._memory, self._make_room)

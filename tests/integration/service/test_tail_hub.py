@@ -51,7 +51,8 @@ async def followed(service: Served, run_id: str = RUN) -> None:
     )
 
 
-async def test_one_viewer_more_costs_no_read(new_redis_url: str) -> None:
+async def test_one_viewer_more_costs_no_read(new_redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("spantail_service.tail.feed.HEARTBEAT_S", 60.0)  # for which a run is read as well
     with Writer(new_redis_url) as writer:
         writer.lines(RUN, 500)
         async with served_app(new_redis_url) as service, contextlib.AsyncExitStack() as stack:
@@ -74,7 +75,8 @@ async def test_one_viewer_more_costs_no_read(new_redis_url: str) -> None:
         assert writer.redis.client_list(_type="pubsub") == []
 
 
-async def test_polls_with_nothing_new_ask_nobody(new_redis_url: str) -> None:
+async def test_polls_with_nothing_new_ask_nobody(new_redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("spantail_service.tail.feed.HEARTBEAT_S", 60.0)  # for which a run is read as well
     with Writer(new_redis_url) as writer:
         writer.lines(RUN, 2)
         async with served_app(new_redis_url) as service:
@@ -89,6 +91,17 @@ async def test_polls_with_nothing_new_ask_nobody(new_redis_url: str) -> None:
 
 async def _has(service: Served, next_index: int) -> Any:
     return (await poll(service))["next_index"] == next_index
+
+
+async def test_first_polls_of_the_same_moment_follow_the_run_once(new_redis_url: str) -> None:
+    with Writer(new_redis_url) as writer:
+        writer.lines(RUN, 2)
+        async with served_app(new_redis_url) as service:
+            hub = service.services.hub
+            frames = await asyncio.gather(*(hub.poll(RUN, 0, 10, None) for _ in range(5)))
+            assert [frame.events for frame in frames] == [2] * 5
+            feeds = [task for task in asyncio.all_tasks() if task.get_name() == f"spantail-feed-{RUN}"]
+            assert len(feeds) == 1
 
 
 async def test_the_quick_way_says_what_the_route_says(new_redis_url: str) -> None:
@@ -160,7 +173,7 @@ async def test_a_reader_that_takes_nothing_costs_one_frame_and_is_told_to_resync
                             assert frame["logs"][0]["seq"] == seen
                             seen = frame["next_index"]
                 assert hub.cached_bytes < 400 * 21_000
-                assert hub.viewers == 1
+                await eventually_async(lambda: hub.viewers == 1)
                 stuck.settimeout(10)
                 await asyncio.to_thread(_read_until, stuck, b'"reset":true')
             await eventually_async(lambda: hub.viewers == 0)
