@@ -527,7 +527,7 @@ def test_what_a_process_could_not_deliver_is_delivered_by_the_next(
 def test_a_cluster(tmp_path: Path, application: Callable[[str], LedgerApplication], named: str) -> None:
     with redis_cluster(tmp_path) as cluster:
         app = application(cluster.url if named == "as a cluster" else cluster.nodes[0].url)
-        holders = {}
+        holders: dict[str, FaultyRedis] = {}
         while len({holder.port for holder in holders.values()}) < len(cluster.nodes):
             with app.span() as root:
                 app.work(root, 30)
