@@ -9,6 +9,7 @@ import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 
 from tests.support import leaks, tools
@@ -21,11 +22,23 @@ _FOREIGN_SETTINGS = ("OTEL_", "SPANTAIL_", "ANTHROPIC_", "OPENAI_", "CLAUDE", "L
 
 
 def pytest_configure() -> None:
-    """Take the caller's settings and keys out of the environment before anything is imported."""
+    """Take the caller's settings and keys out of the environment before anything is imported.
+
+    Hypothesis tries the same examples each time, so that what fails is due to the change that is tested;
+    SPANTAIL_TEST_RANDOM=1 has it look for new ones.
+    """
     for name in list(os.environ):
         if name.startswith(_FOREIGN_SETTINGS) and not name.startswith("SPANTAIL_TEST_"):
             del os.environ[name]
     sys.addaudithook(_loopback_only)
+    hypothesis.settings.register_profile(
+        "tests",
+        derandomize=os.environ.get("SPANTAIL_TEST_RANDOM", "") in {"", "0"},
+        database=None,
+        deadline=None,  # a shared machine pauses when it likes, …
+        suppress_health_check=[hypothesis.HealthCheck.too_slow],  # … and may be slow
+    )
+    hypothesis.settings.load_profile("tests")
 
 
 def _loopback_only(event: str, arguments: tuple[object, ...]) -> None:

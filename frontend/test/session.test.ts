@@ -1,4 +1,4 @@
-import { expect, it, vi } from "vitest";
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { type Api, ProblemError } from "../src/api";
 import type { Connection, ConnectionListener, ConnectionState } from "../src/connection/connection";
 import { RunSession } from "../src/session";
@@ -58,6 +58,13 @@ function opened(snapshots: (Snapshot | Error)[], history: Frame = frame({})) {
   return { session, states, notices, started, heard, asked: () => asked };
 }
 
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
 it("follows from the snapshot's next index and fills the livetail with what came before", async () => {
   const { session, started, heard } = opened(
     [snapshot(5)],
@@ -101,7 +108,8 @@ it("tells unknown from expired", async () => {
 it("tries again until the service is there, at once when nudged", async () => {
   const { session, states, started, asked } = opened([new TypeError("refused"), snapshot(2)]);
   const opening = session.open();
-  await vi.waitFor(() => expect(states.at(-1)?.phase).toBe("reconnecting"));
+  await vi.advanceTimersByTimeAsync(0);
+  expect(states.at(-1)?.phase).toBe("reconnecting");
   expect(asked()).toBe(1);
   session.nudge();
   await opening;

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 TOKEN = "correct-horse-battery-staple"
 CALL = "00f067aa0ba902b8"
 EXAMPLES = 25
-"""Requests per operation and mode; the same ones each time."""
+"""Requests per operation and mode."""
 TIMEOUT_S = 10
 NEVER = {401, 403, 421, 500, 501, 502, 504}
 CHECKS = [
@@ -153,10 +153,7 @@ def test_generated_requests_get_what_is_announced(
     except schemathesis.errors.SchemathesisError:
         pytest.skip("nothing of it can be wrong")
 
-    @hypothesis.settings(
-        max_examples=EXAMPLES, derandomize=True, database=None, deadline=None,
-        suppress_health_check=list(hypothesis.HealthCheck),
-    )  # fmt: skip
+    @hypothesis.settings(max_examples=EXAMPLES, suppress_health_check=list(hypothesis.HealthCheck))
     @hypothesis.given(case=cases, known=st.sampled_from(KNOWN))
     def every(case: Case[Any], known: str | None) -> None:
         for name in ("run_id", "trace_id"):

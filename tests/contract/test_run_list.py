@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     import pytest
 
 MANY = 100_000
+_TRIES = 5
+"""A command that is slow each time works hard; one that is slow once may have been interrupted."""
 
 
 def _id(number: int) -> str:
@@ -122,13 +124,16 @@ async def test_status_operation_and_time_cost_no_scan_at_100_000_runs(new_redis_
                 {"started_from": START + (MANY + 1) * 1_000_000},
             )
             for params in conditions:
-                writer.redis.config_resetstat()
-                assert await _ids(client, **params, limit=50) == [wanted], params
-                used = writer.redis.info("commandstats")
-                busy = {name: figures["calls"] for name, figures in used.items() if figures["usec_per_call"] > 5_000}
-                assert not busy, params
-                reads = sum(used.get(f"cmdstat_{name}", {"calls": 0})["calls"] for name in ("hgetall", "hmget"))
-                assert reads < 30, (params, used)  # what is shown, and the service's own rounds
+                took: list[dict[str, float]] = []
+                for _ in range(_TRIES):
+                    writer.redis.config_resetstat()
+                    assert await _ids(client, **params, limit=50) == [wanted], params
+                    used = writer.redis.info("commandstats")
+                    took.append({name: figures["usec_per_call"] for name, figures in used.items()})
+                    reads = sum(used.get(f"cmdstat_{name}", {"calls": 0})["calls"] for name in ("hgetall", "hmget"))
+                    assert reads < 30, (params, used)  # what is shown, and the service's own rounds
+                busy = [name for name in took[0] if min(one.get(name, 0) for one in took) > 5_000]
+                assert not busy, (params, took)
 
 
 async def test_expired_runs_leave_the_index_and_are_remembered(redis_url: str) -> None:

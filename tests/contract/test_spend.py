@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from datetime import date
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from redis.asyncio import Redis
 
 from spantail_exporters import keys
+from spantail_service.routes import spend as spend_route
 from spantail_service.run_meta import SILENCE_US
 from spantail_service.spend import Bookkeeper, day_of, spend_by_backend
 from tests.integration.service.harness import ROOT_SPAN, RUN, START, Writer, running_app
 from tests.support.waiting import eventually_async
+
+if TYPE_CHECKING:
+    import pytest
 
 DAY_US = 86_400_000_000
 
 
 def _now() -> int:
     return time.time_ns() // 1_000
+
+
+def _day(time_us: int) -> date:
+    return date.fromisoformat(day_of(time_us))
 
 
 def _run(writer: Writer, run_id: str, start: int, *accounts: str) -> None:
@@ -27,8 +37,10 @@ def _run(writer: Writer, run_id: str, start: int, *accounts: str) -> None:
         writer.span(run_id, f"{n + 1:016x}", account=account, **fields)
 
 
-async def test_sums_follow_the_runs_and_outlive_them(redis_url: str) -> None:
+async def test_sums_follow_the_runs_and_outlive_them(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     now = _now()
+    # midnight may come before the next request
+    monkeypatch.setattr(spend_route, "spend_by_backend", partial(spend_by_backend, today=_day(now)))
     with Writer(redis_url) as writer:
         _run(writer, "1" * 32, now, "0 0 10 20 1000000 claude_cli\n", "1 1 0 0 0 a:b\n")
         _run(writer, "2" * 32, now - 2 * DAY_US, "0 0 1 2 5 claude_cli\n")
@@ -79,16 +91,16 @@ async def test_a_run_is_counted_once_whoever_books_it(redis_url: str) -> None:
         async with Redis.from_url(redis_url) as client:
             for _ in range(3):
                 await Bookkeeper(client).book()
-            assert (await spend_by_backend(client, 1))["cost_nano"] == 1_000_000
+            assert (await spend_by_backend(client, 1, _day(now)))["cost_nano"] == 1_000_000
             # the run's start moves to another day: its money moves along
             writer.redis.hset(keys.run_keys("1" * 32).meta, "root_start", now - DAY_US)
             await Bookkeeper(client).book()
-            days = (await spend_by_backend(client, 2))["days"]
+            days = (await spend_by_backend(client, 2, _day(now)))["days"]
             assert [(day["runs"], day["cost_nano"]) for day in days] == [(1, 1_000_000), (0, 0)]
             # what was booked is forgotten after days, a pinned run is not: it is not counted anew
             writer.redis.delete(keys.spend_of_run("1" * 32))
             await Bookkeeper(client).book()
-            assert (await spend_by_backend(client, 2))["cost_nano"] == 1_000_000
+            assert (await spend_by_backend(client, 2, _day(now)))["cost_nano"] == 1_000_000
 
 
 async def test_a_run_without_a_root_is_booked_for_good_once_it_is_silent(redis_url: str) -> None:

@@ -105,11 +105,17 @@ async def test_an_operation_that_fails_says_why(service: ServiceProcess) -> None
 async def test_the_running_root_is_polled_within_a_quarter_of_a_second(
     service: ServiceProcess, world: HeldWorld
 ) -> None:
-    """From the request to start until a poll has it. One try in ten is enough: the machine may be busy."""
+    """From the request to start until a poll has it. One try in ten is enough: the machine may be busy.
+
+    How busy it is, a plain request between the tries says.
+    """
     world.gate.shut("himalayas", "openai")
     async with client_of(service.url) as client:
-        took = [await first_sight_s(client) for _ in range(_TRIES)]
-        assert min(took) < _FIRST_SIGHT_S, took
+        took, plain = [], []
+        for _ in range(_TRIES):
+            took.append(await first_sight_s(client))
+            plain.append(await plain_s(client))
+        assert min(took) < _FIRST_SIGHT_S + min(plain), (took, plain)
         world.gate.open_all()
 
 
@@ -120,6 +126,12 @@ async def first_sight_s(client: httpx.AsyncClient) -> float:
     took = time.perf_counter() - began
     assert [event["status"] for event in events if event["event"] == "operation_start"] == ["running"]
     return took
+
+
+async def plain_s(client: httpx.AsyncClient) -> float:
+    began = time.perf_counter()
+    assert (await client.get("/healthz")).status_code == 200
+    return time.perf_counter() - began
 
 
 async def test_watching_makes_no_runs(service: ServiceProcess) -> None:

@@ -68,6 +68,9 @@ class HeldWorld:
             "SPANTAIL_OPENAI_API_KEY": "demo",
             "SPANTAIL_ANTHROPIC_BASE_URL": demo.anthropic_url,
             "SPANTAIL_ANTHROPIC_API_KEY": "demo",
+            # what is held is held until it is let go
+            "SPANTAIL_SOURCE_TIMEOUT_S": "300",
+            "SPANTAIL_LLM_TIMEOUT_S": "600",
         }
 
 

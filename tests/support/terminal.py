@@ -28,6 +28,7 @@ class Terminal:
     def __init__(self, process: subprocess.Popen[bytes], end: int, columns: int, lines: int) -> None:
         self.process = process
         self.raw = b""
+        self._rest = b""  # a beginning of a switch of screens, the end of which is still to be read
         self._end = end
         self._columns, self._lines = columns, lines
         self._screen = pyte.Screen(columns, lines)
@@ -85,6 +86,9 @@ class Terminal:
 
     def _feed(self, data: bytes) -> None:
         enter, leave = _OTHER_SCREEN
+        data = self._rest + data
+        rest = next((n for n in range(len(enter) - 1, 0, -1) if data.endswith((enter[:n], leave[:n]))), 0)
+        data, self._rest = data[: len(data) - rest], data[len(data) - rest :]
         for part in data.replace(enter, b"\0" + enter + b"\0").replace(leave, b"\0" + leave + b"\0").split(b"\0"):
             if part == enter and self._own is None:
                 self._own, self._screen = self._screen, pyte.Screen(self._columns, self._lines)

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from spantail_service.tail.reader import _tree
@@ -32,7 +32,6 @@ def states(draw: st.DrawFn) -> dict[str, Any]:
     return state
 
 
-@settings(deadline=None)
 @given(states())
 def test_is_what_parsing_would_leave(state: dict[str, Any]) -> None:
     told = orjson.loads(_tree(orjson.dumps(state)))

@@ -6,6 +6,7 @@ import contextlib
 import gzip
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -24,7 +25,6 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from spantail_exporters.keys import RUNS_RECENT
 from tests.support.live_runs import StoredRun
-from tests.support.redis_servers import free_port
 from tests.support.tools import ROOT
 from tests.support.waiting import eventually
 
@@ -242,22 +242,23 @@ def application(
 ) -> Iterator[Application]:
     """Run `source` under uvicorn until the block ends."""
     (folder / "app.py").write_text(source, encoding="utf-8")
-    port = free_port()
     log = folder / "app.log"
-    command = [*prefix, str(BIN / "uvicorn"), "app:app", "--port", str(port), "--log-level", "warning", *arguments]
-    with (
-        log.open("wb") as output,
-        subprocess.Popen(
-            command, cwd=folder, env=clean_environment(environment), stdout=output, stderr=subprocess.STDOUT
-        ) as process,
-    ):
-        try:
-            running = Application(f"http://127.0.0.1:{port}", process, log)
-            eventually(lambda: _answers(running), START_S, what="the application answers")
-            yield running
-        finally:
-            if process.poll() is None:
-                process.kill()
+    with socket.socket() as bound, log.open("wb") as output:
+        bound.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{bound.getsockname()[1]}"
+        server = [str(BIN / "uvicorn"), "app:app", "--fd", str(bound.fileno()), "--log-level", "warning", *arguments]
+        with subprocess.Popen(
+            [*prefix, *server], cwd=folder, env=clean_environment(environment), stdout=output, stderr=subprocess.STDOUT,
+            pass_fds=[bound.fileno()],
+        ) as process:  # fmt: skip
+            bound.close()  # it is the server's now: when that is gone, connections are refused
+            try:
+                running = Application(url, process, log)
+                eventually(lambda: _answers(running), START_S, what="the application answers")
+                yield running
+            finally:
+                if process.poll() is None:
+                    process.kill()
 
 
 def _answers(running: Application) -> bool:

@@ -122,9 +122,15 @@ def test_the_start_and_updates_of_a_running_span(live: Live, endpoint: Endpoint)
             update = eventually(lambda: endpoint.records(key.EVENT_UPDATE))[-1]
             assert update.span_id == start.span_id
             assert update.attributes[key.SPAN_REV] >= 2
-            eventually(lambda: endpoint.records(key.EVENT_UPDATE)[-1].attributes[key.SPAN_NAME] == "chat m")
-            last = endpoint.records(key.EVENT_UPDATE)[-1].attributes
-            assert (last["gen_ai.request.model"], last["gen_ai.usage.output_tokens"]) == ("m", 12)
+
+            def whole() -> dict[str, Any] | None:
+                said = endpoint.records(key.EVENT_UPDATE)[-1].attributes
+                wanted = {key.SPAN_NAME: "chat m", key.SPAN_EVENT_COUNT: 2, "gen_ai.usage.output_tokens": 12}
+                return said if said.items() >= wanted.items() else None
+
+            last = eventually(whole, what="all three changes are told")
+            assert last is not None
+            assert last["gen_ai.request.model"] == "m"
             assert last[key.SPAN_START] == span.start_time  # type: ignore[attr-defined]
             told = [
                 event["name"]
@@ -133,7 +139,6 @@ def test_the_start_and_updates_of_a_running_span(live: Live, endpoint: Endpoint)
                 for event in record.attributes.get(key.SPAN_EVENTS, [])
             ]
             assert told == ["first", "second"], "each span event once"
-            assert last[key.SPAN_EVENT_COUNT] == 2
 
     assert live.sink.flush(5)
     count = len(endpoint.records(key.EVENT_UPDATE))
@@ -158,7 +163,7 @@ def test_the_heartbeat(live: Live, endpoint: Endpoint) -> None:
         eventually(lambda: len(endpoint.records(key.EVENT_HEARTBEAT)) >= 3)
     beats = endpoint.records(key.EVENT_HEARTBEAT)
     times = [beat.raw.time_unix_nano for beat in beats]
-    assert all(0.9e9 < after - before < 2.5e9 for before, after in itertools.pairwise(times))
+    assert all(after - before > 0.9e9 for before, after in itertools.pairwise(times))
     assert beats[-1].attributes == {"spantail.runner": live.sink.runner_id, key.HEARTBEAT_OPEN: 1}
     assert (beats[-1].trace_id, beats[-1].span_id) == ("", "")
 
@@ -199,9 +204,11 @@ def test_an_endpoint_that_refuses_gets_open_spans_again(live: Live, endpoint: En
         assert start.attributes["a"] == 1
         assert [event["name"] for event in start.attributes[key.SPAN_EVENTS]] == ["early"]
         assert start.attributes[key.SPAN_REV] >= 2
-        eventually(
-            lambda: endpoint.records(key.EVENT_HEARTBEAT)[-1].attributes.get(key.DROPPED) == {"export_failed": 1}
-        )
+
+        def dropped() -> list[Any]:
+            return [beat.attributes.get(key.DROPPED) for beat in endpoint.records(key.EVENT_HEARTBEAT)]
+
+        eventually(lambda: dropped()[-1:] == [{"export_failed": 1}])
 
 
 def test_the_queue_is_bounded_and_its_losses_are_counted(endpoint: Endpoint) -> None:

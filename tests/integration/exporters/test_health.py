@@ -12,6 +12,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from spantail.live import LiveSpanProcessor
 from spantail_exporters import health
 from spantail_exporters.livetail import create_sink
+from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,6 +63,6 @@ def test_a_delivery_that_failed(reader: InMemoryMetricReader, monkeypatch: pytes
     provider.add_span_processor(LiveSpanProcessor(sink))
     with provider.get_tracer("t").start_as_current_span("root"):
         pass
+    eventually(lambda: values(reader).get(("otel.sdk.exporter.operation.duration", "Unavailable"), 0) >= 1)
     sink.shutdown(0.2)
     provider.shutdown()
-    assert values(reader)["otel.sdk.exporter.operation.duration", "Unavailable"] >= 1

@@ -18,6 +18,7 @@ from opentelemetry.trace import Status, StatusCode
 
 from spantail.live import LiveSpanProcessor, LogEvent
 from spantail.redaction import Redactor
+from spantail_exporters import delivery as delivery_module
 from spantail_exporters.batcher import Batcher
 from spantail_exporters.delivery import Delivery
 from spantail_exporters.exchange import Exchange, Unavailable
@@ -134,7 +135,8 @@ def test_the_tail_reads_in_order_of_time(live: Live) -> None:
     assert live.sink.flush(5)
     events = live.run(root).events
     assert [e["ts"] for e in events] == sorted(e["ts"] for e in events)
-    assert len(events) == 1 + 5 * 4 + 1
+    # a child's start is told where the worker happens to look while it runs
+    assert len([e for e in events if e["event"] != "span_start"]) == 5 * 4 + 1
 
 
 def test_nothing_is_sent_for_what_did_not_change(live: Live) -> None:
@@ -270,23 +272,24 @@ class Gate(RedisWriter):
     def __init__(self, url: str) -> None:
         super().__init__(url)
         self.open = threading.Event()
-        self.tried = threading.Event()
 
     def beat(self, runner_id: str) -> Exchange[bool]:
-        self.tried.set()
         if not self.open.is_set():
             raise Unavailable("closed")
         return super().beat(runner_id)
 
 
-def test_what_does_not_fit_while_redis_is_away_is_counted_on_its_run(redis_url: str) -> None:
+def test_what_does_not_fit_while_redis_is_away_is_counted_on_its_run(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery_module, "_AHEAD_BYTES", 1)  # once the root waits nothing more is taken off the queue
     gate = Gate(redis_url)
     sink = Batcher(lambda *made: Delivery(gate, *made), Redactor(), capacity=10)
     provider = TracerProvider()
     provider.add_span_processor(LiveSpanProcessor(sink))
     tracer = provider.get_tracer("t")
     with tracer.start_as_current_span("root") as root:
-        assert gate.tried.wait(10)
+        eventually(lambda: sink._delivery is not None and sink._delivery.away and not sink._delivery.accepts)
         for _ in range(20):
             with tracer.start_as_current_span("child"):
                 pass
@@ -296,8 +299,7 @@ def test_what_does_not_fit_while_redis_is_away_is_counted_on_its_run(redis_url: 
     provider.shutdown()
     run = StoredRun(redis_url, f"{root.get_span_context().trace_id:032x}")
     stored_ends = sum(s["status"] == "ok" for s in run.spans.values()) - 1
-    assert run.drops()["queue_full"] >= 5
-    assert stored_ends + run.drops()["queue_full"] == 20
+    assert (stored_ends, run.drops()["queue_full"]) == (10, 10)
     assert run.spans[f"{root.get_span_context().span_id:016x}"]["status"] == "ok"
 
 
@@ -308,7 +310,7 @@ def test_shutdown_is_bounded_when_redis_is_away() -> None:
     with provider.get_tracer("t").start_as_current_span("root"):
         pass
     assert sink.shutdown(0.2) is False
-    assert not any(thread.name == "spantail-batcher" for thread in threading.enumerate())
+    eventually(lambda: not any(thread.name == "spantail-batcher" for thread in threading.enumerate()))
     provider.shutdown()
 
 

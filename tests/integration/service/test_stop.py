@@ -16,8 +16,9 @@ from tests.support.served import frames_of, next_frame
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-CLOSED_S = 2.0
-"""A stop that waits for viewers to leave by themselves takes 5 s, half of `SPANTAIL_SHUTDOWN_S`."""
+SHUTDOWN_S = 60
+CLOSED_S = 15.0
+"""A stop that waits for viewers to leave by themselves takes 30 s, half of `SPANTAIL_SHUTDOWN_S`."""
 
 
 async def _rest(stream: AsyncIterator[str]) -> str:
@@ -28,7 +29,8 @@ async def _rest(stream: AsyncIterator[str]) -> str:
 async def test_every_kind_of_viewer_is_sent_home(new_redis_url: str) -> None:
     with Writer(new_redis_url) as writer:
         writer.lines(RUN, 1)
-    with spantail_process("serve", "--port", "0", "--redis-url", new_redis_url) as service:
+    command = ("serve", "--port", "0", "--redis-url", new_redis_url)
+    with spantail_process(*command, SPANTAIL_SHUTDOWN_S=str(SHUTDOWN_S)) as service:
         await asyncio.to_thread(service.await_ready)
         async with AsyncExitStack() as stack:
             client = await stack.enter_async_context(httpx.AsyncClient(base_url=service.url, timeout=30))

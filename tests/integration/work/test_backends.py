@@ -196,6 +196,7 @@ async def test_answers_nobody_can_read_count_as_failures(traces: Traces) -> None
 
 
 async def test_no_more_calls_at_a_time_than_allowed(traces: Traces) -> None:
+    gate = asyncio.Event()
     under_way = 0
     most = 0
 
@@ -204,11 +205,15 @@ async def test_no_more_calls_at_a_time_than_allowed(traces: Traces) -> None:
         if path.endswith("/chat/completions"):
             under_way += 1
             most = max(most, under_way)
-            await asyncio.sleep(0.02)
+            await gate.wait()
             under_way -= 1
 
     async with demo_world(hold=hold) as demo, open_tools(settings_for(demo, llm_concurrency=2)) as tools:
-        await together(*(tools.llm.ask(ASK, str, name=f"ask {n}") for n in range(8)))
+        slots = tools.llm._slots
+        asking = asyncio.create_task(together(*(tools.llm.ask(ASK, str, name=f"ask {n}") for n in range(8))))
+        await eventually_async(lambda: under_way == 2 and len(slots._waiters or ()) == 6, what="two go, six wait")
+        gate.set()
+        await asking
     assert most == 2
 
 

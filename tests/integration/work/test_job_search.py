@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
+from spantail import llm_call
 from spantail_service.operations import OperationError, open_tools
 from tests.integration.work.conftest import demo_world, settings_for
 from tests.integration.work.traces import Traces, attributes, event, events, run, status
@@ -210,6 +211,11 @@ async def test_an_llm_that_hangs_times_out_and_falls_back(traces: Traces, tmp_pa
     command, pids = hanging_command(tmp_path)
     changes = {"claude_command": str(command), "llm_timeout_s": 2.0}
     async with demo_world() as demo, open_tools(settings_for(demo, **changes)) as tools:
+        fallback = tools.llm._backends[-1]
+        await fallback.prepare()
+        with llm_call(backend=fallback.name, model=fallback.model_for("middle")) as call:  # the first imports a lot
+            await fallback.complete([{"role": "user", "content": "hi"}], tier="middle", max_tokens=9, call=call)
+        traces.clear()
         result = await run("job-search", {**SEARCH, "max_results": 1}, tools)
     assert result["jobs"][0]["backend"] == "langchain"
     reasons = {attributes(span).get("spantail.fallback.reason") for span in traces.of_kind("llm_call")}

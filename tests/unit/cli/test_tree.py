@@ -161,7 +161,7 @@ def test_a_loop_of_parents_is_cut_and_a_long_chain_is_no_recursion() -> None:
     assert len(rows[-1].lasts) == 14
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(data=st.data())
 def test_what_is_chosen_fits_is_in_order_and_has_its_ancestors(data: st.DataObject) -> None:
     count = data.draw(st.integers(1, 60))

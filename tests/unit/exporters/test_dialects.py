@@ -198,7 +198,7 @@ _VALUES = st.one_of(
 
 
 @given(attributes=st.dictionaries(_NAMES, _VALUES, max_size=12), ended=st.booleans())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_nothing_makes_it_raise_and_twice_is_once(attributes: dict[str, Any], *, ended: bool) -> None:
     once = understood(dict(attributes), ended=ended)
     assert repr(understood(dict(once), ended=ended)) == repr(once)

@@ -555,5 +555,5 @@ class SpoolModel(RuleBasedStateMachine):
         assert left == []
 
 
-SpoolModel.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+SpoolModel.TestCase.settings = settings(max_examples=60, stateful_step_count=40)
 test_against_a_model: Any = SpoolModel.TestCase

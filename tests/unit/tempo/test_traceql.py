@@ -124,7 +124,7 @@ WORDS = ["{", "}", "(", ")", "&&", "||", "=", "!=", "=~", "!~", "<", ">=", ".a",
          '"x"', "`y|z`", "`(`", "1", "-2.5", "10ms", "1h", "|", "select", "\\", '"', "'", ".", "é", "\x00"]  # fmt: skip
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(st.one_of(st.text(max_size=60), st.lists(st.sampled_from(WORDS), max_size=25).map(" ".join)))
 def test_anything_is_read_or_refused_clearly(query: str) -> None:
     for text in (query, f"{{ {query} }}"):
