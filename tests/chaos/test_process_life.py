@@ -57,6 +57,12 @@ def pause():
 handle = spantail.configure("life")
 """
 
+# In front of the scripts whose matter is what arrives, not how soon: a busy machine may need more than the 2 s.
+PATIENT = """
+from spantail import process_exit
+process_exit.SIGTERM_TIMEOUT_S = 30.0
+"""
+
 
 @dataclass
 class World:
@@ -258,7 +264,7 @@ def _terminated(world: World, script: str, **environment: str) -> tuple[int, int
 @pytest.mark.parametrize("attempt", range(3))
 def test_sigterm_in_the_middle_of_work_loses_nothing(world: World, collector: Endpoint, attempt: int) -> None:
     """By default the signal would take what was handed over last, and all of the OTLP batch of the last 5 s."""
-    status, _ = _terminated(world, BUSY)
+    status, _ = _terminated(world, PATIENT + BUSY)
     assert status == -signal.SIGTERM
     finished, stored = world.finished()["work"], world.stored()["work"]
     assert stored - finished in (0, 1), "the last one may have ended, but not got into the ledger"
@@ -278,7 +284,7 @@ def test_sigterm_while_the_main_thread_waits(world: World, collector: Endpoint) 
         print("ready", flush=True)
         thread.join()
     """
-    status, before = _terminated(world, script)
+    status, before = _terminated(world, PATIENT + textwrap.dedent(script))
     assert status == -signal.SIGTERM
     # the thread goes on while the rest is delivered: what it ends after the signal may come too late
     assert world.stored()["work"] >= before
@@ -410,7 +416,9 @@ def test_uvicorn_with_configure_in_the_application(
     """Uvicorn raises SIGTERM again when it is done, after it has restored the default action."""
     # by default its supervisor kills a worker (-9) that does not answer for 5 s, which a busy machine can make of any
     arguments = ("--workers", str(workers), "--timeout-worker-healthcheck", "60") if workers > 1 else ()
-    with application(world.folder, world.environment, source=UVICORN_APP, prefix=(), arguments=arguments) as app:
+    with application(
+        world.folder, world.environment, source=PATIENT + UVICORN_APP, prefix=(), arguments=arguments
+    ) as app:
         for _ in range(30):
             app.get("/work")
         status = app.stop(number)
@@ -555,7 +563,7 @@ def test_celery_children_that_are_replaced_after_each_task(world: World, collect
                 task.delay()
             app.worker_main(["worker", "--pool=prefork", "--concurrency=2", "--max-tasks-per-child=1",
                              "--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel=ERROR"])
-        """)
+        """, prelude=PRELUDE + PATIENT)  # fmt: skip
     with worker:
         try:
             eventually(lambda: world.finished().total() == 12, 60)
@@ -571,7 +579,8 @@ def test_celery_children_that_are_replaced_after_each_task(world: World, collect
 def test_a_pool_that_is_terminated(world: World, collector: Endpoint, method: str) -> None:
     """`with Pool()` ends its workers by SIGTERM."""
     world.run(
-        CHILDREN
+        PATIENT
+        + CHILDREN
         + textwrap.dedent(f"""
             import multiprocessing
             if __name__ == "__main__":
@@ -713,7 +722,7 @@ app = outer
 
 
 def test_background_tasks_belong_to_their_request(world: World) -> None:
-    with application(world.folder, world.environment, source=BACKGROUND_APP, prefix=()) as app:
+    with application(world.folder, world.environment, source=PATIENT + BACKGROUND_APP, prefix=()) as app:
         app.get("/work")
         assert app.stop() == -signal.SIGTERM
     run = run_of(world.redis_url, "server")

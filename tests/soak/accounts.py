@@ -110,14 +110,15 @@ def _runs(journal: Journal) -> dict[str, RunLedger]:
 
 
 def _held_up_us(lines: Iterable[Line], killed_us: int | None) -> int:
-    """The longest gap between the pulses of a process in its last moments, beyond what is between any two."""
+    """The longest gap between the pulses of a process that reached into its last moments, beyond what is usual.
+
+    0 without any pulse: it was too young to tell.
+    """
     if killed_us is None:
         return 0
-    pulses = [line.time_us for line in lines if line.what == PULSE and line.time_us > killed_us - _LAST_MOMENTS_US]
-    if not pulses:
-        return 0  # too young to tell
-    gaps = [after - before for before, after in pairwise([*pulses, killed_us])]
-    return max(0, max(gaps) - int(PULSE_S * 1e6))
+    pulses = [line.time_us for line in lines if line.what == PULSE]
+    gaps = [after - before for before, after in pairwise([*pulses, killed_us]) if after > killed_us - _LAST_MOMENTS_US]
+    return max(0, max(gaps, default=0) - int(PULSE_S * 1e6))
 
 
 class _Cover:

@@ -71,6 +71,11 @@ class World:
     def done(self, what: str, before_s: float = 0.0, pid: int = 0) -> None:
         self.journal.deeds.append(Deed(self.written_us + int(before_s * 1e6), what, pid))
 
+    def pulses(self, *after_s: float) -> None:
+        """The process was there so long after it had written the rest."""
+        with self.journal.ledgers[PID].open("a", encoding="ascii") as ledger:
+            ledger.writelines(f"{self.written_us + int(at * 1e6)} 0 {PULSE} - - -\n" for at in after_s)
+
     def close(self, **options: Any) -> Accounts:
         run = StoredRun.__new__(StoredRun)
         run.first, run.events, run.spans = 0, self.events, self.spans
@@ -128,12 +133,16 @@ def test_a_kill_covers_nothing_older(world: World) -> None:
 def test_a_machine_that_did_not_let_the_process_run_covers_as_much_more(world: World) -> None:
     del world.events[3]
     world.meta["maybe_incomplete"] = "1"
-    ledger = Ledger(world.journal.ledgers[PID])
-    ledger.write(0, PULSE)
-    world.done("workload killed", 0.3, PID)
-    assert world.close().closed, "no pulse for 300 ms"
+    world.pulses(0)
+    for killed_s in (0.3, 3):
+        world.journal.deeds.clear()
+        world.done("workload killed", killed_s, PID)
+        assert world.close().closed, f"no pulse for {killed_s} s"
+    world.pulses(2.95)
+    assert world.close().closed, "the gap reached into the last moments"
+    world.pulses(*(3 + n / 100 for n in range(200)))
     world.journal.deeds.clear()
-    world.done("workload killed", 3, PID)
+    world.done("workload killed", 5, PID)
     assert world.close().faults == {"lost in silence": 1}, "the gap was long before"
 
 

@@ -269,7 +269,9 @@ class Cluster:
             yield source
             while keys := old.execute_command("CLUSTER", "GETKEYSINSLOT", slot, 100):
                 old.execute_command("MIGRATE", "127.0.0.1", target.port, "", 0, 5_000, "REPLACE", "KEYS", *keys)
-            for client in (new, old):
+        # in this order; the rest would hear of it sooner or later, but may be asked who holds the slot before that
+        for node in dict.fromkeys((target, source, *self.nodes)):
+            with _client(node) as client:
                 client.execute_command("CLUSTER", "SETSLOT", slot, "NODE", new_id)
 
 

@@ -28,6 +28,7 @@ class Watcher:
         """Every epoch that was seen, in order."""
         self.snapshots = 0
         self.connections = 0
+        """Those on which a frame has come: the service takes one before it asks Redis, and may send it away again."""
         self._where = where
         self._run_id = run_id
         self._cursor = 0
@@ -45,7 +46,7 @@ class Watcher:
                 await asyncio.sleep(_AGAIN_S)
 
     async def _snapshot(self) -> None:
-        async with httpx.AsyncClient(base_url=f"http://{self._where()}", timeout=10) as client:
+        async with httpx.AsyncClient(base_url=f"http://{self._where()}", timeout=60) as client:
             answer = (await client.get(f"/api/traces/{self._run_id}")).raise_for_status().json()
         self.snapshots += 1
         self.spans = {span["span_id"]: span for span in answer["spans"]}
@@ -59,14 +60,16 @@ class Watcher:
         try:
             address = f"ws://{self._where()}/ws/runs/{self._run_id}/logs?{place}"
             async with connect(address, max_size=None, open_timeout=5) as socket:
+                text = await socket.recv()
                 self.connections += 1
                 while True:
-                    frame = orjson.loads(await socket.recv())
+                    frame = orjson.loads(text)
                     if frame["reset"]:
                         return True
                     self._take(frame)
                     if self.last["settled"]:
                         return True
+                    text = await socket.recv()
         except (OSError, ConnectionClosed, InvalidStatus):
             return False
 
