@@ -4,18 +4,30 @@ from __future__ import annotations
 
 import logging
 import threading
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import Span as ApiSpan
 
 from spantail.live import LogEvent
+from spantail.redaction import TRUNCATED_KEY
 from spantail_exporters.changes import Changes
-from spantail_exporters.event import Encoded, dumps, encode_log, encode_notes, encode_state, loads, update_of
-from spantail_exporters.record import SpanRecord, record_of, span_hex, trace_hex
+from spantail_exporters.event import (
+    Encoded,
+    dumps,
+    encode_log,
+    encode_notes,
+    encode_state,
+    event_of,
+    loads,
+    update_of,
+)
+from spantail_exporters.owed import Owed
+from spantail_exporters.record import SpanRecord, end_of, record_of, span_hex, trace_hex
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from opentelemetry.sdk.trace import Span
 
@@ -24,6 +36,7 @@ if TYPE_CHECKING:
 _logger = logging.getLogger(__name__)
 
 MAX_BATCH_EVENTS = 500
+OPEN_CAPACITY = 50_000  # open spans that are followed; further ones are told when they end, and counted as `open_cap`
 _DROPPED_RUNS = 10_000  # runs whose losses are told apart
 MAX_EVENT_BYTES = 1024 * 1024
 MAX_BATCH_BYTES = 512 * 1024  # keeps one script call below a few milliseconds of Redis' only thread
@@ -57,7 +70,7 @@ class Batch(NamedTuple):
 class _OpenSpan:
     """A span that has started and not ended: what viewers were told of it last."""
 
-    __slots__ = ("attributes", "layers", "name", "noted", "rev", "run_id", "span", "told")
+    __slots__ = ("attributes", "due", "layers", "name", "noted", "rev", "run_id", "span", "told")
 
     def __init__(self, span: Span, record: SpanRecord, line: bytes, layers: bytes) -> None:
         self.span = span
@@ -68,6 +81,7 @@ class _OpenSpan:
         self.noted = 0
         self.told = line  # as bytes: thousands of open spans as dicts would be a garbage collector's work
         self.layers = layers
+        self.due: int | None = None  # it is over: its end is among so many that were handed over
 
 
 class Assembler:
@@ -92,6 +106,8 @@ class Assembler:
         self._runs: dict[str, Changes] = {}
         self._full: list[tuple[str, Changes]] = []  # portions of runs that are as large as a batch may be
         self._drops: dict[str, dict[str, int]] = {}
+        self._missed: dict[str, int] = {}  # ends by run that found no room in the queue
+        self._owed = Owed()
         self._writer_seq = 0
         self._service: str | None = None
         self._encode_error_told = False
@@ -127,11 +143,23 @@ class Assembler:
                     raise  # a stock processor exports on the application's thread, where Ctrl-C is meant
                 self._failed(item, error)
 
-    def scan(self, now_us: int) -> None:
-        """Encode what changed in open spans since it was last told: attributes, span events, progress, name."""
+    def scan(self, now_us: int, handed_over: int = 0, taken: int = -1) -> None:
+        """Encode what changed in open spans since it was last told: attributes, span events, progress, name.
+
+        Of the `handed_over` items that this process was ever given, `taken` have come here. A span that is over, and
+        whose end is not among them, was lost on the way (a full queue, a processor before ours that raised): its end
+        is told from what it says itself.
+        """
         for one in list(self._open.values()):
             span = one.span
             try:
+                if span.end_time is not None:
+                    if one.due is None:
+                        one.due = handed_over
+                    elif taken >= one.due:
+                        self._end(span)
+                        self._found(one.run_id)
+                    continue
                 attributes: Any = span.attributes
                 present = attributes.copy()
                 noted = span.dropped_events + len(span.events)
@@ -144,13 +172,13 @@ class Assembler:
         """Name the runs that have open spans of this process."""
         return {run_id for run_id, _ in self._open}
 
-    def tell_again(self, event: str, now_us: int, run_id: str | None = None) -> None:
-        """Encode the whole state of every open span (of one run): Redis lost it, or others think this process dead.
+    def tell_again(self, event: str, now_us: int, runs: Collection[str] | None = None) -> None:
+        """Encode the whole state of every open span (of some runs): it was lost, or others think this process dead.
 
         `event` is `_update` or `_revived`.
         """
         for one in list(self._open.values()):
-            if run_id is None or one.run_id == run_id:
+            if runs is None or one.run_id in runs:
                 try:
                     self._whole(one, event, now_us)
                 except BaseException as error:
@@ -162,8 +190,34 @@ class Assembler:
         return [Batch(run_id, "", 0, Changes(), {}) for run_id in run_ids]
 
     def drop(self, run_id: str, reason: str, count: int = 1) -> None:
-        """Count events that were lost before they were encoded; told to the run with its next batch."""
+        """Count events that were lost; told to the run with its next batch."""
         self._dropped(count, reason)
+        self._count(run_id, reason, count)
+
+    def drop_ends(self, run_id: str, count: int) -> None:
+        """Note how many of the events that found no room in the queue are ends of spans: `scan` looks for them."""
+        if len(self._missed) < _DROPPED_RUNS or run_id in self._missed:
+            self._missed[run_id] = self._missed.get(run_id, 0) + count
+
+    def lose(self, batch: Batch, reason: str) -> None:
+        """Count a batch that was lost after it was encoded; the losses that it was to tell wait for the next one."""
+        for earlier, count in batch.drops.items():
+            self._count(batch.run_id, earlier, count)
+        if batch.changes:
+            self.drop(batch.run_id, reason, len(batch.changes))
+            if reason == "spool_full":
+                self._owed.add(batch.run_id, batch.changes)
+
+    def repay(self, now_us: int) -> None:
+        """Encode what cannot stay untold of batches that were lost, now that there is room for it again."""
+        if self._owed:
+            ends, runs = self._owed.take()
+            for run_id, change in ends:
+                self._run(run_id).add(*change)
+                self._count(run_id, "spool_full", -1)
+            self.tell_again("_update", now_us, runs)
+
+    def _count(self, run_id: str, reason: str, count: int) -> None:
         if len(self._drops) >= _DROPPED_RUNS and run_id not in self._drops:
             return  # told by the metrics alone: hours without Redis must not fill the memory with counts
         reasons = self._drops.setdefault(run_id, {})
@@ -182,6 +236,14 @@ class Assembler:
         self._full, self._runs = [], {}
         return batches
 
+    def _found(self, run_id: str) -> None:
+        """Take back the count of an end that has come after all."""
+        if (missed := self._missed.get(run_id, 0)) > 0:
+            self._missed[run_id] = missed - 1
+            if missed == 1:
+                del self._missed[run_id]
+            self._count(run_id, "queue_full", -1)
+
     def _batch(self, run_id: str, changes: Changes) -> Batch:
         self._writer_seq += 1
         return Batch(run_id, self._writer, self._writer_seq, changes, self._drops.pop(run_id, {}))
@@ -191,7 +253,7 @@ class Assembler:
         one = self._open.get((run_id, span_id))
         if one is not None and len(getattr(one.span, "_events", ())) > one.noted:
             record = record_of(one.span, self._runner_id)
-            record.notes = tuple(note for note in record.notes if note.time_us <= until_us)
+            record.notes = tuple(takewhile(lambda note: note.time_us <= until_us, record.notes))
             if record.end_us is None and record.dropped_notes + len(record.notes) > one.noted:
                 self._change(one, record, until_us)
 
@@ -208,6 +270,9 @@ class Assembler:
     def _start(self, span: Span) -> None:
         if span.end_time is not None:
             return  # over already: its end says everything, one event instead of two
+        if len(self._open) >= OPEN_CAPACITY:
+            self.drop(trace_hex(span.context.trace_id), "open_cap")
+            return
         record = record_of(span, self._runner_id)
         record.end_us = None  # it may have ended between the two lines; the end comes as one of its own
         record.notes, record.dropped_notes = (), 0  # the start is told first, what happened since at the next look
@@ -220,26 +285,38 @@ class Assembler:
         self._tell(record, state, line)
 
     def _end(self, span: ReadableSpan | Parts) -> None:
-        told, rev = 0, 1
+        told, rev, one = 0, 1, None
         try:
             record = record_of(span, self._runner_id)
+            if self._open:
+                if (one := self._open.pop((record.run_id, record.span_id), None)) is not None:
+                    told, rev = one.noted, one.rev + 1
+                if record.parent_id is not None and record.end_us is not None:
+                    self._catch_up(record.run_id, record.parent_id, record.end_us)
+            state = encode_state(record, rev, self._redactor, noted=told)
+            line = self._line(state, told)
+            notes = encode_notes(state, state.noted - told) if record.notes else ()
         except BaseException:
-            self._open.pop(_ids_of(span), None)  # it is over all the same
+            one = one or self._open.pop(_ids_of(span), None)
+            if one is not None:
+                self._over(one, span)  # it is over all the same
             raise
-        if self._open:
-            if (one := self._open.pop((record.run_id, record.span_id), None)) is not None:
-                told, rev = one.noted, one.rev + 1
-            if record.parent_id is not None and record.end_us is not None:
-                self._catch_up(record.run_id, record.parent_id, record.end_us)
-        state = encode_state(record, rev, self._redactor, noted=told)
         self._service = record.service
-        line = self._line(state, told)
-        if record.notes and (notes := encode_notes(state, state.noted - told)):
+        if notes:
             self._run(record.run_id).add(
                 record.span_id, record.parent_id or "", [*notes, line], len(notes), state.account, state.layers
             )
         else:
             self._tell(record, state, line)
+
+    def _over(self, one: _OpenSpan, span: ReadableSpan | Parts) -> None:
+        """Tell that a span has ended of which nothing else can be told."""
+        end_us, failed = end_of(span)
+        status = "error" if failed else "ok"
+        told: dict[str, Any] = loads(one.told)
+        told |= {"rev": one.rev + 1, "status": status, "ts": end_us, "event": event_of(told["kind"], status)}
+        told |= {"end": end_us, "attributes": {TRUNCATED_KEY: "…[could not be encoded]"}}
+        self._run(one.run_id).add_state(told["span_id"], told["parent_id"] or "", dumps(told), "")
 
     def _tell(self, record: SpanRecord, state: Encoded, line: bytes) -> None:
         changes = self._run(record.run_id)

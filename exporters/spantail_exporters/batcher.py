@@ -15,6 +15,7 @@ import logging
 import os
 import random
 import socket
+import sys
 import threading
 import time
 import weakref
@@ -28,7 +29,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from spantail.live import LogEvent
 from spantail_exporters.assembler import Assembler
 from spantail_exporters.health import Health
-from spantail_exporters.record import END_TIME, parts_of
+from spantail_exporters.record import END_TIME, parts_of, trace_hex
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,7 +49,17 @@ _LINGER_S = 0.010
 _SCAN_S = 0.2  # open spans are looked at this often, so that progress is seen within 250 ms
 _IDLE_S = 1.0
 _numbers = itertools.count()  # tells pipelines apart in metrics
-_DROPPED_RUNS = 10_000  # runs whose losses are told apart
+_LOST = 65_536  # losses that wait to be counted on their runs
+
+
+def _start_s() -> int:
+    """When a pipeline starts, in seconds since the epoch; of two in one process the second is a second later."""
+    global _last_start_s  # noqa: PLW0603 - a number, told apart from none but those of this process
+    _last_start_s = max(int(time.time()), _last_start_s + 1)
+    return _last_start_s
+
+
+_last_start_s = 0
 
 
 class _Flush:
@@ -57,12 +68,13 @@ class _Flush:
     `starts` counts down the starts that wait beside the queue.
     """
 
-    __slots__ = ("batch", "done", "starts")
+    __slots__ = ("batch", "done", "given_up", "starts")
 
     def __init__(self, starts: int) -> None:
         self.done = threading.Event()
         self.starts = starts
         self.batch: int | None = None  # the last one that it waits for
+        self.given_up = False
 
 
 def _time_ns(item: Any) -> int:
@@ -79,7 +91,8 @@ class Batcher:
     """An `EventSink` (`spantail.live`) that delivers from a thread of its own.
 
     `open_delivery` is called on the worker's thread, once per process, with assembler, runner id and health.
-    `capacity` bounds the queue; what does not fit is counted as `queue_full` on its run.
+    `capacity` bounds the queue; what does not fit is counted as `queue_full` on its run. After `shutdown` nothing is
+    taken any more.
     """
 
     def __init__(
@@ -111,11 +124,14 @@ class Batcher:
 
     def _begin(self) -> None:
         """Start from nothing: in a new process, also after a fork (what was queued is the parent's to deliver)."""
-        self._runner_id = f"{socket.gethostname().replace(':', '-')}:{os.getpid()}:{int(time.time())}"
+        self._runner_id = f"{socket.gethostname().replace(':', '-')}:{os.getpid()}:{_start_s()}"
         self._queue: deque[Any] = deque()
         self._starts: dict[int, Span] = {}  # by the identity of their context, which start and end share
-        self._lost: Counter[tuple[int, str]] = Counter()
-        self._lost_lock = threading.Lock()
+        self._lost: deque[tuple[int, bool]] = deque()  # trace id, and whether it was the end of a span
+        self._nameless = itertools.count()  # further ones, which only the metrics tell of
+        self._nameless_told = 0
+        self._taken = 0  # from the queue
+        self._room = self._capacity
         self._thread_lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._assembler: Assembler | None = None
@@ -138,7 +154,7 @@ class Batcher:
         """Take over a span that has just started."""
         one: Any = span
         starts = self._starts
-        if len(starts) < self._capacity:
+        if len(starts) < self._room:
             try:
                 starts[id(one._context)] = span
             except AttributeError:  # not made by the SDK's tracer
@@ -146,7 +162,7 @@ class Batcher:
             if self._idle:
                 self._rouse()
         else:
-            self._lose(span.context.trace_id, "queue_full")
+            self._lose(span.context.trace_id)
 
     def ended(self, span: ReadableSpan) -> None:
         """Take over a span that has ended."""
@@ -157,21 +173,21 @@ class Batcher:
             context = one.context
         self._starts.pop(id(context), None)  # a start that nobody has looked at yet need not be told
         queue = self._queue
-        if len(queue) < self._capacity:
+        if len(queue) < self._room:
             queue.append(parts_of(span))
             if self._idle:
                 self._rouse()
         else:
-            self._lose(context.trace_id, "queue_full")
+            self._lose(context.trace_id, is_end=True)
 
     def logged(self, event: LogEvent) -> None:
         """Take over a log record."""
-        if len(self._queue) < self._capacity:
+        if len(self._queue) < self._room:
             self._queue.append(event)
             if self._idle:
                 self._rouse()
         else:
-            self._lose(event.trace_id, "queue_full")
+            self._lose(event.trace_id)
 
     def flush(self, timeout_s: float) -> bool:
         """Wait until all that was handed over is stored; False when `timeout_s` was not enough."""
@@ -183,13 +199,16 @@ class Batcher:
         self._queue.append(marker)
         self._hurry = True
         self._rouse()  # also out of a linger or a backoff
-        return marker.done.wait(timeout_s)
+        if self._thread is None or not marker.done.wait(timeout_s):
+            marker.given_up = True
+        return not marker.given_up
 
     def shutdown(self, timeout_s: float) -> bool:
         """Deliver what is queued within `timeout_s`, then stop; False when something was left undelivered."""
         thread = self._thread
         if thread is None and not self._queue and not self._starts:
             self._stopping = True
+            self._close()
             return True
         self._deadline = time.monotonic() + timeout_s
         flushed = self.flush(timeout_s) if not self._stopping else True
@@ -201,27 +220,41 @@ class Batcher:
 
     def _rouse(self) -> None:
         self._idle = False
-        if self._thread is None and not self._stopping:
-            with self._thread_lock:
+        # without waiting: who holds the lock starts the thread, and may be this very one, below a handler of a signal
+        if self._thread is None and not self._stopping and self._thread_lock.acquire(blocking=False):
+            try:
                 if self._thread is None:
-                    thread = threading.Thread(target=self._run, name="spantail-batcher", daemon=True)
-                    try:
-                        thread.start()
-                    except RuntimeError:  # the interpreter is shutting down: nothing more can be delivered
-                        self._stopping = True
-                        return
-                    self._thread = thread
+                    self._start()
+            finally:
+                self._thread_lock.release()
         self._wake.set()
 
-    def _lose(self, trace_id: int, reason: str) -> None:
-        with self._lost_lock:
-            if len(self._lost) >= _DROPPED_RUNS and (trace_id, reason) not in self._lost:
-                trace_id = 0
-            self._lost[trace_id, reason] += 1
+    def _start(self) -> None:
+        self._thread = thread = threading.Thread(target=self._run, name="spantail-batcher", daemon=True)
+        try:
+            thread.start()
+        except BaseException as error:
+            if not thread.is_alive():
+                self._thread = None  # it returns at once, should it come to life yet
+                self._idle = True  # whatever is handed over next tries again
+            if not isinstance(error, RuntimeError):
+                raise  # Ctrl-C is the application's
+            self._stopping = sys.is_finalizing()  # then nothing more can be delivered; else there are too many threads
+
+    def _lose(self, trace_id: int, *, is_end: bool = False) -> None:
+        # no lock: the thread that held it may be here again, below a handler of a signal
+        if not self._room:
+            return  # shut down: nobody is left to tell
+        if len(self._lost) < _LOST:
+            self._lost.append((trace_id, is_end))
+        else:
+            next(self._nameless)
 
     # ------------------------------------------------------------ the worker's thread
 
     def _run(self) -> None:
+        if self._thread is not threading.current_thread():
+            return
         attach(set_value("suppress_instrumentation", True))  # what delivery does must not be traced itself
         writer = f"{self._runner_id}:{random.getrandbits(32):08x}"
         self._assembler = assembler = Assembler(self._runner_id, writer, self._redactor, self._health.dropped)
@@ -231,6 +264,7 @@ class Batcher:
         next_scan = time.monotonic() + _SCAN_S
         while True:
             try:
+                self._tell_losses(assembler)
                 if delivery.accepts and (self._hurry or time.monotonic() >= self._lingers_until):
                     self._hurry = False
                     if items := self._drain(flushes):
@@ -238,7 +272,6 @@ class Batcher:
                         del items  # the last of many a span: not to be kept through the rest
                         self._lingers_until = time.monotonic() + _LINGER_S
                     next_scan = self._scan(assembler, next_scan)
-                    self._tell_losses(assembler)
                     delivery.offer(assembler.batches(losses=not delivery.away or self._stopping))
                     for marker in flushes:
                         marker.batch = delivery.offered if marker.batch is None else marker.batch
@@ -252,6 +285,14 @@ class Batcher:
                 break
             self._rest(assembler, delivery, next_scan, is_awaited=bool(flushes))
         delivery.close()
+        self._close()
+
+    def _close(self) -> None:
+        self._room = 0
+        if unread := len(self._queue) + len(self._starts):
+            self._health.dropped(unread, "shut_down")
+            self._queue.clear()
+            self._starts.clear()
 
     def _may_stop(self, delivery: Delivery) -> bool:
         if time.monotonic() >= self._deadline:
@@ -263,7 +304,9 @@ class Batcher:
     def _answer(self, flushes: list[_Flush], stored: int, *, unsent: bool) -> None:
         """Set free who waits for what is stored by now; under load there is always something on its way."""
         for marker in list(flushes):
-            if marker.batch is not None and marker.batch <= stored:
+            if marker.given_up:
+                flushes.remove(marker)
+            elif marker.batch is not None and marker.batch <= stored:
                 if unsent:
                     marker.batch = None  # a delivery gave rise to counts, which are waited for too
                 else:
@@ -274,14 +317,15 @@ class Batcher:
         now = time.monotonic()
         if now < due:
             return due
-        assembler.scan(time.time_ns() // 1000)
-        # a look at very many open spans may take a tenth of the time, and is had once a second at least
-        return now + min(1.0, max(_SCAN_S, 10 * (time.monotonic() - now)))
+        assembler.scan(time.time_ns() // 1000, self._taken + len(self._queue), self._taken)
+        # a look at very many open spans may take a tenth of the time
+        return now + max(_SCAN_S, 10 * (time.monotonic() - now))
 
     def _drain(self, flushes: list[_Flush]) -> list[Any]:
         items: list[Any] = []
         queue, starts = self._queue, self._starts
         told = [start for key in list(islice(starts, _DRAIN)) if (start := starts.pop(key, None)) is not None]
+        waiting = len(flushes)
         for _ in range(min(len(queue), _DRAIN)):
             item = queue.popleft()
             if type(item) is not _Flush:
@@ -293,6 +337,7 @@ class Batcher:
                 break
             else:
                 flushes.append(item)
+        self._taken += len(items) + len(flushes) - waiting
         if told:
             # a start comes before an end of the same moment, and a tail reads in order of time
             items = [*told, *items]
@@ -327,7 +372,7 @@ class Batcher:
             self._pause(min(self._lingers_until - now, rests_for_s))
         elif self._queue or self._starts:
             pass
-        elif self._stopping or assembler.unsent:
+        elif self._stopping or (assembler.unsent and not delivery.away):
             delivery.await_answer()
             self._pause(min(_LINGER_S, rests_for_s))
         else:
@@ -344,7 +389,11 @@ class Batcher:
 
     def _tell_losses(self, assembler: Assembler) -> None:
         if self._lost:
-            with self._lost_lock:
-                lost, self._lost = self._lost, Counter()
-            for (trace_id, reason), count in lost.items():
-                assembler.drop(f"{trace_id:032x}", reason, count)
+            lost = Counter(self._lost.popleft() for _ in range(len(self._lost)))
+            for (trace_id, is_end), count in lost.items():
+                assembler.drop(trace_hex(trace_id), "queue_full", count)
+                if is_end:
+                    assembler.drop_ends(trace_hex(trace_id), count)
+        if nameless := next(self._nameless) - self._nameless_told:
+            self._health.dropped(nameless, "queue_full")
+        self._nameless_told += nameless + 1  # to ask is to count

@@ -221,6 +221,7 @@ class Delivery:
                     self.stored = self._applied
                     continue  # more may have been offered in the meantime
                 self.stored = self.offered  # also when the last ones were lost
+                self._assembler.repay(time.time_ns() // 1000)
                 if not self._left_behind:
                     return
             if self._spool is not None and self.spooled:
@@ -293,21 +294,15 @@ class Delivery:
             elif overdue:
                 return
             else:
-                self._lose(self._under_way[0], "spool_full")
+                self._assembler.lose(self._under_way[0], "spool_full")
             self._under_way.pop(0)
         for batch in self._pending:
             if not self._append(self._spool, batch):
-                self._lose(batch, "spool_full")
+                self._assembler.lose(batch, "spool_full")
         self._pending = []
 
     def _append(self, spool: Spooling, batch: Batch) -> bool:
         return spool.append(batch._replace(known=self._writer.known(batch.run_id)))
-
-    def _lose(self, batch: Batch, reason: str) -> None:
-        if batch.changes:
-            self._assembler.drop(batch.run_id, reason, len(batch.changes))
-        for earlier, number in batch.drops.items():
-            self._assembler.drop(batch.run_id, earlier, number)
 
     def _failed(self, trouble: Unavailable) -> None:
         self._health.failed(time.monotonic() - self._asked_at, trouble)
@@ -331,12 +326,12 @@ class Delivery:
         for batch, words in sent.refused:
             _logger.warning("the live tier refused %d events of run %s: %s", len(batch.changes), batch.run_id, words)
             if batch.changes:  # where not even a count is taken there is nobody to tell
-                self._lose(batch, "refused")
+                self._assembler.lose(batch, "refused")
         self._tell_renewed(sent)
 
     def _tell_renewed(self, sent: Sent) -> None:
-        for run_id in sent.renewed:
-            self._assembler.tell_again("_update", time.time_ns() // 1000, run_id)
+        if sent.renewed:
+            self._assembler.tell_again("_update", time.time_ns() // 1000, sent.renewed)
 
 
 def _answered(talk: Talk, answer: Answer[Any]) -> Call[Any]:

@@ -76,6 +76,11 @@ def status_of(record: SpanRecord) -> str:
     return "error" if record.failed else "ok"
 
 
+def event_of(kind: str, status: str) -> str:
+    """Name the event of a span that has come to a status."""
+    return kind + _SUFFIX[status]
+
+
 def _number(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
 
@@ -135,11 +140,14 @@ def encode_state(record: SpanRecord, rev: int, redactor: Redactor, *, event: str
     text = redactor.text
     notes = record.notes
     attributes = redactor.attributes(raw)
-    error, folded = None, None
+    error, folded, untold = None, None, notes
     if record.failed and end is not None:
         error, folded = _error(record, attributes, redactor)
     if notes:
-        noted = max(noted, record.dropped_notes + len(notes) - (folded is not None))
+        # the exception that `error` tells of needs no event of its own, unless it has had one while the span was open
+        if folded is not None and record.dropped_notes + next(i for i, n in enumerate(notes) if n is folded) >= noted:
+            untold = tuple(note for note in notes if note is not folded)
+        noted = max(noted, record.dropped_notes + len(untold))
     body: dict[str, Any] = {
         "rev": rev,
         "status": status,
@@ -172,7 +180,7 @@ def encode_state(record: SpanRecord, rev: int, redactor: Redactor, *, event: str
     if notes:
         told = [_note(note, redactor, whole=note is not folded) for note in notes]
         body["span_events"] = told
-        tellable = [one for one, note in zip(told, notes, strict=True) if note is not folded]
+        tellable = [one for one, note in zip(told, notes, strict=True) if note is not folded or untold is notes]
     if record.links:
         body["links"] = [
             {

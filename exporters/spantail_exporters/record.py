@@ -21,7 +21,7 @@ _MAX_US = 2**53 - 1  # the largest integer that JavaScript holds exactly
 _MAX_NS = _MAX_US * 1000
 _ERROR = StatusCode.ERROR
 Parts = tuple[Any, ...]  # of an ended span, see `parts_of`
-END_TIME = 5  # its place in them
+END_TIME, STATUS = 5, 7  # their places in them
 
 
 class Redactor(Protocol):
@@ -206,6 +206,12 @@ def record_of(span: ReadableSpan | Parts, runner: str | None) -> SpanRecord:
         _service_of(resource),
         runner,
     )
+
+
+def end_of(span: ReadableSpan | Parts) -> tuple[int, bool]:
+    """Tell when a span ended (us) and whether it failed, whatever else of it cannot be read."""
+    end_time, status = (span[END_TIME], span[STATUS]) if isinstance(span, tuple) else (span.end_time, span.status)
+    return microseconds(end_time), getattr(status, "status_code", None) is _ERROR
 
 
 def _notes(span: ReadableSpan) -> tuple[Note, ...]:

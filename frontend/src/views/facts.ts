@@ -29,6 +29,7 @@ const REASONS: Readonly<Record<string, string>> = {
   too_large: "they are larger than an event may be",
   redis_lost: "the live store lost them",
   encode_error: "they could not be encoded",
+  open_cap: "more spans were open at once than are followed; each is shown when it ends",
   refused: "the live store refused them",
 };
 

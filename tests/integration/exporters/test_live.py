@@ -303,6 +303,23 @@ def test_what_does_not_fit_while_redis_is_away_is_counted_on_its_run(
     assert run.spans[f"{root.get_span_context().span_id:016x}"]["status"] == "ok"
 
 
+def test_an_end_that_found_no_room_ends_its_span_all_the_same(live: Live) -> None:
+    sink: Any = live.sink
+    with live.tracer.start_as_current_span("root") as root:
+        children = [live.tracer.start_span("child") for _ in range(100)]
+        assert sink.flush(5)
+        room, sink._room = sink._room, 1
+        for child in children:
+            child.end()
+        sink._room = room
+    eventually(lambda: "expected" in live.run(root).meta, what="the run settles")
+    run = live.run(root)
+    assert {span["status"] for span in run.spans.values()} == {"ok"}
+    assert len(run.spans) == 101
+    assert not any(run.drops().values()), "none of them is lost after all"
+    assert sink._assembler.open_spans == 0
+
+
 def test_shutdown_is_bounded_when_redis_is_away() -> None:
     sink = create_sink("redis://127.0.0.1:1/0")
     provider = TracerProvider()
