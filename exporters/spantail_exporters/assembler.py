@@ -23,6 +23,7 @@ from spantail_exporters.event import (
     loads,
     update_of,
 )
+from spantail_exporters.losses import Losses
 from spantail_exporters.owed import Owed
 from spantail_exporters.record import SpanRecord, end_of, record_of, span_hex, trace_hex
 
@@ -37,7 +38,6 @@ _logger = logging.getLogger(__name__)
 
 MAX_BATCH_EVENTS = 500
 OPEN_CAPACITY = 50_000  # open spans that are followed; further ones are told when they end, and counted as `open_cap`
-_DROPPED_RUNS = 10_000  # runs whose losses are told apart
 MAX_EVENT_BYTES = 1024 * 1024
 MAX_BATCH_BYTES = 512 * 1024  # keeps one script call below a few milliseconds of Redis' only thread
 
@@ -99,14 +99,13 @@ class Assembler:
         dropped: Callable[[int, str], None] = lambda _n, _why: None,
     ) -> None:
         self._dropped = dropped
+        self._losses = Losses(dropped)
         self._runner_id = runner_id
         self._writer = writer
         self._redactor = redactor
         self._open: dict[tuple[str, str], _OpenSpan] = {}  # by run id and span id
         self._runs: dict[str, Changes] = {}
         self._full: list[tuple[str, Changes]] = []  # portions of runs that are as large as a batch may be
-        self._drops: dict[str, dict[str, int]] = {}
-        self._missed: dict[str, int] = {}  # ends by run that found no room in the queue
         self._owed = Owed()
         self._writer_seq = 0
         self._service: str | None = None
@@ -120,7 +119,7 @@ class Assembler:
     @property
     def unsent(self) -> bool:
         """Whether something has been assembled, or counted as lost, that `batches` has not handed out."""
-        return bool(self._runs or self._full or self._drops)
+        return bool(self._runs or self._full or self._losses)
 
     def take(self, items: Iterable[Any]) -> None:
         """Encode what was handed over: a live `Span` is a start, a `ReadableSpan` or its parts (`record.parts_of`) an
@@ -158,7 +157,7 @@ class Assembler:
                         one.due = handed_over
                     elif taken >= one.due:
                         self._end(span)
-                        self._found(one.run_id)
+                        self._losses.take_back_end(one.run_id)
                     continue
                 attributes: Any = span.attributes
                 present = attributes.copy()
@@ -191,20 +190,17 @@ class Assembler:
 
     def drop(self, run_id: str, reason: str, count: int = 1) -> None:
         """Count events that were lost; told to the run with its next batch."""
-        self._dropped(count, reason)
-        self._count(run_id, reason, count)
+        self._losses.add(run_id, reason, count)
 
     def drop_ends(self, run_id: str, count: int) -> None:
-        """Note how many of the events that found no room in the queue are ends of spans: `scan` looks for them."""
-        if len(self._missed) < _DROPPED_RUNS or run_id in self._missed:
-            self._missed[run_id] = self._missed.get(run_id, 0) + count
+        """Count ends of spans that found no room in the queue: `scan` looks for them."""
+        self._losses.add_ends(run_id, count)
 
     def lose(self, batch: Batch, reason: str) -> None:
         """Count a batch that was lost after it was encoded; the losses that it was to tell wait for the next one."""
-        for earlier, count in batch.drops.items():
-            self._count(batch.run_id, earlier, count)
+        self._losses.put_back(batch.run_id, batch.drops)
         if batch.changes:
-            self.drop(batch.run_id, reason, len(batch.changes))
+            self._losses.add(batch.run_id, reason, len(batch.changes))
             if reason == "spool_full":
                 self._owed.add(batch.run_id, batch.changes)
 
@@ -214,14 +210,8 @@ class Assembler:
             ends, runs = self._owed.take()
             for run_id, change in ends:
                 self._run(run_id).add(*change)
-                self._count(run_id, "spool_full", -1)
+                self._losses.take_back(run_id, "spool_full")
             self.tell_again("_update", now_us, runs)
-
-    def _count(self, run_id: str, reason: str, count: int) -> None:
-        if len(self._drops) >= _DROPPED_RUNS and run_id not in self._drops:
-            return  # told by the metrics alone: hours without Redis must not fill the memory with counts
-        reasons = self._drops.setdefault(run_id, {})
-        reasons[reason] = reasons.get(reason, 0) + count
 
     def batches(self, *, losses: bool = True) -> list[Batch]:
         """Hand out everything assembled so far, in order, split into batches of bounded size.
@@ -232,21 +222,13 @@ class Assembler:
         batches = [self._batch(run_id, changes) for run_id, changes in self._full]
         batches += [self._batch(run_id, changes) for run_id, changes in self._runs.items()]
         if losses:
-            batches += [self._batch(run_id, Changes()) for run_id in list(self._drops)]
+            batches += [self._batch(run_id, Changes()) for run_id in self._losses.runs]
         self._full, self._runs = [], {}
         return batches
 
-    def _found(self, run_id: str) -> None:
-        """Take back the count of an end that has come after all."""
-        if (missed := self._missed.get(run_id, 0)) > 0:
-            self._missed[run_id] = missed - 1
-            if missed == 1:
-                del self._missed[run_id]
-            self._count(run_id, "queue_full", -1)
-
     def _batch(self, run_id: str, changes: Changes) -> Batch:
         self._writer_seq += 1
-        return Batch(run_id, self._writer, self._writer_seq, changes, self._drops.pop(run_id, {}))
+        return Batch(run_id, self._writer, self._writer_seq, changes, self._losses.take(run_id))
 
     def _catch_up(self, run_id: str, span_id: str, until_us: int) -> None:
         """Tell the span events of an open span before what happened below it later: a tail reads in order of time."""

@@ -391,9 +391,10 @@ class Batcher:
         if self._lost:
             lost = Counter(self._lost.popleft() for _ in range(len(self._lost)))
             for (trace_id, is_end), count in lost.items():
-                assembler.drop(trace_hex(trace_id), "queue_full", count)
                 if is_end:
                     assembler.drop_ends(trace_hex(trace_id), count)
+                else:
+                    assembler.drop(trace_hex(trace_id), "queue_full", count)
         if nameless := next(self._nameless) - self._nameless_told:
             self._health.dropped(nameless, "queue_full")
         self._nameless_told += nameless + 1  # to ask is to count

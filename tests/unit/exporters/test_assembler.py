@@ -62,7 +62,6 @@ def test_an_end_that_found_no_room_is_told_from_the_span(world: World) -> None:
     world.told()
     span.set_attribute("answer", 42)
     span.end()
-    world.assembler.drop(run_id, "queue_full")
     world.assembler.drop_ends(run_id, 1)
     world.assembler.scan(LATER_US, handed_over=7, taken=3)
     world.assembler.scan(LATER_US, handed_over=9, taken=6)
