@@ -28,6 +28,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 
 from spantail.live import LogEvent
 from spantail_exporters.assembler import Assembler
+from spantail_exporters.courier import block_sigpipe
 from spantail_exporters.health import Health
 from spantail_exporters.record import END_TIME, parts_of, trace_hex
 
@@ -253,9 +254,11 @@ class Batcher:
     # ------------------------------------------------------------ the worker's thread
 
     def _run(self) -> None:
-        if self._thread is not threading.current_thread():
-            return
+        with self._thread_lock:  # by now the start is over, and may have been taken back
+            if self._thread is not threading.current_thread():
+                return
         attach(set_value("suppress_instrumentation", True))  # what delivery does must not be traced itself
+        block_sigpipe()
         writer = f"{self._runner_id}:{random.getrandbits(32):08x}"
         self._assembler = assembler = Assembler(self._runner_id, writer, self._redactor, self._health.dropped)
         self._delivery = delivery = self._open_delivery(assembler, self._runner_id, self._health)

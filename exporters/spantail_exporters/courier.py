@@ -7,6 +7,7 @@ the worker sees that no answer comes, and puts what is under way on disk.
 from __future__ import annotations
 
 import queue
+import signal
 import threading
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
@@ -74,6 +75,15 @@ class Answer(Generic[T]):
             self._future.add_done_callback(lambda _: self._wake())
 
 
+def block_sigpipe() -> None:
+    """Let a cut connection be an error in this thread, also where the application set SIGPIPE to its default action.
+
+    Command-line tools do so, for `| head`; the signal would end the process.
+    """
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGPIPE})
+
+
 class Courier:
     """Carries out calls one after the other on a thread of its own, which starts with the first call."""
 
@@ -106,6 +116,7 @@ class Courier:
 
     def _run(self) -> None:
         attach(set_value("suppress_instrumentation", True))  # what delivery does must not be traced itself
+        block_sigpipe()
         while (asked := self._calls.get()) is not None:
             _carry(*asked)
             del asked  # the batches of the last call are not kept while there is nothing to do

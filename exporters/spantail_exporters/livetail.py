@@ -6,6 +6,7 @@ import logging
 import os
 import threading
 import uuid
+import weakref
 from typing import TYPE_CHECKING
 
 from opentelemetry.context import attach, detach, set_value
@@ -64,8 +65,20 @@ class RedisLivetailExporter(SpanExporter):
             raise ValueError("no Redis URL: pass url= or set SPANTAIL_REDIS_URL, e.g. redis://127.0.0.1:6379/0")
         self._url = url
         self._redactor = redactor or Redactor.from_environment()
-        self._lock = threading.Lock()
         self._stopped = False
+        self._begin()
+        if hasattr(os, "register_at_fork"):
+            begin = weakref.WeakMethod(self._begin)  # a fork hook is for ever
+
+            def after_fork() -> None:
+                if begin_again := begin():
+                    begin_again()
+
+            os.register_at_fork(after_in_child=after_fork)
+
+    def _begin(self) -> None:
+        """Start from nothing: in a new process, also after a fork (a thread of the parent may hold the old lock)."""
+        self._lock = threading.Lock()
         self._pid = 0
 
     def _open(self) -> None:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import sys
 import threading
 import time
 import weakref
@@ -29,6 +30,7 @@ from spantail.live import LogEvent
 from spantail.redaction import Redactor
 from spantail.trace_exporters import component
 from spantail.values import report_trouble
+from spantail_exporters.courier import block_sigpipe
 from spantail_exporters.otlp_records import heartbeat_record, log_record, span_record
 
 if TYPE_CHECKING:
@@ -47,6 +49,7 @@ _BATCH_RECORDS: Final = 512
 _LINGER_S: Final = 0.1  # short spans end in it and are never sent
 _SCAN_S: Final = 0.2
 _BEAT_S: Final = 1.0
+_LOSSES: Final = 100_000  # references; what is lost beyond them between two heartbeats is not counted
 _PROTOCOLS: Final = ("OTEL_EXPORTER_OTLP_LOGS_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
 
 
@@ -128,6 +131,7 @@ class OtlpStarts:
         self._queue: deque[Any] = deque()
         self._open: dict[tuple[int, int], _Open] = {}
         self._dropped: Counter[str] = Counter()
+        self._lost: deque[str] = deque(maxlen=_LOSSES)  # a reason for each loss that the worker has not added up yet
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._exporter: LogRecordExporter | None = None
@@ -146,7 +150,9 @@ class OtlpStarts:
     @property
     def dropped(self) -> Mapping[str, int]:
         """What was lost so far, by reason."""
-        return dict(self._dropped)
+        dropped = Counter(self._dropped)
+        dropped.update(self._lost.copy())
+        return dropped
 
     # ------------------------------------------------------------ the application's threads
 
@@ -173,10 +179,13 @@ class OtlpStarts:
         """Wait until all that was handed over is sent; False when `timeout_s` was not enough or it failed."""
         if self._thread is None and not self._queue:
             return True
+        if self._stopping and (self._thread is None or not self._thread.is_alive()):
+            return self._exporter is not None and not self._queue  # nobody would answer a marker
         marker = _Flush()
         self._queue.append(marker)
         self._rouse()
-        self._wake.set()
+        if self._thread is None:
+            return False
         return marker.done.wait(timeout_s) and marker.delivered
 
     def shutdown(self, timeout_s: float) -> bool:
@@ -197,23 +206,32 @@ class OtlpStarts:
         if self._thread is None and not self._stopping:
             with self._lock:
                 if self._thread is None:
-                    thread = threading.Thread(target=self._run, name="spantail-otlp-starts", daemon=True)
-                    try:
-                        thread.start()
-                    except RuntimeError:  # the interpreter is shutting down: nothing more can be delivered
-                        self._stopping = True
-                        return
-                    self._thread = thread
+                    self._start()
         self._wake.set()
 
-    def _drop(self, reason: str, count: int = 1) -> None:
-        with self._lock:
-            self._dropped[reason] += count
+    def _start(self) -> None:
+        self._thread = thread = threading.Thread(target=self._run, name="spantail-otlp-starts", daemon=True)
+        try:
+            thread.start()
+        except BaseException as error:
+            self._thread = None
+            self._idle = True  # the next hand-over tries again
+            if not isinstance(error, RuntimeError):
+                raise
+            if sys.is_finalizing():  # nothing more can be delivered
+                self._stopping = True
+
+    def _drop(self, reason: str) -> None:
+        self._lost.append(reason)  # no lock: a signal handler or finaliser may come by while its own thread holds it
 
     # ------------------------------------------------------------ the worker's thread
 
     def _run(self) -> None:
+        with self._lock:  # who starts it is not done yet, and may have been interrupted
+            if self._thread is not threading.current_thread():
+                return
         attach(set_value("suppress_instrumentation", True))  # what delivery does must not be traced itself
+        block_sigpipe()
         try:
             self._exporter = exporter = self._connect()
         except Exception as error:
@@ -244,6 +262,10 @@ class OtlpStarts:
                 item.done.set()
             else:
                 self._drop("shut_down")
+
+    def _add_up_losses(self) -> None:
+        while self._lost:
+            self._dropped[self._lost.popleft()] += 1
 
     def _wait(self, *, failed: bool) -> None:
         now = time.monotonic()
@@ -284,6 +306,7 @@ class OtlpStarts:
             self._next_scan = now + min(1.0, max(_SCAN_S, 10 * (time.monotonic() - now)))
         if now >= self._next_beat:
             self._next_beat = now + _BEAT_S
+            self._add_up_losses()
             beat = heartbeat_record(
                 self._runner_id, self._redacted[1], open_spans=len(self._open), dropped=self._dropped
             )

@@ -118,8 +118,7 @@ class Spool:
             for segment, batch, end, length in self._read():
                 if batch is None:
                     if not found:  # behind a good one it waits until it is the first, and is counted then
-                        self._damaged += 1
-                        self._advance_to(segment, end)
+                        self._skip(segment, end)
                     break
                 if found and size + length > max_bytes:
                     return found
@@ -231,6 +230,12 @@ class Spool:
                 os.close(descriptor)
             offset = _BEGIN
 
+    def _skip(self, segment: _Segment, end: int) -> None:
+        if not self._damaged:
+            _logger.warning("a part of a spool in %s is damaged or gone, and is lost", self._folder)
+        self._damaged += 1
+        self._advance_to(segment, end)
+
     def _advance_to(self, segment: _Segment, offset: int) -> None:
         while self._segments and self._segments[0] is not segment:
             self._drop_first()
@@ -257,15 +262,13 @@ class Spool:
         return self._folder / f"{self._name}.{suffix}"
 
     def _close_out(self) -> None:
-        if self._out is not None:
-            os.close(self._out)
-            self._out = None
+        descriptor, self._out = self._out, None
+        _close(descriptor)
 
     def _release(self) -> None:
         self._close_out()
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+        descriptor, self._lock = self._lock, None
+        _close(descriptor)
 
     def _take_over(self, name: str) -> float | None:
         """Become the spool of a dead process; returns when it was written first, None when there is none to take."""
@@ -299,6 +302,13 @@ class Spool:
         self._segments.clear()
         self._peeked = []
         self._release()
+
+
+def _close(descriptor: int | None) -> None:
+    """Close what nobody refers to any more: a fork meanwhile must not close the number again, whoever has it then."""
+    if descriptor is not None:
+        with contextlib.suppress(OSError):
+            os.close(descriptor)
 
 
 class _Segment:

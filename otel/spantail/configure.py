@@ -117,8 +117,12 @@ def _flush_all(timeout_s: float) -> None:
     provider = handle.tracer_provider
     joined = None
     if isinstance(provider, TracerProvider) and provider not in _providers_made:
-        joined = threading.Thread(target=provider.force_flush, args=(int(timeout_s * 1000),), daemon=True)
-        joined.start()
+        thread = threading.Thread(target=provider.force_flush, args=(int(timeout_s * 1000),), daemon=True)
+        try:
+            thread.start()
+            joined = thread
+        except RuntimeError:  # no more threads, and none to lend: nothing bounds `force_flush`
+            report_trouble("the processors of the tracer provider in place could not be flushed")
     deadline = time.monotonic() + timeout_s
     handle.settle(timeout_s)
     if joined is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -38,8 +39,9 @@ class Handle:
         self._processors = processors
         self._capture = capture
         self._on_shutdown = on_shutdown
-        self._closed = False
         self._lock = threading.Lock()
+        self._closer: tuple[int, int] | None = None  # process and thread of the first shutdown
+        self._over = threading.Event()
         self._stopping: list[threading.Thread] = []  # those of the shutdown that is under way
 
     def flush(self, timeout_s: float = 5.0) -> bool:
@@ -52,24 +54,29 @@ class Handle:
     def shutdown(self, timeout_s: float = 5.0) -> bool:
         """Flush, then stop for good and leave the tracer provider; safe to call twice.
 
-        False when `timeout_s` (seconds, over everything) was not enough. `configure()` wires anew after it.
+        False when `timeout_s` (seconds, over everything) was not enough; a second call waits that long for the first
+        to be over. `configure()` wires anew after it.
         """
+        caller = os.getpid(), threading.get_ident()
         with self._lock:
-            if self._closed:
-                return True
-            self._closed = True
+            closer, self._closer = self._closer, self._closer or caller
+        if closer is not None:
+            if closer[0] == caller[0] and closer != caller:  # no thread of a parent, nor the one that was interrupted
+                self._over.wait(timeout_s)
+            return self._over.is_set()
         if self._capture is not None:
             self._capture.detach()
         try:
             return self._each(_stop, timeout_s, self._stopping)
         finally:
             _remove_processors(self.tracer_provider, self._processors)
-            self._on_shutdown(self)  # last: until here, who ends the process must know that something is under way
+            self._on_shutdown(self)  # late: until here, who ends the process must know that something is under way
+            self._over.set()
 
     @property
     def closed(self) -> bool:
         """Whether it was shut down, or is about to be."""
-        return self._closed
+        return self._closer is not None
 
     def settle(self, timeout_s: float) -> None:
         """Flush, and wait for a shutdown that is under way, at most `timeout_s` seconds.

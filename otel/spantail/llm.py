@@ -121,7 +121,7 @@ class LlmCall(Scope):
         """
         nano = pricing.nano_usd(usd)
         if nano is None:
-            report_trouble(f"a cost was refused, it is no amount in USD: {usd!r:.100}")
+            report_trouble("a cost was refused, it is no amount in USD")
             return
         self._cost_told = True
         self._write_cost(nano, source)

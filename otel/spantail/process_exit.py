@@ -23,6 +23,7 @@ import os
 import signal
 import sys
 import threading
+import time
 import weakref
 from typing import TYPE_CHECKING, Any, Final
 
@@ -111,11 +112,10 @@ class ProcessExit:
     def _at_child_exit(self) -> None:
         if not self._watching:
             return
-        # Python waits for these next, and they may still make spans
-        for thread in threading.enumerate():
-            if not thread.daemon and thread is not threading.current_thread():
-                thread.join()
-        self._shutdown(EXIT_TIMEOUT_S)
+        try:
+            _end_threads()
+        finally:
+            self._shutdown(EXIT_TIMEOUT_S)
 
     def _join_celery(self) -> None:
         """Be called at the end of a child of Celery's prefork pool, if that is what this process is, or will be.
@@ -187,3 +187,20 @@ class ProcessExit:
         except RuntimeError:  # no more threads
             return
         done.acquire(timeout=SIGTERM_TIMEOUT_S + 0.25)
+
+
+def _end_threads() -> None:
+    """Wait for the threads that Python waits for next: they may still make spans.
+
+    The idle workers of an executor end only when `threading._shutdown` calls the hook of `concurrent.futures`, so a
+    mere `join` would wait for ever. `multiprocessing` calls it again afterwards, which does nothing. It is not
+    public: where it is missing, threads are joined for at most 5 s in all.
+    """
+    end = getattr(threading, "_shutdown", None)
+    if end is not None:
+        end()
+        return
+    deadline = time.monotonic() + EXIT_TIMEOUT_S
+    for thread in threading.enumerate():
+        if not thread.daemon and thread is not threading.current_thread():
+            thread.join(max(deadline - time.monotonic(), 0.0))

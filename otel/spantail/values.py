@@ -39,9 +39,10 @@ _MESSAGE_LIMIT: Final = 8 * 1024
 def report_trouble(what: str) -> None:
     """Log, once per `what` and process, that an instrumentation call failed; call it in an `except` block.
 
-    Instrumentation must not raise into the application, but neither may it fail in silence.
+    Instrumentation must not raise into the application, but neither may it fail in silence. `what` holds no values
+    or names that the application makes up: after 100 different texts nothing more is logged.
     """
-    if what in _reported:
+    if what in _reported or len(_reported) >= _REPORT_LIMIT:
         return
     _reported.add(what)
     _logger.warning("%s; the application goes on, this is said once", what)
@@ -124,7 +125,7 @@ def legal_attributes(attributes: Mapping[str, object] | None) -> dict[str, AnyVa
         try:
             legal[str(key)] = legal_value(value)
         except Exception:
-            report_trouble(f"attribute {key!r} could not be read and was left out")
+            report_trouble("an attribute could not be read and was left out")
     return legal
 
 

@@ -734,3 +734,111 @@ def test_background_tasks_belong_to_their_request(world: World) -> None:
         "sync task": "server",
     }
     assert_each_once(run)
+
+
+# ------------------------------------------------------------------------- threads and locks at the end and at a fork
+
+EXECUTOR = """
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+
+executor = None
+
+def task(n):
+    global executor
+    if executor is None:
+        if os.environ["METHOD"] == "spawn":  # such a child runs exit hooks, unless it is configured late
+            handle.shutdown()
+            spantail.configure("life")
+        executor = ThreadPoolExecutor(2)  # its workers stay, idle
+    executor.submit(work, "task").result()
+
+def give_up():
+    for child in multiprocessing.active_children():
+        child.kill()
+"""
+
+
+@pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
+@pytest.mark.parametrize(
+    "use",
+    [
+        "child = context.Process(target=task, args=(0,)); child.start(); child.join(); assert child.exitcode == 0",
+        "pool = context.Pool(2); pool.map(task, range(4)); pool.close(); pool.join()",
+        "with ProcessPoolExecutor(2, mp_context=context) as pool: list(pool.map(task, range(4)))",
+    ],
+    ids=["Process", "Pool", "ProcessPoolExecutor"],
+)
+def test_a_child_whose_executor_is_idle_ends(world: World, collector: Endpoint, method: str, use: str) -> None:
+    world.run(
+        EXECUTOR
+        + textwrap.dedent(f"""
+            if __name__ == "__main__":
+                watchdog = threading.Timer(15, give_up)
+                watchdog.daemon = True
+                watchdog.start()
+                context = multiprocessing.get_context("{method}")
+                {use}
+                assert watchdog.is_alive(), "the children had to be killed"
+            """),
+        METHOD=method,
+    )
+    world.assert_all_stored(1 if "Process(" in use else 4)
+    assert collector.names() == world.finished()
+
+
+def test_a_fork_during_an_export(world: World) -> None:
+    """A stock processor exports on a thread that the child does not have, and which holds the exporter's lock."""
+    world.run(
+        """
+        from opentelemetry.sdk.trace import TracerProvider
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor
+        from spantail.redaction import Redactor
+        from spantail_exporters.livetail import RedisLivetailExporter
+
+        parent, entered, leave = os.getpid(), threading.Event(), threading.Event()
+
+        def slow(key, value):
+            if os.getpid() == parent:
+                entered.set()
+                leave.wait(20)
+            return value
+
+        exporter = RedisLivetailExporter(redactor=Redactor(transform=slow))
+        provider = TracerProvider()
+        provider.add_span_processor(BatchSpanProcessor(exporter, schedule_delay_millis=10))
+        tracer = provider.get_tracer("test")
+
+        def one(name):
+            tracer.start_span(name, attributes={"key": "value"}).end()
+
+        one("parent")
+        assert entered.wait(20)
+        pid = os.fork()
+        if pid == 0:
+            signal.alarm(10)
+            one("child")
+            assert provider.force_flush()
+            os._exit(0)
+        assert os.waitpid(pid, 0)[1] == 0
+        leave.set()
+        provider.shutdown()
+        """
+    )
+    assert world.stored() == {"parent": 1, "child": 1}
+
+
+def test_a_cut_connection_where_sigpipe_has_its_default_action(world: World) -> None:
+    """As command-line tools set it, for `| head`: the signal would end the application."""
+    script = """
+        import redis
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+        work("before")
+        assert handle.flush(20)
+        with redis.Redis.from_url(os.environ["SPANTAIL_REDIS_URL"]) as other:
+            other.client_kill_filter(_type="normal", skipme=True)
+        work("after")
+        assert handle.flush(20)
+    """
+    world.run(script)
+    world.assert_all_stored(2)

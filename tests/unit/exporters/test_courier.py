@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import gc
+import os
+import subprocess
+import sys
 import threading
 import time
 import weakref
@@ -124,3 +127,21 @@ def test_without_a_thread_the_asker_waits(monkeypatch: pytest.MonkeyPatch) -> No
         assert courier.close(0.0), "there is nothing to end"
     assert courier.ask(threading.get_ident).result(SOON_S) != threading.get_ident(), "now there is one"
     assert courier.close(SOON_S)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a signal of POSIX")
+def test_a_cut_connection_is_an_error_also_where_sigpipe_is_set_to_its_default() -> None:
+    """As command-line tools set it: the signal would end the process."""
+    script = """
+import os, signal
+from spantail_exporters.courier import Courier
+
+signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+reading, writing = os.pipe()
+os.close(reading)
+courier = Courier()
+print(type(courier.ask(lambda: os.write(writing, b"x")).exception(20)).__name__)
+assert courier.close(20)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (0, "BrokenPipeError\n"), done.stderr

@@ -400,6 +400,65 @@ def test_a_forked_child_touches_nothing_and_keeps_no_lock(spool: Spool, folder: 
         assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
 
 
+def test_a_descriptor_is_forgotten_before_it_is_closed(
+    spool: Spool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Closing gives the interpreter away: another thread may open a file, which gets the number, and fork."""
+    spool.append(batch(1))
+    close, statuses = os.close, list[int]()
+
+    def close_and_fork(descriptor: int) -> None:
+        close(descriptor)
+        with monkeypatch.context() as patch, (tmp_path / "of the application").open("w") as file:
+            patch.setattr(os, "close", close)
+            assert file.fileno() == descriptor
+            pid = os.fork()
+            if pid == 0:
+                try:
+                    os.fstat(descriptor)
+                    os._exit(0)
+                finally:
+                    os._exit(1)
+            statuses.append(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "close", close_and_fork)
+        die(spool)
+    assert statuses == [0, 0], "the segment and the lock"
+
+
+def test_a_descriptor_that_is_gone_stops_no_other_spool_from_being_forgotten(folder: Path) -> None:
+    spools = [Spool(folder) for _ in range(3)]
+    for one in spools:
+        one.append(batch(1))
+        assert one._out is not None
+        os.close(one._out)
+    pid = os.fork()
+    if pid == 0:
+        os._exit(sum(one._out is not None or one._lock is not None for one in spools))
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    for one in spools:
+        one._out = None
+        one.peek(*PLENTY)
+        one.advance(1)
+        one.close()
+
+
+def test_damage_is_said_once(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    dead = Spool(folder, segment_bytes=100)
+    for n in range(3):
+        dead.append(batch(n, 100))
+    die(dead)
+    for segment in folder.glob("*.spool"):
+        segment.write_bytes(b"something else")
+    (heir,) = adopt(folder)
+    assert drain(heir) == []
+    assert heir.damaged == 3
+    (record,) = caplog.records
+    assert "damaged" in record.getMessage()
+    heir.close()
+
+
 # ---------------------------------------------------------------- by the environment
 
 

@@ -171,6 +171,16 @@ def test_what_is_no_amount_is_refused_and_said(spans: Spans, wrong: Any, caplog:
     assert "no amount in USD" in caplog.text
 
 
+def test_refused_amounts_are_said_once(spans: Spans, caplog: pytest.LogCaptureFixture) -> None:
+    for n in range(1, 4):
+        with llm_call(backend="langchain", model="gpt-4o-mini") as call:
+            call.cost(-n)
+    assert len(spans.all()) == 3
+    assert [record.getMessage().partition(";")[0] for record in caplog.records] == [
+        "a cost was refused, it is no amount in USD"
+    ]
+
+
 def test_a_cost_is_rounded_to_nano_dollars(spans: Spans) -> None:
     with llm_call(backend="openrouter", model="x") as call:
         call.cost(Decimal("0.00000000149"), source="provider")

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from opentelemetry.exporter.otlp.proto.common._internal import _encode_attributes
 
 from spantail import attributes as keys
-from spantail.values import legal_attributes, legal_text, legal_value
+from spantail.values import legal_attributes, legal_text, legal_value, report_trouble
 
 
 class _Colour(enum.Enum):
@@ -109,3 +109,18 @@ def test_keys_are_unique_and_every_kind_is_known() -> None:
     assert len(attribute_keys) == len(set(attribute_keys))
     kinds = {value for name, value in named.items() if name.startswith("KIND_")}
     assert kinds == keys.KINDS | {keys.KIND_SPAN}
+
+
+def test_trouble_is_said_without_names_and_has_an_end(caplog: pytest.LogCaptureFixture) -> None:
+    class Unreadable:
+        def __str__(self) -> str:
+            raise ValueError
+
+    for n in range(300):
+        legal_attributes({f"key of user {n}": Unreadable()})
+    assert [record.getMessage().partition(";")[0] for record in caplog.records] == [
+        "an attribute could not be read and was left out"
+    ]
+    for n in range(300):
+        report_trouble(f"trouble {n}")
+    assert len(caplog.records) == 100
