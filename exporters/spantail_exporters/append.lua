@@ -20,7 +20,8 @@
 --                                        account ('' = none), layers ('' = none), state ('' = the last event)
 --       (Lua hashes every byte of every string it makes, and `table.concat` makes many: the tail is handed in whole.)
 -- RETURNS  next seq, 1 = a duplicate, epoch, start of the run, 1 = settled, 1 = the index over runs must be told,
---          status of the run, its operation as JSON writes it between the quotes ('' = unknown)
+--          status of the run, its operation as JSON writes it between the quotes ('' = unknown), how many sequence
+--          numbers the call took (of a duplicate nobody knows any more: 0)
 
 local buffer, spans, meta, layers_key, wraps, state_key = unpack(KEYS)
 local channel, writer, writer_seq, now = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
@@ -64,7 +65,7 @@ local run_state = seen[10]
 
 if writer ~= '' and seen[13] and tonumber(writer_seq) <= tonumber(seen[13]) then
   -- whoever sends again got no answer, and so may not have told the index
-  return { next_seq, 1, epoch, seen[4] or now, seen[14] and 1 or 0, 1, seen[16] or 'running', seen[17] or '' }
+  return { next_seq, 1, epoch, seen[4] or now, seen[14] and 1 or 0, 1, seen[16] or 'running', seen[17] or '', 0 }
 end
 
 if tonumber(seen[13] or '0') < -known_writer_seq then
@@ -78,6 +79,17 @@ local parents, replaced = {}, {} -- of the spans with an account: their parents,
 local layers = call('GET', layers_key) or '[]'
 local layers_changed = false
 
+-- What nothing was read from yet is looked at before the first write: a wrong type refuses the call before it changes
+-- anything. Where `meta` is gone (evicted) and others stayed, those are in the way of a new beginning: they go first.
+local left_over = false
+if count == 0 then
+  left_over = call('HLEN', spans) > 0
+  if not seen[1] then
+    left_over = call('XLEN', buffer) + call('HLEN', wraps) > 0 or layers ~= '[]' or left_over
+    layers = '[]'
+  end
+end
+
 local function add(field, amount)
   if amount ~= 0 then totals[field] = (totals[field] or 0) + amount end
 end
@@ -85,7 +97,7 @@ end
 -- Redis lost what this writer knows it had stored: emptied, or failed over to a replica that was behind. A new epoch
 -- says so to readers; what is known to be missing is counted once, however many writers knew of how much, and also
 -- when another writer came first: up to where an epoch's loss has been counted stands in `lost:{epoch}`.
-local lost_next
+local lost_next, counted_next
 if known_epoch ~= '' then
   local counted = tonumber(seen[15] or '0')
   if known_epoch ~= epoch and tonumber(known_epoch) < tonumber(epoch) then
@@ -96,7 +108,11 @@ if known_epoch ~= '' then
   elseif known_epoch ~= epoch or next_seq < known_next or tonumber(seen[13] or '0') < known_writer_seq then
     -- what another writer has stored since may hide how much is gone, but not that it is
     add('drop:redis_lost', math.max(known_next - next_seq, 1))
-    lost_next, epoch = math.max(known_next, next_seq), now
+    lost_next = math.max(known_next, next_seq)
+    -- of what was stored under another epoch nothing is missing: its writers, who meet a later one, need not count
+    if known_epoch ~= epoch and next_seq > 0 then counted_next = { 'lost:' .. epoch, next_seq } end
+    -- later than any that somebody knows, whatever the clocks of the writers say
+    epoch = string.format('%.0f', math.max(tonumber(now), tonumber(known_epoch) + 1, tonumber(epoch) + 1))
   end
 end
 
@@ -439,6 +455,9 @@ local settled = root_status and root_status ~= 'running' and not root_orphan and
 
 -- ---------------------------------------------------------------- write
 
+if left_over then call('DEL', buffer, spans, layers_key, wraps) end
+
+local next_before = next_seq
 if added > 0 then
   if kept_from > 1 then
     if kept_from <= #lines then pieces[#pieces + 1] = sub(lines, kept_from) end
@@ -477,6 +496,11 @@ for first = 1, #fresh, 500 do
   call('HSET', wraps, unpack(fields, 1, n))
 end
 if ahead and ahead ~= tonumber(seen[20] or '') then call('HSET', meta, 'ahead', ahead) end
+local lost = totals['drop:redis_lost']
+if lost and lost < 0 then -- more is stored again than was found missing, for another writer had stored since
+  local before = tonumber(call('HGET', meta, 'drop:redis_lost') or '0')
+  totals['drop:redis_lost'] = math.max(lost, 0 - before) -- not `-before`: of 0 that makes `-0`, which is no integer
+end
 for field, amount in pairs(totals) do call('HINCRBY', meta, field, string.format('%.0f', amount)) end
 if layers_changed then call('SET', layers_key, layers) end
 if state_json ~= '' then call('SET', state_key, state_json) end
@@ -485,6 +509,7 @@ call('HSET', meta, 'next', next_seq, 'epoch', epoch, 'open', open, 'spans', coun
   'status', status, 'last', now)
 if writer ~= '' then call('HSET', meta, 'w:' .. writer, writer_seq) end
 if lost_next then call('HSET', meta, 'lost:' .. known_epoch, lost_next) end
+if counted_next then call('HSET', meta, unpack(counted_next)) end
 if run_state then call('HSET', meta, 'state', run_state) end
 if operation and operation ~= seen[17] then call('HSET', meta, 'operation', operation) end
 if state_operation and state_operation ~= seen[18] then call('HSET', meta, 'state_operation', state_operation) end
@@ -505,11 +530,11 @@ else
   if ahead then call('EXPIRE', wraps, expiry) end
   if run_state then call('EXPIRE', state_key, ARGV[10]) end
 end
-call('PUBLISH', channel, next_seq)
+redis.pcall('PUBLISH', channel, next_seq) -- all is stored: a user without rights to the channel must not hear otherwise
 
 local tell_index = root_moved or not seen[1] or was_settled ~= (settled and true or false)
   or (open > 0 and (seen[7] or '0') == '0') -- a reaper may have taken a silent run out of the index
   or status ~= seen[16] or operation ~= seen[17]
   or (was_settled and next(totals) ~= nil) -- nobody looks at its money again unless told to
 return { next_seq, 0, epoch, root and string.format('%.0f', root_start) or now, settled and 1 or 0, tell_index and 1 or 0,
-  status, operation or '' }
+  status, operation or '', next_seq - next_before }

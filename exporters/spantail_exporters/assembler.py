@@ -162,7 +162,7 @@ class Assembler:
                 attributes: Any = span.attributes
                 present = attributes.copy()
                 noted = span.dropped_events + len(span.events)
-                if present != one.attributes or noted != one.noted or span.name != one.name:
+                if noted != one.noted or span.name != one.name or _differ(present, one.attributes):
                     self._update(one, present, now_us)
             except BaseException as error:
                 self._failed(span, error)
@@ -371,6 +371,13 @@ class Assembler:
             self._encode_error_told = True
             # not its words: they may hold the value that could not be encoded
             _logger.warning("an event could not be encoded and is counted as encode_error: %s", type(error).__name__)
+
+
+def _differ(one: Any, other: Any) -> bool:
+    try:
+        return bool(one != other)
+    except Exception:
+        return True  # what cannot be compared is compared as it is told
 
 
 def _ids_of(item: Any) -> tuple[str, str]:

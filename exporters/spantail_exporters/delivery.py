@@ -263,18 +263,25 @@ class Delivery:
             self._assembler.tell_again("_revived", time.time_ns() // 1000)
         self._leased = True
 
-    def _remember(self, batches: Sequence[Batch]) -> None:
-        """Keep what Redis has confirmed and may yet lose: with everysec a second, two when its disk is slow."""
+    def _remember(self, stored: Sequence[tuple[Batch, int]]) -> None:
+        """Keep what Redis has confirmed and may yet lose: with everysec a second, two when its disk is slow.
+
+        Beside each batch stands how many sequence numbers it took.
+        """
         now = time.monotonic()
-        recent = self._recent
-        for batch in batches:
+        for batch, added in stored:
             if batch.changes:
                 size = batch.changes.size
                 # where it has to be stored again, less is lost than was found missing
-                drops = {**batch.drops, "redis_lost": -len(batch.changes)}
-                recent.append((now, size, batch._replace(drops=drops)))
+                drops = {**batch.drops, "redis_lost": -added}
+                self._recent.append((now, size, batch._replace(drops=drops)))
                 self._recent_bytes += size
-        while recent and (recent[0][0] < now - _RECENT_S or self._recent_bytes > _RECENT_BYTES):
+        if not self._asks:  # what Redis still has to be asked for stays until then, however long it was away
+            self._forget_before(now - _RECENT_S)
+
+    def _forget_before(self, moment: float) -> None:
+        recent = self._recent
+        while recent and (recent[0][0] < moment or self._recent_bytes > _RECENT_BYTES):
             self._recent_bytes -= recent.popleft()[1]
 
     def _unspool(self, spool: Spooling) -> Generator[Call[Any], Any, int]:
@@ -306,6 +313,10 @@ class Delivery:
 
     def _failed(self, trouble: Unavailable) -> None:
         self._health.failed(time.monotonic() - self._asked_at, trouble)
+        self._writer.close()  # the name may lead elsewhere now, though this connection stands
+        if not (self.away or self._asks):
+            # what was confirmed long before it failed is on Redis' disk: where it is missing, it was deleted or expired
+            self._forget_before(self._asked_at - _RECENT_S)
         self._failures += 1
         if self._failures == 1:
             _logger.warning(
@@ -321,7 +332,7 @@ class Delivery:
             return
         begun = time.perf_counter()
         sent = yield self._writer.send(batches)
-        self._remember(batches)
+        self._remember(sent.stored)
         self._health.delivered(sum(len(batch.changes) for batch in batches), time.perf_counter() - begun)
         for batch, words in sent.refused:
             _logger.warning("the live tier refused %d events of run %s: %s", len(batch.changes), batch.run_id, words)

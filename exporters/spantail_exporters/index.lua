@@ -35,7 +35,7 @@ end
 
 local function announce(id)
   call('XADD', changes, 'MAXLEN', '~', CHANGES_CAP, '*', 'run', id)
-  call('PUBLISH', channel, id)
+  redis.pcall('PUBLISH', channel, id) -- without rights to the channel the index is kept all the same
 end
 
 local held = call('HGET', facts, run_id)

@@ -60,7 +60,7 @@ class Client(Protocol):
         """
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close the connections. The next command makes new ones, to wherever the address leads by then."""
 
 
 def connect(url: str, timeout_s: float) -> Client:
@@ -289,7 +289,7 @@ class _Cluster:
     def close(self) -> None:
         if self._cluster is not None:
             self._cluster.close()
-            self._cluster = None
+            self._stale = True  # all its nodes are known still, and asked: that of the URL may be gone
 
     def _known(self) -> RedisCluster:
         """Return the topology, read anew when a node could not be reached: a replica may stand in for it now."""
@@ -300,7 +300,8 @@ class _Cluster:
             elif self._stale:
                 self._cluster.nodes_manager.initialize()
         except (RedisClusterException, RedisError, OSError) as error:
-            self.close()  # the next try begins at the URL's own addresses: all nodes may have moved
+            self.close()
+            self._cluster = None  # the next try begins at the URL's own addresses: all nodes may have moved
             raise _unreachable(error) from error
         finally:
             self.silence.ends()

@@ -12,6 +12,7 @@ import select
 import ssl
 import time
 from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakKeyDictionary
 
 import hiredis
 from redis.exceptions import AskError, MovedError, NoScriptError, RedisError, ResponseError
@@ -25,6 +26,7 @@ Command = tuple[Any, ...]
 _RECEIVE_BYTES: Final = 65_536
 _MISSING: Final = object()
 _NAMED: Final[dict[str, type[ResponseError]]] = {"MOVED": MovedError, "ASK": AskError, "NOSCRIPT": NoScriptError}
+_readers: Final[WeakKeyDictionary[Any, hiredis.Reader]] = WeakKeyDictionary()
 _PASSING: Final = re.compile(
     r"(?:^|-)(?:BUSY|CLUSTERDOWN|LOADING|MASTERDOWN|MISCONF|NOAUTH|NOPERM|NOREPLICAS|OOM|READONLY|TRYAGAIN|WRONGPASS)\b"
 )
@@ -46,6 +48,14 @@ def _packed(command: Command) -> bytes:
     name, *arguments = command
     packed: bytes = hiredis.pack_command((*name.split(" "), *arguments))  # SCRIPT LOAD is two words
     return packed
+
+
+def _reader_of(connected: Any) -> hiredis.Reader:
+    """Return the reader of a socket: one request may leave it the beginning of a push, whose end meets the next."""
+    reader = _readers.get(connected)
+    if reader is None:
+        reader = _readers[connected] = hiredis.Reader(replyError=_refusal, notEnoughData=_MISSING)
+    return reader
 
 
 class Silence:
@@ -105,7 +115,7 @@ class Request:
             raise RedisConnectionError("the connection was closed")
         self._unsent = memoryview(b"".join([_packed(command) for command in commands]))
         self._wanted = len(commands)
-        self._reader = hiredis.Reader(replyError=_refusal, notEnoughData=_MISSING)
+        self._reader = _reader_of(self._socket)
         self._silence = silence
         self._on_failure = on_failure
         self.replies: list[Any] = []

@@ -11,7 +11,7 @@ from redis.exceptions import NoScriptError
 from spantail_exporters import keys, redis_client
 from spantail_exporters.assembler import Known
 from spantail_exporters.exchange import Exchange, Unavailable
-from spantail_exporters.heartbeat import beat_commands
+from spantail_exporters.heartbeat import LEASE_S, beat_commands
 from spantail_exporters.redis_request import may_pass
 from spantail_exporters.run_script import (
     SCRIPT,
@@ -38,10 +38,15 @@ _KNOWN_FOR_US = 3600 * 1_000_000  # well below the expiry of a settled run
 
 
 class Sent(NamedTuple):
-    """What became of the batches: those refused for good with Redis' words, and the runs that Redis had lost."""
+    """What became of the batches: those refused for good with Redis' words, runs that Redis had lost, batches stored.
+
+    With each that was stored stands how many sequence numbers it took: what loses in the fold takes none. Of one that
+    had been stored before, and whose answer was lost, each event is taken to have got one.
+    """
 
     refused: list[tuple[Batch, str]]
     renewed: set[str]
+    stored: list[tuple[Batch, int]]
 
 
 class RedisWriter:
@@ -56,6 +61,7 @@ class RedisWriter:
         self._renewed: set[str] = set()  # to be told, also when what follows fails
         self._index: list[tuple[str | int, ...]] = []  # to be told, also when what follows fails
         self._beaten_us = 0
+        self._beaten_at = 0.0  # the same moment, by the clock that nobody sets
         self._client = redis_client.connect(url, timeout_s)
 
     def write(self, batches: Sequence[Batch]) -> Sent:
@@ -91,7 +97,7 @@ class RedisWriter:
 
     def _apply(self, batches: Sequence[Batch]) -> Turns[Sent]:
         now_us = time.time_ns() // 1000
-        sent = Sent([], set())
+        sent = Sent([], set(), [])
         left, load = batches, False
         while left:
             # the index travels with the calls: a trip of its own would halve the rate
@@ -107,15 +113,17 @@ class RedisWriter:
             yield from self._with_index([])
 
     def _live(self, runner_id: str) -> Turns[bool]:
-        now_us = time.time_ns() // 1000
+        now_us, now = time.time_ns() // 1000, time.monotonic()
         replies = yield beat_commands(runner_id, now_us)
         for reply in replies:
             if isinstance(reply, Exception):
                 raise Unavailable(str(reply)) from reply
         held = replies[0]
-        # not the beat that was answered last: that lease may have run out before one whose answer was lost
-        alive = held is not None and int(held) == self._beaten_us
-        self._beaten_us = now_us
+        # not the beat that was answered last: unless its lease still holds, it may have run out before one whose answer
+        # was lost
+        unbroken = time.monotonic() < self._beaten_at + LEASE_S
+        alive = held is not None and (int(held) == self._beaten_us or unbroken)
+        self._beaten_us, self._beaten_at = now_us, now
         return alive
 
     def _news(self, batches: Sequence[Batch]) -> list[Command]:
@@ -162,6 +170,7 @@ class RedisWriter:
                     sent.refused.append((batch, str(reply)))
             else:
                 applied = parse_reply(reply)
+                sent.stored.append((batch, len(batch.changes) if applied.duplicate else applied.added))
                 if applied.tell_index or batch.run_id not in self._known:
                     self._index += index_commands(batch.run_id, applied)
                 if self._learn(batch, applied, now_us):

@@ -41,7 +41,8 @@ class Applied(NamedTuple):
     `next_seq` is the run's next sequence number; `duplicate` says that the batch had been applied before; `epoch`
     changes when Redis lost the run; `start_us` is when the run began; `settled` that nothing more is expected;
     `tell_index` that the index over runs has to learn of it. `status` is the run's, `operation` what the service that
-    started it calls it, else the name of its root; empty while neither is known.
+    started it calls it, else the name of its root; empty while neither is known. `added` is how many sequence numbers
+    the call took; 0 of a duplicate.
     """
 
     next_seq: int
@@ -52,6 +53,7 @@ class Applied(NamedTuple):
     tell_index: bool
     status: str = "running"
     operation: str = ""
+    added: int = 0
 
 
 def append_arguments(
@@ -112,7 +114,15 @@ def parse_reply(reply: Sequence[bytes | str | int]) -> Applied:
     next_seq, duplicate, epoch, start_us, settled, tell_index = map(int, reply[:6])
     status, operation = map(_text, reply[6:8])
     return Applied(
-        next_seq, bool(duplicate), epoch, start_us, bool(settled), bool(tell_index), status, unquoted(operation)
+        next_seq,
+        bool(duplicate),
+        epoch,
+        start_us,
+        bool(settled),
+        bool(tell_index),
+        status,
+        unquoted(operation),
+        int(reply[8]),
     )
 
 

@@ -11,14 +11,22 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import redis
+from opentelemetry.sdk.trace import TracerProvider
 
+from spantail.live import LiveSpanProcessor
+from spantail.redaction import Redactor
 from spantail_exporters import keys
+from spantail_exporters.batcher import Batcher
+from spantail_exporters.delivery import Delivery
 from spantail_exporters.livetail import create_sink
+from spantail_exporters.redis_writer import RedisWriter
+from spantail_exporters.run_script import Limits
 from tests.support.ledger import LedgerApplication, run_of
 from tests.support.live_runs import StoredRun
 from tests.support.redis_faults import faulty_redis, redis_cluster, wire_to
@@ -117,7 +125,8 @@ def test_it_hangs_beyond_every_timeout(
         app.work(root, 200)
     assert app.sink.flush(FLUSH_S)
     app.assert_never_blocked()
-    app.assert_closed(server.url, run_of(root))
+    run = app.assert_closed(server.url, run_of(root))
+    assert not [name for name in run.names() if name.endswith("_revived")], "nobody was thought dead"
 
 
 def test_it_hangs_for_a_moment(server: FaultyRedis, application: Callable[[str], LedgerApplication]) -> None:
@@ -221,6 +230,63 @@ def test_it_comes_back_without_what_is_long_confirmed(
     assert run.meta["status"] == "completed"
     assert int(run.meta["expected"]) == run.next_seq
     assert len(run.spans) == 302
+
+
+def test_what_never_got_a_number_is_not_taken_for_stored_again(
+    server: FaultyRedis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("spantail_exporters.delivery._RECENT_S", -1.0)  # what is stored now cannot be sent again
+    limits = Limits(span_cap=10)
+    sink = Batcher(lambda *parts: Delivery(RedisWriter(server.url, limits=limits), *parts), Redactor())
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(LiveSpanProcessor(sink))
+    tracer = provider.get_tracer("t")
+    with tracer.start_as_current_span("root") as root:
+        for _ in range(20):
+            tracer.start_span("step").end()
+        assert sink.flush(FLUSH_S)
+        before = StoredRun(server.url, run_of(root))
+        assert (before.next_seq, before.drops()) == (10, {"run_cap": 11})
+        monkeypatch.setattr("spantail_exporters.delivery._RECENT_S", 600.0)
+        for _ in range(100):
+            tracer.start_span("step too many").end()
+        assert sink.flush(FLUSH_S)
+        _emptied(server)
+        eventually(lambda: _stored(server.url, run_of(root)), FLUSH_S)
+        assert sink.flush(FLUSH_S)
+        run = StoredRun(server.url, run_of(root))
+        assert run.drops()["redis_lost"] == before.next_seq
+    provider.shutdown()
+
+
+@pytest.mark.parametrize("kept_s", [0.5, 600.0])
+def test_a_run_that_was_deleted_stays_so(
+    server: FaultyRedis,
+    application: Callable[[str], LedgerApplication],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    kept_s: float,
+) -> None:
+    """Unless it was confirmed so lately that Redis may have lost it."""
+    monkeypatch.setattr("spantail_exporters.delivery._RECENT_S", kept_s)
+    app = application(server.url)
+    with app.span() as root:
+        app.work(root, 3)
+    assert app.sink.flush(FLUSH_S)
+    confirmed = time.monotonic()
+    eventually(lambda: time.monotonic() > confirmed + 0.6 and _age_of_heartbeat(server, app.sink.runner_id) < 0.1)
+
+    def delete(client: redis.Redis) -> None:
+        client.delete(*keys.run_keys(run_of(root)))
+        client.client_kill_filter(_type="normal", skipme=True)
+
+    server.change(delete)
+    eventually(lambda: "reachable again" in caplog.text, FLUSH_S)
+    with app.span("another", root=True) as other:
+        pass
+    assert app.sink.flush(FLUSH_S)
+    assert _stored(server.url, run_of(other))
+    assert bool(_stored(server.url, run_of(root))) == (kept_s > 1)
 
 
 def _emptied(server: FaultyRedis) -> None:
@@ -354,7 +420,7 @@ def test_a_long_way_back_is_no_death(
             ages: list[float] = []
 
             def is_back() -> bool:
-                ages.append(server.change(lambda client: _age_of_heartbeat(client, app.sink.runner_id)))
+                ages.append(_age_of_heartbeat(server, app.sink.runner_id))
                 return not spooled_bytes(spool_dir)
 
             eventually(is_back, 2 * FLUSH_S, what="nothing waits on disk any more")
@@ -367,9 +433,9 @@ def test_a_long_way_back_is_no_death(
         app.provider.shutdown()
 
 
-def _age_of_heartbeat(client: Any, runner_id: str) -> float:
-    now_s, now_us = client.time()
-    return float(now_s + now_us / 1e6 - int(client.get(keys.runner(runner_id)) or 0) / 1e6)
+def _age_of_heartbeat(server: FaultyRedis, runner_id: str) -> float:
+    (now_s, now_us), beat = server.change(lambda client: (client.time(), client.get(keys.runner(runner_id))))
+    return float(now_s + now_us / 1e6 - int(beat or 0) / 1e6)
 
 
 @pytest.mark.parametrize("part", [0.0, 0.5, 0.95])
@@ -389,6 +455,26 @@ def test_the_connection_is_cut_in_mid_reply(
         assert wire.cuts == 4
         app.assert_never_blocked()
         app.assert_closed(server.url, run_of(root))
+        app.provider.shutdown()
+
+
+def test_the_name_leads_to_another_server_and_no_connection_is_cut(
+    server: FaultyRedis, tmp_path: Path, application: Callable[[str], LedgerApplication]
+) -> None:
+    """So does a managed Redis: the primary of before is a replica now, and leaves its clients connected."""
+    with faulty_redis(tmp_path / "other") as second, wire_to(server) as wire:
+        app = application(wire.url)
+        with app.span() as root:
+            app.work(root, 200)
+            assert app.sink.flush(FLUSH_S)
+            wire.lead_to(second)
+            server.change(_read_only)
+            app.work(root, 200)
+            eventually(lambda: held_by(second, run_of(root)) > 0, FLUSH_S)
+        assert app.sink.flush(FLUSH_S)
+        app.assert_never_blocked()
+        run = app.assert_closed(second.url, run_of(root), renewed=True)
+        assert len(run.spans) == 401
         app.provider.shutdown()
 
 

@@ -130,6 +130,10 @@ class Wire:
         with self._lock:
             self._cuts_due, self._part = count, part
 
+    def lead_to(self, server: FaultyRedis) -> None:
+        """Lead who connects from now on to another server, as a name does; the connections that stand stay."""
+        self._target = server.port
+
     def close(self) -> None:
         """End all connections and threads."""
         self.delay_s = 0.0

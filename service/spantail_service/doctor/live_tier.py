@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import re
 import time
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from redis.exceptions import RedisError
 
 from spantail.trace_exporters import shown_url
-from spantail_exporters import redis_client
+from spantail_exporters import keys, redis_client
 from spantail_service.doctor.finding import Finding, note, ok, wrong
 from spantail_service.doctor.reach import clock_finding
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 _TIMEOUT_S: Final = 3.0
+_CHANNEL_OF_NO_RUN: Final = keys.channel("0" * 32)
 _OLDEST: Final = (6, 2)
 _CREDENTIALS: Final = re.compile(r"NOAUTH|WRONGPASS|invalid username-password|Authentication required", re.IGNORECASE)
 
@@ -33,6 +37,9 @@ def redis_findings(url: str, about: dict[str, Any] | None) -> list[Finding]:
             (clock,) = client.execute([("TIME",)])
             answered = time.time_ns() // 1_000
             server, memory = client.execute([("INFO", "server"), ("INFO", "memory")])
+            published = client.execute(
+                [("PUBLISH", channel, "") for channel in (keys.RUNS_CHANNEL, _CHANNEL_OF_NO_RUN)]
+            )
         finally:
             client.close()
     except (RedisError, OSError, ValueError) as error:
@@ -44,6 +51,7 @@ def redis_findings(url: str, about: dict[str, Any] | None) -> list[Finding]:
         found.append(clock_finding("Redis", int(clock[0]) * 1_000_000 + int(clock[1]), asked, answered))
     found += _server_findings(_info(server), about)
     found += _memory_findings(_info(memory))
+    found += _channel_findings(published)
     return found
 
 
@@ -104,3 +112,16 @@ def _memory_findings(memory: dict[str, str]) -> list[Finding]:
             )
         ]
     return []
+
+
+def _channel_findings(published: Sequence[object]) -> list[Finding]:
+    """Say what the replies to PUBLISH tell: a new user of Redis 7 may use no channel."""
+    if not any(isinstance(reply, Exception) for reply in published):
+        return []
+    return [
+        note(
+            "Redis",
+            "The user may not publish: all is stored, but who watches a run learns of it seconds later.",
+            f"Give it the channels: ACL SETUSER … '&run_logs:*' '&{keys.RUNS_CHANNEL}'.",
+        )
+    ]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import httpx
 import orjson
 import pytest
+import redis
 
 from tests.integration.service.harness import RUN, Service, Writer, spantail_process
 from tests.support.commands import run_command
@@ -73,6 +75,23 @@ def test_another_redis_is_found_out(service: Service, redis_servers: Callable[[s
     code, found = findings(service.url, SPANTAIL_REDIS_URL=other.url)
     assert code == 1
     assert "writes to another Redis than the service reads" in told(found, "wrong")
+
+
+def test_a_user_without_channels_is_told_of(service: Service, new_redis_url: str) -> None:
+    with redis.Redis.from_url(new_redis_url) as client:
+        client.acl_setuser(
+            "app", enabled=True, passwords=["+pw"], categories=["+@all"], keys=["*"], reset_channels=True
+        )
+        try:
+            url = urlsplit(new_redis_url)._replace(netloc="app:pw@").geturl()
+            code, found = findings(service.url, SPANTAIL_REDIS_URL=url)
+            assert "Redis: The user may not publish" in told(found, "note")
+            assert "live: a span was seen" in told(found, "ok")
+            assert code == 0
+            client.acl_setuser("app", channels=["run_logs:*", "runs_changed"])
+            assert "publish" not in told(findings(service.url, SPANTAIL_REDIS_URL=url)[1], "note")
+        finally:
+            client.acl_deluser("app")
 
 
 def test_another_database_of_the_same_redis_is_found_by_the_probe(

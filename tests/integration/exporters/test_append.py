@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from typing import Any
+from urllib.parse import urlsplit
 
 import orjson
 import pytest
@@ -11,6 +12,7 @@ import redis
 
 from spantail_exporters.assembler import Batch
 from spantail_exporters.changes import Change, Changes
+from spantail_exporters.keys import run_keys
 from spantail_exporters.redis_writer import RedisWriter
 from spantail_exporters.run_script import (
     SCRIPT,
@@ -260,12 +262,60 @@ def test_layers(writing: Writing) -> None:
     ]  # fmt: skip
 
 
-def test_a_refused_call_leaves_no_trace(writing: Writing) -> None:
+@pytest.mark.parametrize("part", ["buffer", "spans", "meta", "layers", "wraps"])
+@pytest.mark.parametrize("begun", [False, True], ids=["a new run", "a run of a log line"])
+def test_a_refused_call_leaves_no_trace(writing: Writing, part: str, *, begun: bool) -> None:
+    key = getattr(run_keys(RUN), part)
+    changes = [change(1, None, "running")]
+    if part == "wraps":  # only a call is looked for there
+        changes.append(change(2, 1, "ok", account="0 0 1 1 1 b\n"))
     with redis.Redis.from_url(writing.url) as client:
-        client.set(f"logs:{{{RUN}}}:buffer", "not a stream")
-        with pytest.raises(redis.exceptions.ResponseError, match="WRONGTYPE"):
-            writing.send(change(1, None, "running"))
-        assert client.keys("*") == [f"logs:{{{RUN}}}:buffer".encode()]
+        if begun:
+            writing.send(Change("", "", [b'{"ts":1,"event":"log"}']))
+        client.delete(key)
+        client.geoadd(key, (1, 1, "none of the types"))
+        before = {name: client.dump(name) for name in client.keys("*")}
+        for _ in range(2):
+            with pytest.raises(redis.exceptions.ResponseError, match="WRONGTYPE"):
+                writing.send(*changes)
+        assert {name: client.dump(name) for name in client.keys("*")} == before
+
+
+@pytest.mark.parametrize("kept", ["buffer", "spans", "layers", "wraps"])
+def test_a_run_whose_head_was_evicted_begins_anew(writing: Writing, kept: str) -> None:
+    names = run_keys(RUN)
+    changes = (
+        change(1, None, "running", layers=[{"name": "a", "status": "running"}]),
+        change(2, 1, "ok", account="0 0 1 1 1 b\n"),
+    )
+    first = writing.send(*changes)
+    with redis.Redis.from_url(writing.url) as client:
+        client.delete(*(name for name in names if name != getattr(names, kept)))
+        again = writing.send(change(3, None, "running"), known=(first.epoch, first.next_seq), now_us=6_000)
+        assert (again.epoch, again.next_seq) == (6_000, 1)
+        assert sorted(client.keys("*")) == sorted(name.encode() for name in (names.buffer, names.spans, names.meta))
+    run = writing.run()
+    assert [event["span_id"] for event in run.events] == list(run.spans) == [f"{3:016x}"]
+    assert run.drops() == {"redis_lost": 2}
+
+
+def test_who_has_no_right_to_the_channels_stores_all_the_same(redis_url: str) -> None:
+    """A new user of Redis 7 may use no channel until somebody says so."""
+    parts = urlsplit(redis_url)
+    with redis.Redis.from_url(redis_url) as client:
+        client.acl_setuser(
+            "app", enabled=True, passwords=["+pw"], categories=["+@all"], keys=["*"], reset_channels=True
+        )
+        writer = RedisWriter(parts._replace(netloc="app:pw@").geturl())
+        try:
+            for number, status in enumerate(("running", "ok"), 1):
+                batch = Batch(RUN, "w", number, Changes([change(1, None, status, rev=number)]), {})
+                assert writer.write([batch]).refused == []
+            assert StoredRun(redis_url, RUN).names() == ["span_running", "span_ok"]
+            assert client.zscore("{runs:recent}:status:completed", RUN) == 1000
+        finally:
+            writer.close()
+            client.acl_deluser("app")
 
 
 def test_every_change_wakes_the_readers(writing: Writing) -> None:
@@ -344,6 +394,72 @@ def test_a_failover_that_lost_the_last_writes_gives_a_new_epoch(writing: Writing
     run = writing.run()
     assert run.drops() == {"redis_lost": 3}
     assert run.meta["epoch"] == "6000"
+
+
+@pytest.mark.parametrize("behind_us", [0, 1_000_000])
+def test_what_is_lost_is_counted_once_whatever_the_clocks_say(writing: Writing, behind_us: int) -> None:
+    one, another = Writing(writing.url, "one"), Writing(writing.url, "another")
+    begun_us = 10_000_000
+    logs = [Change("", "", [b'{"ts":1,"event":"log"}'])] * 100
+    of_one = one.send(*logs, now_us=begun_us)
+    of_another = another.send(logs[0], now_us=begun_us + 1_000)
+    with redis.Redis.from_url(writing.url) as client:
+        client.flushall()
+    epochs = [of_one.epoch]
+    for n in range(2, 5):
+        now_us = begun_us + 1_000 * n
+        of_another = another.send(
+            logs[0], now_us=now_us - behind_us, known=(of_another.epoch, of_another.next_seq), confirmed=n - 1
+        )
+        of_one = one.send(logs[0], now_us=now_us, known=(of_one.epoch, of_one.next_seq), confirmed=n - 1)
+        epochs += [of_another.epoch, of_one.epoch]
+    assert epochs == sorted(epochs)
+    assert len(set(epochs)) == 2, "one new epoch"
+    assert writing.run().drops() == {"redis_lost": 101}
+
+
+def test_what_a_writer_that_knew_nothing_stored_meanwhile_is_not_counted(writing: Writing) -> None:
+    first = writing.send(change(1, None, "running"), change(2, 1, "running"), now_us=10_000)
+    with redis.Redis.from_url(writing.url) as client:
+        client.flushall()
+    late = Writing(writing.url, "whose clock is behind")
+    of_late = late.send(change(3, 1, "ok"), now_us=9_000)
+    again = writing.send(change(4, 1, "ok"), now_us=11_000, known=(first.epoch, first.next_seq), confirmed=1)
+    assert again.epoch == 11_000
+    late.send(change(5, 1, "ok"), now_us=9_001, known=(of_late.epoch, of_late.next_seq), confirmed=1)
+    run = writing.run()
+    assert run.meta["epoch"] == "11000"
+    assert run.drops() == {"redis_lost": 1}, "one number was taken again, and one is missing"
+
+
+def test_a_clock_that_steps_back_between_calls_of_one_trip_counts_once(writing: Writing) -> None:
+    first = writing.send(*(change(n, None if n == 1 else 1, "running") for n in range(1, 101)), now_us=5_000_000)
+    with redis.Redis.from_url(writing.url) as client:
+        client.flushall()
+    known = (first.epoch, first.next_seq)
+    writing.send(change(101, 1, "ok"), now_us=1_000_000, known=known, confirmed=1)
+    for before in range(2, 5):
+        writing.send(change(200 + before, 1, "ok"), now_us=1_000_000, known=known, after=before)
+    run = writing.run()
+    assert run.meta["epoch"] == "5000001"
+    assert run.drops() == {"redis_lost": 100}
+
+
+def test_more_stored_again_than_was_found_missing_is_no_loss_below_zero(writing: Writing) -> None:
+    """Three events went with a failover; another writer stored five before anybody could see how many."""
+    first = writing.send(change(1, None, "running"))
+    Writing(writing.url, "another").send(*(change(n, 1, "ok") for n in range(2, 7)))
+    writing.send(*(change(n, 1, "ok") for n in range(7, 10)), known=(first.epoch, 4), confirmed=4, seq=5,
+                 drops={"redis_lost": -3})  # fmt: skip
+    assert writing.run().drops() == {"redis_lost": 0}
+
+
+def test_it_says_how_many_numbers_a_call_took(redis_url: str) -> None:
+    writing = Writing(redis_url, limits=Limits(span_cap=2))
+    assert writing.send(change(1, None, "running"), change(2, 1, "ok"), change(3, 1, "ok")).added == 2
+    assert writing.send(change(2, 1, "running"), change(1, None, "running", rev=2, notes=2, noted=2)).added == 3
+    assert writing.send(change(1, None, "ok", rev=3), seq=2).added == 0, "a duplicate"
+    assert writing.send(*(Change("", "", [b'{"ts":1,"event":"log","t":"' + b"x" * 999 + b'"}']),) * 99).added == 99
 
 
 def test_what_a_writer_knows_changes_nothing_while_nothing_is_lost(writing: Writing) -> None:

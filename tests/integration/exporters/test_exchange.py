@@ -157,6 +157,18 @@ def test_a_reply_in_pieces(piecewise: Piecewise) -> None:
         assert str(refusal) == "OOM no room"
 
 
+def test_a_push_whose_end_comes_with_the_next_reply(piecewise: Piecewise) -> None:
+    with client_of(piecewise.url) as client:
+        piecewise.says(b"+PONG\r\n>2\r\n$4\r\nnews\r\n:1\r\n")
+        piecewise.more.release(7 + 7)
+        assert client.execute([("PING",)]) == [b"PONG"]
+        piecewise.says(b":1\r\n")
+        exchange = Exchange(client, said([("INCR", "a")]))
+        eventually(lambda: exchange.go_on() or exchange.must_wait or client.silence.seconds)
+        piecewise.more.release(100)
+        assert exchange.finish() == [1]
+
+
 @pytest.mark.parametrize("finish", [Exchange.go_on, Exchange.finish])
 def test_cut_off_in_the_middle_of_a_reply(piecewise: Piecewise, finish: Callable[[Exchange[Any]], Any]) -> None:
     with client_of(piecewise.url) as client:

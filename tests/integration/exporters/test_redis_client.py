@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import subprocess
 from contextlib import contextmanager
@@ -126,6 +127,14 @@ def test_keys_of_all_nodes(cluster: Cluster, how: str) -> None:
         assert client.execute([("EVAL", "return KEYS[1]", 1, "a"), ("PING",)])[0] == b"a"
 
 
+@pytest.mark.parametrize("how", ["one", "plain"])
+def test_a_closed_client_connects_again(cluster: Cluster, how: str) -> None:
+    with client_of(named(cluster, how)) as client:
+        for _ in range(3):
+            assert client.execute([("SET", key, 1) for key in MANY]) == [b"OK"] * 60
+            client.close()
+
+
 def test_commands_of_one_slot_stay_in_order(cluster: Cluster) -> None:
     with client_of(cluster.url) as client:
         client.execute([("DEL", "{a}list")])
@@ -165,7 +174,11 @@ def test_one_node_gone_is_an_error_of_its_own_keys(tmp_path: Path) -> None:
 
 
 def test_a_replica_takes_the_place_of_its_primary(tmp_path: Path) -> None:
-    with redis_cluster(tmp_path / "primaries") as cluster, client_of(cluster.url) as client:
+    with (
+        redis_cluster(tmp_path / "primaries") as cluster,
+        client_of(cluster.url) as client,
+        client_of(f"redis+cluster://127.0.0.1:{cluster.nodes[0].port}") as by_the_first,
+    ):
         extra = ("--cluster-enabled", "yes", "--cluster-port", str(free_port()), "--cluster-node-timeout", "2000")
         with faulty_redis(tmp_path / "replica", *extra) as replica:
             first = cluster.nodes[0]
@@ -177,9 +190,16 @@ def test_a_replica_takes_the_place_of_its_primary(tmp_path: Path) -> None:
             assert client.execute([("SET", key, 1) for key in MANY]) == [b"OK"] * 60
             replica.change(lambda server: server.execute_command("CLUSTER", "FAILOVER"))
             eventually(lambda: replica.change(lambda server: server.info()["role"]) == "master", 20)
-            assert client.execute([("SET", key, 2) for key in MANY]) == [b"OK"] * 60
+            for one in (by_the_first, client):
+                assert one.execute([("SET", key, 2) for key in MANY]) == [b"OK"] * 60
             first.kill()
-            eventually(lambda: client.execute([("GET", key) for key in MANY]) == [b"2"] * 60, 20)
+            by_the_first.close()  # it knows the others still
+            for one in (by_the_first, client):
+                eventually(functools.partial(_answer_two, one), 20)
+
+
+def _answer_two(client: Client) -> bool:
+    return client.execute([("GET", key) for key in MANY]) == [b"2"] * 60
 
 
 def _replicates(server: Any, primary_id: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -12,13 +13,19 @@ from spantail_exporters import keys
 from spantail_exporters.assembler import Batch
 from spantail_exporters.changes import Change, Changes
 from spantail_exporters.exchange import Unavailable
+from spantail_exporters.heartbeat import LEASE_S
 from spantail_exporters.redis_writer import RedisWriter
+from spantail_exporters.run_script import Limits
 from spantail_exporters.spool import Spool, adopt
 from tests.support.live_runs import StoredRun
+from tests.support.redis_faults import faulty_redis
+from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.support.redis_faults import FaultyRedis
 
 RUN = "4bf92f3577b34da6a3ce929d0e0e4736"
 
@@ -103,6 +110,68 @@ def test_without_the_script_all_go_again(writer: RedisWriter, client: redis.Redi
         client.script_flush()
         writer.write([batch(number) for number in range(first, first + 10)])
     assert messages(redis_url) == [str(number) for number in range(1, 31)]
+
+
+def test_it_says_how_many_numbers_each_stored_batch_took(redis_url: str) -> None:
+    writer = RedisWriter(redis_url, limits=Limits(span_cap=1))
+    try:
+        late = Change("00000000000000a1", "00000000000000a0", [b'{"rev":1,"status":"ok","start":1,"noted":0,"ts":1}'])
+        two = batch(1)._replace(changes=Changes([*batch(1).changes, late]))
+        over = batch(3)._replace(changes=Changes([late._replace(span_id="00000000000000a2")] * 3))
+        bad = batch(2, spoiled=True)
+        assert writer.write([two, bad, over]).stored == [(two, 2), (over, 0)]
+        assert writer.write([two]).stored == [(two, 2)], "a duplicate: nobody knows any more"
+    finally:
+        writer.close()
+
+
+def test_the_index_learns_of_a_run_that_was_lost_though_the_clock_was_set_back(
+    writer: RedisWriter, client: redis.Redis, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun_us = time.time_ns() // 1000
+    writer.write([batch(1), batch(2)])
+    client.delete(*keys.run_keys(RUN))
+    monkeypatch.setattr(time, "time_ns", lambda: (begun_us - 4_000_000) * 1000)
+    writer.write([batch(3)])
+    run = StoredRun(redis_url, RUN)
+    facts = client.hget(keys.RUNS_FACTS, RUN)
+    assert facts is not None
+    assert facts.split()[:2] == [run.meta["epoch"].encode(), b"1"]
+    assert run.drops() == {"redis_lost": 2}
+
+
+# ---------------------------------------------------------------- the sign of life
+
+
+def test_a_beat_whose_answer_was_lost_within_the_lease_is_no_death(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with faulty_redis(tmp_path) as server:
+        writer = RedisWriter(server.url, timeout_s=0.2)
+        try:
+            assert not writer.beat("r").finish(), "there was no lease"
+            assert writer.beat("r").finish()
+            _beat_without_an_answer(writer, server)
+            assert writer.beat("r").finish()
+            _beat_without_an_answer(writer, server)
+            now = time.monotonic()
+            monkeypatch.setattr(time, "monotonic", lambda: now + LEASE_S)
+            assert not writer.beat("r").finish(), "the lease may have run out before the one that was not answered"
+            assert writer.beat("r").finish()
+        finally:
+            writer.close()
+
+
+def _beat_without_an_answer(writer: RedisWriter, server: FaultyRedis) -> None:
+    """Redis takes it when it goes on, and the writer is gone."""
+
+    def last() -> Any:
+        return server.change(lambda client: client.get(keys.runner("r")))
+
+    before = last()
+    with server.hanging(), pytest.raises(Unavailable):
+        writer.beat("r").finish()
+    eventually(lambda: last() != before)
 
 
 def test_who_delivers_for_a_dead_writer_counts_what_redis_lost_of_it(

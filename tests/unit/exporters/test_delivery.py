@@ -84,7 +84,9 @@ class Redis:
         self.sent.append([batch.writer_seq for batch in batches])
         self.on_send()
         self._answer()
-        return Sent([(batch, "no") for batch in batches] if self.refuses else [], set())
+        if self.refuses:
+            return Sent([(batch, "no") for batch in batches], set(), [])
+        return Sent([], set(), [(batch, len(batch.changes)) for batch in batches])
 
     def _beat(self) -> bool:
         self._answer()
@@ -100,8 +102,9 @@ class Redis:
 
     def close(self) -> None:
         self.is_closed = True
-        self.trouble = True
-        self.go_on()
+        if not self._open.is_set():  # under the feet of a call that hangs
+            self.trouble = True
+            self.go_on()
 
     def _answer(self) -> None:
         if not self._open.is_set():
@@ -316,6 +319,47 @@ def test_what_was_confirmed_lately_is_sent_again_to_a_redis_that_was_away(life: 
     life.clock.now += 1
     life.until_stored()
     assert life.redis.sent == [[1], [2], [1], [2]]
+
+
+def test_what_was_confirmed_just_before_a_long_outage_is_sent_again(life: Life) -> None:
+    life.offer()
+    life.until_stored()
+    life.redis.trouble = True
+    life.offer()
+    life.until_away()
+    life.redis.trouble = False
+    life.clock.now += 600
+    life.redis.on_send = lambda: setattr(life.redis, "trouble", len(life.redis.sent) == 3)  # away again, in the midst
+    eventually(lambda: (life.steps(), len(life.redis.sent) == 3)[1], SOON_S)
+    life.until_away()
+    life.redis.trouble = False
+    life.clock.now += 600
+    life.until_stored()
+    assert life.redis.sent == [[1], [2], [1], [1], [2]]
+
+
+def test_what_was_confirmed_long_before_an_outage_is_not_sent_again(life: Life) -> None:
+    """Where it is missing then, somebody deleted it."""
+    life.offer()
+    life.until_stored()
+    life.clock.now += 4
+    life.redis.trouble = True
+    life.offer()
+    life.until_away()
+    life.redis.trouble = False
+    life.clock.now += 5
+    life.until_stored()
+    assert [call for call in life.redis.sent if call] == [[1], [2]]
+
+
+def test_every_failure_lets_go_of_the_connection(life: Life) -> None:
+    life.redis.trouble = True
+    life.offer()
+    life.until_away()
+    assert life.redis.is_closed
+    life.redis.trouble = False
+    life.clock.now += 5
+    life.until_stored()
 
 
 def test_a_mistake_of_ours_loses_nothing(life: Life, monkeypatch: pytest.MonkeyPatch) -> None:
