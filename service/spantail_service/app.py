@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from redis.asyncio import BlockingConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 import spantail
 from spantail import pricing
@@ -261,8 +262,8 @@ def _redis_client(settings: Settings, url: str) -> RoutedRedis:
             socket_timeout=settings.redis_timeout_s,
             socket_connect_timeout=min(2.0, settings.redis_timeout_s),
             # A connection that Redis closed while it was idle is worth one more try, a Redis that is away is not:
-            # the caller is told at once and may come again.
-            retry=Retry(NoBackoff(), 1),
+            # the caller is told at once and may come again. What was not answered in time may yet be carried out.
+            retry=Retry(NoBackoff(), 1, (RedisConnectionError,)),
         )
         pack_with_hiredis(pool)
         return pool

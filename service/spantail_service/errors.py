@@ -51,8 +51,11 @@ _PASSING = ("MISCONF", "NOREPLICAS", "BUSY")  # redis-py has no classes for thes
 
 
 def is_passing(error: ResponseError) -> bool:
-    """Whether Redis refused because of the state it is in (cannot persist, no replica), not because of us."""
-    return str(error).startswith(_PASSING)
+    """Whether Redis refused because of the state it is in (cannot persist, no replica), not because of us.
+
+    Of a transaction or a pipeline the text begins with which of its commands it was.
+    """
+    return any(word in str(error) for word in _PASSING)
 
 
 class ProblemError(Exception):

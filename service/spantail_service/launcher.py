@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 from opentelemetry import trace
+from redis.exceptions import ResponseError
 
 from spantail import operation
 from spantail.attributes import RUN_NAME
 from spantail_exporters import keys
-from spantail_service.errors import REDIS_UNREACHABLE, RETRY_AFTER_S, ProblemError
+from spantail_service.errors import REDIS_UNREACHABLE, RETRY_AFTER_S, ProblemError, is_passing
 from spantail_service.store import RunStore, now_us
 
 if TYPE_CHECKING:
@@ -55,6 +56,8 @@ class _Run:
         self.go = asyncio.Event()
         self.recorded = False
         """A run state may have been written, so a final one has to follow."""
+        self.is_over = False
+        """Its work has ended; only its final state may still have to be written."""
 
 
 class Launcher:
@@ -77,9 +80,9 @@ class Launcher:
         self._tools = tools
         self._flush = flush
         self._max_runs = max_runs
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], _Run] = {}
         self._by_run: dict[str, asyncio.Task[None]] = {}
-        self._closing = False
+        self._closing = asyncio.Event()
 
     @property
     def running(self) -> int:
@@ -93,7 +96,7 @@ class Launcher:
             ProblemError: 429 when too many operations run; 503 when the root event could not be stored in
                 time or the process is stopping. The work has not begun then.
         """
-        if self._closing:
+        if self._closing.is_set():
             raise ProblemError(503, "stopping", "The service is about to stop.", headers=_retry(5))
         if len(self._tasks) >= self._max_runs:
             raise ProblemError(
@@ -106,8 +109,8 @@ class Launcher:
         run = _Run(op, given, [trace.Link(request_span)] if request_span.is_valid else [])
         # A context of its own: what is logged about the run must not stand in the request's span.
         task = asyncio.create_task(self._run(run), name=f"spantail-run-{op.name}", context=contextvars.Context())
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks[task] = run
+        task.add_done_callback(self._tasks.pop)
         try:
             await self._store_start(run, await run.root)
         except BaseException:
@@ -119,20 +122,21 @@ class Launcher:
         return StartedRun(run.run_id, "running")
 
     def cancel(self, run_id: str) -> bool:
-        """Ask a run of this process to stop; False when there is none of that id."""
+        """Ask a run of this process to stop; False when there is none of that id, or its work is over."""
         task = self._by_run.get(run_id)
-        return task is not None and task.cancel()
+        return task is not None and not self._tasks[task].is_over and task.cancel()
 
     async def close(self, timeout_s: float) -> None:
-        """Take no more, cancel what runs, and wait for it, at most ``timeout_s`` seconds."""
-        self._closing = True
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            _, pending = await asyncio.wait(tasks, timeout=timeout_s)
+        """Take no more, cancel what works, and wait until the end of each is written, at most ``timeout_s`` seconds."""
+        self._closing.set()
+        for task, run in self._tasks.items():
+            if not run.is_over:
+                task.cancel()
+        if self._tasks:
+            _, pending = await asyncio.wait(list(self._tasks), timeout=timeout_s)
             for task in pending:
                 logger.error("%s did not stop within %.1f s", task.get_name(), timeout_s)
+                task.cancel()
 
     async def _store_start(self, run: _Run, span_id: str) -> None:
         try:
@@ -178,6 +182,7 @@ class Launcher:
                 run.root.set_exception(error)
         finally:
             run.root.cancel()
+            run.is_over = True
             if run.recorded:
                 await self._finish(run, status, facts)
 
@@ -185,13 +190,25 @@ class Launcher:
         """Write the final run state, however long Redis is away: without it the run would never settle."""
         attempt = 0
         while True:
-            with suppress(*REDIS_UNREACHABLE):
+            try:
                 await self._set_state(run, status, {"finished": now_us(), **facts})
+            except Exception as error:
+                may_pass = isinstance(error, REDIS_UNREACHABLE) or (
+                    isinstance(error, ResponseError) and is_passing(error)
+                )
+                if not may_pass or (self._closing.is_set() and attempt > 0):
+                    logger.error(  # noqa: TRY400 - what is away needs no traceback
+                        "the final state of run %s could not be stored: %r", run.run_id, error, exc_info=not may_pass
+                    )
+                    return
+            else:
                 return
-            if self._closing and attempt > 0:
-                logger.error("the final state of run %s could not be stored", run.run_id)
-                return
-            await asyncio.sleep(_STATE_RETRY_S[min(attempt, len(_STATE_RETRY_S) - 1)])
+            if self._closing.is_set():
+                await asyncio.sleep(_STATE_RETRY_S[0])
+            else:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_STATE_RETRY_S[min(attempt, len(_STATE_RETRY_S) - 1)]):
+                        await self._closing.wait()
             attempt += 1
 
     async def _set_state(self, run: _Run, status: str, facts: dict[str, Any] | None = None) -> None:

@@ -106,8 +106,9 @@ class RoutedRedis(Redis):
 
     async def disconnect(self) -> None:
         """Close all connections; the next command opens new ones."""
-        for node in (*self._named, *self._nodes.values()):
-            await node.connection_pool.disconnect()
+        nodes = (*self._named, *self._nodes.values())
+        # One that does not say goodbye (TLS) is let go all the same.
+        await asyncio.gather(*(node.connection_pool.disconnect() for node in nodes), return_exceptions=True)
 
     async def aclose(self, close_connection_pool: bool | None = None) -> None:  # noqa: FBT001
         """Close all connections for good."""
@@ -219,8 +220,11 @@ class _RoutedPipeline(Pipeline):
 
     async def watch(self, *names: Any) -> None:  # type: ignore[override]
         self.connection_pool = (await self._owner.holder_of(names[0])).connection_pool
+        await super().watch(*names)
+
+    async def immediate_execute_command(self, *args: Any, **options: Any) -> Any:
         with self._in_place():
-            await super().watch(*names)
+            return await super().immediate_execute_command(*args, **options)  # type: ignore[no-untyped-call]
 
     async def execute(self, raise_on_error: bool = True) -> list[Any]:  # noqa: FBT001, FBT002
         if self.watching:

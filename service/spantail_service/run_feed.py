@@ -141,11 +141,14 @@ class RunFeed:
         Raises:
             redis.exceptions.RedisError: Redis cannot be reached.
         """
-        if self._closed or len(self._watchers) >= MAX_WATCHERS:
+        if self._is_full():
             yield None
             return
         watcher = Watcher(wanted)
         latest = await self._latest(_LATE_RUNS)
+        if self._is_full():  # others came, or the stop, while that was read
+            yield None
+            return
         watcher.position = position = latest[0][0] if latest else "0-0"
         # Added before the past is read: what happens meanwhile is told twice rather than never.
         self._watchers.add(watcher)
@@ -159,6 +162,9 @@ class RunFeed:
             yield watcher
         finally:
             self._watchers.discard(watcher)
+
+    def _is_full(self) -> bool:
+        return self._closed or len(self._watchers) >= MAX_WATCHERS
 
     def stop_waiting(self) -> None:
         """Send every watcher home and take no more: the process is about to stop."""
@@ -225,14 +231,15 @@ class RunFeed:
             return
         self._remember(changed)
         # Before the states are read: what comes in between is seen at the next look.
-        advanced = await self._advanced(changed)
+        advanced, heads = await self._advanced(changed)
         self._remember(run_id for run_id in advanced if run_id in self._late)
         changed |= dict.fromkeys(advanced)
         if changed:
             states = await self._states(list(changed))
             for watcher in self._watchers:
                 watcher.tell(states, position)
-        self._position = position
+        # Not before they are told: what a failure kept back is seen again at the next look.
+        self._position, self._heads = position, heads
 
     def _forget(self) -> None:
         self._heads.clear()
@@ -250,10 +257,10 @@ class RunFeed:
                 break
             del self._late[run_id]
 
-    async def _advanced(self, changed: Iterable[str]) -> list[str]:
-        """Runs, open or late, that have got further since the last look, or opened; and a look at those that changed.
+    async def _advanced(self, changed: Iterable[str]) -> tuple[list[str], dict[str, tuple[Any, ...]]]:
+        """Runs, open or late, that have got further since the last look, or opened; and how far all have got now.
 
-        Others than these are looked at twice a second.
+        Others than those that changed are looked at twice a second.
         """
         run_ids, still_open = set(changed), set[str]()
         now = asyncio.get_running_loop().time()
@@ -262,20 +269,20 @@ class RunFeed:
             still_open = {run_id.decode() for run_id in members}
             run_ids |= still_open | self._late.keys()
         if not run_ids:
-            return []
+            return [], self._heads
         pipe = self._redis.pipeline(transaction=False)
         for run_id in run_ids:
             pipe.hmget(keys.run_keys(run_id).meta, "epoch", "next", "status")
         heads = {run_id: tuple(head) for run_id, head in zip(run_ids, await pipe.execute(), strict=True)}
         before = self._heads
-        self._heads = heads if is_due else before | heads
         if is_due:
             self._look_at = now + _PROGRESS_S
-        return [
+        advanced = [
             run_id
             for run_id, head in heads.items()
             if head[0] is not None and (before[run_id] != head if run_id in before else run_id in still_open)
         ]
+        return advanced, heads if is_due else before | heads
 
     async def _states(self, run_ids: list[str]) -> dict[str, dict[str, Any] | None]:
         states: dict[str, dict[str, Any] | None] = dict.fromkeys(run_ids)

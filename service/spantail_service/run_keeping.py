@@ -55,6 +55,8 @@ class RunKeeper:
         if not await execute("EVAL", _PIN, len(run_keys), run_keys.meta, *others):
             await self._redis.srem(keys.RUNS_PINNED, run_id)
             raise await why_missing(self._redis, run_id, self._links)
+        # Once more: somebody who unpinned it in between has taken the name out, and the pin was set after that.
+        await self._redis.sadd(keys.RUNS_PINNED, run_id)
         await self._announce(run_id)
 
     async def unpin(self, run_id: str) -> None:

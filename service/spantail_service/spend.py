@@ -38,21 +38,26 @@ _RUNS: Final = ""  # in the place of a backend, each of which has a name: what i
 
 BOOK: Final = """
 -- KEYS  what the run has added so far, the sums of its day, the sums of the day that it was booked on ('' before)
--- ARGV  day, expiry of the first (s), of the second (s), 1 = it must have been booked before, then field, amount, ...
+-- ARGV  day, expiry of the first (s), of the second (s), 1 = it must have been booked before, epoch and next seq of the
+--       run as these figures were read, then field, amount, ...
+-- RETURNS  0 = not booked: older figures than those that are booked, or another booker came in between
 local before = redis.call('HGETALL', KEYS[1])
 if ARGV[4] == '1' and #before == 0 then return 0 end
 local held = {}
 for i = 1, #before, 2 do held[before[i]] = before[i + 1] end
+local newer = tonumber(ARGV[5]) - tonumber(held[':epoch'] or 0)
+if newer == 0 then newer = tonumber(ARGV[6]) - tonumber(held[':next'] or 0) end
+if newer < 0 then return 0 end
 local old_day = held[':day']
 if old_day and old_day ~= ARGV[1] and string.sub(KEYS[3], -10) ~= old_day then return 0 end
 for field, amount in pairs(held) do
-  if field ~= ':day' then
+  if field ~= ':day' and field ~= ':epoch' and field ~= ':next' then
     redis.call('HINCRBY', KEYS[old_day == ARGV[1] and 2 or 3], field, '-' .. amount)
   end
 end
 redis.call('DEL', KEYS[1])
-redis.call('HSET', KEYS[1], ':day', ARGV[1])
-for i = 5, #ARGV, 2 do
+redis.call('HSET', KEYS[1], ':day', ARGV[1], ':epoch', ARGV[5], ':next', ARGV[6])
+for i = 7, #ARGV, 2 do
   redis.call('HINCRBY', KEYS[2], ARGV[i], ARGV[i + 1])
   redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1])
 end
@@ -175,7 +180,7 @@ class Bookkeeper:
         before_key = keys.spend_of_day(held.decode() if held else day)
         await self._execute(
             "EVAL", BOOK, 3, booked, keys.spend_of_day(day), before_key,
-            day, _BOOKED_S, _KEPT_DAYS * _DAY_S, int(before), *amounts,
+            day, _BOOKED_S, _KEPT_DAYS * _DAY_S, int(before), meta.epoch or 0, meta.next_index, *amounts,
         )  # fmt: skip
         if not before:
             await self._execute("EVAL", _MARK, 1, keys.run_keys(run_id).meta)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import itertools
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from redis.exceptions import NoScriptError
 
@@ -27,6 +29,30 @@ if TYPE_CHECKING:
 _CHANGES_PER_CALL = 256  # one call of the script takes about a millisecond: Redis serves others in between
 _CALLS_PER_TRIP = 64
 _MARK_S = 900  # longer than any sender goes on with a request that was not answered
+
+ONCE: Final = f"""
+-- The run script, for log lines that a sender may send again: they and the count of those that are stored come in one
+-- step. Calls that were made at once are carried out in their order, or not at all.
+-- KEYS  as the run script, then the count of lines of this request
+-- ARGV  as the run script, then how many lines of the request are in the calls before this one, and up to its end
+local function append()
+{SCRIPT}
+end
+local last = tonumber(table.remove(ARGV))
+local first = tonumber(table.remove(ARGV))
+local count = KEYS[#KEYS]
+local stored = tonumber(redis.call('GET', count) or '0')
+if stored == first then
+  local reply = append()
+  if not reply.err then redis.call('SET', count, last, 'EX', {_MARK_S}) end
+  return reply
+end
+if stored < last then return redis.error_reply('TRYAGAIN spantail: lines of this request are missing, or just come') end
+local run = redis.call('HMGET', KEYS[3], 'next', 'epoch', 'root_start', 'expected', 'status', 'operation')
+-- the index over runs is told of it once more, for nobody may have come to that; not of a run that has gone since
+return run[1] and {{ run[1], 1, run[2], run[3] or run[2], run[4] and 1 or 0, 1, run[5], run[6] or '', 0 }}
+"""
+_ONCE_SHA: Final = hashlib.sha1(ONCE.encode(), usedforsecurity=False).hexdigest()
 
 
 class RunChanges(NamedTuple):
@@ -59,46 +85,30 @@ class RunStore:
     async def append(self, runs: Sequence[RunChanges]) -> None:
         """Store span states and events; returns once Redis has them all.
 
-        Safe to repeat: the script drops a state that is not newer than the stored one.
+        Safe to repeat: a state that is not newer than the stored one is dropped, and so is a line under a known mark.
         """
         now = now_us()
-        runs = await self._without_marked(runs)
-        calls = [
-            _Call(
-                run.run_id,
-                append_arguments(
-                    run.run_id,
-                    run.changes[i : i + _CHANGES_PER_CALL],
-                    writer=run.writer,
-                    writer_seq=next(run.numbers) if run.writer else 0,
-                    now_us=now,
-                ),
-                keys.ingested(run.run_id, f"{run.mark}{i}") if run.mark else "",
-            )
-            for run in runs
-            for i in range(0, len(run.changes), _CHANGES_PER_CALL)
-        ]
+        stored = await self._stored_lines(runs)
+        calls = [call for run, count in zip(runs, stored, strict=True) for call in _calls(run, count, now)]
         for i in range(0, len(calls), _CALLS_PER_TRIP):
             await self._apply(calls[i : i + _CALLS_PER_TRIP])
 
-    async def _without_marked(self, runs: Sequence[RunChanges]) -> Sequence[RunChanges]:
-        """Leave out what carries a mark that is known. The last part's counts: the others were stored before it."""
-        marked = [run for run in runs if run.mark]
-        if not marked:
-            return runs
+    async def _stored_lines(self, runs: Sequence[RunChanges]) -> list[int]:
+        """How many of each one's lines are here already, by its mark."""
         pipe = self._redis.pipeline(transaction=False)
-        for run in marked:
-            last = (len(run.changes) - 1) // _CHANGES_PER_CALL * _CHANGES_PER_CALL
-            pipe.exists(keys.ingested(run.run_id, f"{run.mark}{last}"))
-        known = {id(run) for run, is_known in zip(marked, await pipe.execute(), strict=True) if is_known}
-        return [run for run in runs if id(run) not in known]
+        for run in runs:
+            if run.mark:
+                pipe.get(keys.ingested(run.run_id, run.mark))
+        counts = iter(await pipe.execute() if len(pipe) else ())
+        return [int(next(counts) or 0) if run.mark else 0 for run in runs]
 
     async def _apply(self, calls: Sequence[_Call]) -> None:
         replies = await self._evaluate(calls)
         missing = [i for i, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
         if missing:
             # Redis was restarted or its scripts were flushed. What did run before that is not run again.
-            await self._redis.script_load(SCRIPT)
+            for script in (SCRIPT, ONCE):
+                await self._redis.script_load(script)
             again = await self._evaluate([calls[i] for i in missing])
             for i, reply in zip(missing, again, strict=True):
                 replies[i] = reply
@@ -106,6 +116,8 @@ class RunStore:
         for call, reply in zip(calls, replies, strict=True):
             if isinstance(reply, Exception):
                 raise reply
+            if reply is None:
+                continue  # it was stored before, and the run has gone
             applied = _applied(reply)
             for command in index_commands(call.run_id, applied) if applied.tell_index else ():
                 pipe.execute_command(*command)
@@ -113,31 +125,46 @@ class RunStore:
             await pipe.execute()
 
     async def _evaluate(self, calls: Sequence[_Call]) -> list[object]:
-        # A mark is set in the step in which what it stands for is stored (in a cluster each run has one of its own),
-        # and not at all where that failed.
-        pipe = self._redis.pipeline(transaction=any(call.mark for call in calls))
+        pipe = self._redis.pipeline(transaction=False)
         for call in calls:
             pipe.execute_command("EVALSHA", *call.arguments)
-            if call.mark:
-                pipe.set(call.mark, 1, ex=_MARK_S)
-        replies = iter(await pipe.execute(raise_on_error=False))
-        answers: list[object] = []
-        wrong: list[str] = []
-        for call in calls:
-            answers.append(next(replies))
-            if call.mark:
-                next(replies)
-                if isinstance(answers[-1], Exception):
-                    wrong.append(call.mark)
-        for mark in wrong:
-            await self._redis.delete(mark)
-        return answers
+        return list(await pipe.execute(raise_on_error=False))
 
 
 class _Call(NamedTuple):
     run_id: str
     arguments: list[bytes | str | int]
-    mark: str = ""
+
+
+def _calls(run: RunChanges, stored: int, now: int) -> Iterator[_Call]:
+    """The calls that store a run's changes, but for its first ``stored`` lines."""
+    changes = _without_lines(run.changes, stored)
+    if stored:
+        yield _Call(run.run_id, _once(run, (), 0, stored, now))  # its answer is for the index over runs
+    line = stored
+    for i in range(0, len(changes), _CHANGES_PER_CALL):
+        part = changes[i : i + _CHANGES_PER_CALL]
+        end = line + sum(not change.span_id for change in part)
+        yield _Call(run.run_id, _once(run, part, line, end, now) if run.mark else _arguments(run, part, now))
+        line = end
+
+
+def _without_lines(changes: Sequence[Change], count: int) -> Sequence[Change]:
+    if not count:
+        return changes
+    number = itertools.count()
+    return [change for change in changes if change.span_id or next(number) >= count]
+
+
+def _arguments(run: RunChanges, changes: Sequence[Change], now: int) -> list[bytes | str | int]:
+    number = next(run.numbers) if run.writer else 0
+    return append_arguments(run.run_id, changes, writer=run.writer, writer_seq=number, now_us=now)
+
+
+def _once(run: RunChanges, changes: Sequence[Change], first: int, last: int, now: int) -> list[bytes | str | int]:
+    _, number, *rest = _arguments(run, changes, now)
+    count = int(number)
+    return [_ONCE_SHA, count + 1, *rest[:count], keys.ingested(run.run_id, run.mark), *rest[count:], first, last]
 
 
 def _applied(reply: object) -> Applied:

@@ -481,6 +481,63 @@ async def test_a_run_that_is_not_as_it_should_be_keeps_no_other_from_its_end(new
             await eventually_async(lambda: "expected" in StoredRun(new_redis_url, RUN).meta, SOON_S)
 
 
+async def test_what_redis_refuses_for_a_moment_is_judged_later(new_redis_url: str) -> None:
+    with Writer(new_redis_url) as writer:
+        write(writer, span(runner=DEAD), by=DEAD)
+        reaper = Reaper(new_redis_url, timing=TIMING)
+        change = reaper._line.change
+
+        async def refused_at_first(*arguments: Any, **options: Any) -> bool:
+            reaper._line.change = change  # type: ignore[method-assign]
+            writer.redis.config_set("min-replicas-to-write", 1)
+            try:
+                return await change(*arguments, **options)
+            finally:
+                writer.redis.config_set("min-replicas-to-write", 0)
+
+        reaper._line.change = refused_at_first  # type: ignore[method-assign]
+        async with reaper:
+            await eventually_async(lambda: "expected" in StoredRun(new_redis_url, RUN).meta, SOON_S)
+        assert reaper._line.change == change
+    assert StoredRun(new_redis_url, RUN).meta["status"] == "abandoned"
+
+
+async def test_a_run_that_could_not_be_judged_is_tried_again(
+    new_redis_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    spans = keys.run_keys(RUN).spans
+    with Writer(new_redis_url) as writer:
+        write(writer, span(runner=DEAD), by=DEAD)
+        writer.redis.rename(spans, "aside")
+        writer.redis.set(spans, "not a hash")
+        async with Reaper(new_redis_url, timing=TIMING):
+            await eventually_async(lambda: "cannot be judged" in caplog.text, SOON_S)
+            writer.redis.rename("aside", spans)
+            await eventually_async(lambda: "expected" in StoredRun(new_redis_url, RUN).meta, SOON_S)
+    assert caplog.text.count("cannot be judged") == 1
+
+
+async def test_a_judge_survives_whatever_fails(new_redis_url: str) -> None:
+    reaper = Reaper(new_redis_url, timing=TIMING)
+    sweep, reset = reaper.sweep, reaper._line.reset
+    failed = []
+
+    async def fails() -> None:
+        reaper.sweep = sweep  # type: ignore[method-assign]
+        failed.append("sweep")
+        raise redis.ConnectionError
+
+    async def fails_too() -> None:
+        reaper._line.reset = reset  # type: ignore[method-assign]
+        failed.append("reset")
+        raise redis.TimeoutError  # as the end of a TLS connection does, when the other side is silent
+
+    reaper.sweep, reaper._line.reset = fails, fails_too  # type: ignore[method-assign]
+    async with reaper:
+        await eventually_async(lambda: reaper.sweeps > 1, SOON_S)
+    assert failed == ["sweep", "reset"]
+
+
 def span(span_id: str = ROOT_SPAN, **fields: Any) -> dict[str, Any]:
     return orjson.loads(state(RUN, span_id, **fields))  # type: ignore[no-any-return]
 

@@ -9,9 +9,12 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import redis
+from redis.exceptions import ResponseError
 
 from spantail_service.demo.faults import Pace
 from spantail_service.demo.server import DemoServer
+from spantail_service.store import RunStore
 from tests.integration.service.harness import poll_to_the_end, running_app
 from tests.support.live_runs import StoredRun, fold
 from tests.support.redis_servers import free_port
@@ -181,6 +184,58 @@ async def test_a_stop_ends_runs_and_stores_their_end(redis_url: str) -> None:
     assert run.meta["status"] == "cancelled"
     assert run.meta["open"] == "0"
     assert run.meta["expected"] == run.meta["next"]
+
+
+async def test_the_end_of_a_run_is_stored_once_redis_takes_it_again(
+    new_redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate, refused = Gate(), asyncio.Event()
+    set_state = RunStore.set_state
+
+    async def watched(self: RunStore, *state: Any) -> None:
+        try:
+            await set_state(self, *state)
+        except ResponseError:
+            refused.set()
+            raise
+
+    monkeypatch.setattr(RunStore, "set_state", watched)
+    with redis.Redis.from_url(new_redis_url) as plain:
+        async with demo_app(new_redis_url, gate) as client:
+            run_id = (await client.post("/api/jobs/search", json=SEARCH)).json()["run_id"]
+            await eventually_async(lambda: gate.waiting > 0)
+            plain.config_set("min-replicas-to-write", 1)
+            try:
+                gate.open.set()
+                await asyncio.wait_for(refused.wait(), 20)
+            finally:
+                plain.config_set("min-replicas-to-write", 0)
+            await eventually_async(lambda: StoredRun(new_redis_url, run_id).meta["state"] == "completed", 30)
+
+
+async def test_a_stop_waits_for_the_end_that_is_just_stored(
+    new_redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    over, go = asyncio.Event(), asyncio.Event()
+    set_state = RunStore.set_state
+
+    async def slow(self: RunStore, run_id: str, state: bytes, status: str) -> None:
+        if status != "running":
+            over.set()
+            await go.wait()
+        await set_state(self, run_id, state, status)
+
+    monkeypatch.setattr(RunStore, "set_state", slow)
+    async with demo_app(new_redis_url) as client:
+        run_id = (await client.post("/api/jobs/search", json=SEARCH)).json()["run_id"]
+        await asyncio.wait_for(over.wait(), 20)
+        launcher = client.app.state.services.launcher  # type: ignore[attr-defined]
+        assert launcher.cancel(run_id) is False
+        stop = asyncio.create_task(launcher.close(10))
+        asyncio.get_running_loop().call_soon(go.set)
+        await stop
+    run = StoredRun(new_redis_url, run_id)
+    assert (run.meta["status"], run.meta["state"]) == ("completed", "completed")
 
 
 async def test_without_redis_nothing_is_started() -> None:

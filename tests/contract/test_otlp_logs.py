@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import orjson
 import redis
+import redis.asyncio
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from spantail_exporters import keys
 from spantail_exporters import otlp_records as key
+from spantail_exporters.changes import Change
 from spantail_exporters.heartbeat import LEASE_S
 from spantail_service.ingest.revival import Revival
 from spantail_service.reaper.verdict import RUNNER_DIED, Verdict, abandoned
-from tests.integration.service.harness import OTHER_RUN, RUN, START, Writer, running_app
+from spantail_service.store import RunChanges, RunStore
+from tests.integration.service.harness import OTHER_RUN, RUN, START, Writer, line, running_app, state
 from tests.support.live_runs import StoredRun, fold
 from tests.support.otlp_requests import PROTOBUF, add_attributes, any_value, logs, traces
+from tests.support.redis_faults import faulty_redis, wire_to
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
     import httpx
     import pytest
 
@@ -115,6 +124,74 @@ async def test_a_request_that_comes_again_stores_its_lines_once(redis_url: str) 
             await _send(client, untimed)
     messages = [event["message"] for event in StoredRun(redis_url, RUN).events if event["event"] == "log"]
     assert messages == [f"line {n}" for n in range(600)] * 2 + ["again and again"] * 2
+
+
+async def test_lines_whose_answer_is_lost_are_stored_once(tmp_path: Path) -> None:
+    nobody = {"service.name": "shop"}  # no runner: nothing but the request's mark tells that they came before
+    with faulty_redis(tmp_path) as server, wire_to(server) as wire:
+        async with running_app(wire.url) as client:
+            await _send(client, _record(body="first"), resource=nobody)
+            wire.cut_next_replies(1)
+            await _send(client, *(_record(at=n, body=f"line {n}") for n in range(5)), resource=nobody)
+        assert wire.cuts == 1
+        messages = [event["message"] for event in StoredRun(server.url, RUN).events]
+    assert messages == ["first", *(f"line {n}" for n in range(5))]
+
+
+async def test_lines_that_are_sent_as_redis_pauses_are_stored_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = logs({"service.name": "shop"}, [_record(body="line")]).SerializeToString()
+    evaluate = RunStore._evaluate
+    with faulty_redis(tmp_path) as server, ExitStack() as pause:
+
+        async def as_it_pauses(self: RunStore, calls: Any) -> list[object]:
+            monkeypatch.setattr(RunStore, "_evaluate", evaluate)
+            pause.enter_context(server.hanging())
+            asyncio.get_running_loop().call_later(0.75, pause.close)  # too late for an answer, in time for a second try
+            return await evaluate(self, calls)
+
+        async with running_app(server.url, redis_timeout_s=0.5) as client:
+            await _send(client, _record(run_id=OTHER_RUN, body="the script is known"))
+            monkeypatch.setattr(RunStore, "_evaluate", as_it_pauses)
+            for status in (503, 200):
+                assert (await client.post("/v1/logs", content=body, headers=PROTOBUF)).status_code == status
+        assert [event["message"] for event in StoredRun(server.url, RUN).events] == ["line"]
+
+
+async def test_a_mark_stands_for_lines_that_are_stored(redis_url: str) -> None:
+    run = RunChanges(RUN, [Change("", "", [line(RUN, 1)])], mark="a request")
+    with redis.Redis.from_url(redis_url) as client:
+        client.script_flush()
+        client.execute_command("ACL", "SETUSER", "default", "-del")  # a mark that is too early cannot be taken back
+        try:
+            async with redis.asyncio.Redis.from_url(redis_url) as connection:
+                store = RunStore(connection)
+                for _ in range(2):
+                    await asyncio.wait({asyncio.ensure_future(store.append([run]))})
+        finally:
+            client.execute_command("ACL", "SETUSER", "default", "+del")
+    assert len(StoredRun(redis_url, RUN).events) == 1
+
+
+async def test_a_request_of_which_a_part_was_stored_is_stored_to_its_end(redis_url: str) -> None:
+    lines = [Change("", "", [line(RUN, number)]) for number in range(600)]
+    span = Change(ROOT, "", [state(RUN, ROOT)])
+
+    async def append(*changes: Change) -> None:
+        await store.append([RunChanges(RUN, changes, mark="a request")])
+
+    async with redis.asyncio.Redis.from_url(redis_url) as connection:
+        store = RunStore(connection)
+        await append(*lines[:300])
+        with redis.Redis.from_url(redis_url) as client:
+            client.delete(keys.RUNS_RECENT)  # whoever stored it did not come to tell the index
+            await append(*lines[:400], span, *lines[400:])  # the parts are cut at other places
+            assert client.zcard(keys.RUNS_RECENT) == 1
+        await append(*lines)
+    stored: Sequence[dict[str, Any]] = StoredRun(redis_url, RUN).events
+    assert [event["message"] for event in stored if event["event"] == "log"] == [f"line {n}" for n in range(600)]
+    assert len(stored) == 601
 
 
 async def test_records_without_a_span_are_counted_and_make_no_run(redis_url: str) -> None:

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from spantail_exporters import keys
+from spantail_exporters.changes import Change
+from spantail_exporters.run_script import append_arguments
 from spantail_service import run_feed
 from spantail_service.run_feed import News, RunFeed, Watcher
 from spantail_service.run_filter import RunFilter
 from spantail_service.services import services_in
-from tests.integration.service.harness import OTHER_RUN, ROOT_SPAN, RUN, START, Writer, running_app
+from tests.integration.service.harness import OTHER_RUN, ROOT_SPAN, RUN, START, Writer, running_app, state
 from tests.support.otlp_requests import PROTOBUF, traces
 from tests.support.redis_servers import free_port
 from tests.support.waiting import eventually_async
@@ -164,6 +167,65 @@ async def test_one_watcher_too_many_is_refused(redis_url: str, monkeypatch: pyte
     async with running_app(redis_url) as client, _watching(client):
         answer = await client.get("/api/runs/events")
     assert (answer.status_code, answer.json()["type"]) == (503, "urn:spantail:problem:too-many-watchers")
+
+
+async def test_no_more_watchers_are_let_in_at_once(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_feed, "MAX_WATCHERS", 2)
+    over = asyncio.Event()
+
+    async with running_app(redis_url) as client:
+        feed: RunFeed = services_in(client.app).run_feed  # type: ignore[attr-defined]
+        let_in: list[bool] = []
+
+        async def watch() -> None:
+            async with feed.watch(RunFilter()) as watcher:
+                let_in.append(watcher is not None)
+                await over.wait()
+
+        async with asyncio.timeout(PATIENCE_S), asyncio.TaskGroup() as group:
+            for _ in range(9):
+                group.create_task(watch())
+            await eventually_async(lambda: len(let_in) == 9)
+            over.set()
+    assert sum(let_in) == 2
+
+
+async def test_who_comes_while_the_process_stops_is_not_let_in(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running_app(redis_url) as client:
+        feed: RunFeed = services_in(client.app).run_feed  # type: ignore[attr-defined]
+        latest = feed._latest
+
+        async def stopping(count: int) -> Any:
+            feed.stop_waiting()
+            return await latest(count)
+
+        monkeypatch.setattr(feed, "_latest", stopping)
+        async with feed.watch(RunFilter()) as watcher:
+            assert watcher is None
+
+
+async def test_progress_is_told_though_a_reading_fails(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Writer(redis_url) as writer:
+        async with running_app(redis_url) as client, _watching(client) as watcher:
+            writer.span(RUN)
+            await _until(watcher, RUN, "running")
+            while await watcher.news(1.0):
+                pass
+            index = services_in(client.app).runs  # type: ignore[attr-defined]
+            read = index.read
+
+            async def fails_once(run_ids: Any) -> Any:
+                monkeypatch.setattr(index, "read", read)
+                raise RedisConnectionError
+
+            monkeypatch.setattr(index, "read", fails_once)
+            child = Change("a" * 16, ROOT_SPAN, [state(RUN, "a" * 16, parent_id=ROOT_SPAN)])
+            arguments = append_arguments(RUN, [child], writer="", writer_seq=0, now_us=START)
+            writer._execute("EVALSHA", *arguments)  # the index is told nothing, and nothing else happens
+            while (news := await watcher.news(PATIENCE_S)) and news.runs[0]["spans"] < 2:
+                pass
+            assert news is not None
+            assert index.read == read
 
 
 async def _first_blocks(client: httpx.AsyncClient, then: Any) -> tuple[str, str]:

@@ -197,6 +197,26 @@ async def test_a_run_that_goes_while_it_is_pinned_leaves_nothing(
         assert not writer.redis.sismember(keys.RUNS_PINNED, going)
 
 
+async def test_a_pin_that_crosses_with_its_end_is_known_as_one(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Writer(redis_url) as writer:
+        run_id = _run(writer, 1)
+        async with running_app(redis_url) as client:
+            services = client.app.state.services  # type: ignore[attr-defined]
+            execute = services.redis.execute_command
+
+            async def unpinned_before(*command: Any, **options: Any) -> Any:
+                if command[0] == "EVAL" and keys.run_keys(run_id).meta in command:
+                    monkeypatch.setattr(services.redis, "execute_command", execute)
+                    await services.run_keeper.unpin(run_id)
+                return await execute(*command, **options)
+
+            monkeypatch.setattr(services.redis, "execute_command", unpinned_before)
+            await services.run_keeper.pin(run_id)
+            assert services.redis.execute_command == execute
+            assert await _ids(client, pinned=True) == [run_id]
+        assert writer.redis.sismember(keys.RUNS_PINNED, run_id)
+
+
 async def test_delete(redis_url: str) -> None:
     with Writer(redis_url) as writer:
         over, going_on = _run(writer, 1), _run(writer, 2, status="running")

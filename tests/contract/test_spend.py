@@ -103,6 +103,26 @@ async def test_a_run_is_counted_once_whoever_books_it(redis_url: str) -> None:
             assert (await spend_by_backend(client, 2, _day(now)))["cost_nano"] == 1_000_000
 
 
+async def test_a_bookkeeper_that_was_held_up_takes_nothing_back(redis_url: str) -> None:
+    now = _now()
+    with Writer(redis_url) as writer:
+        _run(writer, RUN, now, "0 0 0 0 1000 x\n")
+        async with Redis.from_url(redis_url) as client:
+            late, other = Bookkeeper(client), Bookkeeper(client)
+            book = late._book_run
+
+            async def held_up(*figures: Any, **options: Any) -> None:
+                writer.span(RUN, "e" * 16, parent_id=ROOT_SPAN, kind="llm_call", end=now, account="0 0 0 0 5000 x\n")
+                writer.span(RUN, end=now)
+                await other.book()
+                await book(*figures, **options)
+
+            late._book_run = held_up  # type: ignore[method-assign]
+            await late.book()
+            assert (await spend_by_backend(client, 1))["cost_nano"] == 6000
+            assert writer.redis.zcard(keys.RUNS_UNBOOKED) == 0
+
+
 async def test_a_run_without_a_root_is_booked_for_good_once_it_is_silent(redis_url: str) -> None:
     with Writer(redis_url) as writer:
         writer.span(RUN, "a" * 16, parent_id="b" * 16, end=START + 9)

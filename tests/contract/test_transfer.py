@@ -17,8 +17,11 @@ from spantail_exporters import keys
 from spantail_exporters.run_script import Limits
 from tests.integration.service.harness import ROOT_SPAN, RUN, START, Writer, running_app
 from tests.support.live_runs import StoredRun, fold
+from tests.support.redis_faults import faulty_redis, wire_to
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import httpx
 
 NDJSON = {"content-type": "application/x-ndjson"}
@@ -98,6 +101,21 @@ async def test_ndjson_out_and_in_again(new_redis_url: str) -> None:
     assert spend["cost_nano"] <= totals["cost_nano"]  # counted when it was live at most, never as an import
     # only what a writer numbers for itself differs
     assert len(again.splitlines()) == len(file.splitlines())
+
+
+async def test_a_file_whose_answer_is_lost_is_stored_once(tmp_path: Path) -> None:
+    with faulty_redis(tmp_path) as server, wire_to(server) as wire, Writer(server.url) as writer:
+        async with running_app(wire.url) as client:
+            writer.lines(RUN, 3, drops={"queue_full": 7})
+            writer.span(RUN, end=START + 1)
+            file = (await _export(client, RUN, "ndjson")).content
+            assert (await client.delete(f"/api/runs/{RUN}")).status_code == 204
+            wire.cut_next_replies(1)
+            assert (await client.post("/api/runs/import", content=file, headers=NDJSON)).status_code == 200
+        assert wire.cuts == 1
+        run = StoredRun(server.url, RUN)
+    assert run.names() == ["log"] * 3 + ["operation_complete"]
+    assert run.drops() == {"queue_full": 7}
 
 
 async def test_otlp_out_and_in_again(new_redis_url: str) -> None:

@@ -14,7 +14,7 @@ from redis.exceptions import ResponseError
 
 from spantail_exporters import keys
 from spantail_service.ending import end
-from spantail_service.errors import REDIS_UNREACHABLE
+from spantail_service.errors import REDIS_UNREACHABLE, is_passing
 from spantail_service.reaper.hearing import Hearing
 from spantail_service.reaper.line import Line, NewState
 from spantail_service.reaper.open_runs import OpenRun, OpenRuns
@@ -42,7 +42,6 @@ class Reaper:
         self._runs = OpenRuns(self._line.ask)
         self._alive: set[str] = set()
         self._pardoned: dict[str, float] = {}
-        self._refused: set[str] = set()
         self._task: asyncio.Task[None] | None = None
         self._in_trouble = False
         self._closing = False
@@ -71,13 +70,14 @@ class Reaper:
         while not self._closing:
             due = clock() + self._timing.sweep_s
             try:
+                if self._in_trouble:
+                    await self._line.reset()
                 await self.sweep()
                 self._in_trouble = False
             except Interrupted:
                 logger.info("Redis or this process has paused: nobody is judged for %.0f s", self._timing.lease_s)
             except Exception as error:
                 self._patience.broken()
-                await self._line.reset()
                 if not self._in_trouble:
                     self._in_trouble = True
                     expected = isinstance(error, REDIS_UNREACHABLE)
@@ -120,11 +120,12 @@ class Reaper:
             try:
                 given_up = await self._judge(run, redis_us)
             except ResponseError as error:
-                if isinstance(error, REDIS_UNREACHABLE) or "MISCONF" in str(error):
+                if isinstance(error, REDIS_UNREACHABLE) or is_passing(error):
                     raise  # every other run would be refused too
                 # One run that is not as it should be must not keep the others from their end.
-                run.examined = run.version
-                logger.warning("run %s cannot be judged: %s", run.run_id, error)
+                if not run.rests_until:
+                    logger.warning("run %s cannot be judged: %s", run.run_id, error)
+                run.rests_until = clock() + self._timing.lease_s
                 continue
             spans.update(given_up)
             runs.update(given_up.keys())
@@ -133,7 +134,7 @@ class Reaper:
             logger.warning("%s: %d open spans of %d runs are abandoned", whose, count, runs[who])
 
     async def _judge(self, run: OpenRun, redis_us: int) -> Counter[str | None]:
-        if not (run.open or run.waits_for_state) or run.examined == run.version:
+        if not (run.open or run.waits_for_state) or clock() < run.rests_until:
             return Counter()
         if run.state == "abandoned" and run.root_status == "running":
             await self._take_back(run)

@@ -37,8 +37,8 @@ class OpenRun:
     """One run that has not settled, as it was last read. Times are µs by the writers' clocks."""
 
     __slots__ = (
-        "examined", "is_orphan", "last_us", "next", "open", "root", "root_status", "round", "run_id", "runners",
-        "since", "state", "version",
+        "examined", "is_orphan", "last_us", "next", "open", "rests_until", "root", "root_status", "round", "run_id",
+        "runners", "since", "state", "version",
     )  # fmt: skip
 
     def __init__(self, run_id: str) -> None:
@@ -48,6 +48,7 @@ class OpenRun:
         self.since = 0.0  # when the judge first saw this version, by its own clock
         self.runners: set[str] = set()
         self.examined: object = None
+        self.rests_until = 0.0  # this version could not be judged: when it is tried again, by the judge's own clock
         self.last_us = self.next = self.open = 0
         self.root: str | None = None
         self.root_status: str | None = None
@@ -56,7 +57,7 @@ class OpenRun:
 
     def learn(self, fields: Mapping[bytes, bytes], version: tuple[Any, ...], since: float) -> None:
         """Take over the run's meta hash."""
-        self.version, self.since = version, since
+        self.version, self.since, self.rests_until = version, since, 0.0
         self.last_us = int(fields.get(b"last", b"0"))
         self.open = int(fields.get(b"open", b"0"))
         self.root = fields.get(b"root", b"").decode() or None

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
+import secrets
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
@@ -98,10 +100,14 @@ class RunImporter:
                 "This run is here already, and its log lines would be stored twice. Delete it first.",
                 extra={"run_id": file.run_id},
             )
+        # A writer that numbers its calls: lines and losses come once, though redis-py send a call again.
+        writer, numbers = f"import:{secrets.token_hex(4)}", itertools.count(1)
         if drops := _drops(file.summary):
-            lost = append_arguments(file.run_id, (), writer="", writer_seq=0, now_us=now_us(), drops=drops)
+            lost = append_arguments(
+                file.run_id, (), writer=writer, writer_seq=next(numbers), now_us=now_us(), drops=drops
+            )
             await self._execute("EVAL", SCRIPT, *lost[1:])
-        await self._store.append([RunChanges(file.run_id, file.changes)])
+        await self._store.append([RunChanges(file.run_id, file.changes, writer, numbers)])
         return Imported([file.run_id], 0, "")
 
     async def _mark(self, run_id: str, summary: dict[str, Any]) -> bool:

@@ -10,7 +10,7 @@ import orjson
 import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from redis.asyncio import BlockingConnectionPool
-from redis.exceptions import ResponseError, WatchError
+from redis.exceptions import ResponseError, TryAgainError, WatchError
 
 from spantail_exporters import keys
 from spantail_exporters.assembler import Batch
@@ -361,6 +361,21 @@ async def test_what_is_watched_is_watched_where_it_is(url: str) -> None:
                     else:
                         assert held == b"before"
                         assert await pipe.execute() == [True]
+
+
+async def test_what_moves_while_it_is_watched_is_to_be_tried_again(cluster: Cluster, url: str) -> None:
+    async with routed(url) as client:
+        await client.set("{goes}", 1)
+        slot = cluster.slot_of("{goes}")
+        target = next(node for node in cluster.nodes if node is not cluster.holder_of(slot))
+        await client.get("{goes}")
+        async with client.pipeline() as pipe:
+            await pipe.watch("{goes}")
+            with cluster.moving(slot, target):
+                pass
+            with pytest.raises(TryAgainError):
+                await pipe.get("{goes}")
+        assert await client.get("{goes}") == b"1"
 
 
 async def test_a_slot_on_the_move_is_followed(cluster: Cluster, url: str) -> None:
