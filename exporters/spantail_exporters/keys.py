@@ -97,5 +97,5 @@ def runs_of_runner(runner_id: str) -> str:
 
 
 def ingested(run_id: str, mark: str) -> str:
-    """Name the STRING that says that a part of a request has come; `mark` is a digest. Kept for minutes."""
+    """Name the STRING that says how many log lines of a request are stored; `mark` is a digest. Kept for minutes."""
     return f"logs:{{{run_id}}}:came:{mark}"

@@ -21,6 +21,7 @@ _REASONS: Final = {
     401: "The token is missing or wrong.",
     403: "The request comes from another site's page.",
     404: "There is no such thing.",
+    408: "The body did not arrive in time.",
     409: "That cannot be done in the present state.",
     410: "The run's data has expired.",
     413: "The body is too large.",
@@ -31,7 +32,7 @@ _REASONS: Final = {
     429: "Too much at a time; `Retry-After` says when to come again.",
     431: "The headers are too large.",
     500: "A defect of the service; its log says more.",
-    503: "Redis cannot be used at the moment; `Retry-After` says when to come again.",
+    503: "Redis cannot be used at the moment, or too much is under way; `Retry-After` says when to come again.",
 }
 _EVERYWHERE: Final = (403, 414, 421, 431, 500)
 _RETRY: Final = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer", "minimum": 1}}}

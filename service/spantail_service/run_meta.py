@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 _RUN_ID = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _SPAN_ID = re.compile(r"[0-9a-f]{16}")
+_MOST_BACKENDS = 100
+_OTHER_BACKENDS = "other"
+_BACKEND_LENGTH = 100  # characters
 _RUNNER_COLONS = 2  # a runner is host:pid:start, and its writer adds an id of its own
 
 NANO = 1_000_000_000
@@ -108,22 +111,13 @@ def parse_meta(fields: Mapping[bytes, bytes], now_us: int) -> RunMeta | None:
     if b"next" not in fields:
         return None
     number = fields.get
-    backends: dict[str, dict[str, Any]] = {}
+    booked: dict[str, dict[str, int]] = {}
     dropped: dict[str, int] = {}
     has_heartbeats = False
     for field, value in fields.items():
         if field.startswith(b"b:"):
             backend, _, what = field[2:].decode("utf-8", "replace").rpartition(":")
-            totals = backends.get(backend)
-            if totals is None:
-                totals = backends[backend] = _no_calls()
-            if what == "nano":
-                totals["cost_nano"] = int(value)
-                totals["cost_usd"] = int(value) / NANO
-            elif what in ("input", "output"):
-                totals["tokens"][what] = int(value)
-            else:
-                totals[what] = int(value)
+            booked.setdefault(backend, {})[what] = int(value)
         elif field.startswith(b"drop:"):
             if count := int(value):  # 0 when what was counted as lost was stored again
                 dropped[field[5:].decode("utf-8", "replace")] = count
@@ -155,7 +149,7 @@ def parse_meta(fields: Mapping[bytes, bytes], now_us: int) -> RunMeta | None:
         open=still_open,
         spans=int(number(b"spans", b"0")),
         errors=int(number(b"errors", b"0")),
-        backends=backends,
+        backends=_backends(booked),
         dropped=dropped,
         abandoned=abandoned,
         corrected=corrected,
@@ -168,6 +162,25 @@ def parse_meta(fields: Mapping[bytes, bytes], now_us: int) -> RunMeta | None:
 
 
 _NO_MARKS = {"abandoned": 0, "corrected": 0, "maybe_incomplete": False, "stale": False}
+
+
+def _backends(booked: Mapping[str, Mapping[str, int]]) -> dict[str, dict[str, Any]]:
+    """The totals of each backend. Every frame carries them: so names are cut, and those beyond some are one."""
+    backends: dict[str, dict[str, Any]] = {}
+    for backend, amounts in booked.items():
+        name = backend[:_BACKEND_LENGTH]
+        if name not in backends and len(backends) >= _MOST_BACKENDS:
+            name = _OTHER_BACKENDS
+        totals = backends.setdefault(name, _no_calls())
+        for what, amount in amounts.items():
+            if what == "nano":
+                totals["cost_nano"] += amount
+                totals["cost_usd"] = totals["cost_nano"] / NANO
+            elif what in totals["tokens"]:
+                totals["tokens"][what] += amount
+            else:
+                totals[what] = totals.get(what, 0) + amount
+    return backends
 
 
 def _no_calls() -> dict[str, Any]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from spantail_service.whole_answers import WholeAnswers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,6 +53,7 @@ class Services:
     rate_limits: RateLimits
     ended_sessions: EndedSessions | None
     """None where no token is wanted."""
+    whole_answers: WholeAnswers = field(default_factory=WholeAnswers)
 
 
 def services_of(request: Request) -> Services:

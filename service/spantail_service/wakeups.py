@@ -6,14 +6,16 @@ import asyncio
 import logging
 from collections import Counter
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from spantail_service.ending import end
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable
+    from collections.abc import AsyncIterator
 
     from redis.asyncio import Redis
     from redis.asyncio.client import PubSub
@@ -159,25 +161,32 @@ class WakeUps:
         return [target for targets in self._targets.values() for target in targets]
 
     async def _subscribe(self, channel: str) -> None:
-        async with self._commands:
+        async with self._commanding():
             if self._pubsub is not None and channel in self._targets:
                 self._unconfirmed[channel] += 1
-                await self._command(self._pubsub.subscribe(channel))
+                await self._pubsub.subscribe(channel)
 
     async def _unsubscribe(self, channel: str) -> None:
-        async with self._commands:
+        async with self._commanding():
             if self._pubsub is not None and channel not in self._targets:
                 self._standing.discard(channel)
-                await self._command(self._pubsub.unsubscribe(channel))
+                await self._pubsub.unsubscribe(channel)
 
-    async def _command(self, command: Awaitable[object]) -> None:
+    @asynccontextmanager
+    async def _commanding(self) -> AsyncIterator[None]:
+        """One command at a time. Where one is broken off, by whatever it is, nobody knows what Redis will answer: the
+        task opens another connection and subscribes to everything anew.
+        """
         try:
-            await command
-        except Exception as error:  # noqa: BLE001
-            # The connection broke under us, and redis-py has no one error for that (an AttributeError of its
-            # own among them). The task opens another and subscribes to everything anew.
-            logger.info("wake-ups: the connection is renewed: %r", error)
+            async with self._commands:
+                yield
+        except BaseException as error:
             self._renew = True
+            if not isinstance(error, Exception):
+                raise  # a caller was cancelled; others may wait for the same channel
+            # The connection broke under us, and redis-py has no one error for that (an AttributeError of its
+            # own among them).
+            logger.info("wake-ups: the connection is renewed: %r", error)
 
     async def _run(self) -> None:
         failures = 0
@@ -185,15 +194,16 @@ class WakeUps:
             pubsub = self._redis.pubsub()
             delay_s = 0.0
             try:
-                async with self._commands:
-                    self._renew = False
-                    await self._subscribe_all(pubsub)
-                    self._pubsub = pubsub
-                    # Once more, for those who came meanwhile; a second time does no harm.
-                    await self._subscribe_all(pubsub)
-                failures = 0
-                await self._relay(pubsub)
-            except Exception as error:  # noqa: BLE001 - as above; whatever it is, they still wait
+                async with _without_retries(pubsub):
+                    async with self._commands:
+                        self._renew = False
+                        await self._subscribe_all(pubsub)
+                        self._pubsub = pubsub
+                        # Once more, for those who came meanwhile; a second time does no harm.
+                        await self._subscribe_all(pubsub)
+                    failures = 0
+                    await self._relay(pubsub)
+            except Exception as error:  # noqa: BLE001 - whatever it is, they still wait
                 delay_s = _BACKOFF_S[min(failures, len(_BACKOFF_S) - 1)]
                 failures += 1
                 logger.warning("no wake-ups from Redis, trying again in %.1f s: %r", delay_s, error)
@@ -247,3 +257,15 @@ class WakeUps:
             self._standing.add(channel)
             for target in targets:
                 target.stands()
+
+
+@asynccontextmanager
+async def _without_retries(pubsub: PubSub) -> AsyncIterator[None]:
+    """Connect, and have every cut raised: redis-py would subscribe again by itself, and nobody knew what was missed."""
+    await pubsub.connect()  # type: ignore[no-untyped-call]
+    connection: Any = pubsub.connection
+    retry, connection.retry = connection.retry, Retry(NoBackoff(), 0)
+    try:
+        yield
+    finally:
+        connection.retry = retry  # it goes back to those of all other commands

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import re
 import zlib
 from typing import TYPE_CHECKING, Any
@@ -17,12 +19,18 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from redis.asyncio import Redis
 
+from spantail.redaction import Redactor
+from spantail_service.app import guard_of
+from spantail_service.ingest import otlp_grpc
+from spantail_service.ingest.receiver import OtlpReceiver
+from spantail_service.settings import Settings
 from tests.integration.service.harness import RUN, spantail_process
 from tests.support.live_runs import StoredRun
 from tests.support.otlp_requests import any_value, logs, traces
 from tests.support.redis_servers import RedisServer, free_port
-from tests.support.waiting import eventually
+from tests.support.waiting import eventually, eventually_async
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -150,3 +158,31 @@ def test_where_the_port_is_taken_http_goes_on_alone(service: Service, redis_serv
             httpx.post(f"{second.url}/v1/traces", headers={"content-type": "application/x-protobuf"}).status_code == 200
         )
         assert second.stop() == 0
+
+
+@pytest.mark.allow_leaks  # gRPC's own thread
+async def test_more_requests_than_are_held_are_refused(
+    redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(otlp_grpc, "_REQUESTS", 2)
+    redis = Redis.from_url(redis_server.url)
+    receiver = OtlpReceiver(redis, Redactor.from_environment(), max_bytes=2**20, max_decoded_bytes=2**20)
+    guard = guard_of(Settings(redis_url=redis_server.url))
+    server = otlp_grpc.OtlpGrpcServer(receiver, guard, host="127.0.0.1", port=0, max_bytes=2**20)
+    port = await server.start()
+    try:
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+            export: Any = channel.unary_unary(TRACES)
+            body = traces({}, []).SerializeToString()
+            async with contextlib.AsyncExitStack() as slots:
+                while not receiver._slots.locked():
+                    await slots.enter_async_context(receiver._slots)
+                waiting = [asyncio.ensure_future(export(body, timeout=20)) for _ in range(2)]
+                await eventually_async(lambda: len(receiver._slots._waiters or ()) == 2)
+                with pytest.raises(grpc.aio.AioRpcError) as refused:
+                    await export(body, timeout=20)
+                assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+            assert await asyncio.gather(*waiting) == [b"", b""]
+    finally:
+        await server.stop(1.0)
+        await redis.aclose()

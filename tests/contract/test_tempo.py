@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -14,7 +15,9 @@ import spantail
 from spantail_exporters import keys
 from spantail_service.tempo import recent, regex, search
 from spantail_service.tempo.schemas import TempoSearch
+from spantail_service.tempo.tags import Value
 from tests.integration.service.harness import OTHER_RUN, ROOT_SPAN, RUN, START, Writer, running_app
+from tests.support.cpu_time import cpu_s
 
 if TYPE_CHECKING:
     import httpx
@@ -393,3 +396,16 @@ async def test_what_grafana_asks_first(redis_url: str) -> None:
         assert (major, minor) < (2, 2), "from then on Grafana may ask over gRPC"
         assert (await client.get("/tempo/api/v2/search/tags")).status_code == 200
         assert (await client.get("/tempo/api/metrics/query_range")).status_code == 404
+
+
+async def test_very_many_values_of_a_tag_do_not_hold_the_others_up(new_redis_url: str) -> None:
+    values = [f"value {number:06}" for number in range(200_000)]
+    values = values[::2] + values[1::2]
+    with Writer(new_redis_url) as writer:
+        writer.span(RUN, end=START + 5, attributes={"many": values})
+    async with running_app(new_redis_url) as client:
+        begun = time.thread_time()
+        answer = await client.get("/tempo/api/search/tag/many/values")
+        taken = time.thread_time() - begun
+    assert answer.json()["tagValues"] == sorted(values)[:5_000]
+    assert taken < cpu_s(lambda: sorted(Value("string", value) for value in values)) / 2

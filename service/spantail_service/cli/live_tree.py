@@ -45,11 +45,13 @@ class LiveTree:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-        self._live.stop()
+        try:
+            if self._task is not None:
+                self._task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await self._task
+        finally:
+            self._live.stop()  # a drawing that failed must not leave the terminal on its other screen
 
     def changed(self, *, cut: Cut | None) -> None:
         """Say that the view has changed, or that the service does not answer."""

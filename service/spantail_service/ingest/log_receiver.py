@@ -17,8 +17,10 @@ from spantail_exporters.changes import Change
 from spantail_service.ingest.entries import BAD_CONTENT, LogEntry, Tally, runner_id
 from spantail_service.ingest.log_events import log_event
 from spantail_service.ingest.lookups import Lookups
+from spantail_service.ingest.pieces import pieces, size_of
 from spantail_service.ingest.revival import Revival
 from spantail_service.ingest.starts import Start, start_change, start_of
+from spantail_service.ingest.turn import Turn
 from spantail_service.store import RunChanges, RunStore, now_us
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ logger = logging.getLogger(__name__)
 
 _AT_ONCE: Final = 2_048  # records
 _DIGEST_BYTES: Final = 12
+_IN_PLACE_BYTES: Final = 65_536  # below it, handing a digest to a thread costs more than it saves
 _SENDERS: Final = 1_000  # whose losses are told apart
 _STARTS: Final = frozenset((key.EVENT_START, key.EVENT_UPDATE))
 
@@ -59,17 +62,29 @@ class LogReceiver:
         Raises redis-py's errors when Redis cannot be reached; all may be sent again then.
         """
         counts: Counter[str] = Counter()
-        digest = _digest(body)
+        digest = _digest(body) if len(body) <= _IN_PLACE_BYTES else await asyncio.to_thread(_digest, body)
+        turn = Turn()
         number = 0
-        while batch := list(itertools.islice(entries, _AT_ONCE)):
+        batch: list[LogEntry] = []
+        for entry in entries:
+            batch.append(entry)
+            if len(batch) == _AT_ONCE:
+                await self._take(batch, f"{digest}{number:x}", tally, counts)
+                number += 1
+                batch = []
+            if turn.is_over:
+                await turn.give()
+        if batch:
             await self._take(batch, f"{digest}{number:x}", tally, counts)
-            number += 1
         return counts
 
     async def _take(self, batch: list[LogEntry], mark: str, tally: Tally, counts: Counter[str]) -> None:
         beating: dict[str, set[str]] = {}
         items: list[tuple[LogEntry, Start | None]] = []
+        turn = Turn()
         for entry in batch:
+            if turn.is_over:
+                await turn.give()
             runner = entry.source.runner
             if entry.event_name == key.EVENT_HEARTBEAT:
                 if runner := runner_id(entry.attributes.get(RESOURCE_RUNNER)) or runner:
@@ -92,7 +107,8 @@ class LogReceiver:
         self._back |= await self._lookups.beat(beating)
         # One after another: what is looked up must still be so, and a writer's numbers must reach Redis in their order.
         async with self._writing:
-            await self._store.append(await self._changes(items, mark, tally, counts))
+            for runs in pieces(await self._changes(items, mark, tally, counts), _size_of_run):
+                await self._store.append(runs)
         for runner in self._back.copy():
             await self._revival.of(runner)
             self._back.discard(runner)
@@ -114,7 +130,10 @@ class LogReceiver:
         absent -= {entry.run_id for entry, start in items if start is not None or entry.sampled}
         now, keep_content = now_us(), content_capture_allowed()
         runs: dict[tuple[str, str | None], list[Change]] = {}
+        turn = Turn()
         for entry, start in items:
+            if turn.is_over:
+                await turn.give()
             if start is None and entry.run_id in absent:
                 tally.passed_over["not_sampled"] += 1
                 continue
@@ -138,16 +157,17 @@ class LogReceiver:
         return [
             RunChanges(
                 run_id,
-                changes,
+                piece,
                 f"{runner}:{self._writer_suffix}" if runner is not None else "",
                 self._numbers,
                 # Only lines need it: a state that comes again loses against itself. A line without a time may be said
                 # twice in the same words.
-                _digest(f"{mark}{runner}".encode())
-                if (run_id, runner) not in untimed and any(not change.span_id for change in changes)
+                _digest(f"{mark}{runner}{number or ''}".encode())
+                if (run_id, runner) not in untimed and any(not change.span_id for change in piece)
                 else "",
             )
             for (run_id, runner), changes in runs.items()
+            for number, piece in enumerate(pieces(changes, size_of))
         ]
 
     def _count_lost(self, runner: str, dropped: Any, counts: Counter[str]) -> None:
@@ -163,6 +183,10 @@ class LogReceiver:
         self._lost[runner] = {why: max(count, before.get(why, 0)) for why, count in now.items()}
         while len(self._lost) > _SENDERS:
             self._lost.pop(next(iter(self._lost)))
+
+
+def _size_of_run(run: RunChanges) -> int:
+    return sum(map(size_of, run.changes))
 
 
 def _digest(data: bytes) -> str:

@@ -30,6 +30,7 @@ _METHODS: Final = {
     "opentelemetry.proto.collector.logs.v1.LogsService": Signal.LOGS,
 }
 _STREAMS: Final = 32  # requests at a time over one connection; a sender with more waits for its turn
+_REQUESTS: Final = 256  # … and over all: gRPC holds each before its token and its room are looked at; more are refused
 _METADATA_BYTES: Final = 16_384
 _CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
 _TOO_MANY_REQUESTS: Final = 429
@@ -67,7 +68,8 @@ class OtlpGrpcServer:
                 ("grpc.max_receive_message_length", self._max_bytes),
                 ("grpc.max_concurrent_streams", _STREAMS),
                 ("grpc.max_metadata_size", _METADATA_BYTES),
-            ]
+            ],
+            maximum_concurrent_rpcs=_REQUESTS,
         )
         server.add_generic_rpc_handlers([_handlers(name, self._export_of(signal)) for name, signal in _METHODS.items()])
         host = f"[{self._host}]" if ":" in self._host else self._host

@@ -16,7 +16,9 @@ from spantail_service.ingest.log_receiver import LogReceiver
 from spantail_service.ingest.log_records import decode_logs
 from spantail_service.ingest.normalise import as_meant
 from spantail_service.ingest.otlp_json import decode_logs_json, decode_traces_json
+from spantail_service.ingest.pieces import PIECE_BYTES
 from spantail_service.ingest.room import Room
+from spantail_service.ingest.turn import Turn
 from spantail_service.store import RunChanges, RunStore
 
 if TYPE_CHECKING:
@@ -32,7 +34,6 @@ _AT_A_TIME: Final = 4  # requests that are decoded at once: bounds the memory th
 _ROOM: Final = 8  # … and requests of the largest size whose bytes may wait
 _IN_PLACE_BYTES: Final = 65_536  # below it, handing the unzipping to a thread costs more than it saves
 _JSON_BYTES: Final = 16_777_216  # parsing JSON holds everything else up: 100 ms for so much
-_BETWEEN_LOOKS: Final = 128  # spans that are decoded before others get their turn: 3 ms
 _STORED_AT_ONCE: Final = 512  # spans; while Redis has them, the next ones are decoded
 
 
@@ -103,25 +104,29 @@ class OtlpReceiver:
 
     async def _take_spans(self, records: Iterator[SpanRecord], tally: Tally) -> int:
         by_run: dict[str, list[Change]] = {}
-        taken = 0
+        taken = waiting = waiting_bytes = 0
         storing: asyncio.Task[None] | None = None
+        turn = Turn()
         try:
-            for number, record in enumerate(records, 1):
+            for record in records:
                 change = self._change(record, tally)
                 if change is not None:
                     taken += 1
+                    waiting += 1
+                    waiting_bytes += len(change.events[-1])  # its state; span events are mostly few
                     changes = by_run.get(record.run_id)
                     if changes is None:
                         by_run[record.run_id] = [change]
                     else:
                         changes.append(change)
-                if number % _BETWEEN_LOOKS == 0:
-                    if number % _STORED_AT_ONCE == 0:
-                        if storing is not None:
-                            await storing
-                        storing = asyncio.create_task(self._store.append(_runs(by_run)))
-                        by_run = {}
-                    await asyncio.sleep(0)
+                if waiting >= _STORED_AT_ONCE or waiting_bytes >= PIECE_BYTES:
+                    if storing is not None:
+                        await storing
+                    storing = asyncio.create_task(self._store.append(_runs(by_run)))
+                    by_run = {}
+                    waiting = waiting_bytes = 0
+                if turn.is_over:
+                    await turn.give()
         finally:
             if storing is not None:
                 await storing

@@ -80,7 +80,7 @@ async def _receive(request: Request, signal: Signal) -> Response:
     receiver = services_of(request).receiver
     try:
         with receiver.room.hold() as hold:
-            body = await _body(request, hold)
+            body = await read_body(request, hold)
             received = await receiver.receive(signal, body, is_gzip=encoding == "gzip", is_json=is_json)
     except BodyTooLargeError:
         return _refused(too_large(services_of(request).settings.max_ingest_bytes), is_json=is_json)
@@ -96,7 +96,13 @@ async def _receive(request: Request, signal: Signal) -> Response:
     return _taken(signal, received, is_json=is_json)
 
 
-async def _body(request: Request, hold: Hold) -> bytes:
+async def read_body(request: Request, hold: Hold) -> bytes:
+    """The body of ``request``, counted while it arrives.
+
+    Raises:
+        BusyError: there is no room for it.
+        TimeoutError: it takes longer than a minute.
+    """
     parts: list[bytes] = []
     async with asyncio.timeout(_BODY_S):
         async for part in request.stream():

@@ -28,10 +28,12 @@ from spantail_service.tempo.search import MAX_SPANS_SHOWN, Wanted, search
 from spantail_service.tempo.tag_search import parse_tags
 from spantail_service.tempo.traceql import parse
 from spantail_service.transfer.whole_run import read_states
+from spantail_service.whole_answers import WholeAnswer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from spantail_service.services import Services
     from spantail_service.tempo.messages import TraceAnswer
 
 router = APIRouter(prefix="/tempo/api", tags=["tempo"])
@@ -80,7 +82,7 @@ async def build_info() -> Response:
 )
 async def read_trace(request: Request, trace_id: str) -> Response:
     """Answers Tempo's ``Trace``: what is stored of a run, its running spans included."""
-    return await _trace(request, trace_id, messages.as_protobuf, messages.as_json)
+    return _trace(request, trace_id, messages.as_protobuf, messages.as_json)
 
 
 @router.get(
@@ -92,17 +94,32 @@ async def read_trace(request: Request, trace_id: str) -> Response:
 )
 async def read_trace_v2(request: Request, trace_id: str) -> Response:
     """Answers Tempo's ``TraceByIDResponse``; its status is ``PARTIAL`` where the trace was too large."""
-    return await _trace(request, trace_id, messages.as_protobuf_v2, messages.as_json_v2)
+    return _trace(request, trace_id, messages.as_protobuf_v2, messages.as_json_v2)
 
 
-async def _trace(
+def _trace(
     request: Request,
     trace_id: str,
     as_protobuf: Callable[[TraceAnswer], bytes],
     as_json: Callable[[TraceAnswer], bytes],
 ) -> Response:
-    services = services_of(request)
     run_id = _run_id(trace_id)
+    is_protobuf = _PROTOBUF in request.headers.get("accept", "")
+    write = as_protobuf if is_protobuf else as_json
+
+    async def make() -> Response:
+        states = await _states(services_of(request), run_id)
+        body = await asyncio.to_thread(lambda: write(messages.trace_of(states, now_us())))
+        packed = await packed_response(
+            body, request.headers.get("accept-encoding", ""), _PROTOBUF if is_protobuf else _JSON
+        )
+        packed.headers["vary"] = "accept, accept-encoding"
+        return packed
+
+    return WholeAnswer(services_of(request).whole_answers, make)
+
+
+async def _states(services: Services, run_id: str) -> list[bytes]:
     states = await read_states(services.redis, run_id)
     if not states:
         try:
@@ -110,14 +127,7 @@ async def _trace(
         except ProblemError as problem:  # Tempo has no 410
             raise ProblemError(404, problem.kind, problem.detail, extra=problem.extra) from None
         raise ProblemError(404, "no-spans", "This run has no spans yet.")
-    is_protobuf = _PROTOBUF in request.headers.get("accept", "")
-    write = as_protobuf if is_protobuf else as_json
-    body = await asyncio.to_thread(lambda: write(messages.trace_of(states, now_us())))
-    packed = await packed_response(
-        body, request.headers.get("accept-encoding", ""), _PROTOBUF if is_protobuf else _JSON
-    )
-    packed.headers["vary"] = "accept, accept-encoding"
-    return packed
+    return states
 
 
 def _run_id(trace_id: str) -> str:
@@ -160,6 +170,7 @@ async def search_traces(  # noqa: PLR0917 - each parameter is a name in the quer
         within=within,
         limit=limit,
         spans_shown=min(spss or MAX_SPANS_SHOWN, MAX_SPANS_SHOWN),
+        has_left=request.is_disconnected,
         min_duration_ns=shortest or 0,
         max_duration_ns=longest,
     )

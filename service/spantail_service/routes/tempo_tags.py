@@ -62,7 +62,7 @@ async def _scopes(
     names: dict[str, list[str]] = {}
     looked_at = 0
     if scope in ("none", "resource", "span"):
-        asked = Asked(within, _if_understood(query), limit or MOST)
+        asked = Asked(within, _if_understood(query), limit or MOST, request.is_disconnected)
         found, looked_at = await bounded(tag_names(services_of(request).recent_runs, asked, now_us()))
         names = {str(one): tags for one, tags in found.items() if scope in ("none", one)}
     if scope in ("none", "intrinsic"):
@@ -100,7 +100,7 @@ async def list_typed_tag_values(
 
 
 async def _values(request: Request, field: Field, within: Period, limit: int, query: str) -> tuple[list[Value], int]:
-    asked = Asked(within, _if_understood(query), limit or MOST)
+    asked = Asked(within, _if_understood(query), limit or MOST, request.is_disconnected)
     return await bounded(tag_values(services_of(request).recent_runs, field, asked, now_us()))
 
 

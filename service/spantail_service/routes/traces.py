@@ -12,6 +12,7 @@ from spantail_service.openapi import answers
 from spantail_service.run_meta import parse_run_id, parse_span_id
 from spantail_service.schemas import Snapshot, SpanState
 from spantail_service.services import services_of
+from spantail_service.whole_answers import WholeAnswer
 
 router = APIRouter(tags=["runs"])
 
@@ -31,8 +32,14 @@ async def read_trace(
     ] = "all",
 ) -> Response:
     """Answers ``{run, spans, next_index, epoch}``; polling on from ``next_index`` misses nothing."""
-    body = await services_of(request).reader.snapshot(parse_run_id(run_id), tree=fields == "tree")
-    return await json_response(body, request.headers.get("accept-encoding", ""))
+    services = services_of(request)
+    canonical = parse_run_id(run_id)
+
+    async def make() -> Response:
+        body = await services.reader.snapshot(canonical, tree=fields == "tree")
+        return await json_response(body, request.headers.get("accept-encoding", ""))
+
+    return WholeAnswer(services.whole_answers, make)
 
 
 @router.get(

@@ -13,7 +13,9 @@ from spantail_service import __version__
 from spantail_service.doors.limited import HEAVY
 from spantail_service.errors import ProblemError
 from spantail_service.ingest.body import DecodedTooLargeError, MalformedRequestError, gunzip
+from spantail_service.ingest.room import BusyError
 from spantail_service.openapi import answers
+from spantail_service.routes.otlp import read_body
 from spantail_service.run_meta import parse_run_id
 from spantail_service.schemas import Imported
 from spantail_service.services import services_of
@@ -22,11 +24,14 @@ from spantail_service.transfer import ndjson
 from spantail_service.transfer.otlp import otlp_json, unfinished
 from spantail_service.transfer.perfetto import perfetto_json
 from spantail_service.transfer.whole_run import read_spans, read_tail
+from spantail_service.whole_answers import TooBusyError, WholeAnswer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from redis.asyncio import Redis
+
+    from spantail_service.services import Services
 
 router = APIRouter(tags=["runs"])
 
@@ -63,13 +68,17 @@ async def export_run(
     """The file. With ``otlp``, ``spantail-unfinished-spans`` says how many spans are not in it, for they go on."""
     services = services_of(request)
     canonical = parse_run_id(run_id)
-    run = await services.reader.run(canonical)
+    return WholeAnswer(services.whole_answers, lambda: _exported(services, canonical, as_format))
+
+
+async def _exported(services: Services, run_id: str, as_format: str) -> Response:
+    run = await services.reader.run(run_id)
     headers = {"cache-control": "no-store"}
     if as_format == "ndjson":
-        headers["content-disposition"] = f'attachment; filename="{canonical}.ndjson"'
+        headers["content-disposition"] = f'attachment; filename="{run_id}.ndjson"'
         return StreamingResponse(_events(services.redis, run), media_type=_NDJSON, headers=headers)
-    spans = await read_spans(services.redis, canonical)
-    headers["content-disposition"] = f'attachment; filename="{canonical}.{as_format}.json"'
+    spans = await read_spans(services.redis, run_id)
+    headers["content-disposition"] = f'attachment; filename="{run_id}.{as_format}.json"'
     if as_format == "otlp":
         headers["spantail-unfinished-spans"] = str(unfinished(spans))
     body = await asyncio.to_thread(_file, as_format, spans, run)
@@ -95,7 +104,7 @@ async def _events(redis: Redis, run: dict[str, Any]) -> AsyncIterator[bytes]:
     IMPORT_PATH,
     summary="Runs from a file",
     dependencies=[HEAVY],
-    responses=answers(Imported, 400, 409, 413, 415, 429),
+    responses=answers(Imported, 400, 408, 409, 413, 415, 429),
     openapi_extra={
         "requestBody": {
             "required": True,
@@ -115,11 +124,16 @@ async def import_runs(request: Request) -> Response:
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in ("gzip", "identity", ""):
         raise ProblemError(415, "unsupported-media-type", "Content-Encoding must be gzip or identity.")
-    body = await request.body()
     limit = min(services.settings.max_ingest_decoded_bytes, _MAX_JSON_BYTES)
     try:
-        body = await _unzipped(body, limit, is_gzip=encoding == "gzip")
-        taken = await services.importer.take(body)
+        with services.whole_answers.room.hold() as hold:
+            body = await read_body(request, hold)
+            body = await _unzipped(body, limit, is_gzip=encoding == "gzip")
+            taken = await services.importer.take(body)
+    except BusyError:
+        raise TooBusyError from None
+    except TimeoutError:
+        raise ProblemError(408, "too-slow", "The file did not arrive in time.") from None
     except DecodedTooLargeError as error:
         raise ProblemError(413, "too-large", str(error)) from None
     except MalformedRequestError as error:

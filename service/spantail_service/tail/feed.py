@@ -14,7 +14,7 @@ from spantail_service.ending import end
 from spantail_service.errors import ProblemError
 from spantail_service.tail.frame import Frame, Standing, numbered
 from spantail_service.tail.reader import MAX_EVENTS, Page, is_reset
-from spantail_service.tail.window import Memory, Window
+from spantail_service.tail.window import Memory, Window, newest_within
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,6 +57,7 @@ class Feed:
         self.closed = False
         self._reader = reader
         self._wakeups = wakeups
+        self._memory = memory
         self._grown = grown
         self._standing: Standing | None = None
         self._frames: dict[tuple[int, int, bool], Frame] = {}
@@ -165,28 +166,26 @@ class Feed:
             self._frames[key] = frame
         return frame
 
-    async def load_back(self, since: int, room: int) -> None:
-        """Load what is stored from ``since`` on in front of the window, as far as ``room`` bytes go.
+    async def load_back(self, since: int, most: int) -> None:
+        """Load what is stored from ``since`` on in front of the window, while all feeds hold less than ``most`` bytes.
 
         Who waits for the same finds it done. Raises as :meth:`current` does.
         """
         async with self._loading:
-            before = self.window.size
-            while self._standing is not None and self.window.start > since and self.window.size - before < room:
+            while self._standing is not None and self.window.start > since and self._memory.held < most:
                 start, epoch = self.window.start, self._standing.meta.epoch
                 first = max(since, start - MAX_EVENTS, self._standing.meta.first_index)
                 if first >= start:
                     return
-                page = await self._reader.page(self.run_id, first, start - first)
+                page = await self._reader.page(self.run_id, first, start - first, newest=True)
                 if page.meta.epoch != epoch or self.window.start != start or self._standing.meta.epoch != epoch:
                     continue  # the window moved while we read
-                logs = numbered(page.entries, first, start)
+                # others have loaded meanwhile
+                logs = newest_within(most - self._memory.held, numbered(page.entries, first, start))
                 if not logs:
-                    return
+                    return  # trimmed meanwhile, or no room
                 self.window.prepend(logs)
                 self._frames.clear()
-                if len(logs) < start - first:
-                    return  # trimmed meanwhile
 
     # ------------------------------------------------------------------------------------------------- the task
 

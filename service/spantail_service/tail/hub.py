@@ -181,9 +181,9 @@ class TailHub:
         await feed.current()
         frame = feed.frame_in_memory(since, limit, epoch)
         if frame is None and feed.standing is not None and not feed.closed:
-            room = int(self._memory.limit * _HISTORY_SHARE) - self._memory.held
-            if room > 0:
-                await feed.load_back(max(since, feed.standing.meta.first_index), room)
+            most = int(self._memory.limit * _HISTORY_SHARE)
+            if self._memory.held < most:
+                await feed.load_back(max(since, feed.standing.meta.first_index), most)
                 frame = feed.frame_in_memory(since, limit, epoch)
         return frame or await self._reader.frame(feed.run_id, since, limit, epoch)
 

@@ -7,7 +7,7 @@ nothing. Only ``fields=tree`` may have to parse a state, to leave things out.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import orjson
 
@@ -17,9 +17,11 @@ from spantail_service.run_absence import why_missing
 from spantail_service.run_links import LinkTemplates
 from spantail_service.run_meta import RunMeta, RunState, parse_meta, parse_state, summary
 from spantail_service.store import now_us
-from spantail_service.tail.frame import Standing, numbered
+from spantail_service.tail.frame import FRAME_BYTES, Standing, numbered
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from redis.asyncio import Redis
 
     from spantail_service.tail.frame import Frame
@@ -27,15 +29,20 @@ if TYPE_CHECKING:
 MAX_EVENTS = 1_000
 """Most events in one frame (design §7)."""
 
+_FIRST_ENTRIES = 16  # of the tail; how large they are says how many more are read in one go
+_GROWTH = 4
 _SCAN = 1_000  # spans per HSCAN step: keeps Redis responsive while a large run is read
 _DETAIL = ("attributes", "span_events", "links")
+
+
+Entry: TypeAlias = tuple[int, int, bytes]
+"""Of a tail: first seq, count, events joined by newlines."""
 
 
 class Page(NamedTuple):
     """A piece of a run's tail, and the run's figures of the same moment."""
 
-    entries: list[tuple[int, int, bytes]]
-    """As (first seq, count, events joined by newlines)."""
+    entries: list[Entry]
     meta: RunMeta
     layers: bytes
 
@@ -52,36 +59,63 @@ class RunReader:
         self._redis = redis
         self._links = links
 
-    async def page(self, run_id: str, since: int, limit: int) -> Page:
+    async def page(self, run_id: str, since: int, limit: int, *, newest: bool = False) -> Page:
         """What is stored of the tail from ``since`` on: the events asked for, maybe with some around them.
 
-        A run that waits and has no data yet is an empty page.
+        Of events that are too large for one frame it is the first ones, with ``newest`` the last ones. A run that waits
+        and has no data yet is an empty page.
 
         Raises:
             ProblemError: 404 for a run never heard of, 410 for one whose data has expired.
         """
+        end = since + limit
+        page, is_cut = await self._step(run_id, since, end, _FIRST_ENTRIES, newest=newest)
+        while is_cut and (size := sum(len(events) for _, _, events in page.entries)) < FRAME_BYTES // 2:
+            # as many more as one frame takes if they are as large as those, which says little of very many
+            count = min((FRAME_BYTES - size) * len(page.entries) // size + 1, _GROWTH * len(page.entries))
+            first, (at, events, _) = page.entries[0][0], page.entries[-1]
+            if newest:
+                more, is_cut = await self._step(run_id, since, first, count, newest=True)
+                parts = more.entries, page.entries
+            else:
+                more, is_cut = await self._step(run_id, at + events, end, count, newest=False)
+                parts = page.entries, more.entries
+            if more.meta.epoch != page.meta.epoch or not _are_adjacent(*parts):
+                return page  # another life of the run, or trimmed meanwhile
+            page = Page([*parts[0], *parts[1]], more.meta, more.layers)
+        return page
+
+    async def _step(self, run_id: str, since: int, end: int, count: int, *, newest: bool) -> tuple[Page, bool]:
+        """The first or the last ``count`` entries of the range, or one more; and whether they may not be all."""
         run_keys = keys.run_keys(run_id)
         # An entry's id is its last seq + 1. So the entries wholly inside the range are known by their ids, and one
         # more holds the rest: no more than one batch is read in vain.
         # MULTI, so that tail and status are of the same moment; one run's keys are in one cluster slot.
         pipe = self._redis.pipeline(transaction=True)
-        pipe.xrange(run_keys.buffer, f"0-{since + 1}", f"0-{since + limit}")
-        pipe.xrange(run_keys.buffer, f"0-{since + limit + 1}", "+", count=1)
+        if newest:
+            pipe.xrevrange(run_keys.buffer, f"0-{end}", f"0-{since + 1}", count=count)
+        else:
+            pipe.xrange(run_keys.buffer, f"0-{since + 1}", f"0-{end}", count=count)
+        pipe.xrange(run_keys.buffer, f"0-{end + 1}", "+", count=1)
         pipe.hgetall(run_keys.meta)
         pipe.get(run_keys.layers)
         inside, last, fields, layers = await pipe.execute()
         meta = parse_meta(fields, now_us())
         if meta is None:
-            return await self._waiting(run_id)
+            return await self._waiting(run_id), False
+        is_cut = len(inside) == count
+        stored = (*inside[::-1], *last) if newest else inside if is_cut else (*inside, *last)
         entries = []
-        for entry_id, entry in (*inside, *last):
-            count = int(entry[b"n"])
-            entries.append((int(entry_id.partition(b"-")[2]) - count, count, entry[b"b"]))
+        for entry_id, entry in stored:
+            events = int(entry[b"n"])
+            entries.append((int(entry_id.partition(b"-")[2]) - events, events, entry[b"b"]))
         first = entries[0][0] if entries else meta.next_index
-        if meta.first_index <= since < first:
+        if meta.first_index <= since < first and not (newest and is_cut):
             # Less is there than the run says: Redis was short of memory and has evicted the tail, or somebody cut it.
             meta = meta._replace(first_index=first)
-        return Page(entries, meta, layers or b"[]")
+        if entries and entries[-1][0] >= end:
+            del entries[-1]
+        return Page(entries, meta, layers or b"[]"), is_cut
 
     async def frame(self, run_id: str, since: int, limit: int, epoch: str | None = None) -> Frame:
         """The events from ``since`` on, at most ``limit``.
@@ -108,7 +142,7 @@ class RunReader:
         The page before that one ends where this one's first ``seq`` is; there is none at ``first_index``.
         """
         since = max(0, before - limit)
-        page = await self.page(run_id, since, before - since)
+        page = await self.page(run_id, since, before - since, newest=True)
         logs = numbered(page.entries, since, before)
         return Standing(run_id, page.meta, page.layers).page_back(logs, min(before, page.meta.next_index))
 
@@ -197,6 +231,10 @@ class RunReader:
 
     async def _missing(self, run_id: str) -> ProblemError:
         return await why_missing(self._redis, run_id, self._links)
+
+
+def _are_adjacent(earlier: Sequence[Entry], later: Sequence[Entry]) -> bool:
+    return not earlier or not later or earlier[-1][0] + earlier[-1][1] == later[0][0]
 
 
 def _trees(states: list[bytes]) -> bytes:

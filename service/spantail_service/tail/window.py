@@ -76,5 +76,13 @@ class Window:
         self._memory.held += size
 
 
+def newest_within(room: int, events: Sequence[bytes]) -> Sequence[bytes]:
+    """The last of ``events``, as many as ``room`` bytes take."""
+    first = len(events)
+    while first and (room := room - len(events[first - 1]) - _OVERHEAD) >= 0:
+        first -= 1
+    return events[first:]
+
+
 def _size(events: Sequence[bytes]) -> int:
     return sum(map(len, events)) + _OVERHEAD * len(events)

@@ -6,11 +6,12 @@ import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from spantail_service.errors import ProblemError
 from spantail_service.run_filter import RunFilter
 from spantail_service.transfer.whole_run import read_states
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator
+    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 
     from redis.asyncio import Redis
 
@@ -22,6 +23,9 @@ MAX_SPANS_A_RUN: Final = 2_000
 """Spans of one run that a search looks at, about."""
 LONGEST_US: Final = 3_600_000_000
 """A run that has ended is found by a time within it when it took no longer than this."""
+
+MAX_WAITING: Final = 20
+"""Searches of a process that wait for their turn."""
 
 _PAGE: Final = 50
 _AT_A_TIME: Final = 2  # searches of a process: their work holds the others up
@@ -117,13 +121,33 @@ class RecentRuns:
         self._redis = redis
         self._runs = runs
         self._slots = asyncio.Semaphore(_AT_A_TIME)
+        self._waiting = 0
 
     @asynccontextmanager
-    async def walk(self, within: Period, most_spans: int) -> AsyncIterator[Walk]:
-        """A way through the runs that touch ``within``, until ``most_spans`` or a few more; waits for its turn."""
-        async with self._slots:
+    async def walk(
+        self, within: Period, most_spans: int, has_left: Callable[[], Awaitable[bool]]
+    ) -> AsyncIterator[Walk]:
+        """A way through the runs that touch ``within``, until ``most_spans`` or a few more; waits for its turn.
+
+        Raises:
+            ProblemError: 503 when too many wait; 499 when whoever asked has left meanwhile, by ``has_left``.
+        """
+        if self._waiting >= MAX_WAITING:
+            raise ProblemError(
+                503, "too-many-searches", "Too many searches wait for their turn.", headers={"retry-after": "5"}
+            )
+        self._waiting += 1
+        try:
+            await self._slots.acquire()
+        finally:
+            self._waiting -= 1
+        try:
+            if await has_left():
+                raise ProblemError(499, "client-left", "Nobody waits for the answer any more.")
             walk = Walk(self._redis, self._runs, within, most_spans)
             try:
                 yield walk
             finally:
                 await walk.close()
+        finally:
+            self._slots.release()

@@ -14,7 +14,7 @@ from spantail_service.tempo.reading import RUNNING, UNKNOWN_SERVICE, as_read
 from spantail_service.transfer.otlp import any_values, end_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from spantail_service.tempo.conditions import Condition, Field
     from spantail_service.tempo.recent import Looked, Period, RecentRuns, Walk
@@ -41,6 +41,8 @@ class Wanted(NamedTuple):
     limit: int
     """Most traces."""
     spans_shown: int
+    has_left: Callable[[], Awaitable[bool]]
+    """Whether whoever asked is gone."""
     min_duration_ns: int = 0
     max_duration_ns: int | None = None
 
@@ -50,10 +52,11 @@ async def search(recent: RecentRuns, wanted: Wanted, now_us: int) -> dict[str, A
 
     Raises:
         RegexError: a pattern has worked all it may.
+        ProblemError: as :meth:`RecentRuns.walk` says.
     """
     traces: list[dict[str, Any]] = []
     room = MAX_SHOWN
-    async with recent.walk(wanted.within, MAX_SPANS) as walk:
+    async with recent.walk(wanted.within, MAX_SPANS, wanted.has_left) as walk:
         async for looked in walk:
             # In a thread: a run of 2,000 spans takes 40 ms that the other viewers should not wait for.
             most_shown = min(wanted.spans_shown, max(room, 1))

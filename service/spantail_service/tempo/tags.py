@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+import heapq
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from spantail_service.tempo.conditions import INTRINSICS, OTHER_NAMES, STATUSES, Field, Kind, Scope, Word
 from spantail_service.tempo.matching import holds, value_of
@@ -11,7 +12,7 @@ from spantail_service.tempo.search import read_trace
 from spantail_service.transfer.otlp import resource_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from spantail_service.tempo.conditions import Condition
     from spantail_service.tempo.recent import Looked, Period, RecentRuns
@@ -24,6 +25,7 @@ INTRINSIC_NAMES: Final = tuple(sorted({*INTRINSICS, *OTHER_NAMES}))
 
 _LONGEST: Final = 1_000  # characters of a value that anybody would choose from a list
 _FIXED: Final = {Kind.STATUS: STATUSES, Kind.SPAN_KIND: ("internal",), Kind.DURATION: ()}
+_Told = TypeVar("_Told", str, "Value")
 _IDS: Final = frozenset({"span:id", "span:parentID", "trace:id"})
 
 
@@ -42,18 +44,20 @@ class Asked(NamedTuple):
     condition: Condition | None
     """Only what spans have that fulfil it."""
     limit: int
+    has_left: Callable[[], Awaitable[bool]]
+    """Whether whoever asked is gone."""
 
 
 async def tag_names(recent: RecentRuns, asked: Asked, now_us: int) -> tuple[dict[Scope, list[str]], int]:
     """The attributes that spans, and the sources of spans, have; and how many bytes were looked at."""
     limit = min(asked.limit, MOST)
     found: dict[Scope, set[str]] = {Scope.RESOURCE: set(), Scope.SPAN: set()}
-    async with recent.walk(asked.within, MAX_SPANS) as walk:
+    async with recent.walk(asked.within, MAX_SPANS, asked.has_left) as walk:
         async for looked in walk:
             await asyncio.to_thread(_gather_names, looked, asked.condition, now_us, found)
             if all(len(names) >= limit for names in found.values()):
                 break
-        return {scope: sorted(names)[:limit] for scope, names in found.items()}, walk.bytes
+        return {scope: await _first(limit, names) for scope, names in found.items()}, walk.bytes
 
 
 async def tag_values(recent: RecentRuns, field: Field, asked: Asked, now_us: int) -> tuple[list[Value], int]:
@@ -64,12 +68,19 @@ async def tag_values(recent: RecentRuns, field: Field, asked: Asked, now_us: int
         return [], 0
     limit = min(asked.limit, MOST)
     found: set[Value] = set()
-    async with recent.walk(asked.within, MAX_SPANS) as walk:
+    async with recent.walk(asked.within, MAX_SPANS, asked.has_left) as walk:
         async for looked in walk:
             await asyncio.to_thread(_gather_values, looked, field, asked.condition, now_us, found)
             if len(found) >= limit:
                 break
-        return sorted(found)[:limit], walk.bytes
+        return await _first(limit, found), walk.bytes
+
+
+async def _first(limit: int, found: set[_Told]) -> list[_Told]:
+    """The first of ``found`` in their order. One run may bring hundreds of thousands, and `sorted` gives the
+    interpreter to nobody before it is done.
+    """
+    return await asyncio.to_thread(heapq.nsmallest, limit, found)
 
 
 def _gather_names(looked: Looked, condition: Condition | None, now_us: int, found: dict[Scope, set[str]]) -> None:

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+# What does not fit is tried only once: nothing is given back (possessive quantifiers), and neither a text nor a number
+# begins within the rest of one that failed.
 _TOKEN: Final = re.compile(
     r"""
-    (?P<blank>\s+)
-  | (?P<text>"(?:[^"\\\n]|\\.)*"|`[^`]*`)
-  | (?P<duration>-?(?:\d+(?:\.\d+)?(?:ns|us|µs|μs|ms|s|m|h|d|w|y))+(?![A-Za-z0-9_]))
-  | (?P<number>-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?![A-Za-z0-9_.]))
+    (?P<blank>\s++)
+  | (?P<text>(?<!\\)"(?:[^"\\\n]|\\.)*+"|`[^`]*+`)
+  | (?P<duration>(?<!\w)-?(?:\d++(?:\.\d++)?+(?:ns|us|µs|μs|ms|s|m|h|d|w|y))++(?![A-Za-z0-9_]))
+  | (?P<number>(?<!\w)-?\d++(?:\.\d++)?+(?:[eE][+-]?\d++)?+(?![A-Za-z0-9_.]))
   | (?P<attribute>[a-z]*\.(?:"(?:[^"\\]|\\["\\])*"|[^\s{}()=~!<>&|^,"])+)
   | (?P<word>[A-Za-z_]+(?::[A-Za-z]+)?)
   | (?P<operator>=~|!~|!=|>=|<=|[=<>])
@@ -32,7 +34,7 @@ _NANOSECONDS: Final = {
     "ns": 1, "us": 1_000, "µs": 1_000, "μs": 1_000, "ms": 1_000_000, "s": 10**9, "m": 60 * 10**9, "h": 3_600 * 10**9,
     "d": 86_400 * 10**9, "w": 604_800 * 10**9, "y": 31_536_000 * 10**9,
 }  # fmt: skip
-_DURATION: Final = re.compile(r"-?(?:\d+(?:\.\d+)?(?:ns|us|µs|μs|ms|s|m|h|d|w|y))+")
+_DURATION: Final = re.compile(r"-?(?:\d++(?:\.\d++)?+(?:ns|us|µs|μs|ms|s|m|h|d|w|y))++")
 _DURATION_PART: Final = re.compile(r"(\d+(?:\.\d+)?)(ns|us|µs|μs|ms|s|m|h|d|w|y)")
 _LAST_CHARACTER: Final = 0x10FFFF
 _SURROGATES: Final = range(0xD800, 0xE000)

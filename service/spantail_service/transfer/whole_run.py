@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from redis.asyncio import Redis
 
 _SPANS = 500  # a step: keeps Redis responsive, and what is held here small
-_ENTRIES = 100  # of the tail a step; an entry is a batch of events
+_ENTRIES = 16  # of the tail a step; an entry is a batch of events, up to a megabyte of them
 
 
 async def read_spans(redis: Redis, run_id: str) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ from spantail_exporters import keys
 from spantail_exporters.changes import Change
 from spantail_exporters.run_script import SCRIPT, Limits
 from spantail_service.tail import RunReader, TailHub
+from spantail_service.tail.frame import FRAME_BYTES
 from spantail_service.wakeups import Target, WakeUps
 from tests.integration.service.harness import OTHER_RUN, RUN, START, Writer
 from tests.support.redis_faults import faulty_redis
@@ -217,6 +218,72 @@ async def test_frames_are_bounded_in_bytes_too(new_redis_url: str, monkeypatch: 
         back = await poll(service, "?before=30")
         assert back["logs"][-1]["seq"] == 29
         assert 0 < len(back["logs"]) < 10
+
+
+async def test_a_page_of_large_events_reads_little_more_than_it_sends(new_redis_url: str) -> None:
+    uniform = [100_000] * 300
+    mixed = [10] * 60 + [100_000] * 100 + [10] * 600
+    with Writer(new_redis_url) as writer:
+        redis = AsyncRedis.from_url(new_redis_url)
+        try:
+            for run_id, sizes in ((RUN, uniform), (OTHER_RUN, mixed)):
+                for first in range(0, len(sizes), 5):
+                    lines = [
+                        orjson.dumps({"ts": START, "event": "log", "run_id": run_id, "message": "x" * size})
+                        for size in sizes[first : first + 5]
+                    ]
+                    writer.write(run_id, [Change("", "", [event]) for event in lines])
+                read = await _most_read(writer, RunReader(redis), run_id, len(sizes))
+                assert run_id == OTHER_RUN or read < 4 * FRAME_BYTES
+            page = await RunReader(redis).page(OTHER_RUN, 160, 600)
+            assert sum(count for _, count, _ in page.entries) == 600, "what is small comes in one page"
+        finally:
+            await redis.aclose()
+
+
+async def _most_read(writer: Writer, reader: RunReader, run_id: str, events: int) -> int:
+    """Page through a run and back, with every event once; answers what one page made Redis send at most."""
+
+    def sent() -> int:
+        stats: dict[str, Any] = writer.redis.info("stats")
+        return int(stats["total_net_output_bytes"])
+
+    most = seen = 0
+    while seen < events:
+        before = sent()
+        frame = await reader.frame(run_id, seen, 1_000)
+        most = max(most, sent() - before)
+        assert [event["seq"] for event in orjson.loads(frame.body)["logs"]] == list(range(seen, frame.next_index))
+        assert frame.next_index > seen
+        seen = frame.next_index
+    while seen:
+        before = sent()
+        logs = orjson.loads((await reader.frame_before(run_id, seen, 1_000)).body)["logs"]
+        most = max(most, sent() - before)
+        assert logs
+        assert [event["seq"] for event in logs] == list(range(seen - len(logs), seen))
+        seen -= len(logs)
+    return most
+
+
+async def test_viewers_who_come_at_once_keep_the_memory_bounded_too(new_redis_url: str) -> None:
+    runs = [f"{number:032x}" for number in range(1, 9)]
+    message = "x" * 2_000
+    with Writer(new_redis_url) as writer:
+        for run_id in runs:
+            event = orjson.dumps({"ts": START, "event": "log", "run_id": run_id, "message": message})
+            writer.write(run_id, [Change("", "", [event]) for _ in range(200)])
+    async with served_app(new_redis_url, tail_cache_bytes=1_048_576) as service:
+        hub = service.services.hub
+        for run_id in runs:
+            await hub.poll(run_id, 200, 10, None)  # followed from its head on
+
+        async def view(run_id: str) -> int:
+            async with hub.viewer(run_id, 0, None) as viewer:
+                return (await viewer.next()).events
+
+        assert await asyncio.gather(*map(view, runs)) == [200] * len(runs)
+        assert 0 < hub.cached_bytes <= 1_048_576 // 2
 
 
 async def test_a_run_is_let_go_when_nobody_looks(new_redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from spantail_service.tempo.conditions import Both, Comparison, Either, Field, Operator, Scope, Word
 from spantail_service.tempo.regex import Regex
 from spantail_service.tempo.tag_search import parse_tags
-from spantail_service.tempo.tokens import nanoseconds
+from spantail_service.tempo.tokens import nanoseconds, tokens
 from spantail_service.tempo.traceql import MAX_CONDITIONS, MAX_QUERY, TraceQLError, parse, parse_field
+from tests.support.cpu_time import cpu_s
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -187,3 +188,11 @@ def test_tags_of_the_older_search() -> None:
 def test_what_is_no_tags(text: str) -> None:
     with pytest.raises(TraceQLError):
         parse_tags(text)
+
+
+@pytest.mark.parametrize(
+    "hostile", ["1" * 4_095 + "X", "1s" * 2_047 + "X", '"' + '\\"' * 2_047, "1e" * 2_047, "-1" * 2_047]
+)
+def test_no_query_takes_more_than_its_length_is_worth(hostile: str) -> None:
+    plain = cpu_s(lambda: list(tokens(".a=1 " * 819)))
+    assert cpu_s(lambda: list(tokens(hostile))) < 25 * plain

@@ -12,6 +12,7 @@ from spantail_service.operations.sources import SourceName, SourceUnavailableErr
 from spantail_service.operations.sources.base import plain_text, safe_id
 from spantail_service.operations.sources.himalayas import read_job, read_page
 from spantail_service.operations.sources.jobspy import read_row, reason_of
+from tests.support.cpu_time import cpu_s
 
 ROW: dict[str, Any] = {
     "title": "Senior Python Developer",
@@ -87,6 +88,21 @@ def test_an_id_is_always_safe(text: str) -> None:
 def test_markup_becomes_bounded_text() -> None:
     assert plain_text("a<br>b &lt;c&gt;") == "a\nb <c>"
     assert len(plain_text("<p>x</p>" * 100_000)) <= 20_000
+
+
+def test_code_is_left_out_with_what_it_holds() -> None:
+    assert plain_text("a<SCRIPT x='1'>var b;</style></Script  >c<style>p{}</style>d") == "a c d"
+    assert plain_text("a<script>b<style>c</style>d") == "ab d", "one that does not end is markup like any other"
+    assert plain_text("a<scripted>b</scripted>&#" + "9" * 5_000 + ";c") == "abc"
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    ["<script ", "<br ", "<style><script>", "<p", "< ", "</script ", "<script></style>"],
+)
+def test_no_markup_takes_more_than_its_length_is_worth(hostile: str) -> None:
+    plain = cpu_s(lambda: plain_text("<p>words</p> " * 6_000))
+    assert cpu_s(lambda: plain_text((hostile * 80_000)[:80_000])) < 25 * plain
 
 
 def test_a_row_of_jobspy() -> None:

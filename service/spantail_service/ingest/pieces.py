@@ -1,0 +1,33 @@
+"""What is stored in one go is bounded in bytes: packing it for Redis holds the event loop up (pure)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from spantail_exporters.changes import Change
+
+PIECE_BYTES: Final = 1_048_576
+
+_Item = TypeVar("_Item")
+
+
+def size_of(change: Change) -> int:
+    """The bytes that it brings to Redis, about."""
+    return sum(map(len, change.events)) + len(change.state)
+
+
+def pieces(items: Iterable[_Item], size_of: Callable[[_Item], int]) -> Iterator[list[_Item]]:
+    """``items`` in their order; a piece ends with the one that makes it ``PIECE_BYTES``. Mostly all are one piece."""
+    piece: list[_Item] = []
+    size = 0
+    for item in items:
+        piece.append(item)
+        size += size_of(item)
+        if size >= PIECE_BYTES:
+            yield piece
+            piece, size = [], 0
+    if piece:
+        yield piece

@@ -1,0 +1,57 @@
+"""Large requests do not keep the event loop for themselves."""
+
+from __future__ import annotations
+
+import pytest
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
+from redis.asyncio import Redis
+
+from spantail.redaction import Redactor
+from spantail_service.ingest.entries import Received, Signal
+from spantail_service.ingest.receiver import OtlpReceiver
+from tests.integration.service.harness import RUN, START
+from tests.support.cpu_time import watched_turns
+from tests.support.live_runs import StoredRun
+from tests.support.otlp_requests import any_value, logs, traces
+
+_MESSAGE = "an order took some time for a customer " * 500
+
+
+def _spans() -> bytes:
+    spans = []
+    for number in range(1, 121):
+        span = Span(
+            trace_id=bytes.fromhex(RUN), span_id=number.to_bytes(8), name="x", start_time_unix_nano=START * 1_000
+        )
+        for key in range(8):
+            span.attributes.add(key=f"k{key}").value.string_value = _MESSAGE
+        spans.append(span)
+    return bytes(traces({}, spans).SerializeToString())
+
+
+def _logs() -> bytes:
+    records = [
+        LogRecord(
+            time_unix_nano=START * 1_000 + number, trace_id=bytes.fromhex(RUN), span_id=b"12345678", flags=1,
+            body=any_value(f"{number} {_MESSAGE}"),
+        )
+        for number in range(500)
+    ]  # fmt: skip
+    return bytes(logs({}, records).SerializeToString())
+
+
+@pytest.mark.parametrize(("signal", "body", "count"), [(Signal.TRACES, _spans(), 120), (Signal.LOGS, _logs(), 500)])
+async def test_others_go_on_while_a_large_request_is_taken(
+    new_redis_url: str, signal: Signal, body: bytes, count: int
+) -> None:
+    redis = Redis.from_url(new_redis_url)
+    receiver = OtlpReceiver(redis, Redactor.from_environment(), max_bytes=2**24, max_decoded_bytes=2**26)
+    try:
+        async with watched_turns() as turns:
+            assert await receiver.receive(signal, body) == Received(0, "")
+        assert turns.longest_s < turns.total_s / 5
+        await receiver.receive(signal, body)
+        assert len(StoredRun(new_redis_url, RUN).names()) == count, "a request that comes again changes nothing"
+    finally:
+        await redis.aclose()
