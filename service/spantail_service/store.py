@@ -18,6 +18,7 @@ from spantail_exporters.run_script import (
     parse_reply,
     state_arguments,
 )
+from spantail_service.pieces import pieces, size_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -89,9 +90,9 @@ class RunStore:
         """
         now = now_us()
         stored = await self._stored_lines(runs)
-        calls = [call for run, count in zip(runs, stored, strict=True) for call in _calls(run, count, now)]
-        for i in range(0, len(calls), _CALLS_PER_TRIP):
-            await self._apply(calls[i : i + _CALLS_PER_TRIP])
+        calls = (call for run, count in zip(runs, stored, strict=True) for call in _calls(run, count, now))
+        for trip in pieces(calls, lambda call: call.size, _CALLS_PER_TRIP):
+            await self._apply(trip)
 
     async def _stored_lines(self, runs: Sequence[RunChanges]) -> list[int]:
         """How many of each one's lines are here already, by its mark."""
@@ -134,6 +135,8 @@ class RunStore:
 class _Call(NamedTuple):
     run_id: str
     arguments: list[bytes | str | int]
+    size: int = 0
+    """The bytes of its changes, about."""
 
 
 def _calls(run: RunChanges, stored: int, now: int) -> Iterator[_Call]:
@@ -142,10 +145,10 @@ def _calls(run: RunChanges, stored: int, now: int) -> Iterator[_Call]:
     if stored:
         yield _Call(run.run_id, _once(run, (), 0, stored, now))  # its answer is for the index over runs
     line = stored
-    for i in range(0, len(changes), _CHANGES_PER_CALL):
-        part = changes[i : i + _CHANGES_PER_CALL]
+    for part in pieces(changes, size_of, _CHANGES_PER_CALL):
         end = line + sum(not change.span_id for change in part)
-        yield _Call(run.run_id, _once(run, part, line, end, now) if run.mark else _arguments(run, part, now))
+        arguments = _once(run, part, line, end, now) if run.mark else _arguments(run, part, now)
+        yield _Call(run.run_id, arguments, sum(map(size_of, part)))
         line = end
 
 

@@ -17,7 +17,6 @@ from spantail_exporters.changes import Change
 from spantail_service.ingest.entries import BAD_CONTENT, LogEntry, Tally, runner_id
 from spantail_service.ingest.log_events import log_event
 from spantail_service.ingest.lookups import Lookups
-from spantail_service.ingest.pieces import pieces, size_of
 from spantail_service.ingest.revival import Revival
 from spantail_service.ingest.starts import Start, start_change, start_of
 from spantail_service.ingest.turn import Turn
@@ -107,8 +106,7 @@ class LogReceiver:
         self._back |= await self._lookups.beat(beating)
         # One after another: what is looked up must still be so, and a writer's numbers must reach Redis in their order.
         async with self._writing:
-            for runs in pieces(await self._changes(items, mark, tally, counts), _size_of_run):
-                await self._store.append(runs)
+            await self._store.append(await self._changes(items, mark, tally, counts))
         for runner in self._back.copy():
             await self._revival.of(runner)
             self._back.discard(runner)
@@ -157,17 +155,16 @@ class LogReceiver:
         return [
             RunChanges(
                 run_id,
-                piece,
+                changes,
                 f"{runner}:{self._writer_suffix}" if runner is not None else "",
                 self._numbers,
                 # Only lines need it: a state that comes again loses against itself. A line without a time may be said
                 # twice in the same words.
-                _digest(f"{mark}{runner}{number or ''}".encode())
-                if (run_id, runner) not in untimed and any(not change.span_id for change in piece)
+                _digest(f"{mark}{runner}".encode())
+                if (run_id, runner) not in untimed and any(not change.span_id for change in changes)
                 else "",
             )
             for (run_id, runner), changes in runs.items()
-            for number, piece in enumerate(pieces(changes, size_of))
         ]
 
     def _count_lost(self, runner: str, dropped: Any, counts: Counter[str]) -> None:
@@ -183,10 +180,6 @@ class LogReceiver:
         self._lost[runner] = {why: max(count, before.get(why, 0)) for why, count in now.items()}
         while len(self._lost) > _SENDERS:
             self._lost.pop(next(iter(self._lost)))
-
-
-def _size_of_run(run: RunChanges) -> int:
-    return sum(map(size_of, run.changes))
 
 
 def _digest(data: bytes) -> str:

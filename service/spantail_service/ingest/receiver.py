@@ -16,9 +16,9 @@ from spantail_service.ingest.log_receiver import LogReceiver
 from spantail_service.ingest.log_records import decode_logs
 from spantail_service.ingest.normalise import as_meant
 from spantail_service.ingest.otlp_json import decode_logs_json, decode_traces_json
-from spantail_service.ingest.pieces import PIECE_BYTES
 from spantail_service.ingest.room import Room
 from spantail_service.ingest.turn import Turn
+from spantail_service.pieces import PIECE_BYTES
 from spantail_service.store import RunChanges, RunStore
 
 if TYPE_CHECKING:

@@ -1,7 +1,8 @@
-"""What is stored in one go is bounded in bytes: packing it for Redis holds the event loop up (pure)."""
+"""What goes to Redis at once is bounded in bytes: packing it holds the event loop up (pure)."""
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Final, TypeVar
 
 if TYPE_CHECKING:
@@ -19,14 +20,14 @@ def size_of(change: Change) -> int:
     return sum(map(len, change.events)) + len(change.state)
 
 
-def pieces(items: Iterable[_Item], size_of: Callable[[_Item], int]) -> Iterator[list[_Item]]:
-    """``items`` in their order; a piece ends with the one that makes it ``PIECE_BYTES``. Mostly all are one piece."""
+def pieces(items: Iterable[_Item], size_of: Callable[[_Item], int], most: int = sys.maxsize) -> Iterator[list[_Item]]:
+    """``items`` in their order; a piece ends with the one that makes it ``PIECE_BYTES``, or ``most`` items."""
     piece: list[_Item] = []
     size = 0
     for item in items:
         piece.append(item)
         size += size_of(item)
-        if size >= PIECE_BYTES:
+        if size >= PIECE_BYTES or len(piece) >= most:
             yield piece
             piece, size = [], 0
     if piece:
