@@ -42,7 +42,7 @@ test-tools: $(DEVELOPMENT) ## Get the programs that tests run against: Redis, Ch
 	@deploy/test-tools
 
 .PHONY: test-lowest
-test-lowest: $(DEVELOPMENT) ## The unit tests, and those of the client of Redis, on the lowest versions allowed
+test-lowest: $(DEVELOPMENT) ## The unit tests, and those of the live pipeline, on the lowest versions allowed
 	@deploy/test-lowest
 
 .PHONY: lint

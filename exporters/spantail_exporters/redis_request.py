@@ -128,10 +128,9 @@ class Request:
 
         Over TLS it cannot, nor where there is no time-out: such a socket blocks.
         """
+        connected = connection._sock  # noqa: SLF001 - `is_connected` is younger than the lowest version
         return (
-            connection.is_connected
-            and connection.socket_timeout is not None
-            and not isinstance(connection._sock, ssl.SSLSocket)  # noqa: SLF001
+            connected is not None and connection.socket_timeout is not None and not isinstance(connected, ssl.SSLSocket)
         )
 
     def go_on(self) -> bool:
