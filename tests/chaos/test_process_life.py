@@ -295,7 +295,7 @@ def test_sigterm_waits_for_no_lock_of_the_interrupted_thread(world: World) -> No
     """A signal may come while the main thread holds a lock that the delivery wants."""
     script = """
         work("work")
-        with handle._lock, handle.sink._lost_lock if hasattr(handle.sink, "_lost_lock") else handle._lock:
+        with handle._lock, handle.sink._thread_lock:
             print("ready", flush=True)
             for _ in range(20):
                 open(os.environ["LEDGER"], "a").write("held\\n")
