@@ -30,6 +30,7 @@ export class RunList {
   private cursor: string | null = null;
   /** How many runs were paged through. */
   private depth = PAGE;
+  private paging = false;
   private stream: EventSource | null = null;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private failures = 0;
@@ -116,8 +117,12 @@ export class RunList {
 
   /** Takes the next page. A page may be empty and still have a next one, where a filter is hard to fulfil. */
   async older(): Promise<void> {
-    if (this.loading || !this.hasOlder || this.cursor === null) return;
+    if (this.paging || !this.hasOlder || this.cursor === null) return;
+    // Now, not when the answer is here: a list that is taken anew meanwhile goes as far down.
+    this.depth += PAGE;
+    if (this.loading) return this.reload();
     const question = this.question;
+    this.paging = true;
     this.loading = true;
     this.listener.changed();
     try {
@@ -126,10 +131,10 @@ export class RunList {
       if (question !== this.question) return;
       for (const run of page.runs) this.byId.set(run.run_id, run);
       this.cursor = page.next_cursor;
-      this.depth += PAGE;
     } catch {
       // The button is still there.
     } finally {
+      this.paging = false;
       if (question === this.question) this.loading = false;
       this.listener.changed();
     }

@@ -83,6 +83,29 @@ it("puts what happens where it belongs, newest first", async () => {
   expect(list.runs.at(-1)?.status).toBe("failed");
 });
 
+it("takes older runs also while the list is taken anew, whichever came first", async () => {
+  const { list, asked, starts } = listing(
+    { runs: [run(9)], next_cursor: "c" },
+    { runs: [run(9)], next_cursor: "c" },
+    { runs: [run(9), run(2)], next_cursor: null },
+  );
+  await list.reload();
+  const anew = list.reload();
+  await Promise.all([list.older(), anew]);
+  expect(asked.at(-1)).toBe("?limit=100");
+  expect(starts()).toEqual([9, 2]);
+
+  const other = listing(
+    { runs: [run(9)], next_cursor: "c" },
+    { runs: [run(2)], next_cursor: null },
+    { runs: [run(9), run(2)], next_cursor: null },
+  );
+  await other.list.reload();
+  await Promise.all([other.list.older(), other.list.reload()]);
+  expect(other.asked.at(-1)).toBe("?limit=100");
+  expect(other.starts()).toEqual([9, 2]);
+});
+
 it("pages on from where it was", async () => {
   const { list, asked, starts } = listing(
     { runs: [run(9)], next_cursor: "c" },

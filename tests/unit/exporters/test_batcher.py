@@ -68,11 +68,13 @@ def test_who_no_longer_waits_is_forgotten() -> None:
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(LiveSpanProcessor(sink))
     provider.get_tracer("t").start_span("root").end()
-    for _ in range(3):
-        assert not sink.flush(0.01)
-    # the worker's loop still names the one it looked at last
-    eventually(lambda: sum(isinstance(thing, batcher._Flush) for thing in gc.get_objects()) <= 1)
-    sink.shutdown(0.1)
+    try:
+        for _ in range(3):
+            assert not sink.flush(0.01)
+        # the worker's loop still names the one it looked at last
+        eventually(lambda: sum(type(thing) is batcher._Flush for thing in gc.get_objects()) <= 1)
+    finally:
+        sink.shutdown(0.1)
 
 
 def test_after_shutdown_nothing_is_kept(new_redis_url: str) -> None:
