@@ -321,8 +321,8 @@ class Batcher:
         if now < due:
             return due
         assembler.scan(time.time_ns() // 1000, self._taken + len(self._queue), self._taken)
-        # a look at very many open spans may take a tenth of the time
-        return now + max(_SCAN_S, 10 * (time.monotonic() - now))
+        # a look at very many open spans may take a tenth of the time, and is had once a second at least
+        return now + min(1.0, max(_SCAN_S, 10 * (time.monotonic() - now)))
 
     def _drain(self, flushes: list[_Flush]) -> list[Any]:
         items: list[Any] = []
