@@ -71,6 +71,10 @@ bench-peers: $(DEVELOPMENT) ## The same requests into Phoenix and MLflow from Py
 exports: $(DEVELOPMENT) test-tools ## Compare what other libraries export with what is kept of them; ARGS="make logfire_openai" keeps it
 	$(BIN)/python -m tests.exports $(or $(ARGS),compare)
 
+.PHONY: money
+money: $(DEVELOPMENT) ## The share of calls, of many libraries, whose cost is right; ARGS="-v" says what is wrong
+	$(BIN)/python -m tests.unit.money $(ARGS)
+
 .PHONY: fuzz
 fuzz: $(DEVELOPMENT) ## Damaged OTLP requests for minutes; ARGS="--minutes 10"
 	$(BIN)/python -m tests.fuzz $(ARGS)

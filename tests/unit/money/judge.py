@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -66,6 +67,9 @@ def judge(case: Case) -> Verdict:
         counted=unpriced or "cost_nano" in event,
         faults=[],
     )
+    if found.cost_nano is None and (allowed := case.expected.or_unpriced_for):
+        loud = replace(case.expected, cost_usd=None, cost_source="unpriced", cost_note_says=allowed, tokens=None)
+        return found._replace(faults=_faults(found, loud))
     return found._replace(faults=_faults(found, case.expected))
 
 

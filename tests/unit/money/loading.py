@@ -4,9 +4,12 @@
 
 - `name`, `library`, `library_version`, `provider`, and `source`: where the library's attributes can be looked up;
 - `attributes` of one LLM span as the library writes them (an object is an OTLP value as it stands: `{"doubleValue":
-  "NaN"}`), with `"failed": true` for a call that ended in error; or `spans`, whose `run` says what they come to;
+  "NaN"}`), with `"failed": true` for a call that ended in error and `scope` where the name of the instrumentation
+  scope matters; or `spans`, whose `run` says what they come to;
 - `expected`: `tokens`, `cost_usd` (a decimal number as text, null when the price is not known), `cost_source`,
-  `cost_note_says` (words that stand in the note) and `counted` (false: totals do not miss the price of this call);
+  `cost_note_says` (words that stand in the note), `counted` (false: totals do not miss the price of this call) and
+  `or_unpriced_for` (words: where what decides is not on the span itself, unpriced with a note that has them is right
+  too);
 - `why`: the reason, with the sum that gives the amount: "10 x 2.50 + 5 x 10.00 per million", "+ 3 x 0.01 each";
 - `priced_by`: the model of the price table with these rates, and `when` they hold. Its rates are checked against the
   table itself, never against the code that is tested.
@@ -24,12 +27,13 @@ FOLDER: Final = Path(__file__).parent / "cases"
 
 @dataclass(frozen=True)
 class Expected:
-    """What is right for a call. `tokens` None: nothing is said about them."""
+    """What is right for a call. `tokens` None: nothing is said about them; `cost_source` None: it is no call."""
 
-    cost_source: str
+    cost_source: str | None
     cost_usd: str | None = None
     tokens: dict[str, int] | None = None
     cost_note_says: str = ""
+    or_unpriced_for: str = ""
     counted: bool = True
 
 
@@ -67,6 +71,7 @@ class Case:
     attributes: dict[str, Any] = field(default_factory=dict)
     expected: Expected | None = None
     failed: bool = False
+    scope: str = ""
     spans: tuple[Span, ...] = ()
     run: Run | None = None
     priced_by: str = ""

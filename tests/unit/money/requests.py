@@ -17,7 +17,7 @@ _ERROR: Final = 2  # STATUS_CODE_ERROR
 
 def request_of(case: Case) -> bytes:
     """The request that brings the one span of a case."""
-    return _request(case.library, [_span(1, 1, None, 0, case.attributes, failed=case.failed)])
+    return _request(case.scope or case.library, [_span(1, 1, None, 0, case.attributes, failed=case.failed)])
 
 
 def requests_of(case: Case, trace: int, order: Sequence[int]) -> list[bytes]:
@@ -32,9 +32,9 @@ def requests_of(case: Case, trace: int, order: Sequence[int]) -> list[bytes]:
     return requests
 
 
-def _request(library: str, spans: list[dict[str, Any]]) -> bytes:
+def _request(scope_name: str, spans: list[dict[str, Any]]) -> bytes:
     resource = {"attributes": _attributes({"service.name": "shop"})}
-    scope = {"scope": {"name": library}, "spans": spans}
+    scope = {"scope": {"name": scope_name}, "spans": spans}
     return json.dumps({"resourceSpans": [{"resource": resource, "scopeSpans": [scope]}]}).encode()
 
 
