@@ -67,8 +67,8 @@ def judge(case: Case) -> Verdict:
         counted=unpriced or "cost_nano" in event,
         faults=[],
     )
-    if found.cost_nano is None and (allowed := case.expected.or_unpriced_for):
-        loud = replace(case.expected, cost_usd=None, cost_source="unpriced", cost_note_says=allowed, tokens=None)
+    if found.cost_nano is None and case.expected.or_unpriced:
+        loud = replace(case.expected, cost_usd=None, cost_source="unpriced", cost_note_says="", tokens=None)
         return found._replace(faults=_faults(found, loud))
     return found._replace(faults=_faults(found, case.expected))
 

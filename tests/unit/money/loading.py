@@ -8,8 +8,7 @@
   scope matters; or `spans`, whose `run` says what they come to;
 - `expected`: `tokens`, `cost_usd` (a decimal number as text, null when the price is not known), `cost_source`,
   `cost_note_says` (words that stand in the note), `counted` (false: totals do not miss the price of this call) and
-  `or_unpriced_for` (words: where what decides is not on the span itself, unpriced with a note that has them is right
-  too);
+  `or_unpriced` (true: what decides is told in a place that need not be read, so unpriced with a note is right too);
 - `why`: the reason, with the sum that gives the amount: "10 x 2.50 + 5 x 10.00 per million", "+ 3 x 0.01 each";
 - `priced_by`: the model of the price table with these rates, and `when` they hold. Its rates are checked against the
   table itself, never against the code that is tested.
@@ -33,7 +32,7 @@ class Expected:
     cost_usd: str | None = None
     tokens: dict[str, int] | None = None
     cost_note_says: str = ""
-    or_unpriced_for: str = ""
+    or_unpriced: bool = False
     counted: bool = True
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from spantail import price_table
 from tests.unit.money.arithmetic import rates_in_table, sum_of, terms
 from tests.unit.money.judge import judge, nano_of
 from tests.unit.money.loading import Case, all_cases, single_cases
@@ -15,6 +16,15 @@ CASES = all_cases()
 def test_the_event_says_what_is_right(case: Case) -> None:
     verdict = judge(case)
     assert not verdict.faults, f"{case.why}\n{case.attributes}"
+
+
+def test_no_call_changes_what_another_one_costs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The price table remembers models and providers: in whatever order they come, each has its own price."""
+    found = []
+    for cases in (single_cases(), single_cases()[::-1]):
+        monkeypatch.setattr(price_table, "_present", None)  # one that has seen nothing yet
+        found.append({case.id: (verdict.cost_nano, verdict.cost_note) for case in cases for verdict in [judge(case)]})
+    assert found[0] == found[1]
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if terms(case.why)], ids=lambda case: case.id)
