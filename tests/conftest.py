@@ -13,7 +13,7 @@ import hypothesis
 import pytest
 
 from tests.support import leaks, tools
-from tests.support.redis_servers import NEW, OLD, RedisServer, running_redis
+from tests.support.redis_servers import NEW, OLD, VALKEY, RedisServer, running_redis
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -84,7 +84,7 @@ def _nothing_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def redis_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], RedisServer]]:
-    """A function from OLD or NEW to a running server; each is started once, when it is first wanted."""
+    """A function from OLD, NEW or VALKEY to a running server; each is started once, when it is first wanted."""
     running: dict[str, RedisServer] = {}
     with ExitStack() as servers:
 
@@ -97,9 +97,9 @@ def redis_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable
         yield server
 
 
-@pytest.fixture(params=[OLD, NEW])
+@pytest.fixture(params=[OLD, NEW, VALKEY])
 def redis_server(request: pytest.FixtureRequest, redis_servers: Callable[[str], RedisServer]) -> RedisServer:
-    """An empty Redis of the oldest supported version, then one of a current version: the test runs twice."""
+    """An empty Redis of the oldest supported version, a current one, and the bundled Valkey: the test runs on each."""
     server = redis_servers(request.param)
     server.empty()
     return server

@@ -37,7 +37,7 @@ from spantail_service.redis_binary import (
     EmbeddedRedisError,
     RedisBinary,
     RedisServerNotFoundError,
-    find_redis_server,
+    find_redis_servers,
     install_hint,
 )
 
@@ -62,8 +62,17 @@ _GUARDED_START: Final = 'exec {pipe}<&0 </dev/null; (read -r _ <&{pipe}; kill -T
 _DESCRIPTORS: Final = (3, 4)  # of one digit, as a shell wants them
 
 
+# What a server says of an append-only file that another one wrote (each of Redis 7.2, 7.4 and 8, and Valkey 9 has a
+# format that older ones, and the other family, cannot read) or that is damaged.
+_UNREADABLE: Final = ("Bad file format reading the append only file", "Can't handle RDB format version")
+
+
 class DataDirInUseError(EmbeddedRedisError):
     """Another process runs a server on the same data directory."""
+
+
+class UnreadableDataError(EmbeddedRedisError):
+    """The server cannot read what is in the data directory; it has changed nothing there."""
 
 
 class EmbeddedRedis:
@@ -73,7 +82,7 @@ class EmbeddedRedis:
 
     Args:
         data_dir: holds the append-only file, the log of the last start and the socket; made if missing.
-        binary: the server to run; found by `find_redis_server` when not given.
+        binary: the server to run. When not given: the first of `find_redis_servers` that can read the data there.
         arguments: further arguments for the server, after ours.
     """
 
@@ -84,6 +93,8 @@ class EmbeddedRedis:
         self._resources = contextlib.ExitStack()
         self._process: subprocess.Popen[bytes] | None = None
         self._socket: Path | None = None
+        self.running_binary: RedisBinary | None = None
+        """The server that was started, once `start` has returned."""
 
     @property
     def url(self) -> str:
@@ -111,6 +122,7 @@ class EmbeddedRedis:
         Raises:
             RedisServerNotFoundError: no server program.
             DataDirInUseError: another process serves this data directory.
+            UnreadableDataError: no server here can read the data; names the servers that were tried.
             EmbeddedRedisError: it did not come up; the message ends with its last log lines.
         """
         if self.running:
@@ -119,13 +131,10 @@ class EmbeddedRedis:
         if sys.platform == "win32":
             raise RedisServerNotFoundError(install_hint())
         deadline = time.monotonic() + timeout_s
-        binary = self._binary or find_redis_server()
         try:
             self._data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
             lock = self._resources.enter_context(_data_dir_lock(self._data_dir, deadline))
-            self._refuse_older_server(binary)
-            self._launch(binary, lock)
-            self._await_answer(deadline)
+            self.running_binary = self._start_first_that_can(lock, deadline)
         except OSError as error:
             self.stop()
             raise EmbeddedRedisError(f"The embedded Redis cannot use {self._data_dir}: {error}") from error
@@ -134,13 +143,30 @@ class EmbeddedRedis:
             raise
         return self.url
 
+    def _start_first_that_can(self, lock: int, deadline: float) -> RedisBinary:
+        """Start the servers in turn until one can read the data: who installs another one later keeps the runs."""
+        cannot: list[RedisBinary] = []
+        for binary in (self._binary,) if self._binary else find_redis_servers():
+            try:
+                self._refuse_older_server(binary)
+                self._launch(binary, lock)
+                self._await_answer(deadline)
+            except UnreadableDataError:
+                cannot.append(binary)
+                self._end_process(1.0)
+            else:
+                return binary
+        raise UnreadableDataError(
+            f"The data in {self._data_dir} was written by another server, or is damaged: "
+            f"{' and '.join(map(str, cannot))} cannot read it. It was left as it is; the last server's log is "
+            f"{self._log_path}.\nStart with the server that wrote it first on PATH, or choose another data directory "
+            "(SPANTAIL_DATA_DIR)."
+        )
+
     def _refuse_older_server(self, binary: RedisBinary) -> None:
         # Redis 7 moved the append-only file into a folder: an older server would miss it and begin anew.
         if binary.version < (7,) and (self._data_dir / "appendonlydir").is_dir():
-            raise EmbeddedRedisError(
-                f"{self._data_dir} was written by Redis 7 or newer; {binary} cannot read it. "
-                f"{install_hint()}\nOr choose another data directory (SPANTAIL_DATA_DIR)."
-            )
+            raise UnreadableDataError(f"{self._data_dir} was written by Redis 7 or newer.")
 
     def _launch(self, binary: RedisBinary, lock: int) -> None:
         socket = self._data_dir / "redis.sock"
@@ -186,6 +212,8 @@ class EmbeddedRedis:
                     client.ping()
                     return
                 if self._process.poll() is not None:
+                    if any(words in self._log_tail() for words in _UNREADABLE):
+                        raise UnreadableDataError(self._log_tail())
                     reason = f"ended at once with code {self._process.returncode}"
                 elif time.monotonic() > deadline:
                     reason = "did not answer in time"
@@ -201,13 +229,16 @@ class EmbeddedRedis:
 
     def stop(self, timeout_s: float = 10.0) -> None:
         """Stop the server and free the data directory; kills it when it has not ended after `timeout_s`."""
-        process, self._process = self._process, None
         try:
-            if process is not None:
-                _end(process, timeout_s)
+            self._end_process(timeout_s)
         finally:
             self._socket = None
             self._resources.close()
+
+    def _end_process(self, timeout_s: float) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            _end(process, timeout_s)
 
     def __enter__(self) -> Self:
         """Start it."""

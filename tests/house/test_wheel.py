@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("wheel")]
 
 RUNTIME_LOCK = ROOT / "deploy" / "locks" / "runtime.txt"
+EMBEDDED_LOCK = ROOT / "deploy" / "locks" / "embedded.txt"
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +84,7 @@ def test_the_library_alone_is_small_and_its_command_says_what_is_missing(wheel: 
 
 def test_an_empty_environment_and_an_empty_folder_are_enough(wheel: Path, tmp_path: Path) -> None:
     bin_dir = _environment(tmp_path / "env")
-    _pip(bin_dir, "install", "--quiet", "--require-hashes", "-r", str(RUNTIME_LOCK))
+    _pip(bin_dir, "install", "--quiet", "--require-hashes", "-r", str(RUNTIME_LOCK), "-r", str(EMBEDDED_LOCK))
     locked = set(_pip(bin_dir, "freeze").splitlines())
     _pip(bin_dir, "install", "--quiet", f"{wheel}[service,embedded,langchain]")
     added = set(_pip(bin_dir, "freeze").splitlines()) - locked

