@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
-import venv
 import zipfile
 from typing import TYPE_CHECKING
 
@@ -43,9 +43,21 @@ def _run(*command: str, cwd: Path, timeout_s: float = 300) -> str:
     return answer.stdout
 
 
-def _environment(folder: Path) -> Path:
-    venv.create(folder, with_pip=True)
+def _environment(folder: Path, python: str = sys.executable) -> Path:
+    _run(python, "-m", "venv", str(folder), cwd=folder.parent)
     return folder / "bin"
+
+
+def _python(version: str) -> str:
+    """A Python of that version: ours, or one on PATH; the test is skipped without one."""
+    for name in (sys.executable, f"python{version}"):
+        found = shutil.which(name)
+        if found is None:
+            continue
+        answer = subprocess.run([found, "--version"], capture_output=True, text=True, timeout=30, check=False)
+        if answer.stdout.startswith(f"Python {version}."):
+            return found
+    pytest.skip(f"no python{version} on PATH")
 
 
 def _pip(bin_dir: Path, *arguments: str) -> str:
@@ -82,8 +94,9 @@ def test_the_library_alone_is_small_and_its_command_says_what_is_missing(wheel: 
     assert "Traceback" not in answer.stderr
 
 
-def test_an_empty_environment_and_an_empty_folder_are_enough(wheel: Path, tmp_path: Path) -> None:
-    bin_dir = _environment(tmp_path / "env")
+@pytest.mark.parametrize("version", ["3.11", "3.12", "3.13", "3.14"])
+def test_an_empty_environment_and_an_empty_folder_are_enough(wheel: Path, tmp_path: Path, version: str) -> None:
+    bin_dir = _environment(tmp_path / "env", _python(version))
     _pip(bin_dir, "install", "--quiet", "--require-hashes", "-r", str(RUNTIME_LOCK), "-r", str(EMBEDDED_LOCK))
     locked = set(_pip(bin_dir, "freeze").splitlines())
     _pip(bin_dir, "install", "--quiet", f"{wheel}[service,embedded,langchain]")
