@@ -41,8 +41,11 @@ _OPEN_FILES = 65_536
 class Announce(Protocol):
     """Told once the service is ready."""
 
-    def __call__(self, url: str, redis: str, *, otlp_grpc: str | None, demo_data: bool) -> None:
-        """Take the page's URL, what Redis is used, where OTLP/gRPC is, and whether operations work on demo data."""
+    def __call__(self, url: str, redis: str, *, live_url: str | None, otlp_grpc: str | None, demo_data: bool) -> None:
+        """Take the page's URL, what Redis is used, where OTLP/gRPC is, and whether operations work on demo data.
+
+        ``live_url`` is the embedded Redis' own, for applications on this machine; it holds no secret.
+        """
 
 
 class CannotServeError(Exception):
@@ -121,8 +124,10 @@ async def _serve(settings: Settings, listener: socket.socket, announce: Announce
         stack.enter_context(stop)
         if settings.redis_url is None:
             settings, redis = await _start_redis(settings, stack)
+            live_url = settings.redis_url
         else:
             redis = settings.shown_redis_url
+            live_url = None  # whoever has given it knows it, and it may hold a password
         if settings.demo:
             settings = await _start_demo_world(settings, stack)
         url = _url_of(listener, settings.host)
@@ -131,7 +136,7 @@ async def _serve(settings: Settings, listener: socket.socket, announce: Announce
         grpc_door = _GrpcDoor(app, settings)
 
         def ready() -> None:
-            announce(url, redis, otlp_grpc=grpc_door.address, demo_data=settings.demo)
+            announce(url, redis, live_url=live_url, otlp_grpc=grpc_door.address, demo_data=settings.demo)
             if work is not None:
                 work.start()
 
@@ -161,7 +166,12 @@ async def _start_redis(settings: Settings, stack: AsyncExitStack) -> tuple[Setti
         url = await asyncio.to_thread(server.start)
     except EmbeddedRedisError as error:
         raise CannotServeError(str(error)) from None
-    return settings.model_copy(update={"redis_url": url}), f"embedded, data in {folder}"
+    return settings.model_copy(update={"redis_url": url}), f"embedded {_name_of(server)}, data in {folder}"
+
+
+def _name_of(server: EmbeddedRedis) -> str:
+    binary = server.running_binary
+    return f"{binary.name} {'.'.join(map(str, binary.version))}" if binary else "Redis"
 
 
 async def _start_demo_world(settings: Settings, stack: AsyncExitStack) -> Settings:

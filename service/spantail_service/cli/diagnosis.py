@@ -78,8 +78,11 @@ def finding_lines(finding: Finding, width: int, glyphs: Glyphs) -> list[Text]:
     lines = [first.append(told[0], style="")]
     lines += [Text(" " * _INDENT + text) for text in told[1:]]
     arrow = glyphs.arrow if glyphs is UNICODE else "->"
-    for number, text in enumerate(_wrapped(f"{arrow} {finding.advice}", width) if finding.advice else ()):
+    advice, _, paste = finding.advice.partition("\n")
+    for number, text in enumerate(_wrapped(f"{arrow} {advice}", width) if advice else ()):
         lines.append(Text(" " * (_INDENT + (2 if number else 0)) + text, style="bold"))
+    if paste:
+        lines.append(Text(f"{' ' * (_INDENT + 2)}{harmless(paste)}", style="bold"))  # not broken: it is there to paste
     return lines
 
 

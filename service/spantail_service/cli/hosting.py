@@ -16,6 +16,7 @@ from spantail_service import __version__
 from spantail_service.cli.outcome import EXIT_FAILED, EXIT_USAGE
 from spantail_service.cli.terminal import complain
 from spantail_service.server import CannotServeError, PortTakenError, run_server
+from spantail_service.service_redis import export_line
 from spantail_service.settings import ENV_PREFIX, Settings
 
 
@@ -77,13 +78,17 @@ def _outside_of_runs(record: logging.LogRecord) -> bool:
     return record.levelno >= logging.ERROR or not trace.get_current_span().is_recording()
 
 
-def _announce(url: str, redis: str, *, otlp_grpc: str | None, demo_data: bool) -> None:
+def _announce(url: str, redis: str, *, live_url: str | None, otlp_grpc: str | None, demo_data: bool) -> None:
     console = Console(highlight=False, soft_wrap=True)
     console.print(Text("Spantail ", style="bold"), Text(__version__), sep="")
     _line(console, "open", url)
     _line(console, "redis", redis)
     if otlp_grpc is not None:
         _line(console, "otlp", f"gRPC on {otlp_grpc}, HTTP on the address above")
+    if live_url is not None:
+        _line(console, "live", export_line("SPANTAIL_REDIS_URL", live_url))
+    _line(console, "else", export_line("OTEL_EXPORTER_OTLP_ENDPOINT", url))
+    _line(console, "or", "spantail run -- python app.py")
     if demo_data:
         _line(console, "data", "demo data: a job board and an LLM provider of our own, on loopback")
     _line(console, "stop", "Ctrl-C")

@@ -11,7 +11,7 @@ from spantail_service.cli.client import ServiceClient
 from spantail_service.doctor.environment import Ways, environment_findings, sends_authorization, ways_of
 from spantail_service.doctor.finding import Finding, Level, wrong
 from spantail_service.doctor.installation import installation_findings
-from spantail_service.doctor.live_tier import redis_findings
+from spantail_service.doctor.live_tier import redis_findings, way_in
 from spantail_service.doctor.probe import probe_live, probe_otlp
 from spantail_service.doctor.reach import reach, runs_finding
 
@@ -43,6 +43,8 @@ async def examine(
             live_is_usable = not any(finding.level is Level.WRONG for finding in found)
             for finding in found:
                 yield finding
+        if ways.redis_url is None and ways.otlp_url is None and reached.usable:
+            yield await asyncio.to_thread(way_in, url, reached.about)
         if not reached.usable:
             return
         yield await runs_finding(client)

@@ -8,13 +8,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 from redis.exceptions import RedisError
 
+from spantail.configure import URL_VARIABLES
 from spantail.trace_exporters import shown_url
 from spantail_exporters import keys, redis_client
 from spantail_service.doctor.finding import Finding, note, ok, wrong
 from spantail_service.doctor.reach import clock_finding
+from spantail_service.service_redis import export_line, redis_url_from_here
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+LIVE_VARIABLE: Final = URL_VARIABLES[0]
 
 _TIMEOUT_S: Final = 3.0
 _CHANNEL_OF_NO_RUN: Final = keys.channel("0" * 32)
@@ -55,6 +59,32 @@ def redis_findings(url: str, about: dict[str, Any] | None) -> list[Finding]:
     return found
 
 
+def way_in(url: str, about: dict[str, Any] | None) -> Finding:
+    """The very line that makes an application's spans come to this service; asks its Redis, which may block."""
+    redis_url = redis_url_from_here(about)
+    if redis_url is not None:
+        return note(
+            "way in",
+            "This environment leads to no service yet; this one's Redis can be reached from here.",
+            f"Paste where your application starts:\n{export_line(LIVE_VARIABLE, redis_url)}",
+        )
+    return note(
+        "way in",
+        "The service's Redis cannot be reached from here as it is told (a password, another machine).",
+        f"Over OTLP, paste where your application starts:\n{export_line('OTEL_EXPORTER_OTLP_ENDPOINT', url)}",
+    )
+
+
+def _same_redis(about: dict[str, Any] | None) -> str:
+    redis_url = redis_url_from_here(about)
+    if redis_url is not None:
+        return f"Paste where your application starts:\n{export_line(LIVE_VARIABLE, redis_url)}"
+    return (
+        "Give both the same SPANTAIL_REDIS_URL: start the service with --redis-url; or send spans to the service over "
+        "OTLP."
+    )
+
+
 def _info(reply: object) -> dict[str, str]:
     """Read the reply to INFO; empty when the user may not ask."""
     if not isinstance(reply, bytes):
@@ -91,8 +121,7 @@ def _server_findings(server: dict[str, str], about: dict[str, Any] | None) -> li
                 wrong(
                     "Redis",
                     f"This environment writes to another Redis than the service reads ({theirs.get('url')}).",
-                    "Give both the same SPANTAIL_REDIS_URL. An embedded Redis is the service's own: start the service "
-                    "with --redis-url, or send spans to it over OTLP.",
+                    _same_redis(about),
                 )
             )
         else:
