@@ -8,7 +8,7 @@ import sys
 import typer
 
 from spantail_service import __version__
-from spantail_service.cli import diagnosis, exporting, listing, serving, tailing
+from spantail_service.cli import diagnosis, exporting, launching, listing, serving, tailing
 
 __all__ = ["cli", "main"]
 
@@ -24,6 +24,9 @@ cli = typer.Typer(
 )
 cli.command()(serving.serve)
 cli.command()(serving.demo)
+cli.command(
+    epilog=launching.EPILOG, context_settings={"ignore_unknown_options": False, "allow_interspersed_args": False}
+)(launching.run)
 cli.command(epilog=tailing.EPILOG)(tailing.tail)
 cli.command()(listing.runs)
 cli.command()(exporting.export)

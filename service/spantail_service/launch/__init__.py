@@ -1,0 +1,1 @@
+"""`spantail run`: somebody's program, started so that its runs are seen."""
