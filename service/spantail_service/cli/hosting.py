@@ -14,6 +14,7 @@ from rich.text import Text
 
 from spantail_service import __version__
 from spantail_service.cli.outcome import EXIT_FAILED, EXIT_USAGE
+from spantail_service.cli.service_url import DEFAULT_PORT
 from spantail_service.cli.terminal import complain
 from spantail_service.server import CannotServeError, PortTakenError, run_server
 from spantail_service.service_redis import export_line
@@ -87,8 +88,9 @@ def _announce(url: str, redis: str, *, live_url: str | None, otlp_grpc: str | No
         _line(console, "otlp", f"gRPC on {otlp_grpc}, HTTP on the address above")
     if live_url is not None:
         _line(console, "live", export_line("SPANTAIL_REDIS_URL", live_url))
-    _line(console, "else", export_line("OTEL_EXPORTER_OTLP_ENDPOINT", url))
-    _line(console, "or", "spantail run -- python app.py")
+    _line(console, "http", export_line("OTEL_EXPORTER_OTLP_ENDPOINT", url))
+    elsewhere = "" if url == f"http://127.0.0.1:{DEFAULT_PORT}" else f"--url {url} "
+    _line(console, "run", f"spantail run {elsewhere}-- python app.py")
     if demo_data:
         _line(console, "data", "demo data: a job board and an LLM provider of our own, on loopback")
     _line(console, "stop", "Ctrl-C")
