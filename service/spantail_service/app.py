@@ -21,7 +21,7 @@ from spantail_service.doors.entrance import Entrance
 from spantail_service.doors.guard import Guard
 from spantail_service.doors.hosts import Hosts
 from spantail_service.doors.limited import RateLimits
-from spantail_service.doors.rate_limits import FailedLogins
+from spantail_service.doors.rate_limits import WrongTokens
 from spantail_service.doors.sessions import EndedSessions, Sessions
 from spantail_service.errors import install_error_handlers
 from spantail_service.ingest.receiver import OtlpReceiver
@@ -153,7 +153,7 @@ def guard_of(settings: Settings) -> Guard:
     """The guard that the settings ask for."""
     token = settings.token.get_secret_value() if settings.token else None
     sessions = Sessions(token, settings.session_s) if token else None
-    return Guard(Hosts(settings.host, settings.allowed_hosts), token, sessions, FailedLogins())
+    return Guard(Hosts(settings.host, settings.allowed_hosts), token, sessions, WrongTokens())
 
 
 def _body_limit_of(settings: Settings) -> Callable[[str], int]:

@@ -261,7 +261,7 @@ def _url_of(listener: socket.socket, host: str) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def web_config(app: SpantailApp, shutdown_s: float) -> uvicorn.Config:
+def web_config(app: SpantailApp, settings: Settings) -> uvicorn.Config:
     """How the web server is set up."""
     return uvicorn.Config(
         app.entrance,  # what `app` itself would call: one call less for each poll
@@ -275,7 +275,10 @@ def web_config(app: SpantailApp, shutdown_s: float) -> uvicorn.Config:
         access_log=False,
         log_config=None,
         server_header=False,
-        timeout_graceful_shutdown=max(1, int(shutdown_s / 2)),
+        timeout_graceful_shutdown=max(1, int(settings.shutdown_s / 2)),
+        # Said here, for without it uvicorn believes everybody on this machine, and whom FORWARDED_ALLOW_IPS names.
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=list(settings.trusted_proxies),
     )
 
 
@@ -290,7 +293,7 @@ class _Server(uvicorn.Server):
         ready: Callable[[], None],
         stopping: Callable[[], Awaitable[None]],
     ) -> None:
-        super().__init__(web_config(app, settings.shutdown_s))
+        super().__init__(web_config(app, settings))
         self._starting = starting
         self._ready = ready
         self._stopping = stopping

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 import sys
@@ -79,6 +80,12 @@ class Settings(BaseSettings):
         max_length=100,
         description="Further host names the service answers to, separated by commas; `*.example.com` for all below "
         "one, `*` for any. Always: localhost, and IP addresses when it listens on more than loopback.",
+    )
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        max_length=100,
+        description="Addresses and networks (`10.0.0.0/8`) of proxies in front, separated by commas: their "
+        "`X-Forwarded-For` and `X-Forwarded-Proto` are believed, nobody else's. Name each that a request passes.",
     )
     session_s: int = Field(
         604_800, ge=60, le=31_536_000, description="Seconds that a login on the page lasts; another token ends all."
@@ -219,12 +226,22 @@ class Settings(BaseSettings):
                 raise ValueError("must be host names without scheme, port or path, separated by commas")
         return value
 
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            try:
+                ipaddress.ip_network(name)
+            except ValueError:
+                raise ValueError("must be IP addresses or networks (10.0.0.0/8), separated by commas") from None
+        return value
+
     @field_validator("otlp_grpc_port", mode="before")
     @classmethod
     def _or_off(cls, value: object) -> object:
         return None if isinstance(value, str) and value.strip().lower() == "off" else value
 
-    @field_validator("jobspy_proxies", "allowed_hosts", mode="before")
+    @field_validator("jobspy_proxies", "allowed_hosts", "trusted_proxies", mode="before")
     @classmethod
     def _separate(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value

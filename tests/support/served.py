@@ -60,7 +60,7 @@ async def served_app(redis_url: str, **settings: Any) -> AsyncIterator[Served]:
     wanted = Settings(redis_url=redis_url, **settings)
     app = create_app(wanted)
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = _Server(web_config(app, wanted.shutdown_s))
+        server = _Server(web_config(app, wanted))
         task = asyncio.create_task(server.serve(sockets=[listener]))
         await eventually_async(lambda: server.started or task.done(), what="the server's start")
         try:

@@ -8,7 +8,7 @@ import pytest
 
 from spantail_service.doors.guard import Guard
 from spantail_service.doors.hosts import Hosts, is_own_origin
-from spantail_service.doors.rate_limits import FailedLogins, TokenBuckets, client_of
+from spantail_service.doors.rate_limits import TokenBuckets, WrongTokens, client_of
 from spantail_service.doors.sessions import COOKIE, Session, Sessions
 
 
@@ -92,7 +92,7 @@ def test_a_bucket_lets_a_burst_pass_and_then_so_many_a_minute() -> None:
     assert buckets.take("b") == 0  # another client
     clock.now_s += 1
     assert buckets.take("a") == 0
-    assert buckets.wait_s("a") == pytest.approx(1.0)
+    assert buckets.take("a") == pytest.approx(1.0)
     clock.now_s += 3_600
     assert [buckets.take("a") > 0 for _ in range(4)] == [False, False, False, True]
 
@@ -111,25 +111,31 @@ def test_buckets_are_bounded_and_zero_is_no_limit() -> None:
     assert not any(free.take("a") for _ in range(1_000))
 
 
-def test_who_guesses_is_refused_and_who_has_shown_the_token_is_not() -> None:
+def test_wrong_tokens_are_counted_by_client() -> None:
     clock = Clock()
-    failures = FailedLogins(burst=3, per_minute=6, now_s=clock)
-    failures.succeeded("exporter")
-    for client in ("exporter", "guesser"):
-        for _ in range(3):
-            assert failures.wait_s(client, trust=True) == 0
-            failures.failed(client)
-    assert failures.wait_s("guesser", trust=True) == pytest.approx(10)
-    assert failures.wait_s("exporter", trust=True) == 0
-    assert failures.wait_s("exporter", trust=False) > 0  # the login page trusts nobody
+    wrong = WrongTokens(burst=3, per_minute=6, now_s=clock)
+    assert [wrong.count("guesser") for _ in range(3)] == [0, 0, 0]
+    assert wrong.count("guesser") == pytest.approx(10)
+    assert wrong.count("somebody else") == 0
     clock.now_s += 10
-    assert failures.wait_s("guesser", trust=True) == 0
+    assert wrong.count("guesser") == 0
+
+
+def test_wrong_tokens_are_counted_over_all_addresses_too() -> None:
+    clock = Clock()
+    wrong = WrongTokens(burst_of_all=50, per_minute_of_all=30, now_s=clock)
+    waits = [wrong.count(f"198.51.100.{number}") for number in range(200)]
+    assert waits.count(0) == 50
+    assert waits[-1] == pytest.approx(2)
+    clock.now_s += 2
+    assert [wrong.count("203.0.113.1"), wrong.count("203.0.113.2") > 0] == [0, True]
 
 
 @pytest.mark.parametrize(
     ("address", "client"),
     [("192.0.2.1", "192.0.2.1"), ("::1", "::/64"), ("2001:db8::1:2", "2001:db8::/64"), ("2001:db8::2", "2001:db8::/64"),
-     ("::ffff:192.0.2.1", "192.0.2.1"), ("fe80::1%eth0", "fe80::/64"), ("unix:", "unix:")],
+     ("::ffff:192.0.2.1", "192.0.2.1"), ("fe80::1%eth0", "fe80::/64"), ("unix:", "unix:"),
+     ("x" * 30_000, "x" * 64)],
 )  # fmt: skip
 def test_whom_a_connection_counts_for(address: str, client: str) -> None:
     assert client_of({"type": "http", "client": (address, 1)}) == client
@@ -193,7 +199,7 @@ HOST, BEARER = (b"host", b"localhost"), (b"authorization", b"Bearer correct-hors
 
 
 def guard_with(clock: Clock, sessions: Sessions | None = None) -> Guard:
-    return Guard(Hosts("127.0.0.1"), TOKEN, sessions, FailedLogins(now_s=clock), now_s=clock)
+    return Guard(Hosts("127.0.0.1"), TOKEN, sessions, WrongTokens(now_s=clock), now_s=clock)
 
 
 def status(guard: Guard, *headers: tuple[bytes, bytes], path: str = "/api/runs", client: str = "192.0.2.1") -> int:
@@ -238,16 +244,25 @@ def test_a_session_that_has_ended_is_not_remembered() -> None:
     assert status(guard, HOST, cookie) == 401
 
 
-def test_one_client_let_in_lets_no_other_in() -> None:
+def test_the_right_token_is_let_in_whatever_others_try() -> None:
     clock = Clock()
     guard = guard_with(clock)
-    for _ in range(10):
-        assert status(guard, HOST, (b"authorization", b"Bearer wrong")) == 401
-    assert status(guard, HOST, BEARER) == 429
-    assert status(guard, HOST, BEARER, client="192.0.2.2") == 0
-    assert status(guard, HOST, BEARER) == 429
-    clock.now_s += 61
-    assert status(guard, HOST, BEARER, client="192.0.2.2") == 0
+    tries = [status(guard, HOST, (b"authorization", b"Bearer wrong")) for _ in range(12)]
+    assert tries == [401] * 10 + [429] * 2
+    assert status(guard, HOST, BEARER) == 0  # from the same address: behind a proxy, that is everybody's
+    tries = [status(guard, HOST, (b"authorization", b"Bearer %d" % n), client=f"10.0.{n}.1") for n in range(250)]
+    assert tries[-1] == 429
+    assert tries.count(401) <= 100
+    for client in ("192.0.2.1", "10.0.249.1", "203.0.113.9"):
+        assert status(guard, HOST, BEARER, (b"x", client.encode()), client=client) == 0
+    clock.now_s += 3_600
+    assert status(guard, HOST, (b"authorization", b"Bearer wrong")) == 401
+
+
+def test_two_hosts_are_none() -> None:
+    guard = guard_with(Clock())
+    for hosts in ((HOST, (b"host", b"evil.example")), ((b"host", b"evil.example"), HOST), (HOST, HOST)):
+        assert status(guard, *hosts, BEARER) == 400
 
 
 def test_memory_of_who_was_let_in_is_bounded() -> None:

@@ -10,6 +10,7 @@ any moment (a session, the number of wrong tokens) is never answered from memory
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import math
 import time
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from starlette.types import Scope
 
     from spantail_service.doors.hosts import Hosts
-    from spantail_service.doors.rate_limits import FailedLogins
+    from spantail_service.doors.rate_limits import WrongTokens
     from spantail_service.doors.sessions import Sessions
 
 CLOSE_REFUSED: Final = 4401
@@ -40,7 +41,7 @@ MAX_HEADER_BYTES: Final = 32_768
 """Largest sum of a request's headers; more is answered with 431."""
 _MOST_HEADERS: Final = 100
 
-_LET_IN_S: Final = 60.0  # far below the time that a client is trusted for, see `FailedLogins`
+_LET_IN_S: Final = 60.0
 _MOST_LET_IN: Final = 2_048
 _LET_IN_BYTES: Final = 1_024  # of headers; larger ones are checked each time
 _NOBODY: Final = ("", 0)  # a Unix socket has no address
@@ -65,7 +66,7 @@ _LARGE_HEADERS: Final = Refusal(
     "headers-too-large",
     f"The headers are larger than {MAX_HEADER_BYTES} bytes or more than {_MOST_HEADERS}.",
 )
-_NO_HOST: Final = Refusal(400, "no-host", "An HTTP/1.1 request needs a Host header (RFC 9112 §3.2).")
+_NO_HOST: Final = Refusal(400, "no-host", "An HTTP/1.1 request needs one Host header (RFC 9112 §3.2).")
 _OTHER_HOST: Final = Refusal(
     421,
     "unknown-host",
@@ -101,14 +102,14 @@ class Guard:
         hosts: Hosts,
         token: str | None,
         sessions: Sessions | None,
-        failures: FailedLogins,
+        wrong_tokens: WrongTokens,
         *,
         now_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self.hosts = hosts
         self.sessions = sessions
-        self.failures = failures
-        self._token = None if token is None else token.encode()
+        self.wrong_tokens = wrong_tokens
+        self._token = None if token is None else _digest(token.encode())
         self._now_s = now_s
         self._let_in: dict[tuple[str | tuple[bytes, bytes], ...], float] = {}  # address and headers → until when
 
@@ -136,7 +137,8 @@ class Guard:
         if path in _PROBES:
             return None  # a load balancer asks for these by any name or none
         headers: dict[bytes, bytes] = dict(raw)
-        refusal = self._misled(headers)
+        # two hosts: whoever stands in front may have gone by the other one
+        refusal = _NO_HOST if _count(raw, b"host") > 1 else self._misled(headers)
         if refusal is None and self._token is not None:
             if is_open(path):
                 return None
@@ -150,13 +152,16 @@ class Guard:
     def check_token(self, presented: str | bytes, client: str) -> Refusal | None:
         """Why this token is refused; ``None`` when it is right or none is set. Wrong ones are counted for ``client``.
 
-        For the doors that are not HTTP too: gRPC's metadata carries the same ``authorization: Bearer …``.
+        For the login page too, and for the doors that are not HTTP: gRPC's metadata carries the same
+        ``authorization: Bearer …``. The right token is never refused, however many wrong ones came before: else
+        anybody at the same address (behind a proxy, everybody) could lock its holders out.
         """
-        return None if self._token is None else self._check(presented, client, trust=True)
-
-    def log_in(self, presented: str, client: str) -> Refusal | None:
-        """As :meth:`check_token` for the login page, where no client has earned trust before."""
-        return None if self._token is None else self._check(presented, client, trust=False)
+        raw = presented.encode() if isinstance(presented, str) else presented
+        # digests: neither the bytes nor the length that are right show in the time this takes
+        if self._token is None or hmac.compare_digest(_digest(raw), self._token):
+            return None
+        wait_s = self.wrong_tokens.count(client)
+        return _too_many_wrong_tokens(wait_s) if wait_s else _WRONG_TOKEN
 
     def _misled(self, headers: Mapping[bytes, bytes]) -> Refusal | None:
         host = headers.get(b"host")
@@ -176,7 +181,7 @@ class Guard:
     def _token_refusal(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Refusal | None:
         scheme, _, presented = headers.get(b"authorization", b"").partition(b" ")
         if scheme.lower() == b"bearer":
-            return self._check(presented.strip(), client_of(scope), trust=True)
+            return self.check_token(presented.strip(), client_of(scope))
         cookie = headers.get(b"cookie")
         session = self.sessions.read(cookie) if cookie is not None and self.sessions is not None else None
         if session is None:
@@ -184,21 +189,14 @@ class Guard:
         scope[SESSION] = session
         return None
 
-    def _check(self, presented: str | bytes, client: str, *, trust: bool) -> Refusal | None:
-        wait_s = self.failures.wait_s(client, trust=trust)
-        if wait_s:
-            return _too_many_failures(wait_s)
-        raw = presented.encode() if isinstance(presented, str) else presented
-        if self._token is not None and hmac.compare_digest(raw, self._token):
-            self.failures.succeeded(client)
-            return None
-        self.failures.failed(client)
-        return _WRONG_TOKEN
-
 
 def is_open(path: str) -> bool:
     """Whether a path wants no token: probes, the login page, and the page's static files."""
     return path in _OPEN or path.startswith(_OPEN_BELOW)
+
+
+def _count(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> int:
+    return sum(held == name for held, _ in headers)
 
 
 def _size(headers: Iterable[tuple[bytes, bytes]]) -> int:
@@ -208,12 +206,17 @@ def _size(headers: Iterable[tuple[bytes, bytes]]) -> int:
     return size
 
 
-def _too_many_failures(wait_s: float) -> Refusal:
+def _digest(token: bytes) -> bytes:
+    return hashlib.sha256(token).digest()
+
+
+def _too_many_wrong_tokens(wait_s: float) -> Refusal:
     seconds = math.ceil(wait_s)
     return Refusal(
         429,
         "too-many-failures",
-        f"Too many wrong tokens came from this address. Try again in {seconds} s.",
+        "This is not the token of this service, and too many wrong ones came in. Try again in "
+        f"{seconds} s; the right one is let in at any time.",
         (("retry-after", str(seconds)),),
     )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import math
 import time
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ if TYPE_CHECKING:
     from starlette.types import Scope
 
 _MOST_CLIENTS = 10_000
+_LONGEST_ADDRESS = 64  # a proxy may hand on what is none
 _NETWORK_BITS = 64  # one IPv6 household has that many addresses: they count as one client
 
 
@@ -40,12 +40,6 @@ class TokenBuckets:
         self._set(client, level - 1, now)
         return 0.0
 
-    def wait_s(self, client: str) -> float:
-        """The seconds until there is a token, without taking it."""
-        if client not in self._levels or self._per_s <= 0:
-            return 0.0
-        return max(0.0, (1 - self._level(client)[0]) / self._per_s)
-
     def __len__(self) -> int:
         return len(self._levels)
 
@@ -70,46 +64,38 @@ class TokenBuckets:
             del self._levels[client]
 
 
-class FailedLogins:
-    """Counts wrong tokens by client, and remembers who has shown the right one.
+class WrongTokens:
+    """Counts wrong tokens, by client and in all: many addresses guess no faster than one.
 
-    Somebody who guesses is refused unheard once ``burst`` guesses were wrong. A client that has shown the right
-    token within the last hour is heard all the same: an exporter is not locked out by a neighbour behind the same
-    proxy.
+    The right token is never asked about here: whoever holds it comes in, whatever others do at the same address or
+    elsewhere. So this keeps guesses cheap and seen; what makes guessing hopeless is a long token (docs/security.md).
     """
 
-    _TRUST_S = 3_600.0
+    _EVERYBODY = ""
 
-    def __init__(self, *, burst: int = 10, per_minute: float = 6, now_s: Callable[[], float] = time.monotonic) -> None:
-        self._buckets = TokenBuckets(per_minute, burst, now_s=now_s)
-        self._now_s = now_s
-        self._known: dict[str, float] = {}
+    def __init__(
+        self,
+        *,
+        burst: int = 10,
+        per_minute: float = 6,
+        burst_of_all: int = 100,
+        per_minute_of_all: float = 60,
+        now_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._by_client = TokenBuckets(per_minute, burst, now_s=now_s)
+        self._of_all = TokenBuckets(per_minute_of_all, burst_of_all, now_s=now_s)
 
-    def wait_s(self, client: str, *, trust: bool) -> float:
-        """The seconds that ``client`` has to wait before its next try; 0 when it may try now."""
-        wait_s = self._buckets.wait_s(client)
-        if wait_s and trust and self._now_s() - self._known.get(client, -math.inf) < self._TRUST_S:
-            return 0.0
-        return wait_s
-
-    def failed(self, client: str) -> None:
-        """Count a wrong token."""
-        self._buckets.take(client)
-
-    def succeeded(self, client: str) -> None:
-        """Remember that ``client`` has shown the right token."""
-        if len(self._known) >= _MOST_CLIENTS and client not in self._known:
-            self._known.clear()
-        self._known[client] = self._now_s()
+    def count(self, client: str) -> float:
+        """Count a wrong token of ``client``; the seconds until one more is answered as such, 0 within the limits."""
+        return self._by_client.take(client) or self._of_all.take(self._EVERYBODY)
 
 
 def client_of(scope: Scope) -> str:
     """Whom a connection is counted for: its IP address, or its network in IPv6.
 
-    Behind a proxy it is what uvicorn takes from ``X-Forwarded-For``, which it believes the addresses in
-    ``FORWARDED_ALLOW_IPS`` (loopback by default).
+    Behind a proxy that ``SPANTAIL_TRUSTED_PROXIES`` names it is what uvicorn takes from its ``X-Forwarded-For``.
     """
-    host: str = (scope.get("client") or ("",))[0]
+    host: str = (scope.get("client") or ("",))[0][:_LONGEST_ADDRESS]
     if ":" not in host:
         return host
     try:

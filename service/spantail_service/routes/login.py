@@ -53,7 +53,7 @@ async def log_in(request: Request) -> Response:
     target = _local(fields.get("next", "/"))
     if guard.sessions is None:
         return RedirectResponse(target, 303, _NO_STORE)
-    refusal = guard.log_in(fields.get("token", "").strip(), client_of(request.scope))
+    refusal = guard.check_token(fields.get("token", "").strip(), client_of(request.scope))
     services_of(request).metrics.login(accepted=refusal is None)
     if refusal is not None:
         if "text/html" in request.headers.get("accept", ""):
