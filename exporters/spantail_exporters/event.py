@@ -383,7 +383,7 @@ def encode_log(event: LogEvent, service: str | None, runner: str, redactor: Reda
         "message": redactor.text(event.message),
     }
     if service is not None:
-        body["service"] = service
+        body["service"] = redactor.text(service)
     body["runner"] = runner
     if event.error:
         body["error"] = {name: redactor.text(value) for name, value in event.error.items()}

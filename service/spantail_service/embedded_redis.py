@@ -51,6 +51,7 @@ if TYPE_CHECKING:
 _SOCKET_PATH_LIMIT: Final = 100  # bytes; sun_path holds 104 on macOS and 108 on Linux, with its end mark
 _LOG_TAIL_BYTES: Final = 2_000
 _POLL_S: Final = 0.01
+_NEW_LOG: Final = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0)  # a link leads elsewhere
 _OWNER_GRACE_S: Final = 1.0  # an owner that was just stopped counts as alive until its parent has noticed
 
 # Nothing is ever written to the pipe: `read` returns when its write end closes. `exec` keeps the shell's pid,
@@ -58,7 +59,9 @@ _OWNER_GRACE_S: Final = 1.0  # an owner that was just stopped counts as alive un
 # watcher stops. The watcher lives in the server's process group, and a pid is not given out again while a
 # group of that number lives: it cannot hit a stranger.
 # The watcher and the server hold the lock as well, so the descriptor of the pipe must not take its number.
-_GUARDED_START: Final = 'exec {pipe}<&0 </dev/null; (read -r _ <&{pipe}; kill -TERM $$) & exec {pipe}<&-; exec "$@"'
+_GUARDED_START: Final = (
+    'umask 077; exec {pipe}<&0 </dev/null; (read -r _ <&{pipe}; kill -TERM $$) & exec {pipe}<&-; exec "$@"'
+)
 _DESCRIPTORS: Final = (3, 4)  # of one digit, as a shell wants them
 
 
@@ -187,7 +190,7 @@ class EmbeddedRedis:
             "logfile": "",
         }
         arguments = [part for name, value in settings.items() for part in (f"--{name}", value)]
-        with self._log_path.open("wb") as log:
+        with os.fdopen(os.open(self._log_path, _NEW_LOG, 0o600), "wb") as log:
             self._process = subprocess.Popen(
                 ["/bin/sh", "-c", _guarded_start(lock), "sh", binary.path, *arguments, *self._arguments],
                 stdin=subprocess.PIPE,
@@ -271,7 +274,7 @@ def _end(process: subprocess.Popen[bytes], timeout_s: float) -> None:
 @contextlib.contextmanager
 def _data_dir_lock(data_dir: Path, deadline: float) -> Iterator[int]:
     """Hold the lock of a data directory; yields its descriptor, for the server to inherit."""
-    descriptor = os.open(data_dir / "redis.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(data_dir / "redis.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     refusal = min(deadline, time.monotonic() + _OWNER_GRACE_S)
     try:
         while not _try_lock(descriptor):

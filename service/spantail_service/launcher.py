@@ -14,6 +14,7 @@ from redis.exceptions import ResponseError
 
 from spantail import operation
 from spantail.attributes import RUN_NAME
+from spantail.redaction import Redactor
 from spantail_exporters import keys
 from spantail_service.errors import REDIS_UNREACHABLE, RETRY_AFTER_S, ProblemError, is_passing
 from spantail_service.store import RunStore, now_us
@@ -80,6 +81,7 @@ class Launcher:
         self._tools = tools
         self._flush = flush
         self._max_runs = max_runs
+        self._redactor = Redactor.from_environment()
         self._tasks: dict[asyncio.Task[None], _Run] = {}
         self._by_run: dict[str, asyncio.Task[None]] = {}
         self._closing = asyncio.Event()
@@ -170,14 +172,15 @@ class Launcher:
                 run.root.set_result(scope.span_id)
                 await run.go.wait()
                 result = await run.op.work(run.given, self._tools)
-            status, facts = "completed", _result(result)
+            status, facts = "completed", _result(self._redactor.attributes(result))
         except asyncio.CancelledError:
             status = "cancelled"
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the run has failed
             # The span has it with its traceback; this is what the run state and our own log keep.
-            logger.warning("%s failed: %s: %s", run.op.name, type(error).__name__, error)
-            facts = {"error": {"type": type(error).__name__, "message": str(error)[:_MESSAGE_LIMIT]}}
+            message = self._redactor.text(str(error))[:_MESSAGE_LIMIT]
+            logger.warning("%s failed: %s: %s", run.op.name, type(error).__name__, message)
+            facts = {"error": {"type": type(error).__name__, "message": message}}
             if not run.root.done():
                 run.root.set_exception(error)
         finally:
@@ -216,7 +219,7 @@ class Launcher:
             "run_id": run.run_id,
             "operation": run.op.name,
             "status": status,
-            "input": run.given.model_dump(mode="json"),
+            "input": self._redactor.attributes(run.given.model_dump(mode="json")),
             "created": run.created,
             "demo": self._tools.demo,
             **(facts or {}),

@@ -93,7 +93,8 @@ def _opened(output: Path | None) -> Iterator[BinaryIO]:
         return
     partial = output.with_name(f".{output.name}.{os.getpid()}.part")
     try:
-        with partial.open("xb") as file:
+        # for this user alone: what a run says may be for nobody else (`umask` cannot widen it)
+        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             yield file
         partial.replace(output)
     finally:

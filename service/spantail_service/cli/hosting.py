@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import logging
-from typing import Any
+from typing import Any, Final
 
 import typer
 from opentelemetry import trace
@@ -15,10 +15,12 @@ from rich.text import Text
 from spantail_service import __version__
 from spantail_service.cli.outcome import EXIT_FAILED, EXIT_USAGE
 from spantail_service.cli.service_url import DEFAULT_PORT
-from spantail_service.cli.terminal import complain
+from spantail_service.cli.terminal import LineFormatter, complain
 from spantail_service.server import CannotServeError, PortTakenError, run_server
 from spantail_service.service_redis import export_line
 from spantail_service.settings import ENV_PREFIX, Settings
+
+_LEAST_TOKEN: Final = 16  # hex digits of 64 random bits: 10,000 guesses a second need 29 million years for half of them
 
 
 def host_service(*, workload: bool, **options: Any) -> None:
@@ -47,15 +49,19 @@ def _serve(settings: Settings, *, workload: bool) -> None:
     console = logging.StreamHandler()
     console.setLevel(logging.WARNING)
     console.addFilter(_outside_of_runs)
-    logging.basicConfig(
-        level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s", handlers=[console]
-    )
+    console.setFormatter(LineFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[console])
     # What operations say goes into the tail of their runs, where it is read; the console has the warnings.
     logging.getLogger("spantail_service").setLevel(logging.INFO)
     if settings.token is None and not _is_loopback(settings.host):
         complain(
             f"listening on {settings.host}: whoever reaches this address sees every run and may start work. "
             f"{ENV_PREFIX}TOKEN closes the door."
+        )
+    if settings.token is not None and len(settings.token.get_secret_value()) < _LEAST_TOKEN:
+        complain(
+            f"{ENV_PREFIX}TOKEN has less than {_LEAST_TOKEN} characters: whoever reaches this service can guess it. "
+            "`openssl rand -hex 16` makes one that nobody guesses."
         )
     try:
         run_server(settings, workload=workload, announce=_announce)

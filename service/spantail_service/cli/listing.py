@@ -14,7 +14,7 @@ from spantail_service.cli import span_text, words
 from spantail_service.cli.outcome import EXIT_OK
 from spantail_service.cli.picture import fit
 from spantail_service.cli.service_url import Token, Url, service_token, service_url
-from spantail_service.cli.terminal import Glyphs, complain, harmless, output_console, stdout_glyphs
+from spantail_service.cli.terminal import Glyphs, complain, harmless, harmless_json, output_console, stdout_glyphs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -89,7 +89,7 @@ def _print_json(found: Sequence[dict[str, Any]]) -> None:
     import orjson  # noqa: PLC0415 - see above
 
     for run in found:
-        sys.stdout.buffer.write(orjson.dumps(run, option=orjson.OPT_APPEND_NEWLINE))
+        sys.stdout.buffer.write(harmless_json(orjson.dumps(run, option=orjson.OPT_APPEND_NEWLINE)))
     sys.stdout.buffer.flush()
 
 
@@ -136,7 +136,7 @@ def table(found: Sequence[dict[str, Any]], width: int, glyphs: Glyphs, now_us: i
 
 
 def _row(run: dict[str, Any], glyphs: Glyphs, now_us: int) -> tuple[str, ...]:
-    status = str(run["status"])
+    status = harmless(run["status"])
     state = span_text.RUN_STATES.get(status, "pending")
     start, end = run.get("start"), run.get("end")
     is_alive = status in ("running", "queued")
@@ -148,7 +148,7 @@ def _row(run: dict[str, Any], glyphs: Glyphs, now_us: int) -> tuple[str, ...]:
     cost = words.money(nano) + ("+" if unpriced else "") if nano else "unpriced" if unpriced else ""
     return (
         span_text.glyph(state, glyphs),
-        str(run["run_id"])[:_SHORT_ID],
+        harmless(run["run_id"])[:_SHORT_ID],
         harmless(run.get("name") or run.get("operation") or ""),
         f"{status}, {words.plural(lost, 'event')} lost" if lost else status,
         cost,

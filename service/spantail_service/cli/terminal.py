@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import logging
 import os
 import re
 import sys
@@ -10,14 +12,43 @@ from typing import Final, NamedTuple, TextIO
 from rich.console import Console
 from rich.text import Text
 
-# A span's name comes from anywhere, and a terminal obeys what it is sent: C0 and C1 controls (ESC among them), and
-# the marks that turn the direction of writing.
-_OBEYED: Final = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]+")
+# A span's name comes from anywhere, and a terminal obeys what it is sent: C0 and C1 controls (ESC among them), the
+# marks that turn the direction of writing, and what has no width, tags among them.
+_OBEYED: Final = re.compile(
+    "[\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f"
+    "\u3164\ufeff\uffa0\ufff0-\ufffb\ud800-\udfff\U000e0000-\U000e0fff]+"
+)
 
 
 def harmless(text: object) -> str:
     """One line of ``text`` without anything that a terminal would obey instead of showing it."""
     return _OBEYED.sub(" ", text if isinstance(text, str) else str(text)).strip()
+
+
+def harmless_json(line: bytes) -> bytes:
+    """JSON with the same characters escaped: it means the same, and no terminal obeys it."""
+    end = b"\n" if line.endswith(b"\n") else b""
+    return _OBEYED.sub(_escaped, line.removesuffix(b"\n").decode()).encode() + end
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return json.dumps(found[0])[1:-1].replace("\x7f", "\\u007f")
+
+
+class LineFormatter(logging.Formatter):
+    """A log record as one line, its traceback indented below it.
+
+    An error's message may hold what somebody sent: it writes no line that looks like another record, and nothing that
+    a terminal obeys.
+    """
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - its name in `logging`
+        """The record's own line."""
+        return harmless(super().formatMessage(record))
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The whole record."""
+        return "\n  ".join(_OBEYED.sub(" ", line) for line in super().format(record).split("\n"))
 
 
 def output_console() -> Console:

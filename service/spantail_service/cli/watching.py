@@ -15,7 +15,7 @@ from spantail_service.cli.lines import event_line
 from spantail_service.cli.live_tree import LiveTree
 from spantail_service.cli.outcome import exit_code_of
 from spantail_service.cli.picture import Paper, backend_lines, heading
-from spantail_service.cli.terminal import can_redraw, complain, output_console, stdout_glyphs
+from spantail_service.cli.terminal import can_redraw, complain, harmless_json, output_console, stdout_glyphs
 from spantail_service.cli.view import RunView
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ async def _print_json(follower: Follower, since: int) -> int:
         if step.reset:
             _tell_reset(step.body)
         for event in step.body["logs"]:
-            output.write(orjson.dumps(event, option=orjson.OPT_APPEND_NEWLINE))
+            output.write(harmless_json(orjson.dumps(event, option=orjson.OPT_APPEND_NEWLINE)))
         output.flush()
         status = step.body["status"]
     return exit_code_of(status)

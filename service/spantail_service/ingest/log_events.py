@@ -37,7 +37,7 @@ def log_event(entry: LogEntry, redactor: Redactor, now_us: int, *, keep_content:
         "event": "log",
         "run_id": entry.run_id,
         "span_id": entry.span_id,
-        "level": _level(entry),
+        "level": redactor.text(_level(entry)),
         "logger": redactor.text(str(attributes.get(LOGGER_NAME) or entry.scope)),
         "message": _text(message, redactor),
     }

@@ -83,7 +83,7 @@ class RunImporter:
             try:
                 change = finished_change(record, self._redactor)
             except (TypeError, ValueError) as error:
-                logger.warning("a span could not be encoded: %s", error)
+                logger.warning("a span could not be encoded: %s", type(error).__name__)
                 tally.reject("A span holds a value that cannot be encoded.")
                 continue
             runs.setdefault(record.run_id, []).append(change)
@@ -102,7 +102,7 @@ class RunImporter:
             )
         # A writer that numbers its calls: lines and losses come once, though redis-py send a call again.
         writer, numbers = f"import:{secrets.token_hex(4)}", itertools.count(1)
-        if drops := _drops(file.summary):
+        if drops := _drops(file.summary, self._redactor):
             lost = append_arguments(
                 file.run_id, (), writer=writer, writer_seq=next(numbers), now_us=now_us(), drops=drops
             )
@@ -134,13 +134,13 @@ return 1
 """
 
 
-def _drops(summary: dict[str, Any]) -> dict[str, int]:
+def _drops(summary: dict[str, Any], redactor: Redactor) -> dict[str, int]:
     """What the run had lost before it was exported."""
     dropped = summary.get("dropped")
     if not isinstance(dropped, dict):
         return {}
     return {
-        reason: count
+        redactor.text(reason): count
         for reason, count in list(dropped.items())[:50]
         if reason.replace("_", "").isalnum() and len(reason) <= 100 and type(count) is int and 0 < count < 2**53  # noqa: PLR2004
     }

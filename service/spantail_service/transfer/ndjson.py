@@ -21,6 +21,7 @@ from spantail import attributes as key
 from spantail_exporters.changes import Change
 from spantail_exporters.event import dumps
 from spantail_service.ingest.body import MalformedRequestError
+from spantail_service.ingest.entries import runner_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -36,6 +37,7 @@ _CHANGES: Final = frozenset(
 _LAYER_STATUS: Final = {"running": "running", "ok": "complete", "skipped": "skipped", "cancelled": "skipped"}
 _MAX_TIME: Final = 2**53 - 1
 _MAX_COUNT: Final = 10**12
+_CHECKED: Final = frozenset({"run_id", "span_id", "parent_id", "status", "runner"})  # fields that can hold no secret
 _HEADER: Final = re.compile(rb'\s*\{\s*"format"\s*:\s*"spantail\.run"')
 
 _SpanId = Annotated[str, Field(min_length=16, max_length=16, pattern=r"^0*[1-9a-f][0-9a-f]*$")]
@@ -43,6 +45,9 @@ _RunId = Annotated[str, Field(min_length=32, max_length=32, pattern=r"^0*[1-9a-f
 _Time = Annotated[int, Field(ge=0, le=_MAX_TIME)]
 _Count = Annotated[int, Field(ge=0, le=_MAX_COUNT)]
 _Word = Annotated[str, Field(max_length=1_000)]
+
+
+_Runner = Annotated[str | None, AfterValidator(runner_id)]  # another name for a process is none: it begins a key
 
 
 def _with_run_id(run: dict[str, Any]) -> dict[str, Any]:
@@ -90,7 +95,7 @@ class _Log(_Line):
     logger: str | None = None
     message: str | None = None
     service: _Word | None = None
-    runner: _Word | None = None
+    runner: _Runner = None
     error: _Error | None = None
 
 
@@ -110,7 +115,7 @@ class _Event(_Line):
     kind: Annotated[str, Field(pattern=r"^[a-z_]{1,40}$")]
     end: _Time | None
     service: _Word | None = None
-    runner: _Word | None = None
+    runner: _Runner = None
     backend: _Word | None = None
     tier: _Word | None = None
     model: _Word | None = None
@@ -205,15 +210,12 @@ class _Folding:
         self.passed_over = 0
 
     def log(self, line: _Log) -> Iterator[Change]:
-        body = line.model_dump(exclude_none=True)
-        self._redact_texts(body, "logger", "message")
-        yield Change("", "", [dumps(body)])
+        yield Change("", "", [dumps(self._redacted(line.model_dump(exclude_none=True)))])
 
     def event(self, line: _Event, *, is_event: bool) -> Iterator[Change]:
         held = self._states.get(line.span_id)
-        body = line.model_dump(exclude_none=True)
+        body = self._redacted(line.model_dump(exclude_none=True))
         body.update(parent_id=line.parent_id, end=line.end)  # null says something in these two
-        self._redact(body)
         suffix = line.event.removeprefix(line.kind)
         is_change = line.event.startswith(line.kind) and suffix in _CHANGES
         if not is_event:
@@ -227,7 +229,7 @@ class _Folding:
             attributes = {**held.get("attributes", {}), **body.get("attributes", {})}
             yield self._change(body, {**held, **body, "attributes": attributes}, held)
         else:
-            note = {"ts": line.ts, "name": line.event, "attributes": body.get("attributes", {})}
+            note = {"ts": line.ts, "name": body["event"], "attributes": body.get("attributes", {})}
             notes = [*held.get("span_events", ()), note]
             yield self._change(body, {**held, "span_events": notes, "noted": held["noted"] + 1}, held, notes=1)
 
@@ -251,19 +253,24 @@ class _Folding:
             return body
         return {**body, "span_events": held["span_events"]}
 
-    def _redact(self, body: dict[str, Any]) -> None:
-        self._redact_texts(body, "name")
-        if "attributes" in body:
-            body["attributes"] = self._redactor.attributes(body["attributes"])
-        for holder in (*body.get("span_events", ()), *body.get("links", ())):
-            holder["attributes"] = self._redactor.attributes(holder["attributes"])
+    def _redacted(self, fields: dict[str, Any]) -> dict[str, Any]:
+        """Every text that somebody may have written, at any depth; ids and what has been checked stay as they are."""
+        made = {}
+        for name, value in fields.items():
+            if name in _CHECKED:
+                made[name] = value
+            elif name == "attributes":
+                made[name] = self._redactor.attributes(value)
+            else:
+                made[self._redactor.text(name)] = self._redacted_value(value)
+        return made
 
-    def _redact_texts(self, body: dict[str, Any], *names: str) -> None:
-        for name in names:
-            if name in body:
-                body[name] = self._redactor.text(body[name])
-        for name, value in body.get("error", {}).items():
-            body["error"][name] = self._redactor.text(value)
+    def _redacted_value(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return self._redactor.text(value)
+        if isinstance(value, dict):
+            return self._redacted(value)
+        return [self._redacted_value(item) for item in value] if isinstance(value, list) else value
 
 
 def account_of(state: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spantail.redaction import TRUNCATED_KEY, Redactor
-from spantail.secret_patterns import KeyRule, key_rule, mask_secrets, may_hold_secret, words
+from spantail.secret_patterns import _SECRETS, KeyRule, key_rule, mask_secrets, may_hold_secret, words
 
 CANARY = "canary7Qz9Xw2Lk4Vn8"
 
@@ -49,6 +49,28 @@ PLANTED = [
     f"hf_{CANARY}{CANARY}",
     f"gsk_{CANARY}{CANARY}",
     f"eyJhbGciOiJIUzI1NiJ9.{CANARY}.{CANARY}",
+    f"https://{CANARY}{CANARY}@git.example/x",
+    f"https://a.blob.core.windows.net/c?sv=1&sig={CANARY}%3D&se=2",
+    f"https://b.s3.amazonaws.com/k?X-Amz-Signature={CANARY}",
+    f"https://hooks.slack.com/services/T000/B000/{CANARY}",
+    f"https://discord.com/api/webhooks/123456789012345678/{CANARY}_{CANARY}",
+    f"curl -u admin:{CANARY} https://x",
+    f"curl --user=admin:{CANARY} https://x",
+    f"jdbc:oracle:thin:scott/{CANARY}@//db:1521/x",
+    f"GOCSPX-{CANARY}{CANARY}",
+    f"glrt-{CANARY}",
+    f"glsa_{CANARY}{CANARY}",
+    f"dckr_pat_{CANARY}{CANARY}",
+    f"shpat_{CANARY}{CANARY}",
+    f"lsv2_pt_{CANARY}_{CANARY}",
+    f"hvs.{CANARY}{CANARY}",
+    f"123456789:AA{CANARY}{CANARY}",
+    f"SG.{CANARY}{CANARY}.{CANARY}{CANARY}",
+    f"MT{CANARY}{CANARY[:6]}.abcdef.{CANARY}{CANARY}",
+    f"abc8Q~{CANARY}{CANARY[:15]}",
+    f"1//0{CANARY}{CANARY}",
+    f"xoxe.xoxp-{CANARY}",
+    f"NRAK-{CANARY}{CANARY}",
     f"-----BEGIN RSA PRIVATE KEY-----\n{CANARY}\n-----END RSA PRIVATE KEY-----",
     f"-----BEGIN OPENSSH PRIVATE KEY-----\n{CANARY}\ncut off here",
     f"-----BEGIN PGP PRIVATE KEY BLOCK-----\n{CANARY}",
@@ -115,6 +137,24 @@ HARMLESS_TEXTS = [
     "the password was wrong",
     "no secret here",
     "eyJ is how a JWT begins",
+    "550e8400-e29b-41d4-a716-446655440000",
+    "0761a5c7f2ce2d7b1f7d2d5f0e9ad7f0b7a11c55",  # a git commit
+    "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",  # a traceparent
+    "b94d27b9934d3e08a52e52d7da7dabfac484efe37a5380ee9088f7ace2efcde9",
+    "sha256:b94d27b9934d3e08a52e52d7da7dabfac484efe37a5380ee9088f7ace2efcde9",
+    "ticket SK-1234 and SK42, 12:AA",
+    "docker run -u 1000:1000 --user nobody image",
+    "https://user@host/x, git@github.com:owner/name.git, ssh://git@host/x",
+    "1.2.345678.9, v1.20.300-rc.1, a.b.c.d.example.com",
+    "https://x/?page=2&signal=3&design=sig",
+    "9007199254740993, 18446744073709551615, 1.7976931348623157e308",
+    "discord.com/api and hooks.slack.com",
+    "dapi is an API, IA and ACCA are marks",
+    "gl-account, risk_free, hf_hub",
+    "claude-3-5-sonnet-20241022, gpt-4o-mini-2024-07-18, text-embedding-3-small",
+    "chatcmpl-BxK3b9ZJ4aWfT2c8QeVdS1rYpL0mN, msg_01XFDUDYJgAACzvnptvVoYEL, toolu_01A09q90qw90lq917835lq9",
+    "arn:aws:iam::123456789012:role/app",
+    "2a02:aa00:1::1, 10:aa:bb:cc:dd:ee",
 ]
 
 
@@ -129,6 +169,23 @@ def test_no_canary_survives(text: str) -> None:
     assert CANARY not in json.dumps(out)
     assert "[redacted]" in json.dumps(out)
     assert may_hold_secret(text)
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "SK" + "0123456789abcdef" * 2,  # Twilio
+        "AKIA" + "A2B3" * 4, "ASIA" + "A2B3" * 4, "ABIA" + "A2B3" * 4,  # AWS
+        "key-" + "0123456789abcdef" * 2, "0123456789abcdef" * 2 + "-0123abcd-89ab4567",  # Mailgun
+        "dapi" + "0123456789abcdef" * 2,  # Databricks
+    ],
+)  # fmt: skip
+def test_keys_of_hex_and_capitals_are_masked(secret: str) -> None:
+    text = Redactor().text
+    assert text(secret) == "[redacted]"
+    assert text(f"it is {secret}, yes") == "it is [redacted], yes"
+    assert Redactor().attributes({"note": secret}) == {"note": "[redacted]"}
+    assert text(f"x{secret}") == f"x{secret}"  # a part of something longer
 
 
 @pytest.mark.parametrize("key", SECRET_KEYS)
@@ -403,10 +460,16 @@ def test_any_attributes_become_json(attributes: dict[str, Any]) -> None:
             value.encode()
 
 
-@given(st.sampled_from(PLANTED[:34]), st.text(max_size=40), st.text(max_size=40))
+@given(st.sampled_from(PLANTED[:-3]), st.text(max_size=40), st.text(max_size=40))
 def test_a_secret_anywhere_in_a_text_is_found(secret: str, before: str, after: str) -> None:
     text = f"{before} \n{secret}\n {after}"
     assert CANARY not in Redactor().text(text)
+
+
+@given(st.from_regex(_SECRETS))
+def test_the_quick_look_finds_whatever_would_be_masked(text: str) -> None:
+    if mask_secrets(text) != text:
+        assert may_hold_secret(text)
 
 
 @given(st.text(st.characters(codec="utf-8"), max_size=300))
@@ -429,6 +492,17 @@ def test_the_quick_look_misses_nothing(text: str) -> None:
         'password="\\' * 4_000,
         "basic " + "a" * 40_000,
         "SG." + "a" * 40_000,
+        "://" + "a" * 40_000,
+        "M" + "-M" * 20_000,
+        "MMMMMMMMMMMMMMMMMMMMMMMMM.aaaaaa." * 1_200,
+        "xoxa." * 8_000,
+        "-u a:" * 8_000,
+        "jdbc:oracle:a:" * 3_000,
+        "0123456789abcdef" * 2_500,
+        "1:AA" * 10_000,
+        "-abcdef01" * 4_000,
+        ".aaaaaa" * 6_000,
+        "a1Q~" * 10_000,
     ],
     ids=lambda text: text[:12],
 )
