@@ -20,6 +20,7 @@ from spantail_service.embedded_redis import EmbeddedRedis
 from spantail_service.ending import end
 from spantail_service.redis_binary import EmbeddedRedisError
 from spantail_service.services import services_in
+from spantail_service.slow_senders import BoundedHttp
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator
@@ -265,7 +266,7 @@ def web_config(app: SpantailApp, settings: Settings) -> uvicorn.Config:
     """How the web server is set up."""
     return uvicorn.Config(
         app.entrance,  # what `app` itself would call: one call less for each poll
-        http="httptools",
+        http=BoundedHttp,
         ws="websockets-sansio",
         # A client has nothing to say but that it is there. Frames go out to many as they are: packing each for each
         # would cost more than sending it, and a proxy may do it.

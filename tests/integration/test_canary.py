@@ -12,12 +12,13 @@ import re
 import secrets
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import pytest
 import redis
 
 from tests.support.otlp_receiver import otlp_receiver
+from tests.support.redis_dump import dump
 from tests.support.redis_servers import NEW, RedisServer
 
 if TYPE_CHECKING:
@@ -146,21 +147,6 @@ def leaks(haystack: bytes, where: str) -> list[str]:
     text = haystack.decode("utf-8", "replace")
     found = [f"{where}: …{text[max(0, m.start() - 60) : m.end() + 40]}…" for m in re.finditer(_MARK, text)]
     return found + [f"{where}: a card number" for _ in re.findall(_CARD, text)]
-
-
-def dump(url: str) -> Iterator[tuple[str, bytes]]:
-    """Every key of a Redis and everything in it, as text."""
-    with redis.Redis.from_url(url) as client:
-        readers: dict[bytes, Callable[[bytes], Any]] = {
-            b"string": client.get,
-            b"hash": client.hgetall,
-            b"list": lambda key: client.lrange(key, 0, -1),
-            b"set": client.smembers,
-            b"zset": lambda key: client.zrange(key, 0, -1, withscores=True),
-            b"stream": client.xrange,
-        }
-        for key in client.scan_iter():
-            yield f"redis {key!r}", key + b" " + repr(readers[client.type(key)](key)).encode()
 
 
 @pytest.fixture

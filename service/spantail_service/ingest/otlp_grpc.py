@@ -5,11 +5,13 @@ Requests are handed on as the bytes they came in: the same way that OTLP/HTTP ta
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import TYPE_CHECKING, Any, Final
 
 import grpc
 from google.rpc.code_pb2 import (  # type: ignore[import-untyped]
+    DEADLINE_EXCEEDED,
     INTERNAL,
     RESOURCE_EXHAUSTED,
     UNAUTHENTICATED,
@@ -20,6 +22,8 @@ from spantail_service.ingest.answers import Refusal, refusal_of, response_bytes
 from spantail_service.ingest.entries import Received, Signal
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from spantail_service.doors.guard import Guard
     from spantail_service.ingest.receiver import OtlpReceiver
 
@@ -30,8 +34,10 @@ _METHODS: Final = {
     "opentelemetry.proto.collector.logs.v1.LogsService": Signal.LOGS,
 }
 _STREAMS: Final = 32  # requests at a time over one connection; a sender with more waits for its turn
-_REQUESTS: Final = 256  # … and over all: gRPC holds each before its token and its room are looked at; more are refused
+_REQUESTS: Final = 256  # … and over all: more are refused
 _METADATA_BYTES: Final = 16_384
+MESSAGE_S: Final = 30.0
+"""Longest wait for a request's message: who opens requests and sends nothing must not keep the others out."""
 _CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
 _TOO_MANY_REQUESTS: Final = 429
 
@@ -90,8 +96,8 @@ class OtlpGrpcServer:
             await server.stop(grace_s)
 
     def _export_of(self, signal: Signal) -> Any:
-        async def export(body: bytes, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
-            outcome = self._not_allowed(context) or await self._receive(signal, body)
+        async def export(messages: AsyncIterator[bytes], context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
+            outcome = self._not_allowed(context) or await self._receive(signal, messages)
             if isinstance(outcome, Refusal):
                 details = outcome.as_status().SerializeToString()
                 context.set_trailing_metadata((("grpc-status-details-bin", details),))
@@ -100,7 +106,12 @@ class OtlpGrpcServer:
 
         return export
 
-    async def _receive(self, signal: Signal, body: bytes) -> Received | Refusal:
+    async def _receive(self, signal: Signal, messages: AsyncIterator[bytes]) -> Received | Refusal:
+        try:
+            async with asyncio.timeout(MESSAGE_S):
+                body = await anext(messages)
+        except (TimeoutError, StopAsyncIteration):
+            return Refusal(408, DEADLINE_EXCEEDED, f"No message came within {MESSAGE_S:.0f} s.")
         try:
             with self._receiver.room.hold() as hold:
                 hold.take(len(body))
@@ -131,8 +142,9 @@ class OtlpGrpcServer:
 
 
 def _handlers(service: str, export: Any) -> grpc.GenericRpcHandler:
-    # without a deserializer the handler is given the bytes of the message
-    return grpc.method_handlers_generic_handler(service, {"Export": grpc.unary_unary_rpc_method_handler(export)})
+    # Without a deserializer the handler is given the bytes of the message. On the wire a stream of requests is what one
+    # request is; but the handler is called before the message has come, and so may refuse it, or give it up.
+    return grpc.method_handlers_generic_handler(service, {"Export": grpc.stream_unary_rpc_method_handler(export)})
 
 
 def _client_of(context: grpc.aio.ServicerContext[bytes, bytes]) -> str:

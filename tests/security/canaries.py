@@ -1,0 +1,131 @@
+"""Secrets of many kinds, each different from every other: what is found tells which it was and where it stood."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_LETTERS: Final = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789"
+
+
+class Canaries:
+    """Makes secrets and knows them again. Each kind is a text around a part that nothing else holds."""
+
+    def __init__(self) -> None:
+        self._planted: dict[str, str] = {}
+
+    def plant(self, kind: str, where: str) -> str:
+        """A new secret of a kind, to be put ``where``."""
+        hidden, text = KINDS[kind](len(self._planted))
+        self._planted[hidden] = f"{kind} in {where}"
+        return text
+
+    def found_in(self, haystack: bytes) -> list[str]:
+        """What stands in some bytes, by kind and place."""
+        text = haystack.decode("utf-8", "replace")
+        return [said for hidden, said in self._planted.items() if hidden in text]
+
+    def __len__(self) -> int:
+        return len(self._planted)
+
+
+def _hex(number: int, length: int) -> str:
+    return hashlib.sha256(b"hex %d" % number).hexdigest()[:length]
+
+
+def _word(number: int, length: int = 24) -> str:
+    digest = hashlib.sha512(b"word %d" % number).digest()
+    return "".join(_LETTERS[byte % len(_LETTERS)] for byte in digest)[: length - 2] + "7Q"
+
+
+def _around(before: str, after: str = "", length: int = 24) -> Callable[[int], tuple[str, str]]:
+    def made(number: int) -> tuple[str, str]:
+        hidden = _word(number, length)
+        return hidden, f"{before}{hidden}{after}"
+
+    return made
+
+
+def _around_hex(before: str, after: str = "", length: int = 32) -> Callable[[int], tuple[str, str]]:
+    def made(number: int) -> tuple[str, str]:
+        hidden = _hex(number, length)
+        return hidden, f"{before}{hidden}{after}"
+
+    return made
+
+
+def _aws_key(number: int) -> tuple[str, str]:
+    hidden = "".join("ABCDEFGHIJKLMNOP"[int(digit, 16)] for digit in _hex(number, 16))
+    return hidden, f"AKIA{hidden}"
+
+
+def _card(number: int) -> tuple[str, str]:
+    digits = "4" + f"{int(_hex(number, 12), 16) % 10**14:014d}"
+    total = sum(int(d) if i % 2 else sum(divmod(2 * int(d), 10)) for i, d in enumerate(digits))
+    digits += str(-total % 10)
+    return " ".join(digits[at : at + 4] for at in range(0, 16, 4)), "paid with " + " ".join(
+        digits[at : at + 4] for at in range(0, 16, 4)
+    )
+
+
+def _mailgun(number: int) -> tuple[str, str]:
+    return _hex(number, 32), f"{_hex(number, 32)}-{_hex(number + 1, 8)}-{_hex(number + 2, 8)}"
+
+
+KINDS: Final[dict[str, Callable[[int], tuple[str, str]]]] = {
+    "Twilio key": _around_hex("SK"),
+    "AWS access key": _aws_key,
+    "AWS secret key": _around("aws_secret_access_key = ", length=40),
+    "AWS signature": _around_hex("https://b.s3.example/k?X-Amz-Signature=", length=64),
+    "Google API key": _around("AIza", length=35),
+    "Google OAuth token": _around("ya29.a0", length=40),
+    "Google client secret": _around("GOCSPX-", length=28),
+    "Azure SAS": _around("https://a.blob.example/c?sv=2024&sig=", "%3D&se=2026", 40),
+    "Azure account key": _around("DefaultEndpointsProtocol=https;AccountKey=", "==;EndpointSuffix=x", 60),
+    "Azure client secret": _around("abc8Q~", length=34),
+    "GitHub token": _around("ghp_", length=36),
+    "GitHub fine-grained": _around("github_pat_11ABCDEFG0_", length=50),
+    "GitLab token": _around("glpat-", length=20),
+    "GitLab runner": _around("glrt-", length=20),
+    "Slack token": _around("xoxb-123456789012-", length=24),
+    "Slack hook": _around("https://hooks.slack.com/services/T0/B0/"),
+    "Stripe key": _around("sk_live_"),
+    "npm token": _around("npm_", length=36),
+    "PyPI token": _around("pypi-AgEIcHlwaS5vcmc", length=60),
+    "Hugging Face": _around("hf_", length=34),
+    "OpenAI key": _around("sk-proj-", length=48),
+    "Anthropic key": _around("sk-ant-api03-", "-AA", 60),
+    "JWT": _around("eyJhbGciOiJIUzI1NiJ9.", ".c2lnbmF0dXJl", 30),
+    "private key": _around("-----BEGIN PRIVATE KEY-----\n", "\n-----END PRIVATE KEY-----", 60),
+    "password in a URL": _around("https://user:", "@host/x"),
+    "token as a URL's user": _around("https://", "@git.example/x", 40),
+    "DSN": _around("postgresql://app:", "@db:5432/x"),
+    "Oracle DSN": _around("jdbc:oracle:thin:app/", "@//db:1521/x"),
+    "cookie": _around("Cookie: theme=dark; sid="),
+    "Basic": _around("Authorization: Basic ", "="),
+    "Bearer": _around("bearer "),
+    "curl": _around("curl -u admin:", " https://x"),
+    "password": _around("password="),
+    "JSON field": _around('{"client_secret": "', '"}'),
+    "card": _card,
+    "Telegram bot": _around("123456789:AA", length=33),
+    "SendGrid": _around("SG.abcdefghijklmnopqrstuv.", length=43),
+    "Mailgun": _mailgun,
+    "Mailgun old": _around_hex("key-"),
+    "Discord bot": _around("MTIzNDU2Nzg5MDEyMzQ1Njc4.GabcdE.", length=38),
+    "Discord hook": _around("https://discord.com/api/webhooks/123456789012345678/", length=60),
+    "Databricks": _around_hex("dapi"),
+    "Vault": _around("hvs.", length=30),
+}
+"""A maker for each kind, from a number to the part that must be found nowhere, and the text around it."""
+
+HARMLESS: Final = (
+    "4bf92f3577b34da6a3ce929d0e0e4737", "00f067aa0ba902b8", "550e8400-e29b-41d4-a716-446655440000",
+    "0761a5c7f2ce2d7b1f7d2d5f0e9ad7f0b7a11c55", "v1.20.300-rc.1", "9007199254740993", "1795308986084596",
+    "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "chatcmpl-BxK3b9ZJ4aWfT2c8QeVdS1rYpL0mN",
+    "claude-3-5-sonnet-20241022", "sha256:b94d27b9934d3e08a52e52d7da7dabfac484efe37a5380ee9088f7ace2efcde9",
+)  # fmt: skip
+"""What looks a little like one and has to stay: ids, versions, digests, long numbers."""
