@@ -114,8 +114,8 @@ def _ndjson(run_id: str, plant: Any) -> bytes:
     }  # fmt: skip
     start = {**event, "seq": 0, "event": "llm_call_start", "status": "running", "end": None}
     note = {**start, "seq": 1, "event": plant("event"), "noted": 1}
-    log = {"seq": 3, **head, "event": "log", "level": plant("level"), "logger": plant("logger"), "message": plant("line"),
-           "service": plant("service"), "runner": plant("runner"),
+    log = {"seq": 3, **head, "event": "log", "level": plant("level"), "logger": plant("logger"),
+           "message": plant("line"), "service": plant("service"), "runner": plant("runner"),
            "error": {"type": plant("type"), "message": plant("message"), "traceback": plant("trace")}}  # fmt: skip
     run = {"run_id": run_id, "operation": plant("operation"), "name": plant("run name"), "maybe_incomplete": True,
            "dropped": {plant("reason"): 1, "ghp_" + "A1" * 18: 2}}  # fmt: skip
@@ -136,7 +136,8 @@ def _send_all(client: httpx.Client, grpc_address: str, canaries: Canaries, kind:
     def taken(answer: httpx.Response) -> None:
         assert answer.status_code == 200, answer.text
         if answer.headers["content-type"] == "application/json":
-            assert not answer.json().get("rejected") and "partialSuccess" not in answer.text, answer.text
+            assert not answer.json().get("rejected"), answer.text
+            assert "partialSuccess" not in answer.text
 
     taken(
         client.post(
