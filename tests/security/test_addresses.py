@@ -130,7 +130,7 @@ async def test_other_hosts_get_nothing_even_with_the_token(guarded: Served, host
     "raw",
     [
         # two requests where a proxy would see one, and the other way about
-        f"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 44\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n{SECOND}",
+        f"POST / HTTP/1.1\r\nHost:localhost\r\nContent-Length:9\r\nTransfer-Encoding:chunked\r\n\r\n0\r\n\r\n{SECOND}",
         f"GET /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nContent-Length: 44\r\n\r\n{SECOND}",
         "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\nGET /api/runs HTTP/1.1\r\nHost: localhost\r\n\r\n",
         "GET /healthz HTTP/1.1\nHost: localhost\n\nGET /api/runs HTTP/1.1\nHost: localhost\n\n",

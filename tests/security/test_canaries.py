@@ -160,7 +160,7 @@ def _send_all(client: httpx.Client, grpc_address: str, canaries: Canaries, kind:
         )
     )
     with grpc.insecure_channel(grpc_address) as channel:
-        export = channel.unary_unary("/opentelemetry.proto.collector.trace.v1.TraceService/Export")
+        export: Any = channel.unary_unary("/opentelemetry.proto.collector.trace.v1.TraceService/Export")
         body = _request(RUNS["protobuf"], number + 500, at("gRPC")).SerializeToString()
         export(body, metadata=(("authorization", f"Bearer {TOKEN}"),), timeout=30)
 
