@@ -59,7 +59,7 @@ async def test_a_name_over_otlp_is_a_value_and_no_key(new_redis_url: str, name: 
         for query in ("operation", "service", "backend", "q", "status", "cursor"):
             assert (await client.get("/api/runs", params={query: name})).status_code in (200, 400, 422), query
         for path in ("/api/runs/", "/api/logs/", "/api/traces/"):
-            assert (await client.get(path + RUN[:-1] + "%7D%0A")).status_code in (404, 422)
+            assert (await client.get(path + RUN[:-1] + "%7D%0A")).status_code in (400, 404, 422)
     assert odd_keys(new_redis_url) == []
 
 
@@ -78,5 +78,5 @@ async def test_a_name_in_a_file_is_a_value_and_no_key(new_redis_url: str, name: 
         answer = await client.post("/api/runs/import", content=body, headers={"content-type": "application/x-ndjson"})
         assert answer.status_code == 200, answer.text
         assert (await client.get(f"/api/runs/{RUN}")).status_code == 200
-        assert (await client.delete(f"/api/runs/{RUN}")).status_code == 204
+        assert (await client.delete(f"/api/runs/{RUN}")).status_code == 409  # it is running
     assert odd_keys(new_redis_url) == []
