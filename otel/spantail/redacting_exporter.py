@@ -12,7 +12,8 @@ from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
-from opentelemetry.trace import Link, Status
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from opentelemetry.trace import Link, SpanContext, Status, TraceState
 
 from spantail.values import report_trouble
 
@@ -57,11 +58,17 @@ class RedactingExporter(SpanExporter):
         if status.description is not None:
             status = Status(status.status_code, text(status.description))
         events = [self._event(event) for event in span.events]
-        links = [Link(link.context, self._attributes(link.attributes, link.dropped_attributes)) for link in span.links]
+        links = [
+            Link(
+                self._redacted_context(link.context) or link.context,
+                self._attributes(link.attributes, link.dropped_attributes),
+            )
+            for link in span.links
+        ]
         return _RedactedSpan(
             span,
             name=text(span.name),
-            context=span.context,
+            context=self._redacted_context(span.context),
             parent=span.parent,
             resource=self._redacted_resource(span.resource),
             attributes=self._attributes(span.attributes, span.dropped_attributes),
@@ -71,7 +78,7 @@ class RedactingExporter(SpanExporter):
             status=status,
             start_time=span.start_time,
             end_time=span.end_time,
-            instrumentation_scope=span.instrumentation_scope,
+            instrumentation_scope=self._redacted_scope(span.instrumentation_scope),
         )
 
     def _event(self, event: Any) -> Event:
@@ -82,6 +89,19 @@ class RedactingExporter(SpanExporter):
         kept = BoundedAttributes(attributes=self._redactor.attributes(attributes), immutable=True)
         kept.dropped = dropped
         return kept
+
+    def _redacted_context(self, context: SpanContext | None) -> SpanContext | None:
+        if context is None or not context.trace_state:
+            return context
+        state = TraceState([(name, self._redactor.text(value)) for name, value in context.trace_state.items()])
+        return SpanContext(context.trace_id, context.span_id, context.is_remote, context.trace_flags, state)
+
+    def _redacted_scope(self, scope: InstrumentationScope | None) -> InstrumentationScope | None:
+        if scope is None or not scope.attributes:
+            return scope
+        return InstrumentationScope(
+            scope.name, scope.version, scope.schema_url, self._redactor.attributes(scope.attributes)
+        )
 
     def _redacted_resource(self, resource: Resource) -> Resource:
         if self._resource is None or self._resource[0] is not resource:

@@ -9,7 +9,16 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, SpanLimits, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExportResult
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from opentelemetry.trace import Link, Status, StatusCode
+from opentelemetry.trace import (
+    Link,
+    NonRecordingSpan,
+    SpanContext,
+    Status,
+    StatusCode,
+    TraceFlags,
+    TraceState,
+    set_span_in_context,
+)
 
 from spantail.redacting_exporter import RedactingExporter
 from spantail.redaction import Redactor
@@ -97,3 +106,22 @@ def test_a_span_that_cannot_be_read_is_left_out_not_sent_as_it_is() -> None:
     assert exporter.force_flush()
     exporter.shutdown()
     assert exporter.export([good]) is SpanExportResult.FAILURE
+
+
+def test_the_scope_s_attributes_and_the_trace_state_are_redacted_too() -> None:
+    redacted = InMemorySpanExporter()
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(RedactingExporter(redacted, Redactor())))
+    tracer = provider.get_tracer("lib", "1.0", "https://schema/1", {"token": CANARY, "note": f"sk-{CANARY}", "n": 1})
+    state = TraceState([("vendor", f"sk-{CANARY}"), ("other", "00f067aa0ba902b7")])
+    remote = SpanContext(1, 2, is_remote=True, trace_flags=TraceFlags(1), trace_state=state)
+    tracer.start_span("x", set_span_in_context(NonRecordingSpan(remote)), links=[Link(remote)]).end()
+    provider.shutdown()
+    spans = redacted.get_finished_spans()
+    sent = encode_spans(spans).SerializeToString()
+    assert CANARY.encode() not in sent
+    assert sent.count(b"vendor=[redacted],other=00f067aa0ba902b7") == 2  # the span's own, and its link's
+    scope = spans[0].instrumentation_scope
+    assert scope is not None
+    assert (scope.name, scope.version, scope.schema_url) == ("lib", "1.0", "https://schema/1")
+    assert dict(scope.attributes or {}) == {"token": "[redacted]", "note": "[redacted]", "n": 1}
