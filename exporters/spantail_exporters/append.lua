@@ -9,7 +9,8 @@
 --       5 epoch this writer knows ('' = none)            6 next seq it knows       7 its last sequence that was confirmed,
 --         or, negative, that of its call just before in the same trip: without that one, this one is not taken
 --       8 tail cap (events)  9 snapshot cap (spans)      10 expiry while open (s)  11 expiry once settled (s)
---       12 run state JSON ('' = unchanged)               13 its status
+--       12 run state JSON ('' = unchanged)               13 its status; without a state, the `last` of the run after which a
+--         reaper heard nothing for a minute ('' = none says so)
 --       14 number of drop counts d, then d times: reason, count
 --       then the events of all changes, joined by newlines, and per change, by how its first value begins:
 --         ''                             a log line: its length
@@ -55,7 +56,7 @@ local function name_of(json) return match(json, '"parent_id":[^,]+,"name":"(.-)"
 
 local seen = call('HMGET', meta, 'next', 'epoch', 'root', 'root_start', 'root_orphan', 'root_status', 'open',
   'spans', 'errors', 'state', 'first', 'end', 'w:' .. writer, 'expected', 'lost:' .. known_epoch,
-  'status', 'operation', 'state_operation', 'pinned', 'ahead')
+  'status', 'operation', 'state_operation', 'pinned', 'ahead', 'last')
 local next_seq = tonumber(seen[1] or '0')
 local epoch = seen[2] or now
 local root, root_start, root_orphan = seen[3], tonumber(seen[4] or '0'), seen[5] == '1'
@@ -66,6 +67,11 @@ local run_state = seen[10]
 if writer ~= '' and seen[13] and tonumber(writer_seq) <= tonumber(seen[13]) then
   -- whoever sends again got no answer, and so may not have told the index
   return { next_seq, 1, epoch, seen[4] or now, seen[14] and 1 or 0, 1, seen[16] or 'running', seen[17] or '', 0 }
+end
+
+local says_silent = state_json == '' and state_status ~= ''
+if says_silent and state_status ~= seen[21] then -- somebody has written since, or the run is gone
+  return { next_seq, 1, epoch, seen[4] or now, seen[14] and 1 or 0, 0, seen[16] or 'running', seen[17] or '', 0 }
 end
 
 if tonumber(seen[13] or '0') < -known_writer_seq then
@@ -446,12 +452,17 @@ elseif root and (root_moved or written[root] or not operation) then
   operation = name_of(stored(root)) or operation
 end
 
+-- A run without a root (orphans alone, or parents in a circle) goes on until it has been silent for a minute. That no
+-- event can tell: a reaper says so. It ends as the span that names it did.
+local kept_open = open > 0 or (run_state and not FINAL[run_state])
+local silent = says_silent and not kept_open
+local rooted = root_status and not root_orphan
+
 -- the status is the run's own word where the service keeps one, else its root's
-local status = root_status and RUN_STATUS[root_status] or run_state or 'running'
+local status = (rooted or silent) and RUN_STATUS[root_status or 'abandoned'] or run_state or 'running'
 if run_state and (FINAL[run_state] or (root_status and root_status ~= 'running')) then status = run_state end
 local was_settled = seen[14] ~= false
-local settled = root_status and root_status ~= 'running' and not root_orphan and open == 0
-  and (not run_state or FINAL[run_state])
+local settled = not kept_open and ((rooted and root_status ~= 'running') or silent)
 
 -- ---------------------------------------------------------------- write
 
@@ -506,7 +517,9 @@ if layers_changed then call('SET', layers_key, layers) end
 if state_json ~= '' then call('SET', state_key, state_json) end
 
 call('HSET', meta, 'next', next_seq, 'epoch', epoch, 'open', open, 'spans', count, 'errors', errors,
-  'status', status, 'last', now)
+  'status', status)
+-- what changes nothing (the same once more) breaks no silence
+if added > 0 or next(totals) ~= nil or state_json ~= '' or not seen[21] then call('HSET', meta, 'last', now) end
 if writer ~= '' then call('HSET', meta, 'w:' .. writer, writer_seq) end
 if lost_next then call('HSET', meta, 'lost:' .. known_epoch, lost_next) end
 if counted_next then call('HSET', meta, unpack(counted_next)) end

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import orjson
 
@@ -22,6 +22,15 @@ _RUNNER_COLONS = 2  # a runner is host:pid:start, and its writer adds an id of i
 
 NANO = 1_000_000_000
 """Nano-dollars in a dollar; money is kept as whole nano-dollars (design: Money adds up)."""
+
+STATUS_BY_ROOT: Final = {
+    "ok": "completed",
+    "skipped": "completed",
+    "error": "failed",
+    "cancelled": "cancelled",
+    "abandoned": "abandoned",
+}
+"""A run's final status by that of its root, as the run script says it."""
 
 SILENCE_US = 60_000_000
 """After so much silence a run without heartbeats is stale, and one whose root is not here has settled (design §6.6)."""
@@ -133,10 +142,12 @@ def parse_meta(fields: Mapping[bytes, bytes], now_us: int) -> RunMeta | None:
     # a runner that was thought dead and came back has lost nothing
     maybe_incomplete = number(b"maybe_incomplete") == b"1" and (abandoned > 0 or corrected == 0)
     is_silent = now_us - int(number(b"last", b"0")) >= SILENCE_US
-    if is_silent and expected is None and still_open == 0 and (root is None or number(b"root_orphan") == b"1"):
-        expected = next_index
-        if root is None and status == "running":
-            status = "abandoned"  # nobody ever said how it ended
+    has_no_root = root is None or number(b"root_orphan") == b"1"
+    if has_no_root and expected is None and still_open == 0 and (is_silent or b"imported" in fields):
+        expected = next_index  # as a reaper is about to write it, see `append.lua`
+        if status == "running":
+            # without any span nobody ever said how it ended
+            status = STATUS_BY_ROOT.get(number(b"root_status", b"").decode(), "abandoned")
     return RunMeta(
         status=status,
         next_index=next_index,

@@ -202,7 +202,8 @@ def expected_meta(winners: dict[str, dict[str, Any]]) -> dict[str, str]:
         "root": root["span_id"],
         "root_start": str(root["start"]),
         "root_orphan": str(int(root["parent_id"] is not None)),
-        "status": _RUN_STATUS[root["status"]],
+        # without a root a run goes on until it has been silent for a minute
+        "status": "running" if root["parent_id"] is not None else _RUN_STATUS[root["status"]],
     }
 
 

@@ -11,7 +11,8 @@ import orjson
 from spantail_exporters import keys
 from spantail_service.reaper.line import NewState
 from spantail_service.reaper.open_runs import OPEN_SPANS
-from spantail_service.reaper.verdict import RUNNER_DIED, SILENT, STATUS_BY_ROOT, Verdict, abandoned, final_state
+from spantail_service.reaper.verdict import RUNNER_DIED, SILENT, Verdict, abandoned, final_state
+from spantail_service.run_meta import STATUS_BY_ROOT
 from spantail_service.store import now_us
 
 if TYPE_CHECKING:

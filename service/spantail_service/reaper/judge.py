@@ -97,7 +97,7 @@ class Reaper:
         self._patience.redis_clock(redis_us, clock())
         if holder == self._token:
             await self._line.ask_one("PEXPIRE", keys.REAPER_LEASE, hold_ms)
-            await self._runs.look(clock(), redis_us)
+            await self._runs.look(clock())
             await self._find_the_living()
             if self._patience.waited_s >= self._timing.lease_s:
                 await self._judge_all(redis_us)
@@ -134,7 +134,11 @@ class Reaper:
             logger.warning("%s: %d open spans of %d runs are abandoned", whose, count, runs[who])
 
     async def _judge(self, run: OpenRun, redis_us: int) -> Counter[str | None]:
-        if not (run.open or run.waits_for_state) or clock() < run.rests_until:
+        if clock() < run.rests_until:
+            return Counter()
+        if run.ends_by_silence(clock(), redis_us):
+            await self._line.change(run.run_id, [], silent_since=run.last_us)
+        if not (run.open or run.waits_for_state):
             return Counter()
         if run.state == "abandoned" and run.root_status == "running":
             await self._take_back(run)

@@ -71,9 +71,18 @@ class Line:
         return (await self.ask([command]))[0]
 
     async def change(
-        self, run_id: str, changes: Sequence[Change], *, state: NewState | None = None, maybe_incomplete: bool = False
+        self,
+        run_id: str,
+        changes: Sequence[Change],
+        *,
+        state: NewState | None = None,
+        maybe_incomplete: bool = False,
+        silent_since: int | None = None,
     ) -> bool:
-        """Change a run by the run script, in one atomic step; False when its state was replaced meanwhile."""
+        """Change a run by the run script, in one atomic step; False when its state was replaced meanwhile.
+
+        ``silent_since`` (µs) settles a run without a root if nothing has been written since.
+        """
         run_keys = keys.run_keys(run_id)
         self._patience.asks(clock())
         arguments = append_arguments(
@@ -83,6 +92,7 @@ class Line:
             writer_seq=0,
             now_us=now_us(),
             state=(state.json, state.status) if state else None,
+            silent_since=silent_since,
         )
         async with self._redis.pipeline(transaction=True) as pipe:
             if state is not None:
@@ -101,8 +111,9 @@ class Line:
         self._patience.answered(clock())
         # A run that has settled leaves the index at the next look, which sees whether it has opened again: said here,
         # it might overtake a runner's word that came back in between.
-        index = [command for command in index_commands(run_id, parse_reply(reply)) if command[0] != "SREM"]
-        if index:
+        applied = parse_reply(reply)
+        index = [command for command in index_commands(run_id, applied) if command[0] != "SREM"]
+        if index and (applied.tell_index or silent_since is None):
             await self.ask(index)
         return True
 

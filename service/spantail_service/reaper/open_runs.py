@@ -37,7 +37,7 @@ class OpenRun:
     """One run that has not settled, as it was last read. Times are µs by the writers' clocks."""
 
     __slots__ = (
-        "examined", "is_orphan", "last_us", "next", "open", "rests_until", "root", "root_status", "round", "run_id",
+        "examined", "imported", "is_orphan", "last_us", "next", "open", "rests_until", "root", "root_status", "round", "run_id",
         "runners", "since", "state", "version",
     )  # fmt: skip
 
@@ -54,6 +54,7 @@ class OpenRun:
         self.root_status: str | None = None
         self.state: str | None = None
         self.is_orphan = False
+        self.imported = False
 
     def learn(self, fields: Mapping[bytes, bytes], version: tuple[Any, ...], since: float) -> None:
         """Take over the run's meta hash."""
@@ -64,6 +65,7 @@ class OpenRun:
         self.root_status = fields.get(b"root_status", b"").decode() or None
         self.state = fields.get(b"state", b"").decode() or None
         self.is_orphan = self.root is None or fields.get(b"root_orphan") == b"1"
+        self.imported = b"imported" in fields
         for field in fields:
             if field.startswith(b"w:") and (runner := runner_of(field[2:].decode("utf-8", "replace"))):
                 self.runners.add(runner)
@@ -72,6 +74,15 @@ class OpenRun:
     def waits_for_state(self) -> bool:
         """Whether the service keeps a state of this run that is not final."""
         return self.state in ("queued", "running")
+
+    def ends_by_silence(self, now: float, redis_us: int) -> bool:
+        """Whether it has no root that could end it, and has been silent for so long that it is over.
+
+        ``now`` is the judge's own clock in seconds, ``redis_us`` that of Redis: a writer's clock may be ahead of it.
+        """
+        if not self.is_orphan or self.open or self.waits_for_state:
+            return False
+        return self.imported or redis_us - self.last_us >= SILENCE_US or (now - self.since) * 1e6 >= SILENCE_US
 
 
 class OpenRuns:
@@ -91,24 +102,24 @@ class OpenRuns:
         self._runs.clear()
         self._cursor = 0
 
-    async def look(self, now: float, redis_us: int) -> None:
+    async def look(self, now: float) -> None:
         """Bring what is known up to date; of more than 10,000 runs the rest at the next look.
 
-        ``now`` is the judge's own clock in seconds, ``redis_us`` that of Redis in microseconds.
+        ``now`` is the judge's own clock in seconds.
         """
         looked = 0
         while looked < _RUNS_A_LOOK:
             ((self._cursor, found),) = await self._ask([("SSCAN", keys.RUNS_OPEN, self._cursor, "COUNT", _PAGE)])
             run_ids = [run_id.decode() for run_id in found]
             for i in range(0, len(run_ids), _PAGE):
-                await self._read(run_ids[i : i + _PAGE], now, redis_us)
+                await self._read(run_ids[i : i + _PAGE], now)
             looked += max(len(run_ids), 1)
             if int(self._cursor) == 0:
                 self._runs = {run_id: run for run_id, run in self._runs.items() if run.round == self._round}
                 self._round += 1
                 return
 
-    async def _read(self, run_ids: list[str], now: float, redis_us: int) -> None:
+    async def _read(self, run_ids: list[str], now: float) -> None:
         if not run_ids:
             return
         metas = [keys.run_keys(run_id).meta for run_id in run_ids]
@@ -128,8 +139,6 @@ class OpenRuns:
             run.round = self._round
             if run.version != (version := tuple(head)):
                 changed.append((run, meta, version))
-            elif run.open == 0 and run.is_orphan and redis_us - run.last_us >= SILENCE_US and not run.waits_for_state:
-                left.append(run_id)  # settled by its silence; the script names it again when a span opens
         hashes = await self._ask([("HGETALL", meta) for _, meta, _ in changed]) if changed else []
         for (run, _, version), fields in zip(changed, hashes, strict=True):
             run.learn(fields, version, now)

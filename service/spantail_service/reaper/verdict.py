@@ -12,15 +12,6 @@ from spantail_exporters.event import dumps
 RUNNER_DIED = "runner_died"
 SILENT = "silent"
 
-STATUS_BY_ROOT = {
-    "ok": "completed",
-    "skipped": "completed",
-    "error": "failed",
-    "cancelled": "cancelled",
-    "abandoned": "abandoned",
-}
-"""A run's final status by its root's, as the run script says it."""
-
 
 class Verdict(NamedTuple):
     """Why a process is thought gone, when that was decided, and when it was last heard (µs; ``None``: never)."""
