@@ -75,11 +75,11 @@ def append_arguments(
 
     `writer` and `writer_seq` make the call idempotent: a batch whose sequence is not above the last one that
     this writer got applied to this run changes nothing. `drops` adds to the run's counted losses by reason.
-    `state` replaces the run state: its JSON and its status. Without it, `silent_since` is the time (us) of the run's last
-    write, after which it was silent for a minute: a run without a root settles if that is still so. `known` is the epoch and the next sequence number that
-    this writer was last answered, `confirmed` its own last sequence that was applied to this run: less than that
-    means that Redis lost something. `after` is that of its call just before this one, when its answer has not come
-    yet: unless that one was applied, this one is refused (`is_behind`).
+    `state` replaces the run state: its JSON and its status. Without it, `silent_since` is the time (us) of the run's
+    last write, after which it was silent for a minute: a run without a root settles if that is still so. `known` is the
+    epoch and the next sequence number that this writer was last answered, `confirmed` its own last sequence that was
+    applied to this run: less than that means that Redis lost something. `after` is that of its call just before this
+    one, when its answer has not come yet: unless that one was applied, this one is refused (`is_behind`).
     """
     names = keys.run_keys(run_id)
     state_json, status = state or (b"", "" if silent_since is None else str(silent_since))

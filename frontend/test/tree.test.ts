@@ -10,6 +10,13 @@ function shape(tree: TraceTree, collapsed: ReadonlySet<string> = NONE): string[]
   );
 }
 
+function orders<T>(items: readonly T[]): T[][] {
+  if (items.length < 2) return [[...items]];
+  return items.flatMap((first, i) =>
+    orders(items.filter((_, at) => at !== i)).map((rest) => [first, ...rest]),
+  );
+}
+
 function cost(nano: number, llm = 1): Share {
   return { cost: nano, priced: 1, unpriced: 0, errors: 0, llm };
 }
@@ -66,6 +73,42 @@ describe("structure", () => {
     tree.place("self", "self", 3);
     expect(new Set(shape(tree).map((row) => row.trim()))).toEqual(new Set(["a", "b", "self"]));
     expect(node(tree, "self").cut).toBe(true);
+  });
+
+  const LOOPS: Record<string, readonly (readonly [string, string | null])[]> = {
+    "a span that is its own parent": [["a", "a"]],
+    "a loop of three": [
+      ["a", "b"],
+      ["b", "c"],
+      ["c", "a"],
+    ],
+    "a loop with a branch": [
+      ["a", "b"],
+      ["b", "a"],
+      ["leaf", "twig"],
+      ["twig", "b"],
+    ],
+    "a loop beside a root and an orphan": [
+      ["root", null],
+      ["a", "b"],
+      ["b", "a"],
+      ["self", "self"],
+      ["lost", "missing"],
+    ],
+  };
+
+  it.each(Object.entries(LOOPS))("shows every span once, whichever comes first: %s", (_, spans) => {
+    for (const order of orders(spans)) {
+      const tree = new TraceTree();
+      for (const again of [false, true]) {
+        for (const [id, parent] of order) tree.place(id, parent, 1);
+        for (const [id] of order) tree.measure(id, cost(1));
+        const rows = visibleRows(tree, NONE).filter((row) => row.known);
+        expect(rows.map((row) => row.id).sort()).toEqual(spans.map(([id]) => id).sort());
+        expect(rows.every((row) => Number.isFinite(row.total.cost))).toBe(true);
+        expect(again || rows.length > 0).toBe(true);
+      }
+    }
   });
 
   it("is the same whatever the order of arrival", () => {

@@ -37,8 +37,8 @@ class OpenRun:
     """One run that has not settled, as it was last read. Times are µs by the writers' clocks."""
 
     __slots__ = (
-        "examined", "imported", "is_orphan", "last_us", "next", "open", "rests_until", "root", "root_status", "round", "run_id",
-        "runners", "since", "state", "version",
+        "examined", "imported", "is_orphan", "last_us", "next", "open", "rests_until", "root", "root_status", "round",
+        "run_id", "runners", "since", "state", "version",
     )  # fmt: skip
 
     def __init__(self, run_id: str) -> None:

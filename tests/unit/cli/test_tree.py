@@ -16,6 +16,7 @@ from spantail_service.cli.picture import Paper, draw_result, draw_run
 from spantail_service.cli.rows import Gap, Row, choose, tree_rows
 from spantail_service.cli.terminal import ASCII, UNICODE
 from spantail_service.cli.view import RunView
+from tests.support.loops import SHAPES, Shape
 from tests.support.tools import ROOT
 
 START = 1_795_308_986_084_596
@@ -142,6 +143,17 @@ def test_a_wrapper_counts_nothing_and_unpriced_is_said() -> None:
     assert sums == {"root": (5, 1), "wrapper": (5, 0), "attempt": (5, 0), "free": (0, 1)}
     shown = picture(view_of(span("root", None, 0, 10), call("free", "root", 3, 8, cost_source="unpriced")))
     assert shown.count("unpriced") == 2
+
+
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+def test_every_span_of_a_loop_is_a_row_once(shape: Shape) -> None:
+    spans = [span(f"{number}", f"{parent}" if parent else None, number, 5) for number, parent in shape.spans]
+    rows = tree_rows({one["span_id"]: one for one in spans})
+    assert sorted(row.span_id for row in rows if row.span) == sorted(one["span_id"] for one in spans)
+    view = view_of(*spans)
+    assert all(f"{number}" in picture(view, room=50) for number, _ in shape.spans)
+    for one in spans:
+        assert event_line({**one, "ts": one["end"], "event": "span_complete", "seq": 1}, view, ASCII)
 
 
 def test_an_orphan_stands_below_a_placeholder_until_its_parent_comes() -> None:
