@@ -116,6 +116,12 @@ class SpanState(BaseModel):
     span_events: list[dict[str, Any]] = Field(default_factory=list)
     links: list[dict[str, Any]] = Field(default_factory=list)
     error: dict[str, Any] | None = None
+    clock_skew_us: int | None = Field(
+        None,
+        description="By so many µs the clock of this span is thought ahead of the root's (below zero: behind): "
+        "an estimate, from spans that lie outside their parents. `start` and `end` are as they were told; less this, "
+        "they fit.",
+    )
 
 
 class TailEvent(BaseModel):
@@ -173,6 +179,15 @@ class RunSummary(Marks):
     imported: bool = Field(description="It came in by an import: what it cost was spent elsewhere.")
 
 
+class ClockSkew(Described):
+    """The spans of one service on one machine whose clock does not go with that of the run's root."""
+
+    service: str | None
+    host: str | None = Field(description="Of the processes that gave heartbeats; null where there is none.")
+    skew_us: int = Field(description="By so many microseconds it is thought ahead; below zero: behind.")
+    spans: int
+
+
 class Run(RunSummary):
     """One run with its layers, and where its tail stands."""
 
@@ -181,6 +196,11 @@ class Run(RunSummary):
     next_index: int = 0
     expected_log_count: int | None = None
     epoch: str | None = None
+    clock_skew: list[ClockSkew] = Field(
+        default_factory=list,
+        description="Clocks that are thought wrong; absent where none is. Of a run of more than 2,000 spans known "
+        "once its snapshot was taken.",
+    )
     links: dict[str, str] = Field(default_factory=dict, description="Addresses in other tools, by their name.")
 
 

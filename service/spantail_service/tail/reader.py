@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import orjson
 
 from spantail_exporters import keys
+from spantail_service.clock_skew import Clocks, Skews, marked
 from spantail_service.errors import ProblemError
 from spantail_service.run_absence import why_missing
+from spantail_service.run_clocks import RunClocks, Version
 from spantail_service.run_links import LinkTemplates
 from spantail_service.run_meta import RunMeta, RunState, parse_meta, parse_state, summary
 from spantail_service.store import now_us
@@ -58,6 +60,7 @@ class RunReader:
     def __init__(self, redis: Redis, links: LinkTemplates = LinkTemplates()) -> None:  # noqa: B008
         self._redis = redis
         self._links = links
+        self._clocks = RunClocks(redis)
 
     async def page(self, run_id: str, since: int, limit: int, *, newest: bool = False) -> Page:
         """What is stored of the tail from ``since`` on: the events asked for, maybe with some around them.
@@ -160,35 +163,49 @@ class RunReader:
                 return orjson.dumps({"run": run, "spans": [], "next_index": 0, "epoch": None})
             raise await self._missing(run_id)
         spans: dict[bytes, bytes] = {}
+        clocks = Clocks()
         cursor = 0
         while True:
             answer: Any = await self._redis.hscan(run_keys.spans, cursor, count=_SCAN)
             cursor, found = answer
             spans.update(found)  # a scan may return a field twice
+            clocks.look(found.values())
             if cursor == 0:
                 break
+        version = Version(meta.epoch, meta.next_index)
+        skews = await self._clocks.of_states(run_id, version, spans, several=clocks.are_several)
         root_json = spans.get(meta.root.encode()) if meta.root else None
         run = {
             **summary(run_id, meta, state, orjson.loads(root_json) if root_json else None),
             "layers": orjson.Fragment(layers),
             "first_index": meta.first_index,
             "expected_log_count": meta.expected,
+            **skews.as_json(),
         }
         # In a thread: parsing 100,000 states takes a second that the other viewers should not wait for.
-        listed = await asyncio.to_thread(_trees, list(spans.values())) if tree else b",".join(spans.values())
+        if tree or skews.by_clock:
+            listed = await asyncio.to_thread(_listed, list(spans.values()), skews, tree=tree)
+        else:
+            listed = b",".join(spans.values())
         head = orjson.dumps({"run": run, "next_index": meta.next_index, "epoch": meta.epoch})
         return b'%b,"spans":[%b]}' % (head[:-1], listed)
 
     async def span(self, run_id: str, span_id: str) -> bytes:
-        """The latest state of one span, whole.
+        """The latest state of one span, whole, with ``clock_skew_us`` where its clock is thought wrong.
 
         Raises:
             ProblemError: 404 or 410 as for a run; 404 when the run has no such span.
         """
-        state: Any = await self._redis.hget(keys.run_keys(run_id).spans, span_id)
-        if state is not None:
-            return bytes(state)
-        if not await self._redis.exists(keys.run_keys(run_id).meta):
+        run_keys = keys.run_keys(run_id)
+        pipe = self._redis.pipeline(transaction=False)
+        pipe.hget(run_keys.spans, span_id)
+        pipe.hmget(run_keys.meta, "epoch", "next", "spans")
+        state, (epoch, next_index, count) = await pipe.execute()
+        if state is not None and next_index is not None:
+            version = Version((epoch or b"").decode() or None, int(next_index))
+            skews = await self._clocks.of_run(run_id, version, int(count or 0))
+            return marked(state, skews.of(state))
+        if next_index is None:
             raise await self._missing(run_id)
         raise ProblemError(404, "unknown-span", "This run has no such span.")
 
@@ -204,6 +221,7 @@ class RunReader:
                 return {**summary(run_id, None, state, None), "status": "queued"}
             raise await self._missing(run_id)
         root = await self._redis.hget(keys.run_keys(run_id).spans, meta.root) if meta.root else None
+        skews = await self._clocks.of_run(run_id, Version(meta.epoch, meta.next_index), meta.spans)
         return {
             **summary(run_id, meta, state, orjson.loads(root) if root else None),
             "layers": orjson.loads(layers),
@@ -211,6 +229,7 @@ class RunReader:
             "next_index": meta.next_index,
             "expected_log_count": meta.expected,
             "epoch": meta.epoch,
+            **skews.as_json(),
         }
 
     async def _meta(self, run_id: str) -> tuple[RunMeta | None, bytes, RunState | None]:
@@ -237,8 +256,10 @@ def _are_adjacent(earlier: Sequence[Entry], later: Sequence[Entry]) -> bool:
     return not earlier or not later or earlier[-1][0] + earlier[-1][1] == later[0][0]
 
 
-def _trees(states: list[bytes]) -> bytes:
-    return b",".join(map(_tree, states))
+def _listed(states: list[bytes], skews: Skews, *, tree: bool) -> bytes:
+    if not skews.by_clock:
+        return b",".join(map(_tree, states))
+    return b",".join(marked(_tree(state) if tree else state, skews.of(state)) for state in states)
 
 
 def _tree(state: bytes) -> bytes:

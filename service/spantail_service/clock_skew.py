@@ -1,0 +1,269 @@
+"""How far clocks are ahead of that of a run's root, estimated from spans that lie outside their parents (pure).
+
+A clock is the host of a span's runner, or, where no runner is known, its service: spans of one clock say nothing about
+it. A child on another clock cannot have begun before its parent did, and a call's child ends before it: so a parent
+with its child bounds how far the child's clock may be ahead, and the pairs of two clocks together bound it closely.
+The middle of these bounds is the estimate, which takes the way there and back for equally long, as Jaeger's clock skew
+adjuster does. Nothing is estimated before some child lies outside its parent by more than the parent's length: less
+is what work does that outlives its caller. Times themselves are never changed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import orjson
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable, Mapping
+
+LEAST_US: Final = 1_000
+"""Less is not told from the resolution of clocks."""
+
+_TEXT: Final = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+_HEAD: Final = re.compile(
+    rb'\{"rev":\d++,"status":"[a-z]++","start":(\d++),"noted":\d++,"ts":\d++,"event":' + _TEXT + rb","
+    rb'"run_id":".{32}","span_id":"(.{16})","parent_id":(?:null|"(.{16})"),"name":' + _TEXT + rb","
+    rb'"kind":"[a-z_]++","end":(?:null|(\d++))'
+    # what else stands there: texts and numbers
+    rb'(?:,"(?!service"|runner"|attributes")\w++":(?:' + _TEXT + rb"|[\d.eE+-]++))*+"
+    rb'(?:,"service":(' + _TEXT + rb'))?(?:,"runner":"([^":\\]++)[^"]*+")?'
+)
+_CONSUMER: Final = b'"span_kind":"consumer"'
+
+
+class Place(NamedTuple):
+    """Where a span stands in time. Times are microseconds since the epoch, ids are hex."""
+
+    span_id: bytes
+    parent_id: bytes | None
+    start: int
+    end: int | None
+    """None while it runs."""
+    service: bytes | None
+    """As JSON writes it, with its quotes."""
+    host: bytes | None
+    clock: bytes | None
+    """Which clock its times are of: its host's, else its service's; None where nobody says."""
+    is_consumer: bool = False
+    """It took a message: whatever sent it may be long over."""
+
+
+class ClockSkew(NamedTuple):
+    """The spans of one service on one clock that is `skew_us` microseconds ahead (negative: behind)."""
+
+    service: bytes | None
+    host: bytes | None
+    skew_us: int
+    spans: int
+
+    def as_json(self) -> dict[str, object]:
+        """``{service, host, skew_us, spans}``; null is unknown."""
+        return {
+            "service": orjson.loads(self.service) if self.service else None,
+            "host": self.host.decode("utf-8", "replace") if self.host else None,
+            "skew_us": self.skew_us,
+            "spans": self.spans,
+        }
+
+
+class Skews(NamedTuple):
+    """The clocks of a run that are thought wrong, in µs ahead of the root's, and whose they are."""
+
+    by_clock: dict[bytes, int]
+    found: tuple[ClockSkew, ...]
+
+    def as_json(self) -> dict[str, list[dict[str, object]]]:
+        """What a run's answer says of its clocks: ``clock_skew``, where one is thought wrong."""
+        return {"clock_skew": [skew.as_json() for skew in self.found]} if self.found else {}
+
+    def of(self, state: bytes) -> int | None:
+        """How far ahead the clock of a stored span was; None where it is thought right, or nobody knows."""
+        if not self.by_clock or (place := place_of(state)) is None or place.clock is None:
+            return None
+        return self.by_clock.get(place.clock)
+
+
+NONE: Final = Skews({}, ())
+
+
+def place_of(state: bytes) -> Place | None:
+    """Read the head of a stored state, which our encoder writes in this order; None where it is another."""
+    match = _HEAD.match(state)
+    if match is None:
+        return None
+    start, span_id, parent_id, end, service, host = match.groups()
+    is_consumer = state.find(_CONSUMER, match.start(2), match.end() + len(_CONSUMER) + 1) > 0
+    return Place(span_id, parent_id, int(start), int(end) if end else None, service, host, host or service, is_consumer)
+
+
+class _Bounds:
+    """What the children of one clock say of how far it is ahead: at least `low`, at most `high`."""
+
+    __slots__ = ("high", "is_outside", "low")
+
+    def __init__(self) -> None:
+        self.low: int | None = None
+        self.high: int | None = None
+        self.is_outside = False
+
+    def take(self, parent: Place, child: Place, parent_skew: int) -> None:
+        """Take one more pair; `parent_skew` is how far the parent's clock is ahead."""
+        start = parent.start - parent_skew
+        early = child.start - start  # below zero: begun before its parent
+        self.high = early if self.high is None else min(self.high, early)
+        if parent.end is None:
+            return
+        length = max(parent.end - parent.start, 0)
+        late = (child.start if child.end is None else child.end) - (start + length)
+        if child.is_consumer or child.end is None:
+            late = min(late, 0)  # the end of its parent bounds nothing
+        elif late <= early:  # it lasted no longer than its parent
+            self.low = late if self.low is None else max(self.low, late)
+        else:
+            late = 0
+        self.is_outside |= max(-early, late) > max(length, LEAST_US)
+
+    def estimate(self) -> int:
+        """How far the clock is ahead; 0 where the pairs can do without."""
+        low, high = self.low, self.high
+        if not self.is_outside or high is None:
+            return 0
+        if low is None:
+            return min(high, 0)
+        if low > high:
+            # Some outlive their parents; that none begins before its own holds all the same. What comes late by very
+            # different times was not called late by a clock: it is work that waited.
+            return high if high < 0 or low < 2 * high else 0
+        return 0 if low <= 0 <= high else (low + high) // 2
+
+
+def estimate(places: Mapping[bytes, Place]) -> Skews:
+    """Estimate the clocks of a run's spans, given by their id.
+
+    The clock of the earliest span without a known parent is the one the others are held against; a clock that no chain
+    of calls leads to is thought right. Parents that are not there, or in a circle, do no harm.
+    """
+    steps = estimating(places)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as over:
+            return over.value  # type: ignore[no-any-return]
+
+
+_STEP: Final = 4_096
+
+
+def estimating(places: Mapping[bytes, Place]) -> Generator[None, None, Skews]:
+    """As :func:`estimate`, in steps of a few milliseconds: it yields after each, and returns the skews at the end."""
+    reference: Place | None = None
+    pairs: dict[bytes, dict[bytes, list[tuple[Place, Place]]]] = {}  # clock of the parent → of the child
+    get = places.get
+    for count, place in enumerate(places.values(), 1):
+        if count % _STEP == 0:
+            yield
+        parent = get(place[1]) if place[1] is not None else None
+        if parent is None:
+            if reference is None or _comes_first(place, reference):
+                reference = place
+            continue
+        clock, above = place[6], parent[6]  # by place: this is the loop over all spans
+        if clock is not above and clock != above and clock is not None and above is not None:
+            pairs.setdefault(above, {}).setdefault(clock, []).append((parent, place))
+    if not pairs:
+        return NONE
+    skews = yield from _from_clock_to_clock(pairs, reference.clock if reference is not None else None)
+    wrong = {clock: skew for clock, skew in skews.items() if abs(skew) >= LEAST_US}
+    if not wrong:
+        return NONE
+    spans: Counter[tuple[bytes | None, bytes | None]] = Counter()
+    for count, place in enumerate(places.values()):
+        if count % _STEP == 0:
+            yield
+        if place[6] in wrong:
+            spans[place.service, place.host] += 1
+    found = [
+        ClockSkew(service, host, wrong[host or service or b""], number) for (service, host), number in spans.items()
+    ]
+    found.sort(key=lambda skew: (-abs(skew.skew_us), skew.service or b"", skew.host or b""))
+    return Skews(wrong, tuple(found))
+
+
+def _comes_first(place: Place, other: Place) -> bool:
+    return (place.parent_id is not None, place.start, place.span_id) < (
+        other.parent_id is not None, other.start, other.span_id,
+    )  # fmt: skip
+
+
+def _from_clock_to_clock(
+    pairs: Mapping[bytes, Mapping[bytes, list[tuple[Place, Place]]]], first: bytes | None
+) -> Generator[None, None, dict[bytes, int]]:
+    """Go from each clock that is known to those of its children; each is estimated from all that are known then."""
+    skews: dict[bytes, int] = {}
+    above: dict[bytes, list[bytes]] = {}
+    for parent, children in pairs.items():
+        for child in children:
+            above.setdefault(child, []).append(parent)
+    # clocks that nobody calls begin, that of the root before all; what is left then calls itself in circles
+    begins = [clock for clock in pairs if clock not in above]
+    count = 0
+    for begin in (*((first,) if first in pairs else ()), *begins, *pairs):
+        if begin is None or begin in skews:
+            continue
+        skews[begin] = 0
+        waiting = [begin]
+        for clock in waiting:
+            for child in pairs.get(clock, ()):
+                if child in skews:
+                    continue
+                bounds = _Bounds()
+                for parent in above[child]:
+                    if parent in skews:
+                        for one, other in pairs[parent][child]:
+                            bounds.take(one, other, skews[parent])
+                            count += 1
+                            if count % _STEP == 0:
+                                yield
+                skews[child] = bounds.estimate()
+                waiting.append(child)
+    return skews
+
+
+_BEHIND: Final = 12
+_LEAST_HEAD: Final = 200  # bytes: where a service stands at the earliest
+
+
+class Clocks:
+    """Looks through a run's states for their clocks: most runs have one, and then there is nothing to estimate."""
+
+    def __init__(self) -> None:
+        self._known: set[bytes | None] = set()
+        self._latest = b""
+
+    def look(self, states: Iterable[bytes]) -> None:
+        """Look at a few thousand more at most: it takes a millisecond a thousand."""
+        latest = self._latest
+        for state in states:
+            if latest and state.find(latest, _LEAST_HEAD) > 0:
+                continue  # as the one before it says, word for word
+            if (match := _HEAD.match(state)) is None:
+                continue
+            service, host = match[5], match[6]
+            self._known.add(host or service)
+            # with what comes after the service, where that is no runner: the next one may have one
+            more = 0 if host else _BEHIND
+            latest = state[match.start(5) - len(b',"service":') : match.end() + more] if service else b""
+        self._latest = latest
+
+    @property
+    def are_several(self) -> bool:
+        """Whether spans of different clocks have been seen."""
+        return len(self._known - {None}) > 1
+
+
+def marked(state: bytes, skew_us: int | None) -> bytes:
+    """A span's JSON with the field ``clock_skew_us``, where there is one to tell of."""
+    return state if skew_us is None else b'%b,"clock_skew_us":%d}' % (state[:-1], skew_us)

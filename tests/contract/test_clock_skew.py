@@ -1,0 +1,95 @@
+"""Clock skew in the answers: estimated when asked for, never stored, and no change of what is exported."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from spantail_service import run_clocks
+from tests.integration.service.harness import ROOT_SPAN, RUN, START, running_app
+from tests.support.live_runs import StoredRun
+
+if TYPE_CHECKING:
+    import httpx
+    import pytest
+
+CALL, BEHIND, RIGHT = "00f067aa0ba902b8", "00f067aa0ba902b9", "00f067aa0ba902ba"
+SHIFT = 5_000_000
+
+
+def otlp(service: str, *spans: tuple[str, str, int, int]) -> dict[str, Any]:
+    """Spans of a service: id, parent, begin and length in microseconds."""
+    return {
+        "resource": {"attributes": [{"key": "service.name", "value": {"stringValue": service}}]},
+        "scopeSpans": [
+            {
+                "spans": [
+                    {
+                        "traceId": RUN, "spanId": span_id, "parentSpanId": parent, "name": span_id[-2:], "kind": 1,
+                        "startTimeUnixNano": str((START + at) * 1_000),
+                        "endTimeUnixNano": str((START + at + took) * 1_000),
+                    }
+                    for span_id, parent, at, took in spans
+                ]
+            }
+        ],
+    }  # fmt: skip
+
+
+async def send(client: httpx.AsyncClient) -> None:
+    body = {
+        "resourceSpans": [
+            otlp("shop", (ROOT_SPAN, "", 0, 400_000), (RIGHT, CALL, 110_000, 50_000)),
+            otlp("bank", (CALL, ROOT_SPAN, 100_000 + SHIFT, 200_000), (BEHIND, CALL, 150_000 + SHIFT, 50_000)),
+        ]
+    }
+    answer = await client.post("/v1/traces", json=body)
+    assert (answer.status_code, answer.json()) == (200, {})
+
+
+async def test_it_is_in_the_answers_and_nowhere_else(redis_url: str) -> None:
+    async with running_app(redis_url) as client:
+        await send(client)
+        whole = (await client.get(f"/api/traces/{RUN}")).json()
+        tree = (await client.get(f"/api/traces/{RUN}?fields=tree")).json()
+        run = (await client.get(f"/api/runs/{RUN}")).json()
+        spans = {one: (await client.get(f"/api/traces/{RUN}/spans/{one}")).json() for one in (ROOT_SPAN, CALL, BEHIND)}
+        exported = (await client.get(f"/api/runs/{RUN}/export?format=otlp")).json()
+        tail = (await client.get(f"/api/logs/{RUN}")).text
+    told = [{"service": "bank", "host": None, "skew_us": SHIFT, "spans": 2}]
+    assert run["clock_skew"] == whole["run"]["clock_skew"] == tree["run"]["clock_skew"] == told
+    for listed in (whole["spans"], tree["spans"]):
+        marks = {span["span_id"]: span.get("clock_skew_us") for span in listed}
+        assert marks == {ROOT_SPAN: None, RIGHT: None, CALL: SHIFT, BEHIND: SHIFT}
+    assert [span.get("clock_skew_us") for span in spans.values()] == [None, SHIFT, SHIFT]
+    assert spans[CALL]["start"] == START + 100_000 + SHIFT, "a time is as it was told"
+    starts = {
+        span["spanId"]: int(span["startTimeUnixNano"]) // 1_000
+        for resource in exported["resourceSpans"]
+        for scope in resource["scopeSpans"]
+        for span in scope["spans"]
+    }
+    assert starts[CALL] == START + 100_000 + SHIFT
+    assert "clock_skew" not in tail + orjson.dumps([exported, StoredRun(redis_url, RUN).spans]).decode()
+
+
+async def test_of_a_large_run_it_is_known_from_its_snapshot(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_clocks, "FEW_SPANS", 3)
+    async with running_app(redis_url) as client:
+        await send(client)
+        before = (await client.get(f"/api/runs/{RUN}")).json()
+        assert "clock_skew" not in before
+        assert "clock_skew_us" not in (await client.get(f"/api/traces/{RUN}/spans/{CALL}")).json()
+        await client.get(f"/api/traces/{RUN}?fields=tree")
+        assert (await client.get(f"/api/traces/{RUN}/spans/{CALL}")).json()["clock_skew_us"] == SHIFT
+        assert (await client.get(f"/api/runs/{RUN}")).json()["clock_skew"][0]["service"] == "bank"
+
+
+async def test_it_is_estimated_anew_when_the_run_has_changed(redis_url: str) -> None:
+    async with running_app(redis_url) as client:
+        root = {"resourceSpans": [otlp("shop", (ROOT_SPAN, "", 0, 400_000))]}
+        assert (await client.post("/v1/traces", json=root)).status_code == 200
+        assert "clock_skew" not in (await client.get(f"/api/runs/{RUN}")).json()
+        await send(client)
+        assert (await client.get(f"/api/runs/{RUN}")).json()["clock_skew"][0]["skew_us"] == SHIFT
