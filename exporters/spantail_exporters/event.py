@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from spantail import attributes as key
+from spantail.content import marks_of, take_marks
 from spantail.redaction import TRUNCATED_KEY
 from spantail_exporters.dialects.understand import is_foreign, understood
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from spantail.content import Dropped
     from spantail.live import LogEvent
     from spantail_exporters.record import Note, Redactor, SpanRecord
 
@@ -139,7 +141,9 @@ def encode_state(record: SpanRecord, rev: int, redactor: Redactor, *, event: str
     kind = kind_of(raw)
     text = redactor.text
     notes = record.notes
-    attributes = redactor.attributes(raw)
+    left_out: Dropped = {}
+    attributes = redactor.attributes(raw, left_out)
+    marks = take_marks(attributes) if key.CONTENT_LEFT_OUT in attributes else _NOTHING
     error, folded, untold = None, None, notes
     if record.failed and end is not None:
         error, folded = _error(record, attributes, redactor)
@@ -175,10 +179,12 @@ def encode_state(record: SpanRecord, rev: int, redactor: Redactor, *, event: str
         }
     if key.LAYER in attributes and (layer := attributes[key.LAYER]) is not None:
         body["layer"] = str(layer)
+    if left_out or marks:
+        body["content"] = marks  # its place: what is large comes last
     body["attributes"] = attributes
     tellable: list[dict[str, Any]] = _NOTHING
     if notes:
-        told = [_note(note, redactor, whole=note is not folded) for note in notes]
+        told = [_note(note, redactor, left_out, whole=note is not folded) for note in notes]
         body["span_events"] = told
         tellable = [one for one, note in zip(told, notes, strict=True) if note is not folded or untold is notes]
     if record.links:
@@ -186,10 +192,12 @@ def encode_state(record: SpanRecord, rev: int, redactor: Redactor, *, event: str
             {
                 "run_id": link.run_id,
                 "span_id": link.span_id,
-                "attributes": redactor.attributes(link.attributes),
+                "attributes": redactor.attributes(link.attributes, left_out),
             }
             for link in record.links
         ]
+    if left_out:
+        body["content"] = [*marks, *marks_of(left_out, redactor.where)]
     if error is not None:
         body["error"] = error
     layers = b""
@@ -284,8 +292,8 @@ def _error(record: SpanRecord, attributes: Mapping[str, Any], redactor: Redactor
     return error, folded
 
 
-def _note(note: Note, redactor: Redactor, *, whole: bool = True) -> dict[str, Any]:
-    attributes = redactor.attributes(note.attributes)
+def _note(note: Note, redactor: Redactor, left_out: Dropped, *, whole: bool = True) -> dict[str, Any]:
+    attributes = redactor.attributes(note.attributes, left_out)
     if not whole:
         # the traceback stands in `error` already, and is by far the largest part
         attributes.pop("exception.stacktrace", None)

@@ -45,7 +45,14 @@ from opentelemetry.sdk._logs import ReadableLogRecord
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context
 
-from spantail.attributes import EXCEPTION_MESSAGE, EXCEPTION_STACKTRACE, EXCEPTION_TYPE, RESOURCE_RUNNER
+from spantail.attributes import (
+    CONTENT_LEFT_OUT,
+    EXCEPTION_MESSAGE,
+    EXCEPTION_STACKTRACE,
+    EXCEPTION_TYPE,
+    RESOURCE_RUNNER,
+)
+from spantail.content import as_attribute, marks_of, take_marks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -53,6 +60,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import ReadableSpan
 
+    from spantail.content import Dropped
     from spantail.live import LogEvent
     from spantail_exporters.record import Redactor
 
@@ -101,8 +109,9 @@ def span_record(
 ) -> ReadableLogRecord:
     """Describe the present state of an open span: `attributes` and `new_events` as they were read just now."""
     context: Any = span.context
+    left_out: Dropped = {}
     said: dict[str, Any] = {
-        key: value for key, value in redactor.attributes(attributes).items() if not key.startswith(OWN_PREFIX)
+        key: value for key, value in redactor.attributes(attributes, left_out).items() if not key.startswith(OWN_PREFIX)
     }
     said[SPAN_NAME] = redactor.text(span.name)
     said[SPAN_KIND] = span.kind.name.lower()
@@ -117,7 +126,7 @@ def span_record(
             {
                 "time_unix_nano": event.timestamp,
                 "name": redactor.text(event.name),
-                "attributes": redactor.attributes(event.attributes or {}),
+                "attributes": redactor.attributes(event.attributes or {}, left_out),
             }
             for event in new_events
         ]
@@ -126,10 +135,12 @@ def span_record(
             {
                 "trace_id": f"{link.context.trace_id:032x}",
                 "span_id": f"{link.context.span_id:016x}",
-                "attributes": redactor.attributes(link.attributes or {}),
+                "attributes": redactor.attributes(link.attributes or {}, left_out),
             }
             for link in span.links
         ]
+    if left_out:
+        said[CONTENT_LEFT_OUT] = as_attribute([*take_marks(said), *marks_of(left_out, redactor.where)])
     now_ns = time.time_ns()
     return _record(
         resource,

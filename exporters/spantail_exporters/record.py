@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from opentelemetry.sdk.trace import ReadableSpan
 
+    from spantail.content import Dropped, Where
+
 _TRACE_MASK = 2**128 - 1
 _SPAN_MASK = 2**64 - 1
 _MAX_US = 2**53 - 1  # the largest integer that JavaScript holds exactly
@@ -27,8 +29,12 @@ END_TIME, STATUS = 5, 7  # their places in them
 class Redactor(Protocol):
     """What encoding needs of redaction (`spantail.redaction.Redactor`): JSON-able, secret-free values."""
 
-    def attributes(self, attributes: Mapping[str, Any], /) -> dict[str, Any]:
-        """Return a new mapping that may leave the process."""
+    @property
+    def where(self) -> Where:
+        """In whose environment stands whether message content is kept."""
+
+    def attributes(self, attributes: Mapping[str, Any], dropped: Dropped | None = None, /) -> dict[str, Any]:
+        """Return a new mapping that may leave the process; message content that is dropped is counted."""
 
     def text(self, value: str, /) -> str:
         """Return a message, name or traceback that may leave the process."""

@@ -70,6 +70,9 @@ SOURCE_PROVIDER: Final = "provider"
 SOURCE_CALCULATED: Final = "calculated"
 SOURCE_UNPRICED: Final = "unpriced"
 
+# Message content that was not kept, as JSON (`content.py`)
+CONTENT_LEFT_OUT: Final = "spantail.content.left_out"
+
 # Names of span events
 EVENT_FALLBACK: Final = "llm_call_fallback"
 EVENT_CANCELLED: Final = "cancelled"

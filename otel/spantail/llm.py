@@ -15,6 +15,7 @@ from opentelemetry.trace import SpanKind
 
 from spantail import attributes as keys
 from spantail import pricing
+from spantail.content import as_attribute, marks_of, size_of
 from spantail.scope import Scope
 from spantail.values import content_capture_allowed, report_trouble
 
@@ -75,6 +76,8 @@ class LlmCall(Scope):
         self._chunks = 0
         self._text: list[str] = []
         self._text_length = 0
+        self._text_left_out = 0
+        self._left_out: dict[str, int] = {}
         self._completion_told = False
         self._response_model: str | None = None
         self._started_s = 0.0
@@ -142,9 +145,12 @@ class LlmCall(Scope):
             total = self._tokens.get(keys.GEN_AI_USAGE_OUTPUT_TOKENS, 0) + count
             self._tokens[keys.GEN_AI_USAGE_OUTPUT_TOKENS] = total
             written[keys.GEN_AI_USAGE_OUTPUT_TOKENS] = total
-        if text and self._text_length < _TEXT_LIMIT and content_capture_allowed():
-            self._text.append(text)
-            self._text_length += len(text)
+        if text and self._text_length < _TEXT_LIMIT:
+            if content_capture_allowed():
+                self._text.append(text)
+                self._text_length += len(text)
+            else:
+                self._text_left_out += size_of(text)
         self._write(written)
 
     def response(
@@ -175,14 +181,19 @@ class LlmCall(Scope):
         self._content(keys.GEN_AI_OUTPUT_MESSAGES, messages)
 
     def _content(self, key: str, messages: object) -> None:
-        if not content_capture_allowed():
-            return
         try:
             text = messages if isinstance(messages, str) else json.dumps(messages, ensure_ascii=False, default=str)
         except Exception:
             report_trouble("message content could not be recorded")
             return
-        self._write({key: text})
+        if content_capture_allowed():
+            self._write({key: text})
+        else:
+            self._leave_out(key, size_of(text))
+
+    def _leave_out(self, key: str, size: int) -> None:
+        self._left_out[key] = size
+        self._write({keys.CONTENT_LEFT_OUT: as_attribute(marks_of(self._left_out, "application"))})
 
     def _write_cost(self, nano: int, source: str, price_version: str | None = None) -> None:
         usd = pricing.usd_of_nano(nano)
@@ -196,6 +207,8 @@ class LlmCall(Scope):
         )
 
     def _before_end(self) -> None:
+        if self._text_left_out and not self._completion_told:
+            self._leave_out(keys.GEN_AI_OUTPUT_MESSAGES, self._text_left_out)
         if self._text and not self._completion_told:
             self._content(keys.GEN_AI_OUTPUT_MESSAGES, "".join(self._text)[:_TEXT_LIMIT])
         if self._cost_told:

@@ -15,11 +15,14 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, Status, TraceState
 
+from spantail.attributes import CONTENT_LEFT_OUT
+from spantail.content import as_attribute, marks_of, take_marks
 from spantail.values import report_trouble
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from spantail.content import Dropped
     from spantail.redaction import Redactor
 
 
@@ -57,11 +60,12 @@ class RedactingExporter(SpanExporter):
         status = span.status
         if status.description is not None:
             status = Status(status.status_code, text(status.description))
-        events = [self._event(event) for event in span.events]
+        left_out: Dropped = {}
+        events = [self._event(event, left_out) for event in span.events]
         links = [
             Link(
                 self._redacted_context(link.context) or link.context,
-                self._attributes(link.attributes, link.dropped_attributes),
+                self._attributes(link.attributes, link.dropped_attributes, left_out),
             )
             for link in span.links
         ]
@@ -71,7 +75,7 @@ class RedactingExporter(SpanExporter):
             context=self._redacted_context(span.context),
             parent=span.parent,
             resource=self._redacted_resource(span.resource),
-            attributes=self._attributes(span.attributes, span.dropped_attributes),
+            attributes=self._attributes(span.attributes, span.dropped_attributes, left_out, is_span=True),
             events=events,
             links=links,
             kind=span.kind,
@@ -81,12 +85,19 @@ class RedactingExporter(SpanExporter):
             instrumentation_scope=self._redacted_scope(span.instrumentation_scope),
         )
 
-    def _event(self, event: Any) -> Event:
-        attributes = self._attributes(event.attributes, getattr(event, "dropped_attributes", 0))
+    def _event(self, event: Any, left_out: Dropped) -> Event:
+        attributes = self._attributes(event.attributes, getattr(event, "dropped_attributes", 0), left_out)
         return Event(self._redactor.text(event.name), attributes, event.timestamp)
 
-    def _attributes(self, attributes: Mapping[str, Any] | None, dropped: int) -> BoundedAttributes:
-        kept = BoundedAttributes(attributes=self._redactor.attributes(attributes), immutable=True)
+    def _attributes(
+        self, attributes: Mapping[str, Any] | None, dropped: int, left_out: Dropped, *, is_span: bool = False
+    ) -> BoundedAttributes:
+        """Redact; what content is left out is counted, and stands in the span's own attributes, which come last."""
+        redacted = self._redactor.attributes(attributes, left_out)
+        if left_out and is_span:
+            marks = [*take_marks(redacted), *marks_of(left_out, self._redactor.where)]
+            redacted[CONTENT_LEFT_OUT] = as_attribute(marks)
+        kept = BoundedAttributes(attributes=redacted, immutable=True)
         kept.dropped = dropped
         return kept
 

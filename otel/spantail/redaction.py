@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 from typing import Any, Final, Self
 
+from spantail.content import Dropped, Where, count_dropped
 from spantail.json_values import bytes_as_text, cut_text, json_float, json_size
 from spantail.secret_patterns import REDACTED, KeyRule, key_rule, mask_secrets, may_hold_secret, words
 from spantail.values import content_capture_allowed, legal_text, report_trouble
@@ -49,7 +50,8 @@ class Redactor:
     `keys` are further names whose values are masked (`salary` also masks `user.salary` and `userSalary`);
     `allow` are keys that are left as they are (a `*` at the end stands for any rest). `transform(key, value)`
     runs first on every attribute and returns the value to go on with; when it raises, the value is masked.
-    `capture_content` lets prompts and answers through.
+    `capture_content` lets prompts and answers through; `where` says in whose environment that is set, the
+    application's or that of the service which takes spans in.
 
     One object may be used from several threads.
     """
@@ -64,6 +66,7 @@ class Redactor:
         max_value_bytes: int = DEFAULT_MAX_VALUE_BYTES,
         max_event_bytes: int = DEFAULT_MAX_EVENT_BYTES,
         capture_content: bool = False,
+        where: Where = "application",
     ) -> None:
         self._enabled = enabled
         self._names = [name for key in keys if (name := words(key))]
@@ -74,13 +77,20 @@ class Redactor:
         self._max_value_bytes = max(max_value_bytes, 64)
         self._max_event_bytes = max(max_event_bytes, self._max_value_bytes)
         self._capture_content = capture_content
+        self.where: Where = where
         self._rules: dict[Any, tuple[KeyRule, str]] = {}
         self._plain_keys: dict[Any, str] = {}  # those of the rules that say PLAIN
         self._same_keys: set[Any] = set()  # those of them that are written as they are
         self._clean: set[str] = set()
 
     @classmethod
-    def from_environment(cls, environ: Mapping[str, str] = os.environ, transform: Transform | None = None) -> Self:
+    def from_environment(
+        cls,
+        environ: Mapping[str, str] = os.environ,
+        transform: Transform | None = None,
+        *,
+        where: Where = "application",
+    ) -> Self:
         """Make one by SPANTAIL_REDACT, SPANTAIL_REDACT_KEYS, SPANTAIL_REDACT_ALLOW, SPANTAIL_MAX_VALUE_BYTES.
 
         Lists are separated by commas. A value that cannot be read counts as not set.
@@ -96,18 +106,20 @@ class Redactor:
             transform=transform,
             max_value_bytes=max_value_bytes,
             capture_content=content_capture_allowed(environ),
+            where=where,
         )
 
-    def attributes(self, attributes: Mapping[str, Any] | None) -> dict[str, Any]:
+    def attributes(self, attributes: Mapping[str, Any] | None, dropped: Dropped | None = None) -> dict[str, Any]:
         """Return the attributes as a new dict that holds JSON values only. Never raises.
 
+        Message content that is dropped is counted in `dropped`, where one is given: bytes by field.
         Masked values read `[redacted]`, cut ones end in `…[truncated 10,485,760 → 32,768 bytes]`. NaN and
         infinity become strings, integers beyond 64 bit too; bytes become text, or base64 where they are none.
         """
         if not attributes:
             return {}
         try:
-            return self._attributes(attributes)
+            return self._attributes(attributes, dropped)
         except Exception:
             report_trouble("attributes could not be redacted and were left out")
             return {TRUNCATED_KEY: UNREADABLE}
@@ -124,7 +136,7 @@ class Redactor:
 
     # -- attributes --
 
-    def _attributes(self, attributes: Mapping[str, Any]) -> dict[str, Any]:
+    def _attributes(self, attributes: Mapping[str, Any], dropped: Dropped | None) -> dict[str, Any]:
         if (
             type(attributes) is dict
             and len(attributes) <= _MAX_ATTRIBUTES
@@ -145,9 +157,9 @@ class Redactor:
                     break
             else:
                 return attributes.copy()
-        return self._judged(attributes)
+        return self._judged(attributes, dropped)
 
-    def _judged(self, attributes: Mapping[str, Any]) -> dict[str, Any]:
+    def _judged(self, attributes: Mapping[str, Any], dropped: Dropped | None) -> dict[str, Any]:
         out: dict[str, Any] = {}
         plain_keys, clean = self._plain_keys, self._clean
         unseen: list[str] = []
@@ -184,8 +196,10 @@ class Redactor:
             else:
                 rule, key = self._judge(raw_key)
                 if rule is _CONTENT:
+                    if dropped is not None:
+                        count_dropped(dropped, key, value)
                     continue
-            out[key] = self._readable_value(value, rule)
+            out[key] = self._readable_value(value, rule, dropped)
             measure = True
         if unseen:
             measure |= self._search(out, unseen)
@@ -255,14 +269,14 @@ class Redactor:
 
     # -- values of every other kind --
 
-    def _readable_value(self, value: Any, rule: KeyRule) -> Any:
+    def _readable_value(self, value: Any, rule: KeyRule, dropped: Dropped | None) -> Any:
         try:
-            return self._value(value, rule, 0, [_MAX_NODES])
+            return self._value(value, rule, 0, [_MAX_NODES], dropped)
         except Exception:
             report_trouble("a value could not be read")
             return UNREADABLE
 
-    def _value(self, value: Any, rule: KeyRule, depth: int, left: list[int]) -> Any:
+    def _value(self, value: Any, rule: KeyRule, depth: int, left: list[int], dropped: Dropped | None) -> Any:
         """Return one value as JSON value, by the rule of its key."""
         if value is None:
             return None
@@ -279,7 +293,7 @@ class Redactor:
         if isinstance(value, str):
             return self._allowed_text(str(value), rule)
         if isinstance(value, Mapping | list | tuple | set | frozenset):
-            return self._container(value, rule, depth, left)
+            return self._container(value, rule, depth, left, dropped)
         return self._allowed_text(str(value), rule)
 
     def _allowed_text(self, text: str, rule: KeyRule) -> str:
@@ -291,7 +305,7 @@ class Redactor:
             return legal
         return cut_text(legal, limit, len(text.encode(errors="surrogatepass")))
 
-    def _container(self, value: Any, rule: KeyRule, depth: int, left: list[int]) -> Any:
+    def _container(self, value: Any, rule: KeyRule, depth: int, left: list[int], dropped: Dropped | None) -> Any:
         if depth >= _MAX_DEPTH:
             return f"…[truncated below {_MAX_DEPTH} levels]"
         limit = min(_MAX_ITEMS, left[0])
@@ -305,14 +319,16 @@ class Redactor:
                     break
                 inner, key = self._judge(raw_key)
                 if inner is not _CONTENT:
-                    made[key] = self._value(item, rule if rule is _ALLOWED else inner, depth + 1, left)
+                    made[key] = self._value(item, rule if rule is _ALLOWED else inner, depth + 1, left, dropped)
+                elif dropped is not None:
+                    count_dropped(dropped, key, item)
             return made
         items = []
         for count, item in enumerate(value):
             if count >= limit:
                 items.append(mark)
                 break
-            items.append(self._value(item, rule, depth + 1, left))
+            items.append(self._value(item, rule, depth + 1, left, dropped))
         return items
 
     def _bounded(self, out: dict[str, Any]) -> dict[str, Any]:

@@ -217,7 +217,7 @@ async def _open_services(app: FastAPI, settings: Settings, redis_url: str, stack
     app.state.metrics.watch("tasks", "asyncio tasks of this process.", lambda: len(asyncio.all_tasks()))
     receiver = OtlpReceiver(
         redis,
-        Redactor.from_environment(),
+        Redactor.from_environment(where="service"),
         max_bytes=settings.max_ingest_bytes,
         max_decoded_bytes=settings.max_ingest_decoded_bytes,
         ingested=app.state.metrics.ingested,

@@ -87,6 +87,17 @@ class Marks(Described):
     stale: bool = Field(description="Spans are open, and nothing was heard for a minute.")
 
 
+class ContentLeftOut(Described):
+    """Message content that was not kept."""
+
+    field: str = Field(description="The attribute it stood in; `body` is a log record's body.")
+    bytes: int = Field(description="Of UTF-8, summed over a span's own attributes, its events and links.")
+    setting: str = Field(description="The environment variable that keeps it.")
+    where: Literal["application", "service"] = Field(
+        description="Whose environment: of the process that made the span, or of this service, for what came over OTLP."
+    )
+
+
 class SpanState(BaseModel):
     """The latest state of one span. Absent is unknown; an unknown field is kept and passed on."""
 
@@ -112,6 +123,7 @@ class SpanState(BaseModel):
     cost_nano: int | None = None
     cost_source: CostSource | None = None
     tokens: Tokens | None = None
+    content: list[ContentLeftOut] = Field(default_factory=list, description="Message content that was not kept.")
     attributes: dict[str, Any] = Field(default_factory=dict)
     span_events: list[dict[str, Any]] = Field(default_factory=list)
     links: list[dict[str, Any]] = Field(default_factory=list)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from spantail.attributes import EXCEPTION_MESSAGE, EXCEPTION_STACKTRACE, EXCEPTION_TYPE
+from spantail.content import count_dropped, marks_of
 from spantail_exporters.event import dumps
 from spantail_exporters.otlp_records import LOGGER_NAME
 
 if TYPE_CHECKING:
+    from spantail.content import Dropped
     from spantail_exporters.record import Redactor
     from spantail_service.ingest.entries import LogEntry
 
@@ -19,6 +21,7 @@ _LEVEL_LENGTH: Final = 20
 _NAMES: Final = {"WARN": "WARNING", "FATAL": "CRITICAL"}
 _EVENT_NAME: Final = "event.name"
 _GEN_AI: Final = "gen_ai."
+_BODY: Final = "body"
 _ERROR: Final = {EXCEPTION_TYPE: "type", EXCEPTION_MESSAGE: "message", EXCEPTION_STACKTRACE: "traceback"}
 _OF_ITS_OWN: Final = frozenset((*_ERROR, LOGGER_NAME))
 
@@ -27,11 +30,14 @@ def log_event(entry: LogEntry, redactor: Redactor, now_us: int, *, keep_content:
     """Encode a log record as livetail event; ``now_us`` stands in where it has no time.
 
     Its level is its severity's, else the text that came with it. An event name without a body is its message. The body
-    of a GenAI event is a prompt or an answer: without ``keep_content`` it is left out.
+    of a GenAI event is a prompt or an answer: without ``keep_content`` it is left out, and ``content`` says so.
     """
+    left_out: Dropped = {}
     attributes = entry.attributes
     is_content = entry.event_name.startswith(_GEN_AI) and not keep_content
     message = entry.event_name if entry.body is None or is_content else entry.body
+    if is_content and entry.body is not None:
+        count_dropped(left_out, _BODY, entry.body)
     body: dict[str, Any] = {
         "ts": entry.time_us or now_us,
         "event": "log",
@@ -39,7 +45,7 @@ def log_event(entry: LogEntry, redactor: Redactor, now_us: int, *, keep_content:
         "span_id": entry.span_id,
         "level": redactor.text(_level(entry)),
         "logger": redactor.text(str(attributes.get(LOGGER_NAME) or entry.scope)),
-        "message": _text(message, redactor),
+        "message": _text(message, redactor, left_out),
     }
     if entry.source.service is not None:
         body["service"] = redactor.text(entry.source.service)
@@ -52,7 +58,9 @@ def log_event(entry: LogEntry, redactor: Redactor, now_us: int, *, keep_content:
     if entry.event_name:
         further[_EVENT_NAME] = entry.event_name
     if further:
-        body["attributes"] = redactor.attributes(further)
+        body["attributes"] = redactor.attributes(further, left_out)
+    if left_out:
+        body["content"] = marks_of(left_out, redactor.where)
     return dumps(body)
 
 
@@ -63,11 +71,11 @@ def _level(entry: LogEntry) -> str:
     return _NAMES.get(text, text) or "INFO"
 
 
-def _text(message: Any, redactor: Redactor) -> str:
+def _text(message: Any, redactor: Redactor, left_out: Dropped) -> str:
     if isinstance(message, str):
         return redactor.text(message)
     if isinstance(message, dict):
-        message = redactor.attributes(message)  # its keys may say that a value is a secret
+        message = redactor.attributes(message, left_out)  # its keys may say that a value is a secret
     elif isinstance(message, list):
-        message = redactor.attributes({"body": message}).get("body")
+        message = redactor.attributes({"body": message}, left_out).get("body")
     return redactor.text(dumps(message).decode())

@@ -18,6 +18,7 @@ import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from spantail import attributes as key
+from spantail.content import marks_of
 from spantail_exporters.changes import Change
 from spantail_exporters.event import dumps
 from spantail_service.ingest.body import MalformedRequestError
@@ -26,6 +27,7 @@ from spantail_service.ingest.entries import runner_id
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from spantail.content import Dropped
     from spantail_exporters.record import Redactor
 
 FORMAT: Final = "spantail.run"
@@ -84,6 +86,13 @@ class _Error(_Line):
     traceback: str | None = None
 
 
+class _Content(_Line):
+    field: Annotated[str, Field(max_length=256)]
+    bytes: _Count
+    setting: _Word
+    where: Literal["application", "service"]
+
+
 class _Log(_Line):
     """A log line; the fields in the order in which they are written."""
 
@@ -97,6 +106,7 @@ class _Log(_Line):
     service: _Word | None = None
     runner: _Runner = None
     error: _Error | None = None
+    content: Annotated[list[_Content], Field(max_length=32)] | None = None
 
 
 class _Event(_Line):
@@ -128,6 +138,7 @@ class _Event(_Line):
     fallback_reason: str | None = None
     progress: dict[Literal["done", "total", "message"], int | float | str | None] | None = None
     layer: _Word | None = None
+    content: Annotated[list[_Content], Field(max_length=32)] | None = None
     attributes: dict[str, Any] | None = None
     span_events: list[_Note] | None = None
     links: list[_Link] | None = None
@@ -210,11 +221,11 @@ class _Folding:
         self.passed_over = 0
 
     def log(self, line: _Log) -> Iterator[Change]:
-        yield Change("", "", [dumps(self._redacted(line.model_dump(exclude_none=True)))])
+        yield Change("", "", [dumps(self._redacted(line))])
 
     def event(self, line: _Event, *, is_event: bool) -> Iterator[Change]:
         held = self._states.get(line.span_id)
-        body = self._redacted(line.model_dump(exclude_none=True))
+        body = self._redacted(line)
         body.update(parent_id=line.parent_id, end=line.end)  # null says something in these two
         suffix = line.event.removeprefix(line.kind)
         is_change = line.event.startswith(line.kind) and suffix in _CHANGES
@@ -253,24 +264,32 @@ class _Folding:
             return body
         return {**body, "span_events": held["span_events"]}
 
-    def _redacted(self, fields: dict[str, Any]) -> dict[str, Any]:
+    def _redacted(self, line: BaseModel) -> dict[str, Any]:
+        """The fields of a line without secrets; prompt content that is not kept leaves its mark."""
+        left_out: Dropped = {}
+        body = self._redacted_fields(line.model_dump(exclude_none=True), left_out)
+        if left_out:
+            body["content"] = [*body.get("content", ()), *marks_of(left_out, self._redactor.where)]
+        return body
+
+    def _redacted_fields(self, fields: dict[str, Any], left_out: Dropped) -> dict[str, Any]:
         """Every text that somebody may have written, at any depth; ids and what has been checked stay as they are."""
         made = {}
         for name, value in fields.items():
             if name in _CHECKED:
                 made[name] = value
             elif name == "attributes":
-                made[name] = self._redactor.attributes(value)
+                made[name] = self._redactor.attributes(value, left_out)
             else:
-                made[self._redactor.text(name)] = self._redacted_value(value)
+                made[self._redactor.text(name)] = self._redacted_value(value, left_out)
         return made
 
-    def _redacted_value(self, value: Any) -> Any:
+    def _redacted_value(self, value: Any, left_out: Dropped) -> Any:
         if isinstance(value, str):
             return self._redactor.text(value)
         if isinstance(value, dict):
-            return self._redacted(value)
-        return [self._redacted_value(item) for item in value] if isinstance(value, list) else value
+            return self._redacted_fields(value, left_out)
+        return [self._redacted_value(item, left_out) for item in value] if isinstance(value, list) else value
 
 
 def account_of(state: Mapping[str, Any]) -> str:

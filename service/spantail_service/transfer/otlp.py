@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry.semconv.attributes.service_attributes import SERVICE_NAME
 
 from spantail.attributes import (
+    CONTENT_LEFT_OUT,
     EVENT_EXCEPTION,
     EXCEPTION_MESSAGE,
     EXCEPTION_STACKTRACE,
     EXCEPTION_TYPE,
     RESOURCE_RUNNER,
 )
+from spantail.content import as_attribute
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -80,6 +82,8 @@ def _span(span: Mapping[str, Any]) -> dict[str, Any]:
         ],
         "status": status_of(span),
     }
+    if span.get("content"):
+        body["attributes"] += any_values({CONTENT_LEFT_OUT: as_attribute(span["content"])})
     if span.get("parent_id"):
         body["parentSpanId"] = span["parent_id"]
     return body

@@ -135,6 +135,12 @@ def story() -> list[bytes]:
     group = record(12, 1, "score job 12", 3000, 5100, attributes={"spantail.kind": "llm_group"}, notes=(fallback,))
     tell(group, 2)
 
+    # its prompt and answer are not kept
+    said = {"gen_ai.input.messages": '[{"role":"user"}]', "gen_ai.output.messages": "grüße"}
+    told = Note(T0 + 4700, "said", {"gen_ai.prompt": "in an event"})
+    quiet = attempt("claude_cli", "claude-sonnet-4-5", **said)
+    tell(record(15, 1, "chat claude-sonnet-4-5", 4600, 4900, attributes=quiet, notes=(told,)), 1)
+
     log = LogEvent(time_ns=(T0 + 5200) * 1000, trace_id=int(RUN, 16), span_id=1, level="WARNING", logger="app.search",
                    message="Bayt answered late")  # fmt: skip
     lines.append(encode_log(log, "spantail-service", "web-1:4242:1795308000", redactor))

@@ -10,6 +10,7 @@ import pytest
 from opentelemetry.trace import SpanKind, StatusCode
 
 from spantail import pricing
+from spantail.content import take_marks
 from spantail.llm import llm_call, llm_group
 from spantail.values import CAPTURE_CONTENT_VARIABLE
 
@@ -234,6 +235,20 @@ def test_other_settings_do_not_allow_content(spans: Spans, monkeypatch: pytest.M
     with llm_call(backend="langchain", model="m") as call:
         call.prompt("hello")
     assert "gen_ai.input.messages" not in _attributes(spans)
+
+
+def test_content_that_is_not_recorded_leaves_a_mark(spans: Spans, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(CAPTURE_CONTENT_VARIABLE, raising=False)
+    with llm_call(backend="langchain", model="m") as call:
+        call.prompt([{"role": "user", "content": "hällo"}])
+        call.chunk("grü")
+        call.chunk("ße")
+    attributes = dict(_attributes(spans))
+    assert {(one["field"], one["bytes"], one["setting"], one["where"]) for one in take_marks(attributes)} == {
+        ("gen_ai.input.messages", 39, CAPTURE_CONTENT_VARIABLE, "application"),
+        ("gen_ai.output.messages", 7, CAPTURE_CONTENT_VARIABLE, "application"),
+    }
+    assert not [value for value in attributes.values() if "llo" in str(value)]
 
 
 async def test_as_decorator_and_async(spans: Spans) -> None:
