@@ -392,7 +392,19 @@ local function is_marked(span_id)
   return marked[span_id]
 end
 
+-- Where parents form a circle, the one that is around the others already is not within them too: else none would count.
+local function is_above_itself(span_id, above)
+  for _ = 1, 1000 do
+    if above == span_id then return true end
+    local state = above and above ~= '' and stored(above)
+    if not state then return false end
+    above = parent_of(state)
+  end
+  return false
+end
+
 local function mark_above(span_id, above)
+  if is_marked(span_id) and is_above_itself(span_id, above) then return end
   while above and above ~= '' and above ~= span_id and not is_marked(above) do
     marked[above], is_fresh[above], fresh[#fresh + 1] = true, true, above
     local state = stored(above)
