@@ -528,10 +528,11 @@ for field, amount in pairs(totals) do call('HINCRBY', meta, field, string.format
 if layers_changed then call('SET', layers_key, layers) end
 if state_json ~= '' then call('SET', state_key, state_json) end
 
-call('HSET', meta, 'next', next_seq, 'epoch', epoch, 'open', open, 'spans', count, 'errors', errors,
-  'status', status)
 -- what changes nothing (the same once more) breaks no silence
-if added > 0 or next(totals) ~= nil or state_json ~= '' or not seen[21] then call('HSET', meta, 'last', now) end
+local has_changed = next_seq > next_before or next(totals) ~= nil or state_json ~= ''
+local last = not has_changed and seen[21] or now
+call('HSET', meta, 'next', next_seq, 'epoch', epoch, 'open', open, 'spans', count, 'errors', errors,
+  'status', status, 'last', last)
 if writer ~= '' then call('HSET', meta, 'w:' .. writer, writer_seq) end
 if lost_next then call('HSET', meta, 'lost:' .. known_epoch, lost_next) end
 if counted_next then call('HSET', meta, unpack(counted_next)) end
