@@ -183,13 +183,16 @@ local function settle_account(account, sign)
 end
 
 -- the account of an ended attempt again, from its stored state; nil where it has none. What it is made of stands before
--- the attributes and holds no integer that Lua's JSON would mangle
+-- the attributes and holds no integer that Lua's JSON would mangle. A span around calls has it in a field of its own
 local function account_of(json)
   local from, at = find(json, ',"kind":"', 1, true) -- the first is its own, attributes come later
   local _, status = head_of(json)
-  if not from or sub(json, at + 1, at + 9) ~= 'llm_call"' or RANK[status] ~= 2 then return nil end
+  if not from or RANK[status] ~= 2 then return nil end
   local to = find(json, ',"attributes":', at, true) or #json
+  local is_call = sub(json, at + 1, at + 9) == 'llm_call"'
+  if not is_call and not find(sub(json, at, to), ',"account":{', 1, true) then return nil end
   local told = cjson.decode('{' .. sub(json, from + 1, to - 1) .. '}')
+  if not is_call then told = told.account end
   local tokens = told.tokens or {}
   local unpriced = not told.cost_nano and (status ~= 'error' or told.tokens ~= nil)
   local backend = told.backend and told.backend ~= '' and told.backend or 'unknown'

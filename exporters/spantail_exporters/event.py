@@ -40,6 +40,11 @@ _TOKENS: Final = (
     ("cache_read", key.GEN_AI_USAGE_CACHE_READ_TOKENS),
     ("cache_write", key.GEN_AI_USAGE_CACHE_WRITE_TOKENS),
     ("reasoning", key.GEN_AI_USAGE_REASONING_TOKENS),
+    ("cache_write_1h", key.USAGE_CACHE_WRITE_1H),
+    ("audio_input", key.USAGE_AUDIO_INPUT),
+    ("audio_output", key.USAGE_AUDIO_OUTPUT),
+    ("image_input", key.USAGE_IMAGE_INPUT),
+    ("image_output", key.USAGE_IMAGE_OUTPUT),
 )
 _PROGRESS: Final = (
     ("done", key.PROGRESS_DONE),
@@ -89,8 +94,12 @@ def _number(value: object) -> int | None:
 
 def _cost(attributes: Mapping[str, Any]) -> float | None:
     cost = attributes.get(key.COST_USD)
-    if cost is None:
+    if cost is None and key.COST_NOTE not in attributes:  # the note says why another library's cost is none
         cost = attributes.get(key.GEN_AI_USAGE_COST)
+    return _amount(cost)
+
+
+def _amount(cost: object) -> float | None:
     # a cost of NaN, infinity or below zero is no cost
     if type(cost) is float and 0 <= cost <= _MOST_USD:
         return cost
@@ -170,7 +179,14 @@ def encode_state(record: SpanRecord, rev: int, redactor: Redactor, *, event: str
         body["service"] = text(str(record.service))
     if record.runner is not None:
         body["runner"] = record.runner
-    account = _promote_attempt(body, attributes, status) if kind == "llm_call" else ""
+    if kind == "llm_call":
+        account = _promote_attempt(body, attributes, status)
+    elif end is not None and (
+        key.GEN_AI_USAGE_COST_AMOUNT in attributes or key.GEN_AI_USAGE_INPUT_TOKENS in attributes
+    ):
+        account = _account_around(body, attributes, status)
+    else:
+        account = ""
     if key.PROGRESS_DONE in attributes:
         body["progress"] = {
             name: value
@@ -249,6 +265,8 @@ def _promote_attempt(body: dict[str, Any], attributes: Mapping[str, Any], status
         unpriced = status != "error" or bool(tokens)
     if source is not None:
         body["cost_source"] = str(source)
+    if (note := get(key.COST_NOTE)) is not None:
+        body["cost_note"] = str(note)
     if tokens:
         body["tokens"] = tokens
     if (attempt := get(key.ATTEMPT)) is not None:
@@ -265,6 +283,33 @@ def _promote_attempt(body: dict[str, Any], attributes: Mapping[str, Any], status
         f"{tokens.get('input', 0)} {tokens.get('output', 0)} {nano} {_one_line(backend or 'unknown')}\n"
     )
     return account + _one_line(fallback_from) if fallback_from else account
+
+
+def _account_around(body: dict[str, Any], attributes: Mapping[str, Any], status: str) -> str:
+    """Account for a span around LLM calls, which counts where the calls themselves are not told.
+
+    It stands in `account` of the body too, because the script that finds a call below takes it back from there.
+    """
+    get = attributes.get
+    tokens = {
+        name: value
+        for name, attribute in _TOKENS[:2]
+        if type(value := get(attribute)) is int and 0 <= value <= _MOST_TOKENS
+    }
+    cost = _amount(get(key.GEN_AI_USAGE_COST_AMOUNT))
+    known = cost is not None and get(key.GEN_AI_USAGE_COST_CURRENCY, "USD") == "USD"
+    if not known and not tokens:
+        return ""
+    nano = round(cost * NANO) if cost is not None and known else 0
+    backend = str(get(key.BACKEND) or get(key.GEN_AI_PROVIDER_NAME) or "unknown")
+    told: dict[str, Any] = {"backend": backend, "tokens": tokens}
+    if known:
+        told["cost_nano"] = nano
+    body["account"] = told
+    return (
+        f"{'1' if status == 'error' else '0'} {'0' if known else '1'} "
+        f"{tokens.get('input', 0)} {tokens.get('output', 0)} {nano} {_one_line(backend)}\n"
+    )
 
 
 def _one_line(value: str) -> str:

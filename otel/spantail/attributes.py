@@ -65,6 +65,23 @@ STREAM_CHUNKS: Final = "spantail.stream.chunks"
 COST_USD: Final = "spantail.cost_usd"
 COST_SOURCE: Final = "spantail.cost.source"
 COST_PRICE_VERSION: Final = "spantail.cost.price_version"
+COST_NOTE: Final = "spantail.cost.note"  # why there is no price, or what the price assumes
+
+# What a price depends on and the GenAI conventions have no name for. Each count is a part of the input or output.
+USAGE_CACHE_WRITE_1H: Final = "spantail.usage.cache_write_1h_tokens"
+USAGE_AUDIO_INPUT: Final = "spantail.usage.audio_input_tokens"
+USAGE_AUDIO_OUTPUT: Final = "spantail.usage.audio_output_tokens"
+USAGE_AUDIO_CACHE_READ: Final = "spantail.usage.audio_cache_read_tokens"
+USAGE_IMAGE_INPUT: Final = "spantail.usage.image_input_tokens"
+USAGE_IMAGE_OUTPUT: Final = "spantail.usage.image_output_tokens"
+USAGE_IMAGE_CACHE_READ: Final = "spantail.usage.image_cache_read_tokens"
+USAGE_VIDEO_INPUT: Final = "spantail.usage.video_input_tokens"
+USAGE_WEB_SEARCHES: Final = "spantail.usage.web_searches"
+USAGE_FILE_SEARCHES: Final = "spantail.usage.file_searches"
+USAGE_CODE_EXECUTIONS: Final = "spantail.usage.code_executions"
+SERVICE_TIER: Final = "spantail.service_tier"  # flex, priority, batch, …; absent = the standard one
+SPEED: Final = "spantail.speed"  # fast
+INFERENCE_GEO: Final = "spantail.inference_geo"  # where the provider was told to run the model
 
 SOURCE_PROVIDER: Final = "provider"
 SOURCE_CALCULATED: Final = "calculated"
@@ -93,6 +110,10 @@ GEN_AI_USAGE_CACHE_READ_TOKENS: Final = "gen_ai.usage.cache_read.input_tokens"
 GEN_AI_USAGE_CACHE_WRITE_TOKENS: Final = "gen_ai.usage.cache_write.input_tokens"
 GEN_AI_USAGE_REASONING_TOKENS: Final = "gen_ai.usage.reasoning.output_tokens"
 GEN_AI_USAGE_COST: Final = "gen_ai.usage.cost"  # USD; not in the conventions, but read by other tools
+# Proposed: open-telemetry/semantic-conventions-genai#443
+GEN_AI_USAGE_COST_AMOUNT: Final = "gen_ai.usage.cost.amount"
+GEN_AI_USAGE_COST_CURRENCY: Final = "gen_ai.usage.cost.currency"  # ISO 4217, always USD here
+GEN_AI_USAGE_COST_SOURCE: Final = "gen_ai.usage.cost.source"  # as `spantail.cost.source`
 GEN_AI_CONVERSATION_ID: Final = "gen_ai.conversation.id"
 GEN_AI_INPUT_MESSAGES: Final = "gen_ai.input.messages"
 GEN_AI_OUTPUT_MESSAGES: Final = "gen_ai.output.messages"

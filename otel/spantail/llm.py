@@ -72,6 +72,8 @@ class LlmCall(Scope):
     def _reset(self) -> None:
         super()._reset()
         self._tokens: dict[str, int] = {}
+        self._refused: set[str] = set()
+        self._terms: dict[str, str] = {}
         self._cost_told = False
         self._chunks = 0
         self._text: list[str] = []
@@ -99,11 +101,32 @@ class LlmCall(Scope):
         cache_read_tokens: int | None = None,
         cache_write_tokens: int | None = None,
         reasoning_tokens: int | None = None,
+        cache_write_1h_tokens: int | None = None,
+        audio_input_tokens: int | None = None,
+        audio_output_tokens: int | None = None,
+        audio_cache_read_tokens: int | None = None,
+        image_input_tokens: int | None = None,
+        image_output_tokens: int | None = None,
+        image_cache_read_tokens: int | None = None,
+        web_searches: int | None = None,
+        file_searches: int | None = None,
+        code_executions: int | None = None,
+        service_tier: str | None = None,
+        speed: str | None = None,
+        inference_geo: str | None = None,
     ) -> None:
-        """Tell the tokens of this attempt; the last word on each counts, None leaves it as it is.
+        """Tell what this attempt used and how it was served; the last word on each counts, None leaves it as it is.
 
         `input_tokens` includes what was read from and written to a cache, `output_tokens` includes reasoning
         (GenAI semantic conventions); an API that reports them apart, as Anthropic's does, must be added up first.
+        All other tokens are parts of these two: `cache_write_1h_tokens` of `cache_write_tokens`,
+        `audio_cache_read_tokens` of both `cache_read_tokens` and `audio_input_tokens`, images likewise.
+
+        The rest are facts that change a price: how many web or file searches and code executions the provider did
+        within the call, and the provider's words for its service tier (`flex`, `priority`, `batch`, …), its speed
+        (`fast`) and where it ran the model. What the price table has no rate for makes the attempt `unpriced`, with
+        the reason in `spantail.cost.note`. A number that is none (negative, a fraction) is refused with a log line,
+        and leaves the attempt unpriced unless its cost is told.
         """
         told = {
             keys.GEN_AI_USAGE_INPUT_TOKENS: input_tokens,
@@ -111,10 +134,35 @@ class LlmCall(Scope):
             keys.GEN_AI_USAGE_CACHE_READ_TOKENS: cache_read_tokens,
             keys.GEN_AI_USAGE_CACHE_WRITE_TOKENS: cache_write_tokens,
             keys.GEN_AI_USAGE_REASONING_TOKENS: reasoning_tokens,
+            keys.USAGE_CACHE_WRITE_1H: cache_write_1h_tokens,
+            keys.USAGE_AUDIO_INPUT: audio_input_tokens,
+            keys.USAGE_AUDIO_OUTPUT: audio_output_tokens,
+            keys.USAGE_AUDIO_CACHE_READ: audio_cache_read_tokens,
+            keys.USAGE_IMAGE_INPUT: image_input_tokens,
+            keys.USAGE_IMAGE_OUTPUT: image_output_tokens,
+            keys.USAGE_IMAGE_CACHE_READ: image_cache_read_tokens,
+            keys.USAGE_WEB_SEARCHES: web_searches,
+            keys.USAGE_FILE_SEARCHES: file_searches,
+            keys.USAGE_CODE_EXECUTIONS: code_executions,
         }
         known = {key: count for key, value in told.items() if (count := _count(value)) is not None}
+        self._refused.difference_update(known)
+        refused = {key for key, value in told.items() if value is not None and key not in known}
+        if refused:
+            self._refused |= refused
+            report_trouble("a number of tokens or uses was refused, it is none")
         self._tokens.update(known)
-        self._write(known)
+        terms = {
+            key: word
+            for key, word in (
+                (keys.SERVICE_TIER, service_tier),
+                (keys.SPEED, speed),
+                (keys.INFERENCE_GEO, inference_geo),
+            )
+            if word is not None
+        }
+        self._terms.update(terms)
+        self._write({**known, **terms})
 
     def cost(self, usd: float | Decimal, source: str = keys.SOURCE_PROVIDER) -> None:
         """Tell the cost of this attempt in USD, as the backend said it; `source` is `provider` or `calculated`.
@@ -195,14 +243,18 @@ class LlmCall(Scope):
         self._left_out[key] = size
         self._write({keys.CONTENT_LEFT_OUT: as_attribute(marks_of(self._left_out, "application"))})
 
-    def _write_cost(self, nano: int, source: str, price_version: str | None = None) -> None:
+    def _write_cost(self, nano: int, source: str, price: pricing.Price | None = None) -> None:
         usd = pricing.usd_of_nano(nano)
         self._write(
             {
                 keys.COST_USD: usd,
                 keys.GEN_AI_USAGE_COST: usd,
+                keys.GEN_AI_USAGE_COST_AMOUNT: usd,
+                keys.GEN_AI_USAGE_COST_CURRENCY: "USD",
+                keys.GEN_AI_USAGE_COST_SOURCE: source,
                 keys.COST_SOURCE: source,
-                keys.COST_PRICE_VERSION: price_version,
+                keys.COST_PRICE_VERSION: price and price.version,
+                keys.COST_NOTE: price and price.note,
             }
         )
 
@@ -213,21 +265,43 @@ class LlmCall(Scope):
             self._content(keys.GEN_AI_OUTPUT_MESSAGES, "".join(self._text)[:_TEXT_LIMIT])
         if self._cost_told:
             return
-        price = pricing.price(
+        price = self._price()
+        if isinstance(price, pricing.Price):
+            self._write_cost(price.nano_usd, keys.SOURCE_CALCULATED, price)
+        else:
+            self._write({keys.COST_SOURCE: keys.SOURCE_UNPRICED, keys.COST_NOTE: price.note})
+
+    def _price(self) -> pricing.Price | pricing.Unpriced:
+        if self._refused:
+            return pricing.Unpriced("a number of tokens or uses was none")
+        told, terms = self._tokens.get, self._terms.get
+        return pricing.price(
             pricing.Tokens(
-                input=self._tokens.get(keys.GEN_AI_USAGE_INPUT_TOKENS),
-                output=self._tokens.get(keys.GEN_AI_USAGE_OUTPUT_TOKENS),
-                cache_read=self._tokens.get(keys.GEN_AI_USAGE_CACHE_READ_TOKENS),
-                cache_write=self._tokens.get(keys.GEN_AI_USAGE_CACHE_WRITE_TOKENS),
+                input=told(keys.GEN_AI_USAGE_INPUT_TOKENS),
+                output=told(keys.GEN_AI_USAGE_OUTPUT_TOKENS),
+                cache_read=told(keys.GEN_AI_USAGE_CACHE_READ_TOKENS),
+                cache_write=told(keys.GEN_AI_USAGE_CACHE_WRITE_TOKENS),
+                cache_write_1h=told(keys.USAGE_CACHE_WRITE_1H),
+                reasoning=told(keys.GEN_AI_USAGE_REASONING_TOKENS),
+                audio_input=told(keys.USAGE_AUDIO_INPUT),
+                audio_output=told(keys.USAGE_AUDIO_OUTPUT),
+                audio_cache_read=told(keys.USAGE_AUDIO_CACHE_READ),
+                image_input=told(keys.USAGE_IMAGE_INPUT),
+                image_output=told(keys.USAGE_IMAGE_OUTPUT),
+                image_cache_read=told(keys.USAGE_IMAGE_CACHE_READ),
             ),
             # what answered is what is billed; an alias in the request may be in no price table
             models=[model for model in (self._response_model, self._model) if model],
             provider=self._provider,
+            terms=pricing.Terms(
+                terms(keys.SERVICE_TIER),
+                terms(keys.SPEED),
+                terms(keys.INFERENCE_GEO),
+                told(keys.USAGE_WEB_SEARCHES, 0),
+                told(keys.USAGE_FILE_SEARCHES, 0),
+                told(keys.USAGE_CODE_EXECUTIONS, 0),
+            ),
         )
-        if price is None:
-            self._write({keys.COST_SOURCE: keys.SOURCE_UNPRICED})
-        else:
-            self._write_cost(price.nano_usd, keys.SOURCE_CALCULATED, price.version)
 
 
 def llm_group(name: str = "llm", *, attributes: Mapping[str, object] | None = None) -> LlmGroup:

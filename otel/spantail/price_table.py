@@ -10,14 +10,20 @@ from __future__ import annotations
 
 import math
 import time
-from decimal import Context, Decimal, localcontext
-from typing import TYPE_CHECKING, Final, NamedTuple
+from datetime import UTC, datetime
+from decimal import Context as DecimalContext
+from decimal import Decimal, localcontext
+from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn
 
 import genai_prices
 from genai_prices.data_snapshot import DataSnapshot, get_snapshot
 from genai_prices.types import ModelPrice, StartDateConstraint, TieredPrices
 
+from spantail.pricing import NoRateError, no_price_for
+
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from genai_prices.types import ModelInfo, PriceCalculation
 
 _MOST_NAMES: Final = 1_024
@@ -25,58 +31,99 @@ _LONGEST_NAME: Final = 200  # characters
 _DAY_S: Final = 86_400
 
 
-class Counts(NamedTuple):
-    """The tokens of a call, each in one count alone: `fresh` is the input without what a cache took or gave."""
+class _Kind(NamedTuple):
+    """One kind of what is paid for: its name, the package's counts it is a part of, and its price there."""
 
-    fresh: int
-    output: int
-    cache_read: int
-    cache_write: int
+    words: str
+    counts: tuple[str, ...]
+    price: str
 
-    @property
-    def input(self) -> int:
-        """All of the input."""
-        return self.fresh + self.cache_read + self.cache_write
+
+_IN, _READ, _WRITE, _OUT = "input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens"
+_AUDIO, _IMAGE = "input_audio_tokens", "input_image_tokens"
+
+KINDS: Final = (
+    _Kind("input tokens", (_IN,), "input_mtok"),
+    _Kind("cached tokens", (_IN, _READ), "cache_read_mtok"),
+    _Kind("tokens written to a cache", (_IN, _WRITE), "cache_write_mtok"),
+    _Kind("tokens written to a cache for an hour", (_IN, _WRITE, "cache_write_1h_tokens"), "cache_write_1h_mtok"),
+    _Kind("audio input tokens", (_IN, _AUDIO), "input_audio_mtok"),
+    _Kind("cached audio tokens", (_IN, _AUDIO, _READ, "cache_audio_read_tokens"), "cache_audio_read_mtok"),
+    _Kind("image input tokens", (_IN, _IMAGE), "input_image_mtok"),
+    _Kind("cached image tokens", (_IN, _IMAGE, _READ, "cache_image_read_tokens"), "cache_image_read_mtok"),
+    _Kind("video input tokens", (_IN, "input_video_tokens"), "input_video_mtok"),
+    _Kind("output tokens", (_OUT,), "output_mtok"),
+    _Kind("audio output tokens", (_OUT, "output_audio_tokens"), "output_audio_mtok"),
+    _Kind("image output tokens", (_OUT, "output_image_tokens"), "output_image_mtok"),
+    _Kind("web searches", ("web_searches",), "web_searches_kcount"),
+    _Kind("file searches", ("storage_searches",), "storage_searches_kcount"),
+    _Kind("code executions", ("code_executions",), "code_executions_kcount"),
+    _Kind("reasoning tokens", (_OUT, "output_reasoning_tokens"), "output_reasoning_mtok"),
+)
+"""Each in one count alone: `Counts` has a number for each, in this order. A number below 0 is not known."""
+
+Counts = tuple[int, ...]
+Context = tuple[tuple[str, str], ...]
+"""What changes the rates, in the package's words: ``(("service_tier", "flex"),)``."""
+
+_INPUT_KINDS: Final = sum(kind.counts[0] == _IN for kind in KINDS)  # they come first
+_OUTPUT: Final = next(i for i, kind in enumerate(KINDS) if kind.price == "output_mtok")
+# The last one, and the only one that is in another count too: few models have a price of its own for it.
+_REASONING: Final = KINDS[-1]
+# Priced by the package beside these; how many of them a call had is told nowhere.
+_UNTOLD: Final = ("output_citation_mtok", "output_video_mtok")
 
 
 class Quote(NamedTuple):
-    """What a call costs in USD, and the prices that say so."""
+    """What a call costs in USD, and what that assumes."""
 
     usd: Decimal
-    prices: ModelPrice
+    note: str | None = None
 
 
 # One call for each rate. Steps in the prices begin far above, at 32,000 tokens of input.
 _PROBE: Final = 1_000
-_PROBES: Final = (
-    Counts(_PROBE, 0, 0, 0),
-    Counts(0, _PROBE, 0, 0),
-    Counts(0, 0, _PROBE, 0),
-    Counts(0, 0, 0, _PROBE),
-)
 
 
 class _Rates(NamedTuple):
-    """USD per token of each count, for calls with at most `most_input` tokens of input."""
+    """USD for one of each kind but reasoning, for calls with at most `most_input` input tokens; None = no rate.
 
-    prices: ModelPrice
+    `reasoning` is what a reasoning token costs more than another of the output, None where it costs the same.
+    `refusal` says why no call has a price.
+    """
+
     most_input: float
-    fresh: Decimal
-    output: Decimal
-    cache_read: Decimal
-    cache_write: Decimal
+    each: tuple[Decimal | None, ...]
+    reasoning: Decimal | None = None
+    stepped: bool = False
+    refusal: str | None = None
 
     def usd(self, counts: Counts) -> Decimal:
-        return (
-            self.fresh * counts.fresh
-            + self.output * counts.output
-            + self.cache_read * counts.cache_read
-            + self.cache_write * counts.cache_write
-        )
+        usd = _NOTHING
+        for rate, count in zip(self.each, counts):  # noqa: B905 - the last count is that of reasoning
+            if count:
+                if count > 0 and rate is not None:
+                    usd += rate * count
+                elif count > 0 or rate is not None:
+                    self._refuse(counts)
+        if self.reasoning is not None:
+            if counts[-1] < 0:
+                self._refuse(counts)
+            usd += self.reasoning * counts[-1]
+        return usd
+
+    def _refuse(self, counts: Counts) -> NoReturn:
+        for kind, rate, count in zip(KINDS, (*self.each, self.reasoning), counts, strict=True):
+            if count > 0 and rate is None and kind is not _REASONING:
+                raise NoRateError(no_price_for(kind.words))
+            if count < 0 and rate is not None:
+                raise NoRateError(f"how many {kind.words} there were is not known")
+        raise AssertionError
 
 
+_NOTHING: Final = Decimal(0)
 # Of a model whose price is no such sum: each of its calls is calculated by the package.
-_NO_RATES: Final = _Rates(ModelPrice(), -1, *([Decimal(0)] * 4))
+_NO_RATES: Final = _Rates(-1, ())
 
 
 class PriceTable:
@@ -94,64 +141,106 @@ class PriceTable:
             self.version += f" of {snapshot.timestamp:%Y-%m-%dT%H:%M}"
         # The snapshot's own memory of names belongs to the application; this one goes with the table.
         self._asked = DataSnapshot(snapshot.providers, snapshot.from_auto_update, timestamp=snapshot.timestamp)
-        self._rates: dict[tuple[str, str | None], _Rates | None] = {}  # by model and provider as they were named
-        self._rates_of_model: dict[int, _Rates] = {}
+        self._rates: dict[tuple[str, str | None, Context], _Rates | None] = {}  # by the names as they were told
+        self._rates_of_model: dict[tuple[int, int, Context], _Rates] = {}
 
     @property
     def is_full(self) -> bool:
         """Whether it remembers so many names that it is time for a new one."""
         return len(self._rates) >= _MOST_NAMES
 
-    def quote(self, counts: Counts, model: str, provider: str | None) -> Quote | None:
+    def quote(
+        self, counts: Counts, model: str, provider: str | None, context: Context = (), *, several: bool = False
+    ) -> Quote | None:
         """Say what a call costs; `provider` is in the package's words, without one the model's name decides.
 
-        None for a model or provider that is not in the table, or whose name is too long to be in one. Raises
-        ValueError where the package has no rule for such a call.
+        `several` says that the counts are the sum over several calls. None for a model or provider that is not in the
+        table, or whose name is too long to be in one. Raises NoRateError where the table has no rate for such a call,
+        and ValueError where the package has no rule for it.
         """
         if len(model) > _LONGEST_NAME or (provider is not None and len(provider) > _LONGEST_NAME):
             return None
+        asked = model, provider, context
         try:
-            rates = self._rates[model, provider]
+            rates = self._rates[asked]
         except KeyError:
-            rates = self._rates[model, provider] = self._read(model, provider)
+            rates = self._rates[asked] = self._read(*asked)
         if rates is None:
             return None
-        if counts.input <= rates.most_input:
-            return Quote(rates.usd(counts), rates.prices)
-        found = self._calculate(counts, model, provider)
-        return Quote(found.total_price, found.model_price)
+        if rates.refusal is not None:
+            raise NoRateError(rates.refusal)
+        if rates.most_input == math.inf or sum(counts[:_INPUT_KINDS]) <= rates.most_input:
+            return Quote(rates.usd(counts))
+        if several and (rates is _NO_RATES or rates.stepped):
+            raise NoRateError("the price has steps, and how many tokens each of the calls had is not known")
+        return self._by_the_package(counts, *asked)
 
-    def _read(self, name: str, provider: str | None) -> _Rates | None:
+    def _read(self, name: str, provider: str | None, context: Context) -> _Rates | None:
         """Return the rates of the model that a name stands for; None where it stands for none."""
         try:
-            with localcontext(Context()):  # the application's may round, and the rates are for all threads
-                nothing = self._calculate(Counts(0, 0, 0, 0), name, provider)
-                model = id(nothing.model)  # the snapshot keeps it
+            with localcontext(DecimalContext()):  # the application's may round, and the rates are for all threads
+                nothing = self._calculate({}, name, provider, context)
+                # the snapshot keeps both; a provider may take over the model of another one, but not its terms
+                model = id(nothing.provider), id(nothing.model), context
                 if model not in self._rates_of_model:
-                    self._rates_of_model[model] = self._probe(nothing, name, provider)
+                    self._rates_of_model[model] = self._probe(nothing, name, provider, context)
                 return self._rates_of_model[model]
         except LookupError:
             return None
         except Exception:
             return _NO_RATES
 
-    def _probe(self, nothing: PriceCalculation, name: str, provider: str | None) -> _Rates:
+    def _probe(self, nothing: PriceCalculation, name: str, provider: str | None, context: Context) -> _Rates:
         """Take the rates from the prices of small calls, so that the package's own rules are in them."""
-        prices, most_input = nothing.model_price, _lowest_step(nothing.model_price)
+        prices = nothing.model_price
+        own = _own_prices(nothing, context)
+        if own is None:
+            return _NO_RATES._replace(refusal=no_price_for(_spoken(context)))
+        stepped = (price for price in vars(prices).values() if isinstance(price, TieredPrices))
+        most_input = min((tier.start for price in stepped for tier in price.tiers), default=math.inf)
         per_token = type(prices) is ModelPrice and not nothing.total_price  # nothing for the request as such
         if not per_token or most_input < _PROBE or not _holds_all_day(nothing.model):
             return _NO_RATES
-        rates = (self._calculate(probe, name, provider).total_price / _PROBE for probe in _PROBES)
-        return _Rates(prices, most_input, *rates)
+        if (untold := _untold(prices)) is not None:
+            return _NO_RATES._replace(refusal=untold)
+        each = [
+            self._calculate(dict.fromkeys(kind.counts, _PROBE), name, provider, context).total_price / _PROBE
+            if kind.price in own
+            else None
+            for kind in KINDS
+        ]
+        reasoning, output = each.pop(), each[_OUTPUT]
+        more = None if reasoning is None or output is None else reasoning - output
+        return _Rates(most_input, tuple(each), more, stepped=most_input < math.inf)
 
-    def _calculate(self, counts: Counts, model: str, provider: str | None) -> PriceCalculation:
-        usage = genai_prices.Usage(
-            input_tokens=counts.input,
-            output_tokens=counts.output,
-            cache_read_tokens=counts.cache_read,
-            cache_write_tokens=counts.cache_write,
-        )
-        return self._asked.calc(usage, model, provider, None, None)
+    def _by_the_package(self, counts: Counts, model: str, provider: str | None, context: Context) -> Quote:
+        """Let the package calculate a call for which there are no rates, or of more tokens than they are for."""
+        usage: dict[str, int] = {}
+        for kind, count in zip(KINDS, counts, strict=True):
+            if count > 0:
+                for name in kind.counts[-1:] if kind is _REASONING else kind.counts:
+                    usage[name] = usage.get(name, 0) + count
+        found = self._calculate(usage, model, provider, context)
+        own = _own_prices(found, context)
+        if own is None:
+            raise NoRateError(no_price_for(_spoken(context)))
+        if type(found.model_price) is ModelPrice:
+            if (untold := _untold(found.model_price)) is not None:
+                raise NoRateError(untold)
+            *each, reasoning = (_NOTHING if kind.price in own else None for kind in KINDS)
+            _Rates(0, tuple(each), reasoning).usd(counts)  # is there a rate for all of it?
+        else:  # a rule of the application prices what it will, but not what was not counted
+            asked, answered = found.model_price.input_mtok, found.model_price.output_mtok
+            if asked is None or (counts[_OUTPUT] if answered is None else counts[_OUTPUT] < 0):
+                raise NoRateError(no_price_for("this usage"))
+        per_request = vars(found.model_price).get("requests_kcount")
+        note = f"assumes {per_request} USD for 1,000 requests beside the tokens" if per_request else None
+        return Quote(found.total_price, note)
+
+    def _calculate(
+        self, usage: Mapping[str, int], model: str, provider: str | None, context: Context
+    ) -> PriceCalculation:
+        return self._asked.calc(genai_prices.Usage(**usage), model, provider, None, None, dict(context) or None)
 
 
 _present: PriceTable | None = None
@@ -167,10 +256,37 @@ def present() -> PriceTable:
     return table
 
 
-def _lowest_step(prices: ModelPrice) -> float:
-    """Return how many tokens of input a call may have before any of its prices changes."""
-    stepped = (price for price in vars(prices).values() if isinstance(price, TieredPrices))
-    return min((tier.start for price in stepped for tier in price.tiers), default=math.inf)
+def _own_prices(found: PriceCalculation, context: Context) -> set[str] | None:
+    """Name the prices that hold for a call: all of the model's, or, under terms of its own, those given for them.
+
+    None where the table knows of no such terms: the package then answers with the standard price.
+    """
+    own = {name for name, value in vars(found.model_price).items() if value is not None}
+    if not context:
+        return own
+    if not any(found.model is model for model in found.provider.models):
+        return None  # another provider's model, for which the package looks at no terms
+    now = datetime.now(UTC)
+    for variant in found.model.price_variants or ():
+        constraint = variant.constraint
+        if variant.when == dict(context) and (constraint is None or constraint.active(now)):
+            given = {name for name, value in vars(variant.prices).items() if value is not None}
+            # what is paid by the piece costs the same under all terms
+            return own & (given | {name for name in own if name.endswith("_kcount")}) if given else own
+    return None
+
+
+def _untold(prices: ModelPrice) -> str | None:
+    """Say which price a call cannot be held against, because nobody tells how many such tokens it had."""
+    for name in _UNTOLD:
+        if vars(prices).get(name):
+            return f"how many {name.split('_')[1]} tokens there were is not known"
+    return None
+
+
+def _spoken(context: Context) -> str:
+    words = {"service_tier": "{} tier", "speed": "{} mode", "processing": "{} tier"}
+    return " with ".join(words[name].format(value) for name, value in context)
 
 
 def _holds_all_day(model: ModelInfo) -> bool:

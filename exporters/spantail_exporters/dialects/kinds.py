@@ -56,6 +56,8 @@ KIND_RULES: Final = (
         {
             "chat": _LLM,
             "text_completion": _LLM,
+            "text_completions": _LLM,  # Semantic Kernel 1.45
+            "responses": _LLM,  # Sentry SDK 2.75
             "generate_content": _LLM,
             "embeddings": _LLM,
             "execute_tool": _TOOL,
@@ -63,6 +65,19 @@ KIND_RULES: Final = (
             "invoke_workflow": key.KIND_PIPELINE,
         },
         "OpenTelemetry GenAI semantic conventions, gen_ai.operation.name",
+    ),
+    KindRule(
+        "ai.operationId",
+        {
+            "ai.generatetext.dogenerate": _LLM,
+            "ai.streamtext.dostream": _LLM,
+            "ai.generateobject.dogenerate": _LLM,
+            "ai.streamobject.dostream": _LLM,
+            "ai.embed.doembed": _LLM,
+            "ai.embedmany.doembed": _LLM,
+            "ai.toolcall": _TOOL,
+        },
+        "Vercel AI SDK 4 to 6, ai/src/telemetry: the call itself; the span around it has no such ending",
     ),
     KindRule(
         "traceloop.span.kind",

@@ -7,30 +7,39 @@ from typing import TYPE_CHECKING, Any, Final
 from spantail import attributes as key
 from spantail import pricing
 from spantail_exporters.dialects.content import move_content
+from spantail_exporters.dialects.costs import COST_NAMES, Told, read_cost
 from spantail_exporters.dialects.kinds import KIND_RULES, is_retold_stream, kind_said
-from spantail_exporters.dialects.names import COST_RULES, NAME_RULES, read_cost
-from spantail_exporters.dialects.usage import USAGE_RULES, claude_code_usage, read_cost_details, read_usage
+from spantail_exporters.dialects.names import NAME_RULES
+from spantail_exporters.dialects.objects import OBJECT_NAMES, usage_objects
+from spantail_exporters.dialects.terms import TERM_RULES, read_terms
+from spantail_exporters.dialects.tokens import OURS
+from spantail_exporters.dialects.usage import TOKEN_NAMES, is_of_claude_code, read_usage
 from spantail_exporters.dialects.values import count
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from spantail_exporters.dialects.names import NameRule
+    from spantail_exporters.dialects.objects import Objects
+    from spantail_exporters.dialects.usage import Usage
 
 _RANKED: Final[dict[str, list[tuple[int, NameRule]]]] = {}
 for _rank, _rule in enumerate(NAME_RULES):
     _RANKED.setdefault(_rule.theirs, []).append((_rank, _rule))
 
+_MONEY: Final = frozenset({*TOKEN_NAMES, *COST_NAMES, *OBJECT_NAMES})
 _MARKS: Final = frozenset(
     {
         *_RANKED,
+        *_MONEY,
         *(rule.name for rule in KIND_RULES),
-        *(rule.theirs for rule in COST_RULES),
-        *(rule.theirs for rule in USAGE_RULES),
+        *(rule.theirs for rule in TERM_RULES if "." in rule.theirs),
         key.GEN_AI_REQUEST_MODEL,
     }
-)
+) - {"cost_usd", "total_cost_usd", "usage_metadata"}
 """A span with none of these is none of ours to read: most spans are not, and this is all they cost."""
+
+_NO_CALLS: Final = frozenset({key.KIND_TOOL, key.KIND_RETRIEVAL, key.KIND_QUEUE})
 
 
 def is_foreign(attributes: Mapping[str, Any]) -> bool:
@@ -43,7 +52,8 @@ def understood(attributes: dict[str, Any], *, ended: bool = True) -> dict[str, A
 
     Ours win wherever they are there already, so what was understood once is not changed by a second time. The cost of
     an `ended` LLM call is the one it tells, else what its tokens cost by the price table; its content is moved, see
-    `content`. Of an open span nothing is taken away: an update cannot say that an attribute is gone. Never raises.
+    `content`. A span around LLM calls that tells what they used or cost keeps that under the names of the GenAI
+    conventions. Of an open span nothing is taken away: an update cannot say that an attribute is gone. Never raises.
     """
     if not is_foreign(attributes):
         return attributes
@@ -52,15 +62,22 @@ def understood(attributes: dict[str, Any], *, ended: bool = True) -> dict[str, A
     if kind == key.KIND_LLM_CALL and ended and is_retold_stream(attributes):
         kind = None
         attributes[key.KIND] = key.KIND_SPAN  # else the name of its operation would make it a call again
-    if kind is None:
-        return attributes
-    attributes[key.KIND] = kind
+    usage: Usage | None = None
+    objects: Objects = []
+    if not _MONEY.isdisjoint(attributes) or is_of_claude_code(attributes):
+        objects, doubt = usage_objects(attributes)
+        usage = read_usage(attributes, objects)
+        usage.doubt(doubt)
+        attributes.update({OURS[name]: number for name, number in usage.tokens.items()})
     if kind == key.KIND_LLM_CALL:
-        _read_tokens(attributes)
-        _read_cost(attributes)
-        if ended and key.COST_USD not in attributes:
-            _price(attributes)
-    if ended:
+        attributes[key.KIND] = kind
+        _account(attributes, usage, objects, ended=ended, several=False)
+    elif usage is not None and kind not in _NO_CALLS and key.KIND not in attributes:
+        attributes[key.KIND] = kind or key.KIND_SPAN
+        _account(attributes, usage, objects, ended=ended, several=True)
+    elif kind is not None:
+        attributes[key.KIND] = kind
+    if kind is not None and ended:
         move_content(attributes, kind)
     return attributes
 
@@ -78,47 +95,58 @@ def _rename(attributes: dict[str, Any]) -> None:
         attributes[ours] = value
 
 
-def _read_tokens(attributes: dict[str, Any]) -> None:
-    for name, number in (read_usage(attributes) or claude_code_usage(attributes)).items():
-        attributes.setdefault(name, number)
-    total = count(attributes.get(key.GEN_AI_USAGE_INPUT_TOKENS))
-    cached = sum(
-        count(attributes.get(name)) or 0
-        for name in (key.GEN_AI_USAGE_CACHE_READ_TOKENS, key.GEN_AI_USAGE_CACHE_WRITE_TOKENS)
-    )
-    if total is not None and cached > total:
-        # told beside the input, not as a part of it: instrumentations that pass on Anthropic's own numbers
-        attributes[key.GEN_AI_USAGE_INPUT_TOKENS] = total + cached
-
-
-def _read_cost(attributes: dict[str, Any]) -> None:
+def _account(attributes: dict[str, Any], usage: Usage | None, objects: Objects, *, ended: bool, several: bool) -> None:
+    """Write what the span cost, or why nobody knows: of a call, or of the several calls that a span is around."""
+    terms, doubt = read_terms(attributes, objects)
+    for name, value in terms.items():
+        attributes.setdefault(name, value)
     if key.COST_USD in attributes:
         return
-    told = read_cost(attributes)
-    if told is None and (cost := read_cost_details(attributes)) is not None:
-        told = cost, key.SOURCE_PROVIDER
+    tokens = usage.tokens if usage is not None else {}
+    told = read_cost(attributes, objects, used=any(tokens.values()))
     if told is not None:
-        attributes[key.COST_USD] = told[0]
-        attributes.setdefault(key.COST_SOURCE, told[1])
+        _write(attributes, told, several=several)
+    elif ended and (tokens or not several):
+        note = (usage.note if usage is not None else None) or doubt
+        price = pricing.Unpriced(note) if note is not None else _price(attributes, several=several)
+        if isinstance(price, pricing.Price):
+            attributes[key.COST_PRICE_VERSION] = price.version
+            usd = pricing.usd_of_nano(price.nano_usd)
+            _write(attributes, Told(usd, key.SOURCE_CALCULATED), several=several)
+        if price.note is not None:
+            attributes[key.COST_NOTE] = price.note
 
 
-def _price(attributes: dict[str, Any]) -> None:
+def _write(attributes: dict[str, Any], cost: Told, *, several: bool) -> None:
+    if several:
+        attributes[key.GEN_AI_USAGE_COST_AMOUNT] = cost.usd
+        attributes[key.GEN_AI_USAGE_COST_CURRENCY] = "USD"
+        attributes[key.GEN_AI_USAGE_COST_SOURCE] = cost.origin
+    else:
+        attributes[key.COST_USD] = cost.usd
+        attributes.setdefault(key.COST_SOURCE, cost.origin)
+
+
+_MODELS: Final = (key.GEN_AI_RESPONSE_MODEL, key.GEN_AI_REQUEST_MODEL)  # what answered is what is billed
+
+
+def _price(attributes: dict[str, Any], *, several: bool) -> pricing.Price | pricing.Unpriced:
     get = attributes.get
-    price = pricing.price(
-        pricing.Tokens(
-            input=count(get(key.GEN_AI_USAGE_INPUT_TOKENS)),
-            output=count(get(key.GEN_AI_USAGE_OUTPUT_TOKENS)),
-            cache_read=count(get(key.GEN_AI_USAGE_CACHE_READ_TOKENS)),
-            cache_write=count(get(key.GEN_AI_USAGE_CACHE_WRITE_TOKENS)),
+    models = [model for name in _MODELS if isinstance(model := get(name), str)]
+    provider = get(key.GEN_AI_PROVIDER_NAME)
+    if isinstance(provider, str) and "bedrock" in provider:
+        models.reverse()  # the request names the region or the global endpoint, which the answer leaves out
+    return pricing.price(
+        pricing.Tokens(*(count(get(ours)) for ours in OURS.values())),
+        models=models,
+        provider=provider if isinstance(provider, str) else None,
+        terms=pricing.Terms(
+            get(key.SERVICE_TIER),
+            get(key.SPEED),
+            get(key.INFERENCE_GEO),
+            get(key.USAGE_WEB_SEARCHES, 0),
+            get(key.USAGE_FILE_SEARCHES, 0),
+            get(key.USAGE_CODE_EXECUTIONS, 0),
+            several,
         ),
-        models=[
-            model
-            for name in (key.GEN_AI_RESPONSE_MODEL, key.GEN_AI_REQUEST_MODEL)
-            if isinstance(model := get(name), str)
-        ],
-        provider=provider if isinstance(provider := get(key.GEN_AI_PROVIDER_NAME), str) else None,
     )
-    if price is not None:
-        attributes[key.COST_USD] = pricing.usd_of_nano(price.nano_usd)
-        attributes[key.COST_SOURCE] = key.SOURCE_CALCULATED
-        attributes[key.COST_PRICE_VERSION] = price.version

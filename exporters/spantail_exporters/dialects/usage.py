@@ -1,131 +1,226 @@
-"""Tokens and money that come inside one JSON object, or under names that need more than a new name (pure)."""
+"""What a call used, told by flat attributes and inside JSON objects, brought together (pure).
+
+Whether the input includes what a cache took and gave differs from library to library: the rule of the name decides it,
+and a total that is told settles it. What cannot be decided is left as it came, with a note: no price is made of it.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from spantail import attributes as key
-from spantail_exporters.dialects.values import count, mapping, usd
+from spantail_exporters.dialects import tokens as t
+from spantail_exporters.dialects.objects import Counted, counts_in
+from spantail_exporters.dialects.values import count
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterator
 
-_INPUT, _OUTPUT = key.GEN_AI_USAGE_INPUT_TOKENS, key.GEN_AI_USAGE_OUTPUT_TOKENS
-_READ, _WRITE = key.GEN_AI_USAGE_CACHE_READ_TOKENS, key.GEN_AI_USAGE_CACHE_WRITE_TOKENS
-_REASONING = key.GEN_AI_USAGE_REASONING_TOKENS
+    from spantail_exporters.dialects.objects import Objects
+    from spantail_exporters.dialects.tokens import TokenRule
 
-Tokens = dict[str, int]
-"""Counts by our names."""
+_RULES: Final = {rule.theirs: (rank, rule) for rank, rule in enumerate(t.TOKEN_RULES)}
+TOKEN_NAMES: Final = frozenset(_RULES)
+"""A span with one of these tells tokens; Claude Code's plain names do so only beside their mark."""
 
-
-def _known(**found: object) -> Tokens:
-    names = {"input": _INPUT, "output": _OUTPUT, "read": _READ, "write": _WRITE, "reasoning": _REASONING}
-    return {names[name]: number for name, value in found.items() if (number := count(value)) is not None}
-
-
-def provider_usage(usage: dict[str, Any]) -> Tokens:
-    """`usage` as the APIs answer it: OpenAI's chat and responses, or Anthropic's, which tells cached tokens apart."""
-    get = usage.get
-    if "cache_read_input_tokens" in usage or "cache_creation_input_tokens" in usage:
-        parts = [
-            count(get(name)) for name in ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
-        ]
-        return _known(
-            input=sum(part or 0 for part in parts) if parts[0] is not None else None,
-            output=get("output_tokens"),
-            read=parts[1],
-            write=parts[2],
-        )
-    prompt = mapping(get("prompt_tokens_details") or get("input_tokens_details"))
-    answer = mapping(get("completion_tokens_details") or get("output_tokens_details"))
-    return _known(
-        input=get("prompt_tokens", get("input_tokens")),
-        output=get("completion_tokens", get("output_tokens")),
-        read=prompt.get("cached_tokens"),
-        write=prompt.get("cache_write_tokens"),
-        reasoning=answer.get("reasoning_tokens"),
-    )
+_INCLUDING: Final = frozenset(
+    {
+        "openai", "azure", "azure.ai.openai", "azure.ai.inference", "az.ai.openai", "az.ai.inference",
+        "gcp.gemini", "gcp.gen_ai", "google", "gemini", "deepseek", "x_ai", "xai", "x-ai", "groq", "mistral_ai",
+        "mistral", "mistralai", "openrouter", "perplexity", "fireworks", "together", "moonshotai", "cerebras",
+    }
+)  # fmt: skip
+"""Providers whose API counts cached tokens as a part of the input; Anthropic's and Bedrock's tells them beside it."""
 
 
-def langfuse_usage(usage: dict[str, Any]) -> Tokens:
-    """Langfuse's usage types: a provider's own, or free names, of which those with "input" in them add up to it."""
-    if "prompt_tokens" in usage or "input_tokens" in usage:
-        return provider_usage(usage)
-    found: dict[str, int] = {}
-    for name, value in usage.items():
+UNDECIDED: Final = "it is not told whether the input includes the cached tokens"
+
+
+class Usage:
+    """The tokens of a call by our names, and what is unclear about them (the first thing; None = nothing)."""
+
+    __slots__ = ("note", "tokens")
+
+    def __init__(self) -> None:
+        self.tokens: dict[str, int] = {}
+        self.note: str | None = None
+
+    def doubt(self, note: str | None) -> None:
+        """Keep the first doubt."""
+        self.note = self.note or note
+
+
+def read_usage(attributes: dict[str, Any], objects: Objects) -> Usage:
+    """Bring together all that a span tells of tokens, by its names and in its usage objects."""
+    usage = Usage()
+    provider = attributes.get(key.GEN_AI_PROVIDER_NAME)
+    including = isinstance(provider, str) and not _INCLUDING.isdisjoint({provider, provider.partition(".")[0]})
+    flat = [*_flat(attributes, usage)]
+    if attributes.get("rpc.system") == "aws-api":
+        # OpenTelemetry's instrumentation of botocore passes on the counts of Bedrock's API under the standard names
+        flat = [one._replace(place=t.BESIDE) for one in flat]
+    groups = [flat] if flat else []
+    if is_of_claude_code(attributes):
+        groups.append([*_by_rules(attributes, {rule.theirs: rule for rule in t.CLAUDE_CODE_RULES}, usage)])
+    for rule, told in objects:
+        found, doubt = counts_in(rule, told)
+        usage.doubt(doubt)
+        groups.append(found)
+    # OpenLLMetry's instrumentation of Bedrock makes a total of its own, without the cached tokens: it settles nothing
+    adds_up_itself = isinstance(provider, str) and "bedrock" in provider and len(groups) == 1
+    for counted in groups:
+        _merge(usage, *_settled(counted, including=including, no_total_within=adds_up_itself))
+    return usage
+
+
+def is_of_claude_code(attributes: dict[str, Any]) -> bool:
+    """Whether this is an LLM call of Claude Code, on which `input_tokens` means input tokens."""
+    return attributes.get("span.type") == "llm_request"
+
+
+def _flat(attributes: dict[str, Any], usage: Usage) -> Iterator[Counted]:
+    known = sorted(attributes.keys() & TOKEN_NAMES, key=lambda name: _RULES[name][0])
+    yield from _by_rules(attributes, {name: _RULES[name][1] for name in known}, usage)
+    for name, value in attributes.items():
+        if name not in _RULES and name.startswith(t.USAGE_PREFIXES) and is_alarming(name, value):
+            usage.doubt(unknown_count(name))
+
+
+def _by_rules(attributes: dict[str, Any], rules: dict[str, TokenRule], usage: Usage) -> Iterator[Counted]:
+    for name, rule in rules.items():
+        value = attributes.get(name)
+        if value is None:
+            continue
         number = count(value)
         if number is None:
-            continue
-        for part, meant in (("input", "input"), ("output", "output"), ("reasoning", "reasoning")):
-            if part in name:
-                found[meant] = found.get(meant, 0) + number
-        if "cache_read" in name or "cached" in name:
-            found["read"] = found.get("read", 0) + number
-        elif "cache_creation" in name or "cache_write" in name:
-            found["write"] = found.get("write", 0) + number
-    return _known(**found)
+            usage.doubt("a number of tokens is not readable")
+        else:
+            yield Counted(rule.kind, number, rule.place)
 
 
-def mlflow_usage(usage: dict[str, Any]) -> Tokens:
-    """MLflow's token usage: its input includes cached tokens, whoever served it."""
-    get = usage.get
-    return _known(
-        input=get("input_tokens"),
-        output=get("output_tokens"),
-        read=get("cache_read_input_tokens"),
-        write=get("cache_creation_input_tokens"),
-    )
+def is_alarming(name: str, value: object) -> bool:
+    """Whether a count that no rule knows may have a rate of its own."""
+    lower = name.lower()
+    return bool(count(value)) and any(word in lower for word in t.ALARMING)
 
 
-class UsageRule(NamedTuple):
-    """`theirs` is a JSON object with tokens in it."""
-
-    theirs: str
-    read: Callable[[dict[str, Any]], Tokens]
-    source: str
+def unknown_count(name: str) -> str:
+    """The note of a count that no rule knows."""
+    return f"{name[:60]}: not known what it counts"
 
 
-USAGE_RULES: Final = (
-    UsageRule("gen_ai.usage.raw", provider_usage, "Logfire 4 and 5, logfire._internal.integrations.llm_providers"),
-    UsageRule("langfuse.observation.usage_details", langfuse_usage, "Langfuse, Token & cost tracking: usage types"),
-    UsageRule("mlflow.chat.tokenUsage", mlflow_usage, "MLflow 3, TokenUsageKey"),
-)
+def _settled(counted: list[Counted], *, including: bool, no_total_within: bool) -> tuple[dict[str, int], str | None]:
+    """Make of the counts of one source what they mean: input with all that is a part of it, output likewise."""
+    found: dict[str, int] = {}
+    places: dict[str, str] = {}
+    others: dict[str, set[int]] = {}
+    for kind, number, place in counted:
+        if not found.get(kind):  # a library that does not know a number writes 0
+            found[kind], places[kind] = number, place
+        if number:
+            others.setdefault(kind, set()).add(number)
+    get = found.get
+    doubt = None
+    short, long = get(t.CACHE_WRITE_5M, 0), get(t.CACHE_WRITE_1H, 0)
+    if short + long and not get(t.CACHE_WRITE):
+        found[t.CACHE_WRITE] = short + long
+        places[t.CACHE_WRITE] = places[t.CACHE_WRITE_1H if long else t.CACHE_WRITE_5M]
+    elif (t.CACHE_WRITE_5M in found and t.CACHE_WRITE_1H in found and short + long != get(t.CACHE_WRITE, 0)) or (
+        max(short, long) > get(t.CACHE_WRITE, 0)
+    ):
+        doubt = "the tokens written to a cache do not add up"
+    for kind in (t.VIDEO_OUTPUT, t.OTHER):
+        if get(kind):
+            doubt = doubt or "there are tokens of a kind whose price is not known"
+    cached = get(t.CACHE_READ, 0) + get(t.CACHE_WRITE, 0)
+    for kind, told in others.items():
+        if len(told) > 1:
+            if kind == t.INPUT and told == {max(told), max(told) - cached}:
+                found[kind], places[t.CACHE_READ], places[t.CACHE_WRITE] = max(told), t.WITHIN, t.WITHIN
+            elif kind in {*t.OURS, t.TOTAL}:
+                doubt = doubt or f"there are two different numbers of {kind.replace('_', ' ')} tokens"
+    if cached and t.FRESH in found and t.INPUT in found:
+        place = {cached: t.WITHIN, 0: t.BESIDE}.get(found[t.INPUT] - found[t.FRESH], t.UNSAID)
+    elif cached:
+        told_places = {places[kind] for kind in (t.CACHE_READ, t.CACHE_WRITE) if get(kind)}
+        place = told_places.pop() if len(told_places) == 1 else t.UNSAID
+    else:
+        place = t.WITHIN
+    if place == t.UNSAID and including:
+        place = t.WITHIN
+    if t.INPUT not in found and t.FRESH in found:
+        found[t.INPUT], place = found[t.FRESH], t.BESIDE
+    if get(t.TEXT_OUTPUT) and get(t.TEXT_OUTPUT) == get(t.OUTPUT):
+        found.setdefault(t.AUDIO_OUTPUT, 0)
+        found.setdefault(t.IMAGE_OUTPUT, 0)
+    told_within = found.get(t.INPUT, 0) + found.get(t.OUTPUT, 0) == get(t.TOTAL)
+    if no_total_within and place != t.BESIDE and told_within and 0 < cached <= found.get(t.INPUT, 0):
+        doubt = doubt or UNDECIDED
+    doubt = _add_up(found, cached, place, places.get(t.REASONING, t.WITHIN)) or doubt
+    return {kind: number for kind, number in found.items() if kind in t.OURS}, doubt
 
-_TOTALS: Final = (
-    ("langfuse.observation.cost_details", "total", "Langfuse, Token & cost tracking: the total, else the sum"),
-    ("mlflow.llm.cost", "total_cost", "MLflow 3, CostKey"),
-)
+
+def _add_up(found: dict[str, int], cached: int, cache_place: str, reasoning_place: str) -> str | None:
+    """Add to input and output in `found` what is told beside them; say what cannot be decided."""
+    asked, answered, total = found.get(t.INPUT), found.get(t.OUTPUT), found.get(t.TOTAL) or None
+    reasoning = found.get(t.REASONING, 0)
+    tool = found.get(t.TOOL_INPUT, 0)
+    if asked is None:
+        if answered is not None and reasoning_place == t.BESIDE:
+            found[t.OUTPUT] = answered + reasoning
+        return "only the sum of the tokens is told" if total and answered is None else None
+    fits: dict[tuple[int, int], tuple[str, str]] = {}
+    possible: dict[tuple[str, str], tuple[int, int]] = {}
+    for cache in (t.WITHIN, t.BESIDE):
+        for thought in (t.WITHIN, t.BESIDE):
+            if (cache == t.WITHIN and cached > asked) or (thought == t.WITHIN and reasoning > (answered or 0)):
+                continue
+            sums = (
+                asked + tool + (cached if cache == t.BESIDE else 0),
+                (answered or 0) + (reasoning if thought == t.BESIDE else 0),
+            )
+            possible[cache, thought] = sums
+            if total is not None and sum(sums) == total:
+                fits.setdefault(sums, (cache, thought))
+    preferred = possible.get((cache_place, reasoning_place))
+    doubt = None
+    if len(fits) == 1:
+        chosen: tuple[int, int] | None = next(iter(fits))
+    elif fits:
+        chosen = preferred if preferred in fits else None
+    elif total is not None and not (
+        cached > asked and total == asked + (answered or 0)
+    ):  # that one leaves out the cache
+        chosen = preferred
+        doubt = f"the total of {total} tokens is not the sum of those that are told"
+    else:
+        # what cannot be a part of the input stands beside it, whatever the rule says
+        chosen = preferred or (next(iter(possible.values())) if len(set(possible.values())) == 1 else None)
+        if chosen is None and cache_place != t.UNSAID:
+            chosen = next((sums for (cache, _), sums in possible.items() if cache == cache_place), None) or next(
+                (sums for (_, thought), sums in possible.items() if thought == reasoning_place), None
+            )
+    if chosen is None:
+        return doubt or UNDECIDED
+    found[t.INPUT] = chosen[0]
+    if answered is not None:
+        found[t.OUTPUT] = chosen[1]
+    return doubt
 
 
-def read_usage(attributes: dict[str, Any]) -> Tokens:
-    """The tokens that JSON objects tell of."""
-    for theirs, read, _ in USAGE_RULES:
-        if theirs in attributes and (tokens := read(mapping(attributes[theirs]))):
-            return tokens
-    return {}
-
-
-def claude_code_usage(attributes: dict[str, Any]) -> Tokens:
-    """Claude Code's LLM requests: plain names, and cached tokens beside the input, as Anthropic's API tells them."""
-    if attributes.get("span.type") != "llm_request":
-        return {}
-    return provider_usage(
-        {
-            "input_tokens": attributes.get("input_tokens"),
-            "output_tokens": attributes.get("output_tokens"),
-            "cache_read_input_tokens": attributes.get("cache_read_tokens"),
-            "cache_creation_input_tokens": attributes.get("cache_creation_tokens"),
-        }
-    )
-
-
-def read_cost_details(attributes: dict[str, Any]) -> float | None:
-    """The cost in USD that JSON objects tell of; without a total, the sum of the parts."""
-    for theirs, total, _ in _TOTALS:
-        if theirs in attributes:
-            parts = mapping(attributes[theirs])
-            known = [amount for name, value in parts.items() if name != total and (amount := usd(value)) is not None]
-            cost = usd(parts.get(total))
-            if cost is not None or known:
-                return cost if cost is not None else sum(known)
-    return None
+def _merge(usage: Usage, found: dict[str, int], doubt: str | None) -> None:
+    """Take over the counts of one more source."""
+    usage.doubt(doubt)
+    held, tokens = usage.tokens.get(t.INPUT), usage.tokens
+    for kind, number in found.items():
+        if not tokens.get(kind):
+            tokens[kind] = number
+        elif number and number != tokens[kind] and kind != t.INPUT:
+            usage.doubt(f"there are two different numbers of {kind.replace('_', ' ')} tokens")
+    asked = found.get(t.INPUT)
+    if held and asked and held != asked:
+        read, write = tokens.get(t.CACHE_READ, 0), tokens.get(t.CACHE_WRITE, 0)
+        # one of the two sources did not know of what a cache took or gave
+        tokens[t.INPUT] = max(held, asked)
+        if abs(held - asked) not in {read, write, read + write}:
+            usage.doubt("there are two different numbers of input tokens")

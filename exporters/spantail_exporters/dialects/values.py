@@ -9,6 +9,7 @@ import orjson
 
 _MOST_JSON: Final = 1_000_000  # characters; a longer text is not worth the time on the way of every span
 _MOST_COUNT: Final = 10**12
+_MOST_DIGITS: Final = 13
 
 
 def word(value: object) -> str:
@@ -24,9 +25,11 @@ def text(value: object) -> str | None:
 
 
 def count(value: object) -> int | None:
-    """A number of tokens."""
+    """A number of tokens; Spring AI writes it as text."""
     if isinstance(value, bool):
         return None
+    if isinstance(value, str):
+        value = int(value) if value.isascii() and value.isdecimal() and len(value) <= _MOST_DIGITS else None
     if isinstance(value, float):
         value = int(value) if value.is_integer() else None
     return value if isinstance(value, int) and 0 <= value <= _MOST_COUNT else None

@@ -13,10 +13,13 @@ from hypothesis import strategies as st
 from spantail import attributes as key
 from spantail.redaction import Redactor
 from spantail_exporters.dialects.content import CONTENT_RULES
+from spantail_exporters.dialects.costs import COST_RULES
 from spantail_exporters.dialects.kinds import KIND_RULES
-from spantail_exporters.dialects.names import COST_RULES, NAME_RULES
+from spantail_exporters.dialects.names import NAME_RULES
+from spantail_exporters.dialects.objects import USAGE_RULES
+from spantail_exporters.dialects.terms import TERM_RULES
+from spantail_exporters.dialects.tokens import OURS, TOKEN_RULES
 from spantail_exporters.dialects.understand import understood
-from spantail_exporters.dialects.usage import USAGE_RULES
 from spantail_exporters.event import encode_state
 from spantail_exporters.record import SpanRecord
 from tests.support.exports import FOLDER
@@ -49,6 +52,17 @@ def test_every_name_is_read_and_ours_wins(rule: Any) -> None:
     assert rule.source
 
 
+@pytest.mark.parametrize("rule", TOKEN_RULES, ids=lambda rule: rule.theirs)
+def test_every_name_of_a_count_is_read_and_ours_wins(rule: Any) -> None:
+    assert rule.source
+    assert rule.place in {"within", "beside", "unsaid"}
+    if rule.kind in OURS:
+        ours = OURS[rule.kind]
+        assert understood({rule.theirs: 3})[ours] == 3
+        if ours != rule.theirs:
+            assert understood({rule.theirs: 3, ours: 5})[ours] == 5
+
+
 @pytest.mark.parametrize("rule", KIND_RULES, ids=lambda rule: rule.name)
 def test_every_kind_is_one_of_ours(rule: Any) -> None:
     assert set(rule.kinds.values()) <= key.KINDS
@@ -60,7 +74,7 @@ def test_every_kind_is_one_of_ours(rule: Any) -> None:
 
 
 def test_every_rule_names_its_source() -> None:
-    rules: list[Any] = [*COST_RULES, *USAGE_RULES, *CONTENT_RULES]
+    rules: list[Any] = [*COST_RULES, *USAGE_RULES, *TERM_RULES, *CONTENT_RULES]
     assert all(rule.source for rule in rules)
 
 
@@ -179,9 +193,10 @@ def test_a_live_span_of_another_library_is_understood_as_well() -> None:
     assert "spantail.kind" not in said
 
 
+_RULES: list[Any] = [NAME_RULES, TOKEN_RULES, TERM_RULES, COST_RULES, USAGE_RULES]
 _NAMES = st.sampled_from(
     sorted(
-        {rule.theirs for rule in (*NAME_RULES, *COST_RULES, *USAGE_RULES)}
+        {rule.theirs for rules in _RULES for rule in rules}
         | {rule.ours for rule in NAME_RULES}
         | {rule.name for rule in KIND_RULES}
         | {name for rule in CONTENT_RULES for name in (rule.asked, rule.answered)}

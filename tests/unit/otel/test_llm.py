@@ -55,6 +55,9 @@ def test_one_attempt_from_start_to_end(spans: Spans) -> None:
         "gen_ai.response.finish_reasons": ("end_turn",),
         "spantail.cost_usd": 0.00099,
         "gen_ai.usage.cost": 0.00099,
+        "gen_ai.usage.cost.amount": 0.00099,
+        "gen_ai.usage.cost.currency": "USD",
+        "gen_ai.usage.cost.source": "provider",
         "spantail.cost.source": "provider",
     }
 

@@ -24,7 +24,7 @@ from genai_prices.types import (
 )
 
 from spantail import price_table
-from spantail.pricing import Tokens, nano_usd, price
+from spantail.pricing import Price, Tokens, Unpriced, nano_usd, price
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +35,12 @@ MIXES: Final = (
     Tokens(1_000_000_007, 333_333, 7, 11),
     Tokens(9_999, 0, cache_read=9_999),
     Tokens(1_501, None, cache_write=500),
+    Tokens(1_501, 20, cache_write=500, cache_write_1h=400),
+    Tokens(900, 700, audio_input=500, audio_output=300, image_output=0, reasoning=20),
+    Tokens(900, 700, image_input=100, image_output=300, audio_output=0, reasoning=20),
 )
+OF_TEXT: Final = {"audio_output": 0, "image_output": 0, "reasoning": 0}
+"""Told with a mix, where a model has rates of its own for these: without it there is no price."""
 
 
 @pytest.fixture(autouse=True)
@@ -52,20 +57,52 @@ def by_the_package(tokens: Tokens, model: str, provider: str | None) -> int | No
         output_tokens=tokens.output or 0,
         cache_read_tokens=tokens.cache_read or 0,
         cache_write_tokens=tokens.cache_write or 0,
+        cache_write_1h_tokens=tokens.cache_write_1h or 0,
+        input_audio_tokens=tokens.audio_input or 0,
+        output_audio_tokens=tokens.audio_output or 0,
+        input_image_tokens=tokens.image_input or 0,
+        output_image_tokens=tokens.image_output or 0,
+        output_reasoning_tokens=tokens.reasoning or 0,
     )
     try:
         found = genai_prices.calc_price(usage, model, provider_id=provider)
     except (LookupError, ValueError):
         return None
     prices = found.model_price
-    if prices.input_mtok is None or (prices.output_mtok is not None and tokens.output is None):
+    fresh = (tokens.input or 0) - sum(
+        part or 0 for part in (tokens.cache_read, tokens.cache_write, tokens.audio_input, tokens.image_input)
+    )
+    text = (tokens.output or 0) - (tokens.audio_output or 0) - (tokens.image_output or 0)
+    by_kind = {
+        "input_mtok": fresh,
+        "cache_read_mtok": tokens.cache_read,
+        "cache_write_mtok": (tokens.cache_write or 0) - (tokens.cache_write_1h or 0),
+        "cache_write_1h_mtok": tokens.cache_write_1h,
+        "input_audio_mtok": tokens.audio_input,
+        "input_image_mtok": tokens.image_input,
+        "output_mtok": text,
+        "output_audio_mtok": tokens.audio_output,
+        "output_image_mtok": tokens.image_output,
+    }
+    if type(prices) is ModelPrice:
+        if any(count and getattr(prices, name) is None for name, count in by_kind.items()):
+            return None  # no rate of its own
+    elif prices.input_mtok is None:
         return None
-    return nano_usd(found.total_price) if prices.output_mtok is not None or not tokens.output else None
+    if prices.output_mtok is not None and tokens.output is None:
+        return None
+    told = {"output_audio_mtok": tokens.audio_output, "output_image_mtok": tokens.image_output,
+            "output_reasoning_mtok": tokens.reasoning}  # fmt: skip
+    if tokens.output and any(count is None and getattr(prices, name) is not None for name, count in told.items()):
+        return None  # a share that has a rate of its own, and nobody knows how large it is
+    if any(getattr(prices, name) for name in ("output_citation_mtok", "output_video_mtok")):
+        return None
+    return nano_usd(found.total_price)
 
 
 def by_us(tokens: Tokens, model: str, provider: str | None) -> int | None:
     found = price(tokens, [model], provider)
-    return None if found is None else found.nano_usd
+    return found.nano_usd if isinstance(found, Price) else None
 
 
 def steps(model: ModelInfo) -> set[int]:
@@ -93,7 +130,8 @@ def test_every_model_of_the_table_costs_what_the_package_says() -> None:
     for provider in get_snapshot().providers:
         for info in provider.models:
             edges = [Tokens(edge + more, 10, cache_read=edge // 3) for edge in steps(info) for more in (0, 1)]
-            for tokens in (*MIXES, *edges):
+            mixes = (*MIXES, *edges)
+            for tokens in (*mixes, *(mix._replace(**OF_TEXT) for mix in mixes if mix.audio_output is None)):
                 expected = by_the_package(tokens, info.id, provider.id)
                 assert by_us(tokens, info.id, provider.id) == expected, (tokens, provider.id, info.id)
                 priced += expected is not None
@@ -160,11 +198,11 @@ def test_a_new_snapshot_has_its_own_prices_and_says_when_it_is_of() -> None:
     ):
         set_custom_snapshot(snapshot(model("m", flat(usd)), renewed=renewed))
         found = price(tokens, ["m"], "maker")
-        assert found is not None
+        assert isinstance(found, Price)
         assert found.nano_usd == usd * 10**9
         assert found.version == f"genai-prices {genai_prices.__version__} of {renewed:%Y-%m-%dT%H:%M}"
     set_custom_snapshot(None)
-    assert price(tokens, ["m"], "maker") is None
+    assert isinstance(price(tokens, ["m"], "maker"), Unpriced)
     assert by_us(Tokens(1000, 100), "gpt-4o-mini", "openai") == 210_000
 
 
@@ -206,7 +244,7 @@ def test_made_up_names_do_not_add_up() -> None:
 def test_a_price_that_is_none_is_remembered_too() -> None:
     set_custom_snapshot(snapshot(model("m", ModelPrice(input_mtok=Decimal(-1)))))
     assert by_us(Tokens(10, 1), "m", "maker") is None
-    assert ("m", "maker") in price_table.present()._rates
+    assert ("m", "maker", ()) in price_table.present()._rates
 
 
 @pytest.mark.parametrize(
@@ -217,7 +255,7 @@ def test_a_price_that_is_none_is_remembered_too() -> None:
 def test_names_that_are_too_long_are_not_asked_for(name: str, provider: str) -> None:
     assert by_us(Tokens(10, 1), name, provider) is None
     assert not price_table.present()._rates
-    assert price(Tokens(10, 1), [name, "gpt-4o-mini"], "openai") is not None
+    assert isinstance(price(Tokens(10, 1), [name, "gpt-4o-mini"], "openai"), Price)
     assert by_us(Tokens(10, 1), "claude-sonnet-4-5-".ljust(200, "x"), "anthropic") == 45_000
 
 
@@ -241,7 +279,9 @@ def test_threads_see_one_table_or_the_other() -> None:
         for number in range(2_000):
             price(Tokens(1, 1), [f"made-up-{thread}-{number}"], "maker")  # fills the table
             found = price(Tokens(1_000_000, 0), ["m"], "maker")
-            if found is None or not found.version.endswith(f" of 2026-01-{found.nano_usd // 10**9:02}T00:00"):
+            if not isinstance(found, Price) or not found.version.endswith(
+                f" of 2026-01-{found.nano_usd // 10**9:02}T00:00"
+            ):
                 wrong.append(found)
 
     def renew() -> None:

@@ -1,0 +1,150 @@
+"""What a price depends on beside the tokens: how a call was served, and what was used by the piece (pure)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from spantail import attributes as key
+from spantail_exporters.dialects.values import count, mapping, text
+
+if TYPE_CHECKING:
+    from spantail_exporters.dialects.objects import Objects
+
+
+class TermRule(NamedTuple):
+    """`theirs` means `ours`, as a word or as a number of pieces."""
+
+    theirs: str
+    ours: str
+    source: str
+
+
+_GEN_AI: Final = "OpenTelemetry GenAI semantic conventions, OpenAI"
+_ANTHROPIC: Final = "Anthropic Messages API, usage, flattened"
+
+TERM_RULES: Final = (
+    # what the answer says was done counts before what the request asked for
+    TermRule("openai.response.service_tier", key.SERVICE_TIER, _GEN_AI),
+    TermRule("gen_ai.openai.response.service_tier", key.SERVICE_TIER, _GEN_AI + " before 1.37; LiteLLM"),
+    TermRule("anthropic.response.service_tier", key.SERVICE_TIER, "Anthropic SDK for Python 2.14, its own spans"),
+    TermRule("gen_ai.response.service_tier", key.SERVICE_TIER, "Mastra and agno exports"),
+    TermRule("gen_ai.usage.service_tier", key.SERVICE_TIER, _ANTHROPIC),
+    TermRule("gen_ai.usage.details.service_tier", key.SERVICE_TIER, "Pydantic AI, usage details"),
+    TermRule("openai.request.service_tier", key.SERVICE_TIER, _GEN_AI),
+    TermRule("gen_ai.openai.request.service_tier", key.SERVICE_TIER, _GEN_AI + " before 1.37; LiteLLM"),
+    TermRule("gen_ai.request.service_tier", key.SERVICE_TIER, "agno and OpenLIT exports"),
+    TermRule("service_tier", key.SERVICE_TIER, "plain name of the request parameter"),
+    TermRule("gen_ai.usage.speed", key.SPEED, _ANTHROPIC),
+    TermRule("speed", key.SPEED, "Claude Code 2.1, traces of CLAUDE_CODE_ENHANCED_TELEMETRY_BETA"),
+    TermRule("gen_ai.request.speed", key.SPEED, "plain name of the request parameter"),
+    TermRule("anthropic.response.speed", key.SPEED, "Anthropic SDK for Python 2.14, its own spans"),
+    TermRule("anthropic.usage.speed", key.SPEED, "Anthropic SDK for Python 2.14, its own spans"),
+    TermRule("anthropic.response.inference_geo", key.INFERENCE_GEO, "Anthropic SDK for Python 2.14, its own spans"),
+    TermRule("anthropic.usage.inference_geo", key.INFERENCE_GEO, "Anthropic SDK for Python 2.14, its own spans"),
+    TermRule(
+        "anthropic.usage.server_tool_use.web_search_requests",
+        key.USAGE_WEB_SEARCHES,
+        "Anthropic SDK for Python 2.14, its own spans",
+    ),
+    TermRule("gen_ai.usage.inference_geo", key.INFERENCE_GEO, _ANTHROPIC),
+    TermRule("gen_ai.request.inference_geo", key.INFERENCE_GEO, "plain name of the request parameter"),
+    TermRule("gen_ai.usage.server_tool_use.web_search_requests", key.USAGE_WEB_SEARCHES, _ANTHROPIC),
+    TermRule("gen_ai.usage.web_search_requests", key.USAGE_WEB_SEARCHES, _ANTHROPIC),
+    TermRule("gen_ai.usage.details.web_search_requests", key.USAGE_WEB_SEARCHES, "Pydantic AI, usage details"),
+    TermRule("gen_ai.usage.web_searches", key.USAGE_WEB_SEARCHES, "genai-prices, units"),
+    TermRule("gen_ai.usage.server_tool_use.code_execution_requests", key.USAGE_CODE_EXECUTIONS, _ANTHROPIC),
+)
+"""Looked at in this order."""
+
+_WORDS: Final = (key.SERVICE_TIER, key.SPEED, key.INFERENCE_GEO)
+_PIECES: Final = (key.USAGE_WEB_SEARCHES, key.USAGE_FILE_SEARCHES, key.USAGE_CODE_EXECUTIONS)
+TERM_NAMES: Final = frozenset(rule.theirs for rule in TERM_RULES)
+
+_WORD_PATHS: Final = (
+    ("service_tier", key.SERVICE_TIER),  # OpenAI, Anthropic and Groq APIs
+    ("serviceTier", key.SERVICE_TIER),  # Bedrock API
+    ("trafficType", key.SERVICE_TIER),  # Gemini API on Vertex AI
+    ("traffic_type", key.SERVICE_TIER),
+    ("speed", key.SPEED),  # Anthropic API
+    ("inference_geo", key.INFERENCE_GEO),
+)
+_PIECE_PATHS: Final = (
+    ("server_tool_use", "web_search_requests", key.USAGE_WEB_SEARCHES),  # Anthropic API
+    ("server_tool_use", "code_execution_requests", key.USAGE_CODE_EXECUTIONS),
+    ("server_tool_use", "tool_search_requests", None),
+    ("", "num_search_queries", key.USAGE_WEB_SEARCHES),  # Perplexity API
+    ("", "web_search_requests", key.USAGE_WEB_SEARCHES),
+    ("prompt_tokens_details", "web_search_requests", key.USAGE_WEB_SEARCHES),  # LiteLLM
+    ("server_side_tool_usage_details", "web_search_calls", key.USAGE_WEB_SEARCHES),  # xAI API
+    ("server_side_tool_usage_details", "code_interpreter_calls", key.USAGE_CODE_EXECUTIONS),
+    ("server_side_tool_usage_details", "file_search_calls", key.USAGE_FILE_SEARCHES),
+)
+_FEES: Final = (
+    ("num_sources_used", "search sources"),  # xAI API
+    ("billed_units.search_units", "search units"),  # Cohere API
+    ("billed_units.classifications", "classifications"),
+    ("citation_tokens", "citation tokens"),  # Perplexity API
+    ("image_count", "images"),
+)
+_REQUESTS: Final = ("llm.invocation_parameters", "gen_ai.request.parameters")  # OpenInference: the request, as JSON
+
+
+class Found(NamedTuple):
+    """Terms by our names, and what makes them doubtful (None = nothing)."""
+
+    terms: dict[str, Any]
+    doubt: str | None
+
+
+def read_terms(attributes: dict[str, Any], objects: Objects) -> Found:
+    """All that a span and its usage objects tell of how a call was served and of what is paid by the piece."""
+    found: dict[str, Any] = {}
+    doubt = None
+    for theirs, ours, _ in TERM_RULES:
+        if theirs in attributes and (ours not in found):
+            value = attributes[theirs]
+            if ours in _WORDS:
+                if (said := text(value)) is not None:
+                    found[ours] = said
+            elif (number := count(value)) is not None:
+                found[ours] = number
+            else:
+                doubt = doubt or "a number of uses is not readable"
+    for _, usage in objects:
+        doubt = _of_object(usage, found) or doubt
+    if key.SERVICE_TIER not in found:
+        for name in _REQUESTS:
+            asked = mapping(attributes.get(name))
+            if (said := text(asked.get("service_tier", asked.get("serviceTier")))) is not None:
+                found[key.SERVICE_TIER] = said
+            if (said := text(asked.get("speed"))) is not None:
+                found.setdefault(key.SPEED, said)
+    if found.get(key.SERVICE_TIER, "").lower() in {"unspecified", "traffic_type_unspecified"}:
+        del found[key.SERVICE_TIER]
+    return Found(found, doubt)
+
+
+def _of_object(usage: dict[str, Any], found: dict[str, Any]) -> str | None:
+    doubt = None
+    for name, ours in _WORD_PATHS:
+        value = usage.get(name)
+        if isinstance(value, dict):
+            value = value.get("type")
+        if (said := text(value)) is not None:
+            found.setdefault(ours, said)
+    for group, name, piece in _PIECE_PATHS:
+        used = mapping(usage.get(group)) if group else usage
+        if used.get(name) is not None:
+            number = count(used[name])
+            if number is None:
+                doubt = doubt or "a number of uses is not readable"
+            elif piece is not None:
+                found[piece] = max(found.get(piece, 0), number)
+            elif number:
+                doubt = doubt or f"{name.replace('_', ' ')}: no price known"
+    for path, words in _FEES:
+        holder, _, name = path.rpartition(".")
+        value = (mapping(usage.get(holder)) if holder else usage).get(name)
+        if count(value):
+            doubt = doubt or f"{words}: no price known"
+    return doubt
