@@ -55,6 +55,11 @@ class Tokens(BaseModel):
     cache_read: int = 0
     cache_write: int = 0
     reasoning: int = 0
+    cache_write_1h: int = Field(0, description="A part of `cache_write`.")
+    audio_input: int = Field(0, description="A part of `input`, as `image_input`.")
+    audio_output: int = Field(0, description="A part of `output`, as `image_output`.")
+    image_input: int = 0
+    image_output: int = 0
 
 
 class BackendTotals(Described):
@@ -122,6 +127,7 @@ class SpanState(BaseModel):
     cost_usd: float | None = None
     cost_nano: int | None = None
     cost_source: CostSource | None = None
+    cost_note: str | None = Field(None, description="Why a call is `unpriced`, or what its price assumes.")
     tokens: Tokens | None = None
     content: list[ContentLeftOut] = Field(default_factory=list, description="Message content that was not kept.")
     attributes: dict[str, Any] = Field(default_factory=dict)

@@ -75,6 +75,10 @@ class ClaudeCli:
                 output_tokens=result.usage.output,
                 cache_read_tokens=result.usage.cache_read,
                 cache_write_tokens=result.usage.cache_write,
+                cache_write_1h_tokens=result.usage.cache_write_1h,
+                web_searches=result.usage.web_searches,
+                service_tier=result.usage.service_tier,
+                speed=result.usage.speed,
             )
         if result.cost_usd is not None:
             call.cost(result.cost_usd, source="provider")

@@ -47,6 +47,10 @@ class ClaudeUsage:
     output: int
     cache_read: int
     cache_write: int
+    cache_write_1h: int | None = None
+    web_searches: int | None = None
+    service_tier: str | None = None
+    speed: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +126,21 @@ def _usage(usage: object) -> ClaudeUsage | None:
     output = _count(usage.get("output_tokens"))
     if not fresh + read + written + output:
         return None  # an attempt that was refused: unknown, not zero
-    return ClaudeUsage(fresh + read + written, output, read, written)
+    written_for, used = _object(usage.get("cache_creation")), _object(usage.get("server_tool_use"))
+    return ClaudeUsage(
+        fresh + read + written,
+        output,
+        read,
+        written,
+        cache_write_1h=_count(written_for.get("ephemeral_1h_input_tokens")) or None,
+        web_searches=_count(used.get("web_search_requests")) or None,
+        service_tier=_text(usage.get("service_tier")),
+        speed=_text(usage.get("speed")),
+    )
+
+
+def _object(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _cost(value: object) -> Decimal | None:

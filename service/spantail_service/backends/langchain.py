@@ -127,12 +127,18 @@ class LangChain:
                 text.append(part)
                 call.chunk(part)
             if usage := chunk.usage_metadata:
+                asked_of, answered_of = usage.get("input_token_details", {}), usage.get("output_token_details", {})
                 call.usage(
                     input_tokens=usage["input_tokens"],
                     output_tokens=usage["output_tokens"],
-                    cache_read_tokens=usage.get("input_token_details", {}).get("cache_read"),
-                    reasoning_tokens=usage.get("output_token_details", {}).get("reasoning"),
+                    cache_read_tokens=asked_of.get("cache_read"),
+                    cache_write_tokens=asked_of.get("cache_creation"),
+                    reasoning_tokens=answered_of.get("reasoning"),
+                    audio_input_tokens=asked_of.get("audio"),
+                    audio_output_tokens=answered_of.get("audio"),
                 )
+            if tier := chunk.response_metadata.get("service_tier"):
+                call.usage(service_tier=str(tier))
             _note_response(call, chunk.response_metadata, chunk.id)
         if not text:
             raise BackendError("bad_response", "the model answered nothing")

@@ -47,6 +47,11 @@ _RunId = Annotated[str, Field(min_length=32, max_length=32, pattern=r"^0*[1-9a-f
 _Time = Annotated[int, Field(ge=0, le=_MAX_TIME)]
 _Count = Annotated[int, Field(ge=0, le=_MAX_COUNT)]
 _Word = Annotated[str, Field(max_length=1_000)]
+_Nano = Annotated[int, Field(ge=0, le=10**13)]
+_TokenName = Literal[
+    "input", "output", "cache_read", "cache_write", "reasoning", "cache_write_1h",
+    "audio_input", "audio_output", "image_input", "image_output",
+]  # fmt: skip
 
 
 _Runner = Annotated[str | None, AfterValidator(runner_id)]  # another name for a process is none: it begins a key
@@ -93,6 +98,14 @@ class _Content(_Line):
     where: Literal["application", "service"]
 
 
+class _Around(_Line):
+    """What a span around LLM calls tells of them."""
+
+    backend: _Word
+    tokens: dict[Literal["input", "output"], _Count] = {}
+    cost_nano: _Nano | None = None
+
+
 class _Log(_Line):
     """A log line; the fields in the order in which they are written."""
 
@@ -130,9 +143,11 @@ class _Event(_Line):
     tier: _Word | None = None
     model: _Word | None = None
     cost_usd: float | None = None
-    cost_nano: Annotated[int, Field(ge=0, le=10**13)] | None = None
+    cost_nano: _Nano | None = None
     cost_source: _Word | None = None
-    tokens: dict[Literal["input", "output", "cache_read", "cache_write", "reasoning"], _Count] | None = None
+    cost_note: _Word | None = None
+    tokens: dict[_TokenName, _Count] | None = None
+    account: _Around | None = None
     attempt: int | str | None = None
     fallback_from: _Word | None = None
     fallback_reason: str | None = None
@@ -294,11 +309,12 @@ class _Folding:
 
 def account_of(state: Mapping[str, Any]) -> str:
     """The account of an ended attempt, as `event.encode_state` gives it; empty for what is none."""
-    if state["kind"] != key.KIND_LLM_CALL or state["status"] in {"running", "abandoned"}:
+    told = state if state["kind"] == key.KIND_LLM_CALL else state.get("account")
+    if told is None or state["status"] in {"running", "abandoned"}:
         return ""
-    failed, tokens, nano = state["status"] == "error", state.get("tokens") or {}, state.get("cost_nano")
+    failed, tokens, nano = state["status"] == "error", told.get("tokens") or {}, told.get("cost_nano")
     unpriced = nano is None and (not failed or bool(tokens))
-    backend, fallback_from = ((state.get(name) or "").replace("\n", " ") for name in ("backend", "fallback_from"))
+    backend, fallback_from = ((told.get(name) or "").replace("\n", " ") for name in ("backend", "fallback_from"))
     return (
         f"{failed:d} {unpriced:d} {tokens.get('input', 0)} {tokens.get('output', 0)} {nano or 0} "
         f"{backend or 'unknown'}\n{fallback_from}"

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-_SHOWN = ("backend", "tier", "model", "tokens", "cost_usd", "cost_source", "attempt", "fallback_from",
-          "fallback_reason", "progress", "layer", "error", "abandoned")  # fmt: skip
+_SHOWN = ("backend", "tier", "model", "tokens", "cost_usd", "cost_source", "cost_note", "attempt",
+          "fallback_from", "fallback_reason", "progress", "layer", "error", "abandoned")  # fmt: skip
 
 
 class _Placed(NamedTuple):

@@ -128,3 +128,52 @@ def test_a_span_above_that_only_has_an_attribute_of_that_name_is_no_wrapper(writ
     writing.send(change(1, None, "ok"), plain._replace(events=[words]))
     writing.send(change(CALL, WRAPPER, "ok", account=TOLD_TWICE, kind="llm_call"))
     assert _sums(writing) == ONCE
+
+
+AGENT, INNER = 6, 7
+AROUND = b',"account":{"backend":"openai","tokens":{"input":10,"output":5},"cost_nano":700},"attributes":{'
+
+
+def _around(span: int = AGENT, parent: int = 1, rev: int = 1) -> Change:
+    """A span that is no call, and tells what the calls within it came to."""
+    plain = change(span, parent, "ok", rev=rev)
+    told = plain.events[-1].replace(b',"attributes":{', AROUND)
+    assert b'"kind":"span"' in told
+    assert told != plain.events[-1]
+    return plain._replace(events=[told], account=TOLD_TWICE)
+
+
+def test_a_span_that_alone_tells_what_its_calls_cost_counts(writing: Writing) -> None:
+    writing.send(change(1, None, "ok"), _around())
+    assert _sums(writing) == ONCE
+    writing.send(change(1, None, "ok"), _around())  # told again
+    writing.send(_around(rev=2))  # and once more, as a newer state
+    assert _sums(writing) == ONCE
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(4))), ids=str)
+@pytest.mark.parametrize("together", [False, True], ids=["one by one", "in one batch"])
+def test_a_span_around_calls_that_are_told_counts_nothing(
+    writing: Writing, order: tuple[int, ...], *, together: bool
+) -> None:
+    told = [
+        change(1, None, "ok"),
+        _around(),
+        change(INNER, AGENT, "ok"),
+        change(CALL, INNER, "ok", account="0 0 8 4 600 openai\n", kind="llm_call"),
+    ]
+    changes = [told[place] for place in order]
+    for batch in [changes] if together else [[one] for one in changes]:
+        writing.send(*batch)
+    right = {"b:openai:calls": "1", "b:openai:input": "8", "b:openai:output": "4", "b:openai:nano": "600"}
+    assert _sums(writing) == right
+    for again in changes:
+        writing.send(again)
+    writing.send(_around(rev=2))
+    assert _sums(writing) == right
+
+
+def test_of_spans_around_each_other_the_inner_one_counts(writing: Writing) -> None:
+    for one in (change(1, None, "ok"), _around(), _around(INNER, AGENT)):
+        writing.send(one)
+    assert _sums(writing) == ONCE
