@@ -29,7 +29,7 @@ class UsageRule(NamedTuple):
 
 USAGE_RULES: Final = (
     UsageRule("gen_ai.usage.raw", None, "Logfire 4 and 5, logfire._internal.integrations.llm_providers"),
-    UsageRule("gen_ai.usage", None, "Mastra and others, the provider's usage object as it is"),
+    UsageRule("gen_ai.usage", None, "the provider's usage object as it is"),
     UsageRule("gen_ai.response.usage", None, "the provider's usage object as it is"),
     UsageRule("llm.usage", None, "the provider's usage object as it is"),
     UsageRule("ai.usage", None, "Vercel AI SDK 6, @ai-sdk/otel"),
@@ -273,8 +273,8 @@ def _buckets(usage: dict[str, Any]) -> tuple[list[Counted], str | None]:
     def add(kind: str, number: int) -> None:
         sums[kind] = sums.get(kind, 0) + number
 
-    for name, value in usage.items():
-        number = count(value)
+    for theirs, value in usage.items():
+        name, number = theirs.lower(), count(value)
         if number is None:
             doubt = doubt or ("a number of tokens is not readable" if value is not None else None)
             continue

@@ -20,6 +20,7 @@ class TermRule(NamedTuple):
 
 
 _GEN_AI: Final = "OpenTelemetry GenAI semantic conventions, OpenAI"
+_SPELLING: Final = "another spelling; none of the libraries that were read writes it"
 _ANTHROPIC: Final = "Anthropic Messages API, usage, flattened"
 
 TERM_RULES: Final = (
@@ -27,12 +28,12 @@ TERM_RULES: Final = (
     TermRule("openai.response.service_tier", key.SERVICE_TIER, _GEN_AI),
     TermRule("gen_ai.openai.response.service_tier", key.SERVICE_TIER, _GEN_AI + " before 1.37; LiteLLM"),
     TermRule("anthropic.response.service_tier", key.SERVICE_TIER, "Anthropic SDK for Python 2.14, its own spans"),
-    TermRule("gen_ai.response.service_tier", key.SERVICE_TIER, "Mastra and agno exports"),
+    TermRule("gen_ai.response.service_tier", key.SERVICE_TIER, _SPELLING),
     TermRule("gen_ai.usage.service_tier", key.SERVICE_TIER, _ANTHROPIC),
-    TermRule("gen_ai.usage.details.service_tier", key.SERVICE_TIER, "Pydantic AI, usage details"),
+    TermRule("gen_ai.usage.details.service_tier", key.SERVICE_TIER, _SPELLING),
     TermRule("openai.request.service_tier", key.SERVICE_TIER, _GEN_AI),
     TermRule("gen_ai.openai.request.service_tier", key.SERVICE_TIER, _GEN_AI + " before 1.37; LiteLLM"),
-    TermRule("gen_ai.request.service_tier", key.SERVICE_TIER, "agno and OpenLIT exports"),
+    TermRule("gen_ai.request.service_tier", key.SERVICE_TIER, _SPELLING),
     TermRule("service_tier", key.SERVICE_TIER, "plain name of the request parameter"),
     TermRule("gen_ai.usage.speed", key.SPEED, _ANTHROPIC),
     TermRule("speed", key.SPEED, "Claude Code 2.1, traces of CLAUDE_CODE_ENHANCED_TELEMETRY_BETA"),
@@ -50,7 +51,7 @@ TERM_RULES: Final = (
     TermRule("gen_ai.request.inference_geo", key.INFERENCE_GEO, "plain name of the request parameter"),
     TermRule("gen_ai.usage.server_tool_use.web_search_requests", key.USAGE_WEB_SEARCHES, _ANTHROPIC),
     TermRule("gen_ai.usage.web_search_requests", key.USAGE_WEB_SEARCHES, _ANTHROPIC),
-    TermRule("gen_ai.usage.details.web_search_requests", key.USAGE_WEB_SEARCHES, "Pydantic AI, usage details"),
+    TermRule("gen_ai.usage.details.web_search_requests", key.USAGE_WEB_SEARCHES, _SPELLING),
     TermRule("gen_ai.usage.web_searches", key.USAGE_WEB_SEARCHES, "genai-prices, units"),
     TermRule("gen_ai.usage.server_tool_use.code_execution_requests", key.USAGE_CODE_EXECUTIONS, _ANTHROPIC),
 )
@@ -86,7 +87,11 @@ _FEES: Final = (
     ("citation_tokens", "citation tokens"),  # Perplexity API
     ("image_count", "images"),
 )
-_REQUESTS: Final = ("llm.invocation_parameters", "gen_ai.request.parameters")  # OpenInference: the request, as JSON
+_REQUESTS: Final = (  # what was asked for, as JSON
+    "llm.invocation_parameters",  # OpenInference
+    "langfuse.observation.model.parameters",  # Langfuse
+    "gen_ai.request.parameters",
+)
 
 
 class Found(NamedTuple):

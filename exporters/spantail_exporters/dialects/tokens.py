@@ -49,6 +49,11 @@ OURS: Final = {
 }
 """Counts by our names, in the order of the fields of `pricing.Tokens`."""
 
+OF_MEDIA: Final = frozenset(
+    {AUDIO_INPUT, AUDIO_OUTPUT, AUDIO_CACHE_READ, IMAGE_INPUT, IMAGE_OUTPUT, IMAGE_CACHE_READ, VIDEO_INPUT}
+)
+"""Counts that most calls have none of: none is written for them."""
+
 # Whether cached tokens (or the reasoning ones, of the output) are a part of the count beside them.
 WITHIN = "within"
 BESIDE = "beside"
@@ -65,6 +70,7 @@ class TokenRule(NamedTuple):
 
 
 _GEN_AI_OLD: Final = GEN_AI + "before 1.27"
+_SPELLING: Final = "another spelling; none of the libraries that were read writes it"
 _OPENLIT: Final = "OpenLIT 1.45, openlit/semcov"
 _STRANDS: Final = "Strands Agents 1.62, strands/telemetry/tracer.py: as the provider's API; the total tells"
 _AI_SDK: Final = "Vercel AI SDK 4 to 6, ai/src/telemetry"
@@ -91,7 +97,9 @@ TOKEN_RULES: Final = (
     TokenRule("ai.usage.tokens", INPUT, WITHIN, _AI_SDK + ": of embeddings"),
     TokenRule("litellm.tokens.prompt", INPUT, WITHIN, LITELLM),
     TokenRule("gen_ai.token.usage.input", INPUT, WITHIN, _OPENLIT),
-    TokenRule("llm.token.counts.prompt", INPUT, WITHIN, "CrewAI and Haystack exports, llm.token.counts"),
+    TokenRule(
+        "llm.token.counts.prompt", INPUT, WITHIN, "LiteLLM 1.110, litellm/integrations/otel/mappers/langtrace.py"
+    ),
     TokenRule(_U + "completion_tokens", OUTPUT, WITHIN, _GEN_AI_OLD),
     TokenRule(_L + "completion", OUTPUT, WITHIN, OPENINFERENCE + "LLM_TOKEN_COUNT_COMPLETION"),
     TokenRule("llm.usage.completion_tokens", OUTPUT, WITHIN, OPENLLMETRY + " before 0.4"),
@@ -99,19 +107,21 @@ TOKEN_RULES: Final = (
     TokenRule("ai.usage.completionTokens", OUTPUT, WITHIN, _AI_SDK),
     TokenRule("litellm.tokens.completion", OUTPUT, WITHIN, LITELLM),
     TokenRule("gen_ai.token.usage.output", OUTPUT, WITHIN, _OPENLIT),
-    TokenRule("llm.token.counts.completion", OUTPUT, WITHIN, "CrewAI and Haystack exports, llm.token.counts"),
+    TokenRule(
+        "llm.token.counts.completion", OUTPUT, WITHIN, "LiteLLM 1.110, litellm/integrations/otel/mappers/langtrace.py"
+    ),
     TokenRule(_U + "total_tokens", TOTAL, WITHIN, OPENLLMETRY + ", GEN_AI_USAGE_TOTAL_TOKENS; Strands; OpenLIT"),
     TokenRule(_L + "total", TOTAL, WITHIN, OPENINFERENCE + "LLM_TOKEN_COUNT_TOTAL"),
     TokenRule("llm.usage.total_tokens", TOTAL, WITHIN, OPENLLMETRY + ", LLM_USAGE_TOTAL_TOKENS"),
     TokenRule("ai.usage.totalTokens", TOTAL, WITHIN, _AI_SDK),
     TokenRule("litellm.tokens.total", TOTAL, WITHIN, LITELLM),
     TokenRule("gen_ai.token.usage.total", TOTAL, WITHIN, _OPENLIT),
-    TokenRule("llm.token.counts.total", TOTAL, WITHIN, "CrewAI and Haystack exports, llm.token.counts"),
+    TokenRule("llm.token.counts.total", TOTAL, WITHIN, "LiteLLM 1.110, litellm/integrations/otel/mappers/langtrace.py"),
     # read from a cache
     TokenRule(_L + "prompt_details.cache_read", CACHE_READ, WITHIN, _OPENINFERENCE_DETAILS),
     TokenRule(_L + "prompt_details.cache_input", CACHE_READ, WITHIN, _OPENINFERENCE_DETAILS),
     TokenRule(_U + "cache_read_input_tokens", CACHE_READ, UNSAID, OPENLLMETRY + " (a part); " + _STRANDS),
-    TokenRule(_U + "cache_read_tokens", CACHE_READ, UNSAID, "Langfuse and Mastra exports"),
+    TokenRule(_U + "cache_read_tokens", CACHE_READ, UNSAID, _SPELLING),
     TokenRule(_U + "details.cache_read_tokens", CACHE_READ, WITHIN, _DETAILS),
     TokenRule(_U + "details.cached_tokens", CACHE_READ, WITHIN, _DETAILS + " of OpenAI"),
     TokenRule(_U + "details.cache_read_input_tokens", CACHE_READ, WITHIN, _DETAILS + " of Anthropic, added up"),
@@ -122,7 +132,7 @@ TOKEN_RULES: Final = (
     TokenRule(_U + "input_token_details.cache_read", CACHE_READ, WITHIN, "LangChain usage_metadata, flattened"),
     TokenRule(_U + "input_cached_tokens", CACHE_READ, WITHIN, _LANGFUSE_BUG),
     TokenRule(_U + "cached_tokens", CACHE_READ, WITHIN, "OpenAI API, prompt_tokens_details, flattened"),
-    TokenRule(_U + "input_tokens.cached", CACHE_READ, WITHIN, "Semantic Kernel and Azure AI exports"),
+    TokenRule(_U + "input_tokens.cached", CACHE_READ, WITHIN, _SPELLING),
     TokenRule(_U + "cached_input_tokens", CACHE_READ, UNSAID, _MASTRA),
     TokenRule(_U + "cache_read_input_token_count", CACHE_READ, UNSAID, _FRAMEWORK),
     TokenRule(_U + "cached_content_token_count", CACHE_READ, WITHIN, "Gemini API, usage_metadata, flattened"),
@@ -136,8 +146,8 @@ TOKEN_RULES: Final = (
     TokenRule(_L + "prompt_details.cache_write", CACHE_WRITE, WITHIN, _OPENINFERENCE_DETAILS),
     TokenRule(_U + "cache_creation_input_tokens", CACHE_WRITE, UNSAID, OPENLLMETRY + " (a part); Mastra"),
     TokenRule(_U + "cache_write_input_tokens", CACHE_WRITE, UNSAID, _STRANDS),
-    TokenRule(_U + "cache_write_tokens", CACHE_WRITE, UNSAID, "Langfuse and Mastra exports"),
-    TokenRule(_U + "cache_creation_tokens", CACHE_WRITE, UNSAID, "OpenRouter and LiteLLM exports"),
+    TokenRule(_U + "cache_write_tokens", CACHE_WRITE, UNSAID, _SPELLING),
+    TokenRule(_U + "cache_creation_tokens", CACHE_WRITE, UNSAID, _SPELLING),
     TokenRule(_U + "details.cache_write_tokens", CACHE_WRITE, WITHIN, _DETAILS),
     TokenRule(_U + "details.cache_creation_input_tokens", CACHE_WRITE, WITHIN, _DETAILS + " of Anthropic, added up"),
     TokenRule(_U + "prompt_tokens_details.cache_creation_tokens", CACHE_WRITE, WITHIN, _OPENLIT),
@@ -157,8 +167,8 @@ TOKEN_RULES: Final = (
     TokenRule(_U + "details.cache_write_1h_tokens", CACHE_WRITE_1H, WITHIN, _DETAILS),
     TokenRule(_U + "details.ephemeral_1h_input_tokens", CACHE_WRITE_1H, WITHIN, _DETAILS + " of Anthropic"),
     TokenRule(_U + "details.ephemeral_5m_input_tokens", CACHE_WRITE_5M, WITHIN, _DETAILS + " of Anthropic"),
-    TokenRule(_U + "cache_creation_1h_input_tokens", CACHE_WRITE_1H, UNSAID, "Claude Agent SDK exports"),
-    TokenRule(_U + "cache_creation_5m_input_tokens", CACHE_WRITE_5M, UNSAID, "Claude Agent SDK exports"),
+    TokenRule(_U + "cache_creation_1h_input_tokens", CACHE_WRITE_1H, UNSAID, _SPELLING),
+    TokenRule(_U + "cache_creation_5m_input_tokens", CACHE_WRITE_5M, UNSAID, _SPELLING),
     TokenRule("ai.usage.inputTokenDetails.noCacheTokens", FRESH, WITHIN, _AI_SDK),
     # reasoning, a part of the output
     TokenRule(
@@ -169,8 +179,8 @@ TOKEN_RULES: Final = (
     ),
     TokenRule(_U + "reasoning_tokens", REASONING, WITHIN, OPENLLMETRY + "; OpenLIT; Mastra"),
     TokenRule("llm.usage.reasoning_tokens", REASONING, WITHIN, OPENLLMETRY),
-    TokenRule(_U + "thinking_tokens", REASONING, WITHIN, "LiteLLM and Google exports"),
-    TokenRule(_U + "output_tokens.reasoning", REASONING, WITHIN, "Semantic Kernel and Azure AI exports"),
+    TokenRule(_U + "thinking_tokens", REASONING, WITHIN, _SPELLING),
+    TokenRule(_U + "output_tokens.reasoning", REASONING, WITHIN, _SPELLING),
     TokenRule(_U + "details.reasoning_tokens", REASONING, WITHIN, _DETAILS),
     TokenRule(_U + "details.thoughts_tokens", REASONING, WITHIN, _DETAILS + " of Google"),
     TokenRule(_U + "completion_tokens_details.reasoning_tokens", REASONING, WITHIN, _OPENLIT),
@@ -192,10 +202,10 @@ TOKEN_RULES: Final = (
     TokenRule(_U + "completion_tokens_details.audio", AUDIO_OUTPUT, WITHIN, _OPENLIT),
     TokenRule(_U + "input_token_details.audio", AUDIO_INPUT, WITHIN, "LangChain usage_metadata, flattened"),
     TokenRule(_U + "output_token_details.audio", AUDIO_OUTPUT, WITHIN, "LangChain usage_metadata, flattened"),
-    TokenRule(_U + "input_audio_tokens", AUDIO_INPUT, WITHIN, "OpenAI Realtime API and Langfuse, flattened"),
-    TokenRule(_U + "output_audio_tokens", AUDIO_OUTPUT, WITHIN, "OpenAI Realtime API and Langfuse, flattened"),
-    TokenRule(_U + "audio_input_tokens", AUDIO_INPUT, WITHIN, "Mastra exports"),
-    TokenRule(_U + "audio_output_tokens", AUDIO_OUTPUT, WITHIN, "Mastra exports"),
+    TokenRule(_U + "input_audio_tokens", AUDIO_INPUT, WITHIN, "OpenAI Realtime API, usage, flattened"),
+    TokenRule(_U + "output_audio_tokens", AUDIO_OUTPUT, WITHIN, "OpenAI Realtime API, usage, flattened"),
+    TokenRule(_U + "audio_input_tokens", AUDIO_INPUT, WITHIN, _SPELLING),
+    TokenRule(_U + "audio_output_tokens", AUDIO_OUTPUT, WITHIN, _SPELLING),
     TokenRule(_U + "input_image_tokens", IMAGE_INPUT, WITHIN, "OpenAI Images API, flattened"),
     TokenRule(_U + "output_image_tokens", IMAGE_OUTPUT, WITHIN, "OpenAI Images API, flattened"),
     TokenRule(_L + "prompt_details.image", IMAGE_INPUT, WITHIN, _OPENINFERENCE_DETAILS),

@@ -12,9 +12,8 @@ from spantail_exporters.dialects.kinds import KIND_RULES, is_retold_stream, kind
 from spantail_exporters.dialects.names import NAME_RULES
 from spantail_exporters.dialects.objects import OBJECT_NAMES, usage_objects
 from spantail_exporters.dialects.terms import TERM_RULES, read_terms
-from spantail_exporters.dialects.tokens import OURS
+from spantail_exporters.dialects.tokens import OF_MEDIA, OURS
 from spantail_exporters.dialects.usage import TOKEN_NAMES, is_of_claude_code, read_usage
-from spantail_exporters.dialects.values import count
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -68,7 +67,7 @@ def understood(attributes: dict[str, Any], *, ended: bool = True) -> dict[str, A
         objects, doubt = usage_objects(attributes)
         usage = read_usage(attributes, objects)
         usage.doubt(doubt)
-        attributes.update({OURS[name]: number for name, number in usage.tokens.items()})
+        attributes.update({OURS[name]: n for name, n in usage.tokens.items() if n or name not in OF_MEDIA})
     if kind == key.KIND_LLM_CALL:
         attributes[key.KIND] = kind
         _account(attributes, usage, objects, ended=ended, several=False)
@@ -108,7 +107,7 @@ def _account(attributes: dict[str, Any], usage: Usage | None, objects: Objects, 
         _write(attributes, told, several=several)
     elif ended and (tokens or not several):
         note = (usage.note if usage is not None else None) or doubt
-        price = pricing.Unpriced(note) if note is not None else _price(attributes, several=several)
+        price = pricing.Unpriced(note) if note is not None else _price(attributes, tokens, several=several)
         if isinstance(price, pricing.Price):
             attributes[key.COST_PRICE_VERSION] = price.version
             usd = pricing.usd_of_nano(price.nano_usd)
@@ -130,14 +129,14 @@ def _write(attributes: dict[str, Any], cost: Told, *, several: bool) -> None:
 _MODELS: Final = (key.GEN_AI_RESPONSE_MODEL, key.GEN_AI_REQUEST_MODEL)  # what answered is what is billed
 
 
-def _price(attributes: dict[str, Any], *, several: bool) -> pricing.Price | pricing.Unpriced:
+def _price(attributes: dict[str, Any], tokens: dict[str, int], *, several: bool) -> pricing.Price | pricing.Unpriced:
     get = attributes.get
     models = [model for name in _MODELS if isinstance(model := get(name), str)]
     provider = get(key.GEN_AI_PROVIDER_NAME)
     if isinstance(provider, str) and "bedrock" in provider:
         models.reverse()  # the request names the region or the global endpoint, which the answer leaves out
     return pricing.price(
-        pricing.Tokens(*(count(get(ours)) for ours in OURS.values())),
+        pricing.Tokens(*(tokens.get(kind) for kind in OURS)),
         models=models,
         provider=provider if isinstance(provider, str) else None,
         terms=pricing.Terms(

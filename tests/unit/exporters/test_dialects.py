@@ -227,3 +227,50 @@ def test_every_kept_export_is_of_a_source_that_still_exists() -> None:
 
     kept = {path.name.partition(".")[0] for path in FOLDER.iterdir()}
     assert kept == {source.name for source in SOURCES}
+
+
+_COUNTS = st.dictionaries(st.sampled_from([rule.theirs for rule in TOKEN_RULES]), st.integers(0, 10**6), max_size=6)
+_CALL = {
+    "gen_ai.operation.name": "chat",
+    "gen_ai.provider.name": "anthropic",
+    "gen_ai.request.model": "claude-haiku-4-5",
+}
+
+
+def _money(attributes: dict[str, Any]) -> tuple[Any, Any]:
+    found = understood({**_CALL, **attributes})
+    return found.get(key.COST_USD), found.get(key.COST_NOTE)
+
+
+@given(counts=_COUNTS, order=st.randoms(use_true_random=False))
+def test_the_order_of_attributes_does_not_matter(counts: dict[str, int], order: Any) -> None:
+    names = [*counts]
+    order.shuffle(names)
+    assert _money({name: counts[name] for name in names})[0] == _money(counts)[0]
+
+
+@given(
+    counts=_COUNTS, name=st.sampled_from([rule.theirs for rule in TOKEN_RULES if rule.kind not in {"input", "output"}])
+)
+def test_a_count_of_zero_changes_no_amount(counts: dict[str, int], name: str) -> None:
+    before, after = _money(counts)[0], _money({name: 0, **counts})[0]
+    assert before is None or after == before
+
+
+@given(counts=_COUNTS, name=st.sampled_from([rule.theirs for rule in TOKEN_RULES]), value=st.sampled_from(
+    [-1, 0.5, math.nan, "many", "-3", 10**13, True]
+))  # fmt: skip
+def test_a_count_that_cannot_be_read_leaves_no_calculated_amount(counts: dict[str, int], name: str, value: Any) -> None:
+    usd, note = _money({**counts, name: value})
+    assert usd is None
+    assert note
+
+
+@given(counts=_COUNTS)
+def test_an_amount_is_only_calculated_where_all_that_is_told_is_priced(counts: dict[str, int]) -> None:
+    found = understood({**_CALL, **counts})
+    if key.COST_USD in found:
+        assert found["gen_ai.usage.input_tokens"] >= found.get("gen_ai.usage.cache_read.input_tokens", 0)
+        assert not any(found.get(OURS[kind]) for kind in ("audio_input", "audio_output", "image_input", "video_input"))
+    else:
+        assert found[key.COST_NOTE]

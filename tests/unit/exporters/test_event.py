@@ -147,6 +147,33 @@ def story() -> list[bytes]:
     failure = log._replace(error={"type": "ValueError", "message": "no", "traceback": "Traceback"}, level="ERROR")
     lines.append(encode_log(failure, "spantail-service", "web-1:4242:1795308000", redactor))
     tell(record(1, None, "job search", 0, 6000, attributes=root), 2)
+
+    # an attempt in audio, whose tier has no price, and a span that alone tells what its calls came to
+    audio = attempt(
+        "openai",
+        "gpt-audio",
+        **{
+            "gen_ai.usage.input_tokens": 17,
+            "gen_ai.usage.output_tokens": 592,
+            "spantail.usage.audio_output_tokens": 482,
+            "spantail.service_tier": "flex",
+            "spantail.cost.source": "unpriced",
+            "spantail.cost.note": "flex tier: no price known",
+        },
+    )
+    tell(record(30, 1, "chat gpt-audio", 9000, 9500, attributes=audio), 2)
+    around = {
+        "spantail.kind": "span",
+        "gen_ai.operation.name": "invoke_agent",
+        "gen_ai.provider.name": "anthropic",
+        "gen_ai.usage.input_tokens": 1200,
+        "gen_ai.usage.output_tokens": 300,
+        "gen_ai.usage.cost.amount": 0.0081,
+        "gen_ai.usage.cost.currency": "USD",
+        "gen_ai.usage.cost.source": "provider",
+    }
+    tell(record(31, 1, "invoke_agent buyer", 9000, 9900, attributes=around), 2)
+
     return lines
 
 
