@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 import tracemalloc
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -17,6 +18,9 @@ from spantail_service.ingest.log_records import decode_logs
 from spantail_service.ingest.otlp_json import decode_logs_json, decode_traces_json
 from tests.fuzz.mutator import Case, cases, seconds_of
 from tests.integration.service.harness import running_app
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 ANSWERS = {200, 400, 413, 415}
 SLOW_S = 5.0  # a hang, on however busy a machine
@@ -29,8 +33,10 @@ def decoded(case: Case) -> int | None:
         body = gunzip(case.body, 1_000_000) if "content-encoding" in case.headers else case.body
         is_json = case.headers["content-type"] == "application/json"
         if case.path == "/v1/traces":
-            return len(list((decode_traces_json if is_json else decode_traces)(body, tally)))
-        return len(list((decode_logs_json if is_json else decode_logs)(body, tally)))
+            items: Iterable[Any] = (decode_traces_json if is_json else decode_traces)(body, tally)
+        else:
+            items = (decode_logs_json if is_json else decode_logs)(body, tally)
+        return sum(item is not None for item in items)
     except (MalformedRequestError, DecodedTooLargeError):
         return None
 

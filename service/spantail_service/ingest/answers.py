@@ -21,7 +21,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from redis.exceptions import ResponseError
 
 from spantail_service.errors import REDIS_UNREACHABLE, RETRY_AFTER_S, is_passing
-from spantail_service.ingest.body import DecodedTooLargeError, MalformedRequestError
+from spantail_service.ingest.body import DecodedTooLargeError, MalformedRequestError, TooManyError
 from spantail_service.ingest.entries import Received, Signal
 from spantail_service.ingest.room import BusyError
 
@@ -58,7 +58,7 @@ def refusal_of(error: Exception) -> Refusal | None:
     match error:
         case MalformedRequestError():
             return Refusal(400, INVALID_ARGUMENT, str(error))
-        case DecodedTooLargeError():
+        case DecodedTooLargeError() | TooManyError():
             return Refusal(413, RESOURCE_EXHAUSTED, str(error))
         case BusyError():
             return Refusal(503, UNAVAILABLE, "Too many requests are under way.", RETRY_AFTER_S)

@@ -12,6 +12,10 @@ class MalformedRequestError(ValueError):
     """The body is not what its headers say. The message may be shown to the sender."""
 
 
+class TooManyError(ValueError):
+    """The body holds more groups, items or parts than is taken. The message may be shown to the sender."""
+
+
 class DecodedTooLargeError(ValueError):
     """The body is larger, once unzipped, than is taken."""
 

@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING, Any, Final
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
 from spantail_exporters.record import Link, Note, SpanRecord, microseconds
-from spantail_service.ingest.body import MalformedRequestError
-from spantail_service.ingest.entries import BAD_CONTENT, BAD_ID, Source, Tally, source_of
-from spantail_service.ingest.messages import Traces
+from spantail_service.ingest.entries import BAD_CONTENT, BAD_ID, TOO_HEAVY, Source, Tally, source_of
+from spantail_service.ingest.messages import Resource, Span, Spans
 from spantail_service.ingest.normalise import normalised
+from spantail_service.ingest.plan import Piece, Plan
 from spantail_service.ingest.values import MalformedValueError, attributes_of
+from spantail_service.ingest.wire import SPAN, items_in, protobuf_plan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from spantail_service.ingest.wire import Kind
 
 TRACE_ID_BYTES: Final = 16
 SPAN_ID_BYTES: Final = 8
@@ -23,8 +26,10 @@ NO_SPAN_ID: Final = bytes(SPAN_ID_BYTES)
 STATUS_CODE_ERROR: Final = 2
 
 
-def decode_traces(body: bytes, tally: Tally) -> Iterator[SpanRecord]:
-    """Read an ``ExportTraceServiceRequest``; its spans are decoded one by one, as they are asked for.
+def decode_traces(body: bytes, tally: Tally) -> Iterator[SpanRecord | None]:
+    """Read an ``ExportTraceServiceRequest``; its spans are decoded piece by piece, as they are asked for.
+
+    None says that there is nothing yet: it comes again and again, so that whoever asks can let others go on.
 
     A span whose ids are not those of W3C Trace Context (wrong length, all zero), or whose inside cannot be decoded,
     is rejected in ``tally``; the others are taken. Spans of a resource with the attribute ``spantail.live`` are passed
@@ -32,40 +37,75 @@ def decode_traces(body: bytes, tally: Tally) -> Iterator[SpanRecord]:
     spans, which make no run. So a Collector may send everything back to us.
 
     Raises:
-        MalformedRequestError: the body is no such message.
+        MalformedRequestError: the body is no such message; before the first span.
+        TooManyError: it holds more than is taken; before the first span.
     """
-    try:
-        request = Traces.FromString(body)
-    except DecodeError:
-        raise MalformedRequestError("The body is no ExportTraceServiceRequest in protobuf.") from None
-    return _spans(request, tally)
+    for source, _, span in read_items(Plan(body, "spans"), SPAN, Spans, Span, tally):
+        if span is None or source is None:
+            yield None
+            continue
+        try:
+            record = _record(span, source)
+        except MalformedValueError:
+            tally.reject(BAD_CONTENT)
+            record = None
+        else:
+            if record is None:
+                tally.reject(BAD_ID)
+        yield record
 
 
-def _spans(request: Any, tally: Tally) -> Iterator[SpanRecord]:
-    for resource_spans in request.resource_spans:
-        source = read_source(resource_spans.resource, tally)
-        for scope_spans in resource_spans.scope_spans:
-            spans = scope_spans.spans
-            if source.is_ours:
-                tally.passed_over["live"] += len(spans)
-                continue
-            for span in spans:
-                try:
-                    record = _record(span, source)
-                except MalformedValueError:
-                    tally.reject(BAD_CONTENT)
-                    continue
-                if record is None:
-                    tally.reject(BAD_ID)
-                else:
-                    yield record
+def read_items(plan: Plan, kind: Kind, many: Any, one: Any, tally: Tally) -> Iterator[tuple[Source | None, bytes, Any]]:
+    """Each item of a request with its source and its scope (a message, not read yet); None where there is none yet.
+
+    ``many`` and ``one`` are the classes of a piece and of an item.
+    """
+    nothing = None, b"", None
+    overweight: list[int] = []
+    for _ in protobuf_plan(plan, kind, overweight=overweight):
+        yield nothing
+    if overweight:
+        tally.reject(TOO_HEAVY, len(overweight))
+    say_if_nothing(plan, tally, "resource_spans" if plan.what == "spans" else "resource_logs")
+    resource: bytes | None = None
+    source: Source | None = None
+    for piece in plan.pieces():
+        if source is None or piece.resource is not resource:
+            resource = piece.resource
+            source = read_source(resource, tally)
+        yield nothing
+        if source.is_ours:
+            tally.passed_over["live"] += piece.items
+            continue
+        try:
+            items = many.FromString(plan.data[piece.start : piece.end]).items
+        except DecodeError:
+            items = _one_by_one(plan, piece, one, tally)
+        for item in items:
+            yield source, piece.scope, item
 
 
-def read_source(resource: Any, tally: Tally) -> Source:
+def _one_by_one(plan: Plan, piece: Piece, one: Any, tally: Tally) -> Iterator[Any]:
+    """The items of a piece in which one is broken."""
+    for data in items_in(plan.data, piece.start, piece.end):
+        try:
+            yield one.FromString(data)
+        except DecodeError:
+            tally.reject(BAD_CONTENT)
+            yield None
+
+
+def say_if_nothing(plan: Plan, tally: Tally, wanted: str) -> None:
+    """Tell the sender of a request that holds only what is not known here."""
+    if plan.unknown is not None and not plan.items:
+        tally.reason = tally.reason or f"Nothing was taken: {plan.unknown} is not known here; {wanted} is wanted."
+
+
+def read_source(resource: bytes, tally: Tally) -> Source:
     """Read a resource; one that cannot be decoded counts as one that says nothing."""
     try:
-        return source_of(attributes_of(resource.attributes))
-    except MalformedValueError:
+        return source_of(attributes_of(Resource.FromString(resource).attributes))
+    except (DecodeError, MalformedValueError):
         tally.passed_over["resource_unreadable"] += 1
         return source_of({})
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 BAD_ID: Final = "Trace id, span id or parent span id is all zero or has the wrong length."
 BAD_CONTENT: Final = "An attribute, event, link or body cannot be decoded."
+TOO_HEAVY: Final = "An item has more than 10000 attributes, events, links, values and unknown fields."
 _RUNNER: Final = re.compile(r"[\w.-]{1,255}:\d{1,10}:\d{1,13}")
 
 

@@ -55,7 +55,7 @@ class LogReceiver:
         # follows on it may fail.
         self._back: set[str] = set()
 
-    async def take(self, entries: Iterator[LogEntry], body: bytes, tally: Tally) -> Counter[str]:
+    async def take(self, entries: Iterator[LogEntry | None], body: bytes, tally: Tally) -> Counter[str]:
         """Store the records of a request whose bytes are ``body``; returns how many of each kind were taken.
 
         Raises redis-py's errors when Redis cannot be reached; all may be sent again then.
@@ -66,7 +66,8 @@ class LogReceiver:
         number = 0
         batch: list[LogEntry] = []
         for entry in entries:
-            batch.append(entry)
+            if entry is not None:
+                batch.append(entry)
             if len(batch) == _AT_ONCE:
                 await self._take(batch, f"{digest}{number:x}", tally, counts)
                 number += 1

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, Final
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
 from spantail_exporters.record import microseconds
-from spantail_service.ingest.body import MalformedRequestError
-from spantail_service.ingest.decode import NO_SPAN_ID, NO_TRACE_ID, SPAN_ID_BYTES, TRACE_ID_BYTES, read_source
+from spantail_service.ingest.decode import NO_SPAN_ID, NO_TRACE_ID, SPAN_ID_BYTES, TRACE_ID_BYTES, read_items
 from spantail_service.ingest.entries import BAD_CONTENT, LogEntry, Source, Tally
-from spantail_service.ingest.messages import Logs
+from spantail_service.ingest.messages import LogRecord, LogRecords, Scope
+from spantail_service.ingest.plan import Plan
 from spantail_service.ingest.values import MalformedValueError, attributes_of, value_of
+from spantail_service.ingest.wire import RECORD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,37 +20,38 @@ if TYPE_CHECKING:
 _SAMPLED: Final = 0x01  # W3C Trace Context, section 3.2.2.5.1
 
 
-def decode_logs(body: bytes, tally: Tally) -> Iterator[LogEntry]:
-    """Read an ``ExportLogsServiceRequest``; its records are decoded one by one, as they are asked for.
+def decode_logs(body: bytes, tally: Tally) -> Iterator[LogEntry | None]:
+    """Read an ``ExportLogsServiceRequest``; its records are decoded piece by piece, as `decode.decode_traces` does it.
 
     A trace or span id that is none counts as absent (`logs.proto`: such a record belongs to no span). A record whose
     inside cannot be decoded is rejected in ``tally``. Records of a resource with ``spantail.live`` are passed over,
     as spans are.
 
     Raises:
-        MalformedRequestError: the body is no such message.
+        MalformedRequestError: the body is no such message; before the first record.
+        TooManyError: it holds more than is taken; before the first record.
     """
+    of: bytes | None = None
+    name = ""
+    for source, scope, record in read_items(Plan(body, "log records"), RECORD, LogRecords, LogRecord, tally):
+        if record is None or source is None:
+            yield None
+            continue
+        if scope is not of:
+            of, name = scope, _name_of(scope)
+        try:
+            entry = _entry(record, source, name)
+        except MalformedValueError:
+            tally.reject(BAD_CONTENT)
+            entry = None
+        yield entry
+
+
+def _name_of(scope: bytes) -> str:
     try:
-        request = Logs.FromString(body)
+        return str(Scope.FromString(scope).name)
     except DecodeError:
-        raise MalformedRequestError("The body is no ExportLogsServiceRequest in protobuf.") from None
-    return _entries(request, tally)
-
-
-def _entries(request: Any, tally: Tally) -> Iterator[LogEntry]:
-    for resource_logs in request.resource_logs:
-        source = read_source(resource_logs.resource, tally)
-        for scope_logs in resource_logs.scope_logs:
-            records = scope_logs.log_records
-            if source.is_ours:
-                tally.passed_over["live"] += len(records)
-                continue
-            scope = scope_logs.scope.name
-            for record in records:
-                try:
-                    yield _entry(record, source, scope)
-                except MalformedValueError:
-                    tally.reject(BAD_CONTENT)
+        return ""
 
 
 def _entry(record: Any, source: Source, scope: str) -> LogEntry:

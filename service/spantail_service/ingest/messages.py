@@ -18,9 +18,7 @@ _BYTES, _STRING, _ENUM, _FIXED64, _FIXED32, _UINT32 = 12, 9, 5, 6, 7, 13  # Fiel
 _MESSAGES: Final[dict[str, dict[str, tuple[int, int | str, bool]]]] = {
     "Resource": {"attributes": (1, _BYTES, True)},  # KeyValue
     "Scope": {"name": (1, _STRING, False), "version": (2, _STRING, False), "attributes": (3, _BYTES, True)},
-    "Traces": {"resource_spans": (1, "ResourceSpans", True)},
-    "ResourceSpans": {"resource": (1, "Resource", False), "scope_spans": (2, "ScopeSpans", True)},
-    "ScopeSpans": {"scope": (1, "Scope", False), "spans": (2, "Span", True)},
+    "Spans": {"items": (2, "Span", True)},  # ScopeSpans, of which a piece holds spans alone
     "Span": {
         "trace_id": (1, _BYTES, False),
         "span_id": (2, _BYTES, False),
@@ -46,9 +44,7 @@ _MESSAGES: Final[dict[str, dict[str, tuple[int, int | str, bool]]]] = {
         "attributes": (4, _BYTES, True),  # KeyValue
     },
     "Status": {"message": (2, _STRING, False), "code": (3, _ENUM, False)},
-    "Logs": {"resource_logs": (1, "ResourceLogs", True)},
-    "ResourceLogs": {"resource": (1, "Resource", False), "scope_logs": (2, "ScopeLogs", True)},
-    "ScopeLogs": {"scope": (1, "Scope", False), "log_records": (2, "LogRecord", True)},
+    "LogRecords": {"items": (2, "LogRecord", True)},  # ScopeLogs
     "LogRecord": {
         "time_unix_nano": (1, _FIXED64, False),
         "severity_number": (2, _ENUM, False),
@@ -83,7 +79,12 @@ def _classes() -> dict[str, Any]:
 
 _CLASSES: Final = _classes()
 
-Traces: Final = _CLASSES["Traces"]
-"""`ExportTraceServiceRequest`; its `FromString` raises `google.protobuf.message.DecodeError`."""
-Logs: Final = _CLASSES["Logs"]
-"""`ExportLogsServiceRequest`."""
+Resource: Final = _CLASSES["Resource"]
+"""The `FromString` of each raises `google.protobuf.message.DecodeError`."""
+Scope: Final = _CLASSES["Scope"]
+Span: Final = _CLASSES["Span"]
+LogRecord: Final = _CLASSES["LogRecord"]
+Spans: Final = _CLASSES["Spans"]
+"""Several spans, in `items`: a piece of a `ScopeSpans`."""
+LogRecords: Final = _CLASSES["LogRecords"]
+"""Several log records, in `items`: a piece of a `ScopeLogs`."""

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from spantail_exporters.record import Link, Note, SpanRecord, microseconds
-from spantail_service.ingest.body import MalformedRequestError
-from spantail_service.ingest.decode import STATUS_CODE_ERROR
+from spantail_service.ingest.decode import STATUS_CODE_ERROR, say_if_nothing
 from spantail_service.ingest.entries import BAD_CONTENT, BAD_ID, LogEntry, Source, Tally, source_of
+from spantail_service.ingest.json_walk import json_items, json_plan
 from spantail_service.ingest.normalise import normalised
+from spantail_service.ingest.plan import Piece, Plan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,61 +34,100 @@ _UINT64: Final = 2**64
 _INT64_MIN: Final = -(2**63)
 _DEEPEST: Final = 100  # protobuf's own limit
 
+_NAMES: Final = {
+    "spans": ("resourceSpans", "scopeSpans", "spans"),
+    "log records": ("resourceLogs", "scopeLogs", "logRecords"),
+}
+
 
 class _WrongTypeError(ValueError):
     """A field does not hold what its message says."""
 
 
-def decode_traces_json(body: bytes, tally: Tally) -> Iterator[SpanRecord]:
+def decode_traces_json(body: bytes, tally: Tally) -> Iterator[SpanRecord | None]:
     """Read an ``ExportTraceServiceRequest``; as `decode.decode_traces`."""
-    return _spans(_groups(body, "resourceSpans", "scopeSpans", "spans"), tally)
+    for source, _, span in read_json_items(Plan(body, "spans"), tally):
+        if source is None:
+            yield None
+            continue
+        try:
+            record = _record(_object(span), source)
+        except _WrongTypeError:
+            tally.reject(BAD_CONTENT)
+            record = None
+        else:
+            if record is None:
+                tally.reject(BAD_ID)
+        yield record
 
 
-def decode_logs_json(body: bytes, tally: Tally) -> Iterator[LogEntry]:
+def decode_logs_json(body: bytes, tally: Tally) -> Iterator[LogEntry | None]:
     """Read an ``ExportLogsServiceRequest``; as `log_records.decode_logs`."""
-    return _entries(_groups(body, "resourceLogs", "scopeLogs", "logRecords"), tally)
+    of: bytes | None = None
+    name = ""
+    for source, scope, record in read_json_items(Plan(body, "log records"), tally):
+        if source is None:
+            yield None
+            continue
+        if scope is not of:
+            of, name = scope, _name_of(scope)
+        try:
+            entry = _entry(_object(record), source, name)
+        except _WrongTypeError:
+            tally.reject(BAD_CONTENT)
+            entry = None
+        yield entry
 
 
-def _groups(body: bytes, outer: str, middle: str, inner: str) -> list[tuple[Any, str, list[Any]]]:
-    """Take the request apart into resource, scope name and items; nothing of an item is looked at."""
+def read_json_items(plan: Plan, tally: Tally) -> Iterator[tuple[Source | None, bytes, Any]]:
+    """Each item of a request, parsed, with its source and its scope (as JSON); no source where there is none yet."""
+    nothing = None, b"", None
+    names = _NAMES[plan.what]
+    for _ in json_plan(plan, *names):
+        yield nothing
+    say_if_nothing(plan, tally, names[0])
+    resource: bytes | None = None
+    source: Source | None = None
+    for piece in plan.pieces():
+        if source is None or piece.resource is not resource:
+            resource = piece.resource
+            source = _source(resource, tally)
+        yield nothing
+        if source.is_ours:
+            tally.passed_over["live"] += piece.items
+            continue
+        try:
+            items = orjson.loads(b"[" + plan.data[piece.start : piece.end] + b"]")
+        except ValueError:
+            items = _one_by_one(plan, piece)
+        for item in items:
+            yield source, piece.scope, item
+
+
+def _one_by_one(plan: Plan, piece: Piece) -> Iterator[Any]:
+    """The items of a piece in which one is no JSON; that one is None, and so is malformed."""
+    for data in json_items(plan, piece.start, piece.end):
+        try:
+            yield orjson.loads(data)
+        except ValueError:
+            yield None
+
+
+def _source(resource: bytes, tally: Tally) -> Source:
     try:
-        request = _object(orjson.loads(body))
-        groups = []
-        for of_resource in _list(request, outer):
-            resource = _object(of_resource).get("resource")
-            for of_scope in _list(of_resource, middle):
-                scope = _object(of_scope).get("scope")
-                name = _text(_object(scope), "name") if scope is not None else ""
-                groups.append((resource, name, _list(of_scope, inner)))
-    except ValueError:  # orjson's error is one too; its words may repeat the body
-        raise MalformedRequestError(f"The body is no OTLP request in JSON: {outer}[].{middle}[].{inner}[].") from None
-    return groups
-
-
-def _source(resource: Any, tally: Tally) -> Source:
-    try:
-        return source_of(_attributes(_object(resource)) if resource is not None else {})
-    except _WrongTypeError:
+        said = orjson.loads(resource) if resource else None
+        return source_of(_attributes(_object(said)) if said is not None else {})
+    except ValueError:  # _WrongTypeError is one too
         tally.passed_over["resource_unreadable"] += 1
         return source_of({})
 
 
-def _spans(groups: list[tuple[Any, str, list[Any]]], tally: Tally) -> Iterator[SpanRecord]:
-    for resource, _, spans in groups:
-        source = _source(resource, tally)
-        if source.is_ours:
-            tally.passed_over["live"] += len(spans)
-            continue
-        for span in spans:
-            try:
-                record = _record(_object(span), source)
-            except _WrongTypeError:
-                tally.reject(BAD_CONTENT)
-                continue
-            if record is None:
-                tally.reject(BAD_ID)
-            else:
-                yield record
+def _name_of(scope: bytes) -> str:
+    try:
+        said = orjson.loads(scope) if scope else None
+        return _text(_object(said), "name") if said is not None else ""
+    except ValueError:
+        return ""
 
 
 def _record(span: dict[str, Any], source: Source) -> SpanRecord | None:
@@ -122,19 +162,6 @@ def _record(span: dict[str, Any], source: Source) -> SpanRecord | None:
         service=source.service,
         runner=source.runner,
     )
-
-
-def _entries(groups: list[tuple[Any, str, list[Any]]], tally: Tally) -> Iterator[LogEntry]:
-    for resource, scope, records in groups:
-        source = _source(resource, tally)
-        if source.is_ours:
-            tally.passed_over["live"] += len(records)
-            continue
-        for record in records:
-            try:
-                yield _entry(_object(record), source, scope)
-            except _WrongTypeError:
-                tally.reject(BAD_CONTENT)
 
 
 def _entry(record: dict[str, Any], source: Source, scope: str) -> LogEntry:

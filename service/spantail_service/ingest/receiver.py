@@ -102,15 +102,15 @@ class OtlpReceiver:
             self.counts[f"{signal.value}.passed_over.{reason}"] += count
         return Received(tally.rejected, tally.reason)
 
-    async def _take_spans(self, records: Iterator[SpanRecord], tally: Tally) -> int:
+    async def _take_spans(self, records: Iterator[SpanRecord | None], tally: Tally) -> int:
         by_run: dict[str, list[Change]] = {}
         taken = waiting = waiting_bytes = 0
         storing: asyncio.Task[None] | None = None
         turn = Turn()
         try:
             for record in records:
-                change = self._change(record, tally)
-                if change is not None:
+                change = self._change(record, tally) if record is not None else None
+                if record is not None and change is not None:
                     taken += 1
                     waiting += 1
                     waiting_bytes += len(change.events[-1])  # its state; span events are mostly few

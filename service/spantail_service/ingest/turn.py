@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from time import perf_counter
-from typing import Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+_Item = TypeVar("_Item")
 _TURN_S: Final = 0.005
 
 
@@ -26,3 +30,13 @@ class Turn:
         """Let the others go on."""
         await asyncio.sleep(0)
         self._end = perf_counter() + _TURN_S
+
+
+async def in_turns(items: Iterator[_Item | None]) -> AsyncIterator[_Item]:
+    """``items`` but for None, which stands for work that has brought none yet."""
+    turn = Turn()
+    for item in items:
+        if item is not None:
+            yield item
+        if turn.is_over:
+            await turn.give()

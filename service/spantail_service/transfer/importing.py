@@ -16,6 +16,8 @@ from spantail_service.errors import ProblemError
 from spantail_service.ingest.entries import Tally
 from spantail_service.ingest.otlp_json import decode_traces_json
 from spantail_service.ingest.receiver import finished_change
+from spantail_service.ingest.turn import in_turns
+from spantail_service.pieces import PIECE_BYTES, size_of
 from spantail_service.store import RunChanges, RunStore, now_us
 from spantail_service.transfer import ndjson
 
@@ -68,18 +70,17 @@ class RunImporter:
             return await self._take_otlp(body)
 
     async def _take_otlp(self, body: bytes) -> Imported:
-        runs, tally = await asyncio.to_thread(self._decode, body)
-        if len(runs) > MAX_RUNS:
-            raise ProblemError(413, "too-many-runs-in-file", f"A file may hold {MAX_RUNS} runs, this has {len(runs)}.")
-        for run_id in runs:
+        run_ids: dict[str, None] = {}
+        async for record in in_turns(decode_traces_json(body, Tally())):  # once over it, before anything is stored
+            run_ids[record.run_id] = None
+            if len(run_ids) > MAX_RUNS:
+                raise ProblemError(413, "too-many-runs-in-file", f"A file may hold {MAX_RUNS} runs, this has more.")
+        for run_id in run_ids:
             await self._mark(run_id, {})
-        await self._store.append([RunChanges(run_id, changes) for run_id, changes in runs.items()])
-        return Imported(list(runs), tally.rejected, tally.reason)
-
-    def _decode(self, body: bytes) -> tuple[dict[str, list[Change]], Tally]:
         tally = Tally()
         runs: dict[str, list[Change]] = {}
-        for record in decode_traces_json(body, tally):
+        waiting = 0
+        async for record in in_turns(decode_traces_json(body, tally)):
             try:
                 change = finished_change(record, self._redactor)
             except (TypeError, ValueError) as error:
@@ -87,7 +88,12 @@ class RunImporter:
                 tally.reject("A span holds a value that cannot be encoded.")
                 continue
             runs.setdefault(record.run_id, []).append(change)
-        return runs, tally
+            waiting += size_of(change)
+            if waiting >= PIECE_BYTES:
+                await self._store.append([RunChanges(run_id, changes) for run_id, changes in runs.items()])
+                runs, waiting = {}, 0
+        await self._store.append([RunChanges(run_id, changes) for run_id, changes in runs.items()])
+        return Imported(list(run_ids), tally.rejected, tally.reason)
 
     async def _take_ndjson(self, body: bytes) -> Imported:
         file = await asyncio.to_thread(ndjson.read, body, self._redactor)

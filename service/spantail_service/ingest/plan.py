@@ -1,0 +1,125 @@
+"""Where in a request's bytes its items stand: found before any of them is read, so that none has to be held (pure).
+
+A request is three levels deep: groups by resource, in them groups by instrumentation scope, in them the items (spans
+or log records). `protobuf_plan` and `json_plan` walk over these levels and write down where the items stand. They are
+generators that yield None every so many steps, whatever they find: whoever runs them can let others go on.
+"""
+
+from __future__ import annotations
+
+from array import array
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from spantail_service.ingest.body import TooManyError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MOST_GROUPS: Final = 100_000
+"""Resource and scope groups of one request, unknown fields among them counted too."""
+MOST_ITEMS: Final = 250_000
+"""Spans or log records of one request."""
+MOST_PARTS: Final = 10_000
+"""Attributes, events, links, values and unknown fields of one item or resource, however deep they stand."""
+PIECE_BYTES: Final = 16_384
+"""Items that stand side by side are read together up to this size."""
+STEPS: Final = 1_000
+"""Steps after which a walk yields: less than a millisecond of work."""
+
+_COLUMNS: Final = 7
+_EXTRA: Final = 2**32 - 1
+
+
+class Piece(NamedTuple):
+    """Items side by side: ``data[start:end]``. The resource and the scope are those of their groups, as bytes."""
+
+    resource: bytes
+    scope: bytes
+    start: int
+    end: int
+    items: int
+
+
+class Plan:
+    """The pieces of one request, in 28 bytes each. ``what`` names its items in messages."""
+
+    def __init__(self, data: bytes, what: str) -> None:
+        self.data = data
+        self.what = what
+        self.groups = 0
+        self.items = 0
+        self.unknown: str | None = None
+        """A field at the top that is not known, where there is one; it explains a request that holds nothing."""
+        self._rows = array("I")
+        self._extra: list[bytes] = []
+        self._start = self._end = self._count = 0
+
+    def group(self) -> None:
+        """Count a group, or a field that is none.
+
+        Raises:
+            TooManyError: there are too many.
+        """
+        self.groups += 1
+        if self.groups > MOST_GROUPS:
+            raise TooManyError(f"The request has more than {MOST_GROUPS} groups or unknown fields above its {self.what}"
+                               ": send smaller batches, without empty groups.")  # fmt: skip
+
+    def item(self, start: int, end: int) -> None:
+        """Add an item.
+
+        Raises:
+            TooManyError: there are too many.
+        """
+        self.items += 1
+        if self.items > MOST_ITEMS:
+            raise TooManyError(f"The request has more than {MOST_ITEMS} {self.what}: send smaller batches.")
+        if self._count and end - self._start > PIECE_BYTES:
+            self.close()
+        if not self._count:
+            self._start = start
+        self._end = end
+        self._count += 1
+
+    def close(self) -> None:
+        """End the piece: what comes next does not stand beside it."""
+        if self._count:
+            self._rows.extend((0, 0, 0, 0, self._start, self._end, self._count))
+            self._count = 0
+
+    @property
+    def rows(self) -> int:
+        """How many pieces there are."""
+        return len(self._rows) // _COLUMNS
+
+    def belongs(self, first: int, column: int, parts: list[tuple[int, int]]) -> None:
+        """Say where the resource (``column`` 0) or the scope (2) of the pieces from ``first`` stands.
+
+        Several parts are one message, as protobuf says of a field that comes again.
+        """
+        if not parts or first == self.rows:
+            return
+        held = parts[0]
+        if len(parts) > 1:
+            self._extra.append(b"".join(self.data[start:end] for start, end in parts))
+            held = _EXTRA, len(self._extra) - 1
+        for row in range(first, self.rows):
+            at = row * _COLUMNS + column
+            self._rows[at], self._rows[at + 1] = held
+
+    def pieces(self) -> Iterator[Piece]:
+        """The pieces, in their order; what is said of a group is the same object for neighbours of one group."""
+        rows = self._rows
+        said: tuple[int, int, int, int] | None = None
+        resource = scope = b""
+        for at in range(0, len(rows), _COLUMNS):
+            of, of_end, by, by_end, start, end, items = rows[at : at + _COLUMNS]
+            if said != (of, of_end, by, by_end):
+                if said is None or said[:2] != (of, of_end):
+                    resource = self._bytes(of, of_end)
+                scope = self._bytes(by, by_end)
+                said = of, of_end, by, by_end
+            yield Piece(resource, scope, start, end, items)
+
+    def _bytes(self, start: int, end: int) -> bytes:
+        return self._extra[end] if start == _EXTRA else self.data[start:end]
