@@ -134,7 +134,7 @@ _SECRETS: Final = re.compile(
   | (?P<key>(?<![A-Za-z0-9])(?:
         sk-[A-Za-z0-9_-]{{12,}}
       | [sr]k_(?:live|test)_[A-Za-z0-9]{{10,}}
-      | (?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{{16}}(?![A-Za-z0-9])
+      | (?:AKIA|ASIA|ABIA)[A-Z0-9]{{16}}(?![A-Za-z0-9])
       | SK[0-9a-f]{{32}}(?![A-Za-z0-9])
       | gh[pousr]_[A-Za-z0-9]{{20,}}
       | github_pat_[A-Za-z0-9_]{{20,}}
@@ -165,7 +165,7 @@ _SECRETS: Final = re.compile(
         [A-Za-z0-9_/-]{{8,}}
   | (?P<signed>[?&;](?i:sig|signature|x-amz-signature|x-goog-signature)=)[^\s"'&,;)}}\]\\]{{8,}}
     # user and password for a command (not a user and a group by number), and for Oracle
-  | (?P<user>(?<![\w-])(?:-u|--user)[ =]["']?[^\s:"'/]{{1,64}}:)(?![0-9]+(?:\s|\Z))[^\s"']{{1,512}}
+  | (?P<user>-(?<![\w-]-)(?:u|-user)[ =]["']?[^\s:"'/]{{1,64}}:)(?![0-9]+(?:\s|\Z))[^\s"']{{1,512}}
   | (?P<oracle>jdbc:oracle:[a-z]{{1,8}}:[^/\s@]{{1,64}}/)[^\s"'@]{{1,512}}(?=@)
     # a token in the place of a URL's user
   | (?P<token_user>://)[A-Za-z0-9_~%.+-]{{20,512}}(?=@)
@@ -188,7 +188,7 @@ _NAMES: Final = (
     "key", "pass", "pwd", "token", "secret", "authoriz", "cookie", "credential", "sig=", "nature=", "@", ":aa",
 )  # fmt: skip
 _WORDS: Final = ("bearer", "basic")
-_MARKS: Final = ("eyJ", "IA", "ACCA", "AIza", "SK", "1//0", "ATATT3", "dapi", "Q~", "xox", "hooks")
+_MARKS: Final = ("eyJ", "IA", "AIza", "SK", "1//0", "ATATT3", "dapi", "Q~", "xox", "hooks")
 _PREFIXES: Final = re.compile(
     r"""
     [_-](?:
