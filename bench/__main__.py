@@ -11,7 +11,7 @@ from bench.servers import SERVER_VARIABLE
 from spantail_service.redis_binary import bundled_redis_server
 
 NAMES = ("hot_path", "throughput", "latency", "viewers", "ingest", "page")
-BY_NAME = ("memory",)  # takes minutes: only where it is asked for
+BY_NAME = ("memory", "shapes")  # these take minutes: only where they are asked for
 
 
 def main() -> None:
@@ -42,7 +42,7 @@ def main() -> None:
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}")
     for name in arguments.names or NAMES:
         module = import_module(f"bench.{name}")
-        if name in BY_NAME:
+        if name == "memory":
             module.run(minutes=arguments.minutes)
         else:
             module.run(**({"rounds": arguments.rounds} if arguments.rounds else {}))

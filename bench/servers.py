@@ -99,7 +99,7 @@ def running_service(redis_url: str, environment: Mapping[str, str] | None = None
 
 
 def _wait_until_ready(port: int, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while time.monotonic() < deadline and process.poll() is None:
         with contextlib.suppress(OSError):
             connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
@@ -107,4 +107,4 @@ def _wait_until_ready(port: int, process: subprocess.Popen[bytes]) -> None:
             if connection.getresponse().status == http.HTTPStatus.OK:
                 return
         time.sleep(0.05)
-    raise RuntimeError("the service was not ready within 30 s")
+    raise RuntimeError("the service was not ready within 90 s")

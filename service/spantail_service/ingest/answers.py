@@ -68,8 +68,8 @@ def refusal_of(error: Exception) -> Refusal | None:
 
 
 def response_bytes(signal: Signal, received: Received) -> bytes:
-    """The response message in protobuf; empty when everything was taken, as the specification wants it."""
-    if not received.rejected:
+    """The response message in protobuf; empty when there is nothing to say, as the specification wants it."""
+    if not received.reason:
         return b""
     if signal is Signal.TRACES:
         spans = ExportTraceServiceResponse()

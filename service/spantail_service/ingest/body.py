@@ -30,6 +30,8 @@ def gunzip(data: bytes, limit: int) -> bytes:
         DecodedTooLargeError: as soon as it is known; no more than ``limit`` bytes are ever held.
         MalformedRequestError: it is no gzip, it is cut off, or it has more than 64 members.
     """
+    if not data:
+        raise MalformedRequestError("The gzip body is cut off: it is empty.")
     parts: list[bytes] = []
     left, members = limit, 0
     while data:

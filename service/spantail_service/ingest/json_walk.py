@@ -53,6 +53,18 @@ def json_plan(plan: Plan, outer: str, middle: str, inner: str) -> Iterator[None]
     yield from _Walk(plan, outer, middle, inner).request()
 
 
+def check_parts(data: bytes) -> None:
+    """See that one JSON text can be parsed at once.
+
+    Raises:
+        TooManyError: it has too many parts.
+        MalformedRequestError: it is cut off, or nested too deeply.
+    """
+    if len(data) > _LIGHT_BYTES:
+        for _ in _Walk(Plan(data, ""), "", "", "").far_end(0):
+            pass
+
+
 def json_items(plan: Plan, start: int, end: int) -> Iterator[bytes]:
     """The single items of a piece."""
     walk = _Walk(plan, "", "", "")

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
-from prometheus_client.exposition import choose_encoder
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from prometheus_client.openmetrics import exposition as openmetrics
 
 from spantail_service.openapi import answers
 from spantail_service.services import services_of
 
 router = APIRouter(tags=["health"])
+
+_OPENMETRICS = "application/openmetrics-text"
 
 
 @router.get(
@@ -24,8 +27,12 @@ async def read_metrics(request: Request) -> Response:
     """
     services = services_of(request)
     await services.metrics.read_redis(services.redis)
-    encode, content_type = choose_encoder(request.headers.get("accept", ""))
-    return Response(
-        encode(services.metrics.registry),
-        headers={"content-type": content_type, "cache-control": "no-store"},
-    )
+    # prometheus-client's own choice fails at a version that is none, and writes the asked one into the answer's header
+    asked = {media.partition(";")[0].strip().lower() for media in request.headers.get("accept", "").split(",")}
+    registry = services.metrics.registry
+    if _OPENMETRICS in asked:
+        body: bytes = openmetrics.generate_latest(registry)  # type: ignore[no-untyped-call]
+        content_type = openmetrics.CONTENT_TYPE_LATEST
+    else:
+        body, content_type = generate_latest(registry), CONTENT_TYPE_PLAIN_0_0_4
+    return Response(body, headers={"content-type": content_type, "cache-control": "no-store"})

@@ -12,7 +12,7 @@ from fastapi.responses import StreamingResponse
 from spantail_service import __version__
 from spantail_service.doors.limited import HEAVY
 from spantail_service.errors import ProblemError
-from spantail_service.ingest.body import DecodedTooLargeError, MalformedRequestError, gunzip
+from spantail_service.ingest.body import DecodedTooLargeError, MalformedRequestError, TooManyError, gunzip
 from spantail_service.ingest.room import BusyError
 from spantail_service.openapi import answers
 from spantail_service.routes.otlp import read_body
@@ -134,7 +134,7 @@ async def import_runs(request: Request) -> Response:
         raise TooBusyError from None
     except TimeoutError:
         raise ProblemError(408, "too-slow", "The file did not arrive in time.") from None
-    except DecodedTooLargeError as error:
+    except (DecodedTooLargeError, TooManyError) as error:
         raise ProblemError(413, "too-large", str(error)) from None
     except MalformedRequestError as error:
         raise ProblemError(400, "malformed-file", str(error)) from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+import re
 import secrets
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -13,6 +14,7 @@ import orjson
 from spantail_exporters import keys
 from spantail_exporters.run_script import SCRIPT, append_arguments
 from spantail_service.errors import ProblemError
+from spantail_service.ingest.body import MalformedRequestError
 from spantail_service.ingest.entries import Tally
 from spantail_service.ingest.otlp_json import decode_traces_json
 from spantail_service.ingest.receiver import finished_change
@@ -32,6 +34,12 @@ logger = logging.getLogger(__name__)
 MAX_RUNS = 1_000
 """Runs that one file may hold."""
 
+_TAKEN = "This route takes OTLP traces in JSON (resourceSpans) and NDJSON as exported here, each also as gzip with its \
+Content-Encoding."
+_MAGIC = {b"PK\x03\x04": "a zip file", b"\x1f\x8b": "gzip without Content-Encoding: gzip", b"%PDF": "PDF",
+          b"SQLite format 3": "an SQLite database", b"\x28\xb5\x2f\xfd": "zstd", b"<": "HTML or XML",
+          b"[": "a JSON array, as of a Chrome or Zipkin trace"}  # fmt: skip
+_CHROME = re.compile(rb'\s*+\{\s*+"(?:traceEvents|displayTimeUnit|otherData|stackFrames)"')
 _MARK_EXPIRY_S = 60  # should the run itself not follow
 _AT_A_TIME = 2  # files that are read at once: bounds the memory that reading takes
 
@@ -64,6 +72,8 @@ class RunImporter:
             ProblemError: 409 for NDJSON of a run that is here, 413 for a file of too many runs.
             redis.exceptions.RedisError: Redis cannot be reached; some may be stored.
         """
+        if other := _other_format(body):
+            raise MalformedRequestError(f"The file looks like {other}. {_TAKEN}")
         async with self._slots:
             if ndjson.is_ndjson(body):
                 return await self._take_ndjson(body)
@@ -71,10 +81,13 @@ class RunImporter:
 
     async def _take_otlp(self, body: bytes) -> Imported:
         run_ids: dict[str, None] = {}
-        async for record in in_turns(decode_traces_json(body, Tally())):  # once over it, before anything is stored
+        tally = Tally()
+        async for record in in_turns(decode_traces_json(body, tally)):  # once over it, before anything is stored
             run_ids[record.run_id] = None
             if len(run_ids) > MAX_RUNS:
                 raise ProblemError(413, "too-many-runs-in-file", f"A file may hold {MAX_RUNS} runs, this has more.")
+        if tally.reason and not tally.rejected:
+            raise MalformedRequestError(f"{tally.reason} {_TAKEN}")
         for run_id in run_ids:
             await self._mark(run_id, {})
         tally = Tally()
@@ -138,6 +151,18 @@ redis.call('HSET', KEYS[1], unpack(ARGV, 2))
 redis.call('EXPIRE', KEYS[1], ARGV[1])
 return 1
 """
+
+
+def _other_format(body: bytes) -> str:
+    """What a file is that is known and not taken; empty when nobody knows. A guess from how it begins."""
+    if _CHROME.match(body):
+        return "a Perfetto or Chrome trace"
+    begin = body[:256].lstrip()
+    return next((name for magic, name in _MAGIC.items() if begin.startswith(magic) and begin != b"[]"), "") or (
+        "protobuf or another binary format, or a table (CSV), not JSON"
+        if begin and not begin.startswith((b"{", b"["))
+        else ""
+    )
 
 
 def _drops(summary: dict[str, Any], redactor: Redactor) -> dict[str, int]:

@@ -21,8 +21,10 @@ from spantail import attributes as key
 from spantail.content import marks_of
 from spantail_exporters.changes import Change
 from spantail_exporters.event import dumps
-from spantail_service.ingest.body import MalformedRequestError
+from spantail_service.ingest.body import MalformedRequestError, TooManyError
 from spantail_service.ingest.entries import runner_id
+from spantail_service.ingest.json_walk import check_parts
+from spantail_service.ingest.plan import MOST_ITEMS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -40,6 +42,7 @@ _LAYER_STATUS: Final = {"running": "running", "ok": "complete", "skipped": "skip
 _MAX_TIME: Final = 2**53 - 1
 _MAX_COUNT: Final = 10**12
 _CHECKED: Final = frozenset({"run_id", "span_id", "parent_id", "status", "runner"})  # fields that can hold no secret
+_SPACE: Final = re.compile(rb"\s*+")
 _HEADER: Final = re.compile(rb'\s*\{\s*"format"\s*:\s*"spantail\.run"')
 
 _SpanId = Annotated[str, Field(min_length=16, max_length=16, pattern=r"^0*[1-9a-f][0-9a-f]*$")]
@@ -192,8 +195,9 @@ def read(body: bytes, redactor: Redactor) -> RunFile:
 
     Raises:
         MalformedRequestError: a line is not what it should be; nothing of the file is taken then.
+        TooManyError: it has too many lines, or one of them has too many parts.
     """
-    numbered = ((number, line) for number, line in enumerate(body.split(b"\n"), 1) if line.strip())
+    numbered = _numbered(body)
     run_id, summary = _header(*next(numbered, (1, b"")))
     folding = _Folding(run_id, redactor)
     changes: list[Change] = []
@@ -215,6 +219,30 @@ def read(body: bytes, redactor: Redactor) -> RunFile:
         events += is_event
         changes += folding.log(parsed) if isinstance(parsed, _Log) else folding.event(parsed, is_event=is_event)
     return RunFile(run_id, summary, changes, events, folding.passed_over)
+
+
+def _numbered(body: bytes) -> Iterator[tuple[int, bytes]]:
+    """The lines that are not empty, by their number."""
+    number = 1
+    at = lines_seen = 0
+    while True:
+        space = _SPACE.match(body, at)
+        begin = space.end() if space else at
+        number += body.count(b"\n", at, begin)
+        if begin == len(body):
+            return
+        end = body.find(b"\n", begin)
+        end = len(body) if end < 0 else end
+        lines_seen += 1
+        if lines_seen > MOST_ITEMS:
+            raise TooManyError(f"The file has more than {MOST_ITEMS} lines.")
+        line = body[begin:end]
+        try:
+            check_parts(line)
+        except MalformedRequestError:
+            raise MalformedRequestError(f"Line {number} is no JSON.") from None
+        yield number, line
+        at = end
 
 
 def _header(number: int, line: bytes) -> tuple[str, dict[str, Any]]:
