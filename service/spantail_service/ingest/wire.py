@@ -43,10 +43,10 @@ def protobuf_plan(plan: Plan, kind: Kind, *, overweight: list[int]) -> Iterator[
     steps = 0
     for tag, _, start, end in fields(data, 0, len(data)):
         plan.group()
+        if plan.groups % STEPS == 0:
+            yield
         if tag != 0x0A:  # noqa: PLR2004 - resource_spans, resource_logs
             plan.unknown = plan.unknown or f"field {tag >> 3}"
-            if plan.groups % STEPS == 0:
-                yield
             continue
         resource: list[tuple[int, int]] = []
         first = plan.rows

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from redis.asyncio import Redis
 
+from bench.shapes import Shape, shapes
 from spantail.redaction import Redactor
+from spantail_service.ingest.body import MalformedRequestError, TooManyError
 from spantail_service.ingest.entries import Received, Signal
 from spantail_service.ingest.receiver import OtlpReceiver
 from tests.integration.service.harness import RUN, START
@@ -53,5 +57,26 @@ async def test_others_go_on_while_a_large_request_is_taken(
         assert turns.longest_s < turns.total_s / 5
         await receiver.receive(signal, body)
         assert len(StoredRun(new_redis_url, RUN).names()) == count, "a request that comes again changes nothing"
+    finally:
+        await redis.aclose()
+
+
+ODD = [shape for shape in shapes(0.6) if shape.path.startswith("/v1/")]
+
+
+@pytest.mark.parametrize("shape", ODD, ids=[shape.name for shape in ODD])
+async def test_others_go_on_whatever_is_sent(new_redis_url: str, shape: Shape) -> None:
+    redis = Redis.from_url(new_redis_url)
+    receiver = OtlpReceiver(redis, Redactor.from_environment(), max_bytes=2**24, max_decoded_bytes=2**26)
+    signal = Signal.TRACES if shape.path == "/v1/traces" else Signal.LOGS
+    try:
+        async with watched_turns() as turns:
+            with contextlib.suppress(MalformedRequestError, TooManyError):
+                said = await receiver.receive(
+                    signal, shape.body, is_json=shape.headers["content-type"].endswith("json")
+                )
+                # log records without a span are counted as passed over: they are no error
+                assert said.reason or "one" in shape.name or receiver.passed_over, "not taken, without a word"
+        assert turns.longest_s < 0.2
     finally:
         await redis.aclose()
