@@ -263,3 +263,29 @@ async def test_as_decorator_and_async(spans: Spans) -> None:
     async with llm_call(backend="langchain", model="gpt-4o-mini") as call:
         call.usage(input_tokens=1)
     assert [span.name for span in spans.all()] == ["embeddings gpt-4o-mini", "chat gpt-4o-mini"]
+
+
+def test_facts_that_change_a_price_are_told_and_priced(spans: Spans) -> None:
+    with llm_call(backend="anthropic", model="claude-haiku-4-5") as call:
+        call.usage(input_tokens=1000, output_tokens=1000, web_searches=3, service_tier="standard")
+    told = spans.one("chat claude-haiku-4-5").attributes or {}
+    assert told["gen_ai.usage.cost.amount"] == told["spantail.cost_usd"] == 0.036
+    assert told["gen_ai.usage.cost.source"] == "calculated"
+    assert (told["spantail.usage.web_searches"], told["spantail.service_tier"]) == (3, "standard")
+
+
+def test_why_a_call_has_no_price_is_said(spans: Spans) -> None:
+    with llm_call(backend="openai", model="gpt-4o") as call:
+        call.usage(input_tokens=1000, output_tokens=1000, service_tier="flex")
+    told = spans.one("chat gpt-4o").attributes or {}
+    assert "spantail.cost_usd" not in told
+    assert told["spantail.cost.source"] == "unpriced"
+    assert told["spantail.cost.note"] == "flex tier: no price known"
+
+
+def test_a_number_that_is_none_leaves_no_price(spans: Spans) -> None:
+    with llm_call(backend="openai", model="gpt-4o-mini") as call:
+        call.usage(input_tokens=1000, output_tokens=10, cache_read_tokens=-1)
+    told = spans.one("chat gpt-4o-mini").attributes or {}
+    assert "spantail.cost_usd" not in told
+    assert told["spantail.cost.note"] == "a number of tokens or uses was none"
