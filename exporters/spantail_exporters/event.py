@@ -16,11 +16,11 @@ from spantail.redaction import TRUNCATED_KEY
 from spantail_exporters.dialects.understand import is_foreign, understood
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from spantail.content import Dropped
     from spantail.live import LogEvent
-    from spantail_exporters.record import Note, Redactor, SpanRecord
+    from spantail_exporters.record import Link, Note, Redactor, SpanRecord
 
 _GEN_AI_KINDS: Final = {
     "chat": "llm_call",
@@ -179,6 +179,7 @@ def encode_state(record: SpanRecord, rev: int, redactor: Redactor, *, event: str
         body["service"] = text(str(record.service))
     if record.runner is not None:
         body["runner"] = record.runner
+    _say_facts(body, record, error, text)
     if kind == "llm_call":
         account = _promote_attempt(body, attributes, status)
     elif end is not None and (
@@ -198,20 +199,16 @@ def encode_state(record: SpanRecord, rev: int, redactor: Redactor, *, event: str
     if left_out or marks:
         body["content"] = marks  # its place: what is large comes last
     body["attributes"] = attributes
+    if "dropped" in body:
+        # behind the attributes: what `append.lua` and the tree look for as text ends where those begin
+        body["dropped"] = body.pop("dropped")
     tellable: list[dict[str, Any]] = _NOTHING
     if notes:
         told = [_note(note, redactor, left_out, whole=note is not folded) for note in notes]
         body["span_events"] = told
         tellable = [one for one, note in zip(told, notes, strict=True) if note is not folded or untold is notes]
     if record.links:
-        body["links"] = [
-            {
-                "run_id": link.run_id,
-                "span_id": link.span_id,
-                "attributes": redactor.attributes(link.attributes, left_out),
-            }
-            for link in record.links
-        ]
+        body["links"] = [_link(link, redactor, left_out) for link in record.links]
     if left_out:
         body["content"] = [*marks, *marks_of(left_out, redactor.where)]
     if error is not None:
@@ -222,6 +219,22 @@ def encode_state(record: SpanRecord, rev: int, redactor: Redactor, *, event: str
     elif status == "running" and key.LAYERS in raw:
         layers = _pending(attributes.get(key.LAYERS))
     return Encoded(body, noted, account, layers, tellable)
+
+
+def _say_facts(
+    body: dict[str, Any], record: SpanRecord, error: Mapping[str, str] | None, text: Callable[[str], str]
+) -> None:
+    """Say what was sent beside the rest, and of the status what `status` and `error` leave out."""
+    if facts := record.facts:
+        body.update(facts)
+        if "trace_state" in facts:
+            body["trace_state"] = text(facts["trace_state"])
+    if record.failed and body["status"] not in {"error", "running"}:
+        body["status_code"] = "error"  # `spantail.status` says something else
+    if record.description:
+        description = text(record.description)
+        if error is None or error.get("message") != description:
+            body["status_message"] = description
 
 
 _NOTHING: Final[list[dict[str, Any]]] = []  # shared by all states without span events: an object less for each
@@ -342,7 +355,18 @@ def _note(note: Note, redactor: Redactor, left_out: Dropped, *, whole: bool = Tr
     if not whole:
         # the traceback stands in `error` already, and is by far the largest part
         attributes.pop("exception.stacktrace", None)
-    return {"ts": note.time_us, "name": redactor.text(note.name), "attributes": attributes}
+    told = {"ts": note.time_us, "name": redactor.text(note.name), "attributes": attributes}
+    return {**told, **note.facts} if note.facts else told
+
+
+def _link(link: Link, redactor: Redactor, left_out: Dropped) -> dict[str, Any]:
+    facts = dict(link.facts or ())
+    told: dict[str, Any] = {} if "odd_ids" in facts else {"run_id": link.run_id, "span_id": link.span_id}
+    if "trace_state" in facts:
+        facts["trace_state"] = redactor.text(facts["trace_state"])
+    if "odd_ids" in facts:  # in JSON they may be any text
+        facts["odd_ids"] = [redactor.text(one) for one in facts["odd_ids"]]
+    return {**told, "attributes": redactor.attributes(link.attributes, left_out), **facts}
 
 
 def _layer(body: Mapping[str, Any], status: str) -> bytes:

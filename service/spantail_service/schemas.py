@@ -121,6 +121,14 @@ class SpanState(BaseModel):
     end: int | None = Field(None, description="Null while it runs.")
     service: str | None = None
     runner: str | None = None
+    span_kind: str | None = Field(None, description="`internal`, `server`, `client`, `producer` or `consumer`.")
+    trace_state: str | None = None
+    flags: int | None = Field(None, description="OTLP's `SpanFlags`.")
+    status_code: Literal["ok", "error"] | None = Field(
+        None, description="`ok`: set on purpose; `error`: where `status` says something else."
+    )
+    status_message: str | None = Field(None, description="Where it is not `error.message`.")
+    dropped: dict[str, int] | None = Field(None, description="What the sender left out: attributes, events, links.")
     backend: str | None = None
     model: str | None = None
     tier: str | None = None

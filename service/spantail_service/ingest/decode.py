@@ -8,6 +8,7 @@ from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
 from spantail_exporters.record import Link, Note, SpanRecord, microseconds
 from spantail_service.ingest.entries import BAD_CONTENT, BAD_ID, TOO_HEAVY, Source, Tally, source_of
+from spantail_service.ingest.facts import dropped_of, link_facts, note_facts, span_facts
 from spantail_service.ingest.messages import Resource, Span, Spans
 from spantail_service.ingest.normalise import normalised
 from spantail_service.ingest.plan import Piece, Plan
@@ -121,10 +122,10 @@ def _record(span: Any, source: Source) -> SpanRecord | None:
     ):
         return None
     start_us = microseconds(span.start_time_unix_nano)
-    failed, description = False, None
+    code, description = 0, None
     if span.HasField("status"):
         status = span.status
-        failed, description = status.code == STATUS_CODE_ERROR, status.message or None
+        code, description = status.code, status.message or None
     # most spans have neither: the empty tuple is cheaper than a generator that finds nothing
     events, links = span.events, span.links
     return SpanRecord(  # by position: it is quicker, and this runs for every span
@@ -136,19 +137,40 @@ def _record(span: Any, source: Source) -> SpanRecord | None:
         # OTLP carries finished spans only: one without an end has ended, at a time nobody told.
         max(microseconds(span.end_time_unix_nano), start_us),
         normalised(attributes_of(span.attributes)),
-        tuple(Note(microseconds(event.time_unix_nano), event.name, attributes_of(event.attributes)) for event in events)
-        if events
-        else (),
+        tuple(map(_note, events)) if events else (),
         span.dropped_events_count,
-        tuple(
-            Link(link.trace_id.hex(), link.span_id.hex(), attributes_of(link.attributes))
-            for link in links
-            if len(link.trace_id) == TRACE_ID_BYTES and len(link.span_id) == SPAN_ID_BYTES
-        )
-        if links
-        else (),
-        failed,
+        tuple(map(_link, links)) if links else (),
+        code == STATUS_CODE_ERROR,
         description,
         source.service,
         source.runner,
+        span_facts(
+            span.kind,
+            span.trace_state,
+            span.flags,
+            code,
+            span.start_time_unix_nano,
+            span.end_time_unix_nano,
+            dropped_of(span.dropped_attributes_count, span.dropped_events_count, span.dropped_links_count)
+            if span.dropped_attributes_count or span.dropped_events_count or span.dropped_links_count
+            else _NONE,
+        ),
     )
+
+
+_NONE: Final[dict[str, int]] = {}
+
+
+def _note(event: Any) -> Note:
+    time_ns = event.time_unix_nano
+    facts = note_facts(time_ns, event.dropped_attributes_count)
+    return Note(microseconds(time_ns), event.name, attributes_of(event.attributes), facts)
+
+
+def _link(link: Any) -> Link:
+    trace_id, span_id = link.trace_id.hex(), link.span_id.hex()
+    is_odd = len(trace_id) != 2 * TRACE_ID_BYTES or len(span_id) != 2 * SPAN_ID_BYTES
+    facts = link_facts(
+        link.trace_state, link.flags, link.dropped_attributes_count, [trace_id, span_id] if is_odd else None
+    )
+    return Link(trace_id, span_id, attributes_of(link.attributes), facts)

@@ -22,26 +22,34 @@ _MESSAGES: Final[dict[str, dict[str, tuple[int, int | str, bool]]]] = {
     "Span": {
         "trace_id": (1, _BYTES, False),
         "span_id": (2, _BYTES, False),
+        "trace_state": (3, _STRING, False),
         "parent_span_id": (4, _BYTES, False),
         "name": (5, _STRING, False),
         "kind": (6, _ENUM, False),
         "start_time_unix_nano": (7, _FIXED64, False),
         "end_time_unix_nano": (8, _FIXED64, False),
         "attributes": (9, _BYTES, True),  # KeyValue
+        "dropped_attributes_count": (10, _UINT32, False),
         "events": (11, "Event", True),
         "dropped_events_count": (12, _UINT32, False),
         "links": (13, "Link", True),
+        "dropped_links_count": (14, _UINT32, False),
         "status": (15, "Status", False),
+        "flags": (16, _FIXED32, False),
     },
     "Event": {
         "time_unix_nano": (1, _FIXED64, False),
         "name": (2, _STRING, False),
         "attributes": (3, _BYTES, True),  # KeyValue
+        "dropped_attributes_count": (4, _UINT32, False),
     },
     "Link": {
         "trace_id": (1, _BYTES, False),
         "span_id": (2, _BYTES, False),
+        "trace_state": (3, _STRING, False),
         "attributes": (4, _BYTES, True),  # KeyValue
+        "dropped_attributes_count": (5, _UINT32, False),
+        "flags": (6, _FIXED32, False),
     },
     "Status": {"message": (2, _STRING, False), "code": (3, _ENUM, False)},
     "LogRecords": {"items": (2, "LogRecord", True)},  # ScopeLogs

@@ -17,16 +17,21 @@ import orjson
 from spantail_exporters.record import Link, Note, SpanRecord, microseconds
 from spantail_service.ingest.decode import STATUS_CODE_ERROR, say_if_nothing
 from spantail_service.ingest.entries import BAD_CONTENT, BAD_ID, LogEntry, Source, Tally, source_of
+from spantail_service.ingest.facts import KINDS, STATUS_CODE_OK, dropped_of, link_facts, note_facts, span_facts
 from spantail_service.ingest.json_walk import json_items, json_plan
 from spantail_service.ingest.normalise import normalised
 from spantail_service.ingest.plan import Piece, Plan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 _TRACE_ID: Final = re.compile(r"(?!0{32})[0-9a-fA-F]{32}")
 _SPAN_ID: Final = re.compile(r"(?!0{16})[0-9a-fA-F]{16}")
 _NO_SPAN_ID: Final = "0" * 16
+_LINKED_TRACE: Final = re.compile(r"[0-9a-f]{32}")
+_LINKED_SPAN: Final = re.compile(r"[0-9a-f]{16}")
+_KINDS: Final = {f"SPAN_KIND_{name.upper()}": number for number, name in enumerate(KINDS) if number}
+_STATUS_CODES: Final = {"STATUS_CODE_OK": STATUS_CODE_OK, "STATUS_CODE_ERROR": STATUS_CODE_ERROR}
 _INTEGER: Final = re.compile(r"-?[0-9]{1,20}")
 _SPECIAL_DOUBLES: Final = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 _UINT32: Final = 2**32
@@ -136,32 +141,64 @@ def _record(span: dict[str, Any], source: Source) -> SpanRecord | None:
         return None
     if parent_id and parent_id != _NO_SPAN_ID and not _SPAN_ID.fullmatch(parent_id):
         return None
-    start_us = microseconds(_unsigned(span, "startTimeUnixNano", _UINT64))
+    start_ns, end_ns = (_unsigned(span, name, _UINT64) for name in ("startTimeUnixNano", "endTimeUnixNano"))
+    start_us = microseconds(start_ns)
     status = _object(span.get("status") or {})
+    code = _enum(status.get("code"), _STATUS_CODES)
     return SpanRecord(
         run_id.lower(),
         span_id.lower(),
         parent_id.lower() if parent_id and parent_id != _NO_SPAN_ID else None,
         _text(span, "name"),
         start_us,
-        max(microseconds(_unsigned(span, "endTimeUnixNano", _UINT64)), start_us),
+        max(microseconds(end_ns), start_us),
         normalised(_attributes(span)),
-        notes=tuple(
-            Note(microseconds(_unsigned(event, "timeUnixNano", _UINT64)), _text(event, "name"), _attributes(event))
-            for event in map(_object, _list(span, "events"))
-        ),
+        notes=tuple(_note(event) for event in map(_object, _list(span, "events"))),
         dropped_notes=_unsigned(span, "droppedEventsCount", _UINT32),
-        links=tuple(
-            Link(linked_run.lower(), linked_span.lower(), _attributes(link))
-            for link in map(_object, _list(span, "links"))
-            if _TRACE_ID.fullmatch(linked_run := _text(link, "traceId"))
-            and _SPAN_ID.fullmatch(linked_span := _text(link, "spanId"))
-        ),
-        failed=status.get("code") in (STATUS_CODE_ERROR, "STATUS_CODE_ERROR"),  # protobuf's JSON also knows the name
+        links=tuple(_link(link) for link in map(_object, _list(span, "links"))),
+        failed=code == STATUS_CODE_ERROR,
         description=_text(status, "message") or None,
         service=source.service,
         runner=source.runner,
+        facts=span_facts(
+            _enum(span.get("kind"), _KINDS),
+            _text(span, "traceState"),
+            _unsigned(span, "flags", _UINT32),
+            code,
+            start_ns,
+            end_ns,
+            dropped_of(
+                _unsigned(span, "droppedAttributesCount", _UINT32),
+                _unsigned(span, "droppedEventsCount", _UINT32),
+                _unsigned(span, "droppedLinksCount", _UINT32),
+            ),
+        ),
     )
+
+
+def _note(event: dict[str, Any]) -> Note:
+    time_ns = _unsigned(event, "timeUnixNano", _UINT64)
+    facts = note_facts(time_ns, _unsigned(event, "droppedAttributesCount", _UINT32))
+    return Note(microseconds(time_ns), _text(event, "name"), _attributes(event), facts)
+
+
+def _link(link: dict[str, Any]) -> Link:
+    run_id, span_id = _text(link, "traceId").lower(), _text(link, "spanId").lower()
+    is_odd = not _LINKED_TRACE.fullmatch(run_id) or not _LINKED_SPAN.fullmatch(span_id)
+    facts = link_facts(
+        _text(link, "traceState"),
+        _unsigned(link, "flags", _UINT32),
+        _unsigned(link, "droppedAttributesCount", _UINT32),
+        [run_id, span_id] if is_odd else None,
+    )
+    return Link(run_id, span_id, _attributes(link), facts)
+
+
+def _enum(value: Any, names: Mapping[str, int]) -> int:
+    """Read an enum; protobuf's JSON also knows the names. What is neither counts as not said."""
+    if isinstance(value, str):
+        return names.get(value, 0)
+    return value if type(value) is int else 0
 
 
 def _entry(record: dict[str, Any], source: Source, scope: str) -> LogEntry:

@@ -12,10 +12,10 @@ checked, and only known fields are taken.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NamedTuple, Self
 
 import orjson
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from spantail import attributes as key
 from spantail.content import marks_of
@@ -55,6 +55,8 @@ _TokenName = Literal[
     "input", "output", "cache_read", "cache_write", "reasoning", "cache_write_1h",
     "audio_input", "audio_output", "image_input", "image_output",
 ]  # fmt: skip
+_Flags = Annotated[int, Field(ge=0, lt=2**32)]
+_Rest = Annotated[int, Field(ge=0, lt=1_000)]
 
 
 _Runner = Annotated[str | None, AfterValidator(runner_id)]  # another name for a process is none: it begins a key
@@ -80,12 +82,24 @@ class _Note(_Line):
     ts: _Time
     name: str
     attributes: dict[str, Any] = {}
+    ns: _Rest | None = None
+    dropped: _Count | None = None
 
 
 class _Link(_Line):
-    run_id: _RunId
-    span_id: _SpanId
+    run_id: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")] | None = None
+    span_id: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")] | None = None
     attributes: dict[str, Any] = {}
+    trace_state: str | None = None
+    flags: _Flags | None = None
+    dropped: _Count | None = None
+    odd_ids: Annotated[list[str], Field(min_length=2, max_length=2)] | None = None
+
+    @model_validator(mode="after")
+    def _points_somewhere(self) -> Self:
+        if self.odd_ids is None and (self.run_id is None or self.span_id is None):
+            raise ValueError("run_id and span_id, or odd_ids")
+        return self
 
 
 class _Error(_Line):
@@ -142,6 +156,13 @@ class _Event(_Line):
     end: _Time | None
     service: _Word | None = None
     runner: _Runner = None
+    span_kind: _Word | None = None
+    trace_state: str | None = None
+    flags: _Flags | None = None
+    status_code: Literal["ok", "error"] | None = None
+    status_message: str | None = None
+    ns: Annotated[list[_Rest], Field(min_length=2, max_length=2)] | None = None
+    end_told: _Time | None = None
     backend: _Word | None = None
     tier: _Word | None = None
     model: _Word | None = None
@@ -158,6 +179,7 @@ class _Event(_Line):
     layer: _Word | None = None
     content: Annotated[list[_Content], Field(max_length=32)] | None = None
     attributes: dict[str, Any] | None = None
+    dropped: dict[Literal["attributes", "events", "links"], _Count] | None = None
     span_events: list[_Note] | None = None
     links: list[_Link] | None = None
     error: _Error | None = None

@@ -19,12 +19,14 @@ from spantail.attributes import (
     RESOURCE_RUNNER,
 )
 from spantail.content import as_attribute
+from spantail_service.ingest.facts import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-_INTERNAL = 1  # SpanKind; which one it was is not kept
+_KINDS = {name: number for number, name in enumerate(KINDS) if number}
 _OK, _ERROR = 1, 2  # StatusCode
+_CODES = {"ok": _OK, "error": _ERROR}
 _INT64 = 2**63
 
 
@@ -67,25 +69,42 @@ def end_of(span: Mapping[str, Any]) -> int:
 
 
 def _span(span: Mapping[str, Any]) -> dict[str, Any]:
+    ns = span.get("ns") or (0, 0)
+    end = span.get("end_told", end_of(span))
     body = {
         "traceId": span["run_id"],
         "spanId": span["span_id"],
         "name": span["name"],
-        "kind": _INTERNAL,
-        "startTimeUnixNano": _nanoseconds(span["start"]),
-        "endTimeUnixNano": _nanoseconds(end_of(span)),
+        "startTimeUnixNano": _nanoseconds(span["start"], ns[0]),
+        "endTimeUnixNano": _nanoseconds(end, ns[1]),
         "attributes": any_values(span.get("attributes") or {}),
         "events": _events(span),
-        "links": [
-            {"traceId": link["run_id"], "spanId": link["span_id"], "attributes": any_values(link["attributes"])}
-            for link in span.get("links") or ()
-        ],
+        "links": [_link(link) for link in span.get("links") or ()],
         "status": status_of(span),
     }
     if span.get("content"):
         body["attributes"] += any_values({CONTENT_LEFT_OUT: as_attribute(span["content"])})
     if span.get("parent_id"):
         body["parentSpanId"] = span["parent_id"]
+    if kind := span.get("span_kind"):
+        body["kind"] = _KINDS.get(kind) or (int(kind) if kind.isdecimal() else 0)
+    return _with_facts(body, span, span.get("dropped") or {})
+
+
+def _link(link: Mapping[str, Any]) -> dict[str, Any]:
+    run_id, span_id = link["odd_ids"] if "odd_ids" in link else (link["run_id"], link["span_id"])
+    body = {"traceId": run_id, "spanId": span_id, "attributes": any_values(link.get("attributes") or {})}
+    return _with_facts(body, link, {"attributes": link.get("dropped")})
+
+
+def _with_facts(body: dict[str, Any], held: Mapping[str, Any], dropped: Mapping[str, Any]) -> dict[str, Any]:
+    """Add what spans and links may say beside the rest; what is the default is left out."""
+    facts = {
+        "traceState": held.get("trace_state"),
+        "flags": held.get("flags"),
+        **{f"dropped{what.capitalize()}Count": count for what, count in dropped.items()},
+    }
+    body.update((name, value) for name, value in facts.items() if value)
     return body
 
 
@@ -105,9 +124,10 @@ def _events(span: Mapping[str, Any]) -> list[dict[str, Any]]:
             last["attributes"] = {**(last.get("attributes") or {}), **known}
     return [
         {
-            "timeUnixNano": _nanoseconds(event["ts"]),
+            "timeUnixNano": _nanoseconds(event["ts"], event.get("ns", 0)),
             "name": event["name"],
             "attributes": any_values(event.get("attributes") or {}),
+            **({"droppedAttributesCount": event["dropped"]} if event.get("dropped") else {}),
         }
         for event in told
     ]
@@ -116,16 +136,18 @@ def _events(span: Mapping[str, Any]) -> list[dict[str, Any]]:
 def status_of(span: Mapping[str, Any]) -> dict[str, Any]:
     """OTLP's ``Status`` of a span: a code, and a message where there is one; empty is unset."""
     if span["status"] == "error":
-        message = (span.get("error") or {}).get("message")
+        message = span.get("status_message") or (span.get("error") or {}).get("message")
         return {"code": _ERROR, "message": message} if message else {"code": _ERROR}
     if span["status"] == "abandoned":
         reason = (span.get("abandoned") or {}).get("reason", "unknown")
         return {"code": _ERROR, "message": f"abandoned: {reason}"}
-    return {"code": _OK} if span["status"] == "ok" else {}
+    code = _CODES.get(span.get("status_code", ""))
+    status = {"code": code, "message": span.get("status_message")}
+    return {name: value for name, value in status.items() if value}
 
 
-def _nanoseconds(time_us: int) -> str:
-    return str(time_us * 1_000)
+def _nanoseconds(time_us: int, rest: int = 0) -> str:
+    return str(time_us * 1_000 + rest)
 
 
 def any_values(values: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -1,0 +1,56 @@
+"""What OTLP says of a span beside its ids, times, name and attributes, as fields of our events (pure).
+
+`spantail_exporters.record` says what the fields are. What is the default, or was not said, is absent.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from spantail_exporters.record import dropped_of, microseconds
+
+STATUS_CODE_OK: Final = 1
+KINDS: Final = ("", "internal", "server", "client", "producer", "consumer")
+"""By the number of OTLP's ``SpanKind``; 0 is unspecified."""
+
+
+def span_facts(  # noqa: PLR0917 - by position: this runs for every span
+    kind: int, trace_state: str, flags: int, status_code: int, start_ns: int, end_ns: int, dropped: dict[str, int]
+) -> dict[str, Any]:
+    """The facts of a span; an unknown kind is kept by its number. Times are nanoseconds since the epoch.
+
+    ``ns`` is what the times are beyond their microsecond. ``end_told`` (us) is the end as it came where it lies before
+    the start: the span then counts as one without length.
+    """
+    facts: dict[str, Any] = {}
+    if kind:
+        facts["span_kind"] = KINDS[kind] if 0 < kind < len(KINDS) else str(kind)
+    if trace_state:
+        facts["trace_state"] = trace_state
+    if flags:
+        facts["flags"] = flags
+    if status_code == STATUS_CODE_OK:
+        facts["status_code"] = "ok"
+    rest = start_ns % 1_000, end_ns % 1_000
+    if rest != (0, 0):
+        facts["ns"] = list(rest)
+    if end_ns < start_ns:
+        facts["end_told"] = microseconds(end_ns)
+    if dropped:
+        facts["dropped"] = dropped
+    return facts
+
+
+def note_facts(time_ns: int, dropped: int) -> dict[str, Any] | None:
+    """The facts of a span event."""
+    facts = {"ns": time_ns % 1_000, "dropped": dropped}
+    return {name: value for name, value in facts.items() if value} or None
+
+
+def link_facts(trace_state: str, flags: int, dropped: int, odd_ids: list[str] | None) -> dict[str, Any] | None:
+    """The facts of a link; ``odd_ids`` are its trace id and span id in hex where they are not of their length."""
+    facts = {"trace_state": trace_state, "flags": flags, "dropped": dropped, "odd_ids": odd_ids}
+    return {name: value for name, value in facts.items() if value} or None
+
+
+__all__ = ["KINDS", "STATUS_CODE_OK", "dropped_of", "link_facts", "note_facts", "span_facts"]
