@@ -1,6 +1,7 @@
 /** fetch() with what every call needs: a time limit, problem details as errors, and the service's clock. */
 import { ServiceClock } from "./clock";
 import { type Epoch, query } from "./connection/connection";
+import { parseJson } from "./json";
 import type {
   Frame,
   ImportAnswer,
@@ -93,15 +94,20 @@ export class Api {
     return this.json<StartedRun>(url, { method: "POST", body });
   }
 
-  snapshot(runId: string, signal?: AbortSignal): Promise<Snapshot> {
-    return this.json<Snapshot>(`/api/traces/${runId}?fields=tree`, {
-      signal,
-      timeoutMs: SNAPSHOT_TIMEOUT_MS,
-    });
+  async snapshot(runId: string, signal?: AbortSignal): Promise<Snapshot> {
+    const options = { signal, timeoutMs: SNAPSHOT_TIMEOUT_MS };
+    // The tree has no attributes, whose numbers would be rounded; and it may be large.
+    return (await (await this.fetch(`/api/traces/${runId}?fields=tree`, options)).json()) as Snapshot;
   }
 
-  span(runId: string, spanId: string, signal?: AbortSignal): Promise<SpanState> {
-    return this.json<SpanState>(`/api/traces/${runId}/spans/${spanId}`, { signal });
+  /** One span, whole, and the very text that the service answered. */
+  async span(
+    runId: string,
+    spanId: string,
+    signal?: AbortSignal,
+  ): Promise<{ span: SpanState; text: string }> {
+    const text = await (await this.fetch(`/api/traces/${runId}/spans/${spanId}`, { signal })).text();
+    return { span: parseJson<SpanState>(text), text };
   }
 
   logs(runId: string, since: number, epoch: Epoch, limit: number, signal?: AbortSignal): Promise<Frame> {
@@ -114,7 +120,7 @@ export class Api {
   }
 
   private async json<T>(url: string, options: Options = {}): Promise<T> {
-    return (await (await this.fetch(url, options)).json()) as T;
+    return parseJson<T>(await (await this.fetch(url, options)).text());
   }
 
   private async fetch(url: string, options: Options = {}): Promise<Response> {

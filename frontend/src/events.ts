@@ -1,5 +1,6 @@
 /** What the livetail says about an event: its family, its tone and one line of text. Pure. */
 import * as format from "./format";
+import { writeJson } from "./json";
 import type { Attributes, AttributeValue, TailEvent, Tokens } from "./wire";
 
 export type Family =
@@ -133,7 +134,7 @@ function attributesText(attributes: Attributes): string {
 }
 
 export function valueText(value: AttributeValue): string {
-  return typeof value === "string" ? value : JSON.stringify(value);
+  return typeof value === "string" ? value : writeJson(value);
 }
 
 function pick(attributes: Attributes, ...keys: string[]): string | undefined {

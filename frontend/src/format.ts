@@ -83,6 +83,13 @@ function trim(value: string): string {
   return value.replace(/\.0$/, "");
 }
 
+/** 12345 → "12.3 kB". */
+export function bytes(value: number): string {
+  if (value < 1_000) return plural(value, "byte");
+  if (value < 999_500) return `${trim((value / 1_000).toFixed(value < 99_950 ? 1 : 0))} kB`;
+  return `${trim((value / 1_000_000).toFixed(1))} MB`;
+}
+
 export function plural(value: number, one: string, many = `${one}s`): string {
   return `${count(value)} ${value === 1 ? one : many}`;
 }

@@ -66,6 +66,10 @@ const shell: object & ThisType<PageData> = {
   get pinnedPressed() {
     return String(this.filterPinned);
   },
+  /** Where no run tells them, there is nothing to choose. */
+  get hasSources() {
+    return this.environmentChoices.length > 0 || this.versionChoices.length > 0;
+  },
   get hasLinks() {
     return this.links.length > 0;
   },

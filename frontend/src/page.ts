@@ -32,9 +32,13 @@ export interface PageData {
   filterText: string;
   filterStatus: string;
   filterOperation: string;
+  filterEnvironment: string;
+  filterVersion: string;
   filterPinned: boolean;
   statusChoices: Choice[];
   operationChoices: Choice[];
+  environmentChoices: Choice[];
+  versionChoices: Choice[];
   /** The list shows less than everything. */
   filtered: boolean;
   /** What the button below the list says; empty where there is none. */
@@ -80,9 +84,13 @@ export function emptyPage(): PageData {
     filterText: "",
     filterStatus: "",
     filterOperation: "",
+    filterEnvironment: "",
+    filterVersion: "",
     filterPinned: false,
     statusChoices: [],
     operationChoices: [],
+    environmentChoices: [],
+    versionChoices: [],
     filtered: false,
     olderText: "",
     spend: "",

@@ -1,18 +1,30 @@
 /** What the list of runs is narrowed to. Pure. */
-import type { RunFacets, RunStatus } from "./wire";
+import type { NamedCount, RunFacets, RunStatus } from "./wire";
 
 export interface RunFilter {
   /** Words in name, operation, service, backends or id. */
   readonly text: string;
   readonly status: RunStatus | "";
   readonly operation: string;
+  /** `deployment.environment.name` of the run's root. */
+  readonly environment: string;
+  /** `service.version` of the run's root. */
+  readonly version: string;
   readonly pinned: boolean;
 }
 
-export const EVERY_RUN: RunFilter = { text: "", status: "", operation: "", pinned: false };
+export const EVERY_RUN: RunFilter = {
+  text: "",
+  status: "",
+  operation: "",
+  environment: "",
+  version: "",
+  pinned: false,
+};
 
 export function isEverything(filter: RunFilter): boolean {
-  return filter.text.trim() === "" && !filter.status && !filter.operation && !filter.pinned;
+  const { text, status, operation, environment, version, pinned } = filter;
+  return text.trim() === "" && !status && !operation && !environment && !version && !pinned;
 }
 
 /** The filter as the service's query, with what else belongs there. */
@@ -22,6 +34,8 @@ export function runQuery(filter: RunFilter, more: Readonly<Record<string, string
   if (text) query.set("q", text);
   if (filter.status) query.set("status", filter.status);
   if (filter.operation) query.set("operation", filter.operation);
+  if (filter.environment) query.set("environment", filter.environment);
+  if (filter.version) query.set("version", filter.version);
   if (filter.pinned) query.set("pinned", "true");
   for (const [name, value] of Object.entries(more)) query.set(name, value);
   const written = query.toString();
@@ -42,8 +56,9 @@ export function statusChoices(facets: RunFacets, chosen: string): Choice[] {
   );
 }
 
-export function operationChoices(facets: RunFacets, chosen: string): Choice[] {
-  const choices = facets.operations.map(({ name, runs }) => ({ value: name, text: `${name} · ${runs}` }));
+/** Values that runs have, and the chosen one even when its last run has left. */
+export function namedChoices(counts: readonly NamedCount[] | undefined, chosen: string): Choice[] {
+  const choices = (counts ?? []).map(({ name, runs }) => ({ value: name, text: `${name} · ${runs}` }));
   if (chosen && !choices.some((choice) => choice.value === chosen))
     choices.push({ value: chosen, text: chosen });
   return choices;

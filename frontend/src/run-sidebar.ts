@@ -2,16 +2,15 @@
 import { type Api, ProblemError } from "./api";
 import { plural } from "./format";
 import { assign, type PageData } from "./page";
-import { isEverything, operationChoices, type RunFilter, statusChoices } from "./run-filter";
+import { isEverything, namedChoices, type RunFilter, statusChoices } from "./run-filter";
 import { MOST_LISTED, RunList } from "./run-list";
 import { spendText } from "./views/spend";
-import type { RunFacets, RunStatus, RunSummary } from "./wire";
+import type { RunStatus, RunSummary } from "./wire";
 
 /** Typing is over when nothing came for so long. */
 const TYPING_MS = 250;
 /** Facets and spend follow the list, but no more often. */
 const FIGURES_MS = 3_000;
-const NO_FACETS: RunFacets = { statuses: {}, operations: [] };
 
 export interface SidebarListener {
   /** The listed runs, or what is known of them, changed. */
@@ -27,7 +26,6 @@ export class RunSidebar {
   private readonly listener: SidebarListener;
   private typing: ReturnType<typeof setTimeout> | undefined;
   private figures: ReturnType<typeof setTimeout> | undefined;
-  private facets = NO_FACETS;
   /** What the figures were last asked for: they are asked again when the list says something else. */
   private told = "";
 
@@ -71,6 +69,8 @@ export class RunSidebar {
       text: page.filterText,
       status: page.filterStatus as RunStatus | "",
       operation: page.filterOperation,
+      environment: page.filterEnvironment,
+      version: page.filterVersion,
       pinned: page.filterPinned,
     };
     if (JSON.stringify(filter) === JSON.stringify(this.list.filter)) return;
@@ -79,7 +79,14 @@ export class RunSidebar {
   }
 
   clear(): void {
-    Object.assign(this.page, { filterText: "", filterStatus: "", filterOperation: "", filterPinned: false });
+    Object.assign(this.page, {
+      filterText: "",
+      filterStatus: "",
+      filterOperation: "",
+      filterEnvironment: "",
+      filterVersion: "",
+      filterPinned: false,
+    });
     this.narrow(true);
   }
 
@@ -121,9 +128,11 @@ export class RunSidebar {
       const { value, title } = spendText(spend);
       assign(this.page, "spend", value);
       assign(this.page, "spendTitle", title);
-      this.facets = facets;
-      assign(this.page, "statusChoices", statusChoices(this.facets, this.page.filterStatus));
-      assign(this.page, "operationChoices", operationChoices(this.facets, this.page.filterOperation));
+      const { page } = this;
+      assign(page, "statusChoices", statusChoices(facets, page.filterStatus));
+      assign(page, "operationChoices", namedChoices(facets.operations, page.filterOperation));
+      assign(page, "environmentChoices", namedChoices(facets.environments, page.filterEnvironment));
+      assign(page, "versionChoices", namedChoices(facets.versions, page.filterVersion));
     } catch {
       // The list itself says that the service is away.
     } finally {

@@ -50,7 +50,8 @@ export function isUnpriced(state: Pick<SpanState, "cost_source" | "status" | "to
 /** An ended span without what only its details show; they are fetched. In a run of hours it would be gigabytes. */
 function lean(state: SpanState): SpanState {
   if (rank(state.status) === 0) return state;
-  const { attributes: _attributes, links: _links, span_events: events, error, ...rest } = state;
+  const { attributes: _attributes, types: _types, links: _links, content: _content, ...shown } = state;
+  const { span_events: events, error, ...rest } = shown;
   const kept: SpanState = rest;
   if (events) kept.span_events = events.map(({ ts, name }) => ({ ts, name }));
   if (error) {
@@ -81,6 +82,8 @@ export class RunStore {
   readonly running = new Set<string>();
   /** Why a span was skipped or cancelled, as far as the tail tells: a snapshot comes without attributes. */
   readonly reasons = new Map<string, string>();
+  /** Why calls have no price, as far as it is told, and how many each reason holds for. */
+  readonly unpricedNotes = new Map<string, number>();
 
   readonly tree = new TraceTree();
 
@@ -88,6 +91,7 @@ export class RunStore {
     this.spans.clear();
     this.running.clear();
     this.reasons.clear();
+    this.unpricedNotes.clear();
     this.tail = [];
     this.errors = 0;
     this.tailTrimmed = 0;
@@ -199,6 +203,8 @@ export class RunStore {
 
   private put(id: string, before: SpanState | undefined, state: SpanState): void {
     this.spans.set(id, state);
+    this.noteUnpriced(before, -1);
+    this.noteUnpriced(state, 1);
     if (state.status === "running") this.running.add(id);
     else this.running.delete(id);
     if (before?.status === "error") this.errors--;
@@ -212,6 +218,13 @@ export class RunStore {
       this.tree.place(id, state.parent_id, start ?? state.ts ?? 0);
     }
     this.tree.measure(id, shareOf(state));
+  }
+
+  private noteUnpriced(state: SpanState | undefined, by: number): void {
+    if (!state?.cost_note || !isUnpriced(state)) return;
+    const calls = (this.unpricedNotes.get(state.cost_note) ?? 0) + by;
+    if (calls > 0) this.unpricedNotes.set(state.cost_note, calls);
+    else this.unpricedNotes.delete(state.cost_note);
   }
 
   private trimTail(): void {

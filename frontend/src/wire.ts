@@ -8,6 +8,7 @@ export type CostSource = "provider" | "calculated" | "unpriced";
 export type AttributeValue =
   | string
   | number
+  | bigint
   | boolean
   | null
   | AttributeValue[]
@@ -28,16 +29,54 @@ export interface Progress {
   message?: string | null;
 }
 
+/** By an attribute's key: what it was where JSON has no value for it (bytes, NaN, infinities). */
+export type ValueTypes = Record<string, string>;
+
 export interface SpanEvent {
   ts: number;
   name: string;
   attributes?: Attributes;
+  types?: ValueTypes;
+  /** Attributes that the sender left out. */
+  dropped?: number;
 }
 
 export interface SpanLink {
-  run_id: string;
+  /** Absent where the ids are none: then they stand in `odd_ids`, as they came. */
+  run_id?: string;
   span_id?: string;
+  odd_ids?: unknown;
   attributes?: Attributes;
+  types?: ValueTypes;
+  trace_state?: string;
+  flags?: number;
+  dropped?: number;
+}
+
+export type SpanKind = "internal" | "server" | "client" | "producer" | "consumer";
+
+/** What a span's spans come from: the resource of a process, or a library in it. */
+export interface Source {
+  name?: string;
+  version?: string;
+  attributes?: Attributes;
+  types?: ValueTypes;
+  dropped?: number;
+  schema_url?: string;
+}
+
+/** What the sender left out by its own limits. */
+export interface DroppedCounts {
+  attributes?: number;
+  events?: number;
+  links?: number;
+}
+
+/** Prompt content that was not kept, and the setting that keeps it. */
+export interface LostContent {
+  field: string;
+  bytes?: number;
+  setting?: string;
 }
 
 export interface ErrorInfo {
@@ -60,15 +99,32 @@ export interface SpanState {
   ts?: number;
   event?: string;
   name?: string;
+  /** Spantail's own: pipeline, llm_call, tool, … */
   kind?: string;
+  /** OpenTelemetry's; absent is unspecified. */
+  span_kind?: SpanKind;
   service?: string;
   runner?: string;
+  scope_details?: Source;
+  resource_details?: Source;
+  trace_state?: string;
+  flags?: number;
+  /** "ok" where the application said so, "error" where `status` does not tell it; absent is unset. */
+  status_code?: "ok" | "error";
+  status_message?: string;
+  dropped?: DroppedCounts;
+  types?: ValueTypes;
+  content?: LostContent[];
+  /** How far the clock of its service seems to be ahead (µs; negative: behind), estimated. */
+  clock_skew_us?: number;
   backend?: string;
   tier?: string;
   model?: string;
   cost_usd?: number;
   cost_nano?: number;
   cost_source?: CostSource;
+  /** Why a call has no price, or what its price assumes. */
+  cost_note?: string;
   tokens?: Tokens;
   progress?: Progress;
   layer?: string;
@@ -142,6 +198,8 @@ export interface RunSummary extends Marks {
   backends?: Record<string, BackendTotals>;
   layers?: LayerInfo[];
   service?: string | null;
+  environment?: string | null;
+  version?: string | null;
   dropped?: Record<string, number>;
   demo?: boolean;
   /** Kept from expiry. */
@@ -160,7 +218,15 @@ export interface RunNews {
 
 export interface RunFacets {
   statuses: Partial<Record<RunStatus, number>>;
-  operations: { name: string; runs: number }[];
+  operations: NamedCount[];
+  /** Of the newest runs only. */
+  environments?: NamedCount[];
+  versions?: NamedCount[];
+}
+
+export interface NamedCount {
+  name: string;
+  runs: number;
 }
 
 export interface Spend {

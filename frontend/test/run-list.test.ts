@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import type { Api } from "../src/api";
-import { EVERY_RUN, isEverything, operationChoices, runQuery, statusChoices } from "../src/run-filter";
+import { EVERY_RUN, isEverything, namedChoices, runQuery, statusChoices } from "../src/run-filter";
 import { MOST_LISTED, RunList } from "../src/run-list";
 import { spendText } from "../src/views/spend";
 import type { RunNews, RunSummary, RunsPage } from "../src/wire";
@@ -61,16 +61,21 @@ it("writes a filter as the service's query", () => {
   expect(runQuery(EVERY_RUN)).toBe("");
   expect(isEverything({ ...EVERY_RUN, text: "  " })).toBe(true);
   const filter = { text: " a&b ", status: "failed", operation: "job search", pinned: true } as const;
-  expect(runQuery(filter, { limit: "5" })).toBe(
-    "?q=a%26b&status=failed&operation=job+search&pinned=true&limit=5",
+  const whole = { ...filter, environment: "prod/eu", version: "1.2+b" };
+  expect(runQuery(whole, { limit: "5" })).toBe(
+    "?q=a%26b&status=failed&operation=job+search&environment=prod%2Feu&version=1.2%2Bb&pinned=true&limit=5",
   );
+  expect(
+    isEverything({ ...EVERY_RUN, environment: "x" }) || isEverything({ ...EVERY_RUN, version: "x" }),
+  ).toBe(false);
 });
 
 it("offers what there is, and what is chosen", () => {
   const facets = { statuses: { running: 2, failed: 0 }, operations: [{ name: "a", runs: 3 }] };
   expect(statusChoices(facets, "").map((choice) => choice.text)).toEqual(["running · 2"]);
   expect(statusChoices(facets, "failed").map((choice) => choice.value)).toEqual(["running", "failed"]);
-  expect(operationChoices(facets, "gone").map((choice) => choice.value)).toEqual(["a", "gone"]);
+  expect(namedChoices(facets.operations, "gone").map((choice) => choice.value)).toEqual(["a", "gone"]);
+  expect(namedChoices(undefined, "")).toEqual([]);
 });
 
 it("puts what happens where it belongs, newest first", async () => {

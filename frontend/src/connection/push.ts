@@ -1,4 +1,5 @@
 /** What the transports that are pushed to have in common: silence is a failure, and so is what cannot be read. */
+import { parseJson } from "../json";
 import type { Frame } from "../wire";
 import type { Cursor, Failure, Transport, TransportListener } from "./connection";
 import { Watchdog } from "./watchdog";
@@ -45,7 +46,7 @@ export abstract class PushTransport implements Transport {
     this.expect(SILENCE_MS);
     let frame: Frame;
     try {
-      frame = JSON.parse(text) as Frame;
+      frame = parseJson<Frame>(text);
     } catch {
       // Left out it would be a hole; from the same cursor it comes again.
       this.fail({ reason: "The service sent something that cannot be read" });

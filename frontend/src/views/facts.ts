@@ -12,7 +12,7 @@ export interface Fact {
 }
 
 export interface FactsInput {
-  readonly store: Pick<RunStore, "spans" | "errors" | "start" | "latest">;
+  readonly store: Pick<RunStore, "spans" | "errors" | "start" | "latest" | "unpricedNotes">;
   readonly table: BackendTable;
   readonly dropped: Readonly<Record<string, number>>;
   readonly marks: Readonly<Marks>;
@@ -21,6 +21,9 @@ export interface FactsInput {
   readonly alive: boolean;
   readonly nowUs: number;
 }
+
+/** Reasons in one title: a reader wants to know the kind, not every model. */
+const MOST_NOTES = 8;
 
 const REASONS: Readonly<Record<string, string>> = {
   run_cap: "the run has more spans than are kept",
@@ -53,10 +56,14 @@ export function facts(input: FactsInput): Fact[] {
   const list: Fact[] = [];
   const add = (name: string, value: string, title: string, tone: Fact["tone"] = "plain") =>
     list.push({ name, value, title, tone });
+  const why = [...store.unpricedNotes.keys()]
+    .slice(0, MOST_NOTES)
+    .map((note) => `\n${note}`)
+    .join("");
   if (table.calls > 0 && table.nano === 0 && table.unpriced > 0) {
-    add("cost", "unpriced", `${plural(table.unpriced, "call")} without a price`);
+    add("cost", "unpriced", `${plural(table.unpriced, "call")} without a price${why}`);
   } else {
-    const rest = table.unpriced > 0 ? `, and ${plural(table.unpriced, "call")} without a price` : "";
+    const rest = table.unpriced > 0 ? `, and ${plural(table.unpriced, "call")} without a price${why}` : "";
     const cost = `${money(table.nano)}${table.unpriced > 0 ? " +" : ""}`;
     add("cost", cost, `${moneyExact(table.nano)}${rest}`, table.calls > 0 ? "plain" : "quiet");
   }

@@ -6,7 +6,7 @@ import type { RunSummary } from "../wire";
 import { backendTable } from "./backends";
 import { facts, runLength } from "./facts";
 import { layerItems } from "./layers";
-import { isAlive, runName } from "./run-list";
+import { isAlive, runName, serviceText } from "./run-list";
 import { RUN_ICONS } from "./status";
 
 /** A session whose snapshot is not here counts as alive: the run may be anything. */
@@ -22,7 +22,8 @@ export function drawRunHead(page: PageData, session: RunSession, nowUs: number):
     assign(page, "name", run.name || run.operation ? runName(run) : (rootSpan?.name ?? runName(run)));
     assign(page, "status", run.status);
     assign(page, "statusIcon", `#i-${RUN_ICONS[run.status] ?? "pending"}`);
-    assign(page, "service", run.service ?? rootSpan?.service ?? "");
+    const service = serviceText({ ...run, service: run.service ?? rootSpan?.service ?? null });
+    assign(page, "service", [service, run.environment].filter(Boolean).join(" · "));
     if (run.demo) assign(page, "demo", true);
     const title = `${page.name} · ${run.status} – Spantail`;
     if (document.title !== title) document.title = title;

@@ -51,6 +51,11 @@ function markWords(run: RunSummary): string[] {
   return words;
 }
 
+/** "checkout 1.4.2". */
+export function serviceText(run: Pick<RunSummary, "service" | "version">): string {
+  return [run.service, run.version].filter(Boolean).join(" ");
+}
+
 export function runItem(run: RunSummary, currentId: string | null, nowUs: number): RunItem {
   const start = run.start ?? undefined;
   const end = run.end ?? (isAlive(run) ? nowUs : undefined);
@@ -65,7 +70,7 @@ export function runItem(run: RunSummary, currentId: string | null, nowUs: number
     id: run.run_id,
     href: address({ runId: run.run_id, spanId: null }),
     name: runName(run),
-    title: [runName(run), run.operation, run.service, run.status, ...markWords(run)]
+    title: [runName(run), run.operation, serviceText(run), run.environment, run.status, ...markWords(run)]
       .filter(Boolean)
       .join(" · "),
     status: run.status,

@@ -1,9 +1,11 @@
 /** The selected span, whole: fetched once, then kept up to date while it changes. */
 import { type Api, ProblemError } from "../api";
-import { byId, h, setText } from "../dom";
-import { progressText, tokenFacts, valueText } from "../events";
+import { byId, copyText, h, setText } from "../dom";
+import { progressText, tokenFacts } from "../events";
 import * as format from "../format";
+import { writeJson } from "../json";
 import type { RunSession } from "../session";
+import { costSource, droppedWords, flagWords, lostContent, skewWords } from "../span-words";
 import { isUnpriced } from "../store";
 import type { SpanState, TailEvent } from "../wire";
 import {
@@ -13,9 +15,12 @@ import {
   type Fact,
   factList,
   head,
+  LEFT_OUT,
   linkBlock,
   logBlock,
+  lostContentBlock,
   merge,
+  sourceBlock,
 } from "./span-sections";
 import { abandonedText } from "./status";
 
@@ -39,6 +44,8 @@ export class SpanDetailsView {
   private session: RunSession | null = null;
   private spanId: string | null = null;
   private whole: SpanState | null = null;
+  /** What the service answered, for the clipboard: parsed and written again it would not be the same. */
+  private text = "";
   private failed = "";
   /** What the page knew of the span when it was fetched; null before that. */
   private fetchedFor: SpanState | undefined | null = null;
@@ -52,6 +59,11 @@ export class SpanDetailsView {
   constructor(api: Api, now: () => number, close: () => void) {
     this.api = api;
     this.now = now;
+    const copy = byId("details-copy");
+    copy.addEventListener("click", async () => {
+      copy.dataset.told = (await copyText(this.text)) ? "Copied" : "Not allowed";
+      setTimeout(() => delete copy.dataset.told, 1_500);
+    });
     byId("details-close").addEventListener("click", close);
     this.panel.addEventListener("keydown", (event) => {
       if (event.key === "Escape") close();
@@ -67,6 +79,7 @@ export class SpanDetailsView {
     this.session = session;
     this.spanId = spanId;
     this.whole = null;
+    this.text = "";
     this.failed = "";
     this.joined = null;
     this.lines = null;
@@ -81,6 +94,7 @@ export class SpanDetailsView {
   /** Follows the store: called on each change of the run. */
   draw(): void {
     const { session, spanId } = this;
+    byId("details-copy").hidden = this.text === "";
     if (!session || !spanId) return;
     const known = session.store.spans.get(spanId);
     if (known !== this.fetchedFor && this.timer === undefined) {
@@ -110,9 +124,10 @@ export class SpanDetailsView {
     if (!session || !spanId) return;
     const asked = session.store.spans.get(spanId);
     try {
-      const whole = await this.api.span(session.runId, spanId, abort.signal);
+      const { span, text } = await this.api.span(session.runId, spanId, abort.signal);
       if (abort.signal.aborted) return;
-      this.whole = whole;
+      this.whole = span;
+      this.text = text;
       this.fetchedFor = asked;
       this.failed = "";
     } catch (error) {
@@ -161,14 +176,25 @@ export class SpanDetailsView {
   private sections(span: SpanState): Section[] {
     const facts = this.facts(span);
     const sections: Section[] = [
-      { key: "head", value: [span.status, span.kind, span.backend, span.corrected], build: () => head(span) },
+      {
+        key: "head",
+        value: [span.status, span.kind, span.span_kind, span.backend, span.corrected],
+        build: () => head(span),
+      },
       { key: "facts", value: facts.map(([name, value]) => [name, value]), build: () => factList(facts) },
     ];
     if (span.error) sections.push({ key: "error", value: span.error, build: () => errorBlock(span) });
     if (this.failed) sections.push({ key: "failed", value: this.failed, build: () => this.missing() });
-    const attributes = span.attributes ?? {};
+    const { attributes = {}, types, content = [], scope_details: scope, resource_details: resource } = span;
+    if (content.length > 0) {
+      sections.push({ key: "content", value: content, build: () => lostContentBlock(lostContent(content)) });
+    }
     if (Object.keys(attributes).length > 0) {
-      sections.push({ key: "attributes", value: attributes, build: () => attributeBlock(attributes) });
+      sections.push({
+        key: "attributes",
+        value: attributes,
+        build: () => attributeBlock(attributes, types),
+      });
     }
     const events = (span.span_events ?? []).filter((event) => event.name !== "exception" || !span.error);
     if (events.length > 0) {
@@ -184,6 +210,14 @@ export class SpanDetailsView {
     }
     const links = span.links ?? [];
     if (links.length > 0) sections.push({ key: "links", value: links, build: () => linkBlock(span) });
+    if (scope)
+      sections.push({
+        key: "scope",
+        value: scope,
+        build: () => sourceBlock("Instrumentation scope", scope),
+      });
+    if (resource)
+      sections.push({ key: "resource", value: resource, build: () => sourceBlock("Resource", resource) });
     return sections;
   }
 
@@ -235,27 +269,35 @@ export class SpanDetailsView {
     const nano = format.costNano(span);
     if (nano !== undefined) add("Cost", format.money(nano), format.moneyExact(nano));
     else if (isUnpriced(span)) add("Cost", "unpriced", "No price is known for this call");
-    if (span.cost_source && span.cost_source !== "unpriced") {
-      const version = span.attributes?.["spantail.cost.price_version"];
-      const by = span.cost_source === "provider" ? "told by the provider" : "calculated from the price table";
-      add("Cost source", version ? `${by}, ${valueText(version)}` : by);
-    }
+    if (span.cost_source) add("Cost source", costSource(span));
+    add("Status code", statusCode(span), "OpenTelemetry's status: unset unless the application sets it");
+    add("Clock", skewWords(span.clock_skew_us), "Estimated: the span lies outside of its parent");
+    add("Left out", droppedWords(span.dropped), LEFT_OUT);
     add("Service", span.service);
     add("Runner", span.runner, undefined, true);
     add("Span id", span.span_id, undefined, true);
     add("Parent id", span.parent_id, undefined, true);
+    add("Trace state", span.trace_state, undefined, true);
+    if (span.flags !== undefined) add("Flags", flagWords(span.flags), undefined, true);
     return facts;
   }
+}
+
+function statusCode(span: SpanState): string | undefined {
+  const { status, status_code: code, status_message: message } = span;
+  if (status === "running" || status === undefined) return undefined;
+  const word = code === "ok" ? "OK" : code === "error" || status === "error" ? "error" : "unset";
+  return message ? `${word}: ${message}` : word;
 }
 
 /** Attributes may be large and are looked at ten times a second while a span runs. */
 const texts = new WeakMap<object, string>();
 
 function serialised(value: unknown): string {
-  if (value === null || typeof value !== "object") return JSON.stringify(value) ?? "";
+  if (value === null || typeof value !== "object") return writeJson(value);
   let text = texts.get(value);
   if (text === undefined) {
-    text = JSON.stringify(value);
+    text = writeJson(value);
     texts.set(value, text);
   }
   return text;

@@ -2,8 +2,10 @@
 import { copyText, h, icon } from "../dom";
 import { label } from "../events";
 import * as format from "../format";
+import { indented, writeJson } from "../json";
 import { address } from "../router";
-import type { Attributes, AttributeValue, SpanState, TailEvent } from "../wire";
+import { flagWords, type LostWords, linkWords, sourceName } from "../span-words";
+import type { Attributes, AttributeValue, Source, SpanState, TailEvent, ValueTypes } from "../wire";
 import { BackendMark } from "./backend-mark";
 import { STATUS_ICONS } from "./status";
 
@@ -34,6 +36,10 @@ export function head(span: SpanState): HTMLElement {
     status,
   );
   const kind = h("span", { class: "kind-badge" }, span.kind ?? "span");
+  const spanKind =
+    span.span_kind && span.span_kind !== "internal"
+      ? h("span", { class: "kind-badge", title: "OpenTelemetry's span kind" }, span.span_kind)
+      : null;
   const corrected =
     span.corrected &&
     h("span", { class: "kind-badge", title: "It was thought dead and came back" }, "corrected");
@@ -42,6 +48,7 @@ export function head(span: SpanState): HTMLElement {
     { class: "details-head" },
     badge,
     kind,
+    spanKind,
     span.backend ? new BackendMark(span.backend).element : null,
     corrected,
   );
@@ -90,11 +97,11 @@ export function errorBlock(span: SpanState): HTMLElement {
   return block;
 }
 
-function attributeTable(attributes: Attributes): HTMLElement {
+function attributeTable(attributes: Attributes, types: ValueTypes = {}): HTMLElement {
   const rows = Object.entries(attributes)
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([key, value]) =>
-      h("tr", {}, h("th", { scope: "row" }, ...breakable(key)), h("td", {}, valueElement(value))),
+      h("tr", {}, h("th", { scope: "row" }, ...breakable(key)), h("td", {}, valueElement(value, types[key]))),
     );
   return h("table", { class: "attributes" }, h("tbody", {}, ...rows));
 }
@@ -104,30 +111,65 @@ function breakable(key: string): (string | HTMLElement)[] {
   return key.split(/(?<=[._])/).flatMap((part, at) => (at === 0 ? [part] : [h("wbr"), part]));
 }
 
-function valueElement(value: AttributeValue): HTMLElement {
+/** `type` is told where JSON has no value for what was sent, such as NaN, which then comes as the text "NaN". */
+function valueElement(value: AttributeValue, type: string | undefined): HTMLElement {
   const text = typeof value === "string" ? pretty(value) : laidOut(value);
   const long = text.length > 160 || text.includes("\n");
-  return long ? h("pre", { class: "value-long", tabindex: 0 }, text) : h("span", {}, text);
+  const title = type && `Sent as ${type}`;
+  return long
+    ? h("pre", { class: "value-long", tabindex: 0, title }, text)
+    : h("span", { title, "data-type": type }, text);
 }
 
 function laidOut(value: AttributeValue): string {
-  const line = JSON.stringify(value);
-  return line.length <= 60 ? line : JSON.stringify(value, null, 2);
+  const line = writeJson(value);
+  return line.length <= 60 ? line : writeJson(value, 2);
 }
 
 /** JSON inside a string (messages, tool arguments) is easier to read laid out. */
 function pretty(text: string): string {
   if (!/^\s*[[{]/.test(text) || text.length > 200_000) return text;
-  try {
-    return JSON.stringify(JSON.parse(text), null, 2);
-  } catch {
-    return text;
-  }
+  return indented(text) ?? text;
 }
 
-export function attributeBlock(attributes: Attributes): HTMLElement {
-  return section(`Attributes ${Object.keys(attributes).length}`, attributeTable(attributes));
+/** Attributes under a heading: the span's own, or those of what it comes from. */
+export function attributeBlock(attributes: Attributes, types: ValueTypes | undefined): HTMLElement {
+  return section(`Attributes ${Object.keys(attributes).length}`, attributeTable(attributes, types));
 }
+
+/** A resource or an instrumentation scope. */
+export function sourceBlock(title: string, source: Source): HTMLElement {
+  const { attributes = {}, types, dropped, schema_url: schema } = source;
+  const name = sourceName(source);
+  const count = Object.keys(attributes).length;
+  const facts: Fact[] = [];
+  if (dropped) facts.push(["Left out", format.plural(dropped, "attribute"), LEFT_OUT, false]);
+  if (schema) facts.push(["Schema", schema, undefined, true]);
+  return section(
+    title,
+    name ? h("p", { class: "source-name mono" }, name) : null,
+    facts.length > 0 ? factList(facts) : null,
+    count > 0 ? attributeTable(attributes, types) : null,
+  );
+}
+
+/** Prompt content that is not here, and how it would be. */
+export function lostContentBlock(lost: readonly LostWords[]): HTMLElement {
+  return h(
+    "section",
+    { class: "details-hint", "aria-label": "Content that was not kept" },
+    ...lost.map((one) =>
+      h(
+        "p",
+        {},
+        h("span", {}, one.lost),
+        one.remedy ? h("span", { class: "remedy" }, ` ${one.remedy}`) : null,
+      ),
+    ),
+  );
+}
+
+export const LEFT_OUT = "Left out by the sender, whose limits were reached";
 
 export function eventBlock(span: SpanState): HTMLElement {
   const events = span.span_events ?? [];
@@ -143,7 +185,8 @@ export function eventBlock(span: SpanState): HTMLElement {
         h("span", { class: "event-offset", title: format.dateTime(event.ts) }, offset),
         h("span", { class: "mono" }, event.name),
       ),
-      Object.keys(attributes).length > 0 ? attributeTable(attributes) : null,
+      Object.keys(attributes).length > 0 ? attributeTable(attributes, event.types) : null,
+      leftOut(event.dropped),
     );
   });
   return section(`Events ${events.length}`, h("ol", { class: "event-list" }, ...items));
@@ -163,19 +206,38 @@ export function logBlock(lines: readonly TailEvent[], span: SpanState): HTMLElem
   return section(`Log ${lines.length}`, h("ol", { class: "log-list" }, ...items));
 }
 
+function leftOut(dropped: number | undefined): HTMLElement | null {
+  if (!dropped) return null;
+  return h(
+    "p",
+    { class: "details-aside", title: LEFT_OUT },
+    `${format.plural(dropped, "attribute")} left out`,
+  );
+}
+
 export function linkBlock(span: SpanState): HTMLElement {
   const items = (span.links ?? []).map((link) => {
-    const href = address({ runId: link.run_id, spanId: link.span_id ?? null });
-    const attributes = link.attributes ?? {};
+    const { run_id: runId, span_id: spanId, attributes = {} } = link;
+    const text = linkWords(link);
+    const target = runId
+      ? h("a", { href: address({ runId, spanId: spanId ?? null }), "data-nav": "", class: "mono link" }, text)
+      : h(
+          "span",
+          { class: "mono odd-link", title: "Kept as it came: these are no ids of a trace and a span" },
+          text,
+        );
+    const told = [
+      link.trace_state && `trace state ${link.trace_state}`,
+      link.flags ? `flags ${flagWords(link.flags)}` : "",
+      runId ? "" : "unusual ids",
+    ];
     return h(
       "li",
       {},
-      h(
-        "a",
-        { href, "data-nav": "", class: "mono link" },
-        `${link.run_id.slice(0, 8)}…${link.span_id ? ` / ${link.span_id}` : ""}`,
-      ),
-      Object.keys(attributes).length > 0 ? attributeTable(attributes) : null,
+      target,
+      told.some(Boolean) ? h("p", { class: "details-aside" }, told.filter(Boolean).join(" · ")) : null,
+      Object.keys(attributes).length > 0 ? attributeTable(attributes, link.types) : null,
+      leftOut(link.dropped),
     );
   });
   return section("Links", h("ul", { class: "link-list" }, ...items));

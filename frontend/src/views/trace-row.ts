@@ -2,6 +2,7 @@
 import { h, icon, setAttr, setIcon, setText } from "../dom";
 import { progressText, tokenFacts, tokensText } from "../events";
 import * as format from "../format";
+import { costSource } from "../span-words";
 import type { TreeNode } from "../tree";
 import type { SpanState } from "../wire";
 import { BackendMark } from "./backend-mark";
@@ -127,7 +128,9 @@ export class TraceRow implements RowView<TreeNode> {
     setText(this.implied, word);
     const name = span.name?.trim() ? span.name : (span.kind ?? "span");
     setText(this.shown, name.slice(word.length));
-    setAttr(this.name, "title", span.name ?? null);
+    // Most spans are internal: only another kind is worth a word.
+    const kind = span.span_kind && span.span_kind !== "internal" ? ` · ${span.span_kind}` : "";
+    setAttr(this.name, "title", span.name ? `${span.name}${kind}` : null);
     setText(this.statusText, status);
     this.drawNote(span, node);
     const errorsBelow = node.total.errors - node.own.errors;
@@ -177,7 +180,9 @@ export class TraceRow implements RowView<TreeNode> {
     if (priced === 0) {
       setAttr(this.cost, "data-more", null);
       setText(this.cost, unpriced > 0 ? "unpriced" : "");
-      setAttr(this.cost, "title", unpriced > 0 ? `${format.plural(unpriced, "call")} without a price` : null);
+      const why = own ? costSource(span) : undefined;
+      const calls = `${format.plural(unpriced, "call")} without a price`;
+      setAttr(this.cost, "title", unpriced > 0 ? [calls, why].filter(Boolean).join("\n") : null);
       // A failed attempt has no price as a rule; a call that worked and has none is worth a look.
       setAttr(this.cost, "data-unpriced", own && unpriced > 0 && span.status !== "error" ? "" : null);
       return;
@@ -186,9 +191,9 @@ export class TraceRow implements RowView<TreeNode> {
     // The plus hangs beside the figure, which stays in line with those above and below.
     setAttr(this.cost, "data-more", unpriced > 0 ? "" : null);
     setText(this.cost, format.money(cost));
-    const source = own && span.cost_source ? ` (${span.cost_source})` : "";
-    const rest = unpriced > 0 ? `, and ${format.plural(unpriced, "call")} without a price` : "";
-    setAttr(this.cost, "title", `${format.moneyExact(cost)}${source}${rest}`);
+    const source = own ? costSource(span) : undefined;
+    const rest = unpriced > 0 ? `and ${format.plural(unpriced, "call")} without a price` : "";
+    setAttr(this.cost, "title", [format.moneyExact(cost), source, rest].filter(Boolean).join(", "));
   }
 
   private updatePlaceholder(node: TreeNode): void {

@@ -1,0 +1,99 @@
+/** What a span says of itself beyond its figures, in words. Pure. */
+import * as format from "./format";
+import type { Attributes, DroppedCounts, LostContent, Source, SpanLink, SpanState } from "./wire";
+
+/** Where a cost comes from, and what a reader should know of it; undefined where there is no cost to speak of. */
+export function costSource(span: SpanState): string | undefined {
+  const note = span.cost_note ? `: ${span.cost_note}` : "";
+  switch (span.cost_source) {
+    case "provider":
+      return `told by the provider${note}`;
+    case "calculated":
+      return `calculated by ${priceTable(span.attributes)}${note}`;
+    case "unpriced":
+      return `no price${note || " is known for this call"}`;
+    default:
+      return undefined;
+  }
+}
+
+/** The attribute names the table's version, with or without the table's own name. */
+function priceTable(attributes: Attributes | undefined): string {
+  const version = attributes?.["spantail.cost.price_version"];
+  if (typeof version !== "string" || version === "") return "genai-prices";
+  return /^\d/.test(version) ? `genai-prices ${version}` : version;
+}
+
+/** "12 attributes and 1 link were left out by the sender's limits". */
+export function droppedWords(dropped: DroppedCounts | undefined): string | undefined {
+  if (!dropped) return undefined;
+  const parts = [
+    dropped.attributes ? format.plural(dropped.attributes, "attribute") : "",
+    dropped.events ? format.plural(dropped.events, "event") : "",
+    dropped.links ? format.plural(dropped.links, "link") : "",
+  ].filter(Boolean);
+  return parts.length > 0 ? listed(parts) : undefined;
+}
+
+export interface LostWords {
+  /** What is not here. */
+  lost: string;
+  /** What to do about it. */
+  remedy: string;
+}
+
+/** Content that was not kept, one entry per setting that would keep it. */
+export function lostContent(content: readonly LostContent[]): LostWords[] {
+  const bySetting = new Map<string, LostContent[]>();
+  for (const one of content) {
+    const setting = one.setting ?? "";
+    bySetting.set(setting, [...(bySetting.get(setting) ?? []), one]);
+  }
+  return [...bySetting].map(([setting, lost]) => {
+    const bytes = lost.reduce((sum, one) => sum + (one.bytes ?? 0), 0);
+    const size = bytes > 0 ? `, ${format.bytes(bytes)},` : "";
+    const was = lost.length === 1 ? "was" : "were";
+    const names = listed(lost.map((one) => one.field));
+    return {
+      lost: `${names}${size} ${was} not kept.`,
+      remedy: setting ? `Set ${setting} on the service to keep ${lost.length === 1 ? "it" : "them"}.` : "",
+    };
+  });
+}
+
+/** A clock that differs: which way, and how far. */
+export function skewWords(us: number | undefined): string | undefined {
+  if (!us) return undefined;
+  const by = format.duration(Math.abs(us));
+  return `about ${by} ${us > 0 ? "ahead of" : "behind"} its parent's`;
+}
+
+/** Where a link leads, in words where the ids are none that could be followed. */
+export function linkWords(link: SpanLink): string {
+  if (link.run_id) return `${link.run_id.slice(0, 8)}…${link.span_id ? ` / ${link.span_id}` : ""}`;
+  const odd = link.odd_ids;
+  const ids = odd !== null && typeof odd === "object" ? Object.values(odd) : [odd];
+  const told = ids.filter((id) => typeof id === "string" && id !== "");
+  return told.length > 0 ? told.join(" / ") : "no ids";
+}
+
+/** "my.library 1.2.0". */
+export function sourceName(source: Source): string {
+  return [source.name, source.version].filter(Boolean).join(" ");
+}
+
+/** W3C trace flags: the number as it is written, and what its known bits say. */
+export function flagWords(flags: number): string {
+  const bits: string[] = [];
+  if (flags & 0x01) bits.push("sampled");
+  if (flags & 0x02) bits.push("random trace id");
+  // OTLP: bit 8 says whether bit 9, "the parent is in another process", is known.
+  if (flags & 0x100) bits.push(flags & 0x200 ? "parent elsewhere" : "parent in the same process");
+  const hex = `0x${flags.toString(16).padStart(2, "0")}`;
+  return bits.length > 0 ? `${hex} (${bits.join(", ")})` : hex;
+}
+
+function listed(parts: readonly string[]): string {
+  const last = parts.at(-1) ?? "";
+  return parts.length > 1 ? `${parts.slice(0, -1).join(", ")} and ${last}` : last;
+}
