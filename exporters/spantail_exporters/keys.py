@@ -56,6 +56,11 @@ def run_keys(run_id: str) -> RunKeys:
     )
 
 
+def sources(run_id: str) -> str:
+    """Name the HASH of a run's resources (``r:<key>``) and instrumentation scopes (``s:<key>``), each as JSON."""
+    return f"logs:{{{run_id}}}:sources"
+
+
 def channel(run_id: str) -> str:
     """Name the channel that is published to on every change of a run."""
     return f"run_logs:{{{run_id}}}"

@@ -28,6 +28,10 @@ class RunFilter(NamedTuple):
     """First start that no longer counts (µs since the epoch)."""
     backend: str | None = None
     service: str | None = None
+    environment: str | None = None
+    """``deployment.environment.name`` of the run's root."""
+    version: str | None = None
+    """``service.version`` of the run's root."""
     text: str = ""
     """Words, each of which has to be somewhere in the run's name, operation, service, backends or id."""
     min_cost_nano: int | None = None
@@ -40,6 +44,8 @@ class RunFilter(NamedTuple):
         return bool(
             self.backend is not None
             or self.service is not None
+            or self.environment is not None
+            or self.version is not None
             or self.text.strip()
             or self.min_cost_nano
             or self.has_errors is not None
@@ -61,6 +67,8 @@ class RunFilter(NamedTuple):
         return (
             (self.backend is None or self.backend in run["backends"])
             and (self.service is None or run["service"] == self.service)
+            and (self.environment is None or run["environment"] == self.environment)
+            and (self.version is None or run["version"] == self.version)
             and (not self.min_cost_nano or run["cost_nano"] >= self.min_cost_nano)
             and (self.has_errors is None or (run["errors"] > 0) == self.has_errors)
             and (self.pinned is None or run["pinned"] == self.pinned)

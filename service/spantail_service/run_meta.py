@@ -9,9 +9,12 @@ import orjson
 
 from spantail_exporters.run_script import unquoted
 from spantail_service.errors import ProblemError
+from spantail_service.run_sources import UNKNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from spantail_service.run_sources import RunSource
 
 _RUN_ID = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _SPAN_ID = re.compile(r"[0-9a-f]{16}")
@@ -236,7 +239,11 @@ def parse_state(text: bytes | None) -> RunState | None:
 
 
 def summary(
-    run_id: str, meta: RunMeta | None, state: RunState | None, root: Mapping[str, Any] | None
+    run_id: str,
+    meta: RunMeta | None,
+    state: RunState | None,
+    root: Mapping[str, Any] | None,
+    source: RunSource = UNKNOWN,
 ) -> dict[str, Any]:
     """One run as the list shows it. At least one of ``meta`` and ``state`` must be known."""
     backends = meta.backends if meta else {}
@@ -259,6 +266,8 @@ def summary(
         "fallbacks": sum(totals["fallbacks"] for totals in backends.values()),
         "backends": backends,
         "service": (root or {}).get("service"),
+        "environment": source.environment,
+        "version": source.version,
         "dropped": meta.dropped if meta else {},
         **(meta.marks if meta else _NO_MARKS),
         "demo": bool(state.demo) if state else False,

@@ -7,6 +7,7 @@ own. The other conditions are looked up run by run, over a bounded number of can
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
@@ -16,12 +17,15 @@ from spantail_exporters.run_script import Applied, forget_command, index_command
 from spantail_service.errors import ProblemError
 from spantail_service.run_filter import STATUSES, RunFilter
 from spantail_service.run_meta import RunMeta, RunState, parse_meta, parse_state, summary
+from spantail_service.run_sources import UNKNOWN, read_sources
 from spantail_service.store import now_us
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from redis.asyncio import Redis
+
+    from spantail_service.run_sources import RunSource
 
 MAX_RUNS = 200
 """Most runs on one page."""
@@ -31,6 +35,9 @@ LOOKED_AT = 2_000
 
 MAX_OPERATIONS = 100
 """Operations that are offered to filter by: the latest ones."""
+
+NEWEST = 200
+"""Runs whose environments and versions are offered to filter by: the newest ones."""
 
 _CURSOR = re.compile(r"([0-9]{1,16}):([0-9a-f]{32})")
 _FACTS = re.compile(rb"\d+ \d+ \d+ ([a-z]+) ([0-9a-f]*)")
@@ -98,7 +105,10 @@ class RunIndex:
         return Page(runs, f"{before.start}:{before.run_id}")
 
     async def counts(self) -> dict[str, Any]:
-        """How many runs each status has, and the operations of the latest runs with theirs."""
+        """How many runs each status has, and the operations, environments and versions of the latest runs with theirs.
+
+        No index holds the last two: they are counted over the newest runs alone.
+        """
         names: Any = await self._redis.zrevrange(keys.RUNS_OPERATIONS, 0, MAX_OPERATIONS - 1)
         operations = [name.decode("utf-8", "replace") for name in names]
         pipe = self._redis.pipeline(transaction=False)
@@ -111,10 +121,25 @@ class RunIndex:
         gone = [operation for operation, count in by_operation.items() if count == 0]
         if gone:  # their last run has left since
             await self._redis.zrem(keys.RUNS_OPERATIONS, *gone)
+        sources = await self._newest_sources()
         return {
             "statuses": dict(zip(STATUSES, found, strict=False)),
-            "operations": [{"name": name, "runs": count} for name, count in by_operation.items() if count],
+            "operations": _named(by_operation),
+            "environments": _named(Counter(source.environment for source in sources)),
+            "versions": _named(Counter(source.version for source in sources)),
         }
+
+    async def _newest_sources(self) -> list[RunSource]:
+        newest: Any = await self._redis.zrevrange(keys.RUNS_RECENT, 0, NEWEST - 1)
+        run_ids = [run_id.decode() for run_id in newest]
+        pipe = self._redis.pipeline(transaction=False)
+        for run_id in run_ids:
+            pipe.hget(keys.run_keys(run_id).meta, "root")
+        roots = await pipe.execute() if run_ids else []
+        states = await self._roots(
+            [(run_id, root.decode()) for run_id, root in zip(run_ids, roots, strict=True) if root]
+        )
+        return list((await read_sources(self._redis, states)).values())
 
     async def read(self, run_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
         """The summaries of runs that are there; the index is put right where it says otherwise."""
@@ -138,8 +163,12 @@ class RunIndex:
             else:
                 repairs.append(forget_command(run_id, facts[i] or b"", expired=True))
         roots = await self._roots([(run_id, meta.root) for run_id, meta, _ in known if meta and meta.root])
+        sources = await read_sources(self._redis, roots)
         await self._execute(repairs)
-        return {run_id: summary(run_id, meta, state, roots.get(run_id)) for run_id, meta, state in known}
+        return {
+            run_id: summary(run_id, meta, state, roots.get(run_id), sources.get(run_id, UNKNOWN))
+            for run_id, meta, state in known
+        }
 
     async def _candidates(self, before: _Candidate, count: int, wanted: RunFilter) -> _Batch:
         """The next ``count`` runs of the index below ``before``, as far as the index alone can tell."""
@@ -210,6 +239,10 @@ class RunIndex:
         for command in commands:
             pipe.execute_command(*command)
         await pipe.execute()
+
+
+def _named(counts: Mapping[str | None, int]) -> list[dict[str, Any]]:
+    return [{"name": name, "runs": count} for name, count in counts.items() if name is not None and count]
 
 
 def _corrections(run_id: str, meta: RunMeta | None, held: bytes | None) -> list[tuple[Any, ...]]:

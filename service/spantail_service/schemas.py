@@ -199,6 +199,8 @@ class RunSummary(Marks):
     fallbacks: int
     backends: dict[str, BackendTotals]
     service: str | None
+    environment: str | None = Field(description="`deployment.environment.name` of the root's resource.")
+    version: str | None = Field(description="`service.version` of the root's resource.")
     dropped: dict[str, int]
     demo: bool = Field(description="It worked on demo data.")
     pinned: bool = Field(description="It is kept until somebody says otherwise.")
@@ -230,8 +232,8 @@ class Run(RunSummary):
     links: dict[str, str] = Field(default_factory=dict, description="Addresses in other tools, by their name.")
 
 
-class OperationCount(Described):
-    """An operation that runs can be filtered by."""
+class NamedCount(Described):
+    """A value that runs can be filtered by."""
 
     name: str
     runs: int
@@ -241,7 +243,9 @@ class Facets(Described):
     """What runs can be filtered by."""
 
     statuses: dict[RunStatus, int]
-    operations: list[OperationCount]
+    operations: list[NamedCount] = Field(description="The latest hundred.")
+    environments: list[NamedCount] = Field(description="Those of the newest two hundred runs.")
+    versions: list[NamedCount] = Field(description="Those of the newest two hundred runs.")
 
 
 class SpendTotals(Described):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 from spantail_exporters import keys
 from tests.integration.service.harness import ROOT_SPAN, RUN, START, Writer, running_app
 
@@ -65,6 +67,43 @@ async def test_conditions(redis_url: str) -> None:
         "queued": 0, "running": 1, "completed": 1, "failed": 1, "cancelled": 0, "abandoned": 0
     }  # fmt: skip
     assert facets["operations"] == [{"name": "annotations", "runs": 1}, {"name": "job search", "runs": 2}]
+
+
+def _source(writer: Writer, run_id: str, **attributes: Any) -> None:
+    """What the root of `_run(..., resource="0")` comes from, as writers tell it."""
+    table = {"attributes": {name.replace("__", "."): value for name, value in attributes.items()}}
+    writer.redis.hset(keys.sources(run_id), "r:0", orjson.dumps(table))
+
+
+async def test_environment_and_version(redis_url: str) -> None:
+    with Writer(redis_url) as writer:
+        told = [_run(writer, number, resource="0") for number in range(1, 6)]
+        silent = _run(writer, 6)
+        lost = _run(writer, 7, resource="1")  # its table is not there
+        _source(writer, told[0], deployment__environment__name="production", service__version="1.4.2")
+        _source(writer, told[1], deployment__environment="production", service__version="1.5")
+        _source(writer, told[2], deployment__environment__name="test", deployment__environment="production")
+        _source(writer, told[3], deployment__environment__name=7, service__version="")
+        _source(writer, told[4], service__version="1.4.2")
+        async with running_app(redis_url) as client:
+            assert await _ids(client, environment="production") == [told[1], told[0]]
+            assert await _ids(client, environment="test") == [told[2]]
+            assert await _ids(client, version="1.4.2") == [told[4], told[0]]
+            assert await _ids(client, version="1.4.2", environment="production") == [told[0]]
+            assert await _ids(client, environment="prod") == []
+            # an empty condition is none
+            assert await _ids(client, environment="", version="") == [lost, silent, *reversed(told)]
+            assert (await client.get("/api/runs", params={"environment": "x" * 201})).status_code == 422
+            listed = {run["run_id"]: run for run in (await client.get("/api/runs")).json()["runs"]}
+            one = (await client.get(f"/api/runs/{told[0]}")).json()
+            snapshot = (await client.get(f"/api/traces/{told[0]}")).json()
+            facets = (await client.get("/api/runs/facets")).json()
+    for run in (listed[told[0]], one, snapshot["run"]):
+        assert (run["environment"], run["version"]) == ("production", "1.4.2")
+    for run_id in (told[3], silent, lost):
+        assert (listed[run_id]["environment"], listed[run_id]["version"]) == (None, None)
+    assert facets["environments"] == [{"name": "test", "runs": 1}, {"name": "production", "runs": 2}]
+    assert facets["versions"] == [{"name": "1.4.2", "runs": 2}, {"name": "1.5", "runs": 1}]
 
 
 async def test_paging_with_a_condition_that_no_index_answers(redis_url: str) -> None:

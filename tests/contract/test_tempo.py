@@ -348,6 +348,44 @@ async def test_names_of_attributes(redis_url: str) -> None:
         assert (await client.get("/tempo/api/search/tags?scope=x")).status_code == 422
 
 
+async def test_what_spans_come_from_is_found_and_offered(redis_url: str) -> None:
+    resource = {"service.name": "test", "service.version": "1.2", "host.cpus": 8}
+    library = {"name": "my.library", "version": "0.3", "attributes": {"team": "search"}}
+    with Writer(redis_url) as writer:
+        writer.span(RUN, resource="0", scope="0", span_kind="server", end=START + SECOND, status_code="ok")
+        writer.span(OTHER_RUN, start=START + 10 * SECOND, resource="0")
+        writer.redis.hset(keys.sources(RUN), "r:0", orjson.dumps({"attributes": resource}))
+        writer.redis.hset(keys.sources(RUN), "s:0", orjson.dumps(library))
+    async with running_app(redis_url) as client:
+        for query in (
+            "kind = server", 'resource.service.version = "1.2"', ".host.cpus > 7", "status = ok",
+            'instrumentation:name = "my.library"', 'instrumentation:version =~ "0.*"',
+            'instrumentation.team = "search"', '.team = "search"',
+        ):  # fmt: skip
+            assert await _found(client, **_of_query(query)) == [RUN], query
+        assert await _found(client, **_of_query("kind = unspecified && instrumentation:name = nil")) == [
+            OTHER_RUN.lstrip("0")
+        ]
+        (trace,) = (await _search(client, **_of_query("kind = server && resource.host.cpus != nil")))["traces"]
+        assert trace["spanSet"]["spans"][0]["attributes"] == [
+            {"key": "kind", "value": {"stringValue": "server"}},
+            {"key": "host.cpus", "value": {"intValue": "8"}},
+        ]
+        body = (await client.get("/tempo/api/v2/search/tags")).json()
+        tags = {scope["name"]: scope["tags"] for scope in body["scopes"]}
+        assert tags["resource"] == ["host.cpus", "service.name", "service.version"]
+        assert tags["instrumentation"] == ["team"]
+        assert {"instrumentation:name", "instrumentation:version"} <= set(tags["intrinsic"])
+        one = (await client.get("/tempo/api/v2/search/tags", params={"scope": "instrumentation"})).json()
+        assert one["scopes"] == [{"name": "instrumentation", "tags": ["team"]}]
+        for tag, told in (
+            ("instrumentation:name", "my.library"), ("instrumentation.team", "search"),
+            ("resource.service.version", "1.2"),
+        ):  # fmt: skip
+            answer = await client.get(f"/tempo/api/v2/search/tag/{tag}/values")
+            assert answer.json()["tagValues"] == [{"type": "string", "value": told}]
+
+
 async def test_values_of_attributes(redis_url: str) -> None:
     with Writer(redis_url) as writer:
         _runs(writer)
@@ -371,7 +409,8 @@ async def test_values_of_attributes(redis_url: str) -> None:
         assert await values("span.spantail.status") == [("string", "running")]
         assert await values('span."path%2Fwith slash"') == [("string", "a/b")]
         assert await values("status") == [("keyword", "ok"), ("keyword", "error"), ("keyword", "unset")]
-        assert await values("span:kind") == [("keyword", "internal")]
+        kinds = ("unspecified", "internal", "server", "client", "producer", "consumer")
+        assert await values("span:kind") == [("keyword", kind) for kind in kinds]
         assert await values("name") == [("string", "chat gpt-4o"), ("string", "import"), ("string", "job search")]
         for nothing in ("duration", "trace:id", "span.none", "span.long"):
             assert await values(nothing) == []

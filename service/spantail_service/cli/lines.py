@@ -52,7 +52,7 @@ def _text(event: Mapping[str, Any], view: RunView, glyphs: Glyphs) -> str | None
     parts = (
         label,
         words.token_flow(event.get("tokens"), glyphs.arrow),
-        span_text.cost(event) if event.get("kind") == "llm_call" else "",
+        span_text.cost_and_source(event) if event.get("kind") == "llm_call" else "",
         span_text.length(event, 0),
         span_text.note(event, view.reasons.get(str(event.get("span_id")))),
     )

@@ -34,6 +34,10 @@ Status = Annotated[
 Operation = Annotated[str | None, typer.Option("--operation", help="Runs of this operation only.")]
 Backend = Annotated[str | None, typer.Option("--backend", help="Runs that called this backend only.")]
 Service = Annotated[str | None, typer.Option("--service", help="Runs of this service only.")]
+Environment = Annotated[
+    str | None, typer.Option("--environment", help="Runs of this deployment environment only, such as `production`.")
+]
+Version = Annotated[str | None, typer.Option("--version", help="Runs of this version of their service only.")]
 Query = Annotated[str | None, typer.Option("--query", "-q", metavar="TEXT", help="Runs whose name holds this text.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Each run as one line of JSON.")]
 
@@ -49,6 +53,8 @@ def runs(  # noqa: PLR0917 - each parameter is an option by its name
     operation: Operation = None,
     backend: Backend = None,
     service: Service = None,
+    environment: Environment = None,
+    version: Version = None,
     query: Query = None,
     as_json: AsJson = False,  # noqa: FBT002 - an option by its name
     url: Url = None,
@@ -59,7 +65,15 @@ def runs(  # noqa: PLR0917 - each parameter is an option by its name
 
     if status is not None and status not in span_text.RUN_STATES:
         raise typer.BadParameter(f"one of {', '.join(span_text.RUN_STATES)}", param_hint="--status")
-    filters = {"status": status, "operation": operation, "backend": backend, "service": service, "q": query}
+    filters = {
+        "status": status,
+        "operation": operation,
+        "backend": backend,
+        "service": service,
+        "environment": environment,
+        "version": version,
+        "q": query,
+    }
 
     async def show(client: ServiceClient) -> int:
         found = await _collect(client, limit, filters)

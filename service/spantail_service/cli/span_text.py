@@ -42,6 +42,7 @@ LAYER_STATES: Final = {
     "skipped": "skipped",
 }
 
+_TOLD_KINDS: Final = frozenset({"server", "client", "producer", "consumer"})
 _OPERATION: Final = re.compile(r"(?:chat|text_completion|generate_content|embeddings) ")
 _LONGEST: Final = 300
 
@@ -57,7 +58,8 @@ def label(span: Mapping[str, Any]) -> str:
     name = harmless(span.get("name") or "")[:_LONGEST]
     backend, model = span.get("backend"), harmless(span.get("model") or "")[:_LONGEST]
     if span.get("kind") != "llm_call":
-        return name or "(no name)"
+        kind = span.get("span_kind")  # OpenTelemetry's; most spans are internal, which says nothing
+        return (name or "(no name)") + (f" [{kind}]" if kind in _TOLD_KINDS else "")
     found = _OPERATION.match(name)
     named = name[found.end() :] if found else name
     # The answer may name the model more exactly than the request, and with it the span.
@@ -115,6 +117,12 @@ def cost(span: Mapping[str, Any]) -> str:
         return "unpriced"
     nano = span.get("cost_nano")
     return words.money(nano) if isinstance(nano, int) else ""
+
+
+def cost_and_source(span: Mapping[str, Any]) -> str:
+    """``$0.0123 calculated``; of a cost that the provider told, :func:`note` says so."""
+    told = cost(span)
+    return f"{told} calculated" if told and span.get("cost_source") == "calculated" else told
 
 
 def length(span: Mapping[str, Any], now_us: int) -> str:

@@ -38,6 +38,10 @@ def wanted_runs(  # noqa: PLR0917 - each parameter is a name in the query
     operation: Annotated[str | None, Query(max_length=200, description="Name of the operation, whole.")] = None,
     backend: Annotated[str | None, Query(max_length=200, description="Served at least one call.")] = None,
     service: Annotated[str | None, Query(max_length=200, description="Service of the run's root.")] = None,
+    environment: Annotated[
+        str | None, Query(max_length=200, description="`deployment.environment.name` of the run's root.")
+    ] = None,
+    version: Annotated[str | None, Query(max_length=200, description="`service.version` of the run's root.")] = None,
     q: Annotated[
         str | None, Query(max_length=200, description="Words in name, operation, service, backends or id.")
     ] = None,
@@ -57,6 +61,8 @@ def wanted_runs(  # noqa: PLR0917 - each parameter is a name in the query
         started_before=started_before,
         backend=backend or None,
         service=service or None,
+        environment=environment or None,
+        version=version or None,
         text=q or "",
         min_cost_nano=round(min_cost_usd * NANO) if min_cost_usd else None,
         has_errors=errors,
@@ -88,7 +94,10 @@ async def list_runs(
 
 @router.get("/api/runs/facets", summary="What runs can be filtered by", responses=answers(Facets))
 async def run_facets(request: Request) -> Response:
-    """Answers ``{statuses: {status: runs}, operations: [{name, runs}]}``, the latest hundred operations."""
+    """Answers ``{statuses: {status: runs}, operations: [{name, runs}], environments, versions}``.
+
+    Operations are the latest hundred; environments and versions are those of the newest two hundred runs.
+    """
     counts = await services_of(request).runs.counts()
     return Response(orjson.dumps(counts), media_type="application/json", headers=_NO_STORE)
 

@@ -19,6 +19,7 @@ from spantail_service.doors.limited import HEAVY
 from spantail_service.errors import ProblemError
 from spantail_service.openapi import answers
 from spantail_service.run_meta import parse_run_id
+from spantail_service.run_sources import read_tables
 from spantail_service.services import services_of
 from spantail_service.store import now_us
 from spantail_service.tempo import messages
@@ -109,7 +110,8 @@ def _trace(
 
     async def make() -> Response:
         states = await _states(services_of(request), run_id)
-        body = await asyncio.to_thread(lambda: write(messages.trace_of(states, now_us())))
+        sources = await read_tables(services_of(request).redis, run_id)
+        body = await asyncio.to_thread(lambda: write(messages.trace_of(states, now_us(), sources)))
         packed = await packed_response(
             body, request.headers.get("accept-encoding", ""), _PROTOBUF if is_protobuf else _JSON
         )

@@ -61,7 +61,7 @@ async def _scopes(
 ) -> tuple[dict[str, list[str]], int]:
     names: dict[str, list[str]] = {}
     looked_at = 0
-    if scope in ("none", "resource", "span"):
+    if scope in ("none", "resource", "span", "instrumentation"):
         asked = Asked(within, _if_understood(query), limit or MOST, request.is_disconnected)
         found, looked_at = await bounded(tag_names(services_of(request).recent_runs, asked, now_us()))
         names = {str(one): tags for one, tags in found.items() if scope in ("none", one)}

@@ -18,6 +18,7 @@ from spantail_service.run_absence import why_missing
 from spantail_service.run_clocks import RunClocks, Version
 from spantail_service.run_links import LinkTemplates
 from spantail_service.run_meta import RunMeta, RunState, parse_meta, parse_state, summary
+from spantail_service.run_sources import UNKNOWN, read_sources
 from spantail_service.store import now_us
 from spantail_service.tail.frame import FRAME_BYTES, Standing, numbered
 
@@ -174,9 +175,9 @@ class RunReader:
                 break
         version = Version(meta.epoch, meta.next_index)
         skews = await self._clocks.of_states(run_id, version, spans, several=clocks.are_several)
-        root_json = spans.get(meta.root.encode()) if meta.root else None
+        root = spans.get(meta.root.encode()) if meta.root else None
         run = {
-            **summary(run_id, meta, state, orjson.loads(root_json) if root_json else None),
+            **await self._summary(run_id, meta, state, root),
             "layers": orjson.Fragment(layers),
             "first_index": meta.first_index,
             "expected_log_count": meta.expected,
@@ -220,10 +221,10 @@ class RunReader:
             if state is not None and state.status in ("queued", "running"):
                 return {**summary(run_id, None, state, None), "status": "queued"}
             raise await self._missing(run_id)
-        root = await self._redis.hget(keys.run_keys(run_id).spans, meta.root) if meta.root else None
+        root: Any = await self._redis.hget(keys.run_keys(run_id).spans, meta.root) if meta.root else None
         skews = await self._clocks.of_run(run_id, Version(meta.epoch, meta.next_index), meta.spans)
         return {
-            **summary(run_id, meta, state, orjson.loads(root) if root else None),
+            **await self._summary(run_id, meta, state, root),
             "layers": orjson.loads(layers),
             "first_index": meta.first_index,
             "next_index": meta.next_index,
@@ -231,6 +232,13 @@ class RunReader:
             "epoch": meta.epoch,
             **skews.as_json(),
         }
+
+    async def _summary(
+        self, run_id: str, meta: RunMeta, state: RunState | None, root_json: bytes | None
+    ) -> dict[str, Any]:
+        root = orjson.loads(root_json) if root_json else None
+        sources = await read_sources(self._redis, {run_id: root}) if root else {}
+        return summary(run_id, meta, state, root, sources.get(run_id, UNKNOWN))
 
     async def _meta(self, run_id: str) -> tuple[RunMeta | None, bytes, RunState | None]:
         run_keys = keys.run_keys(run_id)

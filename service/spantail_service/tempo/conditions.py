@@ -13,9 +13,11 @@ class Scope(StrEnum):
     """Where a field is looked for."""
 
     ANY = "any"
-    """The span's own attributes, then its resource's."""
+    """The span's own attributes, then its resource's, then its instrumentation scope's."""
     SPAN = "span"
     RESOURCE = "resource"
+    INSTRUMENTATION = "instrumentation"
+    """The instrumentation scope: the library that made the span."""
     INTRINSIC = "intrinsic"
     """What is no attribute: name, status, times, …"""
 
@@ -41,6 +43,8 @@ INTRINSICS: Final = {
     "rootServiceName": Kind.TEXT,
     "traceDuration": Kind.DURATION,
     "trace:id": Kind.TEXT,
+    "instrumentation:name": Kind.TEXT,
+    "instrumentation:version": Kind.TEXT,
 }
 """Fields that are no attributes, by the name that `Field` has for them."""
 

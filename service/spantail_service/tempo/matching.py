@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from spantail_service.tempo.conditions import Both, Comparison, Either, Operator, Scope, Word
+from spantail_service.tempo.conditions import SPAN_KINDS, Both, Comparison, Either, Operator, Scope, Word
+from spantail_service.tempo.reading import attributes_of, resource_attribute
 from spantail_service.tempo.regex import Regex
-from spantail_service.transfer.otlp import end_of, resource_of, status_of
+from spantail_service.transfer.otlp import end_of, status_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
     from spantail_service.tempo.conditions import Condition, Field
 
 _STATUS_WORDS = (Word("unset"), Word("ok"), Word("error"))  # by OTLP's status code
-_INTERNAL = Word("internal")
+_KIND_WORDS = {kind: Word(kind) for kind in SPAN_KINDS}
+_UNSPECIFIED = Word("unspecified")
 _FOR_NONE = frozenset({Operator.UNEQUAL, Operator.FITS_NOT})
 
 
@@ -50,10 +52,14 @@ def value_of(field: Field, span: Mapping[str, Any], trace: Trace) -> Any:
         case Scope.SPAN:
             return span["attributes"].get(field.name)
         case Scope.RESOURCE:
-            return resource_of(span).get(field.name)
+            return resource_attribute(span, field.name)
+        case Scope.INSTRUMENTATION:
+            return attributes_of(span, "scope_details").get(field.name)
         case Scope.ANY:
-            own = span["attributes"].get(field.name)
-            return own if own is not None else resource_of(span).get(field.name)
+            value = span["attributes"].get(field.name)
+            if value is None:
+                value = resource_attribute(span, field.name)
+            return value if value is not None else attributes_of(span, "scope_details").get(field.name)
         case Scope.INTRINSIC:
             return _intrinsic(field.name, span, trace)
 
@@ -67,7 +73,7 @@ def _intrinsic(name: str, span: Mapping[str, Any], trace: Trace) -> Any:
         case "statusMessage":
             return status_of(span).get("message", "")
         case "kind":
-            return _INTERNAL
+            return _KIND_WORDS.get(span.get("span_kind", ""), _UNSPECIFIED)
         case "duration":
             return (end_of(span) - span["start"]) * 1_000
         case "span:id":
@@ -78,6 +84,9 @@ def _intrinsic(name: str, span: Mapping[str, Any], trace: Trace) -> Any:
             return trace.name
         case "rootServiceName":
             return trace.service
+        case "instrumentation:name" | "instrumentation:version":
+            scope = span.get("scope_details")
+            return None if scope is None else scope.get(name.partition(":")[2]) or ""
         case "traceDuration":
             return trace.duration_ns
         case _:

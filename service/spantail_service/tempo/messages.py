@@ -16,6 +16,8 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span, Status, TracesData
 
 from spantail_service import __version__
+from spantail_service.run_sources import NO_SOURCES
+from spantail_service.tempo.conditions import SPAN_KINDS
 from spantail_service.tempo.reading import as_read
 from spantail_service.transfer.otlp import resource_spans
 from spantail_service.transfer.whole_run import in_order
@@ -23,12 +25,14 @@ from spantail_service.transfer.whole_run import in_order
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from spantail_service.run_sources import Sources
+
 MAX_SPANS: Final = 20_000
 """Spans of a trace that are handed out, the first ones: more than anybody looks at there, and three seconds' work."""
 
 _TRACE_TAG, _STATUS_TAG, _MESSAGE_TAG = b"\x0a", b"\x18", b"\x22"  # number << 3 | wire type
 _PARTIAL: Final = 1
-_KINDS: Final = {1: "SPAN_KIND_INTERNAL"}
+_KINDS: Final = dict(enumerate(f"SPAN_KIND_{kind.upper()}" for kind in SPAN_KINDS))
 _CODES: Final = {1: "STATUS_CODE_OK", 2: "STATUS_CODE_ERROR"}
 
 
@@ -41,9 +45,9 @@ class TraceAnswer(NamedTuple):
     """Why this is not all of it; empty when it is."""
 
 
-def trace_of(states: Sequence[bytes], now_us: int) -> TraceAnswer:
+def trace_of(states: Sequence[bytes], now_us: int, sources: Sources = NO_SOURCES) -> TraceAnswer:
     """The trace of a run's states as they are read at ``now_us``."""
-    spans = [as_read(state, now_us) for state in in_order(states)[:MAX_SPANS]]
+    spans = [as_read(state, now_us, sources) for state in in_order(states)[:MAX_SPANS]]
     missing = len(states) - len(spans)
     message = f"The first {MAX_SPANS} spans; {missing} later ones are left out." if missing else ""
     return TraceAnswer(resource_spans(spans, __version__), message)
@@ -53,11 +57,19 @@ def as_protobuf(answer: TraceAnswer) -> bytes:
     """``Trace``."""
     batches: list[ResourceSpans] = [
         ResourceSpans(
-            resource=Resource(attributes=_pairs(batch["resource"]["attributes"])),
+            resource=Resource(
+                attributes=_pairs(batch["resource"]["attributes"]),
+                dropped_attributes_count=batch["resource"].get("droppedAttributesCount", 0),
+            ),
             scope_spans=[
-                ScopeSpans(scope=InstrumentationScope(**part["scope"]), spans=[_span(span) for span in part["spans"]])
+                ScopeSpans(
+                    scope=_scope(part["scope"]),
+                    spans=[_span(span) for span in part["spans"]],
+                    schema_url=part.get("schemaUrl", ""),
+                )
                 for part in batch["scopeSpans"]
             ],
+            schema_url=batch.get("schemaUrl", ""),
         )
         for batch in answer.batches
     ]
@@ -100,40 +112,68 @@ def _framed(tag: bytes, content: bytes) -> bytes:
 def _json_names(batch: dict[str, Any]) -> dict[str, Any]:
     for part in batch["scopeSpans"]:
         for span in part["spans"]:
-            span["kind"] = _KINDS[span["kind"]]
+            span["kind"] = _KINDS[span.get("kind", 0)]
             if "code" in span["status"]:
                 span["status"]["code"] = _CODES[span["status"]["code"]]
             for holder in (span, *span["links"]):
                 for name in ("traceId", "spanId", "parentSpanId"):
                     if name in holder:
-                        holder[name] = base64.b64encode(bytes.fromhex(holder[name])).decode()
+                        holder[name] = base64.b64encode(_id(holder[name])).decode()
     return batch
+
+
+def _scope(scope: dict[str, Any]) -> InstrumentationScope:
+    return InstrumentationScope(
+        name=scope.get("name", ""),
+        version=scope.get("version", ""),
+        attributes=_pairs(scope.get("attributes", ())),
+        dropped_attributes_count=scope.get("droppedAttributesCount", 0),
+    )
+
+
+def _id(digits: str) -> bytes:
+    """The bytes of an id; none of one that is no hex, which a link may have."""
+    try:
+        return bytes.fromhex(digits)
+    except ValueError:
+        return b""
 
 
 def _span(span: dict[str, Any]) -> Span:
     return Span(
-        trace_id=bytes.fromhex(span["traceId"]),
-        span_id=bytes.fromhex(span["spanId"]),
-        parent_span_id=bytes.fromhex(span.get("parentSpanId", "")),
+        trace_id=_id(span["traceId"]),
+        span_id=_id(span["spanId"]),
+        parent_span_id=_id(span.get("parentSpanId", "")),
+        trace_state=span.get("traceState", ""),
+        flags=span.get("flags", 0),
         name=span["name"],
-        kind=span["kind"],
+        kind=span.get("kind", 0),
         start_time_unix_nano=int(span["startTimeUnixNano"]),
         end_time_unix_nano=int(span["endTimeUnixNano"]),
         attributes=_pairs(span["attributes"]),
         events=[
             Span.Event(
-                time_unix_nano=int(event["timeUnixNano"]), name=event["name"], attributes=_pairs(event["attributes"])
+                time_unix_nano=int(event["timeUnixNano"]),
+                name=event["name"],
+                attributes=_pairs(event["attributes"]),
+                dropped_attributes_count=event.get("droppedAttributesCount", 0),
             )
             for event in span["events"]
         ],
         links=[
             Span.Link(
-                trace_id=bytes.fromhex(link["traceId"]),
-                span_id=bytes.fromhex(link["spanId"]),
+                trace_id=_id(link["traceId"]),
+                span_id=_id(link["spanId"]),
+                trace_state=link.get("traceState", ""),
+                flags=link.get("flags", 0),
                 attributes=_pairs(link["attributes"]),
+                dropped_attributes_count=link.get("droppedAttributesCount", 0),
             )
             for link in span["links"]
         ],
+        dropped_attributes_count=span.get("droppedAttributesCount", 0),
+        dropped_events_count=span.get("droppedEventsCount", 0),
+        dropped_links_count=span.get("droppedLinksCount", 0),
         status=Status(**span["status"]),
     )
 
@@ -149,7 +189,9 @@ def _any(value: dict[str, Any]) -> AnyValue:
         case {"intValue": number}:
             return AnyValue(int_value=int(number))
         case {"doubleValue": number}:
-            return AnyValue(double_value=number)
+            return AnyValue(double_value=float(number))  # "NaN" and "Infinity" are texts in JSON
+        case {"bytesValue": text}:
+            return AnyValue(bytes_value=base64.b64decode(text))
         case {"boolValue": word}:
             return AnyValue(bool_value=word)
         case {"arrayValue": {"values": items}}:

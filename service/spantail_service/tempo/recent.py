@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from spantail_service.errors import ProblemError
 from spantail_service.run_filter import RunFilter
+from spantail_service.run_sources import NO_SOURCES, read_tables
 from spantail_service.transfer.whole_run import read_states
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from redis.asyncio import Redis
 
+    from spantail_service.run_sources import Sources
     from spantail_service.runs import RunIndex
 
 MAX_RUNS: Final = 500
@@ -44,6 +46,8 @@ class Looked(NamedTuple):
     run: dict[str, Any]
     """Its summary, as in the list of runs."""
     states: list[bytes]
+    sources: Sources = NO_SOURCES
+    """What the spans come from."""
 
 
 class Walk:
@@ -107,11 +111,12 @@ class Walk:
 
     async def _look(self, run: dict[str, Any]) -> Looked:
         states = await read_states(self._redis, run["run_id"], MAX_SPANS_A_RUN)
+        sources = await read_tables(self._redis, run["run_id"])
         self.runs += 1
         self.whole += len(states) >= run["spans"]
         self.spans += len(states)
         self.bytes += sum(map(len, states))
-        return Looked(run, states)
+        return Looked(run, states, sources)
 
 
 class RecentRuns:

@@ -79,7 +79,7 @@ class TempoTags(Described):
 class TempoScope(Described):
     """Names of attributes of one scope."""
 
-    name: Literal["resource", "span", "intrinsic"]
+    name: Literal["resource", "span", "instrumentation", "intrinsic"]
     tags: list[str]
 
 

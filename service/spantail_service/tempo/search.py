@@ -81,7 +81,7 @@ def metrics(walk: Walk) -> dict[str, Any]:
 
 def read_trace(looked: Looked, now_us: int) -> tuple[Trace, list[dict[str, Any]]]:
     """A run as a trace, and its spans by their start, as they are read at ``now_us``."""
-    spans = [as_read(orjson.loads(state), now_us) for state in looked.states]
+    spans = [as_read(orjson.loads(state), now_us, looked.sources) for state in looked.states]
     spans.sort(key=lambda span: span["start"])
     run = looked.run
     last = max((end_of(span) for span in spans), default=0)

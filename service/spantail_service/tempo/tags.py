@@ -6,10 +6,10 @@ import asyncio
 import heapq
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
-from spantail_service.tempo.conditions import INTRINSICS, OTHER_NAMES, STATUSES, Field, Kind, Scope, Word
+from spantail_service.tempo.conditions import INTRINSICS, OTHER_NAMES, SPAN_KINDS, STATUSES, Field, Kind, Scope, Word
 from spantail_service.tempo.matching import holds, value_of
+from spantail_service.tempo.reading import attributes_of, resource_names
 from spantail_service.tempo.search import read_trace
-from spantail_service.transfer.otlp import resource_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -24,7 +24,7 @@ MAX_SPANS: Final = 20_000
 INTRINSIC_NAMES: Final = tuple(sorted({*INTRINSICS, *OTHER_NAMES}))
 
 _LONGEST: Final = 1_000  # characters of a value that anybody would choose from a list
-_FIXED: Final = {Kind.STATUS: STATUSES, Kind.SPAN_KIND: ("internal",), Kind.DURATION: ()}
+_FIXED: Final = {Kind.STATUS: STATUSES, Kind.SPAN_KIND: SPAN_KINDS, Kind.DURATION: ()}
 _Told = TypeVar("_Told", str, "Value")
 _IDS: Final = frozenset({"span:id", "span:parentID", "trace:id"})
 
@@ -49,9 +49,9 @@ class Asked(NamedTuple):
 
 
 async def tag_names(recent: RecentRuns, asked: Asked, now_us: int) -> tuple[dict[Scope, list[str]], int]:
-    """The attributes that spans, and the sources of spans, have; and how many bytes were looked at."""
+    """The attributes that spans, their resources and scopes have; and how many bytes were looked at."""
     limit = min(asked.limit, MOST)
-    found: dict[Scope, set[str]] = {Scope.RESOURCE: set(), Scope.SPAN: set()}
+    found: dict[Scope, set[str]] = {Scope.RESOURCE: set(), Scope.SPAN: set(), Scope.INSTRUMENTATION: set()}
     async with recent.walk(asked.within, MAX_SPANS, asked.has_left) as walk:
         async for looked in walk:
             await asyncio.to_thread(_gather_names, looked, asked.condition, now_us, found)
@@ -88,7 +88,8 @@ def _gather_names(looked: Looked, condition: Condition | None, now_us: int, foun
     for span in spans:
         if holds(condition, span, trace):
             found[Scope.SPAN].update(span["attributes"])
-            found[Scope.RESOURCE].update(resource_of(span))
+            found[Scope.RESOURCE].update(resource_names(span))
+            found[Scope.INSTRUMENTATION].update(attributes_of(span, "scope_details"))
 
 
 def _gather_values(looked: Looked, field: Field, condition: Condition | None, now_us: int, found: set[Value]) -> None:

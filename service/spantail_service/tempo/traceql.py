@@ -38,7 +38,7 @@ UNDERSTOOD: Final = (
     "{ }",
     "{ condition && condition || condition }, with parentheses",
     "= != > >= < <= =~ !~",
-    ".attribute, span.attribute, resource.attribute",
+    ".attribute, span.attribute, resource.attribute, instrumentation.attribute",
     ", ".join(sorted({*INTRINSICS, *OTHER_NAMES})),
     '"text", `text`, numbers, durations such as 1.5s, true, false, nil',
 )
@@ -46,7 +46,12 @@ UNDERSTOOD: Final = (
 
 _DEEPEST: Final = 16
 _SHOWN: Final = 40  # characters of a part that is named
-_SCOPES: Final = {"": Scope.ANY, "span": Scope.SPAN, "resource": Scope.RESOURCE}
+_SCOPES: Final = {
+    "": Scope.ANY,
+    "span": Scope.SPAN,
+    "resource": Scope.RESOURCE,
+    "instrumentation": Scope.INSTRUMENTATION,
+}
 _EQUALITY: Final = frozenset({Operator.EQUAL, Operator.UNEQUAL})
 _REGEX: Final = frozenset({Operator.FITS, Operator.FITS_NOT})
 _LARGEST: Final = 2**63

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import orjson
 import pytest
 
+from spantail_exporters import keys
 from tests.integration.service.harness import OTHER_RUN, RUN, START, Service, Writer, spantail_process
 from tests.support.commands import run_command
 
@@ -41,6 +42,23 @@ def test_runs_as_a_table_and_as_json(service: Service, new_redis_url: str) -> No
     running = run_command(service.url, "runs", "--status", "running", "--json").stdout.splitlines()
     assert [orjson.loads(line)["run_id"] for line in running] == [OTHER_RUN]
     assert run_command(service.url, "runs", "--status", "late").returncode == 2
+
+
+def test_runs_of_an_environment_and_a_version(service: Service, new_redis_url: str) -> None:
+    with Writer(new_redis_url) as writer:
+        for run_id, environment in ((RUN, "production"), (OTHER_RUN, "test")):
+            writer.span(run_id, resource="0")
+            table = {"attributes": {"deployment.environment.name": environment, "service.version": "1.2"}}
+            writer.redis.hset(keys.sources(run_id), "r:0", orjson.dumps(table))
+
+    def ids(*options: str) -> list[str]:
+        lines = run_command(service.url, "runs", "--json", *options).stdout.splitlines()
+        return sorted(orjson.loads(line)["run_id"] for line in lines)
+
+    assert ids("--environment", "production") == [RUN]
+    assert ids("--version", "1.2") == sorted([RUN, OTHER_RUN])
+    assert ids("--version", "1.2", "--environment", "test") == [OTHER_RUN]
+    assert "No run fits." in run_command(service.url, "runs", "--version", "1").stderr
 
 
 def test_export_to_a_pipe_and_to_a_file(service: Service, new_redis_url: str, tmp_path: Path) -> None:

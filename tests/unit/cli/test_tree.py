@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from spantail_service.cli import span_text
 from spantail_service.cli.lines import event_line
 from spantail_service.cli.listing import table
 from spantail_service.cli.picture import Paper, draw_result, draw_run
@@ -266,3 +267,41 @@ def test_the_list_of_runs_at_80_and_40_columns() -> None:
     assert "\x1b" not in lines[2]
     narrow = [line.plain for line in table(runs, 44, ASCII, START)]
     assert all(len(line) <= 44 for line in narrow)
+
+
+NO_FLEX = "flex tier: no price known"
+
+
+def test_a_cost_says_where_it_comes_from_and_why_there_is_none() -> None:
+    told = call("a", "root", 1, 2, backend="x", cost_nano=12_300_000, cost_source="provider")
+    assumed = call(
+        "b", "root", 1, 2, backend="x", cost_nano=1_000_000, cost_source="calculated", cost_note="batch price"
+    )
+    unpriced = call("c", "root", 1, 2, backend="x", tokens={"input": 5}, cost_source="unpriced", cost_note=NO_FLEX)
+    assert [span_text.cost_and_source(one) for one in (told, assumed, unpriced)] == [
+        "$0.0123 told by the provider", "$0.0010 calculated", "unpriced",
+    ]  # fmt: skip
+    assert span_text.cost_and_source(call("d", "root", 1, cost_source="calculated")) == ""
+    assert span_text.note(told) == ""
+    assert span_text.note(assumed) == "batch price"
+    assert span_text.note(unpriced) == f"no price: {NO_FLEX}"
+    assert span_text.note({"cost_note": "of no cost"}) == ""
+    assert "\x1b" not in span_text.note({**unpriced, "cost_note": "\x1b[2J"})
+    view = view_of(span("root", None, 0), told, assumed, unpriced)
+    shown = picture(view, width=100)
+    assert f"no price: {NO_FLEX}" in shown
+    assert "batch price" in shown
+    event = {**unpriced, "event": "llm_call_complete", "run_id": RUN, "ts": START}
+    assert f"unpriced  2.0 ms  no price: {NO_FLEX}" in str(event_line(event, view, UNICODE))
+
+
+def test_a_kind_that_says_something_stands_beside_the_name() -> None:
+    view = view_of(
+        span("root", None, 0, 9, name="GET /cart", span_kind="server"),
+        span("inner", "root", 1, 2, name="inner", span_kind="internal"),
+        call("llm", "root", 1, 2, name="chat x", backend="b", span_kind="client"),
+    )
+    shown = picture(view)
+    assert "GET /cart [server]" in shown
+    assert "internal" not in shown
+    assert "client" not in shown  # a call's backend says it

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from spantail_service.run_sources import Sources
 from spantail_service.tempo.matching import Trace, holds
 from spantail_service.tempo.reading import as_read
 from spantail_service.tempo.tag_search import parse_tags
@@ -26,15 +27,23 @@ def state(**fields: Any) -> dict[str, Any]:
     return body | fields
 
 
+SOURCES = Sources(
+    {"0": {"attributes": {"service.name": "jobs", "service.version": "1.2", "host.cpus": 8,
+                          "text": "of the resource"}}},
+    {"0": {"name": "my.library", "version": "0.3", "attributes": {"team": "search", "text": "of the scope"}},
+     "1": {"name": "bare"}},
+)  # fmt: skip
+
+
 def fits(query: str, **fields: Any) -> bool:
-    return holds(parse(f"{{ {query} }}"), as_read(state(**fields), NOW), TRACE)
+    return holds(parse(f"{{ {query} }}"), as_read(state(**fields), NOW, SOURCES), TRACE)
 
 
 @pytest.mark.parametrize(
     "query",
     [
         "", 'name = "chat"', 'name != "x"', 'name =~ "ch.*"', 'name !~ "h.*"', 'name > "a"', "status = ok",
-        "status != error", "kind = internal", "duration = 500ms", "duration > 100", "duration <= 0.5s",
+        "status != error", "kind = unspecified", "duration = 500ms", "duration > 100", "duration <= 0.5s",
         'rootName = "job search"', 'rootServiceName =~ "jo.+"', "traceDuration >= 3s", 'span:id = "00f067aa0ba902b7"',
         'trace:id = "4bf92f3577b34da6a3ce929d0e0e4736"', 'span:parentID = ""', 'statusMessage = ""',
         '.text = "Hello"', '.text < "a"', ".number = 3", ".number = 3.0", ".number >= 2.5", ".ratio < 1",
@@ -62,6 +71,36 @@ def test_it_fits(query: str) -> None:
 )  # fmt: skip
 def test_it_does_not_fit(query: str) -> None:
     assert not fits(query)
+
+
+@pytest.mark.parametrize("kind", ["internal", "server", "client", "producer", "consumer"])
+def test_kinds_are_those_that_were_sent(kind: str) -> None:
+    assert fits(f"kind = {kind} && span:kind = {kind} && kind != unspecified", span_kind=kind)
+    assert not fits(f"kind = {kind}")
+
+
+def test_a_status_is_ok_when_somebody_said_so() -> None:
+    assert fits("status = ok && status != unset", status_code="ok")
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        'resource.service.version = "1.2"', ".service.version =~ `1\\..+`", "resource.host.cpus >= 8",
+        'resource.spantail.runner = "host:1:2"', 'span.text = "Hello" && resource.text = "of the resource"',
+        'instrumentation.text = "of the scope"', '.text = "Hello"', '.team = "search"', 'instrumentation.team != "x"',
+        'instrumentation:name = "my.library"', 'instrumentation:version < "1"', "instrumentation.nothing = nil",
+    ],
+)  # fmt: skip
+def test_what_a_span_comes_from_is_found(query: str) -> None:
+    assert fits(query, resource="0", scope="0")
+
+
+def test_a_source_that_is_not_known_has_nothing() -> None:
+    assert fits('instrumentation:name = "bare" && instrumentation:version = "" && .team = nil', scope="1")
+    for unknown in ({}, {"scope": "7", "resource": "7"}):
+        assert fits("instrumentation:name = nil && instrumentation.team = nil && resource.host.cpus = nil", **unknown)
+        assert fits('resource.service.name = "jobs"', **unknown)
 
 
 def test_a_span_that_goes_on_lasts_until_now_and_says_so() -> None:

@@ -54,6 +54,14 @@ def test_without_conditions_everything_fits(query: str) -> None:
         ("{ trace:duration < 1.5s }", Comparison(intrinsic("traceDuration"), Operator.LESS, 1_500_000_000)),
         ("{ trace:rootService = `s` }", Comparison(intrinsic("rootServiceName"), Operator.EQUAL, "s")),
         ("{ resource.service.name = `s` }", Comparison(Field(Scope.RESOURCE, "service.name"), Operator.EQUAL, "s")),
+        (
+            "{ instrumentation:version = `1` }",
+            Comparison(intrinsic("instrumentation:version"), Operator.EQUAL, "1"),
+        ),
+        (
+            "{ instrumentation.team = `s` }",
+            Comparison(Field(Scope.INSTRUMENTATION, "team"), Operator.EQUAL, "s"),
+        ),
         ('{ span."a b".c-d/e = true }', Comparison(Field(Scope.SPAN, "a b.c-d/e"), Operator.EQUAL, True)),
         ("{ .a <= -1.5e3 }", Comparison(any_("a"), Operator.LESS_EQUAL, -1_500.0)),
         ("{ .name = nil }", Comparison(any_("name"), Operator.EQUAL, None)),
