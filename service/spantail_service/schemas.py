@@ -136,6 +136,7 @@ class SpanState(BaseModel):
     cost_nano: int | None = None
     cost_source: CostSource | None = None
     cost_note: str | None = Field(None, description="Why a call is `unpriced`, or what its price assumes.")
+    cost_note: str | None = Field(None, description="Why it has no price, or what its price assumes.")
     tokens: Tokens | None = None
     content: list[ContentLeftOut] = Field(default_factory=list, description="Message content that was not kept.")
     attributes: dict[str, Any] = Field(default_factory=dict)
@@ -148,6 +149,8 @@ class SpanState(BaseModel):
         "an estimate, from spans that lie outside their parents. `start` and `end` are as they were told; less this, "
         "they fit.",
     )
+    resource_details: dict[str, Any] | None = Field(None, description="Of one span alone: its resource, whole.")
+    scope_details: dict[str, Any] | None = Field(None, description="… and its instrumentation scope.")
 
 
 class TailEvent(BaseModel):

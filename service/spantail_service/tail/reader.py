@@ -192,7 +192,8 @@ class RunReader:
         return b'%b,"spans":[%b]}' % (head[:-1], listed)
 
     async def span(self, run_id: str, span_id: str) -> bytes:
-        """The latest state of one span, whole, with ``clock_skew_us`` where its clock is thought wrong.
+        """The latest state of one span, whole: with what it comes from, where that is known, and with ``clock_skew_us``
+        where its clock is thought wrong.
 
         Raises:
             ProblemError: 404 or 410 as for a run; 404 when the run has no such span.
@@ -205,10 +206,19 @@ class RunReader:
         if state is not None and next_index is not None:
             version = Version((epoch or b"").decode() or None, int(next_index))
             skews = await self._clocks.of_run(run_id, version, int(count or 0))
-            return marked(state, skews.of(state))
+            return await self._with_sources(run_id, marked(state, skews.of(state)))
         if next_index is None:
             raise await self._missing(run_id)
         raise ProblemError(404, "unknown-span", "This run has no such span.")
+
+    async def _with_sources(self, run_id: str, state: bytes) -> bytes:
+        span = orjson.loads(state)
+        named = {"resource_details": f"r:{span.get('resource')}", "scope_details": f"s:{span.get('scope')}"}
+        if "resource" not in span and "scope" not in span:
+            return state
+        tables: Any = await self._redis.hmget(keys.sources(run_id), list(named.values()))
+        known = [b',"%b":%b' % (name.encode(), table) for name, table in zip(named, tables, strict=True) if table]
+        return b"%b%b}" % (state[:-1], b"".join(known))
 
     async def run(self, run_id: str) -> dict[str, Any]:
         """One run with its totals.
