@@ -38,8 +38,10 @@ export function droppedWords(dropped: DroppedCounts | undefined): string | undef
 export interface LostWords {
   /** What is not here. */
   lost: string;
-  /** What to do about it. */
-  remedy: string;
+  /** The setting that keeps it; empty where there is none. */
+  setting: string;
+  /** "it" or "them". */
+  what: string;
 }
 
 /** Content that was not kept, one entry per setting that would keep it. */
@@ -56,7 +58,8 @@ export function lostContent(content: readonly LostContent[]): LostWords[] {
     const names = listed(lost.map((one) => one.field));
     return {
       lost: `${names}${size} ${was} not kept.`,
-      remedy: setting ? `Set ${setting} on the service to keep ${lost.length === 1 ? "it" : "them"}.` : "",
+      setting,
+      what: lost.length === 1 ? "it" : "them",
     };
   });
 }

@@ -93,9 +93,10 @@ it("says which content was not kept, and which setting keeps it", () => {
   expect(lostContent(content)).toEqual([
     {
       lost: "gen_ai.input.messages and gen_ai.output.messages, 12 kB, were not kept.",
-      remedy: `Set ${setting} on the service to keep them.`,
+      setting,
+      what: "them",
     },
-    { lost: "tool.arguments was not kept.", remedy: "" },
+    { lost: "tool.arguments was not kept.", setting: "", what: "it" },
   ]);
 });
 

@@ -10,12 +10,12 @@ import { isUnpriced } from "../store";
 import type { SpanState, TailEvent } from "../wire";
 import {
   attributeBlock,
+  DROPPED,
   errorBlock,
   eventBlock,
   type Fact,
   factList,
   head,
-  LEFT_OUT,
   linkBlock,
   logBlock,
   lostContentBlock,
@@ -272,7 +272,7 @@ export class SpanDetailsView {
     if (span.cost_source) add("Cost source", costSource(span));
     add("Status code", statusCode(span), "OpenTelemetry's status: unset unless the application sets it");
     add("Clock", skewWords(span.clock_skew_us), "Estimated: the span lies outside of its parent");
-    add("Left out", droppedWords(span.dropped), LEFT_OUT);
+    add("Dropped", droppedWords(span.dropped), DROPPED);
     add("Service", span.service);
     add("Runner", span.runner, undefined, true);
     add("Span id", span.span_id, undefined, true);

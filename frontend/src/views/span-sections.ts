@@ -117,8 +117,19 @@ function valueElement(value: AttributeValue, type: string | undefined): HTMLElem
   const long = text.length > 160 || text.includes("\n");
   const title = type && `Sent as ${type}`;
   return long
-    ? h("pre", { class: "value-long", tabindex: 0, title }, text)
-    : h("span", { title, "data-type": type }, text);
+    ? h("pre", { class: "value-long", tabindex: 0, title }, ...unturned(text))
+    : h("span", { title, "data-type": type }, ...unturned(text));
+}
+
+/** Characters that turn the direction of the text behind them are shown instead of obeyed: a file's name may end otherwise than it seems. */
+function unturned(text: string): (string | HTMLElement)[] {
+  return text
+    .split(/([\u202a-\u202e\u2066-\u2069])/)
+    .map((part, at) =>
+      at % 2 === 0
+        ? part
+        : h("span", { class: "turn" }, `U+${part.charCodeAt(0).toString(16).toUpperCase()}`),
+    );
 }
 
 function laidOut(value: AttributeValue): string {
@@ -143,13 +154,13 @@ export function sourceBlock(title: string, source: Source): HTMLElement {
   const name = sourceName(source);
   const count = Object.keys(attributes).length;
   const facts: Fact[] = [];
-  if (dropped) facts.push(["Left out", format.plural(dropped, "attribute"), LEFT_OUT, false]);
+  if (dropped) facts.push(["Dropped", format.plural(dropped, "attribute"), DROPPED, false]);
   if (schema) facts.push(["Schema", schema, undefined, true]);
   return section(
     title,
     name ? h("p", { class: "source-name mono" }, name) : null,
-    facts.length > 0 ? factList(facts) : null,
     count > 0 ? attributeTable(attributes, types) : null,
+    facts.length > 0 ? factList(facts) : null,
   );
 }
 
@@ -158,18 +169,20 @@ export function lostContentBlock(lost: readonly LostWords[]): HTMLElement {
   return h(
     "section",
     { class: "details-hint", "aria-label": "Content that was not kept" },
-    ...lost.map((one) =>
+    ...lost.map(({ lost: told, setting, what }) =>
       h(
         "p",
         {},
-        h("span", {}, one.lost),
-        one.remedy ? h("span", { class: "remedy" }, ` ${one.remedy}`) : null,
+        told,
+        setting && " Set ",
+        setting && h("code", {}, ...breakable(setting)),
+        setting && ` on the service to keep ${what}.`,
       ),
     ),
   );
 }
 
-export const LEFT_OUT = "Left out by the sender, whose limits were reached";
+export const DROPPED = "Dropped by the sender, or beyond what is kept of a span";
 
 export function eventBlock(span: SpanState): HTMLElement {
   const events = span.span_events ?? [];
@@ -186,7 +199,7 @@ export function eventBlock(span: SpanState): HTMLElement {
         h("span", { class: "mono" }, event.name),
       ),
       Object.keys(attributes).length > 0 ? attributeTable(attributes, event.types) : null,
-      leftOut(event.dropped),
+      droppedNote(event.dropped),
     );
   });
   return section(`Events ${events.length}`, h("ol", { class: "event-list" }, ...items));
@@ -206,13 +219,9 @@ export function logBlock(lines: readonly TailEvent[], span: SpanState): HTMLElem
   return section(`Log ${lines.length}`, h("ol", { class: "log-list" }, ...items));
 }
 
-function leftOut(dropped: number | undefined): HTMLElement | null {
+function droppedNote(dropped: number | undefined): HTMLElement | null {
   if (!dropped) return null;
-  return h(
-    "p",
-    { class: "details-aside", title: LEFT_OUT },
-    `${format.plural(dropped, "attribute")} left out`,
-  );
+  return h("p", { class: "details-aside", title: DROPPED }, `${format.plural(dropped, "attribute")} dropped`);
 }
 
 export function linkBlock(span: SpanState): HTMLElement {
@@ -237,7 +246,7 @@ export function linkBlock(span: SpanState): HTMLElement {
       target,
       told.some(Boolean) ? h("p", { class: "details-aside" }, told.filter(Boolean).join(" · ")) : null,
       Object.keys(attributes).length > 0 ? attributeTable(attributes, link.types) : null,
-      leftOut(link.dropped),
+      droppedNote(link.dropped),
     );
   });
   return section("Links", h("ul", { class: "link-list" }, ...items));
