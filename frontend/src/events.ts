@@ -120,7 +120,12 @@ export function tokenFacts(tokens: Tokens | undefined): string | undefined {
   if (tokens.output !== undefined) parts.push(`${format.count(tokens.output)} out`);
   if (tokens.cache_read) parts.push(`${format.count(tokens.cache_read)} read from cache`);
   if (tokens.cache_write) parts.push(`${format.count(tokens.cache_write)} written to cache`);
+  if (tokens.cache_write_1h) parts.push(`${format.count(tokens.cache_write_1h)} of it for an hour`);
   if (tokens.reasoning) parts.push(`${format.count(tokens.reasoning)} reasoning`);
+  if (tokens.audio_input) parts.push(`${format.count(tokens.audio_input)} audio in`);
+  if (tokens.audio_output) parts.push(`${format.count(tokens.audio_output)} audio out`);
+  if (tokens.image_input) parts.push(`${format.count(tokens.image_input)} image in`);
+  if (tokens.image_output) parts.push(`${format.count(tokens.image_output)} image out`);
   return parts.join(", ") || undefined;
 }
 

@@ -40,26 +40,26 @@ export interface LostWords {
   lost: string;
   /** The setting that keeps it; empty where there is none. */
   setting: string;
-  /** "it" or "them". */
-  what: string;
+  /** Where it is set, and what it keeps then. */
+  where: string;
 }
 
-/** Content that was not kept, one entry per setting that would keep it. */
+/** Content that was not kept, one entry per setting, and per place where it would be set. */
 export function lostContent(content: readonly LostContent[]): LostWords[] {
-  const bySetting = new Map<string, LostContent[]>();
+  const groups = new Map<string, LostContent[]>();
   for (const one of content) {
-    const setting = one.setting ?? "";
-    bySetting.set(setting, [...(bySetting.get(setting) ?? []), one]);
+    const remedy = `${one.where} ${one.setting}`;
+    groups.set(remedy, [...(groups.get(remedy) ?? []), one]);
   }
-  return [...bySetting].map(([setting, lost]) => {
+  return [...groups.values()].map((lost) => {
     const bytes = lost.reduce((sum, one) => sum + (one.bytes ?? 0), 0);
     const size = bytes > 0 ? `, ${format.bytes(bytes)},` : "";
     const was = lost.length === 1 ? "was" : "were";
     const names = listed(lost.map((one) => one.field));
     return {
       lost: `${names}${size} ${was} not kept.`,
-      setting,
-      what: lost.length === 1 ? "it" : "them",
+      setting: lost[0]?.setting ?? "",
+      where: `${lost[0]?.where === "application" ? "in the application" : "on the service"} to keep ${lost.length === 1 ? "it" : "them"}.`,
     };
   });
 }
@@ -68,7 +68,7 @@ export function lostContent(content: readonly LostContent[]): LostWords[] {
 export function skewWords(us: number | undefined): string | undefined {
   if (!us) return undefined;
   const by = format.duration(Math.abs(us));
-  return `about ${by} ${us > 0 ? "ahead of" : "behind"} its parent's`;
+  return `about ${by} ${us > 0 ? "ahead of" : "behind"} the root's`;
 }
 
 /** Where a link leads, in words where the ids are none that could be followed. */

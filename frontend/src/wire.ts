@@ -20,7 +20,13 @@ export interface Tokens {
   output?: number;
   cache_read?: number;
   cache_write?: number;
+  /** Of what was written to the cache, what stays for an hour. */
+  cache_write_1h?: number;
   reasoning?: number;
+  audio_input?: number;
+  audio_output?: number;
+  image_input?: number;
+  image_output?: number;
 }
 
 export interface Progress {
@@ -77,6 +83,8 @@ export interface LostContent {
   field: string;
   bytes?: number;
   setting?: string;
+  /** Whose environment: of the process that made the span, or of the service, for what came over OTLP. */
+  where?: "application" | "service";
 }
 
 export interface ErrorInfo {
@@ -115,7 +123,7 @@ export interface SpanState {
   dropped?: DroppedCounts;
   types?: ValueTypes;
   content?: LostContent[];
-  /** How far the clock of its service seems to be ahead (µs; negative: behind), estimated. */
+  /** How far its clock seems to be ahead of the root's (µs; negative: behind), estimated. */
   clock_skew_us?: number;
   backend?: string;
   tier?: string;

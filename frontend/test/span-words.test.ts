@@ -86,23 +86,25 @@ it("says what the sender left out", () => {
 it("says which content was not kept, and which setting keeps it", () => {
   const setting = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT";
   const content = [
-    { field: "gen_ai.input.messages", bytes: 11_000, setting },
-    { field: "gen_ai.output.messages", bytes: 1_000, setting },
-    { field: "tool.arguments" },
+    { field: "gen_ai.input.messages", bytes: 11_000, setting, where: "service" } as const,
+    { field: "gen_ai.output.messages", bytes: 1_000, setting, where: "service" } as const,
+    { field: "tool.arguments", bytes: 5, setting, where: "application" } as const,
+    { field: "reasoning" },
   ];
   expect(lostContent(content)).toEqual([
     {
       lost: "gen_ai.input.messages and gen_ai.output.messages, 12 kB, were not kept.",
       setting,
-      what: "them",
+      where: "on the service to keep them.",
     },
-    { lost: "tool.arguments was not kept.", setting: "", what: "it" },
+    { lost: "tool.arguments, 5 bytes, was not kept.", setting, where: "in the application to keep it." },
+    { lost: "reasoning was not kept.", setting: "", where: "on the service to keep it." },
   ]);
 });
 
 it("says how clocks differ", () => {
-  expect(skewWords(1_200_000)).toBe("about 1.20 s ahead of its parent's");
-  expect(skewWords(-2_500)).toBe("about 2.5 ms behind its parent's");
+  expect(skewWords(1_200_000)).toBe("about 1.20 s ahead of the root's");
+  expect(skewWords(-2_500)).toBe("about 2.5 ms behind the root's");
   expect(skewWords(0)).toBeUndefined();
 });
 

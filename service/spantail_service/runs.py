@@ -21,7 +21,7 @@ from spantail_service.run_sources import UNKNOWN, read_sources
 from spantail_service.store import now_us
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from redis.asyncio import Redis
 
@@ -72,6 +72,7 @@ class RunIndex:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
+        self._sources: dict[str, RunSource] = {}  # of the newest runs, as far as their roots are here
 
     async def page(self, cursor: str | None, limit: int, wanted: RunFilter = RunFilter()) -> Page:  # noqa: B008
         """The runs that started before ``cursor`` and are ``wanted``, newest first, at most ``limit``.
@@ -129,17 +130,22 @@ class RunIndex:
             "versions": _named(Counter(source.version for source in sources)),
         }
 
-    async def _newest_sources(self) -> list[RunSource]:
+    async def _newest_sources(self) -> Collection[RunSource]:
+        """The sources of the newest runs. Each is looked up once: every page that is open asks again and again."""
         newest: Any = await self._redis.zrevrange(keys.RUNS_RECENT, 0, NEWEST - 1)
         run_ids = [run_id.decode() for run_id in newest]
+        unknown = [run_id for run_id in run_ids if run_id not in self._sources]
         pipe = self._redis.pipeline(transaction=False)
-        for run_id in run_ids:
+        for run_id in unknown:
             pipe.hget(keys.run_keys(run_id).meta, "root")
-        roots = await pipe.execute() if run_ids else []
-        states = await self._roots(
-            [(run_id, root.decode()) for run_id, root in zip(run_ids, roots, strict=True) if root]
+        roots = await pipe.execute() if unknown else []
+        found = await self._roots(
+            [(run_id, root.decode()) for run_id, root in zip(unknown, roots, strict=True) if root]
         )
-        return list((await read_sources(self._redis, states)).values())
+        told = await read_sources(self._redis, found)
+        held = self._sources | {run_id: told.get(run_id, UNKNOWN) for run_id in found}
+        self._sources = {run_id: held[run_id] for run_id in run_ids if run_id in held}
+        return self._sources.values()
 
     async def read(self, run_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
         """The summaries of runs that are there; the index is put right where it says otherwise."""

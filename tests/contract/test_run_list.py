@@ -98,12 +98,17 @@ async def test_environment_and_version(redis_url: str) -> None:
             one = (await client.get(f"/api/runs/{told[0]}")).json()
             snapshot = (await client.get(f"/api/traces/{told[0]}")).json()
             facets = (await client.get("/api/runs/facets")).json()
+            later = _run(writer, 8, resource="0", status="running")
+            _source(writer, later, service__version="2")
+            again = (await client.get("/api/runs/facets")).json()
     for run in (listed[told[0]], one, snapshot["run"]):
         assert (run["environment"], run["version"]) == ("production", "1.4.2")
     for run_id in (told[3], silent, lost):
         assert (listed[run_id]["environment"], listed[run_id]["version"]) == (None, None)
     assert facets["environments"] == [{"name": "test", "runs": 1}, {"name": "production", "runs": 2}]
     assert facets["versions"] == [{"name": "1.4.2", "runs": 2}, {"name": "1.5", "runs": 1}]
+    assert again["environments"] == facets["environments"]
+    assert again["versions"] == [{"name": "2", "runs": 1}, *facets["versions"]]
 
 
 async def test_paging_with_a_condition_that_no_index_answers(redis_url: str) -> None:

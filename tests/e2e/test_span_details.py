@@ -42,8 +42,8 @@ CALL_FIELDS: dict[str, Any] = {
     "status_code": "ok", "trace_state": f"vendor={HOSTILE}", "flags": 0x101, "clock_skew_us": 1_200_000,
     "dropped": {"attributes": 3, "events": 1}, "types": {"ratio": "double", "least": "double"},
     "content": [
-        {"field": "gen_ai.input.messages", "bytes": 11_000, "setting": SETTING},
-        {"field": "gen_ai.output.messages", "bytes": 1_000, "setting": SETTING},
+        {"field": "gen_ai.input.messages", "bytes": 11_000, "setting": SETTING, "where": "service"},
+        {"field": "gen_ai.output.messages", "bytes": 1_000, "setting": SETTING, "where": "service"},
     ],
     "attributes": {
         "order.id": EXACT, "row.id": INT64_MIN, "ids": [EXACT, {"deep": EXACT}], "ratio": "NaN", "least": "-Infinity",
@@ -111,7 +111,7 @@ async def test_everything_that_was_sent_of_a_span_is_shown(
             await expect(details.locator(".details-head")).to_contain_text("client")
             await expect(_fact(details, "Status code")).to_have_text("OK")
             await expect(_fact(details, "Cost source")).to_have_text("calculated by genai-prices 0.0.37")
-            await expect(_fact(details, "Clock")).to_have_text("about 1.20 s ahead of its parent's")
+            await expect(_fact(details, "Clock")).to_have_text("about 1.20 s ahead of the root's")
             await expect(_fact(details, "Dropped")).to_have_text("3 attributes and 1 event")
             await expect(_fact(details, "Flags")).to_have_text("0x101 (sampled, parent in the same process)")
             await expect(_fact(details, "Trace state")).to_have_text(f"vendor={HOSTILE}")

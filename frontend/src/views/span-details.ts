@@ -271,7 +271,11 @@ export class SpanDetailsView {
     else if (isUnpriced(span)) add("Cost", "unpriced", "No price is known for this call");
     if (span.cost_source) add("Cost source", costSource(span));
     add("Status code", statusCode(span), "OpenTelemetry's status: unset unless the application sets it");
-    add("Clock", skewWords(span.clock_skew_us), "Estimated: the span lies outside of its parent");
+    add(
+      "Clock",
+      skewWords(span.clock_skew_us),
+      "Estimated from spans that lie outside of their parents; times are shown as they were sent",
+    );
     add("Dropped", droppedWords(span.dropped), DROPPED);
     add("Service", span.service);
     add("Runner", span.runner, undefined, true);

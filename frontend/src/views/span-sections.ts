@@ -169,14 +169,14 @@ export function lostContentBlock(lost: readonly LostWords[]): HTMLElement {
   return h(
     "section",
     { class: "details-hint", "aria-label": "Content that was not kept" },
-    ...lost.map(({ lost: told, setting, what }) =>
+    ...lost.map(({ lost: told, setting, where }) =>
       h(
         "p",
         {},
         told,
         setting && " Set ",
         setting && h("code", {}, ...breakable(setting)),
-        setting && ` on the service to keep ${what}.`,
+        setting && ` ${where}`,
       ),
     ),
   );
