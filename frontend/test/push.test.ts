@@ -44,6 +44,17 @@ it("ends with what cannot be read, so that it comes again from the same place", 
   expect(vi.getTimerCount()).toBe(0);
 });
 
+it("rounds no number of an application", () => {
+  const heard: unknown[] = [];
+  const transport = new Told("r", {
+    frame: (frame) => heard.push(frame.logs[0]?.attributes),
+    failed: (failure) => heard.push(failure.reason),
+  });
+  transport.say('{"logs":[{"seq":0,"attributes":{"id":9007199254740993,"n":[-9223372036854775808,1]}}]}');
+  expect(heard).toEqual([{ id: 9007199254740993n, n: [-9223372036854775808n, 1] }]);
+  transport.stop();
+});
+
 it("takes silence for a failure: sooner before the first frame than after it", () => {
   const { log } = told();
   vi.advanceTimersByTime(5_000);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from spantail_exporters import keys
 from spantail_exporters.changes import Change
 from tests.integration.service.harness import (
     OTHER_RUN,
@@ -76,6 +77,21 @@ async def test_one_span_whole(redis_url: str) -> None:
     assert span.content == _detailed()
     assert (other.status_code, malformed.status_code) == (404, 400)
     assert (expired.status_code, unknown.status_code) == (410, 404)
+
+
+async def test_one_span_says_what_it_comes_from(redis_url: str) -> None:
+    resource = b'{"attributes":{"service.version":"1.2","big":9007199254740993}}'
+    scope = b'{"name":"my.library","version":"0.3","attributes":{}}'
+    with Writer(redis_url) as writer:
+        writer.span(RUN, resource="0", scope="k")
+        writer.span(RUN, CHILD, parent_id=ROOT_SPAN, resource="gone")
+        writer.redis.hset(keys.sources(RUN), mapping={"r:0": resource, "s:k": scope, "r:1": b"{}"})
+    async with running_app(redis_url) as client:
+        span = await client.get(f"/api/traces/{RUN}/spans/{ROOT_SPAN}")
+        child = await client.get(f"/api/traces/{RUN}/spans/{CHILD}")
+    assert span.content.endswith(b',"resource_details":%b,"scope_details":%b}' % (resource, scope))
+    assert span.json()["scope_details"]["name"] == "my.library"
+    assert {"resource_details", "scope_details"}.isdisjoint(child.json())
 
 
 async def test_a_large_run_is_whole(redis_url: str) -> None:

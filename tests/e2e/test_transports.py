@@ -8,9 +8,11 @@ import asyncio
 import re
 from typing import TYPE_CHECKING
 
+import orjson
 import pytest
 from playwright.async_api import expect
 
+from spantail_exporters.changes import Change
 from tests.integration.service.harness import ROOT_SPAN, RUN, START, Writer
 from tests.support.browser import open_page
 from tests.support.served import served_app
@@ -41,6 +43,11 @@ async def test_the_best_way_that_works_is_taken_and_named(new_redis_url: str, br
                 child = f"00f067aa0ba902c{number}"
                 await asyncio.to_thread(writer.span, RUN, child, parent_id=ROOT_SPAN, name=f"step {number}")
                 await expect(page.get_by_role("treegrid", name="Trace tree")).to_contain_text(f"step {number}")
+            # no way rounds a number of an application
+            note = {"ts": START + 9, "event": "order_taken", "run_id": RUN, "span_id": ROOT_SPAN, "noted": 1,
+                    "attributes": {"order": 2**53 + 1}}  # fmt: skip
+            await asyncio.to_thread(writer.write, RUN, [Change("", "", [orjson.dumps(note)])])
+            await expect(page.get_by_role("region", name="Livetail")).to_contain_text(f"order={2**53 + 1}")
             if works == "poll":
                 said.expect("Failed to load resource")
 
