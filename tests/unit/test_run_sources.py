@@ -7,7 +7,8 @@ from spantail_service.run_sources import RunSource, Sources, parse_sources, sour
 
 def test_tables_are_found_by_the_keys_of_spans() -> None:
     sources = parse_sources(
-        {b"r:0": b'{"attributes":{"a":1}}', b"s:0": b'{"name":"x"}', b"s:a:b": b'{"name":"y"}', b"t:0": b"{}", b"r:1": b"[]"}
+        {b"r:0": b'{"attributes":{"a":1}}', b"s:0": b'{"name":"x"}', b"s:a:b": b'{"name":"y"}', b"t:0": b"{}",
+         b"r:1": b"[]"}
     )  # fmt: skip
     assert sources == Sources({"0": {"attributes": {"a": 1}}}, {"0": {"name": "x"}, "a:b": {"name": "y"}})
     assert sources.resource({"resource": "0"}) == {"attributes": {"a": 1}}
