@@ -136,7 +136,6 @@ class SpanState(BaseModel):
     cost_nano: int | None = None
     cost_source: CostSource | None = None
     cost_note: str | None = Field(None, description="Why a call is `unpriced`, or what its price assumes.")
-    cost_note: str | None = Field(None, description="Why it has no price, or what its price assumes.")
     tokens: Tokens | None = None
     content: list[ContentLeftOut] = Field(default_factory=list, description="Message content that was not kept.")
     attributes: dict[str, Any] = Field(default_factory=dict)

@@ -279,20 +279,19 @@ def test_a_cost_says_where_it_comes_from_and_why_there_is_none() -> None:
     )
     unpriced = call("c", "root", 1, 2, backend="x", tokens={"input": 5}, cost_source="unpriced", cost_note=NO_FLEX)
     assert [span_text.cost_and_source(one) for one in (told, assumed, unpriced)] == [
-        "$0.0123 told by the provider", "$0.0010 calculated", "unpriced",
+        "$0.0123", "$0.0010 calculated", "unpriced",
     ]  # fmt: skip
     assert span_text.cost_and_source(call("d", "root", 1, cost_source="calculated")) == ""
-    assert span_text.note(told) == ""
-    assert span_text.note(assumed) == "batch price"
-    assert span_text.note(unpriced) == f"no price: {NO_FLEX}"
-    assert span_text.note({"cost_note": "of no cost"}) == ""
+    assert span_text.note(told) == "cost told by the provider"
+    assert span_text.note(assumed) == "price: batch price"
+    assert span_text.note(unpriced) == f"unpriced: {NO_FLEX}"
     assert "\x1b" not in span_text.note({**unpriced, "cost_note": "\x1b[2J"})
     view = view_of(span("root", None, 0), told, assumed, unpriced)
     shown = picture(view, width=100)
-    assert f"no price: {NO_FLEX}" in shown
+    assert f"unpriced: {NO_FLEX}" in shown
     assert "batch price" in shown
     event = {**unpriced, "event": "llm_call_complete", "run_id": RUN, "ts": START}
-    assert f"unpriced  2.0 ms  no price: {NO_FLEX}" in str(event_line(event, view, UNICODE))
+    assert f"unpriced  2.0 ms  unpriced: {NO_FLEX}" in str(event_line(event, view, UNICODE))
 
 
 def test_a_kind_that_says_something_stands_beside_the_name() -> None:
