@@ -67,9 +67,14 @@ def run(rounds: int = ROUNDS) -> dict[str, float]:
     return {**figures, "memory_large": large}
 
 
+def _empty(client: redis.Redis) -> None:
+    execute: Any = client.execute_command  # redis-py has no types for it
+    execute("FLUSHALL", "SYNC")  # Valkey frees in the background otherwise, and counts it
+
+
 def _memory_of_a_run(url: str, client: redis.Redis, spans: int) -> float:
     """Store one run of so many spans, each told when it starts and when it ends; Redis memory over the JSON's bytes."""
-    client.execute_command("FLUSHALL", "SYNC")  # Valkey frees in the background otherwise, and counts it
+    _empty(client)
     empty = client.info("memory")["used_memory"]
     provider = TracerProvider(shutdown_on_exit=False)
     sink = create_sink(url)
@@ -91,7 +96,7 @@ def _memory_of_a_run(url: str, client: redis.Redis, spans: int) -> float:
 
 
 def _round(url: str, client: redis.Redis) -> dict[str, float]:
-    client.execute_command("FLUSHALL", "SYNC")  # Valkey frees in the background otherwise, and counts it
+    _empty(client)
     empty = client.info("memory")["used_memory"]
     collect = _Collect()
     provider = TracerProvider(shutdown_on_exit=False)

@@ -146,16 +146,14 @@ def encode_state(record: SpanRecord, rev: int, redactor: Redactor, *, event: str
     if is_foreign(raw):
         # a copy: the span's own are compared at the next look
         raw = understood(dict(raw), ended=end is not None)
-    status = status_of(record)
-    kind = kind_of(raw)
-    text = redactor.text
-    notes = record.notes
+    status, kind = status_of(record), kind_of(raw)
+    text, notes = redactor.text, record.notes
     left_out: Dropped = {}
     attributes = redactor.attributes(raw, left_out)
     marks = take_marks(attributes) if key.CONTENT_LEFT_OUT in attributes else _NOTHING
-    error, folded, untold = None, None, notes
-    if record.failed and end is not None:
-        error, folded = _error(record, attributes, redactor)
+    failed = record.failed and end is not None
+    error, folded = _error(record, attributes, redactor) if failed else (None, None)
+    untold = notes
     if notes:
         # the exception that `error` tells of needs no event of its own, unless it has had one while the span was open
         if folded is not None and record.dropped_notes + next(i for i, n in enumerate(notes) if n is folded) >= noted:
@@ -180,22 +178,15 @@ def encode_state(record: SpanRecord, rev: int, redactor: Redactor, *, event: str
     if record.runner is not None:
         body["runner"] = record.runner
     _say_facts(body, record, error, text)
+    account = ""
     if kind == "llm_call":
         account = _promote_attempt(body, attributes, status)
     elif end is not None and (
         key.GEN_AI_USAGE_COST_AMOUNT in attributes or key.GEN_AI_USAGE_INPUT_TOKENS in attributes
     ):
         account = _account_around(body, attributes, status)
-    else:
-        account = ""
-    if key.PROGRESS_DONE in attributes:
-        body["progress"] = {
-            name: value
-            for name, attribute in _PROGRESS
-            if isinstance(value := attributes.get(attribute), (int, float, str))
-        }
-    if key.LAYER in attributes and (layer := attributes[key.LAYER]) is not None:
-        body["layer"] = str(layer)
+    if key.PROGRESS_DONE in attributes or key.LAYER in attributes:
+        _say_progress(body, attributes)
     if left_out or marks:
         body["content"] = marks  # its place: what is large comes last
     body["attributes"] = attributes
@@ -213,12 +204,19 @@ def encode_state(record: SpanRecord, rev: int, redactor: Redactor, *, event: str
         body["content"] = [*marks, *marks_of(left_out, redactor.where)]
     if error is not None:
         body["error"] = error
-    layers = b""
-    if kind == "layer":
-        layers = _layer(body, _LAYER_STATUS[status])
-    elif status == "running" and key.LAYERS in raw:
-        layers = _pending(attributes.get(key.LAYERS))
-    return Encoded(body, noted, account, layers, tellable)
+    return Encoded(body, noted, account, _layers(body, attributes), tellable)
+
+
+def _say_progress(body: dict[str, Any], attributes: Mapping[str, Any]) -> None:
+    """Say how far a span has come, and which layer it is."""
+    if key.PROGRESS_DONE in attributes:
+        body["progress"] = {
+            name: value
+            for name, attribute in _PROGRESS
+            if isinstance(value := attributes.get(attribute), (int, float, str))
+        }
+    if (layer := attributes.get(key.LAYER)) is not None:
+        body["layer"] = str(layer)
 
 
 def _say_facts(
@@ -367,6 +365,12 @@ def _link(link: Link, redactor: Redactor, left_out: Dropped) -> dict[str, Any]:
     if "odd_ids" in facts:  # in JSON they may be any text
         facts["odd_ids"] = [redactor.text(one) for one in facts["odd_ids"]]
     return {**told, "attributes": redactor.attributes(link.attributes, left_out), **facts}
+
+
+def _layers(body: Mapping[str, Any], attributes: Mapping[str, Any]) -> bytes:
+    if body["kind"] == "layer":
+        return _layer(body, _LAYER_STATUS[body["status"]])
+    return _pending(attributes.get(key.LAYERS)) if body["status"] == "running" and key.LAYERS in attributes else b""
 
 
 def _layer(body: Mapping[str, Any], status: str) -> bytes:
