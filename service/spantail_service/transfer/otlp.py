@@ -86,8 +86,8 @@ def _span(span: Mapping[str, Any]) -> dict[str, Any]:
         body["attributes"] += any_values({CONTENT_LEFT_OUT: as_attribute(span["content"])})
     if span.get("parent_id"):
         body["parentSpanId"] = span["parent_id"]
-    if kind := span.get("span_kind"):
-        body["kind"] = _KINDS.get(kind) or (int(kind) if kind.isdecimal() else 0)
+    kind = span.get("span_kind") or "0"
+    body["kind"] = _KINDS.get(kind) or (int(kind) if kind.isdecimal() else 0)
     return _with_facts(body, span, span.get("dropped") or {})
 
 
