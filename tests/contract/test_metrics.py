@@ -175,6 +175,6 @@ async def test_spend_of_a_run_arrives(new_redis_url: str) -> None:
 async def test_no_accept_header_makes_it_fail(new_redis_url: str) -> None:
     async with running_app(new_redis_url) as client:
         for accept in ("text/plain; version=9e9", "application/openmetrics-text; version=x", ";;,=,", "", "\xff"):
-            answer = await client.get("/metrics", headers={"accept": accept.encode("latin-1")})
+            answer = await client.get("/metrics", headers={b"accept": accept.encode("latin-1")})
             assert answer.status_code == 200, accept
             assert "spantail_redis_up 1.0" in answer.text
