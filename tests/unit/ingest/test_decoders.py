@@ -164,8 +164,9 @@ def test_a_span_is_the_same_in_both_encodings() -> None:
     assert (first.start_us, first.end_us) == (1_795_308_986_084_596, 1_795_308_986_084_600)
     assert (first.failed, first.description, first.dropped_notes) == (True, "no", 2)
     assert first.attributes.items() >= {"text": "ü", "bytes": "AAE=", "big": 2**63 - 1}.items()
-    assert [tuple(note) for note in first.notes] == [(5, "retry", {"n": 1})]
-    assert [tuple(link) for link in first.links] == [("04" * 16, "05" * 8, {"why": "retry"})]
+    assert [tuple(note) for note in first.notes] == [(5, "retry", {"n": 1}, None)]
+    assert tuple(first.links[0][:3]) == ("04" * 16, "05" * 8, {"why": "retry"})
+    assert [list((link.facts or {}).get("odd_ids", ())) for link in first.links] == [[], ["04", "05"]]
     assert (first.service, first.runner) == ("shop", "web:1:2")
     assert (second.parent_id, second.start_us, second.end_us, second.failed) == (None, 0, 0, False)
     assert not tally.rejected
