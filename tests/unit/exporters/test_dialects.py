@@ -253,8 +253,10 @@ def test_the_order_of_attributes_does_not_matter(counts: dict[str, int], order: 
     counts=_COUNTS, name=st.sampled_from([rule.theirs for rule in TOKEN_RULES if rule.kind not in {"input", "output"}])
 )
 def test_a_count_of_zero_changes_no_amount(counts: dict[str, int], name: str) -> None:
-    before, after = _money(counts)[0], _money({name: 0, **counts})[0]
-    assert before is None or after == before
+    before = _money(counts)[0]
+    after, note = _money({name: 0, **counts})
+    # a part of 0 may contradict what else is told of the whole
+    assert before is None or after == before or "do not add up" in note
 
 
 @given(counts=_COUNTS, name=st.sampled_from([rule.theirs for rule in TOKEN_RULES]), value=st.sampled_from(

@@ -66,7 +66,7 @@ def test_protobuf_is_otlps_own() -> None:
     assert {pair.key: pair.value.WhichOneof("value") for pair in root.attributes} == {
         "root": "bool_value", "spantail.status": "string_value",
     }  # fmt: skip
-    assert (call.parent_span_id.hex(), call.kind, call.status.code, call.status.message) == (ROOT_SPAN, 1, 2, "broke")
+    assert (call.parent_span_id.hex(), call.kind, call.status.code, call.status.message) == (ROOT_SPAN, 0, 2, "broke")
     assert (call.start_time_unix_nano, call.end_time_unix_nano) == ((START + 1) * 1_000, (START + 4) * 1_000)
     assert [event.name for event in call.events] == ["told"]
     assert [link.trace_id.hex() for link in call.links] == [OTHER_RUN]
@@ -84,7 +84,7 @@ def test_json_says_the_same() -> None:
     first = orjson.loads(as_json(trace_of(states(), NOW)))
     assert set(first) == {"batches"}
     span = first["batches"][0]["scopeSpans"][0]["spans"][0]
-    assert (span["kind"], span["traceId"]) == ("SPAN_KIND_INTERNAL", "S/kvNXezTaajzpKdDg5HNg==")
+    assert (span["kind"], span["traceId"]) == ("SPAN_KIND_UNSPECIFIED", "S/kvNXezTaajzpKdDg5HNg==")
     assert json_format.ParseDict({"resourceSpans": first["batches"]}, TracesData()) == binary
     second = orjson.loads(as_json_v2(trace_of(states(), NOW)))
     assert set(second) == {"trace", "metrics"}
