@@ -6,7 +6,8 @@ import os
 import stat
 import subprocess
 import sys
-from shutil import which
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import httpx
@@ -20,7 +21,6 @@ from tests.support.otlp_requests import JSON
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 SECRET = b"what somebody said to a model"
 SPAN = {
@@ -49,30 +49,42 @@ def open_to_others(folder: Path) -> list[str]:
     ]
 
 
-def as_nobody(*command: str) -> subprocess.CompletedProcess[bytes]:
-    """Run a command as another user."""
-    if os.geteuid() != 0 or which("setpriv") is None:
-        pytest.skip("only root can try as another user, by setpriv")
-    return subprocess.run(
-        ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *command],
-        capture_output=True,
-        timeout=30,
-        check=False,
-    )
+NOBODY = """
+import os, socket, sys
+os.setgroups([]), os.setgid(65534), os.setuid(65534)
+kind, path = sys.argv[1:]
+if kind == "read":
+    sys.stdout.write(open(path).read())
+else:
+    socket.socket(socket.AF_UNIX).connect(path)
+"""
 
 
-def test_nothing_in_the_data_folder_is_for_others(loose_umask: None, tmp_path: Path) -> None:
-    tmp_path.chmod(0o755)
-    for parent in (tmp_path.parent, tmp_path.parent.parent):
-        parent.chmod(0o755)
-    data = tmp_path / "data"
+def as_nobody(kind: str, path: Path) -> subprocess.CompletedProcess[bytes]:
+    """Read a file or connect to a socket as another user: one whom even the folder of this Python may be closed to."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can try as another user")
+    command = [sys.executable, "-I", "-S", "-c", NOBODY, kind, str(path)]
+    return subprocess.run(command, capture_output=True, timeout=30, check=False)
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder to which the way is open for everybody, which pytest's own is not."""
+    with TemporaryDirectory(prefix="spantail-open-") as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+def test_nothing_in_the_data_folder_is_for_others(loose_umask: None, open_folder: Path) -> None:
+    data = open_folder / "data"
     (data / "redis").mkdir(parents=True)
     (data / "redis").chmod(0o755)  # it was there before, and open: of an older version, or made by hand
     with spantail_process("serve", "--port", "0", "--data-dir", str(data)) as service:
         service.await_ready()
         assert httpx.post(f"{service.url}/v1/traces", json=SPAN, headers=JSON, timeout=30).status_code == 200
         assert open_to_others(data / "redis") == []
-        out = tmp_path / "run.json"
+        out = open_folder / "run.json"
         done = run_command(service.url, "export", RUN, "--output", str(out))
         assert done.returncode == 0, done.stderr
         assert stat.S_IMODE(out.stat().st_mode) == 0o600
@@ -80,13 +92,10 @@ def test_nothing_in_the_data_folder_is_for_others(loose_umask: None, tmp_path: P
         logs = [path for path in data.rglob("*") if path.is_file() and SECRET in path.read_bytes()]
         assert sockets
         assert logs, "the append-only file has what was sent"
-        (tmp_path / "open").write_bytes(b"for everybody")
-        assert as_nobody("cat", str(tmp_path / "open")).stdout == b"for everybody"  # the way there is open
-        for path in (*logs, out):
-            assert as_nobody("cat", str(path)).returncode != 0, path
-        knock = "import socket, sys; socket.socket(socket.AF_UNIX).connect(sys.argv[1])"
-        refused = as_nobody(sys.executable, "-I", "-S", "-c", knock, str(sockets[0]))
-        assert refused.returncode != 0
+        (open_folder / "open").write_bytes(b"for everybody")
+        assert as_nobody("read", open_folder / "open").stdout == b"for everybody"  # the way there is open
+        for kind, path in [*(("read", path) for path in (*logs, out)), ("connect", sockets[0])]:
+            assert b"PermissionError" in as_nobody(kind, path).stderr, path
     assert open_to_others(data / "redis") == []
 
 
