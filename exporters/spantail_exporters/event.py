@@ -145,7 +145,7 @@ def encode_state(record: SpanRecord, rev: int, redactor: Redactor, *, event: str
     end = record.end_us
     if is_foreign(raw):
         # a copy: the span's own are compared at the next look
-        raw = understood(dict(raw), ended=end is not None)
+        raw = understood(dict(raw), ended=end is not None, start_us=record.start_us)
     status, kind = status_of(record), kind_of(raw)
     text, notes = redactor.text, record.notes
     left_out: Dropped = {}

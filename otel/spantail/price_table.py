@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import math
 import time
-from datetime import UTC, datetime
+from bisect import bisect_right
+from datetime import UTC, date, datetime, timedelta
 from decimal import Context as DecimalContext
 from decimal import Decimal, localcontext
 from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn
@@ -126,8 +127,15 @@ _NOTHING: Final = Decimal(0)
 _NO_RATES: Final = _Rates(-1, ())
 
 
+class _Dated(NamedTuple):
+    """The rates of a model whose prices changed: `days` (in UTC, since 1970) are those on which new ones began."""
+
+    days: tuple[int, ...]
+    periods: dict[int, _Rates]  # by how many of the days are past, as they are asked for
+
+
 class PriceTable:
-    """The prices of one snapshot of the package's table, on one day (in UTC, since 1970).
+    """The prices of one snapshot of the package's table, today (in UTC, as days since 1970) and before.
 
     Any thread may use it: what two of them read at the same time is the same.
     """
@@ -141,8 +149,9 @@ class PriceTable:
             self.version += f" of {snapshot.timestamp:%Y-%m-%dT%H:%M}"
         # The snapshot's own memory of names belongs to the application; this one goes with the table.
         self._asked = DataSnapshot(snapshot.providers, snapshot.from_auto_update, timestamp=snapshot.timestamp)
-        self._rates: dict[tuple[str, str | None, Context], _Rates | None] = {}  # by the names as they were told
-        self._rates_of_model: dict[tuple[int, int, Context], _Rates] = {}
+        # by the names as they were told
+        self._rates: dict[tuple[str, str | None, Context], _Rates | _Dated | None] = {}
+        self._rates_of_model: dict[tuple[int, int, Context], _Rates | _Dated] = {}
 
     @property
     def is_full(self) -> bool:
@@ -150,13 +159,21 @@ class PriceTable:
         return len(self._rates) >= _MOST_NAMES
 
     def quote(
-        self, counts: Counts, model: str, provider: str | None, context: Context = (), *, several: bool = False
+        self,
+        counts: Counts,
+        model: str,
+        provider: str | None,
+        context: Context = (),
+        *,
+        several: bool = False,
+        at: float | None = None,
     ) -> Quote | None:
         """Say what a call costs; `provider` is in the package's words, without one the model's name decides.
 
-        `several` says that the counts are the sum over several calls. None for a model or provider that is not in the
-        table, or whose name is too long to be in one. Raises NoRateError where the table has no rate for such a call,
-        and ValueError where the package has no rule for it.
+        `several` says that the counts are the sum over several calls. `at` is when the call began, in seconds since
+        1970, None for now; what is told to be in the future is priced as of now. None for a model or provider that is
+        not in the table, or whose name is too long to be in one. Raises NoRateError where the table has no rate for
+        such a call, and ValueError where the package has no rule for it.
         """
         if len(model) > _LONGEST_NAME or (provider is not None and len(provider) > _LONGEST_NAME):
             return None
@@ -167,33 +184,57 @@ class PriceTable:
             rates = self._rates[asked] = self._read(*asked)
         if rates is None:
             return None
+        if isinstance(rates, _Dated):
+            rates = self._in_period(rates, at, *asked)
         if rates.refusal is not None:
             raise NoRateError(rates.refusal)
         if rates.most_input == math.inf or sum(counts[:_INPUT_KINDS]) <= rates.most_input:
             return Quote(rates.usd(counts))
         if several and (rates is _NO_RATES or rates.stepped):
             raise NoRateError("the price has steps, and how many tokens each of the calls had is not known")
-        return self._by_the_package(counts, *asked)
+        return self._by_the_package(counts, *asked, _moment(at))
 
-    def _read(self, name: str, provider: str | None, context: Context) -> _Rates | None:
+    def _read(self, name: str, provider: str | None, context: Context) -> _Rates | _Dated | None:
         """Return the rates of the model that a name stands for; None where it stands for none."""
         try:
             with localcontext(DecimalContext()):  # the application's may round, and the rates are for all threads
-                nothing = self._calculate({}, name, provider, context)
+                now = datetime.now(UTC)
+                nothing = self._calculate({}, name, provider, context, now)
                 # the snapshot keeps both; a provider may take over the model of another one, but not its terms
                 model = id(nothing.provider), id(nothing.model), context
                 if model not in self._rates_of_model:
-                    self._rates_of_model[model] = self._probe(nothing, name, provider, context)
+                    days = _days_of_change(nothing.model, context)
+                    self._rates_of_model[model] = (
+                        _Dated(days, {}) if days else self._probe(nothing, name, provider, context, now)
+                    )
                 return self._rates_of_model[model]
         except LookupError:
             return None
         except Exception:
             return _NO_RATES
 
-    def _probe(self, nothing: PriceCalculation, name: str, provider: str | None, context: Context) -> _Rates:
+    def _in_period(self, dated: _Dated, at: float | None, name: str, provider: str | None, context: Context) -> _Rates:
+        """Return the rates of the time in which a call began."""
+        day = self.day if at is None else min(int(at // _DAY_S), self.day)
+        period = bisect_right(dated.days, day)
+        if period not in dated.periods:
+            when = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(
+                days=dated.days[period - 1] if period else dated.days[0] - 1
+            )
+            try:
+                with localcontext(DecimalContext()):
+                    nothing = self._calculate({}, name, provider, context, when)
+                    dated.periods[period] = self._probe(nothing, name, provider, context, when)
+            except Exception:
+                dated.periods[period] = _NO_RATES
+        return dated.periods[period]
+
+    def _probe(
+        self, nothing: PriceCalculation, name: str, provider: str | None, context: Context, when: datetime
+    ) -> _Rates:
         """Take the rates from the prices of small calls, so that the package's own rules are in them."""
         prices = nothing.model_price
-        own = _own_prices(nothing, context)
+        own = _own_prices(nothing, context, when)
         if own is None:
             return _NO_RATES._replace(refusal=no_price_for(_spoken(context)))
         stepped = (price for price in vars(prices).values() if isinstance(price, TieredPrices))
@@ -204,7 +245,7 @@ class PriceTable:
         if (untold := _untold(prices)) is not None:
             return _NO_RATES._replace(refusal=untold)
         each = [
-            self._calculate(dict.fromkeys(kind.counts, _PROBE), name, provider, context).total_price / _PROBE
+            self._calculate(dict.fromkeys(kind.counts, _PROBE), name, provider, context, when).total_price / _PROBE
             if kind.price in own
             else None
             for kind in KINDS
@@ -213,15 +254,17 @@ class PriceTable:
         more = None if reasoning is None or output is None else reasoning - output
         return _Rates(most_input, tuple(each), more, stepped=most_input < math.inf)
 
-    def _by_the_package(self, counts: Counts, model: str, provider: str | None, context: Context) -> Quote:
+    def _by_the_package(
+        self, counts: Counts, model: str, provider: str | None, context: Context, when: datetime
+    ) -> Quote:
         """Let the package calculate a call for which there are no rates, or of more tokens than they are for."""
         usage: dict[str, int] = {}
         for kind, count in zip(KINDS, counts, strict=True):
             if count > 0:
                 for name in kind.counts[-1:] if kind is _REASONING else kind.counts:
                     usage[name] = usage.get(name, 0) + count
-        found = self._calculate(usage, model, provider, context)
-        own = _own_prices(found, context)
+        found = self._calculate(usage, model, provider, context, when)
+        own = _own_prices(found, context, when)
         if own is None:
             raise NoRateError(no_price_for(_spoken(context)))
         if type(found.model_price) is ModelPrice:
@@ -238,9 +281,9 @@ class PriceTable:
         return Quote(found.total_price, note)
 
     def _calculate(
-        self, usage: Mapping[str, int], model: str, provider: str | None, context: Context
+        self, usage: Mapping[str, int], model: str, provider: str | None, context: Context, when: datetime
     ) -> PriceCalculation:
-        return self._asked.calc(genai_prices.Usage(**usage), model, provider, None, None, dict(context) or None)
+        return self._asked.calc(genai_prices.Usage(**usage), model, provider, None, when, dict(context) or None)
 
 
 _present: PriceTable | None = None
@@ -256,7 +299,23 @@ def present() -> PriceTable:
     return table
 
 
-def _own_prices(found: PriceCalculation, context: Context) -> set[str] | None:
+def _moment(at: float | None) -> datetime:
+    """Return the time of a call: now, when nobody told it or it is yet to come."""
+    now = datetime.now(UTC)
+    return now if at is None or at >= now.timestamp() else datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=at)
+
+
+def _days_of_change(model: ModelInfo, context: Context) -> tuple[int, ...]:
+    """Return the days, since 1970, on which the prices of a model changed, the terms' own ones among them."""
+    constraints = [] if isinstance(model.prices, ModelPrice) else [priced.constraint for priced in model.prices]
+    if context:
+        terms = (variant for variant in model.price_variants or () if variant.when == dict(context))
+        constraints += [variant.constraint for variant in terms]
+    begun = {constraint.start_date for constraint in constraints if isinstance(constraint, StartDateConstraint)}
+    return tuple(sorted((day - date(1970, 1, 1)).days for day in begun))
+
+
+def _own_prices(found: PriceCalculation, context: Context, when: datetime) -> set[str] | None:
     """Name the prices that hold for a call: all of the model's, or, under terms of its own, those given for them.
 
     None where the table knows of no such terms: the package then answers with the standard price.
@@ -266,10 +325,9 @@ def _own_prices(found: PriceCalculation, context: Context) -> set[str] | None:
         return own
     if not any(found.model is model for model in found.provider.models):
         return None  # another provider's model, for which the package looks at no terms
-    now = datetime.now(UTC)
     for variant in found.model.price_variants or ():
         constraint = variant.constraint
-        if variant.when == dict(context) and (constraint is None or constraint.active(now)):
+        if variant.when == dict(context) and (constraint is None or constraint.active(when)):
             given = {name for name, value in vars(variant.prices).items() if value is not None}
             # what is paid by the piece costs the same under all terms
             return own & (given | {name for name in own if name.endswith("_kcount")}) if given else own

@@ -157,13 +157,18 @@ def usd_of_nano(nano: int) -> float:
 
 
 def price(
-    tokens: Tokens, models: Sequence[str], provider: str | None = None, terms: Terms = STANDARD
+    tokens: Tokens,
+    models: Sequence[str],
+    provider: str | None = None,
+    terms: Terms = STANDARD,
+    at: float | None = None,
 ) -> Price | Unpriced:
     """Price the tokens of one attempt, under the terms it was served.
 
     `models` are the names the model goes by, the most exact first; the first that the table knows counts.
     `provider` is in the words of the GenAI conventions; without one the model's name decides. With one, its
     own prices or none: what somebody serves himself under a known name does not cost what its maker charges.
+    `at` is when the call began, in seconds since 1970, for prices that changed; None for now.
 
     `Unpriced` when the price is not known: a model or provider that is not in the table, a token count missing that
     the model has a price for, tokens or terms that the table has no rate for. Never raises.
@@ -184,7 +189,7 @@ def price(
             provider_id = None
         for model in _names(models, provider_id):
             maker = provider_id or ("openai" if model.startswith(_OPENAI_EMBEDDINGS) else None)
-            quote = table.quote(counts, model, maker, context, several=terms.several)
+            quote = table.quote(counts, model, maker, context, several=terms.several, at=at)
             if quote is not None:
                 amount = nano_usd(quote.usd)
                 if amount is None:

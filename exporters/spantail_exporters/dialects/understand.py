@@ -46,13 +46,14 @@ def is_foreign(attributes: Mapping[str, Any]) -> bool:
     return key.KIND not in attributes and not _MARKS.isdisjoint(attributes)
 
 
-def understood(attributes: dict[str, Any], *, ended: bool = True) -> dict[str, Any]:
+def understood(attributes: dict[str, Any], *, ended: bool = True, start_us: int | None = None) -> dict[str, Any]:
     """Return `attributes` with our names beside the ones they came with; the same object, changed in place.
 
     Ours win wherever they are there already, so what was understood once is not changed by a second time. The cost of
-    an `ended` LLM call is the one it tells, else what its tokens cost by the price table; its content is moved, see
-    `content`. A span around LLM calls that tells what they used or cost keeps that under the names of the GenAI
-    conventions. Of an open span nothing is taken away: an update cannot say that an attribute is gone. Never raises.
+    an `ended` LLM call is the one it tells, else what its tokens cost by the price table when the span began
+    (`start_us`, microseconds since 1970, None for now); its content is moved, see `content`. A span around LLM calls
+    that tells what they used or cost keeps that under the names of the GenAI conventions. Of an open span nothing is
+    taken away: an update cannot say that an attribute is gone. Never raises.
     """
     if not is_foreign(attributes):
         return attributes
@@ -70,10 +71,10 @@ def understood(attributes: dict[str, Any], *, ended: bool = True) -> dict[str, A
         attributes.update({OURS[name]: n for name, n in usage.tokens.items() if n or name not in OF_MEDIA})
     if kind == key.KIND_LLM_CALL:
         attributes[key.KIND] = kind
-        _account(attributes, usage, objects, ended=ended, several=False)
+        _account(attributes, usage, objects, ended=ended, several=False, start_us=start_us)
     elif usage is not None and kind not in _NO_CALLS and key.KIND not in attributes:
         attributes[key.KIND] = kind or key.KIND_SPAN
-        _account(attributes, usage, objects, ended=ended, several=True)
+        _account(attributes, usage, objects, ended=ended, several=True, start_us=start_us)
     elif kind is not None:
         attributes[key.KIND] = kind
     if kind is not None and ended:
@@ -94,7 +95,15 @@ def _rename(attributes: dict[str, Any]) -> None:
         attributes[ours] = value
 
 
-def _account(attributes: dict[str, Any], usage: Usage | None, objects: Objects, *, ended: bool, several: bool) -> None:
+def _account(
+    attributes: dict[str, Any],
+    usage: Usage | None,
+    objects: Objects,
+    *,
+    ended: bool,
+    several: bool,
+    start_us: int | None,
+) -> None:
     """Write what the span cost, or why nobody knows: of a call, or of the several calls that a span is around."""
     terms, doubt = read_terms(attributes, objects)
     for name, value in terms.items():
@@ -107,7 +116,8 @@ def _account(attributes: dict[str, Any], usage: Usage | None, objects: Objects, 
         _write(attributes, told, several=several)
     elif ended and (tokens or not several):
         note = (usage.note if usage is not None else None) or doubt
-        price = pricing.Unpriced(note) if note is not None else _price(attributes, tokens, several=several)
+        began = start_us / 1e6 if start_us else None
+        price = pricing.Unpriced(note) if note is not None else _price(attributes, tokens, several=several, at=began)
         if isinstance(price, pricing.Price):
             attributes[key.COST_PRICE_VERSION] = price.version
             usd = pricing.usd_of_nano(price.nano_usd)
@@ -129,7 +139,9 @@ def _write(attributes: dict[str, Any], cost: Told, *, several: bool) -> None:
 _MODELS: Final = (key.GEN_AI_RESPONSE_MODEL, key.GEN_AI_REQUEST_MODEL)  # what answered is what is billed
 
 
-def _price(attributes: dict[str, Any], tokens: dict[str, int], *, several: bool) -> pricing.Price | pricing.Unpriced:
+def _price(
+    attributes: dict[str, Any], tokens: dict[str, int], *, several: bool, at: float | None
+) -> pricing.Price | pricing.Unpriced:
     get = attributes.get
     models = [model for name in _MODELS if isinstance(model := get(name), str)]
     provider = get(key.GEN_AI_PROVIDER_NAME)
@@ -148,4 +160,5 @@ def _price(attributes: dict[str, Any], tokens: dict[str, int], *, several: bool)
             get(key.USAGE_CODE_EXECUTIONS, 0),
             several,
         ),
+        at=at,
     )

@@ -136,7 +136,7 @@ def _record(span: Any, source: Source) -> SpanRecord | None:
         start_us,
         # OTLP carries finished spans only: one without an end has ended, at a time nobody told.
         max(microseconds(span.end_time_unix_nano), start_us),
-        normalised(attributes_of(span.attributes)),
+        normalised(attributes_of(span.attributes), start_us=start_us),
         tuple(map(_note, events)) if events else (),
         span.dropped_events_count,
         tuple(map(_link, links)) if links else (),

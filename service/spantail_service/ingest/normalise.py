@@ -20,12 +20,12 @@ _MESSAGE: Final = "logfire.msg"
 _TEMPLATE: Final = "logfire.msg_template"
 
 
-def normalised(attributes: dict[str, Any], *, ended: bool = True) -> dict[str, Any]:
-    """``attributes`` with our names added, see `spantail_exporters.dialects`.
+def normalised(attributes: dict[str, Any], *, ended: bool = True, start_us: int | None = None) -> dict[str, Any]:
+    """``attributes`` with our names added, see `spantail_exporters.dialects`; ``start_us`` is the span's start.
 
     A Logfire pending span is not an ended one, whatever its end time says; see `as_meant`.
     """
-    return understood(attributes, ended=ended and attributes.get(_SPAN_TYPE) != _PENDING)
+    return understood(attributes, ended=ended and attributes.get(_SPAN_TYPE) != _PENDING, start_us=start_us)
 
 
 def as_meant(record: SpanRecord) -> SpanRecord:

@@ -152,7 +152,7 @@ def _record(span: dict[str, Any], source: Source) -> SpanRecord | None:
         _text(span, "name"),
         start_us,
         max(microseconds(end_ns), start_us),
-        normalised(_attributes(span)),
+        normalised(_attributes(span), start_us=start_us),
         notes=tuple(_note(event) for event in map(_object, _list(span, "events"))),
         dropped_notes=_unsigned(span, "droppedEventsCount", _UINT32),
         links=tuple(_link(link) for link in map(_object, _list(span, "links"))),

@@ -24,7 +24,7 @@ from genai_prices.types import (
 )
 
 from spantail import price_table
-from spantail.pricing import Price, Tokens, Unpriced, nano_usd, price
+from spantail.pricing import Price, Terms, Tokens, Unpriced, nano_usd, price
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -216,6 +216,45 @@ def test_a_price_changes_with_the_day(monkeypatch: pytest.MonkeyPatch) -> None:
     assert by_us(Tokens(1_000, 0), "m", "maker") == 10**6
     monkeypatch.setattr(price_table.present(), "day", 0)  # … and for the table, which was made on another
     assert by_us(Tokens(1_000, 0), "m", "maker") == 2 * 10**6
+
+
+@pytest.mark.parametrize(
+    ("model", "provider", "began", "usd"),
+    [
+        ("o3", "openai", "2025-06-09T23:59:59", "0.05"),
+        ("o3", "openai", "2025-06-10T00:00:00", "0.01"),
+        ("o3", "openai", "2999-01-01T00:00:00", "0.01"),  # a clock that is ahead
+        ("o3", "openai", "1969-01-01T00:00:00", "0.05"),
+        ("gpt-5.6-sol", "openai", "2026-08-20T12:00:00", "0.035"),
+        ("gpt-5.6-sol", "openai", "2026-08-21T12:00:00", "0.024"),
+        ("deepseek-chat", "deepseek", "2026-11-28T02:00:00", "0.00137"),
+        ("deepseek-chat", "deepseek", "2026-11-28T20:00:00", "0.000685"),  # half the price from 16:30 to 00:30 UTC
+    ],
+)
+def test_a_call_costs_what_it_cost_when_it_was_made(model: str, provider: str, began: str, usd: str) -> None:
+    """Rates of openai.com/api/pricing and api-docs.deepseek.com, before and after they changed."""
+    at = datetime.fromisoformat(f"{began}+00:00").timestamp()
+    for _ in range(2):  # read, and remembered
+        found = price(Tokens(1_000, 1_000, reasoning=0), [model], provider, at=at)
+        assert isinstance(found, Price)
+        assert found.nano_usd == nano_usd(Decimal(usd)), found
+
+
+def test_a_tier_without_a_price_at_the_time_of_the_call_has_none() -> None:
+    terms = Terms(service_tier="flex")
+    for began, usd in (("2026-10-11", None), ("2026-10-12", "0.005625")):
+        at = datetime.fromisoformat(f"{began}T12:00:00+00:00").timestamp()
+        found = price(Tokens(1_000, 1_000), ["gpt-5"], "openai", terms, at)
+        assert (found.nano_usd if isinstance(found, Price) else None) == (usd and nano_usd(Decimal(usd))), found
+
+
+def test_days_that_are_made_up_do_not_add_up() -> None:
+    for day in range(19_000, 21_000):
+        price(Tokens(10, 1), ["o3"], "openai", at=day * 86_400.0)
+    assert len(price_table.present()._rates) == 1
+    (dated,) = price_table.present()._rates_of_model.values()
+    assert isinstance(dated, price_table._Dated)
+    assert len(dated.periods) == 2
 
 
 def test_a_price_by_the_time_of_day_is_not_remembered() -> None:
