@@ -41,6 +41,15 @@ USAGE_RULES: Final = (
     UsageRule("metadata.usage_object", None, "LiteLLM 1.x, litellm.integrations.opentelemetry: in Python's notation"),
     UsageRule("langfuse.observation.usage_details", None, "Langfuse, Token & cost tracking: usage types"),
     UsageRule("mlflow.chat.tokenUsage", t.WITHIN, "MLflow 3, TokenUsageKey: its input includes cached tokens"),
+    *(
+        UsageRule(theirs, None, "another name for the provider's usage object; none of the libraries read writes it")
+        for theirs in (
+            "usage", "raw_usage", "token_usage", "response.usage", "llm.response.usage", "llm.token_usage",
+            "llm.usage.raw", "llm.usage_metadata", "ai.usage.raw", "gen_ai.usage_metadata", "gen_ai.usage.raw_usage",
+            "gen_ai.response.usage_metadata", "gen_ai.usage.usage_metadata", "anthropic.usage", "openai.usage",
+            "gen_ai.anthropic.usage", "gen_ai.openai.usage", "langfuse.observation.usage",
+        )
+    ),
 )
 
 
@@ -90,7 +99,11 @@ _PATHS: Final[dict[str, str]] = {
     "cachedContentTokenCount": t.CACHE_READ, "cached_content_token_count": t.CACHE_READ,
     "cachedInputTokens": t.CACHE_READ, "inputTokenDetails.cacheReadTokens": t.CACHE_READ,
     "cached_input_tokens": t.CACHE_READ, "input_token_details.cache_read": t.CACHE_READ, "cache_read": t.CACHE_READ,
-    "input_token_details.cached_tokens": t.CACHE_READ,
+    "input_token_details.cached_tokens": t.CACHE_READ, "cacheReadTokens": t.CACHE_READ, "cachedTokens": t.CACHE_READ,
+    "cachedPromptTokens": t.CACHE_READ, "cached_prompt_text_tokens": t.CACHE_READ, "promptCacheHitTokens": t.CACHE_READ,
+    "inputTokens.cacheRead": t.CACHE_READ, "cache_read.input_tokens": t.CACHE_READ,
+    "prompt_tokens_details.cache_read_tokens": t.CACHE_READ, "prompt_tokens_details.cache_read_input_tokens": t.CACHE_READ,
+    "prompt_tokens_details.cache_read": t.CACHE_READ, "input_tokens_details.cache_read": t.CACHE_READ,
     # written to a cache
     "cache_creation_input_tokens": t.CACHE_WRITE, "cacheWriteInputTokens": t.CACHE_WRITE,
     "cacheWriteInputTokenCount": t.CACHE_WRITE, "cache_write_tokens": t.CACHE_WRITE,
@@ -99,7 +112,12 @@ _PATHS: Final[dict[str, str]] = {
     "input_tokens_details.cache_write_tokens": t.CACHE_WRITE,
     "prompt_tokens_details.cache_creation_tokens": t.CACHE_WRITE,
     "inputTokenDetails.cacheWriteTokens": t.CACHE_WRITE, "input_token_details.cache_creation": t.CACHE_WRITE,
-    "cache_creation": t.CACHE_WRITE,
+    "cache_creation": t.CACHE_WRITE, "cacheCreationInputTokens": t.CACHE_WRITE, "cacheWriteTokens": t.CACHE_WRITE,
+    "cacheCreationTokens": t.CACHE_WRITE, "inputTokens.cacheWrite": t.CACHE_WRITE, "cache_write": t.CACHE_WRITE,
+    "cache_creation.input_tokens": t.CACHE_WRITE, "cache_write.input_tokens": t.CACHE_WRITE,
+    "prompt_tokens_details.cache_creation_input_tokens": t.CACHE_WRITE,
+    "prompt_tokens_details.cache_write": t.CACHE_WRITE, "input_tokens_details.cache_creation": t.CACHE_WRITE,
+    "input_tokens_details.cache_creation_tokens": t.CACHE_WRITE,
     "cache_creation.ephemeral_5m_input_tokens": t.CACHE_WRITE_5M,
     "cache_creation.ephemeral_1h_input_tokens": t.CACHE_WRITE_1H,
     "prompt_tokens_details.cache_creation_token_details.ephemeral_5m_input_tokens": t.CACHE_WRITE_5M,
@@ -110,16 +128,26 @@ _PATHS: Final[dict[str, str]] = {
     "cache_creation_input_tokens_above_1hr": t.CACHE_WRITE_1H,
     "cacheDetails.5m": t.CACHE_WRITE_5M, "cacheDetails.1h": t.CACHE_WRITE_1H,
     "inputTokenDetails.noCacheTokens": t.FRESH, "prompt_cache_miss_tokens": t.FRESH,
+    "promptCacheMissTokens": t.FRESH,
+    "cacheCreation.ephemeral5mInputTokens": t.CACHE_WRITE_5M, "cacheCreation.ephemeral1hInputTokens": t.CACHE_WRITE_1H,
+    "cache_creation_5m_input_tokens": t.CACHE_WRITE_5M, "cache_creation_1h_input_tokens": t.CACHE_WRITE_1H,
     # reasoning
     "completion_tokens_details.reasoning_tokens": t.REASONING, "output_tokens_details.reasoning_tokens": t.REASONING,
     "completionTokensDetails.reasoningTokens": t.REASONING, "output_tokens_details.thinking_tokens": t.REASONING,
     "outputTokenDetails.reasoningTokens": t.REASONING, "output_token_details.reasoning": t.REASONING,
     "reasoning_tokens": t.REASONING, "reasoningTokens": t.REASONING, "thoughtsTokenCount": t.REASONING,
-    "thoughts_token_count": t.REASONING, "reasoning": t.REASONING,
+    "thoughts_token_count": t.REASONING, "reasoning": t.REASONING, "reasoning_output_tokens": t.REASONING,
+    "outputTokensDetails.reasoningTokens": t.REASONING, "thinking_tokens": t.REASONING,
+    "reasoning.output_tokens": t.REASONING, "thinkingTokens": t.REASONING,
+    "completion_tokens_details.reasoning": t.REASONING, "output_tokens_details.reasoning": t.REASONING,
     # audio, images, video
     "prompt_tokens_details.audio_tokens": t.AUDIO_INPUT, "input_tokens_details.audio_tokens": t.AUDIO_INPUT,
     "input_token_details.audio": t.AUDIO_INPUT, "input_token_details.audio_tokens": t.AUDIO_INPUT,
     "input_audio_tokens": t.AUDIO_INPUT, "input_audio": t.AUDIO_INPUT,
+    "promptTokensDetails.audioTokens": t.AUDIO_INPUT, "inputTokensDetails.audioTokens": t.AUDIO_INPUT,
+    "completionTokensDetails.audioTokens": t.AUDIO_OUTPUT, "outputTokensDetails.audioTokens": t.AUDIO_OUTPUT,
+    "prompt_tokens_details.audio": t.AUDIO_INPUT, "completion_tokens_details.audio": t.AUDIO_OUTPUT,
+    "audio_input_tokens": t.AUDIO_INPUT, "audio_output_tokens": t.AUDIO_OUTPUT,
     "completion_tokens_details.audio_tokens": t.AUDIO_OUTPUT, "output_tokens_details.audio_tokens": t.AUDIO_OUTPUT,
     "output_token_details.audio": t.AUDIO_OUTPUT, "output_token_details.audio_tokens": t.AUDIO_OUTPUT,
     "output_audio_tokens": t.AUDIO_OUTPUT, "output_audio": t.AUDIO_OUTPUT,
@@ -127,6 +155,12 @@ _PATHS: Final[dict[str, str]] = {
     "input_token_details.cached_tokens_details.image_tokens": t.IMAGE_CACHE_READ,
     "input_token_details.cached_tokens_details.text_tokens": t.NOTHING,
     "prompt_tokens_details.cached_tokens_details.audio_tokens": t.AUDIO_CACHE_READ,
+    "input_tokens_details.cached_tokens_details.audio_tokens": t.AUDIO_CACHE_READ,
+    "input_tokens_details.cached_tokens_details.image_tokens": t.IMAGE_CACHE_READ,
+    "input_tokens_details.cached_tokens_details.text_tokens": t.NOTHING,
+    "prompt_image_tokens": t.IMAGE_INPUT, "input_image_tokens": t.IMAGE_INPUT, "output_image_tokens": t.IMAGE_OUTPUT,
+    "promptTokensDetails.imageTokens": t.IMAGE_INPUT, "inputTokensDetails.imageTokens": t.IMAGE_INPUT,
+    "output_token_details.image_tokens": t.IMAGE_OUTPUT,
     "prompt_tokens_details.image_tokens": t.IMAGE_INPUT, "input_tokens_details.image_tokens": t.IMAGE_INPUT,
     "input_token_details.image_tokens": t.IMAGE_INPUT, "input_token_details.image": t.IMAGE_INPUT,
     "completion_tokens_details.image_tokens": t.IMAGE_OUTPUT, "output_tokens_details.image_tokens": t.IMAGE_OUTPUT,
@@ -139,6 +173,7 @@ _PATHS: Final[dict[str, str]] = {
     "candidatesTokensDetails.IMAGE": t.IMAGE_OUTPUT, "candidatesTokensDetails.VIDEO": t.VIDEO_OUTPUT,
     "candidatesTokensDetails.TEXT": t.TEXT_OUTPUT, "cacheTokensDetails.AUDIO": t.AUDIO_CACHE_READ,
     "cacheTokensDetails.IMAGE": t.IMAGE_CACHE_READ, "cacheTokensDetails.VIDEO": t.OTHER,
+    "cacheTokensDetails.TEXT": t.NOTHING, "cacheTokensDetails.DOCUMENT": t.NOTHING,
     # beside the input
     "toolUsePromptTokenCount": t.TOOL_INPUT, "tool_use_prompt_token_count": t.TOOL_INPUT,
 }  # fmt: skip
@@ -182,10 +217,21 @@ def usage_objects(attributes: dict[str, Any]) -> tuple[Objects, str | None]:
             elif value not in ("", "{}", "null", None, {}):
                 doubt = "a usage object is not readable"
     if PROVIDER_METADATA in attributes:
-        for told in mapping(attributes[PROVIDER_METADATA]).values():
-            if usage := mapping(mapping(told).get("usage")):
-                found.append((_OF_METADATA, usage))
+        found += ((_OF_METADATA, usage) for usage in _answered(mapping(attributes[PROVIDER_METADATA])))
     return found, doubt
+
+
+def _answered(metadata: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The usage objects of a provider's metadata, with what it tells beside them of tier and cost."""
+    for told in map(mapping, metadata.values()):
+        usage = dict(mapping(told.get("usage")) or mapping(told.get("usageMetadata")))
+        usage |= {name: told[name] for name in _BESIDE_USAGE if told.get(name) is not None and name not in usage}
+        if usage:
+            yield usage
+
+
+_BESIDE_USAGE: Final = ("serviceTier", "service_tier", "cost", "performanceConfig")
+FLAT: Final = UsageRule("", None, "the names of a usage object behind a prefix of the conventions, see `flattened`")
 
 
 def _in_python(value: object) -> dict[str, Any]:
@@ -218,6 +264,8 @@ def counts_in(rule: UsageRule, usage: dict[str, Any]) -> tuple[list[Counted], st
         elif not (billed and path.startswith("tokens.")):
             beside = path in _BESIDE_OUTPUT or (kind == t.REASONING and place == t.BESIDE and "input" in usage)
             at = (t.BESIDE if beside else t.WITHIN) if kind == t.REASONING else place
+            if rule is FLAT and kind != t.REASONING:
+                at = t.WITHIN if "etails." in path else t.UNSAID
             found.append(Counted(kind, number, at))
     if any(step.get("type") not in {None, "message"} for step in _steps(usage)):
         doubt = doubt or "another model was asked within the call"

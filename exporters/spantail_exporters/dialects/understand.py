@@ -8,12 +8,13 @@ from spantail import attributes as key
 from spantail import pricing
 from spantail_exporters.dialects.content import move_content
 from spantail_exporters.dialects.costs import COST_NAMES, Told, read_cost
+from spantail_exporters.dialects.flattened import flattened
 from spantail_exporters.dialects.kinds import KIND_RULES, is_retold_stream, kind_said
 from spantail_exporters.dialects.names import NAME_RULES
 from spantail_exporters.dialects.objects import OBJECT_NAMES, usage_objects
 from spantail_exporters.dialects.terms import TERM_RULES, read_terms
 from spantail_exporters.dialects.tokens import OF_MEDIA, OURS
-from spantail_exporters.dialects.usage import TOKEN_NAMES, is_of_claude_code, read_usage
+from spantail_exporters.dialects.usage import TOKEN_NAMES, read_usage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,7 +36,7 @@ _MARKS: Final = frozenset(
         *(rule.theirs for rule in TERM_RULES if "." in rule.theirs),
         key.GEN_AI_REQUEST_MODEL,
     }
-) - {"cost_usd", "total_cost_usd", "usage_metadata"}
+) - {name for name in _MONEY if "." not in name}
 """A span with none of these is none of ours to read: most spans are not, and this is all they cost."""
 
 _NO_CALLS: Final = frozenset({key.KIND_TOOL, key.KIND_RETRIEVAL, key.KIND_QUEUE})
@@ -64,8 +65,9 @@ def understood(attributes: dict[str, Any], *, ended: bool = True, start_us: int 
         attributes[key.KIND] = key.KIND_SPAN  # else the name of its operation would make it a call again
     usage: Usage | None = None
     objects: Objects = []
-    if not _MONEY.isdisjoint(attributes) or is_of_claude_code(attributes):
+    if kind == key.KIND_LLM_CALL or not _MONEY.isdisjoint(attributes):
         objects, doubt = usage_objects(attributes)
+        objects += flattened(attributes)
         usage = read_usage(attributes, objects)
         usage.doubt(doubt)
         attributes.update({OURS[name]: n for name, n in usage.tokens.items() if n or name not in OF_MEDIA})

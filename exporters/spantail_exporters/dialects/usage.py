@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from spantail import attributes as key
 from spantail_exporters.dialects import tokens as t
-from spantail_exporters.dialects.objects import Counted, counts_in
+from spantail_exporters.dialects.habits import habit_of, includes
+from spantail_exporters.dialects.objects import FLAT, Counted, counts_in
 from spantail_exporters.dialects.values import count
 
 if TYPE_CHECKING:
@@ -23,17 +24,8 @@ _RULES: Final = {rule.theirs: (rank, rule) for rank, rule in enumerate(t.TOKEN_R
 TOKEN_NAMES: Final = frozenset(_RULES)
 """A span with one of these tells tokens; Claude Code's plain names do so only beside their mark."""
 
-_INCLUDING: Final = frozenset(
-    {
-        "openai", "azure", "azure.ai.openai", "azure.ai.inference", "az.ai.openai", "az.ai.inference",
-        "gcp.gemini", "gcp.gen_ai", "google", "gemini", "deepseek", "x_ai", "xai", "x-ai", "groq", "mistral_ai",
-        "mistral", "mistralai", "openrouter", "perplexity", "fireworks", "together", "moonshotai", "cerebras",
-    }
-)  # fmt: skip
-"""Providers whose API counts cached tokens as a part of the input; Anthropic's and Bedrock's tells them beside it."""
-
-
 UNDECIDED: Final = "it is not told whether the input includes the cached tokens"
+_UNDECIDED_OUTPUT: Final = "it is not told whether the output includes the reasoning tokens"
 
 
 class Usage:
@@ -53,24 +45,33 @@ class Usage:
 def read_usage(attributes: dict[str, Any], objects: Objects) -> Usage:
     """Bring together all that a span tells of tokens, by its names and in its usage objects."""
     usage = Usage()
-    provider = attributes.get(key.GEN_AI_PROVIDER_NAME)
-    including = isinstance(provider, str) and not _INCLUDING.isdisjoint({provider, provider.partition(".")[0]})
-    flat = [*_flat(attributes, usage)]
-    if attributes.get("rpc.system") == "aws-api":
-        # OpenTelemetry's instrumentation of botocore passes on the counts of Bedrock's API under the standard names
-        flat = [one._replace(place=t.BESIDE) for one in flat]
-    groups = [flat] if flat else []
+    told_provider = attributes.get(key.GEN_AI_PROVIDER_NAME)
+    provider = told_provider.strip() if isinstance(told_provider, str) else ""
+    including, habit = includes(provider.lower()), habit_of(attributes, provider)
+    groups = [[*_flat(attributes, usage)]]
     if is_of_claude_code(attributes):
         groups.append([*_by_rules(attributes, {rule.theirs: rule for rule in t.CLAUDE_CODE_RULES}, usage)])
     for rule, told in objects:
         found, doubt = counts_in(rule, told)
         usage.doubt(doubt)
-        groups.append(found)
-    # OpenLLMetry's instrumentation of Bedrock makes a total of its own, without the cached tokens: it settles nothing
-    adds_up_itself = isinstance(provider, str) and "bedrock" in provider and len(groups) == 1
+        if rule is FLAT:
+            groups[0] += found
+        elif habit.reasoning is not None and rule.place is None and "prompt_tokens" in told:
+            groups.append(_placed(found, None, habit.reasoning[0]))
+        else:
+            groups.append(found)
+    groups[0] = _placed(groups[0], habit.place, habit.reasoning and habit.reasoning[1])
+    groups = [counted for counted in groups if counted]
+    alone = len(groups) == 1
     for counted in groups:
-        _merge(usage, *_settled(counted, including=including, no_total_within=adds_up_itself))
+        _merge(usage, *_settled(counted, including=including, no_total_within=habit.own_total and alone))
     return usage
+
+
+def _placed(counted: list[Counted], cached: str | None, reasoning: str | None) -> list[Counted]:
+    """The counts with another place for the cached and the reasoning tokens; None leaves it as it is."""
+    places = {t.REASONING: reasoning}
+    return [one._replace(place=places.get(one.kind, cached) or one.place) for one in counted]
 
 
 def is_of_claude_code(attributes: dict[str, Any]) -> bool:
@@ -81,9 +82,6 @@ def is_of_claude_code(attributes: dict[str, Any]) -> bool:
 def _flat(attributes: dict[str, Any], usage: Usage) -> Iterator[Counted]:
     known = sorted(attributes.keys() & TOKEN_NAMES, key=lambda name: _RULES[name][0])
     yield from _by_rules(attributes, {name: _RULES[name][1] for name in known}, usage)
-    for name, value in attributes.items():
-        if name not in _RULES and name.startswith(t.USAGE_PREFIXES) and is_alarming(name, value):
-            usage.doubt(unknown_count(name))
 
 
 def _by_rules(attributes: dict[str, Any], rules: dict[str, TokenRule], usage: Usage) -> Iterator[Counted]:
@@ -96,17 +94,6 @@ def _by_rules(attributes: dict[str, Any], rules: dict[str, TokenRule], usage: Us
             usage.doubt("a number of tokens is not readable")
         else:
             yield Counted(rule.kind, number, rule.place)
-
-
-def is_alarming(name: str, value: object) -> bool:
-    """Whether a count that no rule knows may have a rate of its own."""
-    lower = name.lower()
-    return bool(count(value)) and any(word in lower for word in t.ALARMING)
-
-
-def unknown_count(name: str) -> str:
-    """The note of a count that no rule knows."""
-    return f"{name[:60]}: not known what it counts"
 
 
 def _settled(counted: list[Counted], *, including: bool, no_total_within: bool) -> tuple[dict[str, int], str | None]:
@@ -153,9 +140,10 @@ def _settled(counted: list[Counted], *, including: bool, no_total_within: bool) 
     if get(t.TEXT_OUTPUT) and get(t.TEXT_OUTPUT) == get(t.OUTPUT):
         found.setdefault(t.AUDIO_OUTPUT, 0)
         found.setdefault(t.IMAGE_OUTPUT, 0)
-    told_within = found.get(t.INPUT, 0) + found.get(t.OUTPUT, 0) == get(t.TOTAL)
-    if no_total_within and place != t.BESIDE and told_within and 0 < cached <= found.get(t.INPUT, 0):
-        doubt = doubt or UNDECIDED
+    if no_total_within and found.get(t.INPUT, 0) + found.get(t.OUTPUT, 0) == get(t.TOTAL):
+        del found[t.TOTAL]
+        if place != t.BESIDE and 0 < cached <= found.get(t.INPUT, 0):
+            doubt = doubt or UNDECIDED
     doubt = _add_up(found, cached, place, places.get(t.REASONING, t.WITHIN)) or doubt
     return {kind: number for kind, number in found.items() if kind in t.OURS}, doubt
 
@@ -165,6 +153,8 @@ def _add_up(found: dict[str, int], cached: int, cache_place: str, reasoning_plac
     asked, answered, total = found.get(t.INPUT), found.get(t.OUTPUT), found.get(t.TOTAL) or None
     reasoning = found.get(t.REASONING, 0)
     tool = found.get(t.TOOL_INPUT, 0)
+    if reasoning_place == t.UNSAID and not 0 < reasoning <= (answered or 0):
+        reasoning_place = t.BESIDE if reasoning else t.WITHIN
     if asked is None:
         if answered is not None and reasoning_place == t.BESIDE:
             found[t.OUTPUT] = answered + reasoning
@@ -196,12 +186,12 @@ def _add_up(found: dict[str, int], cached: int, cache_place: str, reasoning_plac
     else:
         # what cannot be a part of the input stands beside it, whatever the rule says
         chosen = preferred or (next(iter(possible.values())) if len(set(possible.values())) == 1 else None)
-        if chosen is None and cache_place != t.UNSAID:
+        if chosen is None and t.UNSAID not in {cache_place, reasoning_place}:
             chosen = next((sums for (cache, _), sums in possible.items() if cache == cache_place), None) or next(
                 (sums for (_, thought), sums in possible.items() if thought == reasoning_place), None
             )
     if chosen is None:
-        return doubt or UNDECIDED
+        return doubt or (_UNDECIDED_OUTPUT if reasoning_place == t.UNSAID else UNDECIDED)
     found[t.INPUT] = chosen[0]
     if answered is not None:
         found[t.OUTPUT] = chosen[1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any, Final
 
 import orjson
@@ -10,6 +11,7 @@ import orjson
 _MOST_JSON: Final = 1_000_000  # characters; a longer text is not worth the time on the way of every span
 _MOST_COUNT: Final = 10**12
 _MOST_DIGITS: Final = 13
+_AMOUNT: Final = re.compile(r"\$?\s?((?:\d{1,12}(?:\.\d{0,30})?|\.\d{1,30})(?:[eE][+-]?\d{1,2})?)\Z")
 
 
 def word(value: object) -> str:
@@ -36,7 +38,10 @@ def count(value: object) -> int | None:
 
 
 def usd(value: object) -> float | None:
-    """An amount of money."""
+    """An amount of money; Vercel's AI Gateway writes it as text."""
+    if isinstance(value, str):
+        told = _AMOUNT.match(value)
+        value = float(told[1]) if told else None
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return float(value) if math.isfinite(value) and value >= 0 else None
