@@ -1,0 +1,77 @@
+"""Where a library's counts mean something else than their names say, known by what it writes beside them (pure)."""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+from spantail import attributes as key
+from spantail_exporters.dialects import tokens as t
+
+
+class Habit(NamedTuple):
+    """What is known of who wrote the counts.
+
+    `place` is where cached tokens stand (`tokens.WITHIN` …), None = as the names say. `own_total` says that the total
+    is the library's own sum of input and output: it settles nothing. `reasoning` is where reasoning tokens stand, in
+    a usage object as the provider's API answers it and elsewhere.
+    """
+
+    place: str | None = None
+    own_total: bool = False
+    reasoning: tuple[str, str] | None = None
+
+
+_PLAIN: Final = Habit()
+_INCLUDING: Final = frozenset(
+    {
+        "openai", "azure", "azure.ai.openai", "azure.ai.inference", "az.ai.openai", "az.ai.inference", "azure_openai",
+        "gcp.gemini", "gcp.gen_ai", "google", "gemini", "deepseek", "x_ai", "xai", "x-ai", "groq", "mistral_ai",
+        "mistral", "mistralai", "openrouter", "perplexity", "fireworks", "together", "moonshotai", "cerebras",
+    }
+)  # fmt: skip
+"""Providers whose API counts cached tokens as a part of the input."""
+
+_APART: Final = ("anthropic", "bedrock", "claude", "aws", "amazon")
+"""Words in the names of providers and models whose API tells cached tokens beside the input."""
+
+_XAI: Final = frozenset({"x_ai", "xai", "x-ai"})
+
+
+def includes(provider: str) -> bool:
+    """Whether the API of a provider (in lower case) counts cached tokens as a part of the input."""
+    return not _INCLUDING.isdisjoint({provider, provider.partition(".")[0]})
+
+
+def habit_of(attributes: dict[str, Any], provider: str) -> Habit:
+    """The habit of whoever wrote these counts; `provider` is as told, "" = not told."""
+    lower = provider.lower()
+    if lower.partition(".")[0] in _XAI:
+        # docs.x.ai, "reasoning tokens": counted separately from completion_tokens; vercel/ai#12425
+        return Habit(reasoning=(t.BESIDE, t.UNSAID))
+    if lower.startswith("perplexity"):
+        # docs.perplexity.ai, pricing of Sonar Deep Research: reasoning tokens are billed beside the completion
+        return Habit(own_total=True, reasoning=(t.BESIDE, t.BESIDE))
+    if attributes.get("rpc.system") == "aws-api":
+        # OpenTelemetry's instrumentation of botocore passes on the counts of Bedrock's API under the standard names
+        return Habit(t.BESIDE)
+    asked = attributes.get(key.GEN_AI_REQUEST_MODEL)
+    named = lower + " " + asked.lower() if isinstance(asked, str) else lower
+    if includes(lower) or not any(word in named for word in _APART):
+        return _PLAIN
+    if isinstance(attributes.get(key.GEN_AI_USAGE_INPUT_TOKENS), str):
+        # Spring AI 2.0 (AnthropicChatModel, getDefaultUsage), which writes counts as text: as the API tells them
+        return Habit(t.BESIDE, own_total=True)
+    if attributes.get("telemetry.sdk.name") == "openlit":
+        # OpenLIT 1.45: as the API tells them, but by its instrumentation of LangChain with the cached ones in it
+        return Habit(t.UNSAID, own_total=True)
+    if "ai.usage.cachedInputTokens" in attributes and "ai.usage.inputTokenDetails.noCacheTokens" not in attributes:
+        return Habit(t.BESIDE, own_total=True)  # Vercel AI SDK 5: as the API tells them
+    if "gen_ai.usage.cached_input_tokens" in attributes:
+        return Habit(t.UNSAID, own_total=True)  # Mastra before 1.0: as the AI SDK beneath it
+    if "llm.token_count.prompt" in attributes:
+        # OpenInference: its instrumentation of Agno ("Anthropic", "AwsBedrock") passes on what the API tells; that of
+        # Bedrock adds up a total where Nova tells none
+        apart = provider != lower
+        return Habit(t.UNSAID if apart else None, own_total=apart or "aws" in lower or "bedrock" in lower)
+    # OpenLLMetry's instrumentation of Bedrock, and Strands' of Anthropic, make totals without the cached tokens
+    return Habit(own_total="bedrock" in lower or lower == "strands-agents")
