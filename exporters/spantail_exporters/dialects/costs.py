@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from spantail import attributes as key
+from spantail import pricing
 from spantail_exporters.dialects.names import LITELLM, OPENINFERENCE
 from spantail_exporters.dialects.values import mapping, usd
 
@@ -32,14 +33,49 @@ COST_RULES: Final = (
     CostRule("llm.response.cost", key.SOURCE_CALCULATED, "LiteLLM 1.x: by its price map"),
     CostRule("total_cost_usd", key.SOURCE_PROVIDER, "Claude Agent SDK, ResultMessage.total_cost_usd"),
     CostRule("cost_usd", key.SOURCE_PROVIDER, "Claude Code 2.1, api_request"),
+    *(
+        CostRule(theirs, key.SOURCE_PROVIDER, "another spelling; none of the libraries that were read writes it")
+        for theirs in (
+            "gen_ai.usage.total_cost",
+            "gen_ai.usage.cost_usd",
+            "gen_ai.usage.total_cost_usd",
+            "gen_ai.response.cost",
+            "gen_ai.cost",
+            "gen_ai.cost.total",
+            "gen_ai.cost.amount",
+            "gen_ai.cost.usd",
+            "gen_ai.usage.cost.total",
+            "llm.usage.cost",
+            "llm.usage.total_cost",
+            "llm.cost",
+            "llm.total_cost",
+            "ai.usage.cost",
+            "ai.cost",
+            "openrouter.cost",
+            "openrouter.usage.cost",
+            "portkey.cost",
+            "helicone.cost",
+            "response_cost",
+        )
+    ),
 )
 """Looked at in this order. An amount in another currency (`gen_ai.usage.cost.currency`) is none."""
+
+_SUMS: Final = (
+    ("llm.cost.prompt", "llm.cost.completion", OPENINFERENCE + "LLM_COST_PROMPT, LLM_COST_COMPLETION"),
+    ("gen_ai.token.cost.input", "gen_ai.token.cost.output", "OpenLIT 1.45, openlit/semcov"),
+    ("gen_ai.cost.input_cost", "gen_ai.cost.output_cost", LITELLM),
+    ("litellm.cost.input", "litellm.cost.output", "LiteLLM 1.x, litellm.integrations.otel.model.semconv"),
+    ("gen_ai.usage.input_cost", "gen_ai.usage.output_cost", "another spelling"),
+)
+"""Where no total is told, the two together are it."""
 
 _TOTALS: Final = (
     ("langfuse.observation.cost_details", "total", "Langfuse, Token & cost tracking: the total, else the sum"),
     ("mlflow.llm.cost", "total_cost", "MLflow 3, CostKey"),
 )
 
+_LIMIT: Final = pricing.NANO_LIMIT // pricing.NANO
 _TICKS: Final = 10**10  # xAI API, usage.cost_in_usd_ticks: ten billion ticks are a dollar
 _SOURCES: Final = {
     "provider": key.SOURCE_PROVIDER,
@@ -47,7 +83,19 @@ _SOURCES: Final = {
     "estimated": key.SOURCE_CALCULATED,
 }
 
-COST_NAMES: Final = frozenset({*(rule.theirs for rule in COST_RULES), *(name for name, _, _ in _TOTALS)})
+COST_NAMES: Final = frozenset(
+    {
+        *(rule.theirs for rule in COST_RULES),
+        *(name for name, _, _ in _TOTALS),
+        *(name for asked, answered, _ in _SUMS for name in (asked, answered)),
+    }
+)
+
+
+def _cost(value: object) -> float | None:
+    """An amount that a call may have cost; a million dollars or more is none."""
+    cost = usd(value)
+    return cost if cost is not None and cost < _LIMIT else None
 
 
 class Told(NamedTuple):
@@ -64,9 +112,8 @@ def read_cost(attributes: dict[str, Any], objects: Objects, *, used: bool) -> To
     usage object: a library whose price map has no such model writes 0 as well.
     """
     for theirs, origin, _ in COST_RULES:
-        if theirs in attributes and (cost := usd(attributes[theirs])) is not None and (cost or not used):
-            currency = attributes.get(f"{theirs.removesuffix('.amount')}.currency", "USD")
-            if str(currency).upper() == "USD":
+        if theirs in attributes and (cost := _cost(attributes[theirs])) is not None and (cost or not used):
+            if _currency_of(attributes, theirs) == "USD":
                 said = attributes.get(key.GEN_AI_USAGE_COST_SOURCE) if theirs.startswith("gen_ai.usage.cost") else None
                 return Told(cost, _SOURCES.get(said, origin) if isinstance(said, str) else origin)
     for _, usage in objects:
@@ -76,23 +123,44 @@ def read_cost(attributes: dict[str, Any], objects: Objects, *, used: bool) -> To
         cost = _of_parts(mapping(attributes[theirs]), total) if theirs in attributes else None
         if cost is not None and (cost or not used):
             return Told(cost, key.SOURCE_PROVIDER)
+    for asked, answered, _ in _SUMS:
+        parts = _cost(attributes.get(asked)), _cost(attributes.get(answered))
+        if parts[0] is not None and parts[1] is not None and (any(parts) or not used):
+            return Told(parts[0] + parts[1], key.SOURCE_PROVIDER)
     return None
+
+
+def other_currency(attributes: dict[str, Any]) -> str | None:
+    """What to say of a cost that is told in another currency than USD; None without one."""
+    for theirs, _, _ in COST_RULES:
+        if theirs in attributes and _cost(attributes[theirs]) and (told := _currency_of(attributes, theirs)) != "USD":
+            return f"its cost is told in {told[:10]}, which is not converted"
+    return None
+
+
+def _currency_of(attributes: dict[str, Any], theirs: str) -> str:
+    whole = theirs.removesuffix(".amount")
+    told = attributes.get(f"{whole}.currency", attributes.get(f"{whole}_currency"))
+    return told.strip().upper() if isinstance(told, str) and told else "USD"
 
 
 def _within(usage: dict[str, Any], *, used: bool) -> Told | None:
     """The cost inside a usage object as a provider answers it."""
     get = usage.get
     details = get("cost")
+    currency = get("currency", get("cost_currency"))
+    if isinstance(currency, str) and currency.upper() not in {"", "USD"}:
+        return None
     if isinstance(details, dict):  # Perplexity API, usage.cost
-        cost = usd(details.get("total_cost"))
+        cost = _cost(details.get("total_cost", details.get("total")))
         return None if cost is None else Told(cost, key.SOURCE_PROVIDER)
     ticks = get("cost_in_usd_ticks")
     if isinstance(ticks, int) and not isinstance(ticks, bool) and ticks >= 0:
         return Told(ticks / _TICKS, key.SOURCE_PROVIDER)
-    cost = usd(details)
+    cost = _cost(details)
     if cost is not None:
         # OpenRouter API: with a key of one's own this is OpenRouter's fee, and the provider's bill comes to it
-        upstream = usd(mapping(get("cost_details")).get("upstream_inference_cost"))
+        upstream = _cost(mapping(get("cost_details")).get("upstream_inference_cost"))
         if get("is_byok") is True:
             return None if upstream is None else Told(cost + upstream, key.SOURCE_PROVIDER)
         return Told(cost, key.SOURCE_PROVIDER)
@@ -100,8 +168,12 @@ def _within(usage: dict[str, Any], *, used: bool) -> Told | None:
         ("estimated_cost", key.SOURCE_PROVIDER),  # DeepInfra API, usage
         ("response_cost", key.SOURCE_CALCULATED),  # LiteLLM: by its price map
         ("total_cost_usd", key.SOURCE_PROVIDER),  # Claude Agent SDK, ResultMessage
+        ("total_cost", key.SOURCE_PROVIDER),  # LangSmith, UsageMetadata
+        ("totalCost", key.SOURCE_PROVIDER),
+        ("cost_usd", key.SOURCE_PROVIDER),
+        ("costUSD", key.SOURCE_PROVIDER),  # Claude Agent SDK, ModelUsage
     ):
-        cost = usd(get(name))
+        cost = _cost(get(name))
         if cost is not None and (cost or not used):
             return Told(cost, origin)
     return None
@@ -109,6 +181,6 @@ def _within(usage: dict[str, Any], *, used: bool) -> Told | None:
 
 def _of_parts(parts: dict[str, Any], total: str) -> float | None:
     """The total of an object of costs; without one the sum of its parts."""
-    cost = usd(parts.get(total))
-    known = [amount for name, value in parts.items() if name != total and (amount := usd(value)) is not None]
+    cost = _cost(parts.get(total))
+    known = [amount for name, value in parts.items() if name != total and (amount := _cost(value)) is not None]
     return sum(known) if cost is None and known else cost

@@ -1,11 +1,11 @@
-"""Usage objects that came flattened: an attribute for each number, whose name is a prefix and its path (pure)."""
+"""Usage objects under names that no library is known for, and flattened into an attribute for each number (pure)."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
 from spantail_exporters.dialects.costs import COST_NAMES
-from spantail_exporters.dialects.objects import FLAT, OBJECT_NAMES, USAGE_RULES
+from spantail_exporters.dialects.objects import FLAT, OBJECT_NAMES, USAGE_RULES, UsageRule, unwrapped
 from spantail_exporters.dialects.terms import TERM_NAMES
 from spantail_exporters.dialects.tokens import TOKEN_RULES, USAGE_PREFIXES
 from spantail_exporters.dialects.values import mapping
@@ -16,20 +16,28 @@ if TYPE_CHECKING:
 _WHOLE: Final = {f"{rule.theirs}.": rule for rule in USAGE_RULES if f"{rule.theirs}." not in USAGE_PREFIXES}
 _PREFIXES: Final = tuple(sorted((*_WHOLE, *USAGE_PREFIXES), key=len, reverse=True))
 _OF_OTHER_RULES: Final = frozenset({*OBJECT_NAMES, *(rule.theirs for rule in TOKEN_RULES), *TERM_NAMES, *COST_NAMES})
+_ENDINGS: Final = ("usage", "usage_metadata", "usageMetadata", "usage_details", "usage_object", "usage_raw")
+_OF_OTHER_THINGS: Final = ("guardrail", "memory", "cpu", "disk")
+_OTHER: Final = UsageRule("other", None, "a usage object by its shape, whatever it is called")
 
 
 def flattened(attributes: dict[str, Any]) -> Objects:
-    """The usage objects whose numbers are attributes of their own, as far as no other rule reads those.
+    """The usage objects that no other rule reads: by the endings of their names, and those of single attributes.
 
     Behind a name of `USAGE_RULES` stands a whole object. What stands behind the prefixes of the conventions
     (`FLAT`) belongs to the counts beside it.
     """
+    objects: Objects = []
     found: dict[str, dict[str, Any]] = {}
-    for name in attributes:
-        if name.startswith(_PREFIXES) and name not in _OF_OTHER_RULES:
+    for name, value in attributes.items():
+        if name.endswith(_ENDINGS) and name not in _OF_OTHER_RULES:
+            usage = mapping(value)
+            if usage and not any(word in name for word in _OF_OTHER_THINGS):
+                objects.append((_OTHER, unwrapped(usage)))
+        elif name.startswith(_PREFIXES) and name not in _OF_OTHER_RULES:
             prefix = next(prefix for prefix in _PREFIXES if name.startswith(prefix))
-            _put(found.setdefault(prefix, {}), name.removeprefix(prefix), attributes[name])
-    return [(_WHOLE.get(prefix, FLAT), usage) for prefix, usage in found.items()]
+            _put(found.setdefault(prefix, {}), name.removeprefix(prefix), value)
+    return objects + [(_WHOLE.get(prefix, FLAT), usage) for prefix, usage in found.items()]
 
 
 def _put(usage: dict[str, Any], path: str, value: object) -> None:

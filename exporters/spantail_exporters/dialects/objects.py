@@ -44,10 +44,21 @@ USAGE_RULES: Final = (
     *(
         UsageRule(theirs, None, "another name for the provider's usage object; none of the libraries read writes it")
         for theirs in (
-            "usage", "raw_usage", "token_usage", "response.usage", "llm.response.usage", "llm.token_usage",
-            "llm.usage.raw", "llm.usage_metadata", "ai.usage.raw", "gen_ai.usage_metadata", "gen_ai.usage.raw_usage",
-            "gen_ai.response.usage_metadata", "gen_ai.usage.usage_metadata", "anthropic.usage", "openai.usage",
-            "gen_ai.anthropic.usage", "gen_ai.openai.usage", "langfuse.observation.usage",
+            "usage",
+            "token_usage",
+            "response.usage",
+            "llm.response.usage",
+            "llm.token_usage",
+            "llm.usage.raw",
+            "llm.usage_metadata",
+            "ai.usage.raw",
+            "gen_ai.usage_metadata",
+            "gen_ai.response.usage_metadata",
+            "anthropic.usage",
+            "openai.usage",
+            "gen_ai.anthropic.usage",
+            "gen_ai.openai.usage",
+            "langfuse.observation.usage",
         )
     ),
 )
@@ -102,7 +113,8 @@ _PATHS: Final[dict[str, str]] = {
     "input_token_details.cached_tokens": t.CACHE_READ, "cacheReadTokens": t.CACHE_READ, "cachedTokens": t.CACHE_READ,
     "cachedPromptTokens": t.CACHE_READ, "cached_prompt_text_tokens": t.CACHE_READ, "promptCacheHitTokens": t.CACHE_READ,
     "inputTokens.cacheRead": t.CACHE_READ, "cache_read.input_tokens": t.CACHE_READ,
-    "prompt_tokens_details.cache_read_tokens": t.CACHE_READ, "prompt_tokens_details.cache_read_input_tokens": t.CACHE_READ,
+    "prompt_tokens_details.cache_read_tokens": t.CACHE_READ,
+    "prompt_tokens_details.cache_read_input_tokens": t.CACHE_READ,
     "prompt_tokens_details.cache_read": t.CACHE_READ, "input_tokens_details.cache_read": t.CACHE_READ,
     # written to a cache
     "cache_creation_input_tokens": t.CACHE_WRITE, "cacheWriteInputTokens": t.CACHE_WRITE,
@@ -213,7 +225,7 @@ def usage_objects(attributes: dict[str, Any]) -> tuple[Objects, str | None]:
             value = attributes[rule.theirs]
             usage = mapping(value) or _in_python(value)
             if usage:
-                found.append((rule, usage))
+                found.append((rule, unwrapped(usage)))
             elif value not in ("", "{}", "null", None, {}):
                 doubt = "a usage object is not readable"
     if PROVIDER_METADATA in attributes:
@@ -221,15 +233,25 @@ def usage_objects(attributes: dict[str, Any]) -> tuple[Objects, str | None]:
     return found, doubt
 
 
+def unwrapped(answer: dict[str, Any]) -> dict[str, Any]:
+    """The usage object within an answer, and what the answer tells beside it of tier and cost; else the object itself."""
+    for name in _WITHIN:
+        if usage := mapping(answer.get(name)):
+            return {**{name: answer[name] for name in _BESIDE_USAGE if answer.get(name) is not None}, **usage}
+    return answer
+
+
 def _answered(metadata: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """The usage objects of a provider's metadata, with what it tells beside them of tier and cost."""
     for told in map(mapping, metadata.values()):
-        usage = dict(mapping(told.get("usage")) or mapping(told.get("usageMetadata")))
-        usage |= {name: told[name] for name in _BESIDE_USAGE if told.get(name) is not None and name not in usage}
+        usage = unwrapped(told)
+        if usage is told:
+            usage = {name: told[name] for name in _BESIDE_USAGE if told.get(name) is not None}
         if usage:
             yield usage
 
 
+_WITHIN: Final = ("usage", "usageMetadata", "usage_metadata", "token_usage", "tokenUsage")
 _BESIDE_USAGE: Final = ("serviceTier", "service_tier", "cost", "performanceConfig")
 FLAT: Final = UsageRule("", None, "the names of a usage object behind a prefix of the conventions, see `flattened`")
 

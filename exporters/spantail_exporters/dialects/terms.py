@@ -55,7 +55,13 @@ TERM_RULES: Final = (
     TermRule("gen_ai.usage.web_searches", key.USAGE_WEB_SEARCHES, "genai-prices, units"),
     TermRule("gen_ai.usage.server_tool_use.code_execution_requests", key.USAGE_CODE_EXECUTIONS, _ANTHROPIC),
 )
-"""Looked at in this order."""
+"""Looked at in this order; what the request asked for counts after all that the answer says, in objects too."""
+
+_ANYWHERE: Final = (
+    "service_tier", "serviceTier", "servicetier", "traffic_type", "trafficType",
+)  # fmt: skip
+"""Endings of names that tell a tier, whoever writes them: an unknown tier is never the plain one."""
+_OF_REQUESTS: Final = ("request", "settings", "param", "option", "invocation", "config")
 
 _WORDS: Final = (key.SERVICE_TIER, key.SPEED, key.INFERENCE_GEO)
 _PIECES: Final = (key.USAGE_WEB_SEARCHES, key.USAGE_FILE_SEARCHES, key.USAGE_CODE_EXECUTIONS)
@@ -68,6 +74,7 @@ _WORD_PATHS: Final = (
     ("traffic_type", key.SERVICE_TIER),
     ("speed", key.SPEED),  # Anthropic API
     ("inference_geo", key.INFERENCE_GEO),
+    ("inferenceGeo", key.INFERENCE_GEO),
 )
 _PIECE_PATHS: Final = (
     ("server_tool_use", "web_search_requests", key.USAGE_WEB_SEARCHES),  # Anthropic API
@@ -76,6 +83,9 @@ _PIECE_PATHS: Final = (
     ("", "num_search_queries", key.USAGE_WEB_SEARCHES),  # Perplexity API
     ("", "web_search_requests", key.USAGE_WEB_SEARCHES),
     ("prompt_tokens_details", "web_search_requests", key.USAGE_WEB_SEARCHES),  # LiteLLM
+    ("serverToolUse", "webSearchRequests", key.USAGE_WEB_SEARCHES),  # Anthropic API in camel case
+    ("", "numSearchQueries", key.USAGE_WEB_SEARCHES),  # Vercel AI SDK, of Perplexity
+    ("", "web_searches", key.USAGE_WEB_SEARCHES),  # genai-prices
     ("server_side_tool_usage_details", "web_search_calls", key.USAGE_WEB_SEARCHES),  # xAI API
     ("server_side_tool_usage_details", "code_interpreter_calls", key.USAGE_CODE_EXECUTIONS),
     ("server_side_tool_usage_details", "file_search_calls", key.USAGE_FILE_SEARCHES),
@@ -85,13 +95,22 @@ _FEES: Final = (
     ("billed_units.search_units", "search units"),  # Cohere API
     ("billed_units.classifications", "classifications"),
     ("citation_tokens", "citation tokens"),  # Perplexity API
+    ("citationTokens", "citation tokens"),
     ("image_count", "images"),
+    ("search_units", "search units"),
+    ("billedUnits.searchUnits", "search units"),
 )
 _REQUESTS: Final = (  # what was asked for, as JSON
     "llm.invocation_parameters",  # OpenInference
     "langfuse.observation.model.parameters",  # Langfuse
     "gen_ai.request.parameters",
+    "request_data",  # Logfire
+    "input.value",  # OpenInference
+    "metadata",  # OpenInference
 )
+_RESPONSES: Final = ("output.value", "response_data", "response_metadata", "hidden_params")
+"""The answer as JSON, by OpenInference, Logfire, LangChain and LiteLLM."""
+_TIERS: Final = ("service_tier", "serviceTier")
 
 
 class Found(NamedTuple):
@@ -104,9 +123,54 @@ class Found(NamedTuple):
 def read_terms(attributes: dict[str, Any], objects: Objects) -> Found:
     """All that a span and its usage objects tell of how a call was served and of what is paid by the piece."""
     found: dict[str, Any] = {}
+    doubt = _of_rules(attributes, found, _OF_ANSWERS)
+    anywhere = [name for name in attributes if name.endswith(_ANYWHERE) and name not in TERM_NAMES]
+    asked = [name for name in anywhere if any(word in name.lower() for word in _OF_REQUESTS)]
+    for name in anywhere:
+        if name not in asked and (said := text(attributes[name])) is not None:
+            found.setdefault(key.SERVICE_TIER, said)
+    for _, usage in objects:
+        doubt = _of_object(usage, found) or doubt
+    for name in _RESPONSES:
+        _tier_of(_telling(attributes, name, _TIERS), found)
+    doubt = _of_rules(attributes, found, _OF_ASKING) or doubt
+    for name in asked:
+        if (said := text(attributes[name])) is not None:
+            found.setdefault(key.SERVICE_TIER, said)
+    for name in _REQUESTS:
+        request = _telling(attributes, name, (*_TIERS, "speed"))
+        _tier_of(request, found)
+        if (said := text(request.get("speed"))) is not None:
+            found.setdefault(key.SPEED, said)
+    if found.get(key.SERVICE_TIER, "").lower() in {"unspecified", "traffic_type_unspecified"}:
+        del found[key.SERVICE_TIER]
+    return Found(found, doubt)
+
+
+def _telling(attributes: dict[str, Any], name: str, words: tuple[str, ...]) -> dict[str, Any]:
+    """A JSON object, read only if one of `words` stands in it: most are large and have none."""
+    value = attributes.get(name)
+    if isinstance(value, str) and not any(f'"{word}"' in value for word in words):
+        return {}
+    return mapping(value)
+
+
+def _tier_of(told: dict[str, Any], found: dict[str, Any]) -> None:
+    for name in _TIERS:
+        if (said := text(told.get(name))) is not None:
+            found.setdefault(key.SERVICE_TIER, said)
+
+
+_OF_ASKING: Final = tuple(rule for rule in TERM_RULES if ".request." in rule.theirs or rule.theirs == "service_tier")
+_OF_ANSWERS: Final = tuple(rule for rule in TERM_RULES if rule not in _OF_ASKING)
+
+
+def _of_rules(attributes: dict[str, Any], found: dict[str, Any], rules: tuple[TermRule, ...]) -> str | None:
     doubt = None
-    for theirs, ours, _ in TERM_RULES:
-        if theirs in attributes and (ours not in found):
+    if TERM_NAMES.isdisjoint(attributes):
+        return None
+    for theirs, ours, _ in rules:
+        if theirs in attributes and ours not in found:
             value = attributes[theirs]
             if ours in _WORDS:
                 if (said := text(value)) is not None:
@@ -115,18 +179,7 @@ def read_terms(attributes: dict[str, Any], objects: Objects) -> Found:
                 found[ours] = number
             else:
                 doubt = doubt or "a number of uses is not readable"
-    for _, usage in objects:
-        doubt = _of_object(usage, found) or doubt
-    if key.SERVICE_TIER not in found:
-        for name in _REQUESTS:
-            asked = mapping(attributes.get(name))
-            if (said := text(asked.get("service_tier", asked.get("serviceTier")))) is not None:
-                found[key.SERVICE_TIER] = said
-            if (said := text(asked.get("speed"))) is not None:
-                found.setdefault(key.SPEED, said)
-    if found.get(key.SERVICE_TIER, "").lower() in {"unspecified", "traffic_type_unspecified"}:
-        del found[key.SERVICE_TIER]
-    return Found(found, doubt)
+    return doubt
 
 
 def _of_object(usage: dict[str, Any], found: dict[str, Any]) -> str | None:
@@ -147,6 +200,12 @@ def _of_object(usage: dict[str, Any], found: dict[str, Any]) -> str | None:
                 found[piece] = max(found.get(piece, 0), number)
             elif number:
                 doubt = doubt or f"{name.replace('_', ' ')}: no price known"
+    latency = mapping(usage.get("performanceConfig")).get("latency")  # Bedrock API
+    if latency not in {None, "standard"}:
+        doubt = doubt or "latency-optimized inference: no price known"
+    if usage.get("search_context_size") in {"low", "medium"}:
+        # Perplexity API: the fee of the request depends on it, and the table has that of the high one
+        doubt = doubt or f"a search of {usage['search_context_size']} context: no price known"
     for path, words in _FEES:
         holder, _, name = path.rpartition(".")
         value = (mapping(usage.get(holder)) if holder else usage).get(name)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from spantail import attributes as key
 from spantail import pricing
 from spantail_exporters.dialects.content import move_content
-from spantail_exporters.dialects.costs import COST_NAMES, Told, read_cost
+from spantail_exporters.dialects.costs import COST_NAMES, Told, other_currency, read_cost
 from spantail_exporters.dialects.flattened import flattened
 from spantail_exporters.dialects.kinds import KIND_RULES, is_retold_stream, kind_said
 from spantail_exporters.dialects.names import NAME_RULES
@@ -124,8 +124,11 @@ def _account(
             attributes[key.COST_PRICE_VERSION] = price.version
             usd = pricing.usd_of_nano(price.nano_usd)
             _write(attributes, Told(usd, key.SOURCE_CALCULATED), several=several)
-        if price.note is not None:
-            attributes[key.COST_NOTE] = price.note
+        note = price.note or other_currency(attributes)
+        if isinstance(price, pricing.Unpriced) and price.note.startswith("no price known"):
+            note = other_currency(attributes) or note
+        if note is not None:
+            attributes[key.COST_NOTE] = note
 
 
 def _write(attributes: dict[str, Any], cost: Told, *, several: bool) -> None:

@@ -24,6 +24,8 @@ _RULES: Final = {rule.theirs: (rank, rule) for rank, rule in enumerate(t.TOKEN_R
 TOKEN_NAMES: Final = frozenset(_RULES)
 """A span with one of these tells tokens; Claude Code's plain names do so only beside their mark."""
 
+_PROMPT: Final = "llm.token_count.prompt"
+_CACHE_READ, _CACHE_INPUT = f"{_PROMPT}_details.cache_read", f"{_PROMPT}_details.cache_input"
 UNDECIDED: Final = "it is not told whether the input includes the cached tokens"
 _UNDECIDED_OUTPUT: Final = "it is not told whether the output includes the reasoning tokens"
 
@@ -81,6 +83,9 @@ def is_of_claude_code(attributes: dict[str, Any]) -> bool:
 
 def _flat(attributes: dict[str, Any], usage: Usage) -> Iterator[Counted]:
     known = sorted(attributes.keys() & TOKEN_NAMES, key=lambda name: _RULES[name][0])
+    if _CACHE_INPUT in known and (_CACHE_READ in known or attributes[_CACHE_INPUT] == attributes.get(_PROMPT)):
+        # OpenInference's instrumentation of LiteLLM writes the text tokens under this name
+        known.remove(_CACHE_INPUT)
     yield from _by_rules(attributes, {name: _RULES[name][1] for name in known}, usage)
 
 
@@ -135,6 +140,8 @@ def _settled(counted: list[Counted], *, including: bool, no_total_within: bool) 
         place = t.WITHIN
     if place == t.UNSAID and including:
         place = t.WITHIN
+    if including and t.INPUT in found and cached > found[t.INPUT] and get(t.TOTAL) == found[t.INPUT] + get(t.OUTPUT, 0):
+        doubt = doubt or "the cached tokens are more than the input, of which they are a part at this provider"
     if t.INPUT not in found and t.FRESH in found:
         found[t.INPUT], place = found[t.FRESH], t.BESIDE
     if get(t.TEXT_OUTPUT) and get(t.TEXT_OUTPUT) == get(t.OUTPUT):
