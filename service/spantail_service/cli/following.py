@@ -179,6 +179,11 @@ async def newest_running(client: ServiceClient) -> str | None:
     return next((run["run_id"] for run in runs if run["status"] in ALIVE), None)
 
 
+async def newest(client: ServiceClient) -> str | None:
+    """The id of the newest run, over or not; ``None`` when there is none."""
+    return next((run["run_id"] for run in (await client.runs(limit=1))["runs"]), None)
+
+
 async def next_run(client: ServiceClient, *, give_up_s: float) -> AsyncIterator[Cut | str]:
     """Waits for a run that is not there yet; yields cuts meanwhile, and at last its id."""
     known: set[str] | None = None

@@ -85,7 +85,7 @@ def note(span: Mapping[str, Any], reason: str | None = None) -> str:
         parts.append(f"{status}: {reason}" if reason else str(status))
     elif span.get("corrected"):
         parts.append("was thought dead")
-    if about := span.get("cost_note"):
+    if (about := span.get("cost_note")) and ("cost_nano" in span or is_unpriced(span)):
         parts.append(f"price: {about}" if "cost_nano" in span else f"unpriced: {about}")
     elif span.get("cost_source") == "provider" and span.get("cost_nano"):
         parts.append("cost told by the provider")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from spantail_service.cli.following import Follower, Frame, Snapshot, find_run, newest_running, next_run
+from spantail_service.cli.following import Follower, Frame, Snapshot, find_run, newest, newest_running, next_run
 from spantail_service.cli.lines import event_line
 from spantail_service.cli.live_tree import LiveTree
 from spantail_service.cli.outcome import exit_code_of
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _FINAL_ROWS: Final = 300  # of the tree that stays in the terminal; more would scroll everything else away
 _COLLECT_AFTER: Final = 200_000  # new objects
+_SHORT_ID: Final = 8
 _LEAST_WIDTH: Final = 80  # of lines that no terminal shows
 
 
@@ -59,7 +60,11 @@ async def _newest_or_next(client: ServiceClient, give_up_s: float) -> str:
     run_id = await newest_running(client)
     if run_id is not None:
         return run_id
-    complain("waiting for the next run (Ctrl-C stops; `spantail doctor` if it is not seen)")
+    over = await newest(client)
+    complain(
+        "waiting for the next run (Ctrl-C stops; `spantail doctor` if it is not seen)"
+        + (f"\nThe newest one is over: spantail tail {over[:_SHORT_ID]}" if over else "")
+    )
     async for step in next_run(client, give_up_s=give_up_s):
         if isinstance(step, str):
             return step

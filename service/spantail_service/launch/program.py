@@ -40,6 +40,7 @@ class Program:
     def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
         self._early: list[int] = []
         self._process: subprocess.Popen[bytes] | None = None
+        name = command[0] or "''"
         loop = asyncio.get_running_loop()
         with contextlib.suppress(NotImplementedError):  # Windows: a Ctrl-C reaches both
             for number in _PASSED_ON:  # before the start: none is lost
@@ -47,9 +48,9 @@ class Program:
         try:
             self._process = subprocess.Popen(command, env=dict(environment))
         except FileNotFoundError:
-            raise CannotStartError(f"{command[0]}: there is no such program.", EXIT_NOT_FOUND) from None
+            raise CannotStartError(f"{name}: there is no such program.", EXIT_NOT_FOUND) from None
         except OSError as error:
-            raise CannotStartError(f"{command[0]} cannot be started: {error.strerror}.", EXIT_NOT_EXECUTABLE) from None
+            raise CannotStartError(f"{name} cannot be started: {error.strerror}.", EXIT_NOT_EXECUTABLE) from None
         for number in self._early:
             self._process.send_signal(number)
         self.ended = asyncio.ensure_future(asyncio.to_thread(self._process.wait))

@@ -117,6 +117,7 @@ def test_without_an_id_it_takes_the_next_run(service: Service, writer: Writer) -
         assert tail.stderr is not None
         assert tail.stdout is not None
         assert "waiting for the next run" in tail.stderr.readline()
+        assert tail.stderr.readline() == f"The newest one is over: spantail tail {OTHER_RUN[:8]}\n"
         writer.span(RUN, start=START + 1)
         assert orjson.loads(tail.stdout.readline())["run_id"] == RUN
         tail.send_signal(signal.SIGINT)

@@ -20,6 +20,8 @@ from tests.support.waiting import eventually
 if TYPE_CHECKING:
     from pathlib import Path
 
+LONGEST_START_CPU_S = 5.0
+
 
 def test_version_and_help() -> None:
     for arguments, words in (
@@ -48,6 +50,18 @@ def test_serve_with_a_redis_of_its_own(tmp_path: Path, number: signal.Signals) -
         assert "Traceback" not in service.output
         eventually(lambda: not any(child.is_running() for child in children))
     assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["serve", "demo"])
+def test_the_page_is_there_within_seconds(tmp_path: Path, command: str) -> None:
+    """In CPU time, which other work on the machine does not change: this bounds what an idle one waits for."""
+    with spantail_process(command, "--port", "0", "--data-dir", str(tmp_path)) as service:
+        service.await_ready(60)
+        assert httpx.get(service.url).status_code in {200, 404}  # 404: the page is not built here
+        process = psutil.Process(service.process.pid)
+        times = [one.cpu_times() for one in (process, *process.children(recursive=True))]
+        assert sum(one.user + one.system for one in times) < LONGEST_START_CPU_S
+        assert service.stop() == 0
 
 
 def test_a_given_redis_is_left_alone_and_its_password_not_shown(new_redis_url: str) -> None:

@@ -285,6 +285,8 @@ def test_a_cost_says_where_it_comes_from_and_why_there_is_none() -> None:
     assert span_text.note(told) == "cost told by the provider"
     assert span_text.note(assumed) == "price: batch price"
     assert span_text.note(unpriced) == f"unpriced: {NO_FLEX}"
+    before = call("e", "root", 1, 2, status="error", cost_source="unpriced", cost_note="no tokens")
+    assert span_text.note(before) == "", "it failed before there was anything to price"
     assert "\x1b" not in span_text.note({**unpriced, "cost_note": "\x1b[2J"})
     view = view_of(span("root", None, 0), told, assumed, unpriced)
     shown = picture(view, width=100)
