@@ -12,6 +12,7 @@ from spantail_service.ingest.facts import dropped_of, link_facts, note_facts, sp
 from spantail_service.ingest.messages import Resource, Span, Spans
 from spantail_service.ingest.normalise import normalised
 from spantail_service.ingest.plan import Piece, Plan
+from spantail_service.ingest.turn import LARGE, LARGE_BYTES
 from spantail_service.ingest.values import MalformedValueError, attributes_of
 from spantail_service.ingest.wire import SPAN, items_in, protobuf_plan
 
@@ -30,7 +31,8 @@ STATUS_CODE_ERROR: Final = 2
 def decode_traces(body: bytes, tally: Tally) -> Iterator[SpanRecord | None]:
     """Read an ``ExportTraceServiceRequest``; its spans are decoded piece by piece, as they are asked for.
 
-    None says that there is nothing yet: it comes again and again, so that whoever asks can let others go on.
+    None says that there is nothing yet: it comes again and again, so that whoever asks can let others go on. ``LARGE``
+    says that the next step takes long (`turn.in_turns`).
 
     A span whose ids are not those of W3C Trace Context (wrong length, all zero), or whose inside cannot be decoded,
     is rejected in ``tally``; the others are taken. Spans of a resource with the attribute ``spantail.live`` are passed
@@ -42,8 +44,8 @@ def decode_traces(body: bytes, tally: Tally) -> Iterator[SpanRecord | None]:
         TooManyError: it holds more than is taken; before the first span.
     """
     for source, _, span in read_items(Plan(body, "spans"), SPAN, Spans, Span, tally):
-        if span is None or source is None:
-            yield None
+        if source is None or span is None:
+            yield span
             continue
         try:
             record = _record(span, source)
@@ -57,11 +59,12 @@ def decode_traces(body: bytes, tally: Tally) -> Iterator[SpanRecord | None]:
 
 
 def read_items(plan: Plan, kind: Kind, many: Any, one: Any, tally: Tally) -> Iterator[tuple[Source | None, bytes, Any]]:
-    """Each item of a request with its source and its scope (a message, not read yet); None where there is none yet.
+    """Each item of a request with its source and its scope (a message, not read yet).
 
-    ``many`` and ``one`` are the classes of a piece and of an item.
+    Without a source it is None or ``LARGE``, as `decode_traces` says. ``many`` and ``one`` are the classes of a piece
+    and of an item.
     """
-    nothing = None, b"", None
+    nothing, large = (None, b"", None), (None, b"", LARGE)
     overweight: list[int] = []
     for _ in protobuf_plan(plan, kind, overweight=overweight):
         yield nothing
@@ -73,8 +76,10 @@ def read_items(plan: Plan, kind: Kind, many: Any, one: Any, tally: Tally) -> Ite
     for piece in plan.pieces():
         if source is None or piece.resource is not resource:
             resource = piece.resource
+            if len(resource) > LARGE_BYTES:
+                yield large
             source = read_source(resource, tally)
-        yield nothing
+        yield large if piece.is_large else nothing
         if source.is_ours:
             tally.passed_over["live"] += piece.items
             continue

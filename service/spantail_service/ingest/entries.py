@@ -59,6 +59,10 @@ class LogEntry(NamedTuple):
     sampled: bool
 
 
+class LargeEntry(LogEntry):
+    """One that takes long to redact."""
+
+
 class Tally:
     """What of one request was not taken, and why."""
 

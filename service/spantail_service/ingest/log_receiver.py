@@ -8,22 +8,23 @@ import itertools
 import logging
 import secrets
 from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from spantail.attributes import RESOURCE_RUNNER
 from spantail.values import content_capture_allowed
 from spantail_exporters import otlp_records as key
 from spantail_exporters.changes import Change
-from spantail_service.ingest.entries import BAD_CONTENT, LogEntry, Tally, runner_id
+from spantail_service.ingest.entries import BAD_CONTENT, LargeEntry, LogEntry, Tally, runner_id
 from spantail_service.ingest.log_events import log_event
 from spantail_service.ingest.lookups import Lookups
 from spantail_service.ingest.revival import Revival
 from spantail_service.ingest.starts import Start, start_change, start_of
-from spantail_service.ingest.turn import Turn
+from spantail_service.ingest.turn import Turn, in_turns
 from spantail_service.store import RunChanges, RunStore, now_us
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from redis.asyncio import Redis
 
@@ -41,8 +42,9 @@ _STARTS: Final = frozenset((key.EVENT_START, key.EVENT_UPDATE))
 class LogReceiver:
     """Takes log records."""
 
-    def __init__(self, redis: Redis, store: RunStore, redactor: Redactor) -> None:
+    def __init__(self, redis: Redis, store: RunStore, redactor: Redactor, one_large: asyncio.Lock) -> None:
         self._store = store
+        self._one_large = one_large
         self._lookups = Lookups(redis)
         self._revival = Revival(redis, store)
         self._redactor = redactor
@@ -62,18 +64,14 @@ class LogReceiver:
         """
         counts: Counter[str] = Counter()
         digest = _digest(body) if len(body) <= _IN_PLACE_BYTES else await asyncio.to_thread(_digest, body)
-        turn = Turn()
         number = 0
         batch: list[LogEntry] = []
-        for entry in entries:
-            if entry is not None:
-                batch.append(entry)
+        async for entry in in_turns(entries, self._one_large):
+            batch.append(entry)
             if len(batch) == _AT_ONCE:
                 await self._take(batch, f"{digest}{number:x}", tally, counts)
                 number += 1
                 batch = []
-            if turn.is_over:
-                await turn.give()
         if batch:
             await self._take(batch, f"{digest}{number:x}", tally, counts)
         return counts
@@ -136,21 +134,26 @@ class LogReceiver:
             if start is None and entry.run_id in absent:
                 tally.passed_over["not_sampled"] += 1
                 continue
+            span = entry.run_id, entry.span_id
+            make: Callable[[], Change | None] = (
+                partial(start_change, start, held.get(span), self._redactor)
+                if start is not None
+                else partial(self._line, entry, now, keep_content=keep_content)
+            )
             try:
-                if start is None:
-                    line = log_event(entry, self._redactor, now, keep_content=keep_content)
-                    change: Change | None = Change("", "", [line])
+                if isinstance(entry, LargeEntry):
+                    async with self._one_large:
+                        change = await asyncio.to_thread(make)
                 else:
-                    span = entry.run_id, entry.span_id
-                    change = start_change(start, held.get(span), self._redactor)
-                    if change is not None:
-                        held[span] = change.state or change.events[-1]  # the next one in this request builds on it
+                    change = make()
             except (TypeError, ValueError, KeyError, AttributeError) as error:
                 logger.warning("a log record could not be encoded: %s", type(error).__name__)
                 tally.reject(BAD_CONTENT)
                 continue
             counts["starts" if start is not None else "logs"] += 1
             if change is not None:
+                if start is not None:
+                    held[span] = change.state or change.events[-1]  # the next one in this request builds on it
                 runs.setdefault((entry.run_id, entry.source.runner), []).append(change)
         untimed = {(entry.run_id, entry.source.runner) for entry, start in items if start is None and not entry.time_us}
         return [
@@ -167,6 +170,9 @@ class LogReceiver:
             )
             for (run_id, runner), changes in runs.items()
         ]
+
+    def _line(self, entry: LogEntry, now: int, *, keep_content: bool) -> Change:
+        return Change("", "", [log_event(entry, self._redactor, now, keep_content=keep_content)])
 
     def _count_lost(self, runner: str, dropped: Any, counts: Counter[str]) -> None:
         """Count what a sender says it has lost since its start."""

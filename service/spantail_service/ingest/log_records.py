@@ -8,9 +8,10 @@ from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
 from spantail_exporters.record import microseconds
 from spantail_service.ingest.decode import NO_SPAN_ID, NO_TRACE_ID, SPAN_ID_BYTES, TRACE_ID_BYTES, read_items
-from spantail_service.ingest.entries import BAD_CONTENT, LogEntry, Source, Tally
+from spantail_service.ingest.entries import BAD_CONTENT, LargeEntry, LogEntry, Source, Tally
 from spantail_service.ingest.messages import LogRecord, LogRecords, Scope
 from spantail_service.ingest.plan import Plan
+from spantail_service.ingest.turn import LARGE
 from spantail_service.ingest.values import MalformedValueError, attributes_of, value_of
 from spantail_service.ingest.wire import RECORD
 
@@ -33,9 +34,11 @@ def decode_logs(body: bytes, tally: Tally) -> Iterator[LogEntry | None]:
     """
     of: bytes | None = None
     name = ""
+    is_large = False
     for source, scope, record in read_items(Plan(body, "log records"), RECORD, LogRecords, LogRecord, tally):
-        if record is None or source is None:
-            yield None
+        if source is None or record is None:
+            is_large = record is LARGE
+            yield record
             continue
         if scope is not of:
             of, name = scope, _name_of(scope)
@@ -44,7 +47,7 @@ def decode_logs(body: bytes, tally: Tally) -> Iterator[LogEntry | None]:
         except MalformedValueError:
             tally.reject(BAD_CONTENT)
             entry = None
-        yield entry
+        yield LargeEntry(*entry) if is_large and entry is not None else entry
 
 
 def _name_of(scope: bytes) -> str:

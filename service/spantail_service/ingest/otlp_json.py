@@ -16,11 +16,12 @@ import orjson
 
 from spantail_exporters.record import Link, Note, SpanRecord, microseconds
 from spantail_service.ingest.decode import STATUS_CODE_ERROR, say_if_nothing
-from spantail_service.ingest.entries import BAD_CONTENT, BAD_ID, LogEntry, Source, Tally, source_of
+from spantail_service.ingest.entries import BAD_CONTENT, BAD_ID, LargeEntry, LogEntry, Source, Tally, source_of
 from spantail_service.ingest.facts import KINDS, STATUS_CODE_OK, dropped_of, link_facts, note_facts, span_facts
 from spantail_service.ingest.json_walk import json_items, json_plan
 from spantail_service.ingest.normalise import normalised
 from spantail_service.ingest.plan import Piece, Plan
+from spantail_service.ingest.turn import LARGE, LARGE_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -53,7 +54,7 @@ def decode_traces_json(body: bytes, tally: Tally) -> Iterator[SpanRecord | None]
     """Read an ``ExportTraceServiceRequest``; as `decode.decode_traces`."""
     for source, _, span in read_json_items(Plan(body, "spans"), tally):
         if source is None:
-            yield None
+            yield span
             continue
         try:
             record = _record(_object(span), source)
@@ -70,9 +71,11 @@ def decode_logs_json(body: bytes, tally: Tally) -> Iterator[LogEntry | None]:
     """Read an ``ExportLogsServiceRequest``; as `log_records.decode_logs`."""
     of: bytes | None = None
     name = ""
+    is_large = False
     for source, scope, record in read_json_items(Plan(body, "log records"), tally):
         if source is None:
-            yield None
+            is_large = record is LARGE
+            yield record
             continue
         if scope is not of:
             of, name = scope, _name_of(scope)
@@ -81,12 +84,12 @@ def decode_logs_json(body: bytes, tally: Tally) -> Iterator[LogEntry | None]:
         except _WrongTypeError:
             tally.reject(BAD_CONTENT)
             entry = None
-        yield entry
+        yield LargeEntry(*entry) if is_large and entry is not None else entry
 
 
 def read_json_items(plan: Plan, tally: Tally) -> Iterator[tuple[Source | None, bytes, Any]]:
-    """Each item of a request, parsed, with its source and its scope (as JSON); no source where there is none yet."""
-    nothing = None, b"", None
+    """As `decode.read_items`; items are parsed, scopes are JSON."""
+    nothing, large = (None, b"", None), (None, b"", LARGE)
     names = _NAMES[plan.what]
     for _ in json_plan(plan, *names):
         yield nothing
@@ -96,8 +99,10 @@ def read_json_items(plan: Plan, tally: Tally) -> Iterator[tuple[Source | None, b
     for piece in plan.pieces():
         if source is None or piece.resource is not resource:
             resource = piece.resource
+            if len(resource) > LARGE_BYTES:
+                yield large
             source = _source(resource, tally)
-        yield nothing
+        yield large if piece.is_large else nothing
         if source.is_ours:
             tally.passed_over["live"] += piece.items
             continue

@@ -11,6 +11,7 @@ from array import array
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from spantail_service.ingest.body import TooManyError
+from spantail_service.ingest.turn import LARGE_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,6 +39,11 @@ class Piece(NamedTuple):
     start: int
     end: int
     items: int
+
+    @property
+    def is_large(self) -> bool:
+        """Whether reading it takes long: it is one large item, or its scope is large."""
+        return self.end - self.start + len(self.scope) > LARGE_BYTES
 
 
 class Plan:

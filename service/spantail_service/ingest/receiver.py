@@ -17,7 +17,7 @@ from spantail_service.ingest.log_records import decode_logs
 from spantail_service.ingest.normalise import as_meant
 from spantail_service.ingest.otlp_json import decode_logs_json, decode_traces_json
 from spantail_service.ingest.room import Room
-from spantail_service.ingest.turn import Turn
+from spantail_service.ingest.turn import LARGE, in_turns
 from spantail_service.pieces import PIECE_BYTES
 from spantail_service.store import RunChanges, RunStore
 
@@ -57,7 +57,8 @@ class OtlpReceiver:
         self._max_decoded_bytes = max_decoded_bytes
         self._ingested = ingested
         self._slots = asyncio.Semaphore(_AT_A_TIME)
-        self._logs = LogReceiver(redis, self._store, redactor)
+        self._one_large = asyncio.Lock()
+        self._logs = LogReceiver(redis, self._store, redactor, self._one_large)
         self.room = Room(_ROOM * max_bytes)
         self.counts: Counter[str] = Counter()
         """Since the start of this process: ``traces``, ``logs``, ``starts``, ``heartbeats`` taken; ``…rejected`` and
@@ -106,27 +107,22 @@ class OtlpReceiver:
         by_run: dict[str, list[Change]] = {}
         taken = waiting = waiting_bytes = 0
         storing: asyncio.Task[None] | None = None
-        turn = Turn()
         try:
-            for record in records:
-                change = self._change(record, tally) if record is not None else None
-                if record is not None and change is not None:
-                    taken += 1
-                    waiting += 1
-                    waiting_bytes += len(change.events[-1])  # its state; span events are mostly few
-                    changes = by_run.get(record.run_id)
-                    if changes is None:
-                        by_run[record.run_id] = [change]
-                    else:
-                        changes.append(change)
+            async for run_id, change in in_turns(changes_of(records, self._redactor, tally), self._one_large):
+                taken += 1
+                waiting += 1
+                waiting_bytes += len(change.events[-1])  # its state; span events are mostly few
+                changes = by_run.get(run_id)
+                if changes is None:
+                    by_run[run_id] = [change]
+                else:
+                    changes.append(change)
                 if waiting >= _STORED_AT_ONCE or waiting_bytes >= PIECE_BYTES:
                     if storing is not None:
                         await storing
                     storing = asyncio.create_task(self._store.append(_runs(by_run)))
                     by_run = {}
                     waiting = waiting_bytes = 0
-                if turn.is_over:
-                    await turn.give()
         finally:
             if storing is not None:
                 await storing
@@ -134,15 +130,25 @@ class OtlpReceiver:
             await self._store.append(_runs(by_run))
         return taken
 
-    def _change(self, record: SpanRecord, tally: Tally) -> Change | None:
+
+def changes_of(
+    records: Iterator[SpanRecord | None], redactor: Redactor, tally: Tally
+) -> Iterator[tuple[str, Change] | None]:
+    """The change that brings each span, with its run; what stands for work that goes on is passed on."""
+    for record in records:
+        if record is None or record is LARGE:
+            yield LARGE if record is LARGE else None
+            continue
         try:
-            return finished_change(record, self._redactor)
+            change = finished_change(record, redactor)
         except (TypeError, ValueError) as error:
             # One span that cannot be said in JSON must not take the others with it. Not its words: they may hold
             # what could not be encoded.
             logger.warning("a span could not be encoded: %s", type(error).__name__)
             tally.reject("A span holds a value that cannot be encoded.")
-            return None
+            yield None
+        else:
+            yield record.run_id, change
 
 
 def _runs(by_run: dict[str, list[Change]]) -> list[RunChanges]:

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from time import perf_counter
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
 _Item = TypeVar("_Item")
 _TURN_S: Final = 0.005
+
+LARGE_BYTES: Final = 262_144
+"""What is larger takes too long to read for the event loop, and cannot be read in parts."""
+
+
+LARGE: Final[Any] = object()
+"""Stands among items for: the next one is larger than that. It has the type of whatever it stands among."""
+_END: Final[Any] = object()
 
 
 class Turn:
@@ -32,11 +40,19 @@ class Turn:
         self._end = perf_counter() + _TURN_S
 
 
-async def in_turns(items: Iterator[_Item | None]) -> AsyncIterator[_Item]:
-    """``items`` but for None, which stands for work that has brought none yet."""
+async def in_turns(items: Iterator[_Item | None], one_large: asyncio.Lock) -> AsyncIterator[_Item]:
+    """``items`` but for None, which stands for work that has brought none yet.
+
+    What comes after ``LARGE`` is made on a thread, and by ``one_large`` only one such at a time: a thread holds the
+    interpreter for as long as a single call into C takes, and several would follow one another.
+    """
     turn = Turn()
-    for item in items:
-        if item is not None:
+    for step in items:
+        item = step
+        if item is LARGE:
+            async with one_large:
+                item = await asyncio.to_thread(next, items, _END)
+        if item is not None and item is not _END:
             yield item
         if turn.is_over:
             await turn.give()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import logging
 import re
 import secrets
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -17,7 +16,7 @@ from spantail_service.errors import ProblemError
 from spantail_service.ingest.body import MalformedRequestError
 from spantail_service.ingest.entries import Tally
 from spantail_service.ingest.otlp_json import decode_traces_json
-from spantail_service.ingest.receiver import finished_change
+from spantail_service.ingest.receiver import changes_of
 from spantail_service.ingest.turn import in_turns
 from spantail_service.pieces import PIECE_BYTES, size_of
 from spantail_service.store import RunChanges, RunStore, now_us
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
 
     from spantail_exporters.changes import Change
     from spantail_exporters.record import Redactor
-
-logger = logging.getLogger(__name__)
 
 MAX_RUNS = 1_000
 """Runs that one file may hold."""
@@ -60,6 +57,7 @@ class RunImporter:
         self._store = store
         self._redactor = redactor
         self._slots = asyncio.Semaphore(_AT_A_TIME)
+        self._one_large = asyncio.Lock()
 
     async def take(self, body: bytes) -> Imported:
         """Store the runs of an OTLP JSON request, or of one run's NDJSON; returns when Redis has them.
@@ -82,7 +80,8 @@ class RunImporter:
     async def _take_otlp(self, body: bytes) -> Imported:
         run_ids: dict[str, None] = {}
         tally = Tally()
-        async for record in in_turns(decode_traces_json(body, tally)):  # once over it, before anything is stored
+        # once over it, before anything is stored
+        async for record in in_turns(decode_traces_json(body, tally), self._one_large):
             run_ids[record.run_id] = None
             if len(run_ids) > MAX_RUNS:
                 raise ProblemError(413, "too-many-runs-in-file", f"A file may hold {MAX_RUNS} runs, this has more.")
@@ -93,14 +92,9 @@ class RunImporter:
         tally = Tally()
         runs: dict[str, list[Change]] = {}
         waiting = 0
-        async for record in in_turns(decode_traces_json(body, tally)):
-            try:
-                change = finished_change(record, self._redactor)
-            except (TypeError, ValueError) as error:
-                logger.warning("a span could not be encoded: %s", type(error).__name__)
-                tally.reject("A span holds a value that cannot be encoded.")
-                continue
-            runs.setdefault(record.run_id, []).append(change)
+        made = changes_of(decode_traces_json(body, tally), self._redactor, tally)
+        async for run_id, change in in_turns(made, self._one_large):
+            runs.setdefault(run_id, []).append(change)
             waiting += size_of(change)
             if waiting >= PIECE_BYTES:
                 await self._store.append([RunChanges(run_id, changes) for run_id, changes in runs.items()])

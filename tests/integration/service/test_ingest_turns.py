@@ -9,7 +9,7 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from redis.asyncio import Redis
 
-from bench.shapes import Shape, shapes
+from bench.odd_requests import Shape, shapes
 from spantail.redaction import Redactor
 from spantail_service.ingest.body import MalformedRequestError, TooManyError
 from spantail_service.ingest.entries import Received, Signal
