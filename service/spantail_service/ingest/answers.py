@@ -21,7 +21,12 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from redis.exceptions import ResponseError
 
 from spantail_service.errors import REDIS_UNREACHABLE, RETRY_AFTER_S, is_passing
-from spantail_service.ingest.body import DecodedTooLargeError, MalformedRequestError, TooManyError
+from spantail_service.ingest.body import (
+    DecodedTooLargeError,
+    MalformedRequestError,
+    TooManyError,
+    UnknownEncodingError,
+)
 from spantail_service.ingest.entries import Received, Signal
 from spantail_service.ingest.room import BusyError
 
@@ -44,7 +49,6 @@ class Refusal(NamedTuple):
         return status
 
 
-BAD_ENCODING: Final = Refusal(415, UNIMPLEMENTED, "Content-Encoding must be gzip or identity.")
 TOO_SLOW: Final = Refusal(408, INVALID_ARGUMENT, "The body did not arrive in time.")
 
 
@@ -58,6 +62,8 @@ def refusal_of(error: Exception) -> Refusal | None:
     match error:
         case MalformedRequestError():
             return Refusal(400, INVALID_ARGUMENT, str(error))
+        case UnknownEncodingError():
+            return Refusal(415, UNIMPLEMENTED, str(error))
         case DecodedTooLargeError() | TooManyError():
             return Refusal(413, RESOURCE_EXHAUSTED, str(error))
         case BusyError():

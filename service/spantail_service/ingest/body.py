@@ -23,6 +23,25 @@ class DecodedTooLargeError(ValueError):
         super().__init__(f"The unzipped body is larger than {limit} bytes: send smaller batches.")
 
 
+class UnknownEncodingError(ValueError):
+    """The body is packed in a way that is not taken. The message may be shown to the sender."""
+
+
+def is_gzip(content_encoding: str) -> bool:
+    """Whether a body with this ``Content-Encoding`` is gzip (RFC 9110 §8.4.1.3: ``x-gzip`` is the same).
+
+    Raises:
+        UnknownEncodingError: it is neither gzip nor plain, or packed more than once.
+    """
+    named = [name for part in content_encoding.lower().split(",") if (name := part.strip()) not in ("", "identity")]
+    if named in (["gzip"], ["x-gzip"]):
+        return True
+    if named:
+        said = ", ".join(named)[:100]
+        raise UnknownEncodingError(f"Content-Encoding must be gzip (once) or identity, not {said}.")
+    return False
+
+
 def gunzip(data: bytes, limit: int) -> bytes:
     """Unzip ``data``, which may be several gzip members in a row, to at most ``limit`` bytes.
 

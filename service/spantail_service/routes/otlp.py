@@ -11,7 +11,8 @@ from fastapi import APIRouter, Request, Response
 from google.protobuf.json_format import MessageToDict  # type: ignore[import-untyped]
 
 from spantail_service.errors import ProblemError
-from spantail_service.ingest.answers import BAD_ENCODING, TOO_SLOW, Refusal, refusal_of, response_bytes, too_large
+from spantail_service.ingest.answers import TOO_SLOW, Refusal, refusal_of, response_bytes, too_large
+from spantail_service.ingest.body import is_gzip
 from spantail_service.ingest.entries import Received, Signal
 from spantail_service.security import BodyTooLargeError
 from spantail_service.services import services_of
@@ -74,14 +75,12 @@ async def _receive(request: Request, signal: Signal) -> Response:
     if content_type not in (PROTOBUF, JSON):
         raise ProblemError(415, "unsupported-media-type", f"This route takes {PROTOBUF} and {JSON}.")
     is_json = content_type == JSON
-    encoding = request.headers.get("content-encoding", "identity").strip().lower()
-    if encoding not in ("gzip", "identity", ""):
-        return _refused(BAD_ENCODING, is_json=is_json)
     receiver = services_of(request).receiver
     try:
+        zipped = is_gzip(",".join(request.headers.getlist("content-encoding")))
         with receiver.room.hold() as hold:
             body = await read_body(request, hold)
-            received = await receiver.receive(signal, body, is_gzip=encoding == "gzip", is_json=is_json)
+            received = await receiver.receive(signal, body, is_gzip=zipped, is_json=is_json)
     except BodyTooLargeError:
         return _refused(too_large(services_of(request).settings.max_ingest_bytes), is_json=is_json)
     except TimeoutError:

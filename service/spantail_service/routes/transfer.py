@@ -12,7 +12,13 @@ from fastapi.responses import StreamingResponse
 from spantail_service import __version__
 from spantail_service.doors.limited import HEAVY
 from spantail_service.errors import ProblemError
-from spantail_service.ingest.body import DecodedTooLargeError, MalformedRequestError, TooManyError, gunzip
+from spantail_service.ingest.body import (
+    DecodedTooLargeError,
+    MalformedRequestError,
+    TooManyError,
+    UnknownEncodingError,
+    is_gzip,
+)
 from spantail_service.ingest.room import BusyError
 from spantail_service.openapi import answers
 from spantail_service.routes.otlp import read_body
@@ -121,30 +127,21 @@ async def import_runs(request: Request) -> Response:
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if content_type not in _TAKEN:
         raise ProblemError(415, "unsupported-media-type", f"This route takes {_JSON} (OTLP) or {_NDJSON}.")
-    encoding = request.headers.get("content-encoding", "identity").strip().lower()
-    if encoding not in ("gzip", "identity", ""):
-        raise ProblemError(415, "unsupported-media-type", "Content-Encoding must be gzip or identity.")
     limit = min(services.settings.max_ingest_decoded_bytes, _MAX_JSON_BYTES)
     try:
+        zipped = is_gzip(",".join(request.headers.getlist("content-encoding")))
         with services.whole_answers.room.hold() as hold:
             body = await read_body(request, hold)
-            body = await _unzipped(body, limit, is_gzip=encoding == "gzip")
-            taken = await services.importer.take(body)
+            taken = await services.importer.take(body, limit, is_gzip=zipped)
     except BusyError:
         raise TooBusyError from None
     except TimeoutError:
         raise ProblemError(408, "too-slow", "The file did not arrive in time.") from None
+    except UnknownEncodingError as error:
+        raise ProblemError(415, "unsupported-media-type", str(error)) from None
     except (DecodedTooLargeError, TooManyError) as error:
         raise ProblemError(413, "too-large", str(error)) from None
     except MalformedRequestError as error:
         raise ProblemError(400, "malformed-file", str(error)) from None
     answer = {"runs": taken.run_ids, "rejected": taken.rejected, "reason": taken.reason}
     return Response(orjson.dumps(answer), media_type=_JSON, headers={"cache-control": "no-store"})
-
-
-async def _unzipped(body: bytes, limit: int, *, is_gzip: bool) -> bytes:
-    if is_gzip:
-        return await asyncio.to_thread(gunzip, body, limit)
-    if len(body) > limit:
-        raise DecodedTooLargeError(limit)
-    return body

@@ -13,7 +13,7 @@ import orjson
 from spantail_exporters import keys
 from spantail_exporters.run_script import SCRIPT, append_arguments
 from spantail_service.errors import ProblemError
-from spantail_service.ingest.body import MalformedRequestError
+from spantail_service.ingest.body import DecodedTooLargeError, MalformedRequestError, gunzip
 from spantail_service.ingest.entries import Tally
 from spantail_service.ingest.otlp_json import decode_traces_json
 from spantail_service.ingest.receiver import changes_of
@@ -59,20 +59,27 @@ class RunImporter:
         self._slots = asyncio.Semaphore(_AT_A_TIME)
         self._one_large = asyncio.Lock()
 
-    async def take(self, body: bytes) -> Imported:
+    async def take(self, body: bytes, limit: int, *, is_gzip: bool = False) -> Imported:
         """Store the runs of an OTLP JSON request, or of one run's NDJSON; returns when Redis has them.
+
+        ``limit`` is the largest size once unzipped, in bytes. Few are unzipped at a time: what waits, waits as it came.
 
         Spans of OTLP are known by their ids, so that a file may be taken twice. Log lines are not: NDJSON of a run
         that is here is refused.
 
         Raises:
             MalformedRequestError: nothing was stored.
+            DecodedTooLargeError, TooManyError: nothing was stored.
             ProblemError: 409 for NDJSON of a run that is here, 413 for a file of too many runs.
             redis.exceptions.RedisError: Redis cannot be reached; some may be stored.
         """
-        if other := _other_format(body):
-            raise MalformedRequestError(f"The file looks like {other}. {_TAKEN}")
         async with self._slots:
+            if is_gzip:
+                body = await asyncio.to_thread(gunzip, body, limit)
+            elif len(body) > limit:
+                raise DecodedTooLargeError(limit)
+            if other := _other_format(body):
+                raise MalformedRequestError(f"The file looks like {other}. {_TAKEN}")
             if ndjson.is_ndjson(body):
                 return await self._take_ndjson(body)
             return await self._take_otlp(body)

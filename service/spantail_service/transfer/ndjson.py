@@ -43,7 +43,10 @@ _MAX_TIME: Final = 2**53 - 1
 _MAX_COUNT: Final = 10**12
 _CHECKED: Final = frozenset({"run_id", "span_id", "parent_id", "status", "runner"})  # fields that can hold no secret
 _SPACE: Final = re.compile(rb"\s*+")
-_HEADER: Final = re.compile(rb'\s*\{\s*"format"\s*:\s*"spantail\.run"')
+_HEADER: Final = re.compile(rb'\s*+\{\s*+"format"\s*+:\s*+"spantail\.run"')
+_MOST_STATE_BYTES: Final = 134_217_728  # of all states of a file; each whole event of a span makes one
+_TOLD: Final = 10  # wrong lines whose numbers are told, …
+_MOST_WRONG: Final = 1_000  # … and after how many nobody looks for more
 
 _SpanId = Annotated[str, Field(min_length=16, max_length=16, pattern=r"^0*[1-9a-f][0-9a-f]*$")]
 _RunId = Annotated[str, Field(min_length=32, max_length=32, pattern=r"^0*[1-9a-f][0-9a-f]*$")]
@@ -216,31 +219,58 @@ def read(body: bytes, redactor: Redactor) -> RunFile:
     """Read a file.
 
     Raises:
-        MalformedRequestError: a line is not what it should be; nothing of the file is taken then.
-        TooManyError: it has too many lines, or one of them has too many parts.
+        MalformedRequestError: lines are not what they should be; nothing of the file is taken then.
+        TooManyError: it has too many lines, one of them has too many parts, or its spans grow too large on the way.
     """
     numbered = _numbered(body)
     run_id, summary = _header(*next(numbered, (1, b"")))
     folding = _Folding(run_id, redactor)
     changes: list[Change] = []
     events = 0
+    wrong: list[tuple[int, str]] = []
     for number, line in numbered:
         try:
-            held = orjson.loads(line)
-            if not isinstance(held, dict):
-                raise MalformedRequestError(f"Line {number}: a JSON object is wanted.")
-            is_event = "seq" in held
-            parsed = _Log.model_validate(held) if held.get("event") == "log" else _Event.model_validate(held)
-        except orjson.JSONDecodeError:
-            raise MalformedRequestError(f"Line {number} is no JSON.") from None
-        except ValidationError as error:
-            where = ".".join(map(str, error.errors(include_url=False, include_input=False)[0]["loc"]))
-            raise MalformedRequestError(f"Line {number}: the field {where} is not what an event has there.") from None
-        if parsed.run_id != run_id:
-            raise MalformedRequestError(f"Line {number} belongs to another run than the first line.")
-        events += is_event
-        changes += folding.log(parsed) if isinstance(parsed, _Log) else folding.event(parsed, is_event=is_event)
+            parsed, is_event = _parsed(line, run_id)
+        except MalformedRequestError as error:
+            wrong.append((number, str(error)))
+            changes.clear()  # nothing is taken; how many more are wrong is to be told
+            if len(wrong) == _MOST_WRONG:
+                break
+        else:
+            if not wrong:
+                events += is_event
+                changes += folding.log(parsed) if isinstance(parsed, _Log) else folding.event(parsed, is_event=is_event)
+    if wrong:
+        raise MalformedRequestError(_told(wrong))
+    changes += folding.unsaid()
     return RunFile(run_id, summary, changes, events, folding.passed_over)
+
+
+def _parsed(line: bytes, run_id: str) -> tuple[_Log | _Event, bool]:
+    """A line, and whether it is an event of the tail. What is wrong is said without the line's number."""
+    try:
+        check_parts(line)
+        held = orjson.loads(line)
+        if not isinstance(held, dict):
+            raise MalformedRequestError("a JSON object is wanted")
+        parsed = _Log.model_validate(held) if held.get("event") == "log" else _Event.model_validate(held)
+    except ValidationError as error:
+        where = ".".join(map(str, error.errors(include_url=False, include_input=False)[0]["loc"]))
+        raise MalformedRequestError(f"the field {where} is not what an event has there") from None
+    except orjson.JSONDecodeError:
+        raise MalformedRequestError("it is no JSON") from None
+    if parsed.run_id != run_id:
+        raise MalformedRequestError("it belongs to another run than the first line")
+    return parsed, "seq" in held
+
+
+def _told(wrong: list[tuple[int, str]]) -> str:
+    (first, why), *more = wrong
+    if not more:
+        return f"Line {first}: {why}. Nothing of the file was taken."
+    numbers = ", ".join(str(number) for number, _ in more[:_TOLD]) + (", …" if len(more) > _TOLD else "")
+    count = f"{len(wrong)} lines" if len(wrong) < _MOST_WRONG else f"{_MOST_WRONG} lines or more"
+    return f"Line {first}: {why}. {count} are wrong, after that one {numbers}. Nothing of the file was taken."
 
 
 def _numbered(body: bytes) -> Iterator[tuple[int, bytes]]:
@@ -258,31 +288,32 @@ def _numbered(body: bytes) -> Iterator[tuple[int, bytes]]:
         lines_seen += 1
         if lines_seen > MOST_ITEMS:
             raise TooManyError(f"The file has more than {MOST_ITEMS} lines.")
-        line = body[begin:end]
-        try:
-            check_parts(line)
-        except MalformedRequestError:
-            raise MalformedRequestError(f"Line {number} is no JSON.") from None
-        yield number, line
+        yield number, body[begin:end]
         at = end
 
 
 def _header(number: int, line: bytes) -> tuple[str, dict[str, Any]]:
     try:
+        check_parts(line)
         parsed = _Header.model_validate_json(line)
-    except ValidationError:
+    except (MalformedRequestError, ValidationError):
         wanted = f'{{"format":"{FORMAT}","version":{VERSION},"run":{{…}}}}'
         raise MalformedRequestError(f"Line {number} should be {wanted}.") from None
     return parsed.run["run_id"], parsed.run
 
 
 class _Folding:
-    """The states of the spans so far. Revisions are given anew, without gaps, so that each event is a step."""
+    """The states of the spans so far. Revisions are given anew, without gaps, so that each event is a step.
+
+    Span events grow a state with each of them: it is told of them when it changes otherwise, or at the end.
+    """
 
     def __init__(self, run_id: str, redactor: Redactor) -> None:
         self._run_id = run_id
         self._redactor = redactor
         self._states: dict[str, dict[str, Any]] = {}
+        self._unsaid: dict[str, None] = {}  # spans with span events that their stored state has not
+        self._state_bytes = 0
         self.passed_over = 0
 
     def log(self, line: _Log) -> Iterator[Change]:
@@ -306,21 +337,39 @@ class _Folding:
             yield self._change(body, {**held, **body, "attributes": attributes}, held)
         else:
             note = {"ts": line.ts, "name": body["event"], "attributes": body.get("attributes", {})}
-            notes = [*held.get("span_events", ()), note]
-            yield self._change(body, {**held, "span_events": notes, "noted": held["noted"] + 1}, held, notes=1)
+            held.setdefault("span_events", []).append(note)
+            held["noted"] += 1
+            self._unsaid[line.span_id] = None
+            # as a log line: one that changes no state
+            yield Change("", "", [dumps({**body, "rev": held["rev"], "noted": held["noted"]})])
 
-    def _change(
-        self, line: dict[str, Any], state: dict[str, Any], held: dict[str, Any] | None, *, notes: int = 0
-    ) -> Change:
+    def unsaid(self) -> Iterator[Change]:
+        """The states that the last span events have made, at the end of the file."""
+        for span_id in self._unsaid:
+            held = self._states[span_id]
+            yield Change(span_id, held["parent_id"] or "", [], state=self._dumped({**held, "rev": held["rev"] + 1}))
+
+    def _change(self, line: dict[str, Any], state: dict[str, Any], held: dict[str, Any] | None) -> Change:
         rev = held["rev"] + 1 if held else 1
-        noted = state["noted"] if notes or held is None else max(state["noted"], held["noted"])
+        noted = state["noted"] if held is None else max(state["noted"], held["noted"])
         state = {**state, "rev": rev, "noted": noted}
         self._states[state["span_id"]] = state
+        self._unsaid.pop(state["span_id"], None)
         events = [dumps({**line, "rev": rev, "noted": noted})]
         return Change(
-            state["span_id"], state["parent_id"] or "", events, notes,
-            "" if notes else account_of(state), b"" if notes else layers_of(state), dumps(state),
+            state["span_id"], state["parent_id"] or "", events, 0,
+            account_of(state), layers_of(state), self._dumped(state),
         )  # fmt: skip
+
+    def _dumped(self, state: dict[str, Any]) -> bytes:
+        made = dumps(state)
+        self._state_bytes += len(made)
+        if self._state_bytes > _MOST_STATE_BYTES:
+            raise TooManyError(
+                f"The states of the file's spans are larger than {_MOST_STATE_BYTES} bytes together: large spans change "
+                "too often. Nothing was taken."
+            )
+        return made
 
     @staticmethod
     def _with_notes(body: dict[str, Any], held: dict[str, Any] | None) -> dict[str, Any]:
