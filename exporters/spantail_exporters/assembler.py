@@ -14,6 +14,7 @@ from spantail.live import LogEvent
 from spantail.redaction import TRUNCATED_KEY
 from spantail_exporters.changes import Changes
 from spantail_exporters.event import (
+    BESIDE_ATTRIBUTES,
     Encoded,
     dumps,
     encode_log,
@@ -298,6 +299,8 @@ class Assembler:
         told: dict[str, Any] = loads(one.told)
         told |= {"rev": one.rev + 1, "status": status, "ts": end_us, "event": event_of(told["kind"], status)}
         told |= {"end": end_us, "attributes": {TRUNCATED_KEY: "…[could not be encoded]"}}
+        for name in BESIDE_ATTRIBUTES:
+            told.pop(name, None)
         self._run(one.run_id).add_state(told["span_id"], told["parent_id"] or "", dumps(told), "")
 
     def _tell(self, record: SpanRecord, state: Encoded, line: bytes) -> None:

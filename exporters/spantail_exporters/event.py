@@ -13,13 +13,15 @@ import orjson
 from spantail import attributes as key
 from spantail.content import marks_of, take_marks
 from spantail.redaction import TRUNCATED_KEY
-from spantail_exporters.dialects.understand import is_foreign, understood
+from spantail_exporters.dialects.origin import ORIGIN_FIELDS, names_in, read_back, understood_apart
+from spantail_exporters.dialects.understand import is_foreign
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from spantail.content import Dropped
     from spantail.live import LogEvent
+    from spantail.redaction import Remarks
     from spantail_exporters.record import Link, Note, Redactor, SpanRecord
 
 _GEN_AI_KINDS: Final = {
@@ -127,7 +129,7 @@ class Encoded:
 
     def cut(self, mark: str) -> None:
         """Leave out everything that can be large, and say so in the attributes: identity, times and money stay."""
-        for name in ("span_events", "links"):
+        for name in (*BESIDE_ATTRIBUTES, "span_events", "links"):
             self.body.pop(name, None)
         self.tellable = []
         self.body["attributes"] = {TRUNCATED_KEY: mark}
@@ -143,13 +145,17 @@ def encode_state(record: SpanRecord, rev: int, redactor: Redactor, *, event: str
     """
     raw = record.attributes
     end = record.end_us
+    origin: dict[str, Any] | None = None
     if is_foreign(raw):
         # a copy: the span's own are compared at the next look
-        raw = understood(dict(raw), ended=end is not None, start_us=record.start_us)
+        raw, origin = understood_apart(raw, ended=end is not None, start_us=record.start_us)
+    elif key.DERIVED in raw:
+        raw, origin = read_back(raw)
     status, kind = status_of(record), kind_of(raw)
     text, notes = redactor.text, record.notes
     left_out: Dropped = {}
-    attributes = redactor.attributes(raw, left_out)
+    remarks: Remarks = {}
+    attributes = redactor.attributes(raw, left_out, remarks)
     marks = take_marks(attributes) if key.CONTENT_LEFT_OUT in attributes else _NOTHING
     failed = record.failed and end is not None
     error, folded = _error(record, attributes, redactor) if failed else (None, None)
@@ -169,15 +175,17 @@ def encode_state(record: SpanRecord, rev: int, redactor: Redactor, *, event: str
         "run_id": record.run_id,
         "span_id": record.span_id,
         "parent_id": record.parent_id,
-        "name": text(record.name),
+        "name": (name := text(record.name)),
         "kind": kind,
         "end": end,
     }
+    if name is not record.name and _differ(name, record.name):
+        _change(remarks, key.SPAN_NAME)
     if record.service is not None:
         body["service"] = text(str(record.service))
     if record.runner is not None:
         body["runner"] = record.runner
-    _say_facts(body, record, error, text)
+    _say_facts(body, record, error, text, remarks)
     account = ""
     if kind == "llm_call":
         account = _promote_attempt(body, attributes, status)
@@ -189,7 +197,13 @@ def encode_state(record: SpanRecord, rev: int, redactor: Redactor, *, event: str
         _say_progress(body, attributes)
     if left_out or marks:
         body["content"] = marks  # its place: what is large comes last
+    if key.CHANGED in attributes:
+        _take_changed(attributes, remarks)
     body["attributes"] = attributes
+    if origin is not None:
+        _say_origin(body, origin, attributes, redactor)
+    if remarks:
+        body.update(remarks)
     if "dropped" in body:
         # behind the attributes: what `append.lua` and the tree look for as text ends where those begin
         body["dropped"] = body.pop("dropped")
@@ -207,6 +221,40 @@ def encode_state(record: SpanRecord, rev: int, redactor: Redactor, *, event: str
     return Encoded(body, noted, account, _layers(body, attributes), tellable)
 
 
+BESIDE_ATTRIBUTES: Final = (*ORIGIN_FIELDS, "types", "changed")
+
+
+def _change(remarks: Remarks, name: str) -> None:
+    """Remark that what has this name is not as it was sent."""
+    changed = remarks.setdefault("changed", [])
+    if name not in changed:
+        changed.append(name)
+
+
+def _differ(told: str, sent: object) -> bool:
+    """Whether a text is not the one that was set, which need be none and then is not asked."""
+    return told is not sent and not (type(sent) is str and told == sent)
+
+
+def _take_changed(attributes: dict[str, Any], remarks: Remarks) -> None:
+    """Read the mark of an earlier export of ours; what is no list of names stays where it is."""
+    if names := names_in(attributes.get(key.CHANGED)):
+        del attributes[key.CHANGED]
+        remarks["changed"] = [*dict.fromkeys([*names, *remarks.get("changed", ())])]
+
+
+def _say_origin(
+    body: dict[str, Any], origin: Mapping[str, Any], attributes: Mapping[str, Any], redactor: Redactor
+) -> None:
+    """Say which attributes were not sent, of those that are kept; directly behind them, where `tail/reader.py` cuts."""
+    derived = [name for name in origin["derived"] if name in attributes]
+    moved = {ours: redactor.text(theirs) for ours, theirs in origin["moved"].items() if ours in attributes}
+    sent = redactor.attributes(origin["sent"]) if origin["sent"] else None
+    for field, told in zip(ORIGIN_FIELDS, (derived, sent, moved), strict=True):
+        if told:
+            body[field] = told
+
+
 def _say_progress(body: dict[str, Any], attributes: Mapping[str, Any]) -> None:
     """Say how far a span has come, and which layer it is."""
     if key.PROGRESS_DONE in attributes:
@@ -220,21 +268,33 @@ def _say_progress(body: dict[str, Any], attributes: Mapping[str, Any]) -> None:
 
 
 def _say_facts(
-    body: dict[str, Any], record: SpanRecord, error: Mapping[str, str] | None, text: Callable[[str], str]
+    body: dict[str, Any],
+    record: SpanRecord,
+    error: Mapping[str, str] | None,
+    text: Callable[[str], str],
+    remarks: Remarks,
 ) -> None:
     """Say what was sent beside the rest, and of the status what `status` and `error` leave out."""
     if facts := record.facts:
         body.update(facts)
-        if "trace_state" in facts:
-            body["trace_state"] = text(facts["trace_state"])
+        for fact, name in _TEXTS:
+            if fact in facts:
+                body[fact] = told = text(facts[fact])
+                if _differ(told, facts[fact]):
+                    _change(remarks, name)
     if record.failed and body["status"] not in {"error", "running"}:
         body["status_code"] = "error"  # `spantail.status` says something else
     if record.description:
         description = text(record.description)
+        if _differ(description, record.description):
+            _change(remarks, key.SPAN_STATUS_MESSAGE)
         if error is None or error.get("message") != description:
             body["status_message"] = description
+    elif error is not None and "message" in error:
+        body["status_message"] = ""  # the message is the exception's alone
 
 
+_TEXTS: Final = (("trace_state", key.SPAN_TRACE_STATE), ("name_told", key.SPAN_NAME))
 _NOTHING: Final[list[dict[str, Any]]] = []  # shared by all states without span events: an object less for each
 
 
@@ -349,22 +409,35 @@ def _error(record: SpanRecord, attributes: Mapping[str, Any], redactor: Redactor
 
 
 def _note(note: Note, redactor: Redactor, left_out: Dropped, *, whole: bool = True) -> dict[str, Any]:
-    attributes = redactor.attributes(note.attributes, left_out)
-    if not whole:
+    remarks: Remarks = {}
+    attributes = redactor.attributes(note.attributes, left_out, remarks)
+    if not whole and isinstance(attributes.get(key.EXCEPTION_STACKTRACE), str):
         # the traceback stands in `error` already, and is by far the largest part
-        attributes.pop("exception.stacktrace", None)
-    told = {"ts": note.time_us, "name": redactor.text(note.name), "attributes": attributes}
-    return {**told, **note.facts} if note.facts else told
+        del attributes[key.EXCEPTION_STACKTRACE]
+    name = redactor.text(note.name)
+    if _differ(name, note.name):
+        _change(remarks, key.NOTE_NAME)
+    if key.CHANGED in attributes:
+        _take_changed(attributes, remarks)
+    told = {"ts": note.time_us, "name": name, "attributes": attributes}
+    return {**told, **remarks, **(note.facts or {})} if remarks or note.facts else told
 
 
 def _link(link: Link, redactor: Redactor, left_out: Dropped) -> dict[str, Any]:
     facts = dict(link.facts or ())
+    remarks: Remarks = {}
+    attributes = redactor.attributes(link.attributes, left_out, remarks)
+    if key.CHANGED in attributes:
+        _take_changed(attributes, remarks)
     told: dict[str, Any] = {} if "odd_ids" in facts else {"run_id": link.run_id, "span_id": link.span_id}
     if "trace_state" in facts:
         facts["trace_state"] = redactor.text(facts["trace_state"])
     if "odd_ids" in facts:  # in JSON they may be any text
         facts["odd_ids"] = [redactor.text(one) for one in facts["odd_ids"]]
-    return {**told, "attributes": redactor.attributes(link.attributes, left_out), **facts}
+    for fact, name in (("trace_state", key.LINK_TRACE_STATE), ("odd_ids", key.LINK_IDS)):
+        if fact in facts and link.facts and facts[fact] != link.facts[fact]:
+            _change(remarks, name)
+    return {**told, "attributes": attributes, **remarks, **facts}
 
 
 def _layers(body: Mapping[str, Any], attributes: Mapping[str, Any]) -> bytes:
@@ -407,6 +480,8 @@ def update_of(state: Encoded, told: Mapping[str, Any], changed: Mapping[str, Any
         body["attributes"] = dict(changed)
     else:
         body.pop("attributes", None)
+    # absent means unchanged
+    body.update((name, type(told[name])()) for name in BESIDE_ATTRIBUTES if name in told and name not in state.body)
     return body
 
 
@@ -448,7 +523,8 @@ def encode_notes(state: Encoded, count: int) -> list[bytes]:
     lines = []
     for noted, note in enumerate(notes, first):
         head.update(noted=noted, ts=note["ts"], event=note["name"], attributes=note["attributes"])
-        lines.append(dumps(head))
+        beside = {name: note[name] for name in ("types", "changed") if name in note}
+        lines.append(dumps({**head, **beside} if beside else head))
     return lines
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
 
     from spantail.content import Dropped, Where
+    from spantail.redaction import Remarks
 
 _TRACE_MASK = 2**128 - 1
 _SPAN_MASK = 2**64 - 1
@@ -36,8 +37,13 @@ class Redactor(Protocol):
     def where(self) -> Where:
         """In whose environment stands whether message content is kept."""
 
-    def attributes(self, attributes: Mapping[str, Any], dropped: Dropped | None = None, /) -> dict[str, Any]:
-        """Return a new mapping that may leave the process; message content that is dropped is counted."""
+    def attributes(
+        self, attributes: Mapping[str, Any], dropped: Dropped | None = None, remarks: Remarks | None = None, /
+    ) -> dict[str, Any]:
+        """Return a new mapping that may leave the process; message content that is dropped is counted.
+
+        What its values do not say is put into `remarks`, as fields that stand beside it.
+        """
 
     def text(self, value: str, /) -> str:
         """Return a message, name or traceback that may leave the process."""

@@ -1,4 +1,4 @@
-"""Redaction: what leaves the process is masked, bounded and fit for JSON.
+"""Redaction: what leaves the process is masked, bounded and fit for JSON; what was changed is remarked.
 
 Pure but for its caches, and made for the worker thread that encodes every event: names are judged once, values
 that were found clean are remembered, and the search for secrets runs once over all new values of an event.
@@ -6,6 +6,7 @@ that were found clean are remembered, and the search for secrets runs once over 
 
 from __future__ import annotations
 
+import base64
 import math
 import os
 from collections.abc import Callable, Iterable, Mapping
@@ -13,11 +14,18 @@ from itertools import islice
 from typing import Any, Final, Self
 
 from spantail.content import Dropped, Where, count_dropped
-from spantail.json_values import bytes_as_text, cut_text, json_float, json_size
+from spantail.json_values import as_json, cut_text, json_size, type_of
 from spantail.secret_patterns import REDACTED, KeyRule, key_rule, mask_secrets, may_hold_secret, words
 from spantail.values import content_capture_allowed, legal_text, report_trouble
 
 Transform = Callable[[str, Any], Any]
+
+Remarks = dict[str, Any]
+"""What attributes as JSON leave unsaid, as fields that stand beside them; most often empty.
+
+`types`: by name, what was sent where JSON has no value for it, see `json_values`. `changed`: the names of attributes
+whose name or value is not the one that was sent, because it was masked, cut or not readable.
+"""
 
 DEFAULT_MAX_VALUE_BYTES: Final = 32 * 1024
 DEFAULT_MAX_EVENT_BYTES: Final = 256 * 1024
@@ -109,17 +117,31 @@ class Redactor:
             where=where,
         )
 
-    def attributes(self, attributes: Mapping[str, Any] | None, dropped: Dropped | None = None) -> dict[str, Any]:
+    def attributes(
+        self, attributes: Mapping[str, Any] | None, dropped: Dropped | None = None, remarks: Remarks | None = None
+    ) -> dict[str, Any]:
         """Return the attributes as a new dict that holds JSON values only. Never raises.
 
         Message content that is dropped is counted in `dropped`, where one is given: bytes by field.
         Masked values read `[redacted]`, cut ones end in `…[truncated 10,485,760 → 32,768 bytes]`. NaN and
-        infinity become strings, integers beyond 64 bit too; bytes become text, or base64 where they are none.
+        infinity become strings, integers beyond 64 bit too. Bytes become base64 where `remarks` are given, which say
+        of all these what they were; without, they become the text that they are, or `base64:…` where they are none.
         """
+        return self._safely(attributes, dropped, remarks, native=False)
+
+    def native(
+        self, attributes: Mapping[str, Any] | None, dropped: Dropped | None = None, remarks: Remarks | None = None
+    ) -> dict[str, Any]:
+        """Return the attributes as `attributes` does, but with bytes, NaN and infinities as they are: for OTLP."""
+        return self._safely(attributes, dropped, remarks, native=True)
+
+    def _safely(
+        self, attributes: Mapping[str, Any] | None, dropped: Dropped | None, remarks: Remarks | None, *, native: bool
+    ) -> dict[str, Any]:
         if not attributes:
             return {}
         try:
-            return self._attributes(attributes, dropped)
+            return self._attributes(attributes, dropped, remarks, native=native)
         except Exception:
             report_trouble("attributes could not be redacted and were left out")
             return {TRUNCATED_KEY: UNREADABLE}
@@ -136,7 +158,9 @@ class Redactor:
 
     # -- attributes --
 
-    def _attributes(self, attributes: Mapping[str, Any], dropped: Dropped | None) -> dict[str, Any]:
+    def _attributes(
+        self, attributes: Mapping[str, Any], dropped: Dropped | None, remarks: Remarks | None, *, native: bool
+    ) -> dict[str, Any]:
         if (
             type(attributes) is dict
             and len(attributes) <= _MAX_ATTRIBUTES
@@ -157,9 +181,11 @@ class Redactor:
                     break
             else:
                 return attributes.copy()
-        return self._judged(attributes, dropped)
+        return self._judged(attributes, dropped, {} if remarks is None else remarks, native, remarks is None)
 
-    def _judged(self, attributes: Mapping[str, Any], dropped: Dropped | None) -> dict[str, Any]:
+    def _judged(
+        self, attributes: Mapping[str, Any], dropped: Dropped | None, remarks: Remarks, native: bool, readable: bool
+    ) -> dict[str, Any]:
         out: dict[str, Any] = {}
         plain_keys, clean = self._plain_keys, self._clean
         unseen: list[str] = []
@@ -169,7 +195,7 @@ class Redactor:
             items = islice(items, _MAX_ATTRIBUTES)
             out[TRUNCATED_KEY] = f"…[truncated {len(attributes):,} → {_MAX_ATTRIBUTES:,} attributes]"
         if self._transform is not None:
-            items = [(key, self._transformed(key, value)) for key, value in items]
+            items = self._all_transformed(items, remarks)
         for raw_key, value in items:
             key = plain_keys.get(raw_key)
             if key is not None:
@@ -199,13 +225,26 @@ class Redactor:
                     if dropped is not None:
                         count_dropped(dropped, key, value)
                     continue
-            out[key] = self._readable_value(value, rule, dropped)
+                if not (type(raw_key) is str and key == raw_key):
+                    _remark(remarks, key)
+            reading = _Reading(dropped)
+            out[key] = self._readable_value(value, rule, reading)
+            if reading.changed:
+                _remark(remarks, key)
+            if reading.odd and not native:
+                if not readable and (told := type_of(out[key])):
+                    remarks.setdefault("types", {})[key] = told
+                out[key] = as_json(out[key], readable=readable)
             measure = True
         if unseen:
-            measure |= self._search(out, unseen)
-        return self._bounded(out) if measure else out
+            measure |= self._search(out, unseen, remarks)
+        if measure:
+            self._bound(out, remarks)
+        if "changed" in remarks:
+            remarks["changed"] = [*dict.fromkeys(remarks["changed"])]
+        return out
 
-    def _search(self, out: dict[str, Any], keys: list[str]) -> bool:
+    def _search(self, out: dict[str, Any], keys: list[str], remarks: Remarks) -> bool:
         """Look for secrets in the new values of one event; tells whether the event must be measured."""
         joined = "\n".join([out[key] for key in keys])
         if len(joined) <= _SMALL * 4 and joined.isascii() and not (self._enabled and may_hold_secret(joined)):
@@ -213,7 +252,10 @@ class Redactor:
                 self._remember(out[key])
             return False
         for key in keys:
-            out[key] = self._long_text(out[key])
+            text = self._long_text(out[key])
+            if text != out[key]:
+                out[key] = text
+                _remark(remarks, key)
         return True
 
     def _long_text(self, text: str) -> str:
@@ -254,11 +296,20 @@ class Redactor:
             self._plain_keys.clear()
             self._same_keys.clear()
         self._rules[raw_key] = judged = (rule, key)
-        if rule is _PLAIN:
+        if rule is _PLAIN and type(raw_key) is str and key == raw_key:
             self._plain_keys[raw_key] = key
             if key is raw_key:
                 self._same_keys.add(raw_key)
         return judged
+
+    def _all_transformed(self, items: Iterable[tuple[Any, Any]], remarks: Remarks) -> list[tuple[Any, Any]]:
+        made = []
+        for key, value in items:
+            other = self._transformed(key, value)
+            if other is not value:
+                _remark(remarks, self._judge(key)[1])
+            made.append((key, other))
+        return made
 
     def _transformed(self, key: str, value: Any) -> Any:
         try:
@@ -269,32 +320,56 @@ class Redactor:
 
     # -- values of every other kind --
 
-    def _readable_value(self, value: Any, rule: KeyRule, dropped: Dropped | None) -> Any:
+    def _readable_value(self, value: Any, rule: KeyRule, reading: _Reading) -> Any:
         try:
-            return self._value(value, rule, 0, [_MAX_NODES], dropped)
+            return self._value(value, rule, 0, reading)
         except Exception:
             report_trouble("a value could not be read")
+            reading.changed = True
             return UNREADABLE
 
-    def _value(self, value: Any, rule: KeyRule, depth: int, left: list[int], dropped: Dropped | None) -> Any:
-        """Return one value as JSON value, by the rule of its key."""
+    def _value(self, value: Any, rule: KeyRule, depth: int, reading: _Reading) -> Any:
+        """Return one value, by the rule of its key: a JSON value, or bytes, NaN or an infinity, which are `odd`."""
         if value is None:
             return None
         if rule is _SECRET or (rule is _SECRET_TEXT and not isinstance(value, bool | int | float)):
+            reading.changed = True
             return REDACTED
         if isinstance(value, bool):
             return bool(value)
         if isinstance(value, int):
-            return int(value) if _INT64_MIN <= value <= _INT64_MAX else self._allowed_text(str(value), rule)
-        if isinstance(value, float):
-            return json_float(float(value))
-        if isinstance(value, bytes | bytearray | memoryview):
-            value = bytes_as_text(bytes(value))
-        if isinstance(value, str):
+            if _INT64_MIN <= value <= _INT64_MAX:
+                return int(value)
+            reading.changed = True
             return self._allowed_text(str(value), rule)
+        if isinstance(value, float):
+            reading.odd |= not math.isfinite(value)
+            return float(value)
+        if isinstance(value, str):
+            given = str(value)
+            text = self._allowed_text(given, rule)
+            reading.changed |= text != given
+            return text
+        if isinstance(value, bytes | bytearray | memoryview):
+            return self._bytes(bytes(value), rule, reading)
         if isinstance(value, Mapping | list | tuple | set | frozenset):
-            return self._container(value, rule, depth, left, dropped)
+            return self._container(value, rule, depth, reading)
+        reading.changed = True
         return self._allowed_text(str(value), rule)
+
+    def _bytes(self, value: bytes, rule: KeyRule, reading: _Reading) -> Any:
+        """Return bytes as they are, unless they are too many, or there is a secret in the text that they are."""
+        limit = self._max_value_bytes
+        if rule is not _ALLOWED and self._enabled:
+            text = value[: limit + _SEARCH_MARGIN].decode(errors="replace")
+            if may_hold_secret(text) and mask_secrets(text) != text:
+                reading.changed = True
+                return self._long_text(text)
+        if len(value) > limit:
+            reading.changed = True
+            return cut_text(base64.b64encode(value[:limit]).decode("ascii"), limit, len(value))
+        reading.odd = True
+        return value
 
     def _allowed_text(self, text: str, rule: KeyRule) -> str:
         if rule is not _ALLOWED:
@@ -305,12 +380,14 @@ class Redactor:
             return legal
         return cut_text(legal, limit, len(text.encode(errors="surrogatepass")))
 
-    def _container(self, value: Any, rule: KeyRule, depth: int, left: list[int], dropped: Dropped | None) -> Any:
+    def _container(self, value: Any, rule: KeyRule, depth: int, reading: _Reading) -> Any:
         if depth >= _MAX_DEPTH:
+            reading.changed = True
             return f"…[truncated below {_MAX_DEPTH} levels]"
-        limit = min(_MAX_ITEMS, left[0])
-        left[0] -= min(len(value), limit)
+        limit = min(_MAX_ITEMS, reading.left)
+        reading.left -= min(len(value), limit)
         mark = f"…[truncated {len(value):,} → {limit:,} items]"
+        reading.changed |= len(value) > limit
         if isinstance(value, Mapping):
             made: dict[str, Any] = {}
             for count, (raw_key, item) in enumerate(value.items()):
@@ -318,20 +395,21 @@ class Redactor:
                     made[TRUNCATED_KEY] = mark
                     break
                 inner, key = self._judge(raw_key)
+                reading.changed |= inner is _CONTENT or not (type(raw_key) is str and key == raw_key)
                 if inner is not _CONTENT:
-                    made[key] = self._value(item, rule if rule is _ALLOWED else inner, depth + 1, left, dropped)
-                elif dropped is not None:
-                    count_dropped(dropped, key, item)
+                    made[key] = self._value(item, rule if rule is _ALLOWED else inner, depth + 1, reading)
+                elif reading.dropped is not None:
+                    count_dropped(reading.dropped, key, item)
             return made
         items = []
         for count, item in enumerate(value):
             if count >= limit:
                 items.append(mark)
                 break
-            items.append(self._value(item, rule, depth + 1, left, dropped))
+            items.append(self._value(item, rule, depth + 1, reading))
         return items
 
-    def _bounded(self, out: dict[str, Any]) -> dict[str, Any]:
+    def _bound(self, out: dict[str, Any], remarks: Remarks) -> None:
         """Cut the values, last ones first to go, until the event is within its limit."""
         left = self._max_event_bytes
         for key, value in out.items():
@@ -340,8 +418,28 @@ class Redactor:
                 left = max(left - size, 0)
                 continue
             out[key] = cut_text(value if isinstance(value, str) else "", left, size)
+            _remark(remarks, key)
+            if key in (types := remarks.get("types", {})):
+                del types[key]
+                if not types:
+                    del remarks["types"]
             left = 0
-        return out
+
+
+class _Reading:
+    """What came up while one value was read. `left` are the items that it may still have."""
+
+    __slots__ = ("changed", "dropped", "left", "odd")
+
+    def __init__(self, dropped: Dropped | None) -> None:
+        self.dropped = dropped
+        self.left = _MAX_NODES
+        self.changed = False
+        self.odd = False
+
+
+def _remark(remarks: Remarks, key: str) -> None:
+    remarks.setdefault("changed", []).append(key)
 
 
 def _split(text: str) -> list[str]:

@@ -5,6 +5,7 @@ Content is large, so it is moved, not copied: what stands under one name of thei
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any, Final, NamedTuple
 
@@ -44,15 +45,17 @@ _INDEXED: Final = (
     ("gen_ai.prompt.", _ASKED, "OpenLLMetry before 0.50"),
     ("gen_ai.completion.", _ANSWERED, "OpenLLMetry before 0.50"),
 )
+CONTENT_NAMES: Final = frozenset({_ASKED, _ANSWERED, _ARGUMENTS, _RESULT})
 _PLACE: Final = re.compile(r"(\d{1,4})\.(.+)")
 _MOST_FIELDS: Final = 2_000
 
 
-def move_content(attributes: dict[str, Any], kind: str) -> None:
-    """Give captured content our names, in `attributes` itself."""
+def move_content(attributes: dict[str, Any], kind: str, moved: dict[str, str] | None = None) -> None:
+    """Give captured content our names, in `attributes` itself; `moved` is told where it stood, see `origin`."""
+    moved = {} if moved is None else moved
     if kind == key.KIND_LLM_CALL:
         for prefix, ours, _ in _INDEXED:
-            _join(attributes, prefix, ours)
+            _join(attributes, prefix, ours, moved)
         names = (_ASKED, _ANSWERED)
     elif kind == key.KIND_TOOL:
         names = (_ARGUMENTS, _RESULT)
@@ -63,22 +66,37 @@ def move_content(attributes: dict[str, Any], kind: str) -> None:
             for theirs, ours in zip((rule.asked, rule.answered), names, strict=True):
                 if ours not in attributes and theirs in attributes:
                     attributes[ours] = attributes.pop(theirs)
+                    moved[ours] = theirs
 
 
-def _join(attributes: dict[str, Any], prefix: str, ours: str) -> None:
-    """Make a list of messages of attributes such as `llm.input_messages.0.message.content`."""
+def _join(attributes: dict[str, Any], prefix: str, ours: str, moved: dict[str, str]) -> None:
+    """Make a list of messages of attributes such as `llm.input_messages.0.message.content`.
+
+    These are left where they are too if the list does not say how they were called, or what their values were.
+    """
     messages: dict[int, dict[str, Any]] = {}
     taken = []
+    infixes = set()
+    says_all = True
     for name, value in attributes.items():
         if name.startswith(prefix) and (place := _PLACE.fullmatch(name, len(prefix))):
             taken.append(name)
-            messages.setdefault(int(place[1]), {})[place[2].removeprefix("message.")] = value
+            field = place[2].removeprefix("message.")
+            infixes.add(place[2][: len(place[2]) - len(field)])
+            says_all &= _is_plain(value) and str(int(place[1])) == place[1]
+            messages.setdefault(int(place[1]), {})[field] = value
     if not taken or len(taken) > _MOST_FIELDS or ours in attributes:
         return
     try:
         joined = orjson.dumps([messages[at] for at in sorted(messages)]).decode()
     except (TypeError, ValueError):
         return  # a value that JSON cannot say: it stays where it is
-    for name in taken:
-        del attributes[name]
+    if says_all and len(infixes) == 1 and max(messages) == len(messages) - 1:
+        for name in taken:
+            del attributes[name]
+        moved[ours] = f"{prefix}#.{infixes.pop()}"
     attributes[ours] = joined
+
+
+def _is_plain(value: object) -> bool:
+    return isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value))

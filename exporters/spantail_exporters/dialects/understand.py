@@ -47,14 +47,20 @@ def is_foreign(attributes: Mapping[str, Any]) -> bool:
     return key.KIND not in attributes and not _MARKS.isdisjoint(attributes)
 
 
-def understood(attributes: dict[str, Any], *, ended: bool = True, start_us: int | None = None) -> dict[str, Any]:
+def understood(
+    attributes: dict[str, Any],
+    *,
+    ended: bool = True,
+    start_us: int | None = None,
+    moved: dict[str, str] | None = None,
+) -> dict[str, Any]:
     """Return `attributes` with our names beside the ones they came with; the same object, changed in place.
 
     Ours win wherever they are there already, so what was understood once is not changed by a second time. The cost of
     an `ended` LLM call is the one it tells, else what its tokens cost by the price table when the span began
     (`start_us`, microseconds since 1970, None for now); its content is moved, see `content`. A span around LLM calls
     that tells what they used or cost keeps that under the names of the GenAI conventions. Of an open span nothing is
-    taken away: an update cannot say that an attribute is gone. Never raises.
+    taken away: an update cannot say that an attribute is gone. `moved` is told where moved content stood. Never raises.
     """
     if not is_foreign(attributes):
         return attributes
@@ -80,7 +86,7 @@ def understood(attributes: dict[str, Any], *, ended: bool = True, start_us: int 
     elif kind is not None:
         attributes[key.KIND] = kind
     if kind is not None and ended:
-        move_content(attributes, kind)
+        move_content(attributes, kind, moved)
     return attributes
 
 

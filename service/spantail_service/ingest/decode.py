@@ -10,7 +10,6 @@ from spantail_exporters.record import Link, Note, SpanRecord, microseconds
 from spantail_service.ingest.entries import BAD_CONTENT, BAD_ID, TOO_HEAVY, Source, Tally, source_of
 from spantail_service.ingest.facts import dropped_of, link_facts, note_facts, span_facts
 from spantail_service.ingest.messages import Resource, Span, Spans
-from spantail_service.ingest.normalise import normalised
 from spantail_service.ingest.plan import Piece, Plan
 from spantail_service.ingest.turn import LARGE, LARGE_BYTES
 from spantail_service.ingest.values import MalformedValueError, attributes_of
@@ -141,7 +140,7 @@ def _record(span: Any, source: Source) -> SpanRecord | None:
         start_us,
         # OTLP carries finished spans only: one without an end has ended, at a time nobody told.
         max(microseconds(span.end_time_unix_nano), start_us),
-        normalised(attributes_of(span.attributes), start_us=start_us),
+        attributes_of(span.attributes),
         tuple(map(_note, events)) if events else (),
         span.dropped_events_count,
         tuple(map(_link, links)) if links else (),

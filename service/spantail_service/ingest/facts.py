@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from spantail_exporters.record import dropped_of, microseconds
 
-STATUS_CODE_OK: Final = 1
+STATUS_CODE_OK, STATUS_CODE_ERROR = 1, 2
+_LAST_NS: Final = (2**53 - 1) * 1_000  # of the last microsecond that `microseconds` returns
 KINDS: Final = ("", "internal", "server", "client", "producer", "consumer")
 """By the number of OTLP's ``SpanKind``; 0 is unspecified."""
 
@@ -17,9 +18,9 @@ KINDS: Final = ("", "internal", "server", "client", "producer", "consumer")
 def span_facts(  # noqa: PLR0917 - by position: this runs for every span
     kind: int, trace_state: str, flags: int, status_code: int, start_ns: int, end_ns: int, dropped: dict[str, int]
 ) -> dict[str, Any]:
-    """The facts of a span; an unknown kind is kept by its number. Times are nanoseconds since the epoch.
+    """The facts of a span; an unknown kind or status code is kept by its number. Times are nanoseconds since the epoch.
 
-    ``ns`` is what the times are beyond their microsecond. ``end_told`` (us) is the end as it came where it lies before
+    ``ns`` is what the times are beyond their microsecond, or beyond the last one that we hold. ``end_told`` (us) is the end as it came where it lies before
     the start: the span then counts as one without length.
     """
     facts: dict[str, Any] = {}
@@ -31,7 +32,9 @@ def span_facts(  # noqa: PLR0917 - by position: this runs for every span
         facts["flags"] = flags
     if status_code == STATUS_CODE_OK:
         facts["status_code"] = "ok"
-    rest = start_ns % 1_000, end_ns % 1_000
+    elif status_code and status_code != STATUS_CODE_ERROR:
+        facts["status_code"] = str(status_code)
+    rest = _rest(start_ns), _rest(end_ns)
     if rest != (0, 0):
         facts["ns"] = list(rest)
     if end_ns < start_ns:
@@ -41,9 +44,13 @@ def span_facts(  # noqa: PLR0917 - by position: this runs for every span
     return facts
 
 
+def _rest(time_ns: int) -> int:
+    return time_ns % 1_000 if time_ns < _LAST_NS else time_ns - _LAST_NS
+
+
 def note_facts(time_ns: int, dropped: int) -> dict[str, Any] | None:
     """The facts of a span event."""
-    facts = {"ns": time_ns % 1_000, "dropped": dropped}
+    facts = {"ns": _rest(time_ns), "dropped": dropped}
     return {name: value for name, value in facts.items() if value} or None
 
 
@@ -53,4 +60,4 @@ def link_facts(trace_state: str, flags: int, dropped: int, odd_ids: list[str] | 
     return {name: value for name, value in facts.items() if value} or None
 
 
-__all__ = ["KINDS", "STATUS_CODE_OK", "dropped_of", "link_facts", "note_facts", "span_facts"]
+__all__ = ["KINDS", "STATUS_CODE_ERROR", "STATUS_CODE_OK", "dropped_of", "link_facts", "note_facts", "span_facts"]

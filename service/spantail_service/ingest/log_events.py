@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from spantail.attributes import EXCEPTION_MESSAGE, EXCEPTION_STACKTRACE, EXCEPTION_TYPE
 from spantail.content import count_dropped, marks_of
+from spantail.json_values import bytes_as_text
 from spantail_exporters.event import dumps
 from spantail_exporters.otlp_records import LOGGER_NAME
 
 if TYPE_CHECKING:
     from spantail.content import Dropped
+    from spantail.redaction import Remarks
     from spantail_exporters.record import Redactor
     from spantail_service.ingest.entries import LogEntry
 
@@ -58,7 +60,9 @@ def log_event(entry: LogEntry, redactor: Redactor, now_us: int, *, keep_content:
     if entry.event_name:
         further[_EVENT_NAME] = entry.event_name
     if further:
-        body["attributes"] = redactor.attributes(further, left_out)
+        remarks: Remarks = {}
+        body["attributes"] = redactor.attributes(further, left_out, remarks)
+        body.update(remarks)
     if left_out:
         body["content"] = marks_of(left_out, redactor.where)
     return dumps(body)
@@ -74,6 +78,8 @@ def _level(entry: LogEntry) -> str:
 def _text(message: Any, redactor: Redactor, left_out: Dropped) -> str:
     if isinstance(message, str):
         return redactor.text(message)
+    if isinstance(message, bytes):
+        return redactor.text(bytes_as_text(message))
     if isinstance(message, dict):
         message = redactor.attributes(message, left_out)  # its keys may say that a value is a secret
     elif isinstance(message, list):

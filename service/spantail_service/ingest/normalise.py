@@ -1,12 +1,10 @@
-"""Spans of any library, as this service keeps them: attributes understood, live starts recognised (pure)."""
+"""Spans of Logfire as what they mean: names filled in, live starts recognised (pure)."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
-
-from spantail_exporters.dialects.understand import understood
 
 if TYPE_CHECKING:
     from spantail_exporters.record import SpanRecord
@@ -20,25 +18,18 @@ _MESSAGE: Final = "logfire.msg"
 _TEMPLATE: Final = "logfire.msg_template"
 
 
-def normalised(attributes: dict[str, Any], *, ended: bool = True, start_us: int | None = None) -> dict[str, Any]:
-    """``attributes`` with our names added, see `spantail_exporters.dialects`; ``start_us`` is the span's start.
-
-    A Logfire pending span is not an ended one, whatever its end time says; see `as_meant`.
-    """
-    return understood(attributes, ended=ended and attributes.get(_SPAN_TYPE) != _PENDING, start_us=start_us)
-
-
 def as_meant(record: SpanRecord) -> SpanRecord:
     """The span that ``record`` stands for: most often itself, in place of a Logfire pending span the open one.
 
-    Logfire names its spans by templates; the filled-in text is what it shows, and what is shown here.
+    Logfire names its spans by templates; the filled-in text is what it shows, and what is shown here. The name that
+    was sent is kept as ``name_told``.
     """
     attributes = record.attributes
     if _SPAN_TYPE not in attributes:
         return record
     message = attributes.get(_MESSAGE)
     if isinstance(message, str) and message and "{" in record.name and attributes.get(_TEMPLATE) == record.name:
-        record = replace(record, name=message)
+        record = replace(record, name=message, facts={**(record.facts or {}), "name_told": record.name})
     return _live_start(record) if attributes[_SPAN_TYPE] == _PENDING else record
 
 

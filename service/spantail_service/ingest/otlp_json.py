@@ -8,6 +8,8 @@ no such structure makes the whole request malformed.
 
 from __future__ import annotations
 
+import base64
+import binascii
 import math
 import re
 from typing import TYPE_CHECKING, Any, Final
@@ -19,9 +21,9 @@ from spantail_service.ingest.decode import STATUS_CODE_ERROR, say_if_nothing
 from spantail_service.ingest.entries import BAD_CONTENT, BAD_ID, LargeEntry, LogEntry, Source, Tally, source_of
 from spantail_service.ingest.facts import KINDS, STATUS_CODE_OK, dropped_of, link_facts, note_facts, span_facts
 from spantail_service.ingest.json_walk import json_items, json_plan
-from spantail_service.ingest.normalise import normalised
 from spantail_service.ingest.plan import Piece, Plan
 from spantail_service.ingest.turn import LARGE, LARGE_BYTES
+from spantail_service.ingest.values import once
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -35,7 +37,9 @@ _KINDS: Final = {f"SPAN_KIND_{name.upper()}": number for number, name in enumera
 _STATUS_CODES: Final = {"STATUS_CODE_OK": STATUS_CODE_OK, "STATUS_CODE_ERROR": STATUS_CODE_ERROR}
 _INTEGER: Final = re.compile(r"-?[0-9]{1,20}")
 _SPECIAL_DOUBLES: Final = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+_URL_SAFE: Final = str.maketrans("-_", "+/")
 _UINT32: Final = 2**32
+_INT32: Final = 2**31
 _UINT64: Final = 2**64
 _INT64_MIN: Final = -(2**63)
 _DEEPEST: Final = 100  # protobuf's own limit
@@ -157,7 +161,7 @@ def _record(span: dict[str, Any], source: Source) -> SpanRecord | None:
         _text(span, "name"),
         start_us,
         max(microseconds(end_ns), start_us),
-        normalised(_attributes(span), start_us=start_us),
+        _attributes(span),
         notes=tuple(_note(event) for event in map(_object, _list(span, "events"))),
         dropped_notes=_unsigned(span, "droppedEventsCount", _UINT32),
         links=tuple(_link(link) for link in map(_object, _list(span, "links"))),
@@ -203,7 +207,7 @@ def _enum(value: Any, names: Mapping[str, int]) -> int:
     """Read an enum; protobuf's JSON also knows the names. What is neither counts as not said."""
     if isinstance(value, str):
         return names.get(value, 0)
-    return value if type(value) is int else 0
+    return value if type(value) is int and -_INT32 <= value < _INT32 else 0
 
 
 def _entry(record: dict[str, Any], source: Source, scope: str) -> LogEntry:
@@ -229,7 +233,11 @@ def _entry(record: dict[str, Any], source: Source, scope: str) -> LogEntry:
 
 
 def _attributes(holder: dict[str, Any], depth: int = 0) -> dict[str, Any]:
-    return {_text(pair, "key"): _value(pair.get("value"), depth) for pair in map(_object, _list(holder, "attributes"))}
+    return _pairs(_list(holder, "attributes"), depth)
+
+
+def _pairs(pairs: list[Any], depth: int) -> dict[str, Any]:
+    return once({_text(pair, "key"): _value(pair.get("value"), depth) for pair in map(_object, pairs)}, len(pairs))
 
 
 def _value(value: Any, depth: int) -> Any:
@@ -242,9 +250,11 @@ def _value(value: Any, depth: int) -> Any:
         if held is None:
             continue
         match kind:
-            case "stringValue" | "bytesValue":  # bytes are base64 in JSON, and are shown so
+            case "stringValue":
                 if isinstance(held, str):
                     return held
+            case "bytesValue":
+                return _bytes(held)
             case "boolValue":
                 if isinstance(held, bool):
                     return held
@@ -255,12 +265,20 @@ def _value(value: Any, depth: int) -> Any:
             case "arrayValue":
                 return [_value(item, depth + 1) for item in _list(_object(held), "values")]
             case "kvlistValue":
-                pairs = map(_object, _list(_object(held), "values"))
-                return {_text(pair, "key"): _value(pair.get("value"), depth + 1) for pair in pairs}
+                return _pairs(_list(_object(held), "values"), depth + 1)
             case _:
                 continue  # unknown fields are ignored
         raise _WrongTypeError
     return None
+
+
+def _bytes(held: Any) -> bytes:
+    """Read base64, also in the alphabet for URLs and without its padding, as protobuf's JSON may come."""
+    try:
+        text = held.translate(_URL_SAFE).rstrip("=")
+        return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+    except (AttributeError, binascii.Error, ValueError):
+        raise _WrongTypeError from None
 
 
 def _int64(held: Any) -> int:

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import orjson
 
+from spantail.json_values import all_as_sent
 from spantail_exporters import otlp_records as key
 from spantail_exporters.changes import Change
 from spantail_exporters.event import dumps, encode_notes, encode_state, update_of
 from spantail_exporters.record import Link, Note, SpanRecord, microseconds
-from spantail_service.ingest.normalise import normalised
 
 if TYPE_CHECKING:
     from typing import TypeGuard
@@ -59,7 +59,7 @@ def start_of(entry: LogEntry) -> Start | None:
         str(own.get(key.SPAN_NAME, "")),
         microseconds(start_ns),
         None,
-        normalised(said, ended=False),
+        said,
         notes=notes,
         dropped_notes=max(count - len(notes), 0) if _is_count(count) else 0,
         links=_links(own.get(key.SPAN_LINKS)),
@@ -84,7 +84,7 @@ def start_change(start: Start, held: bytes | None, redactor: Redactor) -> Change
     if before is not None:
         suffix = "_revived" if before["status"] == "abandoned" else "_update"
         earlier = [
-            Note(note["ts"], note["name"], note["attributes"])
+            Note(note["ts"], note["name"], all_as_sent(note["attributes"], note.get("types")), _facts_of(note))
             for note in before.get("span_events", ())[: record.dropped_notes]
         ]
         record.notes = (*earlier, *record.notes)
@@ -103,6 +103,10 @@ def start_change(start: Start, held: bytes | None, redactor: Redactor) -> Change
     elif state.noted <= before["noted"]:
         return None
     return Change(record.span_id, parent_id, events, len(notes), "", state.layers, whole)
+
+
+def _facts_of(note: dict[str, Any]) -> dict[str, Any]:
+    return {name: note[name] for name in ("ns", "dropped", "changed") if name in note}
 
 
 def _is_count(value: object, limit: int = _MOST) -> TypeGuard[int]:

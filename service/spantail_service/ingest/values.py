@@ -7,15 +7,16 @@ official message takes; all that is not simple goes to the official message, whi
 
 from __future__ import annotations
 
-import base64
 from struct import Struct
 from typing import TYPE_CHECKING, Any, Final
 
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
+from spantail.redaction import TRUNCATED_KEY
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection
 
 _REMEMBERED: Final = 16_384
 _REMEMBERED_BYTES: Final = 128  # a longer one hardly comes twice
@@ -50,15 +51,23 @@ class _Pairs(dict[bytes, tuple[str, Any]]):
 _pair_of: Final = _Pairs().__getitem__
 
 
-def attributes_of(pairs: Iterable[bytes]) -> dict[str, Any]:
-    """Read attributes from their KeyValue messages; of two with the same key the last one stands.
+def attributes_of(pairs: Collection[bytes]) -> dict[str, Any]:
+    """Read attributes from their KeyValue messages; of two with the same key the last one stands, with a mark.
 
-    Bytes become base64, as in OTLP's JSON encoding; an empty value is None.
+    An empty value is None.
 
     Raises:
         MalformedValueError: one of them is no KeyValue.
     """
-    return dict(map(_pair_of, pairs))
+    made = dict(map(_pair_of, pairs))
+    return made if len(made) == len(pairs) else once(made, len(pairs))
+
+
+def once(made: dict[str, Any], sent: int) -> dict[str, Any]:
+    """Mark attributes, or a map, that had a key more than once: OTLP does not allow it, and one value stands."""
+    if len(made) < sent:
+        made[TRUNCATED_KEY] = f"…[truncated {sent:,} → {len(made):,} values: a key came more than once]"
+    return made
 
 
 def value_of(data: bytes) -> Any:
@@ -112,13 +121,11 @@ def _official(data: bytes) -> tuple[str, Any]:
 
 def _plain(value: AnyValue) -> Any:
     kind = value.WhichOneof("value")
-    if kind is None:
+    if kind is None or kind == "string_value_strindex":  # the latter is for profiles, and means nothing here
         return None
     plain = getattr(value, kind)
     if kind == "array_value":
         return [_plain(item) for item in plain.values]
     if kind == "kvlist_value":
-        return {pair.key: _plain(pair.value) for pair in plain.values}
-    if kind == "bytes_value":
-        return base64.b64encode(plain).decode()
+        return once({pair.key: _plain(pair.value) for pair in plain.values}, len(plain.values))
     return plain

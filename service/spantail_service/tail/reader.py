@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import orjson
 
 from spantail_exporters import keys
+from spantail_exporters.event import BESIDE_ATTRIBUTES
 from spantail_service.clock_skew import Clocks, Skews, marked
 from spantail_service.errors import ProblemError
 from spantail_service.run_absence import why_missing
@@ -35,7 +36,8 @@ MAX_EVENTS = 1_000
 _FIRST_ENTRIES = 16  # of the tail; how large they are says how many more are read in one go
 _GROWTH = 4
 _SCAN = 1_000  # spans per HSCAN step: keeps Redis responsive while a large run is read
-_DETAIL = ("attributes", "span_events", "links")
+_DERIVED = b',"derived":['  # within a text its quotes are escaped
+_DETAIL = ("attributes", *BESIDE_ATTRIBUTES, "span_events", "links")
 
 
 Entry: TypeAlias = tuple[int, int, bytes]
@@ -284,10 +286,14 @@ def _tree(state: bytes) -> bytes:
     """One span without what only its details need.
 
     Most states end with flat attributes: those are cut off as text, at a tenth of what parsing costs. Where the first
-    brace that closes after them is the last but one, nothing else follows them, and they are the span's own.
+    brace that closes after them is the last but one, nothing else follows them, and they are the span's own; what may
+    follow is the list of those that were derived.
     """
     at = state.find(b',"attributes":{')
-    if at > 0 and state.find(b"}", at) == len(state) - 2:
+    end = state.find(b"}", at) if at > 0 else -1
+    if end == len(state) - 2 or (
+        end > 0 and state.startswith(_DERIVED, end + 1) and state.find(b"}", end + 1) == len(state) - 1
+    ):
         head = state[:at]
         # Quotes within a text are escaped: these are names. Our own encoder puts none of them there.
         if b'"span_events":' not in head and b'"links":' not in head and b'"traceback":' not in head:

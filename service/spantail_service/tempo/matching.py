@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from spantail_service.tempo.conditions import Condition, Field
 
-_STATUS_WORDS = (Word("unset"), Word("ok"), Word("error"))  # by OTLP's status code
+_UNSET = Word("unset")
+_STATUS_WORDS = {0: _UNSET, 1: Word("ok"), 2: Word("error")}  # by OTLP's status code
 _KIND_WORDS = {kind: Word(kind) for kind in SPAN_KINDS}
 _UNSPECIFIED = Word("unspecified")
 _FOR_NONE = frozenset({Operator.UNEQUAL, Operator.FITS_NOT})
@@ -69,7 +70,7 @@ def _intrinsic(name: str, span: Mapping[str, Any], trace: Trace) -> Any:
         case "name":
             return span["name"]
         case "status":
-            return _STATUS_WORDS[status_of(span).get("code", 0)]
+            return _STATUS_WORDS.get(status_of(span).get("code", 0), _UNSET)
         case "statusMessage":
             return status_of(span).get("message", "")
         case "kind":

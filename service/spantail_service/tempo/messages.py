@@ -112,9 +112,9 @@ def _framed(tag: bytes, content: bytes) -> bytes:
 def _json_names(batch: dict[str, Any]) -> dict[str, Any]:
     for part in batch["scopeSpans"]:
         for span in part["spans"]:
-            span["kind"] = _KINDS[span.get("kind", 0)]
+            span["kind"] = _KINDS.get(span.get("kind", 0), span.get("kind"))  # one without a name is its number
             if "code" in span["status"]:
-                span["status"]["code"] = _CODES[span["status"]["code"]]
+                span["status"]["code"] = _CODES.get(span["status"]["code"], span["status"]["code"])
             for holder in (span, *span["links"]):
                 for name in ("traceId", "spanId", "parentSpanId"):
                     if name in holder:

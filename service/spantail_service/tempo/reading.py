@@ -26,6 +26,7 @@ def as_read(state: Mapping[str, Any], now_us: int, sources: Sources = NO_SOURCES
     """
     attributes = state.get("attributes") or {}
     seen = {**state, "attributes": attributes, "service": state.get("service") or UNKNOWN_SERVICE}
+    seen.pop("name_told", None)  # a template: whoever looks is shown the name that was made of it
     if state["status"] == "running":
         seen["end"] = max(now_us, state["start"])
         seen["attributes"] = {**attributes, STATUS: RUNNING}

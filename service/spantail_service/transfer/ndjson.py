@@ -19,6 +19,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from spantail import attributes as key
 from spantail.content import marks_of
+from spantail.json_values import all_as_sent
 from spantail_exporters.changes import Change
 from spantail_exporters.event import dumps
 from spantail_service.ingest.body import MalformedRequestError, TooManyError
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from spantail.content import Dropped
+    from spantail.redaction import Remarks
     from spantail_exporters.record import Redactor
 
 FORMAT: Final = "spantail.run"
@@ -59,7 +61,9 @@ _TokenName = Literal[
     "audio_input", "audio_output", "image_input", "image_output",
 ]  # fmt: skip
 _Flags = Annotated[int, Field(ge=0, lt=2**32)]
-_Rest = Annotated[int, Field(ge=0, lt=1_000)]
+_Rest = Annotated[int, Field(ge=0, lt=2**64)]
+_Types = dict[str, Any]  # read as far as they fit the values
+_Names = Annotated[list[str], Field(max_length=4_000)]
 
 
 _Runner = Annotated[str | None, AfterValidator(runner_id)]  # another name for a process is none: it begins a key
@@ -85,6 +89,8 @@ class _Note(_Line):
     ts: _Time
     name: str
     attributes: dict[str, Any] = {}
+    types: _Types | None = None
+    changed: _Names | None = None
     ns: _Rest | None = None
     dropped: _Count | None = None
 
@@ -93,6 +99,8 @@ class _Link(_Line):
     run_id: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")] | None = None
     span_id: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")] | None = None
     attributes: dict[str, Any] = {}
+    types: _Types | None = None
+    changed: _Names | None = None
     trace_state: str | None = None
     flags: _Flags | None = None
     dropped: _Count | None = None
@@ -139,6 +147,9 @@ class _Log(_Line):
     service: _Word | None = None
     runner: _Runner = None
     error: _Error | None = None
+    attributes: dict[str, Any] | None = None
+    types: _Types | None = None
+    changed: _Names | None = None
     content: Annotated[list[_Content], Field(max_length=32)] | None = None
 
 
@@ -162,8 +173,9 @@ class _Event(_Line):
     span_kind: _Word | None = None
     trace_state: str | None = None
     flags: _Flags | None = None
-    status_code: Literal["ok", "error"] | None = None
+    status_code: Annotated[str, Field(pattern=r"^(ok|error|-?[0-9]{1,10})$")] | None = None
     status_message: str | None = None
+    name_told: str | None = None
     ns: Annotated[list[_Rest], Field(min_length=2, max_length=2)] | None = None
     end_told: _Time | None = None
     backend: _Word | None = None
@@ -182,6 +194,11 @@ class _Event(_Line):
     layer: _Word | None = None
     content: Annotated[list[_Content], Field(max_length=32)] | None = None
     attributes: dict[str, Any] | None = None
+    derived: _Names | None = None
+    sent: dict[str, Any] | None = None
+    moved: dict[str, str] | None = None
+    types: _Types | None = None
+    changed: _Names | None = None
     dropped: dict[Literal["attributes", "events", "links"], _Count] | None = None
     span_events: list[_Note] | None = None
     links: list[_Link] | None = None
@@ -337,6 +354,7 @@ class _Folding:
             yield self._change(body, {**held, **body, "attributes": attributes}, held)
         else:
             note = {"ts": line.ts, "name": body["event"], "attributes": body.get("attributes", {})}
+            note |= {name: body[name] for name in ("types", "changed") if name in body}
             held.setdefault("span_events", []).append(note)
             held["noted"] += 1
             self._unsaid[line.span_id] = None
@@ -388,14 +406,20 @@ class _Folding:
 
     def _redacted_fields(self, fields: dict[str, Any], left_out: Dropped) -> dict[str, Any]:
         """Every text that somebody may have written, at any depth; ids and what has been checked stay as they are."""
-        made = {}
+        made: dict[str, Any] = {}
+        remarks: Remarks = {}
         for name, value in fields.items():
             if name in _CHECKED:
                 made[name] = value
             elif name == "attributes":
-                made[name] = self._redactor.attributes(value, left_out)
-            else:
+                made[name] = self._redactor.attributes(all_as_sent(value, fields.get("types")), left_out, remarks)
+                made.update((name, remarks[name]) for name in ("types",) if name in remarks)
+            elif name == "sent":
+                made[name] = self._redactor.attributes(value)
+            elif name != "types":  # of the values that are kept, see above
                 made[self._redactor.text(name)] = self._redacted_value(value, left_out)
+        if changed := remarks.get("changed"):
+            made["changed"] = [*dict.fromkeys([*made.get("changed", ()), *changed])]
         return made
 
     def _redacted_value(self, value: Any, left_out: Dropped) -> Any:

@@ -1,24 +1,29 @@
 """A run as OTLP JSON: an ``ExportTraceServiceRequest`` that any OTLP receiver takes (pure).
 
 OTLP specification 1.x, section "JSON Protobuf Encoding": ids in hex, 64-bit numbers as decimal strings, lowerCamelCase.
-OTLP has no span that goes on, so open ones are left out. An abandoned one ends as an error that says so.
+OTLP has no span that goes on, so open ones are left out. An abandoned one ends as an error that says so. What is not as
+it was sent is named: masked and cut attributes in ``spantail.changed``, added ones in ``spantail.derived``.
 """
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.semconv.attributes.service_attributes import SERVICE_NAME
 
 from spantail.attributes import (
+    CHANGED,
     CONTENT_LEFT_OUT,
+    DERIVED,
     EVENT_EXCEPTION,
-    EXCEPTION_MESSAGE,
     EXCEPTION_STACKTRACE,
-    EXCEPTION_TYPE,
     RESOURCE_RUNNER,
+    SENT,
 )
 from spantail.content import as_attribute
+from spantail.json_values import BYTES, DOUBLE
+from spantail_exporters.dialects.origin import put_back
 from spantail_service.ingest.facts import KINDS
 
 if TYPE_CHECKING:
@@ -74,10 +79,10 @@ def _span(span: Mapping[str, Any]) -> dict[str, Any]:
     body = {
         "traceId": span["run_id"],
         "spanId": span["span_id"],
-        "name": span["name"],
+        "name": span.get("name_told", span["name"]),
         "startTimeUnixNano": _nanoseconds(span["start"], ns[0]),
         "endTimeUnixNano": _nanoseconds(end, ns[1]),
-        "attributes": any_values(span.get("attributes") or {}),
+        "attributes": any_values(*_attributes(span)),
         "events": _events(span),
         "links": [_link(link) for link in span.get("links") or ()],
         "status": status_of(span),
@@ -87,13 +92,38 @@ def _span(span: Mapping[str, Any]) -> dict[str, Any]:
     if span.get("parent_id"):
         body["parentSpanId"] = span["parent_id"]
     kind = span.get("span_kind") or "0"
-    body["kind"] = _KINDS.get(kind) or (int(kind) if kind.isdecimal() else 0)
+    body["kind"] = _KINDS.get(kind) or _number(kind)
     return _with_facts(body, span, span.get("dropped") or {})
+
+
+def _attributes(span: Mapping[str, Any]) -> tuple[dict[str, Any], Mapping[str, Any]]:
+    """The attributes of a span with the marks of what was not sent so, and their types."""
+    attributes = {**(span.get("attributes") or {})}
+    derived, changed = list(span.get("derived") or ()), list(span.get("changed") or ())
+    if moved := span.get("moved"):
+        back = put_back(attributes, moved)
+        changed += back if not moved.keys().isdisjoint(changed) else ()
+    marks = {DERIVED: derived, SENT: span.get("sent"), CHANGED: changed}
+    attributes.update((name, told) for name, told in marks.items() if told)
+    return attributes, span.get("types") or {}
+
+
+def _noted_attributes(held: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The attributes of a span event or a link, with the mark of what was changed."""
+    attributes = held.get("attributes") or {}
+    if held.get("changed"):
+        attributes = {**attributes, CHANGED: held["changed"]}
+    return any_values(attributes, held.get("types") or {})
+
+
+def _number(text: str) -> int:
+    """An enum that was kept by its number; 0 is unspecified."""
+    return int(text) if text.removeprefix("-").isdecimal() else 0
 
 
 def _link(link: Mapping[str, Any]) -> dict[str, Any]:
     run_id, span_id = link["odd_ids"] if "odd_ids" in link else (link["run_id"], link["span_id"])
-    body = {"traceId": run_id, "spanId": span_id, "attributes": any_values(link.get("attributes") or {})}
+    body = {"traceId": run_id, "spanId": span_id, "attributes": _noted_attributes(link)}
     return _with_facts(body, link, {"attributes": link.get("dropped")})
 
 
@@ -110,23 +140,16 @@ def _with_facts(body: dict[str, Any], held: Mapping[str, Any], dropped: Mapping[
 
 def _events(span: Mapping[str, Any]) -> list[dict[str, Any]]:
     told = [dict(event) for event in span.get("span_events") or ()]
-    error = span.get("error") or {}
-    if error and span["status"] == "error":
-        # The exception that ended the span stands in `error`, its traceback only there.
-        facts = {
-            EXCEPTION_TYPE: error.get("type"),
-            EXCEPTION_MESSAGE: error.get("message"),
-            EXCEPTION_STACKTRACE: error.get("traceback"),
-        }
-        known = {name: value for name, value in facts.items() if value is not None}
+    traceback = (span.get("error") or {}).get("traceback")
+    if traceback is not None:  # of the exception that ended the span; it stands nowhere else
         last = next((event for event in reversed(told) if event["name"] == EVENT_EXCEPTION), None)
         if last is not None:
-            last["attributes"] = {**(last.get("attributes") or {}), **known}
+            last["attributes"] = {EXCEPTION_STACKTRACE: traceback, **(last.get("attributes") or {})}
     return [
         {
             "timeUnixNano": _nanoseconds(event["ts"], event.get("ns", 0)),
             "name": event["name"],
-            "attributes": any_values(event.get("attributes") or {}),
+            "attributes": _noted_attributes(event),
             **({"droppedAttributesCount": event["dropped"]} if event.get("dropped") else {}),
         }
         for event in told
@@ -136,12 +159,15 @@ def _events(span: Mapping[str, Any]) -> list[dict[str, Any]]:
 def status_of(span: Mapping[str, Any]) -> dict[str, Any]:
     """OTLP's ``Status`` of a span: a code, and a message where there is one; empty is unset."""
     if span["status"] == "error":
-        message = span.get("status_message") or (span.get("error") or {}).get("message")
+        message = span.get("status_message")
+        if message is None:
+            message = (span.get("error") or {}).get("message")
         return {"code": _ERROR, "message": message} if message else {"code": _ERROR}
     if span["status"] == "abandoned":
         reason = (span.get("abandoned") or {}).get("reason", "unknown")
         return {"code": _ERROR, "message": f"abandoned: {reason}"}
-    code = _CODES.get(span.get("status_code", ""))
+    said = span.get("status_code") or "0"
+    code = _CODES.get(said) or _number(said)
     status = {"code": code, "message": span.get("status_message")}
     return {name: value for name, value in status.items() if value}
 
@@ -150,12 +176,20 @@ def _nanoseconds(time_us: int, rest: int = 0) -> str:
     return str(time_us * 1_000 + rest)
 
 
-def any_values(values: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Attributes as OTLP's list of ``KeyValue``."""
-    return [{"key": name, "value": _value(value)} for name, value in values.items()]
+def any_values(values: Mapping[str, Any], types: Mapping[str, Any] = MappingProxyType({})) -> list[dict[str, Any]]:
+    """Attributes as OTLP's list of ``KeyValue``; ``types`` as `spantail.json_values` has them."""
+    if not types:
+        return [{"key": name, "value": _value(value)} for name, value in values.items()]
+    return [{"key": name, "value": _value(value, types.get(name))} for name, value in values.items()]
 
 
-def _value(value: Any) -> dict[str, Any]:
+def _value(value: Any, told: Any = None) -> dict[str, Any]:
+    if told and isinstance(value, str):
+        if told == BYTES:
+            return {"bytesValue": value}
+        if told == DOUBLE:
+            return {"doubleValue": value}
+    inner: Mapping[str, Any] = told if isinstance(told, dict) else {}
     match value:
         case None:
             return {}
@@ -168,8 +202,8 @@ def _value(value: Any) -> dict[str, Any]:
         case str():
             return {"stringValue": value}
         case list():
-            return {"arrayValue": {"values": [_value(item) for item in value]}}
+            return {"arrayValue": {"values": [_value(item, inner.get(str(at))) for at, item in enumerate(value)]}}
         case dict():
-            return {"kvlistValue": {"values": any_values(value)}}
+            return {"kvlistValue": {"values": any_values(value, inner)}}
         case _:
             return {"stringValue": str(value)}
