@@ -142,7 +142,7 @@ def test_a_pipe_gets_lines_and_a_summary(service: Service, writer: Writer) -> No
     done = run_command(service.url, "tail", RUN)
     assert "\x1b" not in done.stdout
     lines = [line.partition("  ")[2].strip() for line in done.stdout.splitlines()]
-    assert "✓ langchain gpt-4o-mini  412→96  $0.0123  900 ms" in lines
+    assert "✓ langchain gpt-4o-mini  412→96  $0.0123 calculated  900 ms" in lines
     assert "INFO test: line 0" in lines
     assert "✓ job search  completed 2.00 s" in done.stdout
     assert "langchain  1 call  412→96  $0.0123" in done.stdout
