@@ -4,7 +4,7 @@
 -- Events are opaque bytes: Lua's JSON would mangle 16-digit integers and empty arrays. Only their fixed head is read:
 --   {"rev":3,"status":"running","start":1795308986084596,"noted":0,"ts":...,"event":...,"run_id":...,"span_id":...,"parent_id":...
 --
--- KEYS  buffer, spans, meta, layers, wraps, state
+-- KEYS  buffer, spans, meta, layers, wraps, sources, state
 -- ARGV  1 channel            2 writer id ('' = none)     3 writer sequence   4 now (us)
 --       5 epoch this writer knows ('' = none)            6 next seq it knows       7 its last sequence that was confirmed,
 --         or, negative, that of its call just before in the same trip: without that one, this one is not taken
@@ -12,6 +12,7 @@
 --       12 run state JSON ('' = unchanged)               13 its status; without a state, the `last` of the run after which a
 --         reaper heard nothing for a minute ('' = none says so)
 --       14 number of drop counts d, then d times: reason, count
+--       number of resources and scopes n that the changes name, then n times: field of `sources`, its JSON
 --       then the events of all changes, joined by newlines, and per change, by how its first value begins:
 --         ''                             a log line: its length
 --         span id, parent id             joined, no parent id where there is none: the length of its event, which is
@@ -24,11 +25,14 @@
 --          status of the run, its operation as JSON writes it between the quotes ('' = unknown), how many sequence
 --          numbers the call took (of a duplicate nobody knows any more: 0)
 
-local buffer, spans, meta, layers_key, wraps, state_key = unpack(KEYS)
+local buffer, spans, meta, layers_key, wraps, sources, state_key = unpack(KEYS)
 local channel, writer, writer_seq, now = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local known_epoch, known_next, known_writer_seq = ARGV[5], tonumber(ARGV[6]), tonumber(ARGV[7])
 local tail_cap, span_cap = tonumber(ARGV[8]), tonumber(ARGV[9])
 local state_json, state_status = ARGV[12], ARGV[13]
+local sources_at = 15 + 2 * tonumber(ARGV[14]) -- where they are counted
+local lines_at = sources_at + 1 + 2 * tonumber(ARGV[sources_at])
+local SOURCES_CAP = 200
 
 local RANK = { running = 0, abandoned = 1, ok = 2, error = 2, skipped = 2, cancelled = 2 }
 local RUN_STATUS = { running = 'running', ok = 'completed', skipped = 'completed', error = 'failed',
@@ -91,10 +95,17 @@ local left_over = false
 if count == 0 then
   left_over = call('HLEN', spans) > 0
   if not seen[1] then
-    left_over = call('XLEN', buffer) + call('HLEN', wraps) > 0 or layers ~= '[]' or left_over
+    left_over = call('XLEN', buffer) + call('HLEN', wraps) + call('HLEN', sources) > 0 or layers ~= '[]' or left_over
     layers = '[]'
   end
 end
+
+-- Each call says what its spans come from, for Redis may have lost it; the keys are digests, so what is here is the same
+local new_sources = {}
+for i = sources_at + 1, lines_at - 1, 2 do
+  if left_over or call('HEXISTS', sources, ARGV[i]) == 0 then new_sources[#new_sources + 1] = i end
+end
+local sources_room = #new_sources > 0 and SOURCES_CAP - (left_over and 0 or call('HLEN', sources)) or 0
 
 local function add(field, amount)
   if amount ~= 0 then totals[field] = (totals[field] or 0) + amount end
@@ -124,8 +135,8 @@ end
 
 -- where each change begins, and the spans that they are about: read in one call, each call costs as much as its work
 local begins, ids, asked = {}, {}, {}
-local position = 16 + 2 * tonumber(ARGV[14])
-local lines = ARGV[position - 1]
+local position = lines_at + 1
+local lines = ARGV[lines_at]
 while position <= #ARGV do
   local head = ARGV[position]
   local mark = byte(head) -- nil = a log line; 36 = $, 42 = *
@@ -238,7 +249,7 @@ local function consider_root(span_id, parent_id, json)
   root, root_start, root_orphan, root_moved = span_id, start, orphan, true
 end
 
-for i = 15, 13 + 2 * tonumber(ARGV[14]), 2 do add('drop:' .. ARGV[i], tonumber(ARGV[i + 1])) end
+for i = 15, sources_at - 1, 2 do add('drop:' .. ARGV[i], tonumber(ARGV[i + 1])) end
 
 -- a runner that was thought dead came back: the one case in which a lower rank wins
 local function revives(old_rank, json)
@@ -426,7 +437,10 @@ for _, span_id in ipairs(arrived) do
   end
 end
 for span_id in pairs(accounts) do mark_above(span_id, parents[span_id]) end
-if #fresh > 0 then ahead = ahead or 0 end
+if #fresh > 0 then
+  ahead = ahead or 0
+  if not seen[20] then call('HLEN', wraps) end -- a wrong type refuses the call before the first write
+end
 for _, span_id in ipairs(fresh) do -- those that have counted until now
   local before = held[span_id] and not accounts[span_id] and account_of(held[span_id])
   if before then settle_account(before, -1) end
@@ -481,7 +495,7 @@ local settled = not kept_open and ((rooted and root_status ~= 'running') or sile
 
 -- ---------------------------------------------------------------- write
 
-if left_over then call('DEL', buffer, spans, layers_key, wraps) end
+if left_over then call('DEL', buffer, spans, layers_key, wraps, sources) end
 
 local next_before = next_seq
 if added > 0 then
@@ -521,6 +535,9 @@ for first = 1, #fresh, 500 do
   end
   call('HSET', wraps, unpack(fields, 1, n))
 end
+for n = 1, math.min(#new_sources, sources_room) do
+  call('HSET', sources, ARGV[new_sources[n]], ARGV[new_sources[n] + 1])
+end
 if ahead and ahead ~= tonumber(seen[20] or '') then call('HSET', meta, 'ahead', ahead) end
 local lost = totals['drop:redis_lost']
 if lost and lost < 0 then -- more is stored again than was found missing, for another writer had stored since
@@ -557,6 +574,7 @@ else
   call('EXPIRE', meta, expiry)
   if layers ~= '[]' then call('EXPIRE', layers_key, expiry) end
   if ahead then call('EXPIRE', wraps, expiry) end
+  call('EXPIRE', sources, expiry)
   if run_state then call('EXPIRE', state_key, ARGV[10]) end
 end
 redis.pcall('PUBLISH', channel, next_seq) -- all is stored: a user without rights to the channel must not hear otherwise

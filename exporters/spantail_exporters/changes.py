@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 _SPAN_ID: Final = 16  # hex digits
+NO_SOURCES: Final[Mapping[str, bytes]] = MappingProxyType({})
 
 
 class Change(NamedTuple):
@@ -15,7 +17,8 @@ class Change(NamedTuple):
 
     `events` are JSON bytes without `seq`, the first `notes` of them span events, the rest the change of state.
     `state` is the whole new state, empty when the last event is it. `span_id` is empty for a log line.
-    `account` and `layers` are as `event.encode_state` gives them.
+    `account` and `layers` are as `event.encode_state` gives them. `sources` are the resource and the scope that the
+    events name (`sources.Told.tables`).
     """
 
     span_id: str
@@ -25,6 +28,7 @@ class Change(NamedTuple):
     account: str = ""
     layers: bytes = b""
     state: bytes = b""
+    sources: Mapping[str, bytes] = NO_SOURCES
 
 
 class Changes:
@@ -34,7 +38,7 @@ class Changes:
     garbage collector would walk them again and again.
     """
 
-    __slots__ = ("lines", "size", "values")
+    __slots__ = ("lines", "size", "sources", "values")
 
     def __init__(self, changes: Iterable[Change] = ()) -> None:
         self.lines: list[bytes] = []
@@ -42,7 +46,9 @@ class Changes:
         self.values: list[str | bytes | int] = []
         """What the script must know beside the lines."""
         self.size = 0
-        """Bytes of the lines and whole states."""
+        """Bytes of the lines, whole states and sources."""
+        self.sources: dict[str, bytes] = {}
+        """The resources and scopes that the events name."""
         for change in changes:
             self.add(*change)
 
@@ -51,7 +57,7 @@ class Changes:
         return len(self.lines)
 
     def __iter__(self) -> Iterator[Change]:
-        """Tell them one by one again."""
+        """Tell them one by one again; their sources are those of them all."""
         lines, values = iter(self.lines), iter(self.values)
         for head in values:
             ids = str(head)
@@ -67,15 +73,21 @@ class Changes:
 
     def __eq__(self, other: object) -> bool:
         """Say the same as another."""
-        return isinstance(other, Changes) and (self.lines, self.values) == (other.lines, other.values)
+        return isinstance(other, Changes) and (self.lines, self.values, self.sources) == (
+            other.lines,
+            other.values,
+            other.sources,
+        )
 
     __hash__ = None  # type: ignore[assignment]
 
     def add(  # noqa: PLR0917 - the fields of a `Change`
         self, span_id: str, parent_id: str, events: Sequence[bytes], notes: int = 0,
-        account: str = "", layers: bytes = b"", state: bytes = b"",
+        account: str = "", layers: bytes = b"", state: bytes = b"", sources: Mapping[str, bytes] = NO_SOURCES,
     ) -> None:  # fmt: skip
         """Add one, told as `Change` says."""
+        if sources:
+            self.add_sources(sources)
         if not span_id:
             for event in events:
                 self.add_log(event)
@@ -97,6 +109,13 @@ class Changes:
             self.values += (span_id + parent_id, len(line))
         self.lines.append(line)
         self.size += len(line)
+
+    def add_sources(self, sources: Mapping[str, bytes]) -> None:
+        """Say what the events come from; nearly always it has been said."""
+        for field, entry in sources.items():
+            if field not in self.sources:
+                self.sources[field] = entry
+                self.size += len(entry)
 
     def add_log(self, line: bytes) -> None:
         """Add a log line."""

@@ -40,6 +40,7 @@ class RunKeys(NamedTuple):
     meta: str
     layers: str
     wraps: str  # HASH: the spans that have an LLM call below them, and so count nothing themselves
+    sources: str  # HASH: the run's resources (`r:<key>`) and instrumentation scopes (`s:<key>`), each as JSON
     state: str
 
 
@@ -52,13 +53,9 @@ def run_keys(run_id: str) -> RunKeys:
         meta=base + "meta",
         layers=base + "layers",
         wraps=base + "wraps",
+        sources=base + "sources",
         state=f"run:{{{run_id}}}",
     )
-
-
-def sources(run_id: str) -> str:
-    """Name the HASH of a run's resources (``r:<key>``) and instrumentation scopes (``s:<key>``), each as JSON."""
-    return f"logs:{{{run_id}}}:sources"
 
 
 def channel(run_id: str) -> str:

@@ -93,6 +93,9 @@ def append_arguments(
     for reason, count in (drops or {}).items():
         values += (reason, count)
     packed = changes if isinstance(changes, Changes) else Changes(changes)
+    values.append(len(packed.sources))
+    for field, entry in packed.sources.items():
+        values += (field, entry)
     values.append(b"\n".join(packed.lines))
     values += packed.values
     return values

@@ -55,7 +55,7 @@ def parse_sources(fields: Mapping[bytes, bytes]) -> Sources:
 
 async def read_tables(redis: Redis, run_id: str) -> Sources:
     """All tables of a run."""
-    fields: Any = await redis.hgetall(keys.sources(run_id))
+    fields: Any = await redis.hgetall(keys.run_keys(run_id).sources)
     return parse_sources(fields)
 
 
@@ -82,7 +82,7 @@ async def read_sources(redis: Redis, roots: Mapping[str, Mapping[str, Any]]) -> 
         return {}
     pipe = redis.pipeline(transaction=False)
     for run_id, key in named.items():
-        pipe.hget(keys.sources(run_id), f"r:{key}")
+        pipe.hget(keys.run_keys(run_id).sources, f"r:{key}")
     tables = dict(zip(named, await pipe.execute(), strict=True))
     return {run_id: source_of(_attributes(table)) for run_id, table in tables.items() if table is not None}
 

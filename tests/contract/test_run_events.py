@@ -75,7 +75,7 @@ async def test_the_environment_narrows_what_is_told(redis_url: str) -> None:
     with Writer(redis_url) as writer:
         for run_id, environment in ((OTHER_RUN, "test"), (RUN, "production")):
             table = {"attributes": {"deployment.environment.name": environment, "service.version": "2"}}
-            writer.redis.hset(keys.sources(run_id), "r:0", orjson.dumps(table))
+            writer.redis.hset(keys.run_keys(run_id).sources, "r:0", orjson.dumps(table))
         async with running_app(redis_url) as client, _watching(client, wanted) as watcher:
             writer.span(OTHER_RUN, resource="0")
             writer.span(RUN, resource="0")

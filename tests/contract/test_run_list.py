@@ -72,7 +72,7 @@ async def test_conditions(redis_url: str) -> None:
 def _source(writer: Writer, run_id: str, **attributes: Any) -> None:
     """What the root of `_run(..., resource="0")` comes from, as writers tell it."""
     table = {"attributes": {name.replace("__", "."): value for name, value in attributes.items()}}
-    writer.redis.hset(keys.sources(run_id), "r:0", orjson.dumps(table))
+    writer.redis.hset(keys.run_keys(run_id).sources, "r:0", orjson.dumps(table))
 
 
 async def test_environment_and_version(redis_url: str) -> None:

@@ -354,8 +354,8 @@ async def test_what_spans_come_from_is_found_and_offered(redis_url: str) -> None
     with Writer(redis_url) as writer:
         writer.span(RUN, resource="0", scope="0", span_kind="server", end=START + SECOND, status_code="ok")
         writer.span(OTHER_RUN, start=START + 10 * SECOND, resource="0")
-        writer.redis.hset(keys.sources(RUN), "r:0", orjson.dumps({"attributes": resource}))
-        writer.redis.hset(keys.sources(RUN), "s:0", orjson.dumps(library))
+        writer.redis.hset(keys.run_keys(RUN).sources, "r:0", orjson.dumps({"attributes": resource}))
+        writer.redis.hset(keys.run_keys(RUN).sources, "s:0", orjson.dumps(library))
     async with running_app(redis_url) as client:
         for query in (
             "kind = server", 'resource.service.version = "1.2"', ".host.cpus > 7", "status = ok",

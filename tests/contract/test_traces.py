@@ -85,7 +85,7 @@ async def test_one_span_says_what_it_comes_from(redis_url: str) -> None:
     with Writer(redis_url) as writer:
         writer.span(RUN, resource="0", scope="k")
         writer.span(RUN, CHILD, parent_id=ROOT_SPAN, resource="gone")
-        writer.redis.hset(keys.sources(RUN), mapping={"r:0": resource, "s:k": scope, "r:1": b"{}"})
+        writer.redis.hset(keys.run_keys(RUN).sources, mapping={"r:0": resource, "s:k": scope, "r:1": b"{}"})
     async with running_app(redis_url) as client:
         span = await client.get(f"/api/traces/{RUN}/spans/{ROOT_SPAN}")
         child = await client.get(f"/api/traces/{RUN}/spans/{CHILD}")

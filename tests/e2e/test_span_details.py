@@ -58,8 +58,8 @@ CALL_FIELDS: dict[str, Any] = {
 
 
 def _write(writer: Writer) -> None:
-    writer.redis.hset(keys.sources(RUN), "r:0", orjson.dumps(RESOURCE))
-    writer.redis.hset(keys.sources(RUN), "s:0", orjson.dumps(SCOPE))
+    writer.redis.hset(keys.run_keys(RUN).sources, "r:0", orjson.dumps(RESOURCE))
+    writer.redis.hset(keys.run_keys(RUN).sources, "s:0", orjson.dumps(SCOPE))
     writer.span(RUN, end=START + 2_000_000, name="GET /cart", span_kind="server", resource="0", service="shop")
     writer.span(RUN, CALL, account="0 0 1200 96 12300000 openai\n", **CALL_FIELDS)
     writer.span(
@@ -175,7 +175,7 @@ async def test_the_list_is_narrowed_by_environment_and_version(
             await expect(environment).to_be_hidden()  # there is nothing to choose
             for number, (run_id, (place, version)) in enumerate(runs.items()):
                 attributes = {"deployment.environment.name": place, "service.version": version}
-                writer.redis.hset(keys.sources(run_id), "r:0", orjson.dumps({"attributes": attributes}))
+                writer.redis.hset(keys.run_keys(run_id).sources, "r:0", orjson.dumps({"attributes": attributes}))
                 writer.span(run_id, start=START + number, end=START + number + 5, resource="0")
             await expect(items).to_have_count(7)
             await expect(environment).to_be_visible()
@@ -187,9 +187,8 @@ async def test_the_list_is_narrowed_by_environment_and_version(
             await page.get_by_label("Version", exact=True).select_option("")
             await expect(items).to_have_count(3)
             # what begins elsewhere stays out of sight
-            writer.redis.hset(
-                keys.sources("c" * 32), "r:0", orjson.dumps({"attributes": {"deployment.environment": "production"}})
-            )
+            elsewhere = {"attributes": {"deployment.environment": "production"}}
+            writer.redis.hset(keys.run_keys("c" * 32).sources, "r:0", orjson.dumps(elsewhere))
             writer.span("b" * 32, start=START + 100)
             writer.span("c" * 32, start=START + 101, resource="0")
             await expect(items).to_have_count(4)

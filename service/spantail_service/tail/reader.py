@@ -218,7 +218,7 @@ class RunReader:
         named = {"resource_details": f"r:{span.get('resource')}", "scope_details": f"s:{span.get('scope')}"}
         if "resource" not in span and "scope" not in span:
             return state
-        tables: Any = await self._redis.hmget(keys.sources(run_id), list(named.values()))
+        tables: Any = await self._redis.hmget(keys.run_keys(run_id).sources, list(named.values()))
         known = [b',"%b":%b' % (name.encode(), table) for name, table in zip(named, tables, strict=True) if table]
         return b"%b%b}" % (state[:-1], b"".join(known))
 

@@ -49,7 +49,7 @@ def test_runs_of_an_environment_and_a_version(service: Service, new_redis_url: s
         for run_id, environment in ((RUN, "production"), (OTHER_RUN, "test")):
             writer.span(run_id, resource="0")
             table = {"attributes": {"deployment.environment.name": environment, "service.version": "1.2"}}
-            writer.redis.hset(keys.sources(run_id), "r:0", orjson.dumps(table))
+            writer.redis.hset(keys.run_keys(run_id).sources, "r:0", orjson.dumps(table))
 
     def ids(*options: str) -> list[str]:
         lines = run_command(service.url, "runs", "--json", *options).stdout.splitlines()

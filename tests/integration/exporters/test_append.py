@@ -262,13 +262,15 @@ def test_layers(writing: Writing) -> None:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("part", ["buffer", "spans", "meta", "layers", "wraps"])
+@pytest.mark.parametrize("part", ["buffer", "spans", "meta", "layers", "wraps", "sources"])
 @pytest.mark.parametrize("begun", [False, True], ids=["a new run", "a run of a log line"])
 def test_a_refused_call_leaves_no_trace(writing: Writing, part: str, *, begun: bool) -> None:
     key = getattr(run_keys(RUN), part)
     changes = [change(1, None, "running")]
     if part == "wraps":  # only a call is looked for there
         changes.append(change(2, 1, "ok", account="0 0 1 1 1 b\n"))
+    elif part == "sources":
+        changes = [changes[0]._replace(sources={"r:1": b"{}"})]
     with redis.Redis.from_url(writing.url) as client:
         if begun:
             writing.send(Change("", "", [b'{"ts":1,"event":"log"}']))
@@ -281,11 +283,11 @@ def test_a_refused_call_leaves_no_trace(writing: Writing, part: str, *, begun: b
         assert {name: client.dump(name) for name in client.keys("*")} == before
 
 
-@pytest.mark.parametrize("kept", ["buffer", "spans", "layers", "wraps"])
+@pytest.mark.parametrize("kept", ["buffer", "spans", "layers", "wraps", "sources"])
 def test_a_run_whose_head_was_evicted_begins_anew(writing: Writing, kept: str) -> None:
     names = run_keys(RUN)
     changes = (
-        change(1, None, "running", layers=[{"name": "a", "status": "running"}]),
+        change(1, None, "running", layers=[{"name": "a", "status": "running"}])._replace(sources={"r:1": b"{}"}),
         change(2, 1, "ok", account="0 0 1 1 1 b\n"),
     )
     first = writing.send(*changes)
@@ -316,6 +318,37 @@ def test_who_has_no_right_to_the_channels_stores_all_the_same(redis_url: str) ->
         finally:
             writer.close()
             client.acl_deluser("app")
+
+
+def sources_of(writing: Writing) -> dict[bytes, bytes]:
+    with redis.Redis.from_url(writing.url) as client:
+        held: Any = client.hgetall(run_keys(RUN).sources)
+        return dict(held)
+
+
+def test_what_spans_come_from_stands_once(writing: Writing) -> None:
+    one, other = {"r:a": b'{"n":1}', "s:b": b'{"n":2}'}, {"r:a": b'{"n":1}', "s:c": b'{"n":3}'}
+    writing.send(change(1, None, "running")._replace(sources=one), change(2, 1, "ok")._replace(sources=other))
+    assert sources_of(writing) == {b"r:a": b'{"n":1}', b"s:b": b'{"n":2}', b"s:c": b'{"n":3}'}
+    writing.send(change(3, 1, "ok")._replace(sources={"r:a": b"{}", "s:d": b"{}"}), drops={"queue_full": 2})
+    assert sources_of(writing) == {b"r:a": b'{"n":1}', b"s:b": b'{"n":2}', b"s:c": b'{"n":3}', b"s:d": b"{}"}
+    run = writing.run()
+    assert run.drops() == {"queue_full": 2}
+    assert [event["span_id"] for event in run.events] == [f"{n:016x}" for n in (1, 2, 3)]
+    with redis.Redis.from_url(writing.url) as client:
+        assert 0 < client.ttl(run_keys(RUN).sources) <= 24 * 3600
+        client.flushdb()
+    writing.send(change(1, None, "ok", rev=2)._replace(sources=one))  # as any batch, it says what it speaks of
+    assert sources_of(writing) == {b"r:a": b'{"n":1}', b"s:b": b'{"n":2}'}
+    with redis.Redis.from_url(writing.url) as client:
+        assert 0 < client.ttl(run_keys(RUN).sources) <= 6 * 3600
+
+
+def test_a_run_keeps_200_resources_and_scopes(writing: Writing) -> None:
+    for first in (0, 150):
+        many = {f"r:{n}": b"{}" for n in range(first, first + 150)}
+        writing.send(change(first + 1, None, "running")._replace(sources=many))
+    assert sources_of(writing) == {b"r:%d" % n: b"{}" for n in range(200)}
 
 
 def test_every_change_wakes_the_readers(writing: Writing) -> None:

@@ -20,6 +20,7 @@ _states = st.builds(
     layers=st.sampled_from([b"", b'{"name":"fetch"}']),
     state=_line | st.just(b""),
 )
+_sources = st.dictionaries(st.sampled_from(["r:1", "r:2", "s:1"]), st.just(b'{"name":"x"}'))
 _logs = st.builds(lambda line: Change("", "", [line]), _line)
 
 
@@ -37,6 +38,18 @@ def test_the_script_is_told_the_same_either_way(told: list[Change]) -> None:
     by_one = append_arguments("run", told, writer="w", writer_seq=1, now_us=5)
     assert append_arguments("run", Changes(told), writer="w", writer_seq=1, now_us=5) == by_one
     assert by_one.count(b"\n".join(line for change in told for line in change.events)) >= 1
+
+
+@given(st.lists(st.tuples(_states | _logs, _sources), max_size=8))
+def test_what_events_come_from_is_said_once(told: list[tuple[Change, dict[str, bytes]]]) -> None:
+    changes = Changes(change._replace(sources=sources) for change, sources in told)
+    assert list(changes) == [change for change, _ in told]
+    assert changes.sources == {field: entry for _, sources in told for field, entry in sources.items()}
+    assert changes.size == Changes(change for change, _ in told).size + sum(map(len, changes.sources.values()))
+    arguments = append_arguments("run", changes, writer="w", writer_seq=1, now_us=5, drops={"lost": 2})
+    begin = arguments.index("lost") + 2
+    pairs = [part for pair in changes.sources.items() for part in pair]
+    assert arguments[begin : begin + 1 + len(pairs)] == [len(changes.sources), *pairs]
 
 
 def test_an_empty_one_is_false() -> None:
