@@ -27,6 +27,7 @@ from spantail_exporters.event import (
 from spantail_exporters.losses import Losses
 from spantail_exporters.owed import Owed
 from spantail_exporters.record import SpanRecord, end_of, record_of, span_hex, trace_hex
+from spantail_exporters.sources import KnownSources
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -71,9 +72,9 @@ class Batch(NamedTuple):
 class _OpenSpan:
     """A span that has started and not ended: what viewers were told of it last."""
 
-    __slots__ = ("attributes", "due", "layers", "name", "noted", "rev", "run_id", "span", "told")
+    __slots__ = ("attributes", "due", "layers", "name", "noted", "rev", "run_id", "sources", "span", "told")
 
-    def __init__(self, span: Span, record: SpanRecord, line: bytes, layers: bytes) -> None:
+    def __init__(self, span: Span, record: SpanRecord, line: bytes, state: Encoded) -> None:
         self.span = span
         self.run_id = record.run_id
         self.name = record.name
@@ -81,7 +82,8 @@ class _OpenSpan:
         self.rev = 1
         self.noted = 0
         self.told = line  # as bytes: thousands of open spans as dicts would be a garbage collector's work
-        self.layers = layers
+        self.layers = state.layers
+        self.sources = state.sources
         self.due: int | None = None  # it is over: its end is among so many that were handed over
 
 
@@ -108,6 +110,7 @@ class Assembler:
         self._runs: dict[str, Changes] = {}
         self._full: list[tuple[str, Changes]] = []  # portions of runs that are as large as a batch may be
         self._owed = Owed()
+        self._sources = KnownSources()
         self._writer_seq = 0
         self._service: str | None = None
         self._encode_error_told = False
@@ -235,7 +238,7 @@ class Assembler:
         """Tell the span events of an open span before what happened below it later: a tail reads in order of time."""
         one = self._open.get((run_id, span_id))
         if one is not None and len(getattr(one.span, "_events", ())) > one.noted:
-            record = record_of(one.span, self._runner_id)
+            record = record_of(one.span, self._runner_id, self._sources)
             record.notes = tuple(takewhile(lambda note: note.time_us <= until_us, record.notes))
             if record.end_us is None and record.dropped_notes + len(record.notes) > one.noted:
                 self._change(one, record, until_us)
@@ -256,21 +259,21 @@ class Assembler:
         if len(self._open) >= OPEN_CAPACITY:
             self.drop(trace_hex(span.context.trace_id), "open_cap")
             return
-        record = record_of(span, self._runner_id)
+        record = record_of(span, self._runner_id, self._sources)
         record.end_us = None  # it may have ended between the two lines; the end comes as one of its own
         record.notes, record.dropped_notes = (), 0  # the start is told first, what happened since at the next look
         state = encode_state(record, 1, self._redactor, event="_start")
         line = self._line(state)
         if self._open and record.parent_id is not None:
             self._catch_up(record.run_id, record.parent_id, record.start_us)
-        self._open[record.run_id, record.span_id] = _OpenSpan(span, record, line, state.layers)
+        self._open[record.run_id, record.span_id] = _OpenSpan(span, record, line, state)
         self._service = record.service
         self._tell(record, state, line)
 
     def _end(self, span: ReadableSpan | Parts) -> None:
         told, rev, one = 0, 1, None
         try:
-            record = record_of(span, self._runner_id)
+            record = record_of(span, self._runner_id, self._sources)
             if self._open:
                 if (one := self._open.pop((record.run_id, record.span_id), None)) is not None:
                     told, rev = one.noted, one.rev + 1
@@ -287,8 +290,9 @@ class Assembler:
         self._service = record.service
         if notes:
             self._run(record.run_id).add(
-                record.span_id, record.parent_id or "", [*notes, line], len(notes), state.account, state.layers
-            )
+                record.span_id, record.parent_id or "", [*notes, line], len(notes), state.account, state.layers,
+                sources=state.sources,
+            )  # fmt: skip
         else:
             self._tell(record, state, line)
 
@@ -301,7 +305,9 @@ class Assembler:
         told |= {"end": end_us, "attributes": {TRUNCATED_KEY: "…[could not be encoded]"}}
         for name in BESIDE_ATTRIBUTES:
             told.pop(name, None)
-        self._run(one.run_id).add_state(told["span_id"], told["parent_id"] or "", dumps(told), "")
+        changes = self._run(one.run_id)
+        changes.add_state(told["span_id"], told["parent_id"] or "", dumps(told), "")
+        changes.add_sources(one.sources)
 
     def _tell(self, record: SpanRecord, state: Encoded, line: bytes) -> None:
         changes = self._run(record.run_id)
@@ -309,9 +315,10 @@ class Assembler:
             changes.add(record.span_id, record.parent_id or "", (line,), 0, state.account, state.layers)
         else:
             changes.add_state(record.span_id, record.parent_id or "", line, state.account)
+        changes.add_sources(state.sources)
 
     def _update(self, one: _OpenSpan, present: Mapping[str, Any], now_us: int) -> None:
-        record = record_of(one.span, self._runner_id)
+        record = record_of(one.span, self._runner_id, self._sources)
         if record.end_us is not None:
             return  # its end is on the way
         record.attributes = present
@@ -334,7 +341,9 @@ class Assembler:
         one.told, one.noted, one.layers = whole, state.noted, state.layers
         if events:
             one.rev = rev  # what is not told takes no number: a gap says that something is missing
-            self._run(record.run_id).add(record.span_id, record.parent_id or "", events, len(notes), "", layers, whole)
+            self._run(record.run_id).add(
+                record.span_id, record.parent_id or "", events, len(notes), "", layers, whole, state.sources
+            )
 
     def _whole(self, one: _OpenSpan, event: str, now_us: int) -> None:
         if one.span.end_time is not None:
@@ -344,7 +353,9 @@ class Assembler:
         told: dict[str, Any] = loads(one.told)
         told |= {"rev": one.rev, "ts": now_us, "event": told["kind"] + event}
         one.told = line = dumps(told)
-        self._run(one.run_id).add(told["span_id"], told["parent_id"] or "", (line,), 0, "", one.layers)
+        self._run(one.run_id).add(
+            told["span_id"], told["parent_id"] or "", (line,), 0, "", one.layers, sources=one.sources
+        )
 
     def _line(self, state: Encoded, told: int = 0) -> bytes:
         """Serialise a state; one that is too large keeps its place in the tree and loses what made it so, counted.

@@ -38,7 +38,7 @@ class Changes:
     garbage collector would walk them again and again.
     """
 
-    __slots__ = ("lines", "size", "sources", "values")
+    __slots__ = ("_said_last", "lines", "size", "sources", "values")
 
     def __init__(self, changes: Iterable[Change] = ()) -> None:
         self.lines: list[bytes] = []
@@ -49,6 +49,7 @@ class Changes:
         """Bytes of the lines, whole states and sources."""
         self.sources: dict[str, bytes] = {}
         """The resources and scopes that the events name."""
+        self._said_last: Mapping[str, bytes] = NO_SOURCES
         for change in changes:
             self.add(*change)
 
@@ -86,8 +87,7 @@ class Changes:
         account: str = "", layers: bytes = b"", state: bytes = b"", sources: Mapping[str, bytes] = NO_SOURCES,
     ) -> None:  # fmt: skip
         """Add one, told as `Change` says."""
-        if sources:
-            self.add_sources(sources)
+        self.add_sources(sources)
         if not span_id:
             for event in events:
                 self.add_log(event)
@@ -112,6 +112,9 @@ class Changes:
 
     def add_sources(self, sources: Mapping[str, bytes]) -> None:
         """Say what the events come from; nearly always it has been said."""
+        if sources is self._said_last:
+            return
+        self._said_last = sources
         for field, entry in sources.items():
             if field not in self.sources:
                 self.sources[field] = entry

@@ -13,6 +13,7 @@ import orjson
 from spantail import attributes as key
 from spantail.content import marks_of, take_marks
 from spantail.redaction import TRUNCATED_KEY
+from spantail_exporters.changes import NO_SOURCES
 from spantail_exporters.dialects.origin import ORIGIN_FIELDS, names_in, read_back, understood_apart
 from spantail_exporters.dialects.understand import is_foreign
 
@@ -114,18 +115,21 @@ class Encoded:
     """A span state on its way to Redis, with what the script must know beside it.
 
     `tellable` are the span events that are tail events of their own: all but the exception that became `error`.
+    `sources` are the resource and the scope that the body names.
     """
 
-    __slots__ = ("account", "body", "layers", "noted", "tellable")
+    __slots__ = ("account", "body", "layers", "noted", "sources", "tellable")
 
-    def __init__(
-        self, body: dict[str, Any], noted: int, account: str, layers: bytes, tellable: list[dict[str, Any]]
-    ) -> None:
+    def __init__(  # noqa: PLR0917 - made in one place
+        self, body: dict[str, Any], noted: int, account: str, layers: bytes, tellable: list[dict[str, Any]],
+        sources: Mapping[str, bytes],
+    ) -> None:  # fmt: skip
         self.body = body
         self.noted = noted
         self.account = account
         self.layers = layers
         self.tellable = tellable
+        self.sources = sources
 
     def cut(self, mark: str) -> None:
         """Leave out everything that can be large, and say so in the attributes: identity, times and money stay."""
@@ -185,6 +189,10 @@ def encode_state(record: SpanRecord, rev: int, redactor: Redactor, *, event: str
         body["service"] = text(str(record.service))
     if record.runner is not None:
         body["runner"] = record.runner
+    sources = NO_SOURCES
+    if record.source is not None:
+        fields, sources = record.source.told(redactor)
+        body.update(fields)
     _say_facts(body, record, error, text, remarks)
     account = ""
     if kind == "llm_call":
@@ -218,7 +226,7 @@ def encode_state(record: SpanRecord, rev: int, redactor: Redactor, *, event: str
         body["content"] = [*marks, *marks_of(left_out, redactor.where)]
     if error is not None:
         body["error"] = error
-    return Encoded(body, noted, account, _layers(body, attributes), tellable)
+    return Encoded(body, noted, account, _layers(body, attributes), tellable, sources)
 
 
 BESIDE_ATTRIBUTES: Final = (*ORIGIN_FIELDS, "types", "changed")

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from spantail.content import Dropped, Where
     from spantail.redaction import Remarks
+    from spantail_exporters.sources import KnownSources, Source
 
 _TRACE_MASK = 2**128 - 1
 _SPAN_MASK = 2**64 - 1
@@ -82,6 +83,7 @@ class SpanRecord:
     `failed` and `description` are the span's status (OpenTelemetry API, "Set Status").
     `facts` are fields of the event that need no more than redaction: `span_kind`, `trace_state`, `flags`,
     `status_code`, `dropped`, `ns`, `end_told`. What is the default is absent. Many spans share one: not to be changed.
+    `source` is the resource and the instrumentation scope; None is unknown.
     """
 
     run_id: str
@@ -99,6 +101,7 @@ class SpanRecord:
     service: str | None = None
     runner: str | None = None
     facts: Mapping[str, Any] | None = None
+    source: Source | None = None
 
 
 # most ids come again and again (the run, the parent, a span's start and its end): a hit takes a fifth of formatting
@@ -144,19 +147,6 @@ def _facts_of(kind: Any, code: Any, trace_state: Any, *, remote: bool) -> Mappin
     return {**facts, "trace_state": trace_state.to_header()} if trace_state else facts
 
 
-_last_resource: tuple[Any, Any] = (None, None)
-
-
-def _service_of(resource: Any) -> Any:
-    """Read the service's name; nearly always of the resource that it was read of last."""
-    global _last_resource  # noqa: PLW0603 - one tuple, replaced as a whole: threads may at worst read twice
-    known, service = _last_resource
-    if known is not resource:
-        service = resource.attributes.get("service.name")
-        _last_resource = resource, service
-    return service
-
-
 def parts_of(span: ReadableSpan) -> ReadableSpan | Parts:
     """Take an ended span apart for `record_of`: what it is encoded from, and nothing that holds on to the rest.
 
@@ -181,16 +171,18 @@ def parts_of(span: ReadableSpan) -> ReadableSpan | Parts:
             one._kind,
             context[4],  # trace state
             parent is not None and parent[2],  # remote
+            one._instrumentation_scope,
         )
     except Exception:
         return span
 
 
-def _record_of_parts(parts: Parts, runner: str | None) -> SpanRecord:
+def _record_of_parts(parts: Parts, runner: str | None, sources: KnownSources) -> SpanRecord:
     (
         trace_id, span_id, parent_id, name, start_time, end_time, attributes, status, resource,
-        kind, trace_state, remote,
+        kind, trace_state, remote, scope,
     ) = parts  # fmt: skip
+    source = sources.of(resource, scope)
     return SpanRecord(
         trace_hex(trace_id),
         span_hex(span_id),
@@ -204,19 +196,20 @@ def _record_of_parts(parts: Parts, runner: str | None) -> SpanRecord:
         (),
         status._status_code is _ERROR,
         status._description,
-        _service_of(resource),
+        source.service,
         runner,
         _facts_of(kind, status._status_code, trace_state, remote=remote),
+        source,
     )
 
 
-def record_of(span: ReadableSpan | Parts, runner: str | None) -> SpanRecord:
+def record_of(span: ReadableSpan | Parts, runner: str | None, sources: KnownSources) -> SpanRecord:
     """Take the present state of an SDK span, open or ended, safely beside a thread that goes on changing it.
 
     An ended one may come as its parts (`parts_of`).
     """
     if isinstance(span, tuple):
-        return _record_of_parts(span, runner)
+        return _record_of_parts(span, runner, sources)
     one: Any = span
     try:
         # the fields behind the SDK's properties: each property costs a call, and `attributes` three of them
@@ -228,7 +221,7 @@ def record_of(span: ReadableSpan | Parts, runner: str | None) -> SpanRecord:
             # dict.copy() is one C call: whole under the GIL, however busy the writer is
             attributes = attributes.copy()
         code, description = status._status_code, status._description
-        kind, lost = one._kind, one._attributes.dropped
+        kind, lost, scope = one._kind, one._attributes.dropped, one._instrumentation_scope
     except AttributeError:  # not made by the SDK's tracer, or by one with other fields
         context, parent, resource, status = one.context, one.parent, one.resource, one.status
         name, start_time, end_time = one.name, one.start_time, one.end_time
@@ -236,6 +229,7 @@ def record_of(span: ReadableSpan | Parts, runner: str | None) -> SpanRecord:
         attributes = one.attributes.copy()
         code, description = status.status_code, status.description
         kind, lost = getattr(one, "kind", None), getattr(one, "dropped_attributes", 0)
+        scope = getattr(one, "instrumentation_scope", None)
     if type(start_time) is int and 0 <= start_time <= _MAX_NS:
         start_us = start_time // 1000
     else:
@@ -248,6 +242,7 @@ def record_of(span: ReadableSpan | Parts, runner: str | None) -> SpanRecord:
     dropped_notes = span.dropped_events if events else 0
     if lost or dropped_notes or links:
         facts = _with_dropped(facts, lost, dropped_notes, span.dropped_links)
+    source = sources.of(resource, scope)
     return SpanRecord(  # by position: 0.3 us instead of 1.0 by name
         trace_hex(context.trace_id),
         span_hex(context.span_id),
@@ -262,9 +257,10 @@ def record_of(span: ReadableSpan | Parts, runner: str | None) -> SpanRecord:
         _links(span) if links else (),
         code is _ERROR,
         description,
-        _service_of(resource),
+        source.service,
         runner,
         facts,
+        source,
     )
 
 

@@ -33,6 +33,7 @@ def encode(batch: Batch) -> bytes:
             [c.span_id, c.parent_id, c.notes, c.account, len(c.layers), len(c.state), [len(e) for e in c.events]]
             for c in changes
         ],
+        "sources": {field: entry.decode() for field, entry in batch.changes.sources.items()},
     })  # fmt: skip
     parts = [_SIZE.pack(len(header)), header]
     for change in changes:
@@ -74,6 +75,8 @@ def _decode(payload: bytes) -> Batch:
     for span_id, parent_id, notes, account, layers_size, state_size, sizes in header["changes"]:
         layers, state = take(layers_size), take(state_size)
         changes.add(span_id, parent_id, [take(size) for size in sizes], notes, account, layers, state)
+    # absent in what an earlier version wrote
+    changes.add_sources({field: entry.encode() for field, entry in header.get("sources", {}).items()})
     known = header.get("known")
     return Batch(
         header["run"], header["writer"], header["seq"], changes, header["drops"], Known(*known) if known else None

@@ -31,12 +31,18 @@ class StoredRun:
                 self.events += [orjson.loads(line) for line in lines]
             self.spans = {k.decode(): orjson.loads(v) for k, v in client.hgetall(keys.spans).items()}
             self.meta = {k.decode(): v.decode() for k, v in client.hgetall(keys.meta).items()}
+            self.sources = {k.decode(): orjson.loads(v) for k, v in client.hgetall(keys.sources).items()}
             self.layers = orjson.loads(client.get(keys.layers) or b"[]")
             self.expiry_s = client.ttl(keys.buffer)
 
     @property
     def next_seq(self) -> int:
         return int(self.meta["next"])
+
+    def come_from(self, span_id: str) -> tuple[Any, Any]:
+        """The resource and the instrumentation scope of a span; None is unknown."""
+        span = self.spans[span_id]
+        return self.sources.get(f"r:{span.get('resource')}"), self.sources.get(f"s:{span.get('scope')}")
 
     def names(self) -> list[str]:
         """The events by name, in order."""

@@ -77,6 +77,40 @@ def test_a_span_is_seen_while_it_runs(live: Live) -> None:
     assert int(run.meta["expected"]) == run.next_seq == 4
 
 
+def test_a_span_says_from_its_start_what_it_comes_from(live: Live) -> None:
+    library = live.provider.get_tracer("library", "1.2", "https://opentelemetry.io/schemas/1.30.0", {"mode": "quick"})
+    resource = {"attributes": {"service.name": "app"}}
+    scope = {"name": "library", "version": "1.2", "attributes": {"mode": "quick"},
+             "schema_url": "https://opentelemetry.io/schemas/1.30.0"}  # fmt: skip
+    with live.tracer.start_as_current_span("root") as root:
+        root_id = f"{root.get_span_context().span_id:016x}"
+        eventually(lambda: live.run(root).names() == ["span_start"])
+        run = live.run(root)
+        assert run.come_from(root_id) == (resource, {"name": "test"})
+        assert (run.events[0]["resource"], run.events[0]["scope"]) == tuple(
+            run.spans[root_id][name] for name in ("resource", "scope")
+        )
+        with library.start_as_current_span("leaf") as leaf:
+            leaf.add_event("x")
+    assert live.sink.flush(5)
+    run = live.run(root)
+    assert run.come_from(f"{leaf.get_span_context().span_id:016x}") == (resource, scope)
+    assert run.come_from(root_id) == (resource, {"name": "test"})
+    assert len(run.sources) == 3, "once per run, not per span"
+
+
+def test_what_spans_come_from_is_told_again_where_redis_lost_it(live: Live) -> None:
+    with live.tracer.start_as_current_span("root") as root:
+        eventually(lambda: live.run(root).names() == ["span_start"])
+        with redis.Redis.from_url(live.url) as client:
+            client.flushdb()
+        with live.tracer.start_as_current_span("leaf"):
+            pass
+        root_id = f"{root.get_span_context().span_id:016x}"
+        eventually(lambda: root_id in live.run(root).spans)
+        assert live.run(root).come_from(root_id) == ({"attributes": {"service.name": "app"}}, {"name": "test"})
+
+
 def test_a_span_that_is_over_before_it_is_told_is_one_event(live: Live) -> None:
     with live.tracer.start_as_current_span("root") as root:
         eventually(lambda: live.run(root).names() == ["span_start"])
@@ -230,6 +264,9 @@ def test_the_exporter_under_a_stock_processor(redis_url: str, processor: Any) ->
     provider.shutdown()
     run = StoredRun(redis_url, f"{root.get_span_context().trace_id:032x}")
     assert run.names() == ["span_complete", "span_complete"]
+    resource, scope = run.come_from(f"{root.get_span_context().span_id:016x}")
+    assert resource["attributes"] == dict(provider.resource.attributes)
+    assert scope == {"name": "t"}
     assert run.meta["status"] == "completed"
     assert run.meta["expected"] == "2"
 

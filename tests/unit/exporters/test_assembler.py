@@ -189,3 +189,28 @@ def test_an_exception_that_was_told_takes_no_other_event_with_it(world: World) -
     assert [event["noted"] for event in events] == [0, 1, 2, 2]
     assert events[-1]["error"]["type"] == "ValueError"
     assert "exception.stacktrace" not in events[-1]["span_events"][0]["attributes"]
+
+
+def test_whatever_is_told_of_a_span_brings_what_it_comes_from(world: World) -> None:
+    span = world.started()
+    (start,) = world.batches()
+    tables = start.changes.sources
+    assert [field[:2] for field in tables] == ["r:", "s:"]
+    keys = [field[2:] for field in tables]
+    assert [orjson.loads(start.changes.lines[0])[name] for name in ("resource", "scope")] == keys
+    span.set_attribute("a", 1)
+    world.assembler.scan(LATER_US)
+    (update,) = world.batches()
+    assert "resource" not in orjson.loads(update.changes.lines[0]), "it is as it was"
+    world.assembler.tell_again("_update", LATER_US)
+    (again,) = world.batches()
+    span.end()
+    world.assembler.take(world.ended)
+    (end,) = world.batches()
+    for batch in (update, again, end):
+        assert batch.changes.sources == tables
+    world.assembler.lose(end, "spool_full")
+    world.assembler.repay(LATER_US)
+    (late,) = world.batches()
+    assert late.changes.sources == tables
+    assert orjson.loads(late.changes.lines[0])["resource"] == keys[0]

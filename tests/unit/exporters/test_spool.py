@@ -7,11 +7,14 @@ import os
 import shutil
 import signal
 import stat
+import struct
 import tempfile
+import zlib
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -82,6 +85,7 @@ _changes = st.builds(
     account=_text,
     layers=st.binary(max_size=50),
     state=st.binary(max_size=50),
+    sources=st.dictionaries(_text, _text.map(str.encode), max_size=2),
 )
 _batches = st.builds(
     Batch,
@@ -100,6 +104,20 @@ def test_a_batch_comes_back_as_it_went_in(one: Batch) -> None:
         file.write(record)
         file.flush()
         assert spool_record.read(file.fileno(), 0, len(record)) == (one, len(record))
+
+
+def test_what_an_earlier_version_wrote_is_read(tmp_path: Path) -> None:
+    """Its headers knew of no sources."""
+    record = spool_record.encode(batch(7))
+    (size,) = struct.unpack_from("<I", record, 8)
+    header = orjson.loads(record[12 : 12 + size])
+    del header["sources"]
+    older = orjson.dumps(header)
+    payload = struct.pack("<I", len(older)) + older + record[12 + size :]
+    path = tmp_path / "old"
+    path.write_bytes(struct.pack("<II", len(payload), zlib.crc32(payload)) + payload)
+    with path.open("rb") as file:
+        assert spool_record.read(file.fileno(), 0, path.stat().st_size) == (batch(7), path.stat().st_size)
 
 
 @given(_batches, st.data())

@@ -1,0 +1,162 @@
+"""What spans come from, resource and instrumentation scope: told once per run, and named by a short key in each span.
+
+A key is a digest of what it stands for. So whoever writes needs to know nothing of what others wrote or Redis lost:
+each batch brings the entries that its spans name, and the run script keeps those that are not there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import orjson
+from opentelemetry.semconv.attributes.service_attributes import SERVICE_NAME
+
+from spantail.attributes import CONTENT_LEFT_OUT, RESOURCE_LIVE
+from spantail.content import marks_of, take_marks
+from spantail.json_values import cut_text, json_size
+from spantail.redaction import TRUNCATED_KEY
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from spantail.content import Dropped
+    from spantail_exporters.record import Redactor
+
+MAX_ENTRY_BYTES: Final = 32 * 1024
+_MAX_TEXT_BYTES: Final = 1_024  # of a name, a version, a schema's address
+_KEY_BYTES: Final = 4
+_KNOWN: Final = 1_000  # pairs that are remembered
+_NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
+
+
+class Resource(NamedTuple):
+    """A resource as it was told; the SDK's own has the same fields but `dropped`."""
+
+    attributes: Mapping[str, Any] = _NOTHING
+    schema_url: str = ""
+    dropped: int = 0
+    """How many attributes the sender left out."""
+
+
+class Scope(NamedTuple):
+    """An instrumentation scope as it was told; the SDK's own has the same fields but `dropped`."""
+
+    name: str = ""
+    version: str = ""
+    attributes: Mapping[str, Any] = _NOTHING
+    schema_url: str = ""
+    dropped: int = 0
+
+
+class Told(NamedTuple):
+    """How spans tell what they come from: fields of their events, and what the keys in them stand for.
+
+    `tables` are fields of the hash `logs:{run_id}:sources` with their JSON. What says nothing is in neither.
+    """
+
+    fields: Mapping[str, str]
+    tables: Mapping[str, bytes]
+
+
+class Entry:
+    """A resource or a scope, encoded once for all spans."""
+
+    __slots__ = ("_encoded", "_redactor", "said")
+
+    def __init__(self, said: Any) -> None:
+        self.said = said
+        self._redactor: Redactor | None = None
+        self._encoded: tuple[str, bytes] | None = None
+
+    def encoded(self, redactor: Redactor) -> tuple[str, bytes] | None:
+        """Return its key and its JSON; None when it says nothing."""
+        if self._redactor is not redactor:
+            self._encoded, self._redactor = encode_entry(self.said, redactor), redactor
+        return self._encoded
+
+
+class Source:
+    """Where spans come from. Many share one: not to be changed."""
+
+    __slots__ = ("_redactor", "_told", "resource", "scope", "service")
+
+    def __init__(self, resource: Entry, scope: Entry) -> None:
+        self.resource = resource
+        self.scope = scope
+        self.service = resource.said.attributes.get(SERVICE_NAME)
+        self._redactor: Redactor | None = None
+        self._told = Told({}, {})
+
+    def told(self, redactor: Redactor) -> Told:
+        """Tell it without secrets."""
+        if self._redactor is not redactor:
+            entries = {"resource": self.resource.encoded(redactor), "scope": self.scope.encoded(redactor)}
+            known = {name: entry for name, entry in entries.items() if entry is not None}
+            self._told = Told(
+                {name: key for name, (key, _) in known.items()},
+                {f"{name[0]}:{key}": text for name, (key, text) in known.items()},
+            )
+            self._redactor = redactor
+        return self._told
+
+
+class KnownSources:
+    """The sources of SDK spans, known again by the identity of their objects."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, int], Source] = {}  # they hold the objects, so that no other gets their identity
+
+    def of(self, resource: Any, scope: Any) -> Source:
+        """Return the source of spans that have these two; without a scope it is `None`."""
+        known = self._known.get((id(resource), id(scope)))
+        if known is None:
+            if len(self._known) >= _KNOWN:
+                self._known.clear()
+            known = self._known[id(resource), id(scope)] = Source(Entry(resource), Entry(scope))
+        return known
+
+
+def encode_entry(said: Any, redactor: Redactor) -> tuple[str, bytes] | None:
+    """Encode a resource or a scope; what is too large loses its largest attributes, and says so."""
+    left_out: Dropped = {}
+    attributes = redactor.attributes(getattr(said, "attributes", None) or _NOTHING, left_out)
+    if isinstance(attributes.get(RESOURCE_LIVE), bool):
+        del attributes[RESOURCE_LIVE]  # it speaks of the way that spans take, not of what they come from
+    marks = take_marks(attributes) if CONTENT_LEFT_OUT in attributes else []
+    body = {
+        "name": _text(said, "name", redactor),
+        "version": _text(said, "version", redactor),
+        "attributes": _fitting(attributes),
+        "schema_url": _text(said, "schema_url", redactor),
+        "dropped": getattr(said, "dropped", 0),
+        "content": [*marks, *marks_of(left_out, redactor.where)],
+    }
+    body = {name: value for name, value in body.items() if value}
+    if not body:
+        return None
+    canonical = orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
+    return hashlib.blake2b(canonical, digest_size=_KEY_BYTES).hexdigest(), orjson.dumps(body)
+
+
+def _text(said: Any, name: str, redactor: Redactor) -> str:
+    value = getattr(said, name, None)
+    text = redactor.text(str(value)) if value else ""
+    size = json_size(text)
+    return cut_text(text, _MAX_TEXT_BYTES, size) if size > _MAX_TEXT_BYTES else text
+
+
+def _fitting(attributes: dict[str, Any]) -> dict[str, Any]:
+    if len(orjson.dumps(attributes)) <= MAX_ENTRY_BYTES:
+        return attributes
+    sizes = {name: len(orjson.dumps({name: value})) for name, value in attributes.items()}
+    left = MAX_ENTRY_BYTES
+    kept = set()
+    for name in sorted(sizes, key=lambda name: sizes[name]):
+        left -= sizes[name]
+        if left < 0:
+            break
+        kept.add(name)
+    made = {name: value for name, value in attributes.items() if name in kept}
+    return {**made, TRUNCATED_KEY: f"…[truncated {len(attributes):,} → {len(made):,} attributes]"}
