@@ -14,6 +14,7 @@ from spantail import attributes as key
 from spantail.content import marks_of, take_marks
 from spantail.redaction import TRUNCATED_KEY
 from spantail_exporters.changes import NO_SOURCES
+from spantail_exporters.dialects.costs import MOST_USD
 from spantail_exporters.dialects.origin import ORIGIN_FIELDS, names_in, read_back, understood_apart
 from spantail_exporters.dialects.understand import is_foreign
 
@@ -58,7 +59,6 @@ NANO: Final = 1_000_000_000
 _LAYERS: Final = 100  # layers that are announced, and …
 _LAYER_NAME: Final = 200  # … the characters of a name: the strip is read with every poll
 # What is above them is a mistake, and sums of a batch of 500 must stay below 2**53 to be exact.
-_MOST_USD: Final = 10_000
 _MOST_TOKENS: Final = 10**12
 
 
@@ -104,9 +104,9 @@ def _cost(attributes: Mapping[str, Any]) -> float | None:
 
 def _amount(cost: object) -> float | None:
     # a cost of NaN, infinity or below zero is no cost
-    if type(cost) is float and 0 <= cost <= _MOST_USD:
+    if type(cost) is float and 0 <= cost <= MOST_USD:
         return cost
-    if isinstance(cost, (int, float)) and not isinstance(cost, bool) and 0 <= cost <= _MOST_USD:
+    if isinstance(cost, (int, float)) and not isinstance(cost, bool) and 0 <= cost <= MOST_USD:
         return float(cost)
     return None
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 NANO: Final = 10**9
 # A million dollars: no attempt costs that much, and well above it (2**51 nano-USD) `round(usd * 1e9)` could
 # miss the integer, because the double's own rounding grows to one half.
-NANO_LIMIT: Final = 10**15
+_NANO_LIMIT: Final = 10**15
 
 _LOAD_LIMIT_S: Final = 10.0
 
@@ -144,7 +144,7 @@ def nano_usd(usd: object) -> int | None:
     try:
         # a float by its shortest form: 0.0041 is what was meant, not 0.00410000000000000025
         exact = usd if isinstance(usd, Decimal) else Decimal(repr(usd))
-        if not exact.is_finite() or exact < 0 or exact >= NANO_LIMIT // NANO:
+        if not exact.is_finite() or exact < 0 or exact >= _NANO_LIMIT // NANO:
             return None
         return int((exact * NANO).to_integral_value(ROUND_HALF_EVEN))
     except (InvalidOperation, ValueError):
@@ -191,6 +191,9 @@ def price(
             maker = provider_id or ("openai" if model.startswith(_OPENAI_EMBEDDINGS) else None)
             quote = table.quote(counts, model, maker, context, several=terms.several, at=at)
             if quote is not None:
+                if tokens.audio_input is None and "transcribe" in model:
+                    # its input is audio, which may cost more than the text that tokens are taken for
+                    return Unpriced("how many audio input tokens there were is not known")
                 amount = nano_usd(quote.usd)
                 if amount is None:
                     return Unpriced("the price table gives no amount for this call")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from spantail import attributes as key
-from spantail import pricing
 from spantail_exporters.dialects.names import LITELLM, OPENINFERENCE
 from spantail_exporters.dialects.values import mapping, usd
 
@@ -75,7 +74,9 @@ _TOTALS: Final = (
     ("mlflow.llm.cost", "total_cost", "MLflow 3, CostKey"),
 )
 
-_LIMIT: Final = pricing.NANO_LIMIT // pricing.NANO
+MOST_USD: Final = 10_000
+"""No call costs more."""
+
 _TICKS: Final = 10**10  # xAI API, usage.cost_in_usd_ticks: ten billion ticks are a dollar
 _SOURCES: Final = {
     "provider": key.SOURCE_PROVIDER,
@@ -93,9 +94,9 @@ COST_NAMES: Final = frozenset(
 
 
 def _cost(value: object) -> float | None:
-    """An amount that a call may have cost; a million dollars or more is none."""
+    """An amount that a call may have cost."""
     cost = usd(value)
-    return cost if cost is not None and cost < _LIMIT else None
+    return cost if cost is not None and cost <= MOST_USD else None
 
 
 class Told(NamedTuple):
@@ -112,10 +113,10 @@ def read_cost(attributes: dict[str, Any], objects: Objects, *, used: bool) -> To
     usage object: a library whose price map has no such model writes 0 as well.
     """
     for theirs, origin, _ in COST_RULES:
-        if theirs in attributes and (cost := _cost(attributes[theirs])) is not None and (cost or not used):
-            if _currency_of(attributes, theirs) == "USD":
-                said = attributes.get(key.GEN_AI_USAGE_COST_SOURCE) if theirs.startswith("gen_ai.usage.cost") else None
-                return Told(cost, _SOURCES.get(said, origin) if isinstance(said, str) else origin)
+        cost = _cost(attributes[theirs]) if theirs in attributes else None
+        if cost is not None and (cost or not used) and _currency_of(attributes, theirs) == "USD":
+            said = attributes.get(key.GEN_AI_USAGE_COST_SOURCE) if theirs.startswith("gen_ai.usage.cost") else None
+            return Told(cost, _SOURCES.get(said, origin) if isinstance(said, str) else origin)
     for _, usage in objects:
         if (told := _within(usage, used=used)) is not None:
             return told

@@ -234,7 +234,7 @@ def usage_objects(attributes: dict[str, Any]) -> tuple[Objects, str | None]:
 
 
 def unwrapped(answer: dict[str, Any]) -> dict[str, Any]:
-    """The usage object within an answer, and what the answer tells beside it of tier and cost; else the object itself."""
+    """The usage object within an answer, and what stands beside it of tier and cost; else the object itself."""
     for name in _WITHIN:
         if usage := mapping(answer.get(name)):
             return {**{name: answer[name] for name in _BESIDE_USAGE if answer.get(name) is not None}, **usage}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from spantail import attributes as key
 from spantail import pricing
 from spantail_exporters.dialects.content import move_content
-from spantail_exporters.dialects.costs import COST_NAMES, Told, other_currency, read_cost
+from spantail_exporters.dialects.costs import COST_NAMES, MOST_USD, Told, other_currency, read_cost
 from spantail_exporters.dialects.flattened import flattened
 from spantail_exporters.dialects.kinds import KIND_RULES, is_retold_stream, kind_said
 from spantail_exporters.dialects.names import NAME_RULES
@@ -126,6 +126,8 @@ def _account(
         note = (usage.note if usage is not None else None) or doubt
         began = start_us / 1e6 if start_us else None
         price = pricing.Unpriced(note) if note is not None else _price(attributes, tokens, several=several, at=began)
+        if isinstance(price, pricing.Price) and price.nano_usd > MOST_USD * pricing.NANO:
+            price = pricing.Unpriced(f"by its tokens it would have cost more than {MOST_USD} USD")
         if isinstance(price, pricing.Price):
             attributes[key.COST_PRICE_VERSION] = price.version
             usd = pricing.usd_of_nano(price.nano_usd)

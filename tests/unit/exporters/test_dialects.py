@@ -82,7 +82,8 @@ def test_every_rule_names_its_source() -> None:
 def test_a_cost_in_dollars_is_taken_and_no_other(rule: Any) -> None:
     found = _understood(**{rule.theirs: 0.25})
     assert (found[key.COST_USD], found[key.COST_SOURCE]) == (0.25, rule.origin)
-    for nonsense in (-1.0, math.nan, math.inf, "0.25", True, None):
+    assert _understood(**{rule.theirs: "0.25"})[key.COST_USD] == 0.25  # as Vercel's AI Gateway writes it
+    for nonsense in (-1.0, math.nan, math.inf, 10_001, "much", "-0.25", "0,25", "1e9", "", True, None):
         assert key.COST_USD not in _understood(**{rule.theirs: nonsense})
 
 
