@@ -418,7 +418,7 @@ def _error(record: SpanRecord, attributes: Mapping[str, Any], redactor: Redactor
 
 def _note(note: Note, redactor: Redactor, left_out: Dropped, *, whole: bool = True) -> dict[str, Any]:
     remarks: Remarks = {}
-    attributes = redactor.attributes(note.attributes, left_out, remarks)
+    attributes = redactor.attributes(note.attributes, left_out, remarks, note.name)
     if not whole and isinstance(attributes.get(key.EXCEPTION_STACKTRACE), str):
         # the traceback stands in `error` already, and is by far the largest part
         del attributes[key.EXCEPTION_STACKTRACE]

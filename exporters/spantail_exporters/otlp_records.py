@@ -126,7 +126,7 @@ def span_record(
             {
                 "time_unix_nano": event.timestamp,
                 "name": redactor.text(event.name),
-                "attributes": redactor.attributes(event.attributes or {}, left_out),
+                "attributes": redactor.attributes(event.attributes or {}, left_out, None, event.name),
             }
             for event in new_events
         ]

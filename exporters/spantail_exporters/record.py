@@ -39,11 +39,17 @@ class Redactor(Protocol):
         """In whose environment stands whether message content is kept."""
 
     def attributes(
-        self, attributes: Mapping[str, Any], dropped: Dropped | None = None, remarks: Remarks | None = None, /
+        self,
+        attributes: Mapping[str, Any],
+        dropped: Dropped | None = None,
+        remarks: Remarks | None = None,
+        event: str = "",
+        /,
     ) -> dict[str, Any]:
         """Return a new mapping that may leave the process; message content that is dropped is counted.
 
-        What its values do not say is put into `remarks`, as fields that stand beside it.
+        What its values do not say is put into `remarks`, as fields that stand beside it. `event` is the name of the
+        span event or log record that they are of, where they are of one.
         """
 
     def text(self, value: str, /) -> str:

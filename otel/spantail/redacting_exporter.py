@@ -86,14 +86,21 @@ class RedactingExporter(SpanExporter):
         )
 
     def _event(self, event: Any, left_out: Dropped) -> Event:
-        attributes = self._attributes(event.attributes, getattr(event, "dropped_attributes", 0), left_out)
+        dropped = getattr(event, "dropped_attributes", 0)
+        attributes = self._attributes(event.attributes, dropped, left_out, event=event.name)
         return Event(self._redactor.text(event.name), attributes, event.timestamp)
 
     def _attributes(
-        self, attributes: Mapping[str, Any] | None, dropped: int, left_out: Dropped, *, is_span: bool = False
+        self,
+        attributes: Mapping[str, Any] | None,
+        dropped: int,
+        left_out: Dropped,
+        *,
+        is_span: bool = False,
+        event: str = "",
     ) -> BoundedAttributes:
         """Redact; what content is left out is counted, and stands in the span's own attributes, which come last."""
-        redacted = self._redactor.attributes(attributes, left_out)
+        redacted = self._redactor.attributes(attributes, left_out, event=event)
         if left_out and is_span:
             marks = [*take_marks(redacted), *marks_of(left_out, self._redactor.where)]
             redacted[CONTENT_LEFT_OUT] = as_attribute(marks)

@@ -14,6 +14,7 @@ from itertools import islice
 from typing import Any, Final, Self
 
 from spantail.content import Dropped, Where, count_dropped
+from spantail.content_names import everyday_content
 from spantail.json_values import as_json, cut_text, json_size, type_of
 from spantail.secret_patterns import REDACTED, KeyRule, key_rule, mask_secrets, may_hold_secret, words
 from spantail.values import content_capture_allowed, legal_text, report_trouble
@@ -48,7 +49,7 @@ _INT64_MIN: Final = -(2**63)
 _INT64_MAX: Final = 2**63 - 1
 
 _PLAIN, _SECRET, _SECRET_TEXT = KeyRule.PLAIN, KeyRule.SECRET, KeyRule.SECRET_TEXT
-_CONTENT, _ALLOWED = KeyRule.CONTENT, KeyRule.ALLOWED
+_CONTENT, _CONTENT_TEXT, _ALLOWED = KeyRule.CONTENT, KeyRule.CONTENT_TEXT, KeyRule.ALLOWED
 
 
 class Redactor:
@@ -118,29 +119,46 @@ class Redactor:
         )
 
     def attributes(
-        self, attributes: Mapping[str, Any] | None, dropped: Dropped | None = None, remarks: Remarks | None = None
+        self,
+        attributes: Mapping[str, Any] | None,
+        dropped: Dropped | None = None,
+        remarks: Remarks | None = None,
+        event: str = "",
     ) -> dict[str, Any]:
         """Return the attributes as a new dict that holds JSON values only. Never raises.
 
-        Message content that is dropped is counted in `dropped`, where one is given: bytes by field.
+        Message content that is dropped is counted in `dropped`, where one is given: bytes by field. `event` is the name
+        of the span event or log record that they are of: the `content` of a `gen_ai.user.message` is a prompt.
         Masked values read `[redacted]`, cut ones end in `…[truncated 10,485,760 → 32,768 bytes]`. NaN and
         infinity become strings, integers beyond 64 bit too. Bytes become base64 where `remarks` are given, which say
         of all these what they were; without, they become the text that they are, or `base64:…` where they are none.
         """
-        return self._safely(attributes, dropped, remarks, native=False)
+        return self._safely(attributes, dropped, remarks, event, native=False)
 
     def native(
-        self, attributes: Mapping[str, Any] | None, dropped: Dropped | None = None, remarks: Remarks | None = None
+        self,
+        attributes: Mapping[str, Any] | None,
+        dropped: Dropped | None = None,
+        remarks: Remarks | None = None,
+        event: str = "",
     ) -> dict[str, Any]:
         """Return the attributes as `attributes` does, but with bytes, NaN and infinities as they are: for OTLP."""
-        return self._safely(attributes, dropped, remarks, native=True)
+        return self._safely(attributes, dropped, remarks, event, native=True)
 
-    def _safely(
-        self, attributes: Mapping[str, Any] | None, dropped: Dropped | None, remarks: Remarks | None, *, native: bool
+    def _safely(  # noqa: PLR0917 - as the two above
+        self,
+        attributes: Mapping[str, Any] | None,
+        dropped: Dropped | None,
+        remarks: Remarks | None,
+        event: str,
+        *,
+        native: bool,
     ) -> dict[str, Any]:
         if not attributes:
             return {}
         try:
+            if not self._capture_content and (said := everyday_content(attributes, event)):
+                attributes = self._without(said, attributes, dropped)
             return self._attributes(attributes, dropped, remarks, native=native)
         except Exception:
             report_trouble("attributes could not be redacted and were left out")
@@ -157,6 +175,16 @@ class Redactor:
             return REDACTED
 
     # -- attributes --
+
+    def _without(self, said: list[str], attributes: Mapping[str, Any], dropped: Dropped | None) -> dict[str, Any]:
+        """Leave out what was said, but for what the settings allow."""
+        left = dict(attributes)
+        for name in said:
+            if self._judge(name)[0] is not _ALLOWED:
+                value = left.pop(name)
+                if dropped is not None:
+                    count_dropped(dropped, name, value)
+        return left
 
     def _attributes(
         self, attributes: Mapping[str, Any], dropped: Dropped | None, remarks: Remarks | None, *, native: bool
@@ -221,7 +249,7 @@ class Redactor:
                 rule = _PLAIN
             else:
                 rule, key = self._judge(raw_key)
-                if rule is _CONTENT:
+                if rule is _CONTENT or (rule is _CONTENT_TEXT and not isinstance(value, bool | int | float)):
                     if dropped is not None:
                         count_dropped(dropped, key, value)
                     continue
@@ -287,8 +315,8 @@ class Redactor:
             rule = _ALLOWED
         else:
             rule = key_rule(text[:_MAX_KEY_LENGTH], self._names)
-            if rule is _CONTENT:
-                rule = _PLAIN if self._capture_content else _CONTENT
+            if rule is _CONTENT or rule is _CONTENT_TEXT:
+                rule = _PLAIN if self._capture_content else rule
             elif not self._enabled:
                 rule = _PLAIN
         if len(self._rules) >= _CACHE_SIZE:
@@ -395,8 +423,9 @@ class Redactor:
                     made[TRUNCATED_KEY] = mark
                     break
                 inner, key = self._judge(raw_key)
-                reading.changed |= inner is _CONTENT or not (type(raw_key) is str and key == raw_key)
-                if inner is not _CONTENT:
+                is_said = inner is _CONTENT or (inner is _CONTENT_TEXT and not isinstance(item, bool | int | float))
+                reading.changed |= is_said or not (type(raw_key) is str and key == raw_key)
+                if not is_said:
                     made[key] = self._value(item, rule if rule is _ALLOWED else inner, depth + 1, reading)
                 elif reading.dropped is not None:
                     count_dropped(reading.dropped, key, item)

@@ -10,6 +10,8 @@ import re
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Final
 
+from spantail.content_names import is_content, is_content_text
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -23,6 +25,7 @@ class KeyRule(Enum):
     SECRET = auto()
     SECRET_TEXT = auto()  # numbers and flags under such a name are counts and settings
     CONTENT = auto()  # what people and models said to each other
+    CONTENT_TEXT = auto()  # numbers and flags under such a name are counts and settings
     ALLOWED = auto()
 
 
@@ -39,51 +42,6 @@ _SECRET_TEXT_NAMES: Final = (
     ("ssh", "key"), ("session", "key"), ("sessionid",),
 )  # fmt: skip
 
-_CONTENT_KEYS: Final = frozenset(
-    {
-        "gen_ai.input.messages",
-        "gen_ai.output.messages",
-        "gen_ai.system_instructions",
-        "gen_ai.tool.call.arguments",
-        "gen_ai.tool.call.result",
-        "gen_ai.retrieval.query.text",
-        "gen_ai.retrieval.documents",
-        "gen_ai.prompt",
-        "gen_ai.completion",
-        "input.value",
-        "output.value",
-        "embedding.text",
-        "llm.prompts",
-        "llm.completions",
-        "llm.prompt_template.variables",
-        "traceloop.entity.input",
-        "traceloop.entity.output",
-        "langfuse.observation.input",
-        "langfuse.observation.output",
-        "langfuse.trace.input",
-        "langfuse.trace.output",
-        "mlflow.spanInputs",
-        "mlflow.spanOutputs",
-        "ai.prompt",
-        "ai.response.text",
-        "ai.toolCall.args",
-        "ai.toolCall.result",
-        "pydantic_ai.all_messages",
-        "all_messages_events",
-        "final_result",
-        "request_data",
-        "response_data",
-        "user_prompt",
-    }
-)
-_CONTENT_INDEXED: Final = re.compile(
-    r"(?:gen_ai\.(?:prompt|completion)|llm\.(?:prompts|completions|input_messages|output_messages)"
-    r"|retrieval\.documents|embedding\.embeddings|ai\.prompt|gen_ai\.(?:input|output)\.messages)\."
-    r"(?:\d+\b|messages$|format$)"
-    # LiteLLM's raw requests and answers: `llm.openai.messages`, `llm.anthropic.content`
-    r"|llm\.(?!token_count|cost)[a-z0-9_]+\.(?:messages|choices|contents?|candidates|prompt|input|output|system)$"
-)
-
 _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 
 
@@ -99,8 +57,10 @@ def _holds(key_words: Sequence[str], name: Sequence[str]) -> bool:
 
 def key_rule(key: str, more_names: Sequence[Sequence[str]] = ()) -> KeyRule:
     """Tell what a key says about its value; `more_names` (as `words()` gives them) count as secret too."""
-    if key in _CONTENT_KEYS or _CONTENT_INDEXED.match(key):
+    if is_content(key):
         return KeyRule.CONTENT
+    if is_content_text(key):
+        return KeyRule.CONTENT_TEXT
     key_words = words(key)
     if any(_holds(key_words, name) for name in (*_SECRET_NAMES, *more_names) if name):
         return KeyRule.SECRET

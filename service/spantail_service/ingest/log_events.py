@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from spantail.attributes import EXCEPTION_MESSAGE, EXCEPTION_STACKTRACE, EXCEPTION_TYPE
 from spantail.content import count_dropped, marks_of
+from spantail.content_names import is_message_event, is_said_in_body
 from spantail.json_values import bytes_as_text
 from spantail_exporters.event import dumps
 from spantail_exporters.otlp_records import LOGGER_NAME
@@ -21,9 +22,8 @@ _LEVELS: Final = ("TRACE", "DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _NUMBERS_PER_LEVEL: Final = 4
 _LEVEL_LENGTH: Final = 20
 _NAMES: Final = {"WARN": "WARNING", "FATAL": "CRITICAL"}
-_EVENT_NAME: Final = "event.name"
-_GEN_AI: Final = "gen_ai."
-_BODY: Final = "body"
+EVENT_NAME: Final = "event.name"
+BODY: Final = "body"
 _ERROR: Final = {EXCEPTION_TYPE: "type", EXCEPTION_MESSAGE: "message", EXCEPTION_STACKTRACE: "traceback"}
 _OF_ITS_OWN: Final = frozenset((*_ERROR, LOGGER_NAME))
 
@@ -36,10 +36,11 @@ def log_event(entry: LogEntry, redactor: Redactor, now_us: int, *, keep_content:
     """
     left_out: Dropped = {}
     attributes = entry.attributes
-    is_content = entry.event_name.startswith(_GEN_AI) and not keep_content
-    message = entry.event_name if entry.body is None or is_content else entry.body
+    name = _name(entry)
+    is_content = is_said_in_body(name) and not keep_content
+    message = name if entry.body is None or is_content else entry.body
     if is_content and entry.body is not None:
-        count_dropped(left_out, _BODY, entry.body)
+        count_dropped(left_out, BODY, entry.body)
     body: dict[str, Any] = {
         "ts": entry.time_us or now_us,
         "event": "log",
@@ -58,14 +59,26 @@ def log_event(entry: LogEntry, redactor: Redactor, now_us: int, *, keep_content:
         body["error"] = error
     further = {name: value for name, value in attributes.items() if name not in _OF_ITS_OWN}
     if entry.event_name:
-        further[_EVENT_NAME] = entry.event_name
+        further[EVENT_NAME] = entry.event_name
     if further:
         remarks: Remarks = {}
-        body["attributes"] = redactor.attributes(further, left_out, remarks)
+        body["attributes"] = redactor.attributes(further, left_out, remarks, _event(entry, name))
         body.update(remarks)
     if left_out:
         body["content"] = marks_of(left_out, redactor.where)
     return dumps(body)
+
+
+def _name(entry: LogEntry) -> str:
+    """The event's name, which was an attribute before OTLP had a field for it."""
+    name = entry.event_name or entry.attributes.get(EVENT_NAME)
+    return name if isinstance(name, str) else ""
+
+
+def _event(entry: LogEntry, name: str) -> str:
+    """What says that the record tells of messages: its name, else its body or scope."""
+    said = (name, entry.body, entry.scope)
+    return next((one for one in said if isinstance(one, str) and is_message_event(one)), "")
 
 
 def _level(entry: LogEntry) -> str:

@@ -11,6 +11,7 @@ checked, and only known fields are taken.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NamedTuple, Self
 
@@ -18,13 +19,16 @@ import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from spantail import attributes as key
-from spantail.content import marks_of
+from spantail.content import count_dropped, marks_of
+from spantail.content_names import is_message_event, is_said_in_body
 from spantail.json_values import all_as_sent
+from spantail.values import content_capture_allowed
 from spantail_exporters.changes import Change
 from spantail_exporters.event import dumps
 from spantail_service.ingest.body import MalformedRequestError, TooManyError
 from spantail_service.ingest.entries import runner_id
 from spantail_service.ingest.json_walk import check_parts
+from spantail_service.ingest.log_events import BODY, EVENT_NAME
 from spantail_service.ingest.plan import MOST_ITEMS
 
 if TYPE_CHECKING:
@@ -328,6 +332,7 @@ class _Folding:
     def __init__(self, run_id: str, redactor: Redactor) -> None:
         self._run_id = run_id
         self._redactor = redactor
+        self._keeps_content = content_capture_allowed()
         self._states: dict[str, dict[str, Any]] = {}
         self._unsaid: dict[str, None] = {}  # spans with span events that their stored state has not
         self._state_bytes = 0
@@ -399,10 +404,31 @@ class _Folding:
     def _redacted(self, line: BaseModel) -> dict[str, Any]:
         """The fields of a line without secrets; prompt content that is not kept leaves its mark."""
         left_out: Dropped = {}
-        body = self._redacted_fields(line.model_dump(exclude_none=True), left_out)
+        fields = line.model_dump(exclude_none=True)
+        if isinstance(line, _Log):
+            self._leave_body_out(fields, left_out)
+        body = self._redacted_fields(fields, left_out)
         if left_out:
             body["content"] = [*body.get("content", ()), *marks_of(left_out, self._redactor.where)]
         return body
+
+    def _leave_body_out(self, log: dict[str, Any], left_out: Dropped) -> None:
+        """Leave out of a message what is left out of a body that comes over OTLP: a map of it stands here as JSON."""
+        name = (log.get("attributes") or {}).get(EVENT_NAME)
+        message = log.get("message")
+        if self._keeps_content or not message:
+            return
+        if isinstance(name, str) and is_said_in_body(name):
+            if message != name:
+                count_dropped(left_out, BODY, message)
+                log["message"] = name
+        elif message.startswith("{"):
+            found: Dropped = {}
+            with contextlib.suppress(orjson.JSONDecodeError):
+                kept = self._redactor.attributes(orjson.loads(message), found)
+                if found:
+                    left_out.update(found)
+                    log["message"] = dumps(kept).decode()
 
     def _redacted_fields(self, fields: dict[str, Any], left_out: Dropped) -> dict[str, Any]:
         """Every text that somebody may have written, at any depth; ids and what has been checked stay as they are."""
@@ -412,7 +438,8 @@ class _Folding:
             if name in _CHECKED:
                 made[name] = value
             elif name == "attributes":
-                made[name] = self._redactor.attributes(all_as_sent(value, fields.get("types")), left_out, remarks)
+                values = all_as_sent(value, fields.get("types"))
+                made[name] = self._redactor.attributes(values, left_out, remarks, _event_of(fields))
                 made.update((name, remarks[name]) for name in ("types",) if name in remarks)
             elif name == "sent":
                 made[name] = self._redactor.attributes(value)
@@ -428,6 +455,13 @@ class _Folding:
         if isinstance(value, dict):
             return self._redacted_fields(value, left_out)
         return [self._redacted_value(item, left_out) for item in value] if isinstance(value, list) else value
+
+
+def _event_of(fields: Mapping[str, Any]) -> str:
+    """The name of the event that attributes are of: a span event's, a log record's, or that of a line."""
+    attributes = fields.get("attributes") or {}
+    said = (fields.get("name"), fields.get("event"), attributes.get(EVENT_NAME), fields.get("message"))
+    return next((one for one in said if isinstance(one, str) and is_message_event(one)), "")
 
 
 def account_of(state: Mapping[str, Any]) -> str:
