@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import itertools
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -155,7 +156,13 @@ async def test_many_who_say_nothing_keep_nobody_out(service: Served) -> None:
 async def grpc_address(new_redis_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[str]:
     monkeypatch.setattr(otlp_grpc, "MESSAGE_S", 0.5)
     monkeypatch.setattr(otlp_grpc, "_REQUESTS", 8)
-    async with served_app(new_redis_url, token=TOKEN) as service:
+    async with _grpc_door(new_redis_url) as address:
+        yield address
+
+
+@contextlib.asynccontextmanager
+async def _grpc_door(redis_url: str) -> AsyncIterator[str]:
+    async with served_app(redis_url, token=TOKEN) as service:
         server = OtlpGrpcServer(
             service.services.receiver, service.app.state.guard, host="127.0.0.1", port=0, max_bytes=1_000_000
         )
@@ -207,3 +214,21 @@ async def test_odd_grpc_requests_are_answered(
         code = await asyncio.wait_for(_code(odd(body, metadata=tuple(given.items()))), 20)
         assert code not in (grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN)
         assert await good(b"", metadata=(("authorization", f"Bearer {TOKEN}"),), timeout=20) == b""
+
+
+async def test_few_grpc_messages_are_received_at_a_time(new_redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who says nothing takes a turn, the last one for a short time only: the others are read meanwhile."""
+    monkeypatch.setattr(otlp_grpc, "MESSAGE_S", 15.0)
+    monkeypatch.setattr(otlp_grpc, "LAST_MESSAGE_S", 0.2)
+    monkeypatch.setattr(otlp_grpc, "_READ_AT_A_TIME", 2)
+    bearer = (("authorization", f"Bearer {TOKEN}"),)
+    async with _grpc_door(new_redis_url) as address, grpc.aio.insecure_channel(address) as channel:
+        silent: Any = channel.stream_unary(EXPORT)
+        export: Any = channel.unary_unary(EXPORT)
+        held = [asyncio.ensure_future(_code(silent(metadata=bearer))) for _ in range(4)]
+        assert await export(b"", metadata=bearer, timeout=10) == b""
+        for code in [await one for one in itertools.islice(asyncio.as_completed(held), 3)]:
+            assert code is grpc.StatusCode.DEADLINE_EXCEEDED
+        (last,) = (one for one in held if not one.done())
+        last.cancel()
+        await asyncio.wait({last})

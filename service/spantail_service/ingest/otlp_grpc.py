@@ -35,9 +35,12 @@ _METHODS: Final = {
 }
 _STREAMS: Final = 32  # requests at a time over one connection; a sender with more waits for its turn
 _REQUESTS: Final = 256  # … and over all: more are refused
+_READ_AT_A_TIME: Final = 16  # gRPC receives and unzips a message before anybody here can count its bytes
 _METADATA_BYTES: Final = 16_384
 MESSAGE_S: Final = 30.0
 """Longest wait for a request's message: who opens requests and sends nothing must not keep the others out."""
+LAST_MESSAGE_S: Final = 5.0
+"""The same for whoever takes the last turn to be read."""
 _CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
 _TOO_MANY_REQUESTS: Final = 429
 
@@ -60,6 +63,7 @@ class OtlpGrpcServer:
         self._port = port
         self._max_bytes = max_bytes
         self._server: Any = None
+        self._reading = asyncio.Semaphore(_READ_AT_A_TIME)
 
     async def start(self) -> int:
         """Listen; returns the port.
@@ -108,10 +112,9 @@ class OtlpGrpcServer:
 
     async def _receive(self, signal: Signal, messages: AsyncIterator[bytes]) -> Received | Refusal:
         try:
-            async with asyncio.timeout(MESSAGE_S):
-                body = await anext(messages)
+            body = await self._read(messages)
         except (TimeoutError, StopAsyncIteration):
-            return Refusal(408, DEADLINE_EXCEEDED, f"No message came within {MESSAGE_S:.0f} s.")
+            return Refusal(408, DEADLINE_EXCEEDED, "No message came in time.")
         try:
             with self._receiver.room.hold() as hold:
                 hold.take(len(body))
@@ -124,6 +127,17 @@ class OtlpGrpcServer:
             if refusal.retry_after_s is not None:
                 logger.warning("a sender is told to come again: %s: %s", type(error).__name__, error)
             return refusal
+
+    async def _read(self, messages: AsyncIterator[bytes]) -> bytes:
+        """The message of a request, when it is its turn: what nobody has asked for waits with its sender.
+
+        Raises:
+            TimeoutError: it did not come in time.
+            StopAsyncIteration: there is none.
+        """
+        async with asyncio.timeout(MESSAGE_S), self._reading:
+            async with asyncio.timeout(LAST_MESSAGE_S if self._reading.locked() else MESSAGE_S):
+                return await anext(messages)
 
     def _not_allowed(self, context: grpc.aio.ServicerContext[bytes, bytes]) -> Refusal | None:
         if not self._guard.wants_token:

@@ -389,8 +389,8 @@ class _Folding:
         self._state_bytes += len(made)
         if self._state_bytes > _MOST_STATE_BYTES:
             raise TooManyError(
-                f"The states of the file's spans are larger than {_MOST_STATE_BYTES} bytes together: large spans change "
-                "too often. Nothing was taken."
+                f"The states of the file's spans are larger than {_MOST_STATE_BYTES} bytes together: large spans "
+                "change too often. Nothing was taken."
             )
         return made
 
