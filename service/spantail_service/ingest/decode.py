@@ -125,13 +125,14 @@ def _record(span: Any, source: Source) -> SpanRecord | None:
         or span_id == NO_SPAN_ID
     ):
         return None
-    start_us = microseconds(span.start_time_unix_nano)
+    start_ns, end_ns = span.start_time_unix_nano, span.end_time_unix_nano
+    start_us = microseconds(start_ns)
     code, description = 0, None
     if span.HasField("status"):
         status = span.status
         code, description = status.code, status.message or None
     # most spans have neither: the empty tuple is cheaper than a generator that finds nothing
-    events, links = span.events, span.links
+    events, links, dropped_events = span.events, span.links, span.dropped_events_count
     return SpanRecord(  # by position: it is quicker, and this runs for every span
         trace_id.hex(),
         span_id.hex(),
@@ -139,10 +140,10 @@ def _record(span: Any, source: Source) -> SpanRecord | None:
         span.name,
         start_us,
         # OTLP carries finished spans only: one without an end has ended, at a time nobody told.
-        max(microseconds(span.end_time_unix_nano), start_us),
+        microseconds(end_ns) if end_ns > start_ns else start_us,
         attributes_of(span.attributes),
         tuple(map(_note, events)) if events else (),
-        span.dropped_events_count,
+        dropped_events,
         tuple(map(_link, links)) if links else (),
         code == STATUS_CODE_ERROR,
         description,
@@ -153,10 +154,10 @@ def _record(span: Any, source: Source) -> SpanRecord | None:
             span.trace_state,
             span.flags,
             code,
-            span.start_time_unix_nano,
-            span.end_time_unix_nano,
-            dropped_of(span.dropped_attributes_count, span.dropped_events_count, span.dropped_links_count)
-            if span.dropped_attributes_count or span.dropped_events_count or span.dropped_links_count
+            start_ns,
+            end_ns,
+            dropped_of(span.dropped_attributes_count, dropped_events, span.dropped_links_count)
+            if dropped_events or span.dropped_attributes_count or span.dropped_links_count
             else _NONE,
         ),
     )

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, Final
 
 from spantail_exporters.record import dropped_of, microseconds
@@ -20,23 +21,15 @@ def span_facts(  # noqa: PLR0917 - by position: this runs for every span
 ) -> dict[str, Any]:
     """The facts of a span; an unknown kind or status code is kept by its number. Times are nanoseconds since the epoch.
 
-    ``ns`` is what the times are beyond their microsecond, or beyond the last one that we hold. ``end_told`` (us) is the end as it came where it lies before
-    the start: the span then counts as one without length.
+    ``ns`` is what the times are beyond their microsecond, or beyond the last one that we hold. ``end_told`` (us) is the
+    end as it came where it lies before the start: the span then counts as one without length.
     """
-    facts: dict[str, Any] = {}
-    if kind:
-        facts["span_kind"] = KINDS[kind] if 0 < kind < len(KINDS) else str(kind)
+    facts = _common(kind, flags, status_code).copy()
     if trace_state:
         facts["trace_state"] = trace_state
-    if flags:
-        facts["flags"] = flags
-    if status_code == STATUS_CODE_OK:
-        facts["status_code"] = "ok"
-    elif status_code and status_code != STATUS_CODE_ERROR:
-        facts["status_code"] = str(status_code)
-    rest = _rest(start_ns), _rest(end_ns)
-    if rest != (0, 0):
-        facts["ns"] = list(rest)
+    begun, ended = _rest(start_ns), _rest(end_ns)
+    if begun or ended:
+        facts["ns"] = [begun, ended]
     if end_ns < start_ns:
         facts["end_told"] = microseconds(end_ns)
     if dropped:
@@ -46,6 +39,21 @@ def span_facts(  # noqa: PLR0917 - by position: this runs for every span
 
 def _rest(time_ns: int) -> int:
     return time_ns % 1_000 if time_ns < _LAST_NS else time_ns - _LAST_NS
+
+
+@lru_cache(256)
+def _common(kind: int, flags: int, status_code: int) -> dict[str, Any]:
+    """What is the same on most spans."""
+    facts: dict[str, Any] = {}
+    if kind:
+        facts["span_kind"] = KINDS[kind] if 0 < kind < len(KINDS) else str(kind)
+    if flags:
+        facts["flags"] = flags
+    if status_code == STATUS_CODE_OK:
+        facts["status_code"] = "ok"
+    elif status_code and status_code != STATUS_CODE_ERROR:
+        facts["status_code"] = str(status_code)
+    return facts
 
 
 def note_facts(time_ns: int, dropped: int) -> dict[str, Any] | None:

@@ -140,7 +140,7 @@ class _Walk:
 
     def _item(self, at: int) -> Generator[None, None, int]:
         end = self.quick_end(at) or (yield from self.far_end(at))
-        self._plan.item(at, end)
+        self._plan.add(at, end)
         return end
 
     # ------------------------------------------------------------ JSON

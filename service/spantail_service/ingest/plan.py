@@ -71,13 +71,13 @@ class Plan:
             raise TooManyError(f"The request has more than {MOST_GROUPS} groups or unknown fields above its {self.what}"
                                ": send smaller batches, without empty groups.")  # fmt: skip
 
-    def item(self, start: int, end: int) -> None:
-        """Add an item.
+    def add(self, start: int, end: int, count: int = 1) -> None:
+        """Add an item, or several side by side.
 
         Raises:
             TooManyError: there are too many.
         """
-        self.items += 1
+        self.items += count
         if self.items > MOST_ITEMS:
             raise TooManyError(f"The request has more than {MOST_ITEMS} {self.what}: send smaller batches.")
         if self._count and end - self._start > PIECE_BYTES:
@@ -85,7 +85,7 @@ class Plan:
         if not self._count:
             self._start = start
         self._end = end
-        self._count += 1
+        self._count += count
 
     def close(self) -> None:
         """End the piece: what comes next does not stand beside it."""

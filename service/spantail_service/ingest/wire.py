@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from spantail_service.ingest.body import MalformedRequestError, TooManyError
-from spantail_service.ingest.plan import MOST_PARTS, STEPS, Plan
+from spantail_service.ingest.plan import MOST_PARTS, PIECE_BYTES, STEPS, Plan
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping
@@ -18,6 +18,8 @@ _VARINT, _FIXED64, _BYTES, _GROUP, _GROUP_END, _FIXED32 = range(6)
 _LONGEST_VARINT: Final = 10
 _DEEPEST: Final = 100  # protobuf's own limit
 _LIGHT_BYTES: Final = 4_096  # what is smaller has few parts, whatever they are
+_ITEM: Final = 0x12  # spans of scope_spans, log_records of scope_logs
+_LIGHT_ITEMS: Final = 0  # no tag: field numbers begin at 1
 
 # Which fields of which message are messages, and of what kind. Tags: field number << 3 | wire type.
 Kind = dict[int, "Kind"]
@@ -60,16 +62,18 @@ def protobuf_plan(plan: Plan, kind: Kind, *, overweight: list[int]) -> Iterator[
             elif tag_of_group == 0x12:  # noqa: PLR2004 - scope_spans, scope_logs
                 scope: list[tuple[int, int]] = []
                 first_of_scope = plan.rows
-                for tag_of_item, begin, at, stop in fields(data, from_, to):
+                for tag_of_item, begin, at, stop in _beside_light_items(plan, from_, to):
                     steps += 1
-                    if steps % STEPS == 0:
+                    if tag_of_item == _LIGHT_ITEMS or steps % STEPS == 0:
                         yield
-                    if tag_of_item == 0x12:  # noqa: PLR2004 - spans, log_records
+                    if tag_of_item == _LIGHT_ITEMS:
+                        continue
+                    if tag_of_item == _ITEM:
                         if stop - at > _LIGHT_BYTES and (yield from _weigh(data, at, stop, kind)) > MOST_PARTS:
                             overweight.append(stop - at)
                             plan.close()
                         else:
-                            plan.item(begin, stop)
+                            plan.add(begin, stop)
                         continue
                     plan.close()
                     plan.group()
@@ -80,6 +84,37 @@ def protobuf_plan(plan: Plan, kind: Kind, *, overweight: list[int]) -> Iterator[
                 plan.belongs(first_of_scope, 2, scope)
         plan.belongs(first, 0, resource)
     yield
+
+
+def _beside_light_items(plan: Plan, at: int, end: int) -> Iterator[tuple[int, int, int, int]]:
+    """As `fields`, but for the light items, which are added to the plan here: nearly all are, and a request has many.
+
+    ``_LIGHT_ITEMS`` in place of a tag comes after every so many of them.
+    """
+    data, steps = plan.data, 0
+    # lengths of one and two bytes are read in place, and a row of items is added at once: a third of the time
+    while at < end:
+        first, count = at, 0
+        while at + 2 < end and data[at] == _ITEM and count < STEPS:
+            size, start = data[at + 1], at + 2
+            if size >= _CONTINUES:
+                if data[start] >= _CONTINUES:
+                    break
+                size, start = size & 0x7F | data[start] << 7, start + 1
+            if size > _LIGHT_BYTES or start + size > end or (count and start + size - first > PIECE_BYTES):
+                break
+            at = start + size
+            count += 1
+        if count:
+            plan.add(first, at, count)
+            steps += count
+            if steps >= STEPS:
+                steps = 0
+                yield _LIGHT_ITEMS, at, at, at
+        else:
+            field = next(fields(data, at, end))
+            at = field[-1]
+            yield field
 
 
 def items_in(data: bytes, start: int, end: int) -> Iterator[bytes]:
