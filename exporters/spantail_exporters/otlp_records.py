@@ -111,7 +111,7 @@ def span_record(
     context: Any = span.context
     left_out: Dropped = {}
     said: dict[str, Any] = {
-        key: value for key, value in redactor.attributes(attributes, left_out).items() if not key.startswith(OWN_PREFIX)
+        key: value for key, value in redactor.native(attributes, left_out).items() if not key.startswith(OWN_PREFIX)
     }
     said[SPAN_NAME] = redactor.text(span.name)
     said[SPAN_KIND] = span.kind.name.lower()
@@ -126,7 +126,7 @@ def span_record(
             {
                 "time_unix_nano": event.timestamp,
                 "name": redactor.text(event.name),
-                "attributes": redactor.attributes(event.attributes or {}, left_out, None, event.name),
+                "attributes": redactor.native(event.attributes or {}, left_out, None, event.name),
             }
             for event in new_events
         ]
@@ -135,7 +135,7 @@ def span_record(
             {
                 "trace_id": f"{link.context.trace_id:032x}",
                 "span_id": f"{link.context.span_id:016x}",
-                "attributes": redactor.attributes(link.attributes or {}, left_out),
+                "attributes": redactor.native(link.attributes or {}, left_out),
             }
             for link in span.links
         ]

@@ -15,7 +15,7 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, Status, TraceState
 
-from spantail.attributes import CONTENT_LEFT_OUT
+from spantail.attributes import CHANGED, CONTENT_LEFT_OUT
 from spantail.content import as_attribute, marks_of, take_marks
 from spantail.values import report_trouble
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from spantail.content import Dropped
-    from spantail.redaction import Redactor
+    from spantail.redaction import Redactor, Remarks
 
 
 class RedactingExporter(SpanExporter):
@@ -100,7 +100,10 @@ class RedactingExporter(SpanExporter):
         event: str = "",
     ) -> BoundedAttributes:
         """Redact; what content is left out is counted, and stands in the span's own attributes, which come last."""
-        redacted = self._redactor.attributes(attributes, left_out, event=event)
+        remarks: Remarks = {}
+        redacted = self._redactor.native(attributes, left_out, remarks, event)
+        if changed := remarks.get("changed"):
+            redacted[CHANGED] = changed
         if left_out and is_span:
             marks = [*take_marks(redacted), *marks_of(left_out, self._redactor.where)]
             redacted[CONTENT_LEFT_OUT] = as_attribute(marks)
@@ -118,12 +121,12 @@ class RedactingExporter(SpanExporter):
         if scope is None or not scope.attributes:
             return scope
         return InstrumentationScope(
-            scope.name, scope.version, scope.schema_url, self._redactor.attributes(scope.attributes)
+            scope.name, scope.version, scope.schema_url, self._redactor.native(scope.attributes)
         )
 
     def _redacted_resource(self, resource: Resource) -> Resource:
         if self._resource is None or self._resource[0] is not resource:
-            redacted = Resource(self._redactor.attributes(resource.attributes), resource.schema_url)
+            redacted = Resource(self._redactor.native(resource.attributes), resource.schema_url)
             self._resource = (resource, redacted)
         return self._resource[1]
 

@@ -122,12 +122,16 @@ class SpanState(BaseModel):
     service: str | None = None
     runner: str | None = None
     span_kind: str | None = Field(None, description="`internal`, `server`, `client`, `producer` or `consumer`.")
+    name_told: str | None = Field(None, description="The name as it was sent, where another one is shown (Logfire's).")
     trace_state: str | None = None
     flags: int | None = Field(None, description="OTLP's `SpanFlags`.")
-    status_code: Literal["ok", "error"] | None = Field(
-        None, description="`ok`: set on purpose; `error`: where `status` says something else."
+    status_code: str | None = Field(
+        None,
+        description="`ok`: set on purpose; `error`: where `status` says something else; a number: one that is not known.",
     )
-    status_message: str | None = Field(None, description="Where it is not `error.message`.")
+    status_message: str | None = Field(
+        None, description="Where it is not `error.message`; empty where that is the exception's alone."
+    )
     dropped: dict[str, int] | None = Field(None, description="What the sender left out: attributes, events, links.")
     backend: str | None = None
     model: str | None = None
@@ -139,6 +143,23 @@ class SpanState(BaseModel):
     tokens: Tokens | None = None
     content: list[ContentLeftOut] = Field(default_factory=list, description="Message content that was not kept.")
     attributes: dict[str, Any] = Field(default_factory=dict)
+    derived: list[str] = Field(
+        default_factory=list, description="Attributes that were not sent, or with another value: added on the way."
+    )
+    sent: dict[str, Any] = Field(default_factory=dict, description="What was sent under names in `derived`.")
+    moved: dict[str, str] = Field(
+        default_factory=dict, description="Content that stands under a name of the conventions: where it was sent."
+    )
+    types: dict[str, Any] = Field(
+        default_factory=dict,
+        description="What attributes were that JSON has no value for: `bytes` (base64) or `double` (NaN, Infinity, "
+        "-Infinity); of lists and maps a map of such, by index or key. Events and links have their own.",
+    )
+    changed: list[str] = Field(
+        default_factory=list,
+        description="Attributes that were masked or cut; `span:name`, `span:statusMessage`, `span:traceState` for "
+        "what is none. Events and links have their own.",
+    )
     span_events: list[dict[str, Any]] = Field(default_factory=list)
     links: list[dict[str, Any]] = Field(default_factory=list)
     error: dict[str, Any] | None = None

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-_SHOWN = ("backend", "tier", "model", "tokens", "cost_usd", "cost_source", "cost_note", "attempt",
+_SHOWN = ("span_kind", "backend", "tier", "model", "tokens", "cost_usd", "cost_source", "cost_note", "attempt",
           "fallback_from", "fallback_reason", "progress", "layer", "error", "abandoned")  # fmt: skip
 
 
@@ -48,7 +48,7 @@ def perfetto_json(spans: Iterable[Mapping[str, Any]], run: Mapping[str, Any], no
         placed[span["span_id"]] = (pid, lane)
         events.append(
             {
-                "ph": "X", "name": span["name"], "cat": f"{span['kind']},{span['status']}", "pid": pid,
+                "ph": "X", "name": span["name"], "cat": ",".join(_categories(span)), "pid": pid,
                 "tid": lane.number, "ts": span["start"] - base, "dur": end - span["start"], "args": _arguments(span),
             }
         )  # fmt: skip
@@ -71,6 +71,11 @@ def perfetto_json(spans: Iterable[Mapping[str, Any]], run: Mapping[str, Any], no
             "cost_usd": run["cost_usd"],
         },
     }
+
+
+def _categories(span: Mapping[str, Any]) -> list[str]:
+    """Kind, status and, where it is told, OpenTelemetry's kind of a span: what the viewers can be filtered by."""
+    return [span["kind"], span["status"], *([span["span_kind"]] if span.get("span_kind") else [])]
 
 
 def _end(span: Mapping[str, Any], now_us: int) -> int:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spantail.json_values import all_as_sent
 from spantail.redaction import TRUNCATED_KEY, Redactor
 from spantail.secret_patterns import _SECRETS, KeyRule, key_rule, mask_secrets, may_hold_secret, words
 
@@ -297,6 +298,63 @@ def test_values_become_json() -> None:
     assert out["map"] == {"a": {"b": 1}, "5": "five"}
     assert out["surrogate"] == "\ufffdx"
     assert out["7"] == "seven"
+
+
+def test_what_json_has_no_value_for_is_told_beside_it() -> None:
+    redactor, remarks = Redactor(), dict[str, Any]()
+    given: dict[str, Any] = {
+        "nan": math.nan, "minus": -math.inf, "whole": 2.0, "raw": b"\xff\xfe", "text": b"text", "none": b"",
+        "list": [1.5, math.nan, b"x", {"deep": [math.inf]}], "plain": ["NaN", 2**63 - 1], "word": "NaN",
+    }  # fmt: skip
+    out = redactor.attributes(given, None, remarks)
+    assert json.loads(json.dumps(out, allow_nan=False)) == out
+    assert remarks == {
+        "types": {
+            "nan": "double", "minus": "double", "raw": "bytes", "text": "bytes", "none": "bytes",
+            "list": {"1": "double", "2": "bytes", "3": {"deep": {"0": "double"}}},
+        }
+    }  # fmt: skip
+    assert (out["raw"], out["text"], out["none"]) == ("//4=", "dGV4dA==", "")
+    assert repr(all_as_sent(out, remarks["types"])) == repr(given)
+    assert repr(redactor.native(given)) == repr(given)
+
+
+def test_types_that_do_not_fit_the_values_are_passed_over() -> None:
+    held = {"a": "no base64!", "b": 5, "c": ["NaN"], "d": "NaN", "e": "AAE="}
+    types: Any = {"a": "bytes", "b": "double", "c": "double", "d": {"0": "double"}, "e": ["bytes"], "f": "bytes"}
+    assert all_as_sent(held, types) == held
+    assert all_as_sent(held, ["a"]) == held
+
+
+def test_what_is_masked_or_cut_is_named() -> None:
+    redactor, remarks = Redactor(max_value_bytes=1_000), dict[str, Any]()
+    redactor.attributes({"seen": "before"})
+    out = redactor.attributes(
+        {
+            "seen": "before", "password": "x", "note": f"token={CANARY}", "long": "x" * 2_000, "k" * 300: 1,
+            "map": {"password": 1}, "quiet": {"gen_ai.prompt": "hello"}, "raw": f"password={CANARY}".encode(),
+            "many": b"\xff" * 2_000, "deep": [[[[[[[[[1]]]]]]]]], "large": 2**70, "fine": ["a", {"b": 1}], "count": 3,
+        },
+        {},
+        remarks,
+    )  # fmt: skip
+    assert set(remarks) == {"changed"}
+    assert sorted(remarks["changed"]) == sorted(
+        ["password", "note", "long", "k" * 256, "map", "quiet", "raw", "many", "deep", "large"]
+    )
+    assert out["raw"] == "password=[redacted]"
+    assert out["many"].endswith("…[truncated 2,000 → 1,000 bytes]")
+    cut = dict[str, Any]()
+    Redactor(max_value_bytes=1_000, max_event_bytes=1_000).attributes({"a": b"x" * 900, "b": b"x" * 900}, None, cut)
+    assert cut == {"types": {"a": "bytes"}, "changed": ["b"]} or cut == {"changed": ["a", "b"]}
+
+
+def test_a_secret_in_bytes_is_found_whatever_stands_around_it() -> None:
+    for data in (f"password={CANARY}".encode(), b"\xff\x00 password=" + CANARY.encode() + b" \xfe"):
+        for out in (Redactor().attributes({"a": data}), Redactor().attributes({"a": [data]}, None, {})):
+            assert CANARY not in json.dumps(out)
+        assert CANARY.encode() not in repr(Redactor().native({"a": data})).encode()
+    assert Redactor(enabled=False).native({"a": b"password=x"}) == {"a": b"password=x"}
 
 
 def test_a_large_value_is_cut_with_a_mark() -> None:
