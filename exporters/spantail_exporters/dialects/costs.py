@@ -55,6 +55,9 @@ COST_RULES: Final = (
             "portkey.cost",
             "helicone.cost",
             "response_cost",
+            "cost",
+            "total_cost",
+            "cost.total",
         )
     ),
 )
@@ -72,6 +75,7 @@ _SUMS: Final = (
 _TOTALS: Final = (
     ("langfuse.observation.cost_details", "total", "Langfuse, Token & cost tracking: the total, else the sum"),
     ("mlflow.llm.cost", "total_cost", "MLflow 3, CostKey"),
+    ("hidden_params", "response_cost", "LiteLLM 1.x, litellm.integrations.opentelemetry"),
 )
 
 MOST_USD: Final = 10_000

@@ -60,6 +60,14 @@ KIND_RULES: Final = (
             "responses": _LLM,  # Sentry SDK 2.75
             "generate_content": _LLM,
             "embeddings": _LLM,
+            "embedding": _LLM,  # Spring AI
+            "image": _LLM,  # Spring AI, OpenLIT
+            "audio": _LLM,  # OpenLIT
+            "speech_to_text": _LLM,
+            "text_to_speech": _LLM,
+            "image_generation": _LLM,
+            "speech": _LLM,
+            "transcription": _LLM,
             "execute_tool": _TOOL,
             "retrieval": _RETRIEVAL,
             "invoke_workflow": key.KIND_PIPELINE,

@@ -203,7 +203,9 @@ _HARMLESS: Final = (
     "server_tool_use",  # by the piece, see `terms`
     "cost",  # money, see `costs`
     "tool_use_prompt_tokens_details", "toolUsePromptTokensDetails",
-    "iterations", "num_search_queries",
+    "iterations", "num_search_queries", "numSearchQueries", "web_searches", "web_search_requests", "webSearchRequests",
+    "web_search_calls", "web_search_count", "serverToolUse", "search_context_size", "citation_tokens", "citationTokens",
+    "search_units", "billed_units.search_units", "billedUnits.searchUnits",
 )  # fmt: skip
 _DEEPEST: Final = 4
 _MOST: Final = 200  # counts of an object that are looked at

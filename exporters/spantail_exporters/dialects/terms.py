@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from spantail import attributes as key
-from spantail_exporters.dialects.values import count, mapping, text
+from spantail_exporters.dialects.values import count, mapping, text, word
 
 if TYPE_CHECKING:
     from spantail_exporters.dialects.objects import Objects
@@ -57,11 +57,20 @@ TERM_RULES: Final = (
 )
 """Looked at in this order; what the request asked for counts after all that the answer says, in objects too."""
 
-_ANYWHERE: Final = (
-    "service_tier", "serviceTier", "servicetier", "traffic_type", "trafficType",
-)  # fmt: skip
-"""Endings of names that tell a tier, whoever writes them: an unknown tier is never the plain one."""
+_TIERS: Final = ("service_tier", "serviceTier")
+_TIER_ENDINGS: Final = (*_TIERS, "servicetier", "traffic_type", "trafficType")
+_SPEED_ENDINGS: Final = ("speed", "fast_mode", "fastMode")
+_SEARCH_ENDINGS: Final = (
+    "web_search_requests",
+    "webSearchRequests",
+    "web_search_calls",
+    "web_search_count",
+    "web_searches",
+)
+_ENDINGS: Final = (*_TIER_ENDINGS, *_SPEED_ENDINGS, *_SEARCH_ENDINGS, ".batch", ".is_batch", ".processing")
+"""What ends so is looked at whoever writes it: an unknown tier is never the plain one."""
 _OF_REQUESTS: Final = ("request", "settings", "param", "option", "invocation", "config")
+_OF_CALLS: Final = ("gen_ai.", "llm.", "openai.", "anthropic.")  # `batch` alone may be one of the application's own
 
 _WORDS: Final = (key.SERVICE_TIER, key.SPEED, key.INFERENCE_GEO)
 _PIECES: Final = (key.USAGE_WEB_SEARCHES, key.USAGE_FILE_SEARCHES, key.USAGE_CODE_EXECUTIONS)
@@ -86,6 +95,8 @@ _PIECE_PATHS: Final = (
     ("serverToolUse", "webSearchRequests", key.USAGE_WEB_SEARCHES),  # Anthropic API in camel case
     ("", "numSearchQueries", key.USAGE_WEB_SEARCHES),  # Vercel AI SDK, of Perplexity
     ("", "web_searches", key.USAGE_WEB_SEARCHES),  # genai-prices
+    ("", "webSearchRequests", key.USAGE_WEB_SEARCHES),  # Claude Agent SDK, ModelUsage
+    ("", "web_search_calls", key.USAGE_WEB_SEARCHES),
     ("server_side_tool_usage_details", "web_search_calls", key.USAGE_WEB_SEARCHES),  # xAI API
     ("server_side_tool_usage_details", "code_interpreter_calls", key.USAGE_CODE_EXECUTIONS),
     ("server_side_tool_usage_details", "file_search_calls", key.USAGE_FILE_SEARCHES),
@@ -110,7 +121,6 @@ _REQUESTS: Final = (  # what was asked for, as JSON
 )
 _RESPONSES: Final = ("output.value", "response_data", "response_metadata", "hidden_params")
 """The answer as JSON, by OpenInference, Logfire, LangChain and LiteLLM."""
-_TIERS: Final = ("service_tier", "serviceTier")
 
 
 class Found(NamedTuple):
@@ -124,19 +134,15 @@ def read_terms(attributes: dict[str, Any], objects: Objects) -> Found:
     """All that a span and its usage objects tell of how a call was served and of what is paid by the piece."""
     found: dict[str, Any] = {}
     doubt = _of_rules(attributes, found, _OF_ANSWERS)
-    anywhere = [name for name in attributes if name.endswith(_ANYWHERE) and name not in TERM_NAMES]
-    asked = [name for name in anywhere if any(word in name.lower() for word in _OF_REQUESTS)]
-    for name in anywhere:
-        if name not in asked and (said := text(attributes[name])) is not None:
-            found.setdefault(key.SERVICE_TIER, said)
+    anywhere = [name for name in attributes if name.endswith(_ENDINGS) and name not in TERM_NAMES]
+    asked = [name for name in anywhere if any(part in name.lower() for part in _OF_REQUESTS)]
+    _of_endings(attributes, [name for name in anywhere if name not in asked], found)
     for _, usage in objects:
         doubt = _of_object(usage, found) or doubt
     for name in _RESPONSES:
         _tier_of(_telling(attributes, name, _TIERS), found)
     doubt = _of_rules(attributes, found, _OF_ASKING) or doubt
-    for name in asked:
-        if (said := text(attributes[name])) is not None:
-            found.setdefault(key.SERVICE_TIER, said)
+    _of_endings(attributes, asked, found)
     for name in _REQUESTS:
         request = _telling(attributes, name, (*_TIERS, "speed"))
         _tier_of(request, found)
@@ -145,6 +151,23 @@ def read_terms(attributes: dict[str, Any], objects: Objects) -> Found:
     if found.get(key.SERVICE_TIER, "").lower() in {"unspecified", "traffic_type_unspecified"}:
         del found[key.SERVICE_TIER]
     return Found(found, doubt)
+
+
+def _of_endings(attributes: dict[str, Any], names: list[str], found: dict[str, Any]) -> None:
+    """Take over what is told under names that no rule knows."""
+    for name in names:
+        value = attributes[name]
+        if name.endswith(_TIER_ENDINGS):
+            if (said := text(value)) is not None:
+                found.setdefault(key.SERVICE_TIER, said)
+        elif name.endswith(_SPEED_ENDINGS):
+            if value is True or word(value) == "fast":  # of speech it is a number
+                found.setdefault(key.SPEED, "fast")
+        elif name.endswith(_SEARCH_ENDINGS):
+            if number := count(value):
+                found[key.USAGE_WEB_SEARCHES] = max(found.get(key.USAGE_WEB_SEARCHES, 0), number)
+        elif name.startswith(_OF_CALLS) and (value is True or word(value) in {"true", "batch"}):
+            found.setdefault(key.SERVICE_TIER, "batch")
 
 
 def _telling(attributes: dict[str, Any], name: str, words: tuple[str, ...]) -> dict[str, Any]:

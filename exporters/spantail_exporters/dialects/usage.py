@@ -12,7 +12,7 @@ from spantail import attributes as key
 from spantail_exporters.dialects import tokens as t
 from spantail_exporters.dialects.habits import habit_of, includes
 from spantail_exporters.dialects.objects import FLAT, Counted, counts_in
-from spantail_exporters.dialects.values import count
+from spantail_exporters.dialects.values import count, word
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,11 +63,31 @@ def read_usage(attributes: dict[str, Any], objects: Objects) -> Usage:
         else:
             groups.append(found)
     groups[0] = _placed(groups[0], habit.place, habit.reasoning and habit.reasoning[1])
+    if is_of_embeddings(attributes):
+        groups = [_all_input(counted) for counted in groups]
     groups = [counted for counted in groups if counted]
     alone = len(groups) == 1
     for counted in groups:
         _merge(usage, *_settled(counted, including=including, no_total_within=habit.own_total and alone))
     return usage
+
+
+def is_of_embeddings(attributes: dict[str, Any]) -> bool:
+    """Whether this call made embeddings: all of its tokens are input."""
+    return any(word(attributes.get(name)).startswith("embedding") for name in _SAYING_EMBEDDINGS)
+
+
+_SAYING_EMBEDDINGS: Final = (
+    "gen_ai.operation.name", "openinference.span.kind", "llm.request.type", "langfuse.observation.type",
+    "mlflow.spanType",
+)  # fmt: skip
+
+
+def _all_input(counted: list[Counted]) -> list[Counted]:
+    """The counts of embeddings; their total is the input where no other is told."""
+    if any(one.number for one in counted if one.kind in {t.INPUT, t.OUTPUT}):
+        return counted
+    return [one._replace(kind=t.INPUT) if one.kind == t.TOTAL else one for one in counted if one.kind != t.INPUT]
 
 
 def _placed(counted: list[Counted], cached: str | None, reasoning: str | None) -> list[Counted]:
