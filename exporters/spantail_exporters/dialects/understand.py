@@ -10,6 +10,7 @@ from spantail_exporters.dialects.content import move_content
 from spantail_exporters.dialects.costs import COST_NAMES, MOST_USD, Told, other_currency, read_cost
 from spantail_exporters.dialects.flattened import flattened
 from spantail_exporters.dialects.kinds import KIND_RULES, is_retold_stream, kind_said
+from spantail_exporters.dialects.models import served
 from spantail_exporters.dialects.names import NAME_RULES
 from spantail_exporters.dialects.objects import OBJECT_NAMES, usage_objects
 from spantail_exporters.dialects.terms import TERM_RULES, read_terms
@@ -149,21 +150,15 @@ def _write(attributes: dict[str, Any], cost: Told, *, several: bool) -> None:
         attributes.setdefault(key.COST_SOURCE, cost.origin)
 
 
-_MODELS: Final = (key.GEN_AI_RESPONSE_MODEL, key.GEN_AI_REQUEST_MODEL)  # what answered is what is billed
-
-
 def _price(
     attributes: dict[str, Any], tokens: dict[str, int], *, several: bool, at: float | None
 ) -> pricing.Price | pricing.Unpriced:
     get = attributes.get
-    models = [model for name in _MODELS if isinstance(model := get(name), str)]
-    provider = get(key.GEN_AI_PROVIDER_NAME)
-    if isinstance(provider, str) and "bedrock" in provider:
-        models.reverse()  # the request names the region or the global endpoint, which the answer leaves out
+    provider, models = served(attributes)
     return pricing.price(
         pricing.Tokens(*(tokens.get(kind) for kind in OURS)),
         models=models,
-        provider=provider if isinstance(provider, str) else None,
+        provider=provider,
         terms=pricing.Terms(
             get(key.SERVICE_TIER),
             get(key.SPEED),
