@@ -52,7 +52,14 @@ class Redactor(Protocol):
         span event or log record that they are of, where they are of one.
         """
 
-    def native(self, attributes: Mapping[str, Any], dropped: Dropped | None = None, /) -> dict[str, Any]:
+    def native(
+        self,
+        attributes: Mapping[str, Any],
+        dropped: Dropped | None = None,
+        remarks: Remarks | None = None,
+        event: str = "",
+        /,
+    ) -> dict[str, Any]:
         """Return the same, but with bytes, NaN and infinities as they are."""
 
     def text(self, value: str, /) -> str:
