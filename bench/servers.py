@@ -22,15 +22,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from multiprocessing.connection import Connection
 
+    from spantail_service.redis_binary import RedisBinary
+
 SERVER_VARIABLE: Final = "SPANTAIL_BENCH_REDIS_SERVER"
 """The server program that `private_redis` runs, also in processes that a benchmark starts."""
 
 
 @contextlib.contextmanager
-def private_redis() -> Iterator[str]:
-    """Run a Redis of our own for a while, that of `python -m bench --redis-server` if it is named; yields its URL."""
-    chosen = os.environ.get(SERVER_VARIABLE)
-    binary = inspect(Path(chosen)) if chosen else None
+def private_redis(binary: RedisBinary | None = None) -> Iterator[str]:
+    """Run a Redis of our own for a while; yields its URL.
+
+    It is `binary`, else the one that `python -m bench --redis-server` names, else what the service would take.
+    """
+    chosen = os.environ.get(SERVER_VARIABLE) if binary is None else None
+    binary = inspect(Path(chosen)) if chosen else binary
     if chosen and binary is None:
         raise SystemExit(f"{chosen} is no Redis or Valkey server that runs here")
     with (

@@ -45,7 +45,7 @@ def run(rounds: int = ROUNDS) -> dict[str, float]:
         for _ in range(rounds):
             for name, taken in rows.items():
                 client.config_set("appendonly", "yes" if name == "append-only" else "no")
-                taken.append(_round(url, client))
+                taken.append(measure(url, client))
         client.config_set("appendonly", "no")
         large = _memory_of_a_run(url, client, LARGE_RUN)
     medians = {
@@ -95,7 +95,8 @@ def _memory_of_a_run(url: str, client: redis.Redis, spans: int) -> float:
     return float(memory / size)
 
 
-def _round(url: str, client: redis.Redis) -> dict[str, float]:
+def measure(url: str, client: redis.Redis) -> dict[str, float]:
+    """Deliver `SPANS` calls to an emptied Redis, which `client` speaks to; returns the figures of this once."""
     _empty(client)
     empty = client.info("memory")["used_memory"]
     collect = _Collect()

@@ -74,6 +74,45 @@ async def test_it_is_in_the_answers_and_nowhere_else(redis_url: str) -> None:
     assert "clock_skew" not in tail + orjson.dumps([exported, StoredRun(redis_url, RUN).spans]).decode()
 
 
+async def test_several_services_ahead_and_behind_and_parents_that_are_not_there(redis_url: str) -> None:
+    """Each service is held against what calls it; whose caller nobody knows is thought right."""
+    ahead, behind, orphan, below = (f"00f067aa0ba902{number:02x}" for number in range(4))
+    late, nowhere = f"00f067aa0ba902{9:02x}", "00f067aa0ba902ff"
+    body = {
+        "resourceSpans": [
+            otlp("shop", (ROOT_SPAN, "", 0, 1_000_000)),
+            otlp("ahead", (ahead, ROOT_SPAN, 100_000 + SHIFT, 800_000)),
+            otlp("behind", (behind, ahead, 200_000 - SHIFT, 600_000)),
+            otlp("right", (below, behind, 300_000, 400_000)),
+            otlp("elsewhere", (orphan, nowhere, 300 * SHIFT, 10)),
+            otlp("below elsewhere", (late, orphan, 300 * SHIFT + 2, 5)),
+        ]
+    }
+    async with running_app(redis_url) as client:
+        for one in reversed(body["resourceSpans"]):  # callees come first, as they do when callers end last
+            assert (await client.post("/v1/traces", json={"resourceSpans": [one]})).json() == {}
+        run = (await client.get(f"/api/runs/{RUN}")).json()
+        spans = (await client.get(f"/api/traces/{RUN}?fields=tree")).json()["spans"]
+    told = {one["service"]: (one["skew_us"], one["spans"]) for one in run["clock_skew"]}
+    assert told == {"ahead": (SHIFT, 1), "behind": (-SHIFT, 1)}
+    marks = {span["span_id"]: span.get("clock_skew_us") for span in spans}
+    assert marks == {ROOT_SPAN: None, ahead: SHIFT, behind: -SHIFT, below: None, orphan: None, late: None}
+    starts = {span["span_id"]: span["start"] for span in spans}
+    assert starts[behind] == START + 200_000 - SHIFT, "a time is as it was told"
+
+
+async def test_a_child_that_outlives_its_parent_by_less_than_its_length_is_no_skew(redis_url: str) -> None:
+    body = {
+        "resourceSpans": [
+            otlp("shop", (ROOT_SPAN, "", 0, 400_000)),
+            otlp("queue", (CALL, ROOT_SPAN, 300_000, 400_000), (BEHIND, ROOT_SPAN, -100_000, 200_000)),
+        ]
+    }
+    async with running_app(redis_url) as client:
+        assert (await client.post("/v1/traces", json=body)).json() == {}
+        assert "clock_skew" not in (await client.get(f"/api/runs/{RUN}")).json()
+
+
 async def test_of_a_large_run_it_is_known_from_its_snapshot(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run_clocks, "FEW_SPANS", 3)
     async with running_app(redis_url) as client:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -18,6 +19,7 @@ from tests.integration.service.harness import running_app, spantail_process
 from tests.support.commands import run_command
 from tests.support.live_runs import StoredRun
 from tests.support.loops import RUN_ID, SHAPES, Shape, otlp_json, span_id
+from tests.support.served import frames_of, next_frame, served_app
 from tests.support.waiting import eventually_async
 
 if TYPE_CHECKING:
@@ -92,6 +94,49 @@ async def test_who_follows_it_comes_to_an_end(new_redis_url: str, shape: Shape) 
     assert frame["expected_log_count"] == len(shape.spans)
     event, data = stream.rstrip().split("\n")[-2:]
     assert (event, orjson.loads(data.removeprefix("data: "))["status"]) == ("event: end", "completed")
+
+
+@EVERY_SHAPE
+async def test_a_websocket_gets_the_last_frame_and_is_closed(new_redis_url: str, shape: Shape) -> None:
+    async with served_app(new_redis_url) as service, service.client() as client:
+        await send(client, shape)
+        async with service.watch(RUN_ID) as socket:
+            first = await next_frame(socket)
+            assert {event["span_id"] for event in first["logs"]} == ids(shape)
+            assert first["status"] == ("completed" if shape.rooted else "running")
+            a_minute_later(new_redis_url)
+            frames = [first, *await asyncio.wait_for(frames_of(socket), SOON_S)]
+            assert socket.close_code == 1000
+    assert (frames[-1]["status"], frames[-1]["expected_log_count"]) == ("completed", len(shape.spans))
+    assert is_settled(frames[-1])
+
+
+@EVERY_SHAPE
+async def test_tempo_answers_with_every_span(new_redis_url: str, shape: Shape) -> None:
+    """With the parents that were told, whether they are there or not; the run is found by what its spans say."""
+    async with running_app(new_redis_url) as client:
+        await send(client, shape)
+        for _ in range(2):  # while it goes on, and when it is over
+            by_id = (await client.get(f"/tempo/api/traces/{RUN_ID}")).json()
+            spans = [
+                span for resource in by_id["batches"] for scope in resource["scopeSpans"] for span in scope["spans"]
+            ]
+            told = {(_hex(span["spanId"]), _hex(span.get("parentSpanId", ""))) for span in spans}
+            assert told == {(span_id(one), span_id(parent) if parent else "") for one, parent in shape.spans}
+            newer = (await client.get(f"/tempo/api/v2/traces/{RUN_ID}")).json()["trace"]
+            assert sum(len(scope["spans"]) for one in newer["resourceSpans"] for scope in one["scopeSpans"]) == len(
+                spans
+            )
+            for query in ('{ name =~ "span.*" }', '{ resource.service.name = "case" && duration > 1ms }'):
+                (trace,) = (await client.get("/tempo/api/search", params={"q": query})).json()["traces"]
+                assert trace["traceID"] == RUN_ID.lstrip("0")
+                assert trace["spanSet"]["matched"] == len(spans)
+            a_minute_later(new_redis_url)
+
+
+def _hex(encoded: str) -> str:
+    """Tempo's JSON has ids in base64."""
+    return base64.b64decode(encoded).hex()
 
 
 @EVERY_SHAPE
