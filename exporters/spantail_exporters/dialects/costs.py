@@ -116,7 +116,8 @@ def read_cost(attributes: dict[str, Any], objects: Objects, *, used: bool) -> To
     `used` says whether it tells of tokens. Of a call that used some, 0 is believed only within a provider's own
     usage object: a library whose price map has no such model writes 0 as well.
     """
-    for theirs, origin, _ in COST_RULES:
+    told_flat = not COST_NAMES.isdisjoint(attributes)
+    for theirs, origin, _ in COST_RULES if told_flat else ():
         cost = _cost(attributes[theirs]) if theirs in attributes else None
         if cost is not None and (cost or not used) and _currency_of(attributes, theirs) == "USD":
             said = attributes.get(key.GEN_AI_USAGE_COST_SOURCE) if theirs.startswith("gen_ai.usage.cost") else None
@@ -124,6 +125,8 @@ def read_cost(attributes: dict[str, Any], objects: Objects, *, used: bool) -> To
     for _, usage in objects:
         if (told := _within(usage, used=used)) is not None:
             return told
+    if not told_flat:
+        return None
     for theirs, total, _ in _TOTALS:
         cost = _of_parts(mapping(attributes[theirs]), total) if theirs in attributes else None
         if cost is not None and (cost or not used):
@@ -137,7 +140,7 @@ def read_cost(attributes: dict[str, Any], objects: Objects, *, used: bool) -> To
 
 def other_currency(attributes: dict[str, Any]) -> str | None:
     """What to say of a cost that is told in another currency than USD; None without one."""
-    for theirs, _, _ in COST_RULES:
+    for theirs, _, _ in () if COST_NAMES.isdisjoint(attributes) else COST_RULES:
         if theirs in attributes and _cost(attributes[theirs]) and (told := _currency_of(attributes, theirs)) != "USD":
             return f"its cost is told in {told[:10]}, which is not converted"
     return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from spantail_exporters.dialects.costs import COST_NAMES
@@ -30,14 +31,23 @@ def flattened(attributes: dict[str, Any]) -> Objects:
     objects: Objects = []
     found: dict[str, dict[str, Any]] = {}
     for name, value in attributes.items():
-        if name.endswith(_ENDINGS) and name not in _OF_OTHER_RULES:
-            usage = mapping(value)
-            if usage and not any(word in name for word in _OF_OTHER_THINGS):
-                objects.append((_OTHER, unwrapped(usage)))
-        elif name.startswith(_PREFIXES) and name not in _OF_OTHER_RULES:
-            prefix = next(prefix for prefix in _PREFIXES if name.startswith(prefix))
+        if (prefix := _prefix_of(name)) is None:
+            continue
+        if prefix:
             _put(found.setdefault(prefix, {}), name.removeprefix(prefix), value)
+        elif usage := mapping(value):
+            objects.append((_OTHER, unwrapped(usage)))
     return objects + [(_WHOLE.get(prefix, FLAT), usage) for prefix, usage in found.items()]
+
+
+@lru_cache(4_096)  # every attribute of every call is asked for, and a hit takes a tenth of looking
+def _prefix_of(name: str) -> str | None:
+    """The prefix before a number's path, "" for the name of a whole object; None for all other names."""
+    if name in _OF_OTHER_RULES:
+        return None
+    if name.endswith(_ENDINGS):
+        return None if any(word in name for word in _OF_OTHER_THINGS) else ""
+    return next((prefix for prefix in _PREFIXES if name.startswith(prefix)), None)
 
 
 def _put(usage: dict[str, Any], path: str, value: object) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from spantail import attributes as key
@@ -37,26 +38,42 @@ _APART: Final = ("anthropic", "bedrock", "claude", "aws", "amazon")
 _XAI: Final = frozenset({"x_ai", "xai", "x-ai"})
 
 
-def includes(provider: str) -> bool:
-    """Whether the API of a provider (in lower case) counts cached tokens as a part of the input."""
-    return not _INCLUDING.isdisjoint({provider, provider.partition(".")[0]})
+class _Family(NamedTuple):
+    """What the names of provider and model say: which habit it always has, and what its API does with cached tokens."""
+
+    habit: Habit | None
+    including: bool
+    apart: bool
 
 
-def habit_of(attributes: dict[str, Any], provider: str) -> Habit:
-    """The habit of whoever wrote these counts; `provider` is as told, "" = not told."""
-    lower = provider.lower()
-    if lower.partition(".")[0] in _XAI:
+@lru_cache(1_024)
+def _family_of(provider: str, model: str) -> _Family:
+    including = not _INCLUDING.isdisjoint({provider, provider.partition(".")[0]})
+    habit = None
+    if provider.partition(".")[0] in _XAI:
         # docs.x.ai, "reasoning tokens": counted separately from completion_tokens; vercel/ai#12425
-        return Habit(reasoning=(t.BESIDE, t.UNSAID))
-    if lower.startswith("perplexity"):
+        habit = Habit(reasoning=(t.BESIDE, t.UNSAID))
+    elif provider.startswith("perplexity"):
         # docs.perplexity.ai, pricing of Sonar Deep Research: reasoning tokens are billed beside the completion
-        return Habit(own_total=True, reasoning=(t.BESIDE, t.BESIDE))
+        habit = Habit(own_total=True, reasoning=(t.BESIDE, t.BESIDE))
+    apart = not including and any(word in provider or word in model for word in _APART)
+    return _Family(habit, including, apart)
+
+
+def habit_of(attributes: dict[str, Any]) -> tuple[Habit, bool]:
+    """The habit of whoever wrote these counts, and whether the provider's API counts cached tokens into the input."""
+    told, asked = attributes.get(key.GEN_AI_PROVIDER_NAME), attributes.get(key.GEN_AI_REQUEST_MODEL)
+    provider = told.strip() if isinstance(told, str) else ""
+    lower = provider.lower()
+    family = _family_of(lower, asked.lower() if isinstance(asked, str) else "")
+    return family.habit or _habit_of_library(attributes, provider, lower, apart=family.apart), family.including
+
+
+def _habit_of_library(attributes: dict[str, Any], provider: str, lower: str, *, apart: bool) -> Habit:
     if attributes.get("rpc.system") == "aws-api":
         # OpenTelemetry's instrumentation of botocore passes on the counts of Bedrock's API under the standard names
         return Habit(t.BESIDE)
-    asked = attributes.get(key.GEN_AI_REQUEST_MODEL)
-    named = lower + " " + asked.lower() if isinstance(asked, str) else lower
-    if includes(lower) or not any(word in named for word in _APART):
+    if not apart:
         return _PLAIN
     if isinstance(attributes.get(key.GEN_AI_USAGE_INPUT_TOKENS), str):
         # Spring AI 2.0 (AnthropicChatModel, getDefaultUsage), which writes counts as text: as the API tells them
@@ -71,7 +88,7 @@ def habit_of(attributes: dict[str, Any], provider: str) -> Habit:
     if "llm.token_count.prompt" in attributes:
         # OpenInference: its instrumentation of Agno ("Anthropic", "AwsBedrock") passes on what the API tells; that of
         # Bedrock adds up a total where Nova tells none
-        apart = provider != lower
-        return Habit(t.UNSAID if apart else None, own_total=apart or "aws" in lower or "bedrock" in lower)
+        agno = provider != lower
+        return Habit(t.UNSAID if agno else None, own_total=agno or "aws" in lower or "bedrock" in lower)
     # OpenLLMetry's instrumentation of Bedrock, and Strands' of Anthropic, make totals without the cached tokens
     return Habit(own_total="bedrock" in lower or lower == "strands-agents")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from spantail import attributes as key
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 _ALIASES: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -54,12 +55,15 @@ that has another price there."""
 _PLACES: Final = ("models/", "publishers/", "projects/")  # Gemini API, Vertex AI: the model's name is the last part
 
 
-def served(attributes: dict[str, Any]) -> tuple[str | None, list[str]]:
+def served(attributes: dict[str, Any]) -> tuple[str | None, Sequence[str]]:
     """The provider, None = not told, and the names of the model, those that answered before those asked for."""
-    told = attributes.get(key.GEN_AI_PROVIDER_NAME)
-    provider = told if isinstance(told, str) and told else None
-    names = (key.GEN_AI_RESPONSE_MODEL, key.GEN_AI_REQUEST_MODEL)  # what answered is what is billed
-    models = [model for name in names if isinstance(model := attributes.get(name), str)]
+    names = (key.GEN_AI_PROVIDER_NAME, key.GEN_AI_RESPONSE_MODEL, key.GEN_AI_REQUEST_MODEL)
+    return _served(*(told if isinstance(told := attributes.get(name), str) and told else None for name in names))
+
+
+@lru_cache(1_024)
+def _served(provider: str | None, answered: str | None, asked: str | None) -> tuple[str | None, Sequence[str]]:
+    models = [model for model in (answered, asked) if model is not None]  # what answered is what is billed
     if provider is not None:
         lower = provider.strip().lower()
         if "bedrock" in lower:
@@ -69,5 +73,5 @@ def served(attributes: dict[str, Any]) -> tuple[str | None, list[str]]:
     if models and (provider is None or provider.lower() in _ROUTERS):
         before, _, model = models[-1].partition("/")
         if model and before in (_WITHOUT_PROVIDER if provider is None else _BEFORE_MODELS):
-            return _BEFORE_MODELS[before], [model]
-    return provider, models + [model.rpartition("/")[2] for model in models if model.startswith(_PLACES)]
+            return _BEFORE_MODELS[before], (model,)
+    return provider, (*models, *(model.rpartition("/")[2] for model in models if model.startswith(_PLACES)))

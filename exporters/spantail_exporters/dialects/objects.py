@@ -222,7 +222,7 @@ def usage_objects(attributes: dict[str, Any]) -> tuple[Objects, str | None]:
     """The usage objects on a span, and what makes them doubtful (None = nothing)."""
     found: Objects = []
     doubt = None
-    for rule in USAGE_RULES:
+    for rule in () if OBJECT_NAMES.isdisjoint(attributes) else USAGE_RULES:
         if rule.theirs in attributes:
             value = attributes[rule.theirs]
             usage = mapping(value) or _in_python(value)
@@ -238,7 +238,7 @@ def usage_objects(attributes: dict[str, Any]) -> tuple[Objects, str | None]:
 def unwrapped(answer: dict[str, Any]) -> dict[str, Any]:
     """The usage object within an answer, and what stands beside it of tier and cost; else the object itself."""
     for name in _WITHIN:
-        if usage := mapping(answer.get(name)):
+        if name in answer and (usage := mapping(answer[name])):
             return {**{name: answer[name] for name in _BESIDE_USAGE if answer.get(name) is not None}, **usage}
     return answer
 

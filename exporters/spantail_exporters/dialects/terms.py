@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from spantail import attributes as key
@@ -102,14 +103,14 @@ _PIECE_PATHS: Final = (
     ("server_side_tool_usage_details", "file_search_calls", key.USAGE_FILE_SEARCHES),
 )
 _FEES: Final = (
-    ("num_sources_used", "search sources"),  # xAI API
-    ("billed_units.search_units", "search units"),  # Cohere API
-    ("billed_units.classifications", "classifications"),
-    ("citation_tokens", "citation tokens"),  # Perplexity API
-    ("citationTokens", "citation tokens"),
-    ("image_count", "images"),
-    ("search_units", "search units"),
-    ("billedUnits.searchUnits", "search units"),
+    ("", "num_sources_used", "search sources"),  # xAI API
+    ("billed_units", "search_units", "search units"),  # Cohere API
+    ("billed_units", "classifications", "classifications"),
+    ("", "citation_tokens", "citation tokens"),  # Perplexity API
+    ("", "citationTokens", "citation tokens"),
+    ("", "image_count", "images"),
+    ("", "search_units", "search units"),
+    ("billedUnits", "searchUnits", "search units"),
 )
 _REQUESTS: Final = (  # what was asked for, as JSON
     "llm.invocation_parameters",  # OpenInference
@@ -123,6 +124,9 @@ _RESPONSES: Final = ("output.value", "response_data", "response_metadata", "hidd
 """The answer as JSON, by OpenInference, Logfire, LangChain and LiteLLM."""
 
 
+_WHOLE: Final = frozenset({*_REQUESTS, *_RESPONSES})
+
+
 class Found(NamedTuple):
     """Terms by our names, and what makes them doubtful (None = nothing)."""
 
@@ -134,23 +138,30 @@ def read_terms(attributes: dict[str, Any], objects: Objects) -> Found:
     """All that a span and its usage objects tell of how a call was served and of what is paid by the piece."""
     found: dict[str, Any] = {}
     doubt = _of_rules(attributes, found, _OF_ANSWERS)
-    anywhere = [name for name in attributes if name.endswith(_ENDINGS) and name not in TERM_NAMES]
+    anywhere = [name for name in attributes if _is_telling(name)]
     asked = [name for name in anywhere if any(part in name.lower() for part in _OF_REQUESTS)]
-    _of_endings(attributes, [name for name in anywhere if name not in asked], found)
+    if anywhere:
+        _of_endings(attributes, [name for name in anywhere if name not in asked], found)
     for _, usage in objects:
         doubt = _of_object(usage, found) or doubt
-    for name in _RESPONSES:
+    whole = attributes.keys() & _WHOLE
+    for name in _RESPONSES if whole else ():
         _tier_of(_telling(attributes, name, _TIERS), found)
     doubt = _of_rules(attributes, found, _OF_ASKING) or doubt
     _of_endings(attributes, asked, found)
-    for name in _REQUESTS:
+    for name in _REQUESTS if whole else ():
         request = _telling(attributes, name, (*_TIERS, "speed"))
         _tier_of(request, found)
         if (said := text(request.get("speed"))) is not None:
             found.setdefault(key.SPEED, said)
-    if found.get(key.SERVICE_TIER, "").lower() in {"unspecified", "traffic_type_unspecified"}:
+    if found and found.get(key.SERVICE_TIER, "").lower() in {"unspecified", "traffic_type_unspecified"}:
         del found[key.SERVICE_TIER]
     return Found(found, doubt)
+
+
+@lru_cache(4_096)  # every attribute of every call is asked for
+def _is_telling(name: str) -> bool:
+    return name.endswith(_ENDINGS) and name not in TERM_NAMES
 
 
 def _of_endings(attributes: dict[str, Any], names: list[str], found: dict[str, Any]) -> None:
@@ -214,6 +225,8 @@ def _of_object(usage: dict[str, Any], found: dict[str, Any]) -> str | None:
         if (said := text(value)) is not None:
             found.setdefault(ours, said)
     for group, name, piece in _PIECE_PATHS:
+        if (group or name) not in usage:
+            continue
         used = mapping(usage.get(group)) if group else usage
         if used.get(name) is not None:
             number = count(used[name])
@@ -229,9 +242,7 @@ def _of_object(usage: dict[str, Any], found: dict[str, Any]) -> str | None:
     if usage.get("search_context_size") in {"low", "medium"}:
         # Perplexity API: the fee of the request depends on it, and the table has that of the high one
         doubt = doubt or f"a search of {usage['search_context_size']} context: no price known"
-    for path, words in _FEES:
-        holder, _, name = path.rpartition(".")
-        value = (mapping(usage.get(holder)) if holder else usage).get(name)
-        if count(value):
+    for holder, name, words in _FEES:
+        if (holder or name) in usage and count((mapping(usage[holder]) if holder else usage).get(name)):
             doubt = doubt or f"{words}: no price known"
     return doubt

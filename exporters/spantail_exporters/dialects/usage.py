@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from spantail import attributes as key
 from spantail_exporters.dialects import tokens as t
-from spantail_exporters.dialects.habits import habit_of, includes
+from spantail_exporters.dialects.habits import habit_of
 from spantail_exporters.dialects.objects import FLAT, Counted, counts_in
 from spantail_exporters.dialects.values import count, word
 
@@ -47,9 +46,7 @@ class Usage:
 def read_usage(attributes: dict[str, Any], objects: Objects) -> Usage:
     """Bring together all that a span tells of tokens, by its names and in its usage objects."""
     usage = Usage()
-    told_provider = attributes.get(key.GEN_AI_PROVIDER_NAME)
-    provider = told_provider.strip() if isinstance(told_provider, str) else ""
-    including, habit = includes(provider.lower()), habit_of(attributes, provider)
+    habit, including = habit_of(attributes)
     groups = [[*_flat(attributes, usage)]]
     if is_of_claude_code(attributes):
         groups.append([*_by_rules(attributes, {rule.theirs: rule for rule in t.CLAUDE_CODE_RULES}, usage)])
@@ -62,11 +59,12 @@ def read_usage(attributes: dict[str, Any], objects: Objects) -> Usage:
             groups.append(_placed(found, None, habit.reasoning[0]))
         else:
             groups.append(found)
-    groups[0] = _placed(groups[0], habit.place, habit.reasoning and habit.reasoning[1])
-    if is_of_embeddings(attributes):
-        groups = [_all_input(counted) for counted in groups]
+    if habit.place or habit.reasoning:
+        groups[0] = _placed(groups[0], habit.place, habit.reasoning and habit.reasoning[1])
     groups = [counted for counted in groups if counted]
     alone = len(groups) == 1
+    if alone and _is_total_alone(groups[0]) and is_of_embeddings(attributes):
+        groups = [_all_input(counted) for counted in groups]
     for counted in groups:
         _merge(usage, *_settled(counted, including=including, no_total_within=habit.own_total and alone))
     return usage
@@ -83,10 +81,12 @@ _SAYING_EMBEDDINGS: Final = (
 )  # fmt: skip
 
 
+def _is_total_alone(counted: list[Counted]) -> bool:
+    return not any(one.number for one in counted if one.kind != t.TOTAL)
+
+
 def _all_input(counted: list[Counted]) -> list[Counted]:
-    """The counts of embeddings; their total is the input where no other is told."""
-    if any(one.number for one in counted if one.kind in {t.INPUT, t.OUTPUT}):
-        return counted
+    """The counts of embeddings, of which a total alone is told."""
     return [one._replace(kind=t.INPUT) if one.kind == t.TOTAL else one for one in counted if one.kind != t.INPUT]
 
 
