@@ -17,6 +17,23 @@ export function costSource(span: SpanState): string | undefined {
   }
 }
 
+/** What a span around LLM calls says that they cost; undefined for a call itself, and where nothing is told. */
+export function costAround(span: SpanState): { value: string; title: string } | undefined {
+  if (span.cost_source) return undefined;
+  const { "spantail.cost.note": note, ...attributes } = span.attributes ?? {};
+  const { "gen_ai.usage.cost.amount": usd, "gen_ai.usage.cost.source": source } = attributes;
+  if (typeof usd !== "number" || !(usd >= 0)) {
+    return typeof note === "string" ? { value: `no price: ${note}`, title: "" } : undefined;
+  }
+  const nano = Math.round(usd * 1e9);
+  const from =
+    source === "provider" ? ", told by the provider" : source === "calculated" ? ", calculated" : "";
+  return {
+    value: `${format.money(nano)}${from}`,
+    title: `${format.moneyExact(nano)}; counts in the run where no LLM call below tells its own cost`,
+  };
+}
+
 /** The attribute names the table's version, with or without the table's own name. */
 function priceTable(attributes: Attributes | undefined): string {
   const version = attributes?.["spantail.cost.price_version"];

@@ -1,6 +1,7 @@
 import { expect, it } from "vitest";
 import { bytes } from "../src/format";
 import {
+  costAround,
   costSource,
   droppedWords,
   flagWords,
@@ -29,6 +30,20 @@ it("says where a cost comes from", () => {
   );
   expect(costSource(unpriced)).toBe("no price is known for this call");
   expect(costSource({ span_id: "1" })).toBeUndefined();
+});
+
+it("tells what a span around calls says of their cost", () => {
+  const told = { "gen_ai.usage.cost.amount": 0.0077, "gen_ai.usage.cost.source": "provider" };
+  const around = { span_id: "1", attributes: told };
+  expect(costAround(around)?.value).toBe("$0.0077, told by the provider");
+  expect(costAround(around)?.title).toContain("$0.0077");
+  expect(costAround({ ...around, cost_source: "provider" })).toBeUndefined();
+  const unknown = { "spantail.cost.note": "flex tier: no price known" };
+  expect(costAround({ span_id: "1", attributes: unknown })?.value).toBe(
+    "no price: flex tier: no price known",
+  );
+  expect(costAround({ span_id: "1", attributes: { "gen_ai.usage.cost.amount": "NaN" } })).toBeUndefined();
+  expect(costAround({ span_id: "1" })).toBeUndefined();
 });
 
 it("tells with the run's cost why calls have no price", () => {

@@ -5,7 +5,7 @@ import { progressText, tokenFacts } from "../events";
 import * as format from "../format";
 import { writeJson } from "../json";
 import type { RunSession } from "../session";
-import { costSource, droppedWords, flagWords, lostContent, skewWords } from "../span-words";
+import { costAround, costSource, droppedWords, flagWords, lostContent, skewWords } from "../span-words";
 import { isUnpriced } from "../store";
 import type { SpanState, TailEvent } from "../wire";
 import {
@@ -270,6 +270,8 @@ export class SpanDetailsView {
     if (nano !== undefined) add("Cost", format.money(nano), format.moneyExact(nano));
     else if (isUnpriced(span)) add("Cost", "unpriced", "No price is known for this call");
     if (span.cost_source) add("Cost source", costSource(span));
+    const around = costAround(span);
+    add("Cost of its calls", around?.value, around?.title);
     add("Status code", statusCode(span), "OpenTelemetry's status: unset unless the application sets it");
     add(
       "Clock",
