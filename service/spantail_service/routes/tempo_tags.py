@@ -70,11 +70,12 @@ async def _scopes(
     return names, looked_at
 
 
+# A path with a line break in it is no path of these (404): Starlette's `path` ends at one.
 @router.get(
     "/search/tag/{tag:path}/values",
     summary="Tempo: values of an attribute",
     dependencies=[HEAVY],
-    responses=answers(TempoTagValues, 400, 422, 429),
+    responses=answers(TempoTagValues, 400, 404, 422, 429),
 )
 async def list_tag_values(request: Request, tag: str, within: Within, limit: Most = 0) -> Response:
     """Answers ``{tagValues, metrics}``; ``tag`` is an attribute's bare name, or that of a field such as ``name``."""
@@ -88,7 +89,7 @@ async def list_tag_values(request: Request, tag: str, within: Within, limit: Mos
     "/v2/search/tag/{tag:path}/values",
     summary="Tempo: values of a field, with their types",
     dependencies=[HEAVY],
-    responses=answers(TempoTypedValues, 400, 422, 429),
+    responses=answers(TempoTypedValues, 400, 404, 422, 429),
 )
 async def list_typed_tag_values(
     request: Request, tag: str, within: Within, q: Filter = "", limit: Most = 0
