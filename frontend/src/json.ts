@@ -8,7 +8,7 @@
 const MAY_BE_LARGE = /[:,[ -](?:9\d{15}|\d{17})/;
 const CANDIDATE = /[:,[ ](-?(?:9\d{15}|\d{17,}))(?=[\s,}\]])/g;
 /** Below these names stands what applications say. */
-const SAID_BY_APPLICATIONS: ReadonlySet<string> = new Set(["attributes"]);
+const SAID_BY_APPLICATIONS: ReadonlySet<string> = new Set(["attributes", "sent"]);
 
 /** The value of a JSON text. Raises a SyntaxError, as `JSON.parse` does. */
 export function parseJson<T>(text: string): T {
@@ -19,17 +19,17 @@ export function parseJson<T>(text: string): T {
   return (marked === text ? value : restored(value, mark, false)) as T;
 }
 
-/** As `JSON.stringify`, with bigints as the numbers they are. */
+/** As `JSON.stringify`, with bigints, NaN and infinities as the numbers they are. */
 export function writeJson(value: unknown, indent = 0): string {
   const mark = newMark();
   let found = false;
   const exact = (_key: string, inner: unknown) => {
-    if (typeof inner !== "bigint") return inner;
+    if (typeof inner !== "bigint" && (typeof inner !== "number" || Number.isFinite(inner))) return inner;
     found = true;
     return mark + inner;
   };
   const text = JSON.stringify(value, exact, indent) ?? "";
-  return found ? text.replaceAll(new RegExp(`"${mark}(-?\\d+)"`, "g"), "$1") : text;
+  return found ? text.replaceAll(new RegExp(`"${mark}(-?\\d+|NaN|-?Infinity)"`, "g"), "$1") : text;
 }
 
 const TOKEN = /"[^"\\]*(?:\\.[^"\\]*)*"|[[\]{}:,]|[^\s"[\]{}:,]+/g;

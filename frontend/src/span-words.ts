@@ -1,5 +1,6 @@
 /** What a span says of itself beyond its figures, in words. Pure. */
 import * as format from "./format";
+import { writeJson } from "./json";
 import type { Attributes, DroppedCounts, LostContent, Source, SpanLink, SpanState } from "./wire";
 
 /** Where a cost comes from, and what a reader should know of it; undefined where there is no cost to speak of. */
@@ -79,6 +80,19 @@ export function lostContent(content: readonly LostContent[]): LostWords[] {
       where: `${lost[0]?.where === "application" ? "in the application" : "on the service"} to keep ${lost.length === 1 ? "it" : "them"}.`,
     };
   });
+}
+
+/** A word on an attribute that is not as it was sent, and a sentence. */
+export function attributeNote(
+  key: string,
+  { changed, derived, sent }: Pick<SpanState, "changed" | "derived" | "sent">,
+): [note: string, title: string] | undefined {
+  if (changed?.includes(key)) return ["changed", "Not as it was sent: masked, or cut to the limit"];
+  if (!derived?.includes(key)) return undefined;
+  const before = sent && Object.hasOwn(sent, key) ? sent[key] : undefined;
+  return before === undefined
+    ? ["added", "Not sent: added from what the other attributes say"]
+    : ["added", `Sent as ${writeJson(before)}; this is what the attributes together say`];
 }
 
 /** A clock that differs: which way, and how far. */

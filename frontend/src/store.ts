@@ -6,7 +6,7 @@
  */
 import { costNano } from "./format";
 import { type Share, TraceTree } from "./tree";
-import type { Attributes, Frame, Snapshot, SpanEvent, SpanState, SpanStatus, TailEvent } from "./wire";
+import type { Frame, Snapshot, SpanEvent, SpanState, SpanStatus, TailEvent } from "./wire";
 
 /** Events kept for the livetail; older ones are dropped from the page, never from the run. */
 export const TAIL_LIMIT = 10_000;
@@ -51,7 +51,7 @@ export function isUnpriced(state: Pick<SpanState, "cost_source" | "status" | "to
 function lean(state: SpanState): SpanState {
   if (rank(state.status) === 0) return state;
   const { attributes: _attributes, types: _types, links: _links, content: _content, ...shown } = state;
-  const { span_events: events, error, ...rest } = shown;
+  const { changed: _changed, derived: _derived, sent: _sent, span_events: events, error, ...rest } = shown;
   const kept: SpanState = rest;
   if (events) kept.span_events = events.map(({ ts, name }) => ({ ts, name }));
   if (error) {
@@ -181,10 +181,11 @@ export class RunStore {
   private foldSpanEvent(id: string, before: SpanState | undefined, event: TailEvent): void {
     const note: SpanEvent = { ts: event.ts, name: event.event };
     if (event.attributes) note.attributes = event.attributes;
+    if (event.types) note.types = event.types;
     if (!before) {
       // The span's start was lost: what the event says about its span is all there is.
       const { seq: _seq, level: _level, logger: _logger, message: _message, ...rest } = event;
-      const { attributes: _attributes, ...state } = rest as SpanState & { attributes?: Attributes };
+      const { attributes: _attributes, types: _types, changed: _changed, ...state } = rest as SpanState;
       this.put(id, undefined, { ...state, span_id: id, span_events: [note] });
       return;
     }

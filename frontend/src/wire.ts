@@ -35,14 +35,17 @@ export interface Progress {
   message?: string | null;
 }
 
-/** By an attribute's key: what it was where JSON has no value for it (bytes, NaN, infinities). */
-export type ValueTypes = Record<string, string>;
+/** What a value was where JSON has none for it: "bytes" (then base64) or "double" (NaN, infinities); within lists and maps by index or key. */
+export type ValueType = string | { [key: string]: ValueType };
+/** By an attribute's key. */
+export type ValueTypes = Record<string, ValueType>;
 
 export interface SpanEvent {
   ts: number;
   name: string;
   attributes?: Attributes;
   types?: ValueTypes;
+  changed?: string[];
   /** Attributes that the sender left out. */
   dropped?: number;
 }
@@ -54,6 +57,7 @@ export interface SpanLink {
   odd_ids?: unknown;
   attributes?: Attributes;
   types?: ValueTypes;
+  changed?: string[];
   trace_state?: string;
   flags?: number;
   dropped?: number;
@@ -117,11 +121,17 @@ export interface SpanState {
   resource_details?: Source;
   trace_state?: string;
   flags?: number;
-  /** "ok" where the application said so, "error" where `status` does not tell it; absent is unset. */
-  status_code?: "ok" | "error";
+  /** "ok" where the application said so, "error" where `status` does not tell it, digits for one that is not known; absent is unset. */
+  status_code?: string;
   status_message?: string;
   dropped?: DroppedCounts;
   types?: ValueTypes;
+  /** Attributes that were masked or cut. */
+  changed?: string[];
+  /** Attributes that nobody sent, or sent with another value. */
+  derived?: string[];
+  /** What was sent under names in `derived`. */
+  sent?: Attributes;
   content?: LostContent[];
   /** How far its clock seems to be ahead of the root's (µs; negative: behind), estimated. */
   clock_skew_us?: number;

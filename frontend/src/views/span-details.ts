@@ -185,7 +185,7 @@ export class SpanDetailsView {
     ];
     if (span.error) sections.push({ key: "error", value: span.error, build: () => errorBlock(span) });
     if (this.failed) sections.push({ key: "failed", value: this.failed, build: () => this.missing() });
-    const { attributes = {}, types, content = [], scope_details: scope, resource_details: resource } = span;
+    const { attributes = {}, content = [], scope_details: scope, resource_details: resource } = span;
     if (content.length > 0) {
       sections.push({ key: "content", value: content, build: () => lostContentBlock(lostContent(content)) });
     }
@@ -193,7 +193,7 @@ export class SpanDetailsView {
       sections.push({
         key: "attributes",
         value: attributes,
-        build: () => attributeBlock(attributes, types),
+        build: () => attributeBlock(attributes, span),
       });
     }
     const events = (span.span_events ?? []).filter((event) => event.name !== "exception" || !span.error);
@@ -292,7 +292,7 @@ export class SpanDetailsView {
 function statusCode(span: SpanState): string | undefined {
   const { status, status_code: code, status_message: message } = span;
   if (status === "running" || status === undefined) return undefined;
-  const word = code === "ok" ? "OK" : code === "error" || status === "error" ? "error" : "unset";
+  const word = code === "ok" ? "OK" : code === "error" || status === "error" ? "error" : (code ?? "unset");
   return message ? `${word}: ${message}` : word;
 }
 

@@ -4,8 +4,9 @@ import { label } from "../events";
 import * as format from "../format";
 import { indented, writeJson } from "../json";
 import { address } from "../router";
-import { flagWords, type LostWords, linkWords, sourceName } from "../span-words";
-import type { Attributes, AttributeValue, Source, SpanState, TailEvent, ValueTypes } from "../wire";
+import { attributeNote, flagWords, type LostWords, linkWords, sourceName } from "../span-words";
+import { shown, typeWords } from "../values";
+import type { Attributes, AttributeValue, Source, SpanState, TailEvent, ValueType } from "../wire";
 import { BackendMark } from "./backend-mark";
 import { STATUS_ICONS } from "./status";
 
@@ -97,12 +98,23 @@ export function errorBlock(span: SpanState): HTMLElement {
   return block;
 }
 
-function attributeTable(attributes: Attributes, types: ValueTypes = {}): HTMLElement {
+/** What is told of attributes beside their values. */
+type Beside = Pick<SpanState, "types" | "changed" | "derived" | "sent">;
+
+function attributeTable(attributes: Attributes, beside: Beside): HTMLElement {
+  const { types = {} } = beside;
   const rows = Object.entries(attributes)
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([key, value]) =>
-      h("tr", {}, h("th", { scope: "row" }, ...breakable(key)), h("td", {}, valueElement(value, types[key]))),
-    );
+    .map(([key, value]) => {
+      const [note, title] = attributeNote(key, beside) ?? [];
+      const name = h("th", { scope: "row", title, "data-note": note }, ...breakable(key));
+      return h(
+        "tr",
+        {},
+        name,
+        h("td", {}, valueElement(value, Object.hasOwn(types, key) ? types[key] : undefined)),
+      );
+    });
   return h("table", { class: "attributes" }, h("tbody", {}, ...rows));
 }
 
@@ -112,13 +124,14 @@ function breakable(key: string): (string | HTMLElement)[] {
 }
 
 /** `type` is told where JSON has no value for what was sent, such as NaN, which then comes as the text "NaN". */
-function valueElement(value: AttributeValue, type: string | undefined): HTMLElement {
+function valueElement(sent: AttributeValue, type: ValueType | undefined): HTMLElement {
+  const value = shown(sent, type);
   const text = typeof value === "string" ? pretty(value) : laidOut(value);
   const long = text.length > 160 || text.includes("\n");
-  const title = type && `Sent as ${type}`;
+  const title = typeWords(type);
   return long
     ? h("pre", { class: "value-long", tabindex: 0, title }, ...unturned(text))
-    : h("span", { title, "data-type": type }, ...unturned(text));
+    : h("span", { title, "data-type": typeof type === "string" ? type : null }, ...unturned(text));
 }
 
 /** Characters that turn the direction of the text behind them are shown instead of obeyed: a file's name may end otherwise than it seems. */
@@ -144,13 +157,13 @@ function pretty(text: string): string {
 }
 
 /** Attributes under a heading: the span's own, or those of what it comes from. */
-export function attributeBlock(attributes: Attributes, types: ValueTypes | undefined): HTMLElement {
-  return section(`Attributes ${Object.keys(attributes).length}`, attributeTable(attributes, types));
+export function attributeBlock(attributes: Attributes, beside: Beside): HTMLElement {
+  return section(`Attributes ${Object.keys(attributes).length}`, attributeTable(attributes, beside));
 }
 
 /** A resource or an instrumentation scope. */
 export function sourceBlock(title: string, source: Source): HTMLElement {
-  const { attributes = {}, types, dropped, schema_url: schema } = source;
+  const { attributes = {}, dropped, schema_url: schema } = source;
   const name = sourceName(source);
   const count = Object.keys(attributes).length;
   const facts: Fact[] = [];
@@ -159,7 +172,7 @@ export function sourceBlock(title: string, source: Source): HTMLElement {
   return section(
     title,
     name ? h("p", { class: "source-name mono" }, name) : null,
-    count > 0 ? attributeTable(attributes, types) : null,
+    count > 0 ? attributeTable(attributes, source) : null,
     facts.length > 0 ? factList(facts) : null,
   );
 }
@@ -198,7 +211,7 @@ export function eventBlock(span: SpanState): HTMLElement {
         h("span", { class: "event-offset", title: format.dateTime(event.ts) }, offset),
         h("span", { class: "mono" }, event.name),
       ),
-      Object.keys(attributes).length > 0 ? attributeTable(attributes, event.types) : null,
+      Object.keys(attributes).length > 0 ? attributeTable(attributes, event) : null,
       droppedNote(event.dropped),
     );
   });
@@ -245,7 +258,7 @@ export function linkBlock(span: SpanState): HTMLElement {
       {},
       target,
       told.some(Boolean) ? h("p", { class: "details-aside" }, told.filter(Boolean).join(" · ")) : null,
-      Object.keys(attributes).length > 0 ? attributeTable(attributes, link.types) : null,
+      Object.keys(attributes).length > 0 ? attributeTable(attributes, link) : null,
       droppedNote(link.dropped),
     );
   });
