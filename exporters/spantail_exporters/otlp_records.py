@@ -31,7 +31,8 @@ the process, absent while nothing was dropped.
 A log line of a span is a plain log record without event name: body = message, severity, attributes
 `logger.name` and, with an exception, `exception.type`, `exception.message`, `exception.stacktrace`.
 
-The resource is the tracer's. Its `spantail.runner` names the process (`host:pid:start`). Everything is redacted.
+The resource is the tracer's. Its `spantail.runner` names the process (`host:pid:start`). The instrumentation scope of
+starts and updates is their span's, that of all else is `spantail`. Everything is redacted.
 """
 
 from __future__ import annotations
@@ -100,6 +101,7 @@ def span_record(
     span: ReadableSpan,
     redactor: Redactor,
     resource: Resource,
+    scope: InstrumentationScope,
     *,
     rev: int,
     attributes: Mapping[str, Any],
@@ -107,7 +109,10 @@ def span_record(
     event_count: int,
     start: bool,
 ) -> ReadableLogRecord:
-    """Describe the present state of an open span: `attributes` and `new_events` as they were read just now."""
+    """Describe the present state of an open span: `attributes` and `new_events` as they were read just now.
+
+    `resource` and `scope` are the span's, redacted.
+    """
     context: Any = span.context
     left_out: Dropped = {}
     said: dict[str, Any] = {
@@ -144,6 +149,7 @@ def span_record(
     now_ns = time.time_ns()
     return _record(
         resource,
+        scope=scope,
         context=context,
         timestamp=(span.start_time or now_ns) if start else now_ns,
         observed=now_ns,
@@ -194,6 +200,7 @@ def log_record(event: LogEvent, redactor: Redactor, resource: Resource) -> Reada
 def _record(
     resource: Resource,
     *,
+    scope: InstrumentationScope = _SCOPE,
     context: SpanContext | None,
     timestamp: int,
     observed: int,
@@ -214,4 +221,4 @@ def _record(
         attributes=attributes,
         event_name=event_name,
     )
-    return ReadableLogRecord(record, resource, _SCOPE)
+    return ReadableLogRecord(record, resource, scope)

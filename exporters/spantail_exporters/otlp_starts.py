@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, Final
 from opentelemetry.context import attach, set_value
 from opentelemetry.sdk._logs.export import LogRecordExporter, LogRecordExportResult
 from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from spantail.live import LogEvent
 from spantail.redaction import Redactor
@@ -49,6 +50,7 @@ _BATCH_RECORDS: Final = 512
 _LINGER_S: Final = 0.1  # short spans end in it and are never sent
 _SCAN_S: Final = 0.2
 _BEAT_S: Final = 1.0
+_SCOPES: Final = 1_000  # that are remembered
 _LOSSES: Final = 100_000  # references; what is lost beyond them between two heartbeats is not counted
 _PROTOCOLS: Final = ("OTEL_EXPORTER_OTLP_LOGS_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
 
@@ -139,6 +141,7 @@ class OtlpStarts:
         self._idle = True
         self._stopping = False
         self._redacted: tuple[Resource, Resource] = (Resource.get_empty(), Resource.get_empty())
+        self._scopes: dict[int, tuple[Any, InstrumentationScope]] = {}  # by identity: as it is, and redacted
         self._next_beat = self._next_scan = 0.0
         self._failing = False
 
@@ -362,6 +365,7 @@ class OtlpStarts:
             span,
             self._redactor,
             self._redacted[1],
+            self._scope_of(span),
             rev=one.rev,
             attributes=attributes,
             new_events=new,
@@ -370,6 +374,23 @@ class OtlpStarts:
         )
         one.attributes, one.name, one.noted = attributes, span.name, count
         return record
+
+    def _scope_of(self, span: Span) -> InstrumentationScope:
+        scope: Any = span.instrumentation_scope
+        known = self._scopes.get(id(scope))
+        if known is None:
+            if len(self._scopes) >= _SCOPES:
+                self._scopes.clear()
+            known = self._scopes[id(scope)] = scope, self._redacted_scope(scope)
+        return known[1]
+
+    def _redacted_scope(self, scope: InstrumentationScope | None) -> InstrumentationScope:
+        if scope is None:
+            return InstrumentationScope("")
+        name, version, schema_url = (
+            self._redactor.text(one or "") for one in (scope.name, scope.version, scope.schema_url)
+        )
+        return InstrumentationScope(name, version, schema_url, self._redactor.attributes(scope.attributes or {}))
 
     def _send(self, exporter: LogRecordExporter, told: list[tuple[ReadableLogRecord, _Open | None]]) -> bool:
         try:

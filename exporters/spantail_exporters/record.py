@@ -198,7 +198,7 @@ def _record_of_parts(parts: Parts, runner: str | None, sources: KnownSources) ->
         trace_id, span_id, parent_id, name, start_time, end_time, attributes, status, resource,
         kind, trace_state, remote, scope,
     ) = parts  # fmt: skip
-    source = sources.of(resource, scope)
+    source, service = sources.of(resource, scope)
     return SpanRecord(
         trace_hex(trace_id),
         span_hex(span_id),
@@ -212,7 +212,7 @@ def _record_of_parts(parts: Parts, runner: str | None, sources: KnownSources) ->
         (),
         status._status_code is _ERROR,
         status._description,
-        source.service,
+        service,
         runner,
         _facts_of(kind, status._status_code, trace_state, remote=remote),
         source,
@@ -258,7 +258,7 @@ def record_of(span: ReadableSpan | Parts, runner: str | None, sources: KnownSour
     dropped_notes = span.dropped_events if events else 0
     if lost or dropped_notes or links:
         facts = _with_dropped(facts, lost, dropped_notes, span.dropped_links)
-    source = sources.of(resource, scope)
+    source, service = sources.of(resource, scope)
     return SpanRecord(  # by position: 0.3 us instead of 1.0 by name
         trace_hex(context.trace_id),
         span_hex(context.span_id),
@@ -273,7 +273,7 @@ def record_of(span: ReadableSpan | Parts, runner: str | None, sources: KnownSour
         _links(span) if links else (),
         code is _ERROR,
         description,
-        source.service,
+        service,
         runner,
         facts,
         source,

@@ -7,13 +7,14 @@ each batch brings the entries that its spans name, and the run script keeps thos
 from __future__ import annotations
 
 import hashlib
+import re
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import orjson
 from opentelemetry.semconv.attributes.service_attributes import SERVICE_NAME
 
-from spantail.attributes import CONTENT_LEFT_OUT, RESOURCE_LIVE
+from spantail.attributes import CONTENT_LEFT_OUT, RESOURCE_LIVE, RESOURCE_RUNNER
 from spantail.content import marks_of, take_marks
 from spantail.json_values import cut_text, json_size
 from spantail.redaction import TRUNCATED_KEY
@@ -28,6 +29,7 @@ MAX_ENTRY_BYTES: Final = 32 * 1024
 _MAX_TEXT_BYTES: Final = 1_024  # of a name, a version, a schema's address
 _KEY_BYTES: Final = 4
 _KNOWN: Final = 1_000  # pairs that are remembered
+_RUNNER: Final = re.compile(r"[\w.-]{1,255}:\d{1,10}:\d{1,13}")
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
@@ -61,61 +63,66 @@ class Told(NamedTuple):
 
 
 class Entry:
-    """A resource or a scope, encoded once for all spans."""
+    """A resource or a scope (`said`), encoded once for all spans, by the redactor that comes first; then let go of."""
 
-    __slots__ = ("_encoded", "_redactor", "said")
+    __slots__ = ("_encoded", "_is_encoded", "_said")
 
     def __init__(self, said: Any) -> None:
-        self.said = said
-        self._redactor: Redactor | None = None
+        self._said = said
+        self._is_encoded = False
         self._encoded: tuple[str, bytes] | None = None
 
     def encoded(self, redactor: Redactor) -> tuple[str, bytes] | None:
         """Return its key and its JSON; None when it says nothing."""
-        if self._redactor is not redactor:
-            self._encoded, self._redactor = encode_entry(self.said, redactor), redactor
+        if not self._is_encoded:
+            self._encoded, self._said, self._is_encoded = encode_entry(self._said, redactor), None, True
         return self._encoded
 
 
 class Source:
-    """Where spans come from. Many share one: not to be changed."""
+    """What spans come from; many share one."""
 
-    __slots__ = ("_redactor", "_told", "resource", "scope", "service")
+    __slots__ = ("_resource", "_scope", "_told")
 
     def __init__(self, resource: Entry, scope: Entry) -> None:
-        self.resource = resource
-        self.scope = scope
-        self.service = resource.said.attributes.get(SERVICE_NAME)
-        self._redactor: Redactor | None = None
-        self._told = Told({}, {})
+        self._resource = resource
+        self._scope = scope
+        self._told: Told | None = None
 
     def told(self, redactor: Redactor) -> Told:
-        """Tell it without secrets."""
-        if self._redactor is not redactor:
-            entries = {"resource": self.resource.encoded(redactor), "scope": self.scope.encoded(redactor)}
+        """Tell it without secrets; by the redactor that comes first."""
+        if self._told is None:
+            entries = {"resource": self._resource.encoded(redactor), "scope": self._scope.encoded(redactor)}
             known = {name: entry for name, entry in entries.items() if entry is not None}
             self._told = Told(
                 {name: key for name, (key, _) in known.items()},
                 {f"{name[0]}:{key}": text for name, (key, text) in known.items()},
             )
-            self._redactor = redactor
         return self._told
 
 
 class KnownSources:
-    """The sources of SDK spans, known again by the identity of their objects."""
+    """The sources of SDK spans, known again by the identity of their objects. For spans of one redactor."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[int, int], Source] = {}  # they hold the objects, so that no other gets their identity
+        # with the objects, so that no other gets their identity
+        self._known: dict[tuple[int, int], tuple[tuple[Source, Any], Any, Any]] = {}
 
-    def of(self, resource: Any, scope: Any) -> Source:
-        """Return the source of spans that have these two; without a scope it is `None`."""
+    def of(self, resource: Any, scope: Any) -> tuple[Source, Any]:
+        """Return the source of spans that have these two (an absent scope is None), and the name of the service."""
         known = self._known.get((id(resource), id(scope)))
         if known is None:
             if len(self._known) >= _KNOWN:
                 self._known.clear()
-            known = self._known[id(resource), id(scope)] = Source(Entry(resource), Entry(scope))
-        return known
+            service = resource.attributes.get(SERVICE_NAME)
+            known = (Source(Entry(resource), Entry(scope)), service), resource, scope
+            self._known[id(resource), id(scope)] = known
+        return known[0]
+
+
+def runner_id(value: object) -> str | None:
+    """Return `value` when it names a process as we do; it becomes part of a Redis key."""
+    return value if isinstance(value, str) and _RUNNER.fullmatch(value) else None
 
 
 def encode_entry(said: Any, redactor: Redactor) -> tuple[str, bytes] | None:
@@ -124,6 +131,8 @@ def encode_entry(said: Any, redactor: Redactor) -> tuple[str, bytes] | None:
     attributes = redactor.attributes(getattr(said, "attributes", None) or _NOTHING, left_out)
     if isinstance(attributes.get(RESOURCE_LIVE), bool):
         del attributes[RESOURCE_LIVE]  # it speaks of the way that spans take, not of what they come from
+    if runner_id(attributes.get(RESOURCE_RUNNER)):
+        del attributes[RESOURCE_RUNNER]  # each span says it itself
     marks = take_marks(attributes) if CONTENT_LEFT_OUT in attributes else []
     body = {
         "name": _text(said, "name", redactor),

@@ -38,6 +38,12 @@ class Sources(NamedTuple):
         """The instrumentation scope that a span comes from; ``None`` is unknown."""
         return self.scopes.get(str(span.get("scope")))
 
+    def with_details(self, span: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The span with ``resource_details`` and ``scope_details``, where they are known."""
+        details = {"resource_details": self.resource(span), "scope_details": self.scope(span)}
+        known = {name: table for name, table in details.items() if table is not None}
+        return {**span, **known} if known else span
+
 
 NO_SOURCES: Final = Sources()
 

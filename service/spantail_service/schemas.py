@@ -103,6 +103,19 @@ class ContentLeftOut(Described):
     )
 
 
+class SpanSource(BaseModel):
+    """A resource or an instrumentation scope. What says nothing is absent."""
+
+    model_config = ConfigDict(extra="allow")
+
+    name: str = Field("", description="Of a scope.")
+    version: str = ""
+    attributes: dict[str, Any] = Field(default_factory=dict)
+    schema_url: str = ""
+    dropped: int = Field(0, description="Attributes that the sender left out.")
+    content: list[ContentLeftOut] = Field(default_factory=list, description="Message content that was not kept.")
+
+
 class SpanState(BaseModel):
     """The latest state of one span. Absent is unknown; an unknown field is kept and passed on."""
 
@@ -121,6 +134,8 @@ class SpanState(BaseModel):
     end: int | None = Field(None, description="Null while it runs.")
     service: str | None = None
     runner: str | None = None
+    resource: str | None = Field(None, description="Key in the snapshot's `resources`.")
+    scope: str | None = Field(None, description="Key in the snapshot's `scopes`.")
     span_kind: str | None = Field(None, description="`internal`, `server`, `client`, `producer` or `consumer`.")
     name_told: str | None = Field(None, description="The name as it was sent, where another one is shown (Logfire's).")
     trace_state: str | None = None
@@ -169,8 +184,8 @@ class SpanState(BaseModel):
         "an estimate, from spans that lie outside their parents. `start` and `end` are as they were told; less this, "
         "they fit.",
     )
-    resource_details: dict[str, Any] | None = Field(None, description="Of one span alone: its resource, whole.")
-    scope_details: dict[str, Any] | None = Field(None, description="… and its instrumentation scope.")
+    resource_details: SpanSource | None = Field(None, description="Of one span alone: its resource, whole.")
+    scope_details: SpanSource | None = Field(None, description="… and its instrumentation scope.")
 
 
 class TailEvent(BaseModel):
@@ -342,6 +357,8 @@ class Snapshot(Described):
     """Every span's latest state; polling on from `next_index` misses nothing."""
 
     run: Run
+    resources: dict[str, SpanSource] = Field(description="What spans come from, by the keys in their `resource`.")
+    scopes: dict[str, SpanSource] = Field(description="Instrumentation scopes, by the keys in their `scope`.")
     spans: list[SpanState]
     next_index: int
     epoch: str | None

@@ -18,7 +18,7 @@ from spantail_exporters.run_script import (
     parse_reply,
     state_arguments,
 )
-from spantail_service.pieces import pieces, size_of
+from spantail_service.pieces import pieces, sizes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -145,10 +145,10 @@ def _calls(run: RunChanges, stored: int, now: int) -> Iterator[_Call]:
     if stored:
         yield _Call(run.run_id, _once(run, (), 0, stored, now))  # its answer is for the index over runs
     line = stored
-    for part in pieces(changes, size_of, _CHANGES_PER_CALL):
+    for part in pieces(changes, sizes(), _CHANGES_PER_CALL):
         end = line + sum(not change.span_id for change in part)
         arguments = _once(run, part, line, end, now) if run.mark else _arguments(run, part, now)
-        yield _Call(run.run_id, arguments, sum(map(size_of, part)))
+        yield _Call(run.run_id, arguments, sum(map(sizes(), part)))
         line = end
 
 

@@ -78,11 +78,14 @@ def test_a_stock_exporter_and_what_it_is_answered(
         endpoint=f"127.0.0.1:{grpc_port(service)}", insecure=True, compression=grpc.Compression.Gzip
     )
     provider.add_span_processor(SimpleSpanProcessor(exporter))
-    with provider.get_tracer("app").start_as_current_span("checkout") as span:
+    with provider.get_tracer("app", "1.2").start_as_current_span("checkout") as span:
         run_id = f"{span.get_span_context().trace_id:032x}"
     provider.shutdown()
-    (stored,) = httpx.get(f"{service.url}/api/traces/{run_id}").json()["spans"]
+    snapshot = httpx.get(f"{service.url}/api/traces/{run_id}").json()
+    (stored,) = snapshot["spans"]
     assert (stored["name"], stored["status"]) == ("checkout", "ok")
+    assert snapshot["scopes"] == {stored["scope"]: {"name": "app", "version": "1.2"}}
+    assert snapshot["resources"] == {stored["resource"]: {"attributes": dict(provider.resource.attributes)}}
 
     good = LogRecord(trace_id=bytes.fromhex(RUN), span_id=bytes.fromhex(ROOT), flags=1, body=any_value("hello"))
     assert call(channel, LOGS, logs({}, [good]).SerializeToString()) == b"", "nothing to tell"

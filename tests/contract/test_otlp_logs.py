@@ -93,6 +93,10 @@ async def test_a_log_record_of_a_span_is_a_log_event_of_it(redis_url: str) -> No
         )  # fmt: skip
     stored = StoredRun(redis_url, RUN)
     first, second, third = stored.events
+    keys_of_both = {first.pop("resource"): "r", first.pop("scope"): "s"}
+    assert [stored.sources[f"{table}:{name}"] for name, table in keys_of_both.items()] == [
+        {"attributes": {"service.name": "shop"}}, {"name": "app"},
+    ]  # fmt: skip
     assert first == {
         "ts": START, "event": "log", "run_id": RUN, "span_id": ROOT, "level": "ERROR", "logger": "shop.cart",
         "message": "declined: password=[redacted]", "service": "shop", "runner": RUNNER,

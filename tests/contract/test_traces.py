@@ -35,7 +35,8 @@ async def test_snapshot_holds_the_stored_states(redis_url: str) -> None:
     snapshot = answer.json()
     assert answer.headers["cache-control"] == "no-store"
     assert _detailed() in answer.content
-    assert set(snapshot) == {"run", "spans", "next_index", "epoch"}
+    assert set(snapshot) == {"run", "resources", "scopes", "spans", "next_index", "epoch"}
+    assert (snapshot["resources"], snapshot["scopes"]) == ({}, {})
     assert snapshot["next_index"] == 4
     assert {span["span_id"] for span in snapshot["spans"]} == {ROOT_SPAN, CHILD}
     run = snapshot["run"]

@@ -81,6 +81,8 @@ async def test_ndjson_out_and_in_again(new_redis_url: str) -> None:
         file = (await _export(client, run_id, "ndjson")).content
         head, *lines = file.splitlines()
         assert orjson.loads(head)["format"] == "spantail.run"
+        sources = [orjson.loads(lines.pop(0)) for _ in before.sources]
+        assert {source.pop("source"): source for source in sources} == before.sources
         assert [orjson.loads(line)["seq"] for line in lines] == list(range(before.next_seq))
         refused = await client.post("/api/runs/import", content=file, headers=NDJSON)
         assert (refused.status_code, refused.json()["type"]) == (409, "urn:spantail:problem:run-exists")
@@ -95,6 +97,7 @@ async def test_ndjson_out_and_in_again(new_redis_url: str) -> None:
         assert [e["ts"] for e in after.events] == [e["ts"] for e in before.events]
         assert _plain(fold(after.events)) == _plain(after.spans)
         assert after.layers == before.layers
+        assert after.sources == before.sources
         assert "expected" in after.meta
         spend = (await client.get("/api/spend?days=1")).json()
         again = (await _export(client, run_id, "ndjson")).content
@@ -125,7 +128,8 @@ async def test_otlp_out_and_in_again(new_redis_url: str) -> None:
         answer = await _export(client, run_id, "otlp")
         assert answer.headers["spantail-unfinished-spans"] == "0"
         request = answer.json()
-        spans = request["resourceSpans"][0]["scopeSpans"][0]["spans"]
+        (group,) = request["resourceSpans"]
+        spans = [span for scope in group["scopeSpans"] for span in scope["spans"]]
         assert len(spans) == len(before.spans)
         assert not (await client.delete(f"/api/runs/{run_id}")).content
         zipped = gzip.compress(answer.content)
@@ -137,6 +141,7 @@ async def test_otlp_out_and_in_again(new_redis_url: str) -> None:
         totals["layers"] = [layer for layer in totals["layers"] if layer["status"] != "pending"]
         assert await _totals(client, run_id) == totals
     assert _plain(after.spans) == _plain(before.spans)
+    assert after.sources == before.sources
 
 
 async def test_otlp_json_is_what_the_official_classes_read(new_redis_url: str) -> None:

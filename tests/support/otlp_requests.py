@@ -10,6 +10,7 @@ from google.protobuf.json_format import MessageToDict  # type: ignore[import-unt
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
+from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -19,8 +20,9 @@ if TYPE_CHECKING:
 
 PROTOBUF = {"content-type": "application/x-protobuf"}
 JSON = {"content-type": "application/json"}
+_IDS = ("traceId", "spanId", "parentSpanId")
 
-Request = ExportTraceServiceRequest | ExportLogsServiceRequest
+Request = ExportTraceServiceRequest | ExportLogsServiceRequest | TracesData
 
 
 def any_value(value: Any) -> AnyValue:
@@ -79,10 +81,19 @@ def as_json(request: Request) -> bytes:
     return orjson.dumps(_with_hex_ids(MessageToDict(request, use_integers_for_enums=True)))
 
 
+def as_base64(value: Any) -> Any:
+    """What OTLP's JSON encoding says, as protobuf's own reads it: ids in base64."""
+    if isinstance(value, dict):
+        return {
+            key: base64.b64encode(bytes.fromhex(held)).decode() if key in _IDS else as_base64(held)
+            for key, held in value.items()
+        }
+    return [as_base64(item) for item in value] if isinstance(value, list) else value
+
+
 def _with_hex_ids(value: Any) -> Any:
     if isinstance(value, dict):
         return {
-            key: base64.b64decode(held).hex() if key in ("traceId", "spanId", "parentSpanId") else _with_hex_ids(held)
-            for key, held in value.items()
+            key: base64.b64decode(held).hex() if key in _IDS else _with_hex_ids(held) for key, held in value.items()
         }
     return [_with_hex_ids(item) for item in value] if isinstance(value, list) else value

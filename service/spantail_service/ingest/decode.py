@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
+from spantail_exporters import sources
 from spantail_exporters.record import Link, Note, SpanRecord, microseconds
-from spantail_service.ingest.entries import BAD_CONTENT, BAD_ID, TOO_HEAVY, Source, Tally, source_of
+from spantail_service.ingest.entries import BAD_CONTENT, BAD_ID, TOO_HEAVY, Source, SourceReader, Tally
 from spantail_service.ingest.facts import dropped_of, link_facts, note_facts, span_facts
-from spantail_service.ingest.messages import Resource, Span, Spans
+from spantail_service.ingest.messages import Resource, Scope, Span, Spans
 from spantail_service.ingest.plan import Piece, Plan
-from spantail_service.ingest.turn import LARGE, LARGE_BYTES
+from spantail_service.ingest.turn import LARGE
 from spantail_service.ingest.values import MalformedValueError, attributes_of
 from spantail_service.ingest.wire import SPAN, items_in, protobuf_plan
 
@@ -42,7 +43,7 @@ def decode_traces(body: bytes, tally: Tally) -> Iterator[SpanRecord | None]:
         MalformedRequestError: the body is no such message; before the first span.
         TooManyError: it holds more than is taken; before the first span.
     """
-    for source, _, span in read_items(Plan(body, "spans"), SPAN, Spans, Span, tally):
+    for source, span in read_items(Plan(body, "spans"), SPAN, Spans, Span, tally):
         if source is None or span is None:
             yield span
             continue
@@ -57,27 +58,24 @@ def decode_traces(body: bytes, tally: Tally) -> Iterator[SpanRecord | None]:
         yield record
 
 
-def read_items(plan: Plan, kind: Kind, many: Any, one: Any, tally: Tally) -> Iterator[tuple[Source | None, bytes, Any]]:
-    """Each item of a request with its source and its scope (a message, not read yet).
+def read_items(plan: Plan, kind: Kind, many: Any, one: Any, tally: Tally) -> Iterator[tuple[Source | None, Any]]:
+    """Each item of a request with its source.
 
     Without a source it is None or ``LARGE``, as `decode_traces` says. ``many`` and ``one`` are the classes of a piece
     and of an item.
     """
-    nothing, large = (None, b"", None), (None, b"", LARGE)
+    nothing, large = (None, None), (None, LARGE)
     overweight: list[int] = []
     for _ in protobuf_plan(plan, kind, overweight=overweight):
         yield nothing
     if overweight:
         tally.reject(TOO_HEAVY, len(overweight))
     say_if_nothing(plan, tally, "resource_spans" if plan.what == "spans" else "resource_logs")
-    resource: bytes | None = None
-    source: Source | None = None
+    reader = SourceReader(tally, _resource, _scope)
     for piece in plan.pieces():
-        if source is None or piece.resource is not resource:
-            resource = piece.resource
-            if len(resource) > LARGE_BYTES:
-                yield large
-            source = read_source(resource, tally)
+        if piece.group.is_large:
+            yield large
+        source = reader.of(piece.group)
         yield large if piece.is_large else nothing
         if source.is_ours:
             tally.passed_over["live"] += piece.items
@@ -87,7 +85,7 @@ def read_items(plan: Plan, kind: Kind, many: Any, one: Any, tally: Tally) -> Ite
         except DecodeError:
             items = _one_by_one(plan, piece, one, tally)
         for item in items:
-            yield source, piece.scope, item
+            yield source, item
 
 
 def _one_by_one(plan: Plan, piece: Piece, one: Any, tally: Tally) -> Iterator[Any]:
@@ -106,13 +104,22 @@ def say_if_nothing(plan: Plan, tally: Tally, wanted: str) -> None:
         tally.reason = tally.reason or f"Nothing was taken: {plan.unknown} is not known here; {wanted} is wanted."
 
 
-def read_source(resource: bytes, tally: Tally) -> Source:
-    """Read a resource; one that cannot be decoded counts as one that says nothing."""
+def _resource(data: bytes, schema_url: bytes) -> sources.Resource:
     try:
-        return source_of(attributes_of(Resource.FromString(resource).attributes))
-    except (DecodeError, MalformedValueError):
-        tally.passed_over["resource_unreadable"] += 1
-        return source_of({})
+        read = Resource.FromString(data)
+    except DecodeError:
+        raise MalformedValueError from None
+    return sources.Resource(attributes_of(read.attributes), schema_url.decode(), read.dropped_attributes_count)
+
+
+def _scope(data: bytes, schema_url: bytes) -> sources.Scope:
+    try:
+        read = Scope.FromString(data)
+    except DecodeError:
+        raise MalformedValueError from None
+    return sources.Scope(
+        read.name, read.version, attributes_of(read.attributes), schema_url.decode(), read.dropped_attributes_count
+    )
 
 
 def _record(span: Any, source: Source) -> SpanRecord | None:
@@ -160,6 +167,7 @@ def _record(span: Any, source: Source) -> SpanRecord | None:
             if dropped_events or span.dropped_attributes_count or span.dropped_links_count
             else _NONE,
         ),
+        source.whole,
     )
 
 

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from spantail.attributes import RESOURCE_LIVE, RESOURCE_RUNNER
+from spantail_exporters import sources
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable
+
+    from spantail_service.ingest.plan import Group
 
 BAD_ID: Final = "Trace id, span id or parent span id is all zero or has the wrong length."
 BAD_CONTENT: Final = "An attribute, event, link or body cannot be decoded."
 TOO_HEAVY: Final = "An item has more than 10000 attributes, events, links, values and unknown fields."
-_RUNNER: Final = re.compile(r"[\w.-]{1,255}:\d{1,10}:\d{1,13}")
 
 
 class Signal(Enum):
@@ -33,20 +34,23 @@ class Received(NamedTuple):
 
 
 class Source(NamedTuple):
-    """Where spans and log records come from: what ingest needs of a resource."""
+    """Where spans and log records come from: what ingest needs of a resource and an instrumentation scope."""
 
     service: str | None
     runner: str | None
     """The process, ``host:pid:start``, where the resource names one (``spantail.runner``)."""
     is_ours: bool
     """Whether the live tier has all of it already, or shall never have it (``spantail.live``, either value)."""
+    scope: str
+    """The scope's name; empty where it has none."""
+    whole: sources.Source
+    """Both as a run keeps them."""
 
 
 class LogEntry(NamedTuple):
     """One log record. Times are microseconds since the epoch, ids lower-case hex, empty where there is none."""
 
     source: Source
-    scope: str
     run_id: str
     span_id: str
     time_us: int
@@ -79,16 +83,56 @@ class Tally:
         self.reason = self.reason or reason
 
 
-def source_of(resource: Mapping[str, Any]) -> Source:
-    """Read a resource's attributes."""
-    service = resource.get("service.name")
-    return Source(
-        str(service) if service not in (None, "") else None,
-        runner_id(resource.get(RESOURCE_RUNNER)),
-        isinstance(resource.get(RESOURCE_LIVE), bool),
-    )
+class SourceReader:
+    """Reads what the groups of a request come from, a resource once for all its scopes.
 
+    The two functions read a resource and a scope from what a `Group` holds of it, its schema's address last; they
+    raise ValueError where that cannot be read, and it counts as one that says nothing then.
+    """
 
-def runner_id(value: object) -> str | None:
-    """``value`` when it names a process as we do; it becomes part of a Redis key."""
-    return value if isinstance(value, str) and _RUNNER.fullmatch(value) else None
+    def __init__(
+        self,
+        tally: Tally,
+        resource: Callable[[bytes, bytes], sources.Resource],
+        scope: Callable[[bytes, bytes], sources.Scope],
+    ) -> None:
+        self._tally = tally
+        self._read_resource = resource
+        self._read_scope = scope
+        self._group: Group | None = None
+        self._entry: sources.Entry
+        self._source: Source
+
+    def of(self, group: Group) -> Source:
+        """The source of a group's items."""
+        if group is self._group:
+            return self._source
+        if self._group is None or group[:2] != self._group[:2]:
+            resource = self._resource(group)
+            self._entry = sources.Entry(resource)
+            service = resource.attributes.get("service.name")
+            facts = (
+                str(service) if service not in (None, "") else None,
+                sources.runner_id(resource.attributes.get(RESOURCE_RUNNER)),
+                isinstance(resource.attributes.get(RESOURCE_LIVE), bool),
+            )
+        else:
+            facts = self._source[:3]
+        scope = self._scope(group)
+        self._group = group
+        self._source = Source(*facts, scope.name, sources.Source(self._entry, sources.Entry(scope)))
+        return self._source
+
+    def _resource(self, group: Group) -> sources.Resource:
+        try:
+            return self._read_resource(group.resource, group.resource_schema)
+        except ValueError:
+            self._tally.passed_over["resource_unreadable"] += 1
+            return sources.Resource()
+
+    def _scope(self, group: Group) -> sources.Scope:
+        try:
+            return self._read_scope(group.scope, group.scope_schema)
+        except ValueError:
+            self._tally.passed_over["scope_unreadable"] += 1
+            return sources.Scope()

@@ -7,12 +7,22 @@ What stands in the items is for the JSON parser, which gets them piece by piece.
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import orjson
 
 from spantail_service.ingest.body import MalformedRequestError, TooManyError
-from spantail_service.ingest.plan import MOST_PARTS, PIECE_BYTES, STEPS, Plan
+from spantail_service.ingest.plan import (
+    AT_RESOURCE,
+    AT_RESOURCE_SCHEMA,
+    AT_SCOPE,
+    AT_SCOPE_SCHEMA,
+    MOST_PARTS,
+    PIECE_BYTES,
+    STEPS,
+    Plan,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -89,8 +99,7 @@ class _Walk:
         self._data = plan.data
         self._names = outer, middle, inner
         self._steps = 0
-        self._resource: list[tuple[int, int]] = []
-        self._scope: list[tuple[int, int]] = []
+        self._places: dict[int, tuple[int, int]] = {}  # of what is said of the group at hand, by column
 
     # ------------------------------------------------------------ the levels of a request
 
@@ -105,32 +114,45 @@ class _Walk:
 
     def _group(self, at: int) -> Generator[None, None, int]:
         self._plan.group()
-        first, self._resource = self._plan.rows, []
-        members: _Members = {"resource": self._the_resource, self._names[1]: self._scopes}
-        end = yield from self._object(at, members)
-        self._plan.belongs(first, 0, self._resource)
-        return end
-
-    def _the_resource(self, at: int) -> Generator[None, None, int]:
-        end = yield from self._end_of(at)
-        self._resource = [(at, end)]
-        return end
+        members: _Members = {
+            "resource": partial(self._said, AT_RESOURCE),
+            "schemaUrl": partial(self._said, AT_RESOURCE_SCHEMA),
+            self._names[1]: self._scopes,
+        }
+        return (yield from self._saying(at, members, AT_RESOURCE, AT_RESOURCE_SCHEMA))
 
     def _scopes(self, at: int) -> Generator[None, None, int]:
         return (yield from self._list(at, self._scope_group))
 
     def _scope_group(self, at: int) -> Generator[None, None, int]:
         self._plan.group()
-        first, self._scope = self._plan.rows, []
-        end = yield from self._object(at, {"scope": self._the_scope, self._names[2]: self._items})
-        self._plan.belongs(first, 2, self._scope)
-        return end
+        members: _Members = {
+            "scope": self._the_scope,
+            "schemaUrl": partial(self._said, AT_SCOPE_SCHEMA),
+            self._names[2]: self._items,
+        }
+        return (yield from self._saying(at, members, AT_SCOPE, AT_SCOPE_SCHEMA))
 
     def _the_scope(self, at: int) -> Generator[None, None, int]:
-        end = yield from self._end_of(at)
+        end = yield from self._said(AT_SCOPE, at)
         if self._data[at : at + 1] != b"{" and self._data[at:end] != b"null":
             raise self._malformed()
-        self._scope = [(at, end)]
+        return end
+
+    def _said(self, column: int, at: int) -> Generator[None, None, int]:
+        end = yield from self._end_of(at)
+        self._places[column] = at, end
+        return end
+
+    def _saying(self, at: int, members: _Members, *columns: int) -> Generator[None, None, int]:
+        """Walk over a group that says something of its items."""
+        first = self._plan.rows
+        for column in columns:
+            self._places.pop(column, None)
+        end = yield from self._object(at, members)
+        for column in columns:
+            if column in self._places:
+                self._plan.belongs(first, column, [self._places[column]])
         return end
 
     def _items(self, at: int) -> Generator[None, None, int]:

@@ -47,13 +47,14 @@ def log_event(entry: LogEntry, redactor: Redactor, now_us: int, *, keep_content:
         "run_id": entry.run_id,
         "span_id": entry.span_id,
         "level": redactor.text(_level(entry)),
-        "logger": redactor.text(str(attributes.get(LOGGER_NAME) or entry.scope)),
+        "logger": redactor.text(str(attributes.get(LOGGER_NAME) or entry.source.scope)),
         "message": _text(message, redactor, left_out),
     }
     if entry.source.service is not None:
         body["service"] = redactor.text(entry.source.service)
     if entry.source.runner is not None:
         body["runner"] = entry.source.runner
+    body.update(entry.source.whole.told(redactor).fields)
     error = {name: redactor.text(str(attributes[key])) for key, name in _ERROR.items() if attributes.get(key)}
     if error:
         body["error"] = error
@@ -77,7 +78,7 @@ def _name(entry: LogEntry) -> str:
 
 def _event(entry: LogEntry, name: str) -> str:
     """What says that the record tells of messages: its name, else its body or scope."""
-    said = (name, entry.body, entry.scope)
+    said = (name, entry.body, entry.source.scope)
     return next((one for one in said if isinstance(one, str) and is_message_event(one)), "")
 
 

@@ -15,7 +15,8 @@ from spantail.attributes import RESOURCE_RUNNER
 from spantail.values import content_capture_allowed
 from spantail_exporters import otlp_records as key
 from spantail_exporters.changes import Change
-from spantail_service.ingest.entries import BAD_CONTENT, LargeEntry, LogEntry, Tally, runner_id
+from spantail_exporters.sources import runner_id
+from spantail_service.ingest.entries import BAD_CONTENT, LargeEntry, LogEntry, Tally
 from spantail_service.ingest.log_events import log_event
 from spantail_service.ingest.lookups import Lookups
 from spantail_service.ingest.revival import Revival
@@ -172,7 +173,8 @@ class LogReceiver:
         ]
 
     def _line(self, entry: LogEntry, now: int, *, keep_content: bool) -> Change:
-        return Change("", "", [log_event(entry, self._redactor, now, keep_content=keep_content)])
+        line = log_event(entry, self._redactor, now, keep_content=keep_content)
+        return Change("", "", [line], sources=entry.source.whole.told(self._redactor).tables)
 
     def _count_lost(self, runner: str, dropped: Any, counts: Counter[str]) -> None:
         """Count what a sender says it has lost since its start."""

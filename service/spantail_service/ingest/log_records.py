@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
-
 from spantail_exporters.record import microseconds
 from spantail_service.ingest.decode import NO_SPAN_ID, NO_TRACE_ID, SPAN_ID_BYTES, TRACE_ID_BYTES, read_items
 from spantail_service.ingest.entries import BAD_CONTENT, LargeEntry, LogEntry, Source, Tally
-from spantail_service.ingest.messages import LogRecord, LogRecords, Scope
+from spantail_service.ingest.messages import LogRecord, LogRecords
 from spantail_service.ingest.plan import Plan
 from spantail_service.ingest.turn import LARGE
 from spantail_service.ingest.values import MalformedValueError, attributes_of, value_of
@@ -32,36 +30,24 @@ def decode_logs(body: bytes, tally: Tally) -> Iterator[LogEntry | None]:
         MalformedRequestError: the body is no such message; before the first record.
         TooManyError: it holds more than is taken; before the first record.
     """
-    of: bytes | None = None
-    name = ""
     is_large = False
-    for source, scope, record in read_items(Plan(body, "log records"), RECORD, LogRecords, LogRecord, tally):
+    for source, record in read_items(Plan(body, "log records"), RECORD, LogRecords, LogRecord, tally):
         if source is None or record is None:
             is_large = record is LARGE
             yield record
             continue
-        if scope is not of:
-            of, name = scope, _name_of(scope)
         try:
-            entry = _entry(record, source, name)
+            entry = _entry(record, source)
         except MalformedValueError:
             tally.reject(BAD_CONTENT)
             entry = None
         yield LargeEntry(*entry) if is_large and entry is not None else entry
 
 
-def _name_of(scope: bytes) -> str:
-    try:
-        return str(Scope.FromString(scope).name)
-    except DecodeError:
-        return ""
-
-
-def _entry(record: Any, source: Source, scope: str) -> LogEntry:
+def _entry(record: Any, source: Source) -> LogEntry:
     trace_id, span_id = record.trace_id, record.span_id
     return LogEntry(
         source,
-        scope,
         trace_id.hex() if len(trace_id) == TRACE_ID_BYTES and trace_id != NO_TRACE_ID else "",
         span_id.hex() if len(span_id) == SPAN_ID_BYTES and span_id != NO_SPAN_ID else "",
         microseconds(record.time_unix_nano or record.observed_time_unix_nano),

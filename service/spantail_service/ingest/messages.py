@@ -16,8 +16,13 @@ _PACKAGE: Final = "spantail.ingest"
 _BYTES, _STRING, _ENUM, _FIXED64, _FIXED32, _UINT32 = 12, 9, 5, 6, 7, 13  # FieldDescriptorProto.Type; enums as int32
 
 _MESSAGES: Final[dict[str, dict[str, tuple[int, int | str, bool]]]] = {
-    "Resource": {"attributes": (1, _BYTES, True)},  # KeyValue
-    "Scope": {"name": (1, _STRING, False), "version": (2, _STRING, False), "attributes": (3, _BYTES, True)},
+    "Resource": {"attributes": (1, _BYTES, True), "dropped_attributes_count": (2, _UINT32, False)},  # KeyValue
+    "Scope": {
+        "name": (1, _STRING, False),
+        "version": (2, _STRING, False),
+        "attributes": (3, _BYTES, True),  # KeyValue
+        "dropped_attributes_count": (4, _UINT32, False),
+    },
     "Spans": {"items": (2, "Span", True)},  # ScopeSpans, of which a piece holds spans alone
     "Span": {
         "trace_id": (1, _BYTES, False),

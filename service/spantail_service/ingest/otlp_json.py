@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
+from spantail_exporters import sources
 from spantail_exporters.record import Link, Note, SpanRecord, microseconds
 from spantail_service.ingest.decode import STATUS_CODE_ERROR, say_if_nothing
-from spantail_service.ingest.entries import BAD_CONTENT, BAD_ID, LargeEntry, LogEntry, Source, Tally, source_of
+from spantail_service.ingest.entries import BAD_CONTENT, BAD_ID, LargeEntry, LogEntry, Source, SourceReader, Tally
 from spantail_service.ingest.facts import KINDS, STATUS_CODE_OK, dropped_of, link_facts, note_facts, span_facts
 from spantail_service.ingest.json_walk import json_items, json_plan
 from spantail_service.ingest.plan import Piece, Plan
-from spantail_service.ingest.turn import LARGE, LARGE_BYTES
+from spantail_service.ingest.turn import LARGE
 from spantail_service.ingest.values import once
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ _INT32: Final = 2**31
 _UINT64: Final = 2**64
 _INT64_MIN: Final = -(2**63)
 _DEEPEST: Final = 100  # protobuf's own limit
+_SCHEMA_URL: Final = "schemaUrl"
 
 _NAMES: Final = {
     "spans": ("resourceSpans", "scopeSpans", "spans"),
@@ -56,7 +58,7 @@ class _WrongTypeError(ValueError):
 
 def decode_traces_json(body: bytes, tally: Tally) -> Iterator[SpanRecord | None]:
     """Read an ``ExportTraceServiceRequest``; as `decode.decode_traces`."""
-    for source, _, span in read_json_items(Plan(body, "spans"), tally):
+    for source, span in read_json_items(Plan(body, "spans"), tally):
         if source is None:
             yield span
             continue
@@ -73,39 +75,32 @@ def decode_traces_json(body: bytes, tally: Tally) -> Iterator[SpanRecord | None]
 
 def decode_logs_json(body: bytes, tally: Tally) -> Iterator[LogEntry | None]:
     """Read an ``ExportLogsServiceRequest``; as `log_records.decode_logs`."""
-    of: bytes | None = None
-    name = ""
     is_large = False
-    for source, scope, record in read_json_items(Plan(body, "log records"), tally):
+    for source, record in read_json_items(Plan(body, "log records"), tally):
         if source is None:
             is_large = record is LARGE
             yield record
             continue
-        if scope is not of:
-            of, name = scope, _name_of(scope)
         try:
-            entry = _entry(_object(record), source, name)
+            entry = _entry(_object(record), source)
         except _WrongTypeError:
             tally.reject(BAD_CONTENT)
             entry = None
         yield LargeEntry(*entry) if is_large and entry is not None else entry
 
 
-def read_json_items(plan: Plan, tally: Tally) -> Iterator[tuple[Source | None, bytes, Any]]:
-    """As `decode.read_items`; items are parsed, scopes are JSON."""
-    nothing, large = (None, b"", None), (None, b"", LARGE)
+def read_json_items(plan: Plan, tally: Tally) -> Iterator[tuple[Source | None, Any]]:
+    """As `decode.read_items`; items are parsed."""
+    nothing, large = (None, None), (None, LARGE)
     names = _NAMES[plan.what]
     for _ in json_plan(plan, *names):
         yield nothing
     say_if_nothing(plan, tally, names[0])
-    resource: bytes | None = None
-    source: Source | None = None
+    reader = SourceReader(tally, _resource, _scope)
     for piece in plan.pieces():
-        if source is None or piece.resource is not resource:
-            resource = piece.resource
-            if len(resource) > LARGE_BYTES:
-                yield large
-            source = _source(resource, tally)
+        if piece.group.is_large:
+            yield large
+        source = reader.of(piece.group)
         yield large if piece.is_large else nothing
         if source.is_ours:
             tally.passed_over["live"] += piece.items
@@ -115,7 +110,7 @@ def read_json_items(plan: Plan, tally: Tally) -> Iterator[tuple[Source | None, b
         except ValueError:
             items = _one_by_one(plan, piece)
         for item in items:
-            yield source, piece.scope, item
+            yield source, item
 
 
 def _one_by_one(plan: Plan, piece: Piece) -> Iterator[Any]:
@@ -127,21 +122,28 @@ def _one_by_one(plan: Plan, piece: Piece) -> Iterator[Any]:
             yield None
 
 
-def _source(resource: bytes, tally: Tally) -> Source:
-    try:
-        said = orjson.loads(resource) if resource else None
-        return source_of(_attributes(_object(said)) if said is not None else {})
-    except ValueError:  # _WrongTypeError is one too
-        tally.passed_over["resource_unreadable"] += 1
-        return source_of({})
+def _resource(data: bytes, schema_url: bytes) -> sources.Resource:
+    said = _said(data, schema_url)
+    return sources.Resource(
+        _attributes(said), _text(said, _SCHEMA_URL), _unsigned(said, "droppedAttributesCount", _UINT32)
+    )
 
 
-def _name_of(scope: bytes) -> str:
-    try:
-        said = orjson.loads(scope) if scope else None
-        return _text(_object(said), "name") if said is not None else ""
-    except ValueError:
-        return ""
+def _scope(data: bytes, schema_url: bytes) -> sources.Scope:
+    said = _said(data, schema_url)
+    return sources.Scope(
+        _text(said, "name"),
+        _text(said, "version"),
+        _attributes(said),
+        _text(said, _SCHEMA_URL),
+        _unsigned(said, "droppedAttributesCount", _UINT32),
+    )
+
+
+def _said(data: bytes, schema_url: bytes) -> dict[str, Any]:
+    """What is said of a group, and its schema's address, which stands beside it."""
+    said = orjson.loads(data) if data else None
+    return {**(_object(said) if said is not None else {}), _SCHEMA_URL: orjson.loads(schema_url or b"null")}
 
 
 def _record(span: dict[str, Any], source: Source) -> SpanRecord | None:
@@ -182,6 +184,7 @@ def _record(span: dict[str, Any], source: Source) -> SpanRecord | None:
                 _unsigned(span, "droppedLinksCount", _UINT32),
             ),
         ),
+        source=source.whole,
     )
 
 
@@ -210,13 +213,12 @@ def _enum(value: Any, names: Mapping[str, int]) -> int:
     return value if type(value) is int and -_INT32 <= value < _INT32 else 0
 
 
-def _entry(record: dict[str, Any], source: Source, scope: str) -> LogEntry:
+def _entry(record: dict[str, Any], source: Source) -> LogEntry:
     run_id, span_id = _text(record, "traceId"), _text(record, "spanId")
     severity = record.get("severityNumber")
     time_ns = _unsigned(record, "timeUnixNano", _UINT64) or _unsigned(record, "observedTimeUnixNano", _UINT64)
     return LogEntry(
         source,
-        scope,
         run_id.lower() if _TRACE_ID.fullmatch(run_id) else "",
         span_id.lower() if _SPAN_ID.fullmatch(span_id) else "",
         microseconds(time_ns),

@@ -27,27 +27,43 @@ PIECE_BYTES: Final = 16_384
 STEPS: Final = 1_000
 """Steps after which a walk yields: less than a millisecond of work."""
 
-_COLUMNS: Final = 7
+_COLUMNS: Final = 11
+AT_RESOURCE, AT_RESOURCE_SCHEMA, AT_SCOPE, AT_SCOPE_SCHEMA, _AT_ITEMS = range(0, 10, 2)
+"""Columns that say where something of a group stands: each begin and end."""
 _EXTRA: Final = 2**32 - 1
 
 
-class Piece(NamedTuple):
-    """Items side by side: ``data[start:end]``. The resource and the scope are those of their groups, as bytes."""
+class Group(NamedTuple):
+    """What is said of the items of a group, as bytes; empty where nothing is."""
 
-    resource: bytes
-    scope: bytes
+    resource: bytes = b""
+    resource_schema: bytes = b""
+    """Its ``schema_url``, as it stands in the request; so of the scope."""
+    scope: bytes = b""
+    scope_schema: bytes = b""
+
+    @property
+    def is_large(self) -> bool:
+        """Whether reading it takes long."""
+        return sum(map(len, self)) > LARGE_BYTES
+
+
+class Piece(NamedTuple):
+    """Items side by side: ``data[start:end]``."""
+
+    group: Group
     start: int
     end: int
     items: int
 
     @property
     def is_large(self) -> bool:
-        """Whether reading it takes long: it is one large item, or its scope is large."""
-        return self.end - self.start + len(self.scope) > LARGE_BYTES
+        """Whether reading it takes long: it is one large item, or what it comes from is large."""
+        return self.end - self.start > LARGE_BYTES or self.group.is_large
 
 
 class Plan:
-    """The pieces of one request, in 28 bytes each. ``what`` names its items in messages."""
+    """The pieces of one request, in 44 bytes each. ``what`` names its items in messages."""
 
     def __init__(self, data: bytes, what: str) -> None:
         self.data = data
@@ -90,7 +106,7 @@ class Plan:
     def close(self) -> None:
         """End the piece: what comes next does not stand beside it."""
         if self._count:
-            self._rows.extend((0, 0, 0, 0, self._start, self._end, self._count))
+            self._rows.extend((0, 0, 0, 0, 0, 0, 0, 0, self._start, self._end, self._count))
             self._count = 0
 
     @property
@@ -99,7 +115,7 @@ class Plan:
         return len(self._rows) // _COLUMNS
 
     def belongs(self, first: int, column: int, parts: list[tuple[int, int]]) -> None:
-        """Say where the resource (``column`` 0) or the scope (2) of the pieces from ``first`` stands.
+        """Say where the resource of the pieces from ``first`` stands, or their scope, or the schema of one of these.
 
         Several parts are one message, as protobuf says of a field that comes again.
         """
@@ -114,18 +130,24 @@ class Plan:
             self._rows[at], self._rows[at + 1] = held
 
     def pieces(self) -> Iterator[Piece]:
-        """The pieces, in their order; what is said of a group is the same object for neighbours of one group."""
+        """The pieces, in their order. Neighbours of one group have the same `Group`, of one resource the same bytes."""
         rows = self._rows
-        said: tuple[int, int, int, int] | None = None
-        resource = scope = b""
+        before: array[int] | None = None
+        group = Group()
         for at in range(0, len(rows), _COLUMNS):
-            of, of_end, by, by_end, start, end, items = rows[at : at + _COLUMNS]
-            if said != (of, of_end, by, by_end):
-                if said is None or said[:2] != (of, of_end):
-                    resource = self._bytes(of, of_end)
-                scope = self._bytes(by, by_end)
-                said = of, of_end, by, by_end
-            yield Piece(resource, scope, start, end, items)
+            said, (start, end, items) = rows[at : at + _AT_ITEMS], rows[at + _AT_ITEMS : at + _COLUMNS]
+            if said != before:
+                of = (
+                    group[:2]
+                    if before is not None and said[:AT_SCOPE] == before[:AT_SCOPE]
+                    else self._texts(said[:AT_SCOPE])
+                )
+                group = Group(*of, *self._texts(said[AT_SCOPE:]))
+                before = said
+            yield Piece(group, start, end, items)
+
+    def _texts(self, places: array[int]) -> Iterator[bytes]:
+        return map(self._bytes, places[::2], places[1::2])
 
     def _bytes(self, start: int, end: int) -> bytes:
         return self._extra[end] if start == _EXTRA else self.data[start:end]

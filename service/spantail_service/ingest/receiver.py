@@ -164,4 +164,6 @@ def finished_change(record: SpanRecord, redactor: Redactor) -> Change:
     state = encode_state(record, 1, redactor, event="_start" if record.end_us is None else None)
     notes = encode_notes(state, state.noted) if record.notes else []
     events = [*notes, dumps(state.body)]
-    return Change(record.span_id, record.parent_id or "", events, len(notes), state.account, state.layers)
+    return Change(
+        record.span_id, record.parent_id or "", events, len(notes), state.account, state.layers, sources=state.sources
+    )

@@ -11,6 +11,7 @@ from spantail_exporters import otlp_records as key
 from spantail_exporters.changes import Change
 from spantail_exporters.event import dumps, encode_notes, encode_state, update_of
 from spantail_exporters.record import Link, Note, SpanRecord, microseconds
+from spantail_service.ingest.facts import KINDS
 
 if TYPE_CHECKING:
     from typing import TypeGuard
@@ -65,6 +66,8 @@ def start_of(entry: LogEntry) -> Start | None:
         links=_links(own.get(key.SPAN_LINKS)),
         service=entry.source.service,
         runner=entry.source.runner,
+        facts={"span_kind": kind} if (kind := own.get(key.SPAN_KIND)) in KINDS[1:] else None,
+        source=entry.source.whole,
     )
     return Start(record, rev, entry.time_us, entry.event_name == key.EVENT_START, len(notes))
 
@@ -94,7 +97,7 @@ def start_change(start: Start, held: bytes | None, redactor: Redactor) -> Change
     notes = encode_notes(state, start.notes)
     parent_id = record.parent_id or ""
     if before is None or suffix == "_revived":
-        return Change(record.span_id, parent_id, [*notes, whole], len(notes), "", state.layers)
+        return Change(record.span_id, parent_id, [*notes, whole], len(notes), "", state.layers, sources=state.sources)
     told = before.get("attributes", {})
     changed = {k: v for k, v in state.body["attributes"].items() if k not in told or told[k] != v}
     events = notes
@@ -102,7 +105,7 @@ def start_change(start: Start, held: bytes | None, redactor: Redactor) -> Change
         events = [*notes, dumps(update_of(state, before, changed))]
     elif state.noted <= before["noted"]:
         return None
-    return Change(record.span_id, parent_id, events, len(notes), "", state.layers, whole)
+    return Change(record.span_id, parent_id, events, len(notes), "", state.layers, whole, state.sources)
 
 
 def _facts_of(note: dict[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from spantail_service.ingest.body import MalformedRequestError, TooManyError
-from spantail_service.ingest.plan import MOST_PARTS, PIECE_BYTES, STEPS, Plan
+from spantail_service.ingest.plan import (
+    AT_RESOURCE,
+    AT_RESOURCE_SCHEMA,
+    AT_SCOPE,
+    AT_SCOPE_SCHEMA,
+    MOST_PARTS,
+    PIECE_BYTES,
+    STEPS,
+    Plan,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping
@@ -30,6 +39,7 @@ SPAN: Final[Kind] = {0x4A: _PAIR, 0x5A: {0x1A: _PAIR}, 0x6A: {0x22: _PAIR}, 0x7A
 RECORD: Final[Kind] = {0x2A: _VALUE, 0x32: _PAIR}  # body, attributes
 RESOURCE: Final[Kind] = {0x0A: _PAIR}
 SCOPE: Final[Kind] = {0x1A: _PAIR}
+_SCHEMA_URL: Final = 0x1A  # of a group, beside its resource or scope
 
 
 def protobuf_plan(plan: Plan, kind: Kind, *, overweight: list[int]) -> Iterator[None]:
@@ -51,6 +61,7 @@ def protobuf_plan(plan: Plan, kind: Kind, *, overweight: list[int]) -> Iterator[
             plan.unknown = plan.unknown or f"field {tag >> 3}"
             continue
         resource: list[tuple[int, int]] = []
+        schema: list[tuple[int, int]] = []
         first = plan.rows
         for tag_of_group, _, from_, to in fields(data, start, end):
             plan.group()
@@ -59,8 +70,11 @@ def protobuf_plan(plan: Plan, kind: Kind, *, overweight: list[int]) -> Iterator[
             if tag_of_group == 0x0A:  # noqa: PLR2004 - resource
                 yield from _light_enough(data, from_, to, RESOURCE)
                 resource.append((from_, to))
+            elif tag_of_group == _SCHEMA_URL:
+                schema = [(from_, to)]
             elif tag_of_group == 0x12:  # noqa: PLR2004 - scope_spans, scope_logs
                 scope: list[tuple[int, int]] = []
+                schema_of_scope: list[tuple[int, int]] = []
                 first_of_scope = plan.rows
                 for tag_of_item, begin, at, stop in _beside_light_items(plan, from_, to):
                     steps += 1
@@ -80,9 +94,13 @@ def protobuf_plan(plan: Plan, kind: Kind, *, overweight: list[int]) -> Iterator[
                     if tag_of_item == 0x0A:  # noqa: PLR2004 - scope
                         yield from _light_enough(data, at, stop, SCOPE)
                         scope.append((at, stop))
+                    elif tag_of_item == _SCHEMA_URL:
+                        schema_of_scope = [(at, stop)]
                 plan.close()
-                plan.belongs(first_of_scope, 2, scope)
-        plan.belongs(first, 0, resource)
+                plan.belongs(first_of_scope, AT_SCOPE, scope)
+                plan.belongs(first_of_scope, AT_SCOPE_SCHEMA, schema_of_scope)
+        plan.belongs(first, AT_RESOURCE, resource)
+        plan.belongs(first, AT_RESOURCE_SCHEMA, schema)
     yield
 
 

@@ -9,7 +9,6 @@ import orjson
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
-from spantail_service import __version__
 from spantail_service.doors.limited import HEAVY
 from spantail_service.errors import ProblemError
 from spantail_service.ingest.body import (
@@ -23,6 +22,7 @@ from spantail_service.ingest.room import BusyError
 from spantail_service.openapi import answers
 from spantail_service.routes.otlp import read_body
 from spantail_service.run_meta import parse_run_id
+from spantail_service.run_sources import read_tables
 from spantail_service.schemas import Imported
 from spantail_service.services import services_of
 from spantail_service.store import now_us
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from redis.asyncio import Redis
 
+    from spantail_service.run_sources import Sources
     from spantail_service.services import Services
 
 router = APIRouter(tags=["runs"])
@@ -84,19 +85,20 @@ async def _exported(services: Services, run_id: str, as_format: str) -> Response
         headers["content-disposition"] = f'attachment; filename="{run_id}.ndjson"'
         return StreamingResponse(_events(services.redis, run), media_type=_NDJSON, headers=headers)
     spans = await read_spans(services.redis, run_id)
+    sources = await read_tables(services.redis, run_id)
     headers["content-disposition"] = f'attachment; filename="{run_id}.{as_format}.json"'
     if as_format == "otlp":
         headers["spantail-unfinished-spans"] = str(unfinished(spans))
-    body = await asyncio.to_thread(_file, as_format, spans, run)
+    body = await asyncio.to_thread(_file, as_format, spans, sources, run)
     return Response(body, media_type=_JSON, headers=headers)
 
 
-def _file(as_format: str, spans: list[dict[str, Any]], run: dict[str, Any]) -> bytes:
-    return orjson.dumps(otlp_json(spans, __version__) if as_format == "otlp" else perfetto_json(spans, run, now_us()))
+def _file(as_format: str, spans: list[dict[str, Any]], sources: Sources, run: dict[str, Any]) -> bytes:
+    return orjson.dumps(otlp_json(spans, sources) if as_format == "otlp" else perfetto_json(spans, run, now_us()))
 
 
 async def _events(redis: Redis, run: dict[str, Any]) -> AsyncIterator[bytes]:
-    yield ndjson.header(run)
+    yield ndjson.header(run) + ndjson.source_lines(await read_tables(redis, run["run_id"]))
     seen: int | None = None
     async for first, events in read_tail(redis, run["run_id"]):
         seen = first if seen is None else seen

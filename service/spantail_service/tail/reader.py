@@ -19,7 +19,7 @@ from spantail_service.run_absence import why_missing
 from spantail_service.run_clocks import RunClocks, Version
 from spantail_service.run_links import LinkTemplates
 from spantail_service.run_meta import RunMeta, RunState, parse_meta, parse_state, summary
-from spantail_service.run_sources import UNKNOWN, read_sources
+from spantail_service.run_sources import UNKNOWN, read_sources, read_tables
 from spantail_service.store import now_us
 from spantail_service.tail.frame import FRAME_BYTES, Standing, numbered
 
@@ -153,17 +153,18 @@ class RunReader:
         return Standing(run_id, page.meta, page.layers).page_back(logs, min(before, page.meta.next_index))
 
     async def snapshot(self, run_id: str, *, tree: bool) -> bytes:
-        """``{run, spans, next_index, epoch}``; with ``tree`` the spans come without their details.
+        """``{run, resources, scopes, spans, next_index, epoch}``; with ``tree`` the spans come without their details.
 
         ``next_index`` is read before the spans: a span read later may be newer than it, never older, so
-        snapshot and tail together have everything (design §6, invariant 3).
+        snapshot and tail together have everything (design §6, invariant 3). What they come from is read after them.
         """
         run_keys = keys.run_keys(run_id)
         meta, layers, state = await self._meta(run_id)
         if meta is None:
             if state is not None and state.status in ("queued", "running"):
                 run = {**summary(run_id, None, state, None), "status": "queued"}
-                return orjson.dumps({"run": run, "spans": [], "next_index": 0, "epoch": None})
+                nothing: dict[str, Any] = {"resources": {}, "scopes": {}, "spans": [], "next_index": 0, "epoch": None}
+                return orjson.dumps({"run": run, **nothing})
             raise await self._missing(run_id)
         spans: dict[bytes, bytes] = {}
         clocks = Clocks()
@@ -190,7 +191,8 @@ class RunReader:
             listed = await asyncio.to_thread(_listed, list(spans.values()), skews, tree=tree)
         else:
             listed = b",".join(spans.values())
-        head = orjson.dumps({"run": run, "next_index": meta.next_index, "epoch": meta.epoch})
+        sources = (await read_tables(self._redis, run_id))._asdict()
+        head = orjson.dumps({"run": run, **sources, "next_index": meta.next_index, "epoch": meta.epoch})
         return b'%b,"spans":[%b]}' % (head[:-1], listed)
 
     async def span(self, run_id: str, span_id: str) -> bytes:

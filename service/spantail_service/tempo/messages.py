@@ -15,7 +15,6 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, Instr
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span, Status, TracesData
 
-from spantail_service import __version__
 from spantail_service.run_sources import NO_SOURCES
 from spantail_service.tempo.conditions import SPAN_KINDS
 from spantail_service.tempo.reading import as_read
@@ -50,7 +49,7 @@ def trace_of(states: Sequence[bytes], now_us: int, sources: Sources = NO_SOURCES
     spans = [as_read(state, now_us, sources) for state in in_order(states)[:MAX_SPANS]]
     missing = len(states) - len(spans)
     message = f"The first {MAX_SPANS} spans; {missing} later ones are left out." if missing else ""
-    return TraceAnswer(resource_spans(spans, __version__), message)
+    return TraceAnswer(resource_spans(spans), message)
 
 
 def as_protobuf(answer: TraceAnswer) -> bytes:
@@ -58,7 +57,7 @@ def as_protobuf(answer: TraceAnswer) -> bytes:
     batches: list[ResourceSpans] = [
         ResourceSpans(
             resource=Resource(
-                attributes=_pairs(batch["resource"]["attributes"]),
+                attributes=_pairs(batch["resource"].get("attributes", ())),
                 dropped_attributes_count=batch["resource"].get("droppedAttributesCount", 0),
             ),
             scope_spans=[

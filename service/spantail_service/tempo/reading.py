@@ -30,11 +30,7 @@ def as_read(state: Mapping[str, Any], now_us: int, sources: Sources = NO_SOURCES
     if state["status"] == "running":
         seen["end"] = max(now_us, state["start"])
         seen["attributes"] = {**attributes, STATUS: RUNNING}
-    if (resource := sources.resource(state)) is not None:
-        seen["resource_details"] = resource
-    if (scope := sources.scope(state)) is not None:
-        seen["scope_details"] = scope
-    return seen
+    return dict(sources.with_details(seen))
 
 
 def resource_attribute(span: Mapping[str, Any], name: str) -> Any:

@@ -1,8 +1,9 @@
 """A run as NDJSON: its events, one JSON object a line, and back (pure).
 
 1. `{"format":"spantail.run","version":1,"run":{…}}`, the run's summary.
-2. Every event of the tail with its `seq`, in order (log lines too).
-3. Where the tail was trimmed: the latest state of every span, without `seq`.
+2. `{"source":"r:<key>",…}` for each resource and `{"source":"s:<key>",…}` for each instrumentation scope.
+3. Every event of the tail with its `seq`, in order (log lines too).
+4. Where the tail was trimmed: the latest state of every span, without `seq`.
 
 To read a run in again, each event is folded into the state of its span as a viewer does it, and both become a change
 for the run script, which makes totals, layers and status anew. What is read was written by somebody: each line is
@@ -19,14 +20,14 @@ import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from spantail import attributes as key
-from spantail.content import count_dropped, marks_of
+from spantail.content import as_attribute, count_dropped, marks_of
 from spantail.content_names import is_message_event, is_said_in_body
 from spantail.json_values import all_as_sent
 from spantail.values import content_capture_allowed
 from spantail_exporters.changes import Change
 from spantail_exporters.event import dumps
+from spantail_exporters.sources import Resource, Scope, encode_entry, runner_id
 from spantail_service.ingest.body import MalformedRequestError, TooManyError
-from spantail_service.ingest.entries import runner_id
 from spantail_service.ingest.json_walk import check_parts
 from spantail_service.ingest.log_events import BODY, EVENT_NAME
 from spantail_service.ingest.plan import MOST_ITEMS
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from spantail.content import Dropped
     from spantail.redaction import Remarks
     from spantail_exporters.record import Redactor
+    from spantail_service.run_sources import Sources
 
 FORMAT: Final = "spantail.run"
 VERSION: Final = 1
@@ -47,7 +49,9 @@ _CHANGES: Final = frozenset(
 _LAYER_STATUS: Final = {"running": "running", "ok": "complete", "skipped": "skipped", "cancelled": "skipped"}
 _MAX_TIME: Final = 2**53 - 1
 _MAX_COUNT: Final = 10**12
-_CHECKED: Final = frozenset({"run_id", "span_id", "parent_id", "status", "runner"})  # fields that can hold no secret
+_CHECKED: Final = frozenset({"run_id", "span_id", "parent_id", "status", "runner", "resource", "scope"})
+"""Fields that can hold no secret."""
+_MOST_SOURCES: Final = 1_000
 _SPACE: Final = re.compile(rb"\s*+")
 _HEADER: Final = re.compile(rb'\s*+\{\s*+"format"\s*+:\s*+"spantail\.run"')
 _MOST_STATE_BYTES: Final = 134_217_728  # of all states of a file; each whole event of a span makes one
@@ -70,6 +74,7 @@ _Types = dict[str, Any]  # read as far as they fit the values
 _Names = Annotated[list[str], Field(max_length=4_000)]
 
 
+_Key = Annotated[str, Field(pattern=r"^[0-9a-z]{1,32}$")]
 _Runner = Annotated[str | None, AfterValidator(runner_id)]  # another name for a process is none: it begins a key
 
 
@@ -138,6 +143,28 @@ class _Around(_Line):
     cost_nano: _Nano | None = None
 
 
+class _Source(_Line):
+    """A resource or an instrumentation scope."""
+
+    source: Annotated[str, Field(pattern=r"^[rs]:[0-9a-z]{1,32}$")]
+    name: str = ""
+    version: str = ""
+    attributes: dict[str, Any] = {}
+    schema_url: str = ""
+    dropped: _Count = 0
+    content: Annotated[list[_Content], Field(max_length=32)] = []
+
+    def entry(self, redactor: Redactor) -> tuple[str, bytes] | None:
+        """As a run keeps it."""
+        attributes = self.attributes
+        if self.content:
+            attributes = {**attributes, key.CONTENT_LEFT_OUT: as_attribute([one.model_dump() for one in self.content])}
+        told: Any = Resource(attributes, self.schema_url, self.dropped)
+        if self.source.startswith("s"):
+            told = Scope(self.name, self.version, *told)
+        return encode_entry(told, redactor)
+
+
 class _Log(_Line):
     """A log line; the fields in the order in which they are written."""
 
@@ -150,6 +177,8 @@ class _Log(_Line):
     message: str | None = None
     service: _Word | None = None
     runner: _Runner = None
+    resource: _Key | None = None
+    scope: _Key | None = None
     error: _Error | None = None
     attributes: dict[str, Any] | None = None
     types: _Types | None = None
@@ -174,6 +203,8 @@ class _Event(_Line):
     end: _Time | None
     service: _Word | None = None
     runner: _Runner = None
+    resource: _Key | None = None
+    scope: _Key | None = None
     span_kind: _Word | None = None
     trace_state: str | None = None
     flags: _Flags | None = None
@@ -231,6 +262,13 @@ def header(run: Mapping[str, Any]) -> bytes:
     return orjson.dumps({"format": FORMAT, "version": VERSION, "run": run}) + b"\n"
 
 
+def source_lines(sources: Sources) -> bytes:
+    """The lines that say what spans come from."""
+    fields = {f"r:{name}": table for name, table in sources.resources.items()}
+    fields |= {f"s:{name}": table for name, table in sources.scopes.items()}
+    return b"".join(orjson.dumps({"source": field, **table}) + b"\n" for field, table in fields.items())
+
+
 def lines(first_seq: int, events: list[bytes]) -> bytes:
     """A batch of the tail as lines."""
     return b"".join(b'{"seq":%d,%b\n' % (seq, event[1:]) for seq, event in enumerate(events, first_seq))
@@ -257,23 +295,29 @@ def read(body: bytes, redactor: Redactor) -> RunFile:
             changes.clear()  # nothing is taken; how many more are wrong is to be told
             if len(wrong) == _MOST_WRONG:
                 break
+            continue
+        if wrong:
+            continue
+        events += is_event
+        if isinstance(parsed, _Source):
+            folding.source(parsed)
         else:
-            if not wrong:
-                events += is_event
-                changes += folding.log(parsed) if isinstance(parsed, _Log) else folding.event(parsed, is_event=is_event)
+            changes += folding.log(parsed) if isinstance(parsed, _Log) else folding.event(parsed, is_event=is_event)
     if wrong:
         raise MalformedRequestError(_told(wrong))
     changes += folding.unsaid()
     return RunFile(run_id, summary, changes, events, folding.passed_over)
 
 
-def _parsed(line: bytes, run_id: str) -> tuple[_Log | _Event, bool]:
+def _parsed(line: bytes, run_id: str) -> tuple[_Source | _Log | _Event, bool]:
     """A line, and whether it is an event of the tail. What is wrong is said without the line's number."""
     try:
         check_parts(line)
         held = orjson.loads(line)
         if not isinstance(held, dict):
             raise MalformedRequestError("a JSON object is wanted")
+        if "source" in held:
+            return _Source.model_validate(held), False
         parsed = _Log.model_validate(held) if held.get("event") == "log" else _Event.model_validate(held)
     except ValidationError as error:
         where = ".".join(map(str, error.errors(include_url=False, include_input=False)[0]["loc"]))
@@ -336,27 +380,36 @@ class _Folding:
         self._states: dict[str, dict[str, Any]] = {}
         self._unsaid: dict[str, None] = {}  # spans with span events that their stored state has not
         self._state_bytes = 0
+        self._sources: dict[str, tuple[str, bytes]] = {}  # by what the file calls them
         self.passed_over = 0
 
+    def source(self, line: _Source) -> None:
+        """Learn what a key stands for. Without secrets it may be called otherwise."""
+        if len(self._sources) < _MOST_SOURCES and (entry := line.entry(self._redactor)) is not None:
+            self._sources[line.source] = entry
+
     def log(self, line: _Log) -> Iterator[Change]:
-        yield Change("", "", [dumps(self._redacted(line))])
+        body = self._redacted(line)
+        sources = self._named(body)
+        yield Change("", "", [dumps(body)], sources=sources)
 
     def event(self, line: _Event, *, is_event: bool) -> Iterator[Change]:
         held = self._states.get(line.span_id)
         body = self._redacted(line)
         body.update(parent_id=line.parent_id, end=line.end)  # null says something in these two
+        sources = self._named(body)
         suffix = line.event.removeprefix(line.kind)
         is_change = line.event.startswith(line.kind) and suffix in _CHANGES
         if not is_event:
             if held is None or (held["status"], held["end"]) != (line.status, line.end):
-                yield self._change(body, body, held)
+                yield self._change(body, body, held, sources)
         elif is_change and suffix != "_update":
-            yield self._change(body, self._with_notes(body, held), held)
+            yield self._change(body, self._with_notes(body, held), held, sources)
         elif held is None:
             self.passed_over += 1
         elif is_change:
             attributes = {**held.get("attributes", {}), **body.get("attributes", {})}
-            yield self._change(body, {**held, **body, "attributes": attributes}, held)
+            yield self._change(body, {**held, **body, "attributes": attributes}, held, sources)
         else:
             note = {"ts": line.ts, "name": body["event"], "attributes": body.get("attributes", {})}
             note |= {name: body[name] for name in ("types", "changed") if name in body}
@@ -364,7 +417,7 @@ class _Folding:
             held["noted"] += 1
             self._unsaid[line.span_id] = None
             # as a log line: one that changes no state
-            yield Change("", "", [dumps({**body, "rev": held["rev"], "noted": held["noted"]})])
+            yield Change("", "", [dumps({**body, "rev": held["rev"], "noted": held["noted"]})], sources=sources)
 
     def unsaid(self) -> Iterator[Change]:
         """The states that the last span events have made, at the end of the file."""
@@ -372,7 +425,20 @@ class _Folding:
             held = self._states[span_id]
             yield Change(span_id, held["parent_id"] or "", [], state=self._dumped({**held, "rev": held["rev"] + 1}))
 
-    def _change(self, line: dict[str, Any], state: dict[str, Any], held: dict[str, Any] | None) -> Change:
+    def _named(self, body: dict[str, Any]) -> dict[str, bytes]:
+        """What the line comes from, as it is called here; what the file does not say is not named."""
+        sources = {}
+        for name in ("resource", "scope"):
+            entry = self._sources.get(f"{name[0]}:{body.get(name)}")
+            if entry is not None:
+                body[name], sources[f"{name[0]}:{entry[0]}"] = entry  # its place stays
+            else:
+                body.pop(name, None)
+        return sources
+
+    def _change(
+        self, line: dict[str, Any], state: dict[str, Any], held: dict[str, Any] | None, sources: dict[str, bytes]
+    ) -> Change:
         rev = held["rev"] + 1 if held else 1
         noted = state["noted"] if held is None else max(state["noted"], held["noted"])
         state = {**state, "rev": rev, "noted": noted}
@@ -381,7 +447,7 @@ class _Folding:
         events = [dumps({**line, "rev": rev, "noted": noted})]
         return Change(
             state["span_id"], state["parent_id"] or "", events, 0,
-            account_of(state), layers_of(state), self._dumped(state),
+            account_of(state), layers_of(state), self._dumped(state), sources,
         )  # fmt: skip
 
     def _dumped(self, state: dict[str, Any]) -> bytes:

@@ -25,9 +25,12 @@ from spantail.content import as_attribute
 from spantail.json_values import BYTES, DOUBLE
 from spantail_exporters.dialects.origin import put_back
 from spantail_service.ingest.facts import KINDS
+from spantail_service.run_sources import NO_SOURCES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from spantail_service.run_sources import Sources
 
 _KINDS = {name: number for number, name in enumerate(KINDS) if number}
 _OK, _ERROR = 1, 2  # StatusCode
@@ -35,25 +38,56 @@ _CODES = {"ok": _OK, "error": _ERROR}
 _INT64 = 2**63
 
 
-def otlp_json(spans: Iterable[Mapping[str, Any]], version: str) -> dict[str, Any]:
+def otlp_json(spans: Iterable[Mapping[str, Any]], sources: Sources = NO_SOURCES) -> dict[str, Any]:
     """The request for the finished ones of ``spans`` (states as the snapshot holds them)."""
-    return {"resourceSpans": resource_spans((span for span in spans if span["status"] != "running"), version)}
+    return {
+        "resourceSpans": resource_spans(sources.with_details(span) for span in spans if span["status"] != "running")
+    }
 
 
-def resource_spans(spans: Iterable[Mapping[str, Any]], version: str) -> list[dict[str, Any]]:
-    """The ``ResourceSpans`` of all ``spans``, also of those that go on: a reader decides what their end is."""
-    by_source: dict[tuple[str | None, str | None], list[Mapping[str, Any]]] = {}
+def resource_spans(spans: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The ``ResourceSpans`` of all ``spans``, also of those that go on: a reader decides what their end is.
+
+    A span may have ``resource_details`` and ``scope_details``. Of a resource that is not known there is what stands in
+    the span, of a scope nothing.
+    """
+    by_resource: dict[tuple[Any, ...], dict[Any, list[Mapping[str, Any]]]] = {}
     for span in spans:
-        by_source.setdefault((span.get("service"), span.get("runner")), []).append(span)
-    return [
-        {
-            "resource": {"attributes": any_values(resource_of(listed[0]))},
-            "scopeSpans": [
-                {"scope": {"name": "spantail", "version": version}, "spans": [_span(one) for one in listed]}
-            ],
-        }
-        for listed in by_source.values()
+        resource = span.get("resource"), span.get("service"), span.get("runner")
+        by_resource.setdefault(resource, {}).setdefault(span.get("scope"), []).append(span)
+    return [_resource_spans(list(by_scope.values())) for by_scope in by_resource.values()]
+
+
+def _resource_spans(by_scope: list[list[Mapping[str, Any]]]) -> dict[str, Any]:
+    scopes = [
+        {"scope": _scope(spans[0]), "spans": [_span(one) for one in spans], **_schema(spans[0].get("scope_details"))}
+        for spans in by_scope
     ]
+    first = by_scope[0][0]
+    return {"resource": _resource(first), "scopeSpans": scopes, **_schema(first.get("resource_details"))}
+
+
+def _resource(span: Mapping[str, Any]) -> dict[str, Any]:
+    held = span.get("resource_details") or {}
+    attributes = held.get("attributes") or {}
+    return _described({**attributes, **resource_of(span), **attributes}, held)  # what is added comes last
+
+
+def _scope(span: Mapping[str, Any]) -> dict[str, Any]:
+    held = span.get("scope_details") or {}
+    named = {name: held[name] for name in ("name", "version") if name in held}
+    return {**named, **_described(held.get("attributes") or {}, held)}
+
+
+def _described(attributes: Mapping[str, Any], held: Mapping[str, Any]) -> dict[str, Any]:
+    if held.get("content"):
+        attributes = {**attributes, CONTENT_LEFT_OUT: as_attribute(held["content"])}
+    body = {"attributes": any_values(attributes), "droppedAttributesCount": held.get("dropped")}
+    return {name: value for name, value in body.items() if value}
+
+
+def _schema(held: Mapping[str, Any] | None) -> dict[str, Any]:
+    return {"schemaUrl": held["schema_url"]} if held and "schema_url" in held else {}
 
 
 def unfinished(spans: Iterable[Mapping[str, Any]]) -> int:

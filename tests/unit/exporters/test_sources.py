@@ -9,7 +9,7 @@ from opentelemetry.sdk.resources import Resource as SdkResource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from spantail.redaction import TRUNCATED_KEY, Redactor
-from spantail_exporters.sources import MAX_ENTRY_BYTES, Entry, KnownSources, Resource, Scope, Source, encode_entry
+from spantail_exporters.sources import MAX_ENTRY_BYTES, KnownSources, Resource, Scope, encode_entry
 
 REDACTOR = Redactor()
 
@@ -88,9 +88,9 @@ def test_what_is_too_large_loses_its_largest_attributes() -> None:
 def test_each_object_is_encoded_once() -> None:
     known = KnownSources()
     resource, scope = SdkResource({"service.name": "s"}), InstrumentationScope("lib")
-    source = known.of(resource, scope)
-    assert known.of(resource, scope) is source
-    assert source.service == "s"
+    source, service = known.of(resource, scope)
+    assert known.of(resource, scope) == (source, "s")
+    assert service == "s"
     assert source.told(REDACTOR) is source.told(REDACTOR)
     fields, tables = source.told(REDACTOR)
     assert tables == {
@@ -100,11 +100,4 @@ def test_each_object_is_encoded_once() -> None:
     for n in range(3_000):
         known.of(SdkResource({"n": n}), scope)
     assert len(known._known) <= 1_000
-    assert known.of(resource, scope).told(REDACTOR) == (fields, tables)
-
-
-def test_another_redactor_is_asked_itself() -> None:
-    source = Source(Entry(Resource({"note": "secret-word"})), Entry(None))
-    masked = source.told(Redactor(transform=lambda _name, _value: "masked"))
-    assert list(masked.tables.values()) == [b'{"attributes":{"note":"masked"}}']
-    assert list(source.told(REDACTOR).tables.values()) == [b'{"attributes":{"note":"secret-word"}}']
+    assert known.of(resource, scope)[0].told(REDACTOR) == (fields, tables)

@@ -13,7 +13,7 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ScopeLogs
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import ScopeSpans, Span, Status
 
-from spantail.redaction import TRUNCATED_KEY
+from spantail.redaction import TRUNCATED_KEY, Redactor
 from spantail_service.ingest import decode, log_records, messages, otlp_json
 from spantail_service.ingest.body import MalformedRequestError
 from spantail_service.ingest.entries import LogEntry, Tally
@@ -167,7 +167,12 @@ def test_a_span_is_the_same_in_both_encodings() -> None:
     tally = Tally()
     first, second = decode_traces(request.SerializeToString(), tally)
     same, plain = decode_traces_json(as_json(request), tally)
-    for slot in first.__slots__:
+    assert first.source is second.source
+    for one, other in ((first, same), (second, plain)):
+        assert one.source is not None
+        assert other.source is not None
+        assert one.source.told(Redactor()) == other.source.told(Redactor())
+    for slot in set(first.__slots__) - {"source"}:
         assert getattr(first, slot) == getattr(same, slot), slot
         assert getattr(second, slot) == getattr(plain, slot), slot
     assert (first.run_id, first.span_id, first.parent_id) == ("01" * 16, "02" * 8, "03" * 8)
@@ -192,11 +197,14 @@ def test_a_log_record_is_the_same_in_both_encodings() -> None:
     request = logs({"service.name": "shop"}, [record, bare], scope="shop.cart")
     tally = Tally()
     entries = list(decode_logs(request.SerializeToString(), tally))
-    assert entries == list(decode_logs_json(as_json(request), tally))
+    same = list(decode_logs_json(as_json(request), tally))
+    assert [entry[1:] for entry in entries] == [entry[1:] for entry in same]
+    assert entries[0].source[:4] == same[0].source[:4] == ("shop", None, False, "shop.cart")
+    assert entries[0].source.whole.told(Redactor()) == same[0].source.whole.told(Redactor())
     assert entries[0][1:] == (
-        "shop.cart", "01" * 16, "02" * 8, 5, 13, "WARN", "retry", {"n": [1]}, {"a": 1}, True,
+        "01" * 16, "02" * 8, 5, 13, "WARN", "retry", {"n": [1]}, {"a": 1}, True,
     )  # fmt: skip
-    assert entries[1][2:] == ("", "", 7, 0, "", "", None, {}, False)
+    assert entries[1][1:] == ("", "", 7, 0, "", "", None, {}, False)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
-from google.protobuf.json_format import MessageToDict  # type: ignore[import-untyped]
+from google.protobuf.json_format import MessageToDict, ParseDict  # type: ignore[import-untyped]
 from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status, TracesData
@@ -15,7 +15,9 @@ from spantail_service.ingest.decode import decode_traces
 from spantail_service.ingest.entries import Tally
 from spantail_service.ingest.otlp_json import decode_traces_json
 from spantail_service.ingest.receiver import finished_change
+from spantail_service.run_sources import parse_sources
 from spantail_service.transfer.otlp import otlp_json
+from tests.support.otlp_requests import add_attributes, as_base64, as_json
 
 _COUNTS = st.integers(0, 2**32 - 1)
 _TIMES = st.integers(0, 2**62)
@@ -36,6 +38,60 @@ _SPANS = st.builds(
 )  # fmt: skip
 
 
+_NAMES = st.sampled_from(["a", "service.name", "b.c"])
+_PAIRS = st.dictionaries(_NAMES, st.integers(-(2**63), 2**63 - 1) | st.text("abcé", max_size=5), max_size=3)
+_RESOURCES = st.tuples(_PAIRS, _COUNTS, _WORDS)
+_SCOPES = st.tuples(_WORDS, _WORDS, _PAIRS, _COUNTS, _WORDS)
+_GROUPS = st.lists(st.tuples(_RESOURCES, st.lists(_SCOPES, min_size=1, max_size=3)), min_size=1, max_size=3)
+
+
+def _grouped(groups: list[Any]) -> TracesData:
+    """A request with one span for each scope."""
+    request, number = TracesData(), 0
+    for (attributes, dropped, schema), scopes in groups:
+        group = request.resource_spans.add(schema_url=schema)
+        add_attributes(group.resource.attributes, attributes)
+        group.resource.dropped_attributes_count = dropped
+        for name, version, of_scope, lost, schema_of_scope in scopes:
+            part = group.scope_spans.add(schema_url=schema_of_scope)
+            part.scope.name, part.scope.version, part.scope.dropped_attributes_count = name, version, lost
+            add_attributes(part.scope.attributes, of_scope)
+            number += 1
+            part.spans.add(trace_id=b"\1" * 16, span_id=number.to_bytes(8, "big"))
+    return request
+
+
+def _described(request: Any) -> dict[str, tuple[Any, ...]]:
+    return {
+        span.span_id.hex(): (
+            MessageToDict(group.resource),
+            group.schema_url,
+            MessageToDict(part.scope),
+            part.schema_url,
+        )
+        for group in request.resource_spans
+        for part in group.scope_spans
+        for span in part.spans
+    }
+
+
+@given(_GROUPS, st.booleans())
+def test_resources_and_scopes_are_kept(groups: list[Any], is_json: bool) -> None:  # noqa: FBT001
+    request = _grouped(groups)
+    if is_json:
+        records = decode_traces_json(as_json(request), Tally())
+    else:
+        records = decode_traces(request.SerializeToString(), Tally())
+    redactor, states = Redactor(), list[Any]()
+    tables: dict[str, bytes] = {}
+    for change in (finished_change(one, redactor) for one in records if one is not None):
+        states.append(orjson.loads(change.events[-1]))
+        tables.update(change.sources)
+    sources = parse_sources({field.encode(): table for field, table in tables.items()})
+    written = as_base64(otlp_json(states, sources))
+    assert _described(ParseDict(written, TracesData())) == _described(request)
+
+
 def _request(span: Span) -> TracesData:
     request = TracesData()
     request.resource_spans.add().scope_spans.add().spans.append(span)
@@ -47,7 +103,7 @@ def _states(records: Any) -> list[dict[str, Any]]:
 
 
 def _again(state: dict[str, Any]) -> Span:
-    (written,) = otlp_json([state], "0")["resourceSpans"][0]["scopeSpans"][0]["spans"]
+    (written,) = otlp_json([state])["resourceSpans"][0]["scopeSpans"][0]["spans"]
     made = Span(
         trace_id=bytes.fromhex(written.pop("traceId")), span_id=bytes.fromhex(written.pop("spanId")),
         start_time_unix_nano=int(written["startTimeUnixNano"]), end_time_unix_nano=int(written["endTimeUnixNano"]),
@@ -76,5 +132,5 @@ def test_what_is_said_beside_the_attributes_is_kept(span: Span) -> None:
     (state,) = _states(decode_traces(_request(span).SerializeToString(), Tally()))
     assert MessageToDict(_again(state)) | {"status": {}} == MessageToDict(span) | {"status": {}}
     assert (_again(state).status.code, _again(state).status.message) == (span.status.code, span.status.message)
-    written = orjson.dumps(otlp_json([state], "0"))
+    written = orjson.dumps(otlp_json([state]))
     assert _states(decode_traces_json(written, Tally())) == [state]
