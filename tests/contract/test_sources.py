@@ -137,6 +137,7 @@ def _described(request: Any) -> dict[str, tuple[Any, Any]]:
         for pair in group.resource.attributes:
             if pair.key == "password":
                 pair.value.string_value = "[redacted]"
+        group.resource.attributes.sort(key=lambda pair: pair.key)  # the order means nothing
         resource = json_format.MessageToDict(group.resource), group.schema_url
         for part in group.scope_spans:
             scope = json_format.MessageToDict(part.scope), part.schema_url

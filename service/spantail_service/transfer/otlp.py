@@ -69,8 +69,7 @@ def _resource_spans(by_scope: list[list[Mapping[str, Any]]]) -> dict[str, Any]:
 
 def _resource(span: Mapping[str, Any]) -> dict[str, Any]:
     held = span.get("resource_details") or {}
-    attributes = held.get("attributes") or {}
-    return _described({**attributes, **resource_of(span), **attributes}, held)  # what is added comes last
+    return _described({**resource_of(span), **(held.get("attributes") or {})}, held)
 
 
 def _scope(span: Mapping[str, Any]) -> dict[str, Any]:

@@ -62,6 +62,9 @@ def _grouped(groups: list[Any]) -> TracesData:
 
 
 def _described(request: Any) -> dict[str, tuple[Any, ...]]:
+    """What is said of each span; the order of attributes means nothing."""
+    for group in request.resource_spans:
+        group.resource.attributes.sort(key=lambda pair: pair.key)
     return {
         span.span_id.hex(): (
             MessageToDict(group.resource),
