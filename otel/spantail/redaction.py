@@ -145,7 +145,7 @@ class Redactor:
         """Return the attributes as `attributes` does, but with bytes, NaN and infinities as they are: for OTLP."""
         return self._safely(attributes, dropped, remarks, event, native=True)
 
-    def _safely(  # noqa: PLR0917 - as the two above
+    def _safely(
         self,
         attributes: Mapping[str, Any] | None,
         dropped: Dropped | None,
@@ -195,12 +195,13 @@ class Redactor:
             and self._transform is None
             and self._same_keys.issuperset(attributes)
         ):
-            # nothing new to look at, but for numbers: what most events are
+            # what most events are: numbers, and texts of which one or two were not seen before
             clean = self._clean
-            for value in attributes.values():
+            unseen: list[str] = []
+            for key, value in attributes.items():
                 if (kind := type(value)) is str:
                     if value not in clean and not (len(value) < _SHORTEST_SECRET and value.isascii()):
-                        break
+                        unseen.append(key)
                 elif not (
                     (kind is int and _INT64_MIN <= value <= _INT64_MAX)
                     or (kind is float and math.isfinite(value))
@@ -208,11 +209,14 @@ class Redactor:
                 ):
                     break
             else:
-                return attributes.copy()
-        return self._judged(attributes, dropped, {} if remarks is None else remarks, native, remarks is None)
+                out = attributes.copy()
+                return self._searched(out, unseen, {} if remarks is None else remarks) if unseen else out
+        return self._judged(
+            attributes, dropped, {} if remarks is None else remarks, native=native, readable=remarks is None
+        )
 
     def _judged(
-        self, attributes: Mapping[str, Any], dropped: Dropped | None, remarks: Remarks, native: bool, readable: bool
+        self, attributes: Mapping[str, Any], dropped: Dropped | None, remarks: Remarks, *, native: bool, readable: bool
     ) -> dict[str, Any]:
         out: dict[str, Any] = {}
         plain_keys, clean = self._plain_keys, self._clean
@@ -264,6 +268,12 @@ class Redactor:
                     remarks.setdefault("types", {})[key] = told
                 out[key] = as_json(out[key], readable=readable)
             measure = True
+        return self._searched(out, unseen, remarks, measure=measure)
+
+    def _searched(
+        self, out: dict[str, Any], unseen: list[str], remarks: Remarks, *, measure: bool = False
+    ) -> dict[str, Any]:
+        """Look for secrets in what was not seen before, and keep the whole within its bounds."""
         if unseen:
             measure |= self._search(out, unseen, remarks)
         if measure:
