@@ -25,7 +25,8 @@ _TWO_BYTES: Final = 2  # … and one below 16,384 two
 _DOUBLE: Final = Struct("<d")
 # tags of KeyValue and AnyValue: field number << 3 | wire type
 _KEY, _VALUE, _VALUE_STRING, _VALUE_BOOL, _VALUE_INT, _VALUE_DOUBLE = 0x0A, 0x12, 0x0A, 0x10, 0x18, 0x21
-_SMALLEST: Final = 4  # bytes of a KeyValue with an empty key and an empty value
+_VALUE_ARRAY, _ITEM = 0x2A, 0x0A
+_SMALLEST: Final = 4  # bytes of a KeyValue with an empty key and an empty value, and of an item with an empty text
 
 
 class MalformedValueError(ValueError):
@@ -39,8 +40,8 @@ class _Pairs(dict[bytes, tuple[str, Any]]):
         pair = _simple(data)
         if pair is None:
             pair = _official(data)
-            if isinstance(pair[1], (list, dict)):
-                return pair  # it could be changed by whoever gets it
+        if isinstance(pair[1], (list, dict)):
+            return pair  # it could be changed by whoever gets it
         if len(data) <= _REMEMBERED_BYTES and type(pair[1]) is not float:  # measured numbers hardly come twice either
             if len(self) >= _REMEMBERED:
                 self.clear()
@@ -83,7 +84,10 @@ def value_of(data: bytes) -> Any:
 
 
 def _simple(data: bytes) -> tuple[str, Any] | None:
-    """Read a KeyValue with one short key and one short scalar, in this order; None when it is anything else."""
+    """Read a KeyValue with one short key and one short scalar, or a short list of short texts, in this order.
+
+    None when it is anything else.
+    """
     size = len(data)
     if size < _SMALLEST or data[0] != _KEY or data[1] >= _ONE_BYTE:
         return None
@@ -91,24 +95,47 @@ def _simple(data: bytes) -> tuple[str, Any] | None:
     # the value is the rest, and its first field is the rest of it: nothing stands twice, nothing is left over
     if at + 2 >= size or data[at] != _VALUE or data[at + 1] != size - at - 2 or data[at + 1] >= _ONE_BYTE:
         return None
-    kind, value = data[at + 2], data[at + 3 :]
+    kind, start = data[at + 2], at + 3
+    left = size - start
     try:
         if kind == _VALUE_STRING:
-            if value and value[0] == len(value) - 1:
-                return data[2:at].decode(), value[1:].decode()
+            if left and data[start] == left - 1:
+                return data[2:at].decode(), data[start + 1 :].decode()
         elif kind == _VALUE_DOUBLE:
-            if len(value) == _DOUBLE.size:
-                return data[2:at].decode(), _DOUBLE.unpack(value)[0]
+            if left == _DOUBLE.size:
+                return data[2:at].decode(), _DOUBLE.unpack_from(data, start)[0]
         elif kind == _VALUE_INT:
-            if len(value) == 1 and value[0] < _ONE_BYTE:
-                return data[2:at].decode(), value[0]
-            if len(value) == _TWO_BYTES and value[0] >= _ONE_BYTE > value[1]:
-                return data[2:at].decode(), value[0] & 0x7F | value[1] << 7
-        elif kind == _VALUE_BOOL and value in (b"\0", b"\1"):
-            return data[2:at].decode(), value == b"\1"
+            if left == 1 and data[start] < _ONE_BYTE:
+                return data[2:at].decode(), data[start]
+            if left == _TWO_BYTES and data[start] >= _ONE_BYTE > data[start + 1]:
+                return data[2:at].decode(), data[start] & 0x7F | data[start + 1] << 7
+        elif kind == _VALUE_BOOL:
+            if left == 1 and data[start] <= 1:
+                return data[2:at].decode(), data[start] == 1
+        elif kind == _VALUE_ARRAY and left and data[start] == left - 1:
+            texts = _texts(data, start + 1)
+            return None if texts is None else (data[2:at].decode(), texts)
     except UnicodeDecodeError:
         return None  # the official message says so too
     return None
+
+
+def _texts(data: bytes, at: int) -> list[str] | None:
+    """Read the values of an ArrayValue that are all short texts, up to the end; None when one is anything else.
+
+    Every call of a model has such a list, `gen_ai.response.finish_reasons`: 2 us instead of 15 by the official message.
+    """
+    found = []
+    end = len(data)
+    while at < end:
+        if at + _SMALLEST > end or data[at] != _ITEM or data[at + 2] != _VALUE_STRING:
+            return None
+        stop = at + _SMALLEST + data[at + 3]
+        if stop > end or data[at + 1] != stop - at - 2 or data[at + 1] >= _ONE_BYTE:
+            return None
+        found.append(data[at + _SMALLEST : stop].decode())
+        at = stop
+    return found
 
 
 def _official(data: bytes) -> tuple[str, Any]:
