@@ -226,7 +226,8 @@ def encode_state(record: SpanRecord, rev: int, redactor: Redactor, *, event: str
         body["content"] = [*marks, *marks_of(left_out, redactor.where)]
     if error is not None:
         body["error"] = error
-    return Encoded(body, noted, account, _layers(body, attributes), tellable, sources)
+    layers = _layers(body, attributes) if kind == "layer" or key.LAYERS in attributes else b""
+    return Encoded(body, noted, account, layers, tellable, sources)
 
 
 BESIDE_ATTRIBUTES: Final = (*ORIGIN_FIELDS, "types", "changed")
