@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import threading
-from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
+from decimal import Decimal, InvalidOperation
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -139,14 +139,14 @@ def nano_usd(usd: object) -> int | None:
 
     None for what is no amount: not a number, not finite, negative, a million dollars or more.
     """
-    if isinstance(usd, bool) or not isinstance(usd, int | float | Decimal):
+    if isinstance(usd, bool) or not isinstance(usd, (int, float, Decimal)):
         return None
     try:
         # a float by its shortest form: 0.0041 is what was meant, not 0.00410000000000000025
         exact = usd if isinstance(usd, Decimal) else Decimal(repr(usd))
         if not exact.is_finite() or exact < 0 or exact >= _NANO_LIMIT // NANO:
             return None
-        return int((exact * NANO).to_integral_value(ROUND_HALF_EVEN))
+        return round(exact * NANO)  # half to even
     except (InvalidOperation, ValueError):
         return None
 

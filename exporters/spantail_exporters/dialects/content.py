@@ -46,6 +46,8 @@ _INDEXED: Final = (
     ("gen_ai.completion.", _ANSWERED, "OpenLLMetry before 0.50"),
 )
 CONTENT_NAMES: Final = frozenset({_ASKED, _ANSWERED, _ARGUMENTS, _RESULT})
+_PREFIXES: Final = tuple(prefix for prefix, _, _ in _INDEXED)
+_NAMES: Final = frozenset(name for rule in CONTENT_RULES for name in (rule.asked, rule.answered))
 _PLACE: Final = re.compile(r"(\d{1,4})\.(.+)")
 _MOST_FIELDS: Final = 2_000
 
@@ -54,14 +56,16 @@ def move_content(attributes: dict[str, Any], kind: str, moved: dict[str, str] | 
     """Give captured content our names, in `attributes` itself; `moved` is told where it stood, see `origin`."""
     moved = {} if moved is None else moved
     if kind == key.KIND_LLM_CALL:
-        for prefix, ours, _ in _INDEXED:
-            _join(attributes, prefix, ours, moved)
+        indexed = [name for name in attributes if name.startswith(_PREFIXES)]
+        for prefix, ours, _ in _INDEXED if indexed else ():
+            if any(name.startswith(prefix) for name in indexed):
+                _join(attributes, prefix, ours, moved)
         names = (_ASKED, _ANSWERED)
     elif kind == key.KIND_TOOL:
         names = (_ARGUMENTS, _RESULT)
     else:
         return
-    for rule in CONTENT_RULES:
+    for rule in () if _NAMES.isdisjoint(attributes) else CONTENT_RULES:
         if rule.kind == kind:
             for theirs, ours in zip((rule.asked, rule.answered), names, strict=True):
                 if ours not in attributes and theirs in attributes:

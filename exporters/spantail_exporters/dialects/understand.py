@@ -153,20 +153,32 @@ def _write(attributes: dict[str, Any], cost: Told, *, several: bool) -> None:
 def _price(
     attributes: dict[str, Any], tokens: dict[str, int], *, several: bool, at: float | None
 ) -> pricing.Price | pricing.Unpriced:
-    get = attributes.get
     provider, models = served(attributes)
     return pricing.price(
-        pricing.Tokens(*(tokens.get(kind) for kind in OURS)),
+        pricing.Tokens(*map(tokens.get, OURS)),
         models=models,
         provider=provider,
-        terms=pricing.Terms(
-            get(key.SERVICE_TIER),
-            get(key.SPEED),
-            get(key.INFERENCE_GEO),
-            get(key.USAGE_WEB_SEARCHES, 0),
-            get(key.USAGE_FILE_SEARCHES, 0),
-            get(key.USAGE_CODE_EXECUTIONS, 0),
-            several,
-        ),
+        terms=_terms(attributes, several=several),
         at=at,
+    )
+
+
+_TERMS: Final = frozenset(
+    {key.SERVICE_TIER, key.SPEED, key.INFERENCE_GEO, key.USAGE_WEB_SEARCHES, key.USAGE_FILE_SEARCHES,
+     key.USAGE_CODE_EXECUTIONS}
+)  # fmt: skip
+
+
+def _terms(attributes: dict[str, Any], *, several: bool) -> pricing.Terms:
+    if not several and _TERMS.isdisjoint(attributes):
+        return pricing.STANDARD
+    get = attributes.get
+    return pricing.Terms(
+        get(key.SERVICE_TIER),
+        get(key.SPEED),
+        get(key.INFERENCE_GEO),
+        get(key.USAGE_WEB_SEARCHES, 0),
+        get(key.USAGE_FILE_SEARCHES, 0),
+        get(key.USAGE_CODE_EXECUTIONS, 0),
+        several,
     )

@@ -132,6 +132,9 @@ def _settled(counted: list[Counted], *, including: bool, no_total_within: bool) 
         if number:
             others.setdefault(kind, set()).add(number)
     get = found.get
+    if all(len(told) == 1 for told in others.values()) and _is_plain(found, places, no_total_within=no_total_within):
+        found.pop(t.TOTAL, None)
+        return found, None
     doubt = None
     short, long = get(t.CACHE_WRITE_5M, 0), get(t.CACHE_WRITE_1H, 0)
     if short + long and not get(t.CACHE_WRITE):
@@ -173,6 +176,27 @@ def _settled(counted: list[Counted], *, including: bool, no_total_within: bool) 
             doubt = doubt or UNDECIDED
     doubt = _add_up(found, cached, place, places.get(t.REASONING, t.WITHIN)) or doubt
     return {kind: number for kind, number in found.items() if kind in t.OURS}, doubt
+
+
+_PLAIN: Final = frozenset({t.INPUT, t.OUTPUT, t.TOTAL, t.CACHE_READ, t.CACHE_WRITE, t.REASONING})
+
+
+def _is_plain(found: dict[str, int], places: dict[str, str], *, no_total_within: bool) -> bool:
+    """Whether all is told as we keep it, which is so of most calls: then nothing has to be weighed.
+
+    That is, the parts of input and output are within these, by the total or by what the names say.
+    """
+    get = found.get
+    asked, answered, total = get(t.INPUT), get(t.OUTPUT, 0), get(t.TOTAL)
+    if asked is None or not found.keys() <= _PLAIN:
+        return False
+    cached, reasoning = get(t.CACHE_READ, 0) + get(t.CACHE_WRITE, 0), get(t.REASONING, 0)
+    if cached > asked or reasoning > answered:
+        return False
+    if total:
+        return total == asked + answered and not (cached and no_total_within)
+    parts = (t.CACHE_READ, t.CACHE_WRITE, t.REASONING) if cached or reasoning else ()
+    return all(places[kind] == t.WITHIN for kind in parts if get(kind))
 
 
 def _add_up(found: dict[str, int], cached: int, cache_place: str, reasoning_place: str) -> str | None:
@@ -228,6 +252,9 @@ def _add_up(found: dict[str, int], cached: int, cache_place: str, reasoning_plac
 def _merge(usage: Usage, found: dict[str, int], doubt: str | None) -> None:
     """Take over the counts of one more source."""
     usage.doubt(doubt)
+    if not usage.tokens:
+        usage.tokens = found
+        return
     held, tokens = usage.tokens.get(t.INPUT), usage.tokens
     for kind, number in found.items():
         if not tokens.get(kind):
