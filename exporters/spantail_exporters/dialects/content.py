@@ -58,8 +58,7 @@ def move_content(attributes: dict[str, Any], kind: str, moved: dict[str, str] | 
     if kind == key.KIND_LLM_CALL:
         indexed = [name for name in attributes if name.startswith(_PREFIXES)]
         for prefix, ours, _ in _INDEXED if indexed else ():
-            if any(name.startswith(prefix) for name in indexed):
-                _join(attributes, prefix, ours, moved)
+            _join(attributes, indexed, prefix, ours, moved)
         names = (_ASKED, _ANSWERED)
     elif kind == key.KIND_TOOL:
         names = (_ARGUMENTS, _RESULT)
@@ -73,8 +72,8 @@ def move_content(attributes: dict[str, Any], kind: str, moved: dict[str, str] | 
                     moved[ours] = theirs
 
 
-def _join(attributes: dict[str, Any], prefix: str, ours: str, moved: dict[str, str]) -> None:
-    """Make a list of messages of attributes such as `llm.input_messages.0.message.content`.
+def _join(attributes: dict[str, Any], names: list[str], prefix: str, ours: str, moved: dict[str, str]) -> None:
+    """Make a list of messages of attributes such as `llm.input_messages.0.message.content`, which are among `names`.
 
     These are left where they are too if the list does not say how they were called, or what their values were.
     """
@@ -82,8 +81,9 @@ def _join(attributes: dict[str, Any], prefix: str, ours: str, moved: dict[str, s
     taken = []
     infixes = set()
     says_all = True
-    for name, value in attributes.items():
+    for name in names:
         if name.startswith(prefix) and (place := _PLACE.fullmatch(name, len(prefix))):
+            value = attributes[name]
             taken.append(name)
             field = place[2].removeprefix("message.")
             infixes.add(place[2][: len(place[2]) - len(field)])
