@@ -149,12 +149,13 @@ def encode_state(record: SpanRecord, rev: int, redactor: Redactor, *, event: str
     """
     raw = record.attributes
     end = record.end_us
-    origin: dict[str, Any] | None = None
-    if is_foreign(raw):
+    origin = None
+    if is_foreign(raw) or key.DERIVED in raw:
         # a copy: the span's own are compared at the next look
-        raw, origin = understood_apart(raw, ended=end is not None, start_us=record.start_us)
-    elif key.DERIVED in raw:
-        raw, origin = read_back(raw)
+        ended = end is not None
+        raw, origin = (
+            understood_apart(raw, ended=ended, start_us=record.start_us) if is_foreign(raw) else read_back(raw)
+        )
     status, kind = status_of(record), kind_of(raw)
     text, notes = redactor.text, record.notes
     left_out: Dropped = {}
@@ -205,16 +206,7 @@ def encode_state(record: SpanRecord, rev: int, redactor: Redactor, *, event: str
         _say_progress(body, attributes)
     if left_out or marks:
         body["content"] = marks  # its place: what is large comes last
-    if key.CHANGED in attributes:
-        _take_changed(attributes, remarks)
-    body["attributes"] = attributes
-    if origin is not None:
-        _say_origin(body, origin, attributes, redactor)
-    if remarks:
-        body.update(remarks)
-    if "dropped" in body:
-        # behind the attributes: what `append.lua` and the tree look for as text ends where those begin
-        body["dropped"] = body.pop("dropped")
+    _say_attributes(body, attributes, origin, remarks, redactor)
     tellable: list[dict[str, Any]] = _NOTHING
     if notes:
         told = [_note(note, redactor, left_out, whole=note is not folded) for note in notes]
@@ -252,6 +244,25 @@ def _take_changed(attributes: dict[str, Any], remarks: Remarks) -> None:
         remarks["changed"] = [*dict.fromkeys([*names, *remarks.get("changed", ())])]
 
 
+def _say_attributes(
+    body: dict[str, Any],
+    attributes: dict[str, Any],
+    origin: Mapping[str, Any] | None,
+    remarks: Remarks,
+    redactor: Redactor,
+) -> None:
+    """Say the attributes and what is told of them, behind all that `append.lua` and the tree look for as text."""
+    if key.CHANGED in attributes:
+        _take_changed(attributes, remarks)
+    body["attributes"] = attributes
+    if origin is not None:
+        _say_origin(body, origin, attributes, redactor)
+    if remarks:
+        body.update(remarks)
+    if "dropped" in body:
+        body["dropped"] = body.pop("dropped")
+
+
 def _say_origin(
     body: dict[str, Any], origin: Mapping[str, Any], attributes: Mapping[str, Any], redactor: Redactor
 ) -> None:
@@ -259,9 +270,8 @@ def _say_origin(
     derived = [name for name in origin["derived"] if name in attributes]
     moved = {ours: redactor.text(theirs) for ours, theirs in origin["moved"].items() if ours in attributes}
     sent = redactor.attributes(origin["sent"]) if origin["sent"] else None
-    for field, told in zip(ORIGIN_FIELDS, (derived, sent, moved), strict=True):
-        if told:
-            body[field] = told
+    fields = zip(ORIGIN_FIELDS, (derived, sent, moved), strict=True)
+    body.update((field, told) for field, told in fields if told)
 
 
 def _say_progress(body: dict[str, Any], attributes: Mapping[str, Any]) -> None:
@@ -532,7 +542,7 @@ def encode_notes(state: Encoded, count: int) -> list[bytes]:
     lines = []
     for noted, note in enumerate(notes, first):
         head.update(noted=noted, ts=note["ts"], event=note["name"], attributes=note["attributes"])
-        beside = {name: note[name] for name in ("types", "changed") if name in note}
+        beside: dict[str, Any] = {name: note[name] for name in ("types", "changed") if name in note}
         lines.append(dumps({**head, **beside} if beside else head))
     return lines
 

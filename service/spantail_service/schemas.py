@@ -142,7 +142,7 @@ class SpanState(BaseModel):
     flags: int | None = Field(None, description="OTLP's `SpanFlags`.")
     status_code: str | None = Field(
         None,
-        description="`ok`: set on purpose; `error`: where `status` says something else; a number: one that is not known.",
+        description="`ok`: set on purpose; `error`: where `status` says something else; digits: one not known.",
     )
     status_message: str | None = Field(
         None, description="Where it is not `error.message`; empty where that is the exception's alone."

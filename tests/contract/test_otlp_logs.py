@@ -101,6 +101,7 @@ async def test_a_log_record_of_a_span_is_a_log_event_of_it(redis_url: str) -> No
         "ts": START, "event": "log", "run_id": RUN, "span_id": ROOT, "level": "ERROR", "logger": "shop.cart",
         "message": "declined: password=[redacted]", "service": "shop", "runner": RUNNER,
         "error": {"type": "ValueError", "message": "no"}, "attributes": {"order": 7, "api_key": "[redacted]"},
+        "changed": ["api_key"],
     }  # fmt: skip
     assert (second["level"], second["logger"], second["message"]) == ("WARNING", "app", "plain")
     assert (third["level"], third["message"], third["attributes"]) == (

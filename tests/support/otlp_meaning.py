@@ -44,7 +44,9 @@ class Meaning:
 
 def read_export(body: bytes) -> ExportTraceServiceRequest:
     """OTLP JSON as the official classes read it."""
-    return json_format.ParseDict(_with_bytes(json.loads(body)), ExportTraceServiceRequest())
+    request = ExportTraceServiceRequest()
+    json_format.ParseDict(_with_bytes(json.loads(body)), request)
+    return request
 
 
 def _with_bytes(value: Any) -> Any:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Final
 from spantail.attributes import EXCEPTION_MESSAGE, EXCEPTION_STACKTRACE, EXCEPTION_TYPE
 from spantail.content import count_dropped, marks_of
 from spantail.content_names import is_message_event, is_said_in_body
-from spantail.json_values import bytes_as_text
 from spantail_exporters.event import dumps
 from spantail_exporters.otlp_records import LOGGER_NAME
 
@@ -93,7 +92,8 @@ def _text(message: Any, redactor: Redactor, left_out: Dropped) -> str:
     if isinstance(message, str):
         return redactor.text(message)
     if isinstance(message, bytes):
-        return redactor.text(bytes_as_text(message))
+        remarks: Remarks = {}  # given, so that it is base64; unless there is a secret in it
+        return str(redactor.attributes({_BODY: message}, None, remarks).get(_BODY))
     if isinstance(message, dict):
         message = redactor.attributes(message, left_out)  # its keys may say that a value is a secret
     elif isinstance(message, list):

@@ -346,7 +346,7 @@ def test_what_is_masked_or_cut_is_named() -> None:
     assert out["many"].endswith("…[truncated 2,000 → 1,000 bytes]")
     cut = dict[str, Any]()
     Redactor(max_value_bytes=1_000, max_event_bytes=1_000).attributes({"a": b"x" * 900, "b": b"x" * 900}, None, cut)
-    assert cut == {"types": {"a": "bytes"}, "changed": ["b"]} or cut == {"changed": ["a", "b"]}
+    assert cut == {"changed": ["a", "b"]}  # in base64 each is longer than all may be
 
 
 def test_a_secret_in_bytes_is_found_whatever_stands_around_it() -> None:
