@@ -15,7 +15,7 @@ from spantail.content import marks_of, take_marks
 from spantail.redaction import TRUNCATED_KEY
 from spantail_exporters.changes import NO_SOURCES
 from spantail_exporters.dialects.costs import MOST_USD
-from spantail_exporters.dialects.origin import ORIGIN_FIELDS, names_in, read_back, understood_apart
+from spantail_exporters.dialects.origin import ORIGIN_FIELDS, names_in, told_apart
 from spantail_exporters.dialects.understand import is_foreign
 
 if TYPE_CHECKING:
@@ -152,10 +152,7 @@ def encode_state(record: SpanRecord, rev: int, redactor: Redactor, *, event: str
     origin = None
     if is_foreign(raw) or key.DERIVED in raw:
         # a copy: the span's own are compared at the next look
-        ended = end is not None
-        raw, origin = (
-            understood_apart(raw, ended=ended, start_us=record.start_us) if is_foreign(raw) else read_back(raw)
-        )
+        raw, origin = told_apart(raw, ended=end is not None, start_us=record.start_us)
     status, kind = status_of(record), kind_of(raw)
     text, notes = redactor.text, record.notes
     left_out: Dropped = {}
@@ -255,7 +252,7 @@ def _say_attributes(
     if key.CHANGED in attributes:
         _take_changed(attributes, remarks)
     body["attributes"] = attributes
-    if origin is not None:
+    if origin:
         _say_origin(body, origin, attributes, redactor)
     if remarks:
         body.update(remarks)

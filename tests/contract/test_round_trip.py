@@ -23,8 +23,8 @@ from tests.exports.sources import SOURCES
 from tests.integration.service.harness import running_app
 from tests.support.exports import trace_requests
 from tests.support.loops import SHAPES, otlp_json
-from tests.support.otlp_meaning import differences, meaning_of, read_export
-from tests.support.otlp_requests import JSON, PROTOBUF, as_json
+from tests.support.otlp_meaning import attributes_in, differences, meaning_of, read_export
+from tests.support.otlp_requests import JSON, PROTOBUF, add_attributes, as_json
 from tests.unit.money.loading import single_cases
 from tests.unit.money.requests import request_of
 
@@ -177,6 +177,28 @@ async def test_what_is_read_for_its_cost_comes_out_as_it_was_sent(client: httpx.
 @pytest.mark.parametrize("shape", SHAPES)
 async def test_spans_that_loop_come_out_as_they_were_sent(client: httpx.AsyncClient, shape: str) -> None:
     assert await _sent_and_got(client, [read_export(orjson.dumps(otlp_json(SHAPES[shape])))]) == []
+
+
+async def test_types_pass_through_ndjson_and_show_in_grafana(client: httpx.AsyncClient) -> None:
+    span = Span(name="call", start_time_unix_nano=5_000, end_time_unix_nano=2**64 - 1)
+    odd = {"nan": math.nan, "raw": b"\xff\x00", "deep": [1.0, {"endless": -math.inf}], "password": "x"}
+    add_attributes(span.attributes, odd)
+    add_attributes(span.events.add(name="retry", time_unix_nano=2**64 - 1).attributes, odd)
+    add_attributes(span.links.add(trace_id=b"\4" * 16, span_id=b"\5" * 8).attributes, odd)
+    request = _request(span, run := next(_run_ids))
+    assert await _sent_and_got(client, [request]) == []
+    file = (await client.get(f"/api/runs/{run:032x}/export?format=ndjson")).content
+    other = f"{next(_run_ids):032x}"
+    renamed = file.replace(f"{run:032x}".encode(), other.encode())
+    taken = await client.post("/api/runs/import", content=renamed, headers={"content-type": "application/x-ndjson"})
+    assert (taken.status_code, taken.json()["runs"]) == (200, [other])
+    first, second = [meaning_of([read_export(body)]) for body in await _exports(client, [f"{run:032x}", other])]
+    assert list(first.values()) == list(second.values())
+    grafana = await client.get(f"/tempo/api/traces/{other}", headers={"accept": "application/protobuf"})
+    (shown,) = meaning_of([ExportTraceServiceRequest.FromString(grafana.content)]).values()
+    sent = attributes_in(span.attributes)
+    for name in ("nan", "raw", "deep"):
+        assert shown.attributes[name] == shown.inner[0].attributes[name] == sent[name]
 
 
 async def test_the_forms_that_json_may_have(client: httpx.AsyncClient) -> None:

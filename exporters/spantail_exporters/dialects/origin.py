@@ -16,7 +16,7 @@ import orjson
 
 from spantail import attributes as key
 from spantail_exporters.dialects.content import CONTENT_NAMES, move_content
-from spantail_exporters.dialects.understand import understood
+from spantail_exporters.dialects.understand import is_foreign, understood
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,8 +24,18 @@ if TYPE_CHECKING:
 ORIGIN_FIELDS: Final = ("derived", "sent", "moved")
 
 
+def told_apart(
+    attributes: Mapping[str, Any], *, ended: bool, start_us: int | None = None
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return a copy of the attributes, understood, and the fields of the event; those of an export of ours are read."""
+    found, origin = read_back(attributes)
+    if origin or not is_foreign(found):
+        return found, origin
+    return understood_apart(found, ended=ended, start_us=start_us)
+
+
 def understood_apart(
-    sent: Mapping[str, Any], *, ended: bool, start_us: int | None
+    sent: Mapping[str, Any], *, ended: bool, start_us: int | None = None
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the attributes with our names beside them, see `understand`, and the fields that tell the two apart."""
     moved: dict[str, str] = {}
@@ -42,7 +52,7 @@ def understood_apart(
 def read_back(attributes: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Take the marks of an export of ours out of a span's attributes; what is none of these stays as it is."""
     found, moved = dict(attributes), dict[str, str]()
-    derived = names_in(found.get(key.DERIVED))
+    derived = names_in(found.get(key.DERIVED)) if key.DERIVED in found else []
     if not derived or not found.keys() >= set(derived):
         return found, {}
     del found[key.DERIVED]

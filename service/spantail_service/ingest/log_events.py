@@ -93,7 +93,7 @@ def _text(message: Any, redactor: Redactor, left_out: Dropped) -> str:
         return redactor.text(message)
     if isinstance(message, bytes):
         remarks: Remarks = {}  # given, so that it is base64; unless there is a secret in it
-        return str(redactor.attributes({_BODY: message}, None, remarks).get(_BODY))
+        return str(redactor.attributes({BODY: message}, None, remarks).get(BODY))
     if isinstance(message, dict):
         message = redactor.attributes(message, left_out)  # its keys may say that a value is a secret
     elif isinstance(message, list):

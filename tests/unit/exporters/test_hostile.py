@@ -188,6 +188,15 @@ def test_a_value_of_any_type_has_an_outcome(value: Any, outcome: Any) -> None:
     assert state["attributes"] == {"before": 1, "value": outcome, "after": 2}
 
 
+def test_what_json_has_no_value_for_is_told_beside_it() -> None:
+    values = {"nan": math.nan, "raw": b"\xff\x00", "floats": (1.5, math.inf, 2.0), "plain": ("NaN", 1)}
+    state = state_of(span(attributes=values))
+    assert state["types"] == {"nan": "double", "raw": "bytes", "floats": {"1": "double"}}
+    assert state["attributes"] == {
+        "nan": "NaN", "raw": "/wA=", "floats": [1.5, "Infinity", 2.0], "plain": ["NaN", 1]
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize("value", [DEEP, CIRCLE], ids=["deep", "circle"])
 def test_nesting_ends(value: Any) -> None:
     text = orjson.dumps(state_of(span(attributes={"value": value}))["attributes"]["value"])
