@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import re
+import tracemalloc
 import zlib
 from typing import TYPE_CHECKING, Any
 
@@ -187,5 +189,32 @@ async def test_more_requests_than_are_held_are_refused(
                 assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
             assert await asyncio.gather(*waiting) == [b"", b""]
     finally:
+        await server.stop(1.0)
+        await redis.aclose()
+
+
+@pytest.mark.allow_leaks  # gRPC's own thread
+async def test_a_message_is_not_kept_once_it_is_answered(new_redis_url: str) -> None:
+    """It is freed at once, not when the garbage collector comes by."""
+    redis = Redis.from_url(new_redis_url)
+    receiver = OtlpReceiver(redis, Redactor.from_environment(), max_bytes=2**22, max_decoded_bytes=2**22)
+    guard = guard_of(Settings(redis_url=new_redis_url))
+    server = otlp_grpc.OtlpGrpcServer(receiver, guard, host="127.0.0.1", port=0, max_bytes=2**22)
+    port = await server.start()
+    body = b"\x0a\x00" * 1_000_000
+    gc.collect()
+    gc.disable()
+    tracemalloc.start()
+    try:
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+            export: Any = channel.unary_unary(TRACES)
+            for _ in range(8):
+                with pytest.raises(grpc.aio.AioRpcError) as refused:
+                    await export(body, timeout=20)
+                assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert tracemalloc.get_traced_memory()[0] < 3 * len(body)
+    finally:
+        tracemalloc.stop()
+        gc.enable()
         await server.stop(1.0)
         await redis.aclose()

@@ -136,8 +136,12 @@ class OtlpGrpcServer:
             StopAsyncIteration: there is none.
         """
         async with asyncio.timeout(MESSAGE_S), self._reading:
+            stream: Any = aiter(messages)
             async with asyncio.timeout(LAST_MESSAGE_S if self._reading.locked() else MESSAGE_S):
-                return await anext(messages)
+                message: bytes = await anext(stream)
+        # gRPC's own generator, and in a circle of objects: open, it keeps the message until the collector comes by
+        await stream.aclose()
+        return message
 
     def _not_allowed(self, context: grpc.aio.ServicerContext[bytes, bytes]) -> Refusal | None:
         if not self._guard.wants_token:
