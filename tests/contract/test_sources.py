@@ -132,7 +132,7 @@ def _parsed(body: bytes) -> TracesData:
 
 def _described(request: Any) -> dict[str, tuple[Any, Any]]:
     """Of each span what is said of its resource and its scope; a password is masked."""
-    found = {}
+    found: dict[str, tuple[Any, Any]] = {}
     for group in request.resource_spans:
         for pair in group.resource.attributes:
             if pair.key == "password":

@@ -20,6 +20,7 @@ from spantail_service.ingest.body import (
 )
 from spantail_service.ingest.room import BusyError
 from spantail_service.openapi import answers
+from spantail_service.pieces import pieces
 from spantail_service.routes.otlp import read_body
 from spantail_service.run_meta import parse_run_id
 from spantail_service.run_sources import read_tables
@@ -27,8 +28,8 @@ from spantail_service.schemas import Imported
 from spantail_service.services import services_of
 from spantail_service.store import now_us
 from spantail_service.transfer import ndjson
-from spantail_service.transfer.otlp import otlp_json, unfinished
-from spantail_service.transfer.perfetto import perfetto_json
+from spantail_service.transfer.otlp import otlp_file
+from spantail_service.transfer.perfetto import perfetto_file
 from spantail_service.transfer.whole_run import read_spans, read_tail
 from spantail_service.whole_answers import TooBusyError, WholeAnswer
 
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
 
     from redis.asyncio import Redis
 
-    from spantail_service.run_sources import Sources
     from spantail_service.services import Services
 
 router = APIRouter(tags=["runs"])
@@ -84,17 +84,15 @@ async def _exported(services: Services, run_id: str, as_format: str) -> Response
     if as_format == "ndjson":
         headers["content-disposition"] = f'attachment; filename="{run_id}.ndjson"'
         return StreamingResponse(_events(services.redis, run), media_type=_NDJSON, headers=headers)
-    spans = await read_spans(services.redis, run_id)
+    states = await read_spans(services.redis, run_id)
     sources = await read_tables(services.redis, run_id)
     headers["content-disposition"] = f'attachment; filename="{run_id}.{as_format}.json"'
     if as_format == "otlp":
-        headers["spantail-unfinished-spans"] = str(unfinished(spans))
-    body = await asyncio.to_thread(_file, as_format, spans, sources, run)
+        body, left_out = await asyncio.to_thread(otlp_file, states, sources)
+        headers["spantail-unfinished-spans"] = str(left_out)
+    else:
+        body = await asyncio.to_thread(perfetto_file, states, run, now_us())
     return Response(body, media_type=_JSON, headers=headers)
-
-
-def _file(as_format: str, spans: list[dict[str, Any]], sources: Sources, run: dict[str, Any]) -> bytes:
-    return orjson.dumps(otlp_json(spans, sources) if as_format == "otlp" else perfetto_json(spans, run, now_us()))
 
 
 async def _events(redis: Redis, run: dict[str, Any]) -> AsyncIterator[bytes]:
@@ -104,8 +102,9 @@ async def _events(redis: Redis, run: dict[str, Any]) -> AsyncIterator[bytes]:
         seen = first if seen is None else seen
         yield ndjson.lines(first, events)
     if seen:  # the tail was trimmed: the states stand for what it has lost
-        for span in await read_spans(redis, run["run_id"]):
-            yield orjson.dumps(span) + b"\n"
+        for piece in pieces(await read_spans(redis, run["run_id"]), len):
+            yield b"\n".join(piece) + b"\n"
+            await asyncio.sleep(0)  # taken at once, it would be one turn from the first to the last
 
 
 @router.post(

@@ -46,7 +46,7 @@ class TraceAnswer(NamedTuple):
 
 def trace_of(states: Sequence[bytes], now_us: int, sources: Sources = NO_SOURCES) -> TraceAnswer:
     """The trace of a run's states as they are read at ``now_us``."""
-    spans = [as_read(state, now_us, sources) for state in in_order(states)[:MAX_SPANS]]
+    spans = [as_read(orjson.loads(state), now_us, sources) for state in in_order(states)[:MAX_SPANS]]
     missing = len(states) - len(spans)
     message = f"The first {MAX_SPANS} spans; {missing} later ones are left out." if missing else ""
     return TraceAnswer(resource_spans(spans), message)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+import orjson
 from opentelemetry.semconv.attributes.service_attributes import SERVICE_NAME
 
 from spantail.attributes import (
@@ -28,7 +29,7 @@ from spantail_service.ingest.facts import KINDS
 from spantail_service.run_sources import NO_SOURCES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from spantail_service.run_sources import Sources
 
@@ -36,6 +37,21 @@ _KINDS = {name: number for number, name in enumerate(KINDS) if number}
 _OK, _ERROR = 1, 2  # StatusCode
 _CODES = {"ok": _OK, "error": _ERROR}
 _INT64 = 2**63
+_AT_ONCE = 1_000  # spans
+
+
+def otlp_file(states: Sequence[bytes], sources: Sources = NO_SOURCES) -> tuple[bytes, int]:
+    """The request for the finished ones of ``states`` (as stored), as JSON, and how many are left out for they go on.
+
+    Made piece by piece: one call that encodes a large run would hold everybody up.
+    """
+    groups: list[bytes] = []
+    left_out = 0
+    for at in range(0, len(states), _AT_ONCE):
+        spans = [orjson.loads(state) for state in states[at : at + _AT_ONCE]]
+        left_out += unfinished(spans)
+        groups += map(orjson.dumps, otlp_json(spans, sources)["resourceSpans"])
+    return b'{"resourceSpans":[%b]}' % b",".join(groups), left_out
 
 
 def otlp_json(spans: Iterable[Mapping[str, Any]], sources: Sources = NO_SOURCES) -> dict[str, Any]:

@@ -24,7 +24,7 @@ def _state(attributes: dict[str, Any], redactor: Redactor | None = None, **field
 
 
 def _exported(state: dict[str, Any]) -> dict[str, Any]:
-    (span,) = otlp_json([state], "0")["resourceSpans"][0]["scopeSpans"][0]["spans"]
+    (span,) = otlp_json([state])["resourceSpans"][0]["scopeSpans"][0]["spans"]
     return {pair["key"]: pair["value"] for pair in span["attributes"]}
 
 
@@ -112,7 +112,7 @@ def test_the_tree_is_cut_before_what_was_derived() -> None:
 def test_status_and_exception_stay_apart(description: str | None, trace: Any) -> None:
     told = {"exception.message": "no answer", **({"exception.stacktrace": trace} if trace else {})}
     state = _state({}, failed=True, description=description, notes=(Note(2, "exception", told),))
-    (span,) = otlp_json([state], "0")["resourceSpans"][0]["scopeSpans"][0]["spans"]
+    (span,) = otlp_json([state])["resourceSpans"][0]["scopeSpans"][0]["spans"]
     assert span["status"] == ({"code": 2, "message": description} if description else {"code": 2})
     attributes = _plain({pair["key"]: pair["value"] for pair in span["events"][0]["attributes"]})
     assert attributes == told
