@@ -123,6 +123,8 @@ async def _on_http_exception(request: Request, error: HTTPException) -> Response
     detail = error.detail if error.detail != _phrase(error.status_code) else None
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         allowed = ", ".join(_methods_at(request))
+        if request.method == "OPTIONS":  # asked for just that (RFC 9110 §9.3.7)
+            return Response(status_code=204, headers={"allow": f"{allowed}, OPTIONS", "cache-control": "no-store"})
         return problem_response(405, None, f"This address takes {allowed}.", headers={"allow": allowed})
     return problem_response(error.status_code, None, detail, headers=error.headers)
 

@@ -32,6 +32,8 @@ BUCKETS_S: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.
 
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _STATUSES: Final = ("queued", "running", "completed", "failed", "cancelled", "abandoned")
+_MOST_BACKENDS: Final = 100  # whoever sends spans names them, and each is a label: further ones are summed up
+_OTHER: Final = "other"
 _REDIS_S: Final = 2.0
 _SHARED: Final = "All processes on one Redis tell the same: do not add them up."
 
@@ -181,7 +183,7 @@ class _Spend:
     def __init__(self) -> None:
         self._highest: dict[tuple[str, str, str], int] | None = None
         self._totals: dict[str, Counter[str]] = {}
-        self._today: dict[str, float] = {}
+        self._today: Counter[str] = Counter()
 
     def take(self, days: list[dict[str, Any]]) -> None:
         """Take over the sums of the last days, today's last."""
@@ -189,7 +191,7 @@ class _Spend:
         now: dict[tuple[str, str, str], int] = {}
         for day in days:
             for backend, sums in day["backends"].items():
-                totals = self._totals.setdefault(backend, Counter())
+                totals = self._totals.setdefault(self._label(backend), Counter())
                 flat = {**sums, **sums["tokens"], "nano": sums["cost_nano"]}
                 for field in self._FIELDS:
                     key = (day["day"], backend, field)
@@ -199,7 +201,12 @@ class _Spend:
         days_told = {day["day"] for day in days}
         gone = {key: highest for key, highest in (before or {}).items() if key[0] in days_told and key not in now}
         self._highest = now | gone  # a sum that has fallen to nothing is not told, and may rise again
-        self._today = {backend: sums["cost_usd"] for backend, sums in days[-1]["backends"].items()}
+        self._today = Counter()
+        for backend, sums in days[-1]["backends"].items():
+            self._today[self._label(backend)] += sums["cost_usd"]
+
+    def _label(self, backend: str) -> str:
+        return backend if backend in self._totals or len(self._totals) < _MOST_BACKENDS else _OTHER
 
     def families(self) -> Iterable[Metric]:
         """The counters, and what was spent today."""

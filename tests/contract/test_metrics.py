@@ -178,3 +178,39 @@ async def test_no_accept_header_makes_it_fail(new_redis_url: str) -> None:
             answer = await client.get("/metrics", headers={b"accept": accept.encode("latin-1")})
             assert answer.status_code == 200, accept
             assert "spantail_redis_up 1.0" in answer.text
+
+
+async def test_what_strangers_name_makes_no_labels(new_redis_url: str) -> None:
+    """Methods, paths, agents, hosts, services and operations: ten thousand of them leave the exposition as it was."""
+    async with running_app(new_redis_url, max_starts_per_minute=0) as client:
+
+        async def some(numbers: range) -> None:
+            for n in numbers:
+                headers = {"user-agent": f"agent {n}", "x-forwarded-for": f"10.0.{n % 250}.1", "accept": f"x/{n}"}
+                await client.request(f"M{n}", f"/made/up/{n}?{n}", headers=headers)
+                await client.post(f"/api/operations/none{n}", headers=headers, json={})
+                await client.get("/api/runs", headers={"host": f"host{n}.example"})
+                if n % 100 == 0:
+                    span = Span(trace_id=n.to_bytes(16, "big"), span_id=b"\1" * 8, name=f"work {n}")
+                    body = traces({"service.name": f"service {n}"}, [span]).SerializeToString()
+                    await client.post("/v1/traces", content=body, headers=PROTOBUF)
+
+        await some(range(100, 0, -1))
+        await client.get("/metrics")  # … and what counts reading it
+        before = set(samples_of(await client.get("/metrics")))
+        await some(range(101, 3_500))
+        after = set(samples_of(await client.get("/metrics")))
+    assert {name for name, _ in after - before} == set()
+
+
+def test_ten_thousand_backends_are_a_hundred_labels() -> None:
+    spend = _Spend()
+    days = [_day(f"2026-01-{n // 400 + 1:02}", 1) for n in range(10_000)]
+    spend.take([{"day": "2026-01-01", "backends": {}}])
+    for n, day in enumerate(days):
+        day["backends"] = {f"made up {n}": day["backends"]["claude_cli"]}
+        spend.take([day])
+    for family in spend.families():
+        assert len({sample.labels["backend"] for sample in family.samples}) <= 101
+    calls = {family.name: family for family in spend.families()}["spantail_llm_calls"]
+    assert sum(sample.value for sample in calls.samples) == 10_000, "none is lost"

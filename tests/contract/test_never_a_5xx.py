@@ -7,12 +7,15 @@ with bytes that are hardly HTTP. What is documented stays: 503 while Redis is aw
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import pytest
 from fastapi.routing import iter_route_contexts
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from spantail_service.app import create_app
 from spantail_service.settings import Settings
@@ -203,3 +206,106 @@ ROUTES: Final = routes()
 @pytest.mark.parametrize("share", range(4))
 async def test_every_route_whatever_it_is_asked(service: Served, share: int) -> None:
     await _all_answered(service, (asked for route in ROUTES[share::4] for asked in requests(route)))
+
+
+async def test_head_is_get_without_its_body_and_options_says_what_is_taken(service: Served) -> None:
+    async with service.client() as client:
+        for path in ("/healthz", "/api/runs", "/metrics", "/openapi.json", f"/api/traces/{RUN}", "/docs"):
+            whole, head = await client.get(path), await client.head(path)
+            assert (head.status_code, head.content) == (whole.status_code, b"")
+            assert head.headers["content-type"] == whole.headers["content-type"]
+            options = await client.options(path)
+            assert (options.status_code, options.content) == (204, b"")
+            assert {"GET", "HEAD", "OPTIONS"} <= set(options.headers["allow"].split(", "))
+        assert set((await client.options("/v1/traces")).headers["allow"].split(", ")) == {"POST", "OPTIONS"}
+        assert (await client.options("/none")).status_code == 404
+
+
+RAW: Final = (
+        b"GET http://localhost/healthz HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"GET http://elsewhere.example/healthz HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"GET //healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", b"GET * HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"OPTIONS * HTTP/1.1\r\nHost: localhost\r\n\r\n", b"GET /healthz HTTP/1.0\r\n\r\n", b"GET /healthz\r\n\r\n",
+        b"GET /healthz HTTP/9.9\r\nHost: localhost\r\n\r\n",
+        b"CONNECT localhost:80 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"\x16\x03\x01\x02\x00\x01", b"\0" * 100, b"\xff" * 100, b"\r\n" * 100,
+        b"GET /\xff\xfe HTTP/1.1\r\nHost: localhost\r\n\r\n", b"GET /%00 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\n\r\n", b"GET / HTTP/1.1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: [\r\n\r\n", b"GET / HTTP/1.1\r\nHost: \xff\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost : localhost\r\n\r\n", b"GET / HTTP/1.1\r\n: x\r\n\r\n",
+        b"POST /v1/traces HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n",
+        b"POST /v1/traces HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999999999999999\r\n\r\n",
+        b"POST /v1/traces HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx",
+        b"POST /v1/traces HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n"
+        b"0\r\n\r\n",
+        b"POST /v1/logs HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+        b"POST /v1/logs HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\n",
+        b"POST /v1/logs HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\nx\r\n",
+        b"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n",
+)  # fmt: skip
+
+
+async def test_what_is_hardly_http_is_refused_or_answered(service: Served) -> None:
+    answers = await asyncio.gather(*(_raw_answer(service, data) for data in RAW))
+    for data, answer in zip(RAW, answers, strict=True):
+        assert answer == b"" or 200 <= status_of(answer) < 500, (data, answer)
+    async with service.client() as client:
+        assert (await client.get("/healthz")).status_code == 200
+
+
+async def _raw_answer(service: Served, data: bytes) -> bytes:
+    host, _, port = service.address.partition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(data)
+    answer = b""
+    with contextlib.suppress(ConnectionError, TimeoutError, asyncio.IncompleteReadError):
+        async with asyncio.timeout(3):  # what is no whole request is waited for, and the connection stays open
+            answer = await reader.readuntil(b"\r\n\r\n")
+    writer.close()
+    return answer
+
+
+WEBSOCKET = "/ws/runs/{}/logs{}"
+
+
+SOCKETS: Final = (
+        *((RUN, f"?since={value.decode()}") for value in VALUES if len(value) < 1_000),
+        *((RUN, f"?epoch={value.decode()}") for value in VALUES if len(value) < 1_000),
+        (RUN, "?since=0&since=1"), (RUN, "?&=&"), (RUN, "?since"), ("x", ""), ("%00", ""), ("0" * 32, ""),
+        ("9" * 32, ""),        ("%ED%A0%80", ""), (RUN.upper(), ""), ("a" * 3_000, ""),
+)  # fmt: skip
+
+
+async def test_websockets_are_opened_or_closed_with_a_reason(service: Served) -> None:
+    for run, query in SOCKETS:
+        await _watched(service, WEBSOCKET.format(run, query))
+
+
+async def _watched(service: Served, target: str) -> None:
+    try:
+        async with asyncio.timeout(ANSWER_S), connect(f"ws://{service.address}{target}") as socket:
+            with contextlib.suppress(ConnectionClosed):
+                for odd in ("", "\0", "{}", b"\xff\xfe", "x" * 4_000):
+                    await socket.send(odd)
+                while True:
+                    await socket.recv()
+            assert socket.close_code in {1000, 4400, 4404, 4410}, (socket.close_code, socket.close_reason)
+    except InvalidStatus as error:
+        refused = error.response.status_code
+    else:
+        return
+    assert refused < 500
+
+
+@pytest.mark.parametrize(
+    "header",
+    [("sec-websocket-version", "99"), ("sec-websocket-key", ""), ("sec-websocket-key", "x"), ("upgrade", "nothing"),
+     ("sec-websocket-extensions", "permessage-deflate; server_max_window_bits=99"), ("sec-websocket-protocol", ",,"),
+     ("origin", "null"), ("origin", "http://["), ("cookie", "=" * 3_000), ("sec-websocket-extensions", ";;,=")],
+)  # fmt: skip
+async def test_odd_handshakes_are_answered(service: Served, header: tuple[str, str]) -> None:
+    headers = {"host": service.address, "connection": "upgrade", "upgrade": "websocket", "sec-websocket-version": "13",
+               "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==", header[0]: header[1]}  # fmt: skip
+    lines = [f"GET {WEBSOCKET.format(RUN, '')} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
+    answer = await answer_to(service, "\r\n".join([*lines, "", ""]).encode(), head_only=True)
+    assert 101 <= status_of(answer) < 500, answer

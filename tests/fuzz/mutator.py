@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple, cast
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from bench.odd_requests import shapes
 from spantail_exporters import otlp_records as key
 from tests.support.otlp_requests import JSON, PROTOBUF, add_attributes, any_value, as_json, logs, traces
 
@@ -44,7 +45,24 @@ def cases(seed: int, count: int) -> list[Case]:
     return [_case(rng) for _ in range(count)]
 
 
+# small enough for a thousand of them, and still what they are
+_SHAPES: Final = [shape for shape in shapes(0.0003) if shape.path.startswith("/v1/")]
+
+
+def _odd_case(rng: random.Random) -> Case:
+    shape = rng.choice(_SHAPES)
+    headers = dict(shape.headers)
+    body = shape.sent or shape.body
+    if shape.sent:
+        headers["content-encoding"] = "gzip"
+    for _ in range(rng.choice((0, 1, 1, 2))):
+        body = _mutated(rng, body, is_json=headers == JSON)
+    return Case(shape.path, body, headers)
+
+
 def _case(rng: random.Random) -> Case:
+    if rng.random() < 0.15:
+        return _odd_case(rng)
     is_json, is_trace = rng.random() < 0.4, rng.random() < 0.5
     resource = _attributes(rng, 2) | rng.choice([{}, {"service.name": "shop", "spantail.runner": "web:1:2"}])
     if is_trace:

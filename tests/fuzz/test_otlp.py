@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from spantail_service.ingest.body import DecodedTooLargeError, MalformedRequestError, gunzip
+from spantail_service.ingest.body import DecodedTooLargeError, MalformedRequestError, TooManyError, gunzip
 from spantail_service.ingest.decode import decode_traces
 from spantail_service.ingest.entries import Tally
 from spantail_service.ingest.log_records import decode_logs
@@ -37,7 +37,7 @@ def decoded(case: Case) -> int | None:
         else:
             items = (decode_logs_json if is_json else decode_logs)(body, tally)
         return sum(item is not None for item in items)
-    except (MalformedRequestError, DecodedTooLargeError):
+    except (MalformedRequestError, DecodedTooLargeError, TooManyError):
         return None
 
 
