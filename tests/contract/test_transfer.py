@@ -15,6 +15,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 import spantail
 from spantail_exporters import keys
 from spantail_exporters.run_script import Limits
+from spantail_service.transfer import ndjson
 from tests.integration.service.harness import ROOT_SPAN, RUN, START, Writer, running_app
 from tests.support.live_runs import StoredRun, fold
 from tests.support.redis_faults import faulty_redis, wire_to
@@ -269,3 +270,39 @@ async def test_an_unknown_run_is_not_exported(new_redis_url: str) -> None:
     async with running_app(new_redis_url) as client:
         assert (await client.get(f"/api/runs/{RUN}/export")).status_code == 404
         assert (await client.get(f"/api/runs/{RUN}/export?format=csv")).status_code == 422
+
+
+def _told(seq: int, event: str, *, span_id: str = ROOT_SPAN, **fields: Any) -> bytes:
+    body = {
+        "seq": seq, "rev": 1, "status": "running", "start": START, "noted": 0, "ts": START + seq, "event": event,
+        "run_id": RUN, "span_id": span_id, "parent_id": None if span_id == ROOT_SPAN else ROOT_SPAN, "name": "x",
+        "kind": "span", "end": None, "attributes": {}, **fields,
+    }  # fmt: skip
+    return orjson.dumps(body)
+
+
+async def test_span_events_are_told_in_their_order_and_stand_in_the_state(new_redis_url: str) -> None:
+    other = "00f067aa0ba902b8"
+    lines = [_told(0, "span_start"), _told(1, "span_start", span_id=other)]
+    lines += [_told(2 + n, f"note {n}", span_id=other if n % 2 else ROOT_SPAN, noted=n // 2 + 1) for n in range(10)]
+    lines += [_told(12, "span_complete", span_id=other, status="ok", end=START + 20, rev=9)]
+    async with running_app(new_redis_url) as client:
+        answer = await client.post("/api/runs/import", content=b"\n".join([HEAD, *lines]), headers=NDJSON)
+        assert answer.json() == {"runs": [RUN], "rejected": 0, "reason": ""}, answer.text
+        run = StoredRun(new_redis_url, RUN)
+    assert run.names() == ["span_start", "span_start", *(f"note {n}" for n in range(10)), "span_complete"]
+    for span_id, first in ((ROOT_SPAN, 0), (other, 1)):
+        told = run.spans[span_id]
+        assert [note["name"] for note in told["span_events"]] == [f"note {n}" for n in range(first, 10, 2)]
+        assert told["noted"] == 5
+    assert _plain(fold(run.events))[other] == _plain(run.spans)[other]
+
+
+async def test_states_of_a_file_are_bounded_together(new_redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ndjson, "_MOST_STATE_BYTES", 10_000)
+    async with running_app(new_redis_url) as client:
+        for event, status in (("note", 200), ("span_update", 413)):
+            lines = [_told(0, "span_start"), *(_told(n, event, attributes={f"k{n}": "v"}) for n in range(1, 40))]
+            answer = await client.post("/api/runs/import", content=b"\n".join([HEAD, *lines]), headers=NDJSON)
+            assert answer.status_code == status, answer.text
+            await client.delete(f"/api/runs/{RUN}")
