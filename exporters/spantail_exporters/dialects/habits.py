@@ -35,6 +35,7 @@ _INCLUDING: Final = frozenset(
 _APART: Final = ("anthropic", "bedrock", "claude", "aws", "amazon")
 """Words in the names of providers and models whose API tells cached tokens beside the input."""
 
+_GOOGLE: Final = ("google", "gemini", "gcp", "vertex")
 _XAI: Final = frozenset({"x_ai", "xai", "x-ai"})
 
 
@@ -73,6 +74,9 @@ def _habit_of_library(attributes: dict[str, Any], provider: str, lower: str, *, 
     if attributes.get("rpc.system") == "aws-api":
         # OpenTelemetry's instrumentation of botocore passes on the counts of Bedrock's API under the standard names
         return Habit(t.BESIDE)
+    if attributes.get("telemetry.sdk.name") == "openlit" and any(word in lower for word in _GOOGLE):
+        # OpenLIT 1.45: candidates without the thoughts, but by its instrumentation of LangChain with them
+        return Habit(own_total=True, reasoning=(t.UNSAID, t.UNSAID))
     if not apart:
         return _PLAIN
     if isinstance(attributes.get(key.GEN_AI_USAGE_INPUT_TOKENS), str):

@@ -116,6 +116,9 @@ _PATHS: Final[dict[str, str]] = {
     "prompt_tokens_details.cache_read_tokens": t.CACHE_READ,
     "prompt_tokens_details.cache_read_input_tokens": t.CACHE_READ,
     "prompt_tokens_details.cache_read": t.CACHE_READ, "input_tokens_details.cache_read": t.CACHE_READ,
+    # LangChain tells the tier with the tokens, see `terms`
+    "input_token_details.flex_cache_read": t.CACHE_READ, "input_token_details.priority_cache_read": t.CACHE_READ,
+    "output_token_details.flex_reasoning": t.REASONING, "output_token_details.priority_reasoning": t.REASONING,
     # written to a cache
     "cache_creation_input_tokens": t.CACHE_WRITE, "cacheWriteInputTokens": t.CACHE_WRITE,
     "cacheWriteInputTokenCount": t.CACHE_WRITE, "cache_write_tokens": t.CACHE_WRITE,
@@ -285,7 +288,7 @@ def counts_in(rule: UsageRule, usage: dict[str, Any]) -> tuple[list[Counted], st
         elif number is None:
             if value is not None:
                 doubt = doubt or "a number of tokens is not readable"
-        elif not (billed and path.startswith("tokens.")):
+        elif not (billed and path.startswith(("tokens.", "cached_tokens", "cachedTokens"))):
             beside = path in _BESIDE_OUTPUT or (kind == t.REASONING and place == t.BESIDE and "input" in usage)
             at = (t.BESIDE if beside else t.WITHIN) if kind == t.REASONING else place
             if rule is FLAT and kind != t.REASONING:

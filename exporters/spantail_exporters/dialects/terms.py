@@ -86,6 +86,7 @@ _WORD_PATHS: Final = (
     ("inference_geo", key.INFERENCE_GEO),
     ("inferenceGeo", key.INFERENCE_GEO),
 )
+_TIERS_OF_DETAILS: Final = ("flex", "priority")  # LangChain, UsageMetadata: the tokens of these tiers
 _PIECE_PATHS: Final = (
     ("server_tool_use", "web_search_requests", key.USAGE_WEB_SEARCHES),  # Anthropic API
     ("server_tool_use", "code_execution_requests", key.USAGE_CODE_EXECUTIONS),
@@ -224,6 +225,9 @@ def _of_object(usage: dict[str, Any], found: dict[str, Any]) -> str | None:
             value = value.get("type")
         if (said := text(value)) is not None:
             found.setdefault(ours, said)
+    for tier in _TIERS_OF_DETAILS if "input_token_details" in usage else ():
+        if tier in mapping(usage["input_token_details"]):
+            found.setdefault(key.SERVICE_TIER, tier)
     for group, name, piece in _PIECE_PATHS:
         if (group or name) not in usage:
             continue

@@ -120,7 +120,9 @@ def _account(
     if key.COST_USD in attributes:
         return
     tokens = usage.tokens if usage is not None else {}
-    told = read_cost(attributes, objects, used=any(tokens.values()))
+    # LiteLLM's own cache answers for nothing, and tells the tokens of the first answer
+    used = any(tokens.values()) and attributes.get("litellm.cache_hit") is not True
+    told = read_cost(attributes, objects, used=used)
     if told is not None:
         _write(attributes, told, several=several)
     elif ended and (tokens or not several):

@@ -172,7 +172,7 @@ def _settled(counted: list[Counted], *, including: bool, no_total_within: bool) 
         found.setdefault(t.IMAGE_OUTPUT, 0)
     if no_total_within and found.get(t.INPUT, 0) + found.get(t.OUTPUT, 0) == get(t.TOTAL):
         del found[t.TOTAL]
-        if place != t.BESIDE and 0 < cached <= found.get(t.INPUT, 0):
+        if place != t.BESIDE and not including and 0 < cached <= found.get(t.INPUT, 0):
             doubt = doubt or UNDECIDED
     doubt = _add_up(found, cached, place, places.get(t.REASONING, t.WITHIN)) or doubt
     return {kind: number for kind, number in found.items() if kind in t.OURS}, doubt
