@@ -152,6 +152,8 @@ def _settled(counted: list[Counted], *, including: bool, no_total_within: bool) 
         if len(told) > 1:
             if kind == t.INPUT and told == {max(told), max(told) - cached}:
                 found[kind], places[t.CACHE_READ], places[t.CACHE_WRITE] = max(told), t.WITHIN, t.WITHIN
+            elif kind == t.OUTPUT and told == {max(told), max(told) - get(t.REASONING, 0)}:
+                found[kind], places[t.REASONING] = max(told), t.WITHIN
             elif kind in {*t.OURS, t.TOTAL}:
                 doubt = doubt or f"there are two different numbers of {kind.replace('_', ' ')} tokens"
     if cached and t.FRESH in found and t.INPUT in found:
@@ -170,10 +172,12 @@ def _settled(counted: list[Counted], *, including: bool, no_total_within: bool) 
     if get(t.TEXT_OUTPUT) and get(t.TEXT_OUTPUT) == get(t.OUTPUT):
         found.setdefault(t.AUDIO_OUTPUT, 0)
         found.setdefault(t.IMAGE_OUTPUT, 0)
-    if no_total_within and found.get(t.INPUT, 0) + found.get(t.OUTPUT, 0) == get(t.TOTAL):
-        del found[t.TOTAL]
-        if place != t.BESIDE and not including and 0 < cached <= found.get(t.INPUT, 0):
+    if found.get(t.INPUT, 0) + found.get(t.OUTPUT, 0) == get(t.TOTAL):
+        # either all is within, or whoever told them made a sum of his own and forgot the cache
+        if no_total_within != (place == t.BESIDE) and not including and 0 < cached <= found.get(t.INPUT, 0):
             doubt = doubt or UNDECIDED
+        if no_total_within:
+            del found[t.TOTAL]
     doubt = _add_up(found, cached, place, places.get(t.REASONING, t.WITHIN)) or doubt
     return {kind: number for kind, number in found.items() if kind in t.OURS}, doubt
 
