@@ -191,9 +191,6 @@ def price(
             maker = provider_id or ("openai" if model.startswith(_OPENAI_EMBEDDINGS) else None)
             quote = table.quote(counts, model, maker, context, several=terms.several, at=at)
             if quote is not None:
-                if tokens.audio_input is None and "transcribe" in model:
-                    # its input is audio, which may cost more than the text that tokens are taken for
-                    return Unpriced("how many audio input tokens there were is not known")
                 amount = nano_usd(quote.usd)
                 if amount is None:
                     return Unpriced("the price table gives no amount for this call")

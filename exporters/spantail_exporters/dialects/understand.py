@@ -14,7 +14,7 @@ from spantail_exporters.dialects.models import served
 from spantail_exporters.dialects.names import NAME_RULES
 from spantail_exporters.dialects.objects import OBJECT_NAMES, usage_objects
 from spantail_exporters.dialects.terms import TERM_RULES, read_terms
-from spantail_exporters.dialects.tokens import OF_MEDIA, OURS
+from spantail_exporters.dialects.tokens import AUDIO_INPUT, INPUT, OF_MEDIA, OURS
 from spantail_exporters.dialects.usage import TOKEN_NAMES, read_usage
 
 if TYPE_CHECKING:
@@ -156,6 +156,9 @@ def _price(
     attributes: dict[str, Any], tokens: dict[str, int], *, several: bool, at: float | None
 ) -> pricing.Price | pricing.Unpriced:
     provider, models = served(attributes)
+    if AUDIO_INPUT not in tokens and tokens.get(INPUT) and any("transcribe" in model for model in models):
+        # its input is audio, which costs more than the text that tokens are taken for
+        return pricing.Unpriced("how many audio input tokens there were is not known")
     return pricing.price(
         pricing.Tokens(*map(tokens.get, OURS)),
         models=models,
