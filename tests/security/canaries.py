@@ -6,7 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 _LETTERS: Final = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789"
 
@@ -14,12 +14,13 @@ _LETTERS: Final = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789"
 class Canaries:
     """Makes secrets and knows them again. Each kind is a text around a part that nothing else holds."""
 
-    def __init__(self) -> None:
+    def __init__(self, kinds: Mapping[str, Callable[[int], tuple[str, str]]] | None = None) -> None:
+        self._kinds = KINDS if kinds is None else kinds
         self._planted: dict[str, str] = {}
 
     def plant(self, kind: str, where: str) -> str:
         """A new secret of a kind, to be put ``where``."""
-        hidden, text = KINDS[kind](len(self._planted))
+        hidden, text = self._kinds[kind](len(self._planted))
         self._planted[hidden] = f"{kind} in {where}"
         return text
 
@@ -121,6 +122,52 @@ KINDS: Final[dict[str, Callable[[int], tuple[str, str]]]] = {
     "Vault": _around("hvs.", length=30),
 }
 """A maker for each kind, from a number to the part that must be found nowhere, and the text around it."""
+
+FURTHER_KINDS: Final[dict[str, Callable[[int], tuple[str, str]]]] = {
+    "Sentry": _around("sntrys_", length=60),
+    "Sentry, a user's": _around_hex("sntryu_", length=64),
+    "Pinecone": _around("pcsk_", length=60),
+    "Tavily": _around("tvly-dev-", length=32),
+    "NVIDIA": _around("nvapi-", length=60),
+    "Cerebras": _around("csk-", length=48),
+    "Jina": _around("jina_", length=50),
+    "Together": _around("tgp_v1_", length=43),
+    "PlanetScale": _around("pscale_tkn_", length=43),
+    "Doppler": _around("dp.pt.", length=43),
+    "Pulumi": _around_hex("pul-", length=40),
+    "Netlify": _around("nfp_", length=36),
+    "Heroku": _around("HRKU-", length=60),
+    "RubyGems": _around_hex("rubygems_", length=48),
+    "Docker Hub, an organisation's": _around("dckr_oat_", length=30),
+    "Linear": _around_hex("lin_oauth_", length=40),
+    "Square": _around("sq0csp-", length=43),
+    "Grafana Cloud": _around("glc_eyJ", length=60),
+    "ElevenLabs": _around_hex("sk_", length=48),
+    "1Password": _around("ops_eyJ", length=80),
+    "Terraform": _around("AbCdEfGhIjKlMn.atlasv1.", length=60),
+    "Firecrawl": _around_hex("fc-", length=32),
+    "Notion, before 2024": _around("secret_", length=43),
+    "Okta": _around("SSWS 00", length=40),
+    "PostHog": _around("phx_", length=43),
+    "Brevo": _around_hex("xkeysib-", "-AbCdEfGhIjKlMnOp", 64),
+    "Tailscale": _around("tskey-auth-", "-CNTRL", 30),
+    "Contentful": _around("CFPAT-", length=43),
+    "OpenRouter": _around_hex("sk-or-v1-", length=64),
+    "a variable": _around("DB_PASS="),
+    "YAML": _around("smtp_pass: "),
+    "an option": _around("tool --api-key "),
+    "an option with a quote": _around("tool --password '", "' x"),
+    "another option": _around("curl --oauth2-token ", " https://x"),
+    "a list of headers": _around("[('x-api-key', '", "')]"),
+    "ASGI's headers": _around("[(b'authorization', b'Basic ", "')]"),
+    "XML": _around("<Password>", "</Password>"),
+    "XML of AWS": _around("<SecretAccessKey>", "</SecretAccessKey>", 40),
+    "percent-encoded": _around("grant=x&password%3D"),
+    "JSON in JSON": _around('{\\"password\\":\\"', '\\"}'),
+    "JSON in JSON in JSON": _around('{\\\\\\"password\\\\\\":\\\\\\"', '\\\\\\"}'),
+    "an object's repr": _around("Client(api_key=SecretText('", "'))"),
+}
+"""Kinds that are tried by themselves alone, to keep the search of all places short."""
 
 HARMLESS: Final = (
     "4bf92f3577b34da6a3ce929d0e0e4737", "00f067aa0ba902b8", "550e8400-e29b-41d4-a716-446655440000",

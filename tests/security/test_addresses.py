@@ -152,6 +152,70 @@ async def test_no_framing_smuggles_a_request_in(guarded: Served, raw: str) -> No
         assert (await client.get("/healthz")).status_code == 200
 
 
+async def test_what_was_let_in_before_lets_nothing_else_in(guarded: Served) -> None:
+    """The guard remembers who came with the token: by all that was said, not by the connection or the address."""
+    let_in = f"GET /api/runs HTTP/1.1\r\nHost: localhost\r\n{BEARER}\r\n"
+    for _ in range(3):
+        assert status(await said(guarded, let_in.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n"))) == 200
+    for then in (
+        SECOND, SECOND.replace("localhost", "evil.example"), f"{SECOND[:-2]}Origin: http://evil.example\r\n{BEARER}\r\n",
+        f"{SECOND[:-2]}Authorization: Bearer {TOKEN}x\r\n\r\n", f"DELETE{SECOND[3:]}",
+    ):  # fmt: skip
+        answer = await said(guarded, let_in + then)
+        first, _, second = answer.partition(b"\r\n\r\n")
+        assert status(first) == 200
+        refused = second[second.index(b"HTTP/1.1 ") :]
+        assert status(refused) in {401, 403, 405, 421}, refused[:200]
+        assert HIDDEN.encode() not in refused
+
+
+async def _session(guarded: Served) -> str:
+    async with guarded.client() as client:
+        return (await client.post("/login", data={"token": TOKEN})).cookies["spantail_session"]
+
+
+async def _status_with(guarded: Served, cookie: str) -> int:
+    head = f"GET /api/runs HTTP/1.1\r\nHost: localhost\r\nCookie: {cookie}\r\nConnection: close\r\n\r\n"
+    return status(await said(guarded, head))
+
+
+async def test_a_session_may_stand_beside_other_cookies(guarded: Served) -> None:
+    pair = f"spantail_session={await _session(guarded)}"
+    for cookie in ("{}", "{};", "x; {}", "a=b;{}", "{}; spantail_session=", "spantail_session=; {}", ";; {} ;"):
+        assert await _status_with(guarded, cookie.format(pair)) == 200, cookie
+
+
+async def test_what_is_nearly_a_session_is_none(guarded: Served) -> None:
+    """In quotes, in capitals, encoded, cut, prolonged, or under a name that is nearly that of the cookie."""
+    value = await _session(guarded)
+    head, end, signature = value.split(".")
+    for wrong in (
+        value.upper(), value[:-1], value + "A", f"{head}.{int(end) + 1}.{signature}", f"{head}.{end}.", f'"{value}"',
+        f"{head}.0{end}.{signature}", f"{head}.{end}.{signature}=", f"{head}.{end}.{signature}\x00", f"{value}, x",
+        value.replace(".", "%2E"), f"{head}.9999999999.{signature}", f"{head}.-{end}.{signature}",
+    ):  # fmt: skip
+        assert await _status_with(guarded, f"spantail_session={wrong}") in {400, 401}, wrong
+    for name in ("Spantail_Session", "__Host-spantail_session", "spantail_session ", "spantail%5Fsession", "$Version"):
+        assert await _status_with(guarded, f"{name}={value}") in {400, 401}, name
+
+
+@pytest.mark.parametrize("spelling", ["bearer {}", "BEARER {}", "Bearer  {}", "Bearer {} ", "Bearer\t{}"])
+async def test_the_scheme_s_case_is_free_and_nothing_else(guarded: Served, spelling: str) -> None:
+    """RFC 9110 §11.1: a scheme is case-insensitive; whatever is let in holds the token."""
+    for token, allowed in (
+        (TOKEN, (200, 400, 401)),
+        (TOKEN.upper(), (400, 401)),
+        (TOKEN[1:], (400, 401)),
+        ("", (400, 401)),
+    ):
+        header = f"Authorization: {spelling.format(token)}\r\n"
+        answer = await said(guarded, f"GET /api/runs HTTP/1.1\r\nHost: localhost\r\n{header}Connection: close\r\n\r\n")
+        assert status(answer) in allowed, (header, answer[:100])
+    header = f"Authorization: {spelling.split('{', maxsplit=1)[0].strip().lower()} {TOKEN}\r\n"
+    answer = await said(guarded, f"GET /api/runs HTTP/1.1\r\nHost: localhost\r\n{header}Connection: close\r\n\r\n")
+    assert status(answer) == 200
+
+
 async def test_a_sign_in_is_sent_by_no_other_page(guarded: Served) -> None:
     """Forged requests: what a form or a `no-cors` fetch elsewhere can send,
     with and without the browser's own words.

@@ -17,7 +17,7 @@ import redis
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
-from tests.security.canaries import HARMLESS, KINDS, Canaries
+from tests.security.canaries import FURTHER_KINDS, HARMLESS, KINDS, Canaries
 from tests.support.otlp_receiver import otlp_receiver
 from tests.support.otlp_requests import JSON, PROTOBUF, add_attributes, any_value, as_json, logs, traces
 from tests.support.redis_dump import dump
@@ -226,14 +226,28 @@ def test_no_secret_is_kept_or_said(tmp_path: Path) -> None:
     assert {where: what[:20] for where, what in found.items() if what} == {}
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [*KINDS, *FURTHER_KINDS])
 def test_each_kind_is_known_by_itself(kind: str) -> None:
     from spantail.redaction import Redactor  # noqa: PLC0415 - for this test alone
 
-    canaries = Canaries()
+    canaries = Canaries(KINDS | FURTHER_KINDS)
     for before, after in (("", ""), ("it is ", ", they said"), ('{"a": "', '"}'), ("x\n", "\ny"), ("(", ")")):
         masked = Redactor().text(before + canaries.plant(kind, "a text") + after)
         assert canaries.found_in(masked.encode()) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["secret_value_of_the_customer_account", "ops_monthly_reporting_pipeline_v2", "jina_embeddings_v3_base_en",
+     "all_pass: 12", "tests-pass=3", "run with --token 5", "--max-tokens 4096", "the --token option", "<token>x",
+
+     "a, secret, b", "if token > limit", "csk-short", "dp.pt.short", "fc-00", "pul-request-of-the-day", "phx_airport",
+     "--no-password --verbose", "sq0 is odd", "key%3Dvalue"],
+)  # fmt: skip
+def test_what_looks_like_one_and_is_none_stays(text: str) -> None:
+    from spantail.redaction import Redactor  # noqa: PLC0415 - as above
+
+    assert Redactor().text(text) == text
 
 
 def test_the_search_would_find_them() -> None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from typing import Any
+from urllib.parse import quote
 
 import orjson
 import pytest
 import redis
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from tests.integration.service.harness import ROOT_SPAN, RUN, START, running_app
-from tests.support.otlp_requests import PROTOBUF, add_attributes, traces
+from tests.support.otlp_requests import PROTOBUF, add_attributes, logs, traces
 
 NAMES = [
     "{x}:logs", "}{", "a}b{c", "logs:{" + "0" * 32 + "}:meta", "runs:recent", "*", "?", "x\r\nFLUSHALL\r\n",
@@ -80,3 +82,62 @@ async def test_a_name_in_a_file_is_a_value_and_no_key(new_redis_url: str, name: 
         assert (await client.get(f"/api/runs/{RUN}")).status_code == 200
         assert (await client.delete(f"/api/runs/{RUN}")).status_code == 409  # it is running
     assert odd_keys(new_redis_url) == []
+
+
+@pytest.mark.parametrize("name", NAMES, ids=range(len(NAMES)))
+async def test_a_name_in_a_log_record_is_a_value_and_no_key(new_redis_url: str, name: str) -> None:
+    """Starts, updates and heartbeats come as log records, and name processes, parents and reasons."""
+    now = START * 1_000
+
+    def record(event: str, attributes: dict[str, Any], *, of_span: bool = True) -> LogRecord:
+        made = LogRecord(event_name=event, time_unix_nano=now, flags=1)
+        if of_span:
+            made.trace_id, made.span_id = bytes.fromhex(RUN), bytes.fromhex(ROOT_SPAN)
+        add_attributes(made.attributes, attributes)
+        return made
+
+    told = {
+        "spantail.span.name": name, "spantail.span.kind": name, "spantail.span.parent_id": name,
+        "spantail.span.start_time_unix_nano": now, "spantail.span.rev": 1, "spantail.layers": [name],
+        "spantail.span.events": [{"time_unix_nano": now, "name": name, "attributes": {name: name}}],
+        "spantail.span.links": [{"trace_id": name, "span_id": name}], "spantail.backend": name,
+    }  # fmt: skip
+    beat = {"spantail.runner": name, "spantail.heartbeat.open_spans": 1, "spantail.dropped": {name: 2}}
+    records = [
+        record("spantail.span.start", told), record("spantail.span.update", {**told, "spantail.span.rev": 2}),
+        record("spantail.process.heartbeat", beat, of_span=False), record(name, {name: name}),
+    ]  # fmt: skip
+    async with running_app(new_redis_url) as client:
+        for runner in (name, f"{name}:1:1", "host:1:1"):
+            request = logs({"service.name": name, "spantail.runner": runner}, records, name)
+            answer = await client.post("/v1/logs", content=request.SerializeToString(), headers=PROTOBUF)
+            assert answer.status_code == 200, answer.text
+        for path in ("/api/runs", f"/api/runs/{RUN}", f"/api/traces/{RUN}", f"/api/logs/{RUN}", "/metrics"):
+            assert (await client.get(path)).status_code == 200, path
+    assert odd_keys(new_redis_url) == []
+
+
+@pytest.mark.parametrize("name", NAMES, ids=range(len(NAMES)))
+async def test_a_name_in_an_address_is_no_key(new_redis_url: str, name: str) -> None:
+    """Wherever an id of a run or a span, an operation, a job or a tag stands in an address."""
+    with redis.Redis.from_url(new_redis_url) as client_:
+        before = client_.dbsize()
+    async with running_app(new_redis_url) as client:
+        word = quote(name[:1_000], safe="")
+        for method, path in (
+            ("GET", f"/api/runs/{word}"), ("DELETE", f"/api/runs/{word}"), ("POST", f"/api/runs/{word}/pin"),
+            ("DELETE", f"/api/runs/{word}/pin"), ("GET", f"/api/runs/{word}/events"), ("GET", f"/api/logs/{word}"),
+            ("GET", f"/api/runs/{word}/export?format=otlp"), ("GET", f"/api/traces/{word}"),
+            ("GET", f"/api/traces/{RUN}/spans/{word}"), ("POST", f"/api/operations/{word}"),
+            ("POST", f"/api/jobs/{word}/generate-annotations"), ("GET", f"/tempo/api/traces/{word}"),
+            ("GET", f"/tempo/api/search/tag/{word}/values"), ("GET", f"/api/logs/{RUN}?epoch={word}&since=0"),
+            ("GET", f"/api/spend?by={word}"), ("GET", f"/api/runs?environment={word}&version={word}"),
+        ):  # fmt: skip
+            answer = await client.request(method, path, json={} if method == "POST" else None)
+            assert answer.status_code in {200, 202, 204, 400, 404, 405, 409, 422}, (method, path, answer.text)
+    assert odd_keys(new_redis_url) == []
+    with redis.Redis.from_url(new_redis_url) as client_:
+        assert client_.dbsize() <= before + MOST_KEYS_OF_A_SERVICE
+
+
+MOST_KEYS_OF_A_SERVICE = 20

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
 import time
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 import psutil
 
 _GRACE_S = 3.0
+_COLLECT_S = 0.5
 
 _kept_groups: set[int] = set()
 
@@ -35,11 +37,19 @@ class Inventory:
         )
 
     def left_behind(self) -> list[str]:
-        """What is alive now and was not then; waits a moment for what is just ending."""
-        deadline = time.monotonic() + _GRACE_S
+        """What is alive now and was not then; waits a moment for what is just ending.
+
+        Some threads (gRPC's) end with the last object that uses them, and such objects may hold on to each other: the
+        collector is asked to look, for by itself it looks when there is much to do.
+        """
+        begun = collected = time.monotonic()
         while new := self._new():
-            if time.monotonic() > deadline:
+            now = time.monotonic()
+            if now > begun + _GRACE_S:
                 break
+            if collected == begun or now > collected + _COLLECT_S:
+                gc.collect()
+                collected = time.monotonic()
             time.sleep(0.02)
         return new
 
