@@ -119,6 +119,9 @@ def measured(service: Service, shape: Shape, *, senders: int = SENDERS) -> Outco
         done.set()
     waits, own, most = parent.recv()
     watcher.join(30)
+    watcher.close()
+    parent.close()
+    child.close()
     rank = int(len(waits) * 0.99)
     waits, own = ([1_000 * one for one in sorted(times)] for times in (waits, own))
     return Outcome(
@@ -129,7 +132,7 @@ def measured(service: Service, shape: Shape, *, senders: int = SENDERS) -> Outco
 def _watch(address: str, pid: int, done: Event, pipe: Connection) -> None:
     host, port = address.rsplit(":", 1)
     worker = psutil.Process(pid)
-    connection = http.client.HTTPConnection(host, int(port), timeout=_TIMEOUT_S)
+    connection = http.client.HTTPConnection(host, int(port), timeout=_TIMEOUT_S)  # ends with this process
     waits: list[float] = []
     own: list[float] = []
     most = 0

@@ -295,7 +295,6 @@ async def test_span_events_are_told_in_their_order_and_stand_in_the_state(new_re
         told = run.spans[span_id]
         assert [note["name"] for note in told["span_events"]] == [f"note {n}" for n in range(first, 10, 2)]
         assert told["noted"] == 5
-    assert _plain(fold(run.events))[other] == _plain(run.spans)[other]
 
 
 async def test_states_of_a_file_are_bounded_together(new_redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:

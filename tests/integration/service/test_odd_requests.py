@@ -24,6 +24,7 @@ for one in shapes(MILLIONS):
 
 
 @pytest.mark.slow
+@pytest.mark.allow_leaks  # the resource tracker of multiprocessing
 @pytest.mark.parametrize("way", WAYS)
 def test_others_are_answered_and_memory_is_bounded(way: str) -> None:
     largest = max(max(len(shape.body), len(shape.wire)) for shape in WAYS[way])
