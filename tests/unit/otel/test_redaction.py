@@ -561,6 +561,12 @@ def test_the_quick_look_misses_nothing(text: str) -> None:
         "-abcdef01" * 4_000,
         ".aaaaaa" * 6_000,
         "a1Q~" * 10_000,
+        "--a-" * 10_000,
+        "--api-key '" * 4_000,
+        "<a:" * 13_000,
+        "api_key', " * 4_000,
+        'password:\\\\"' * 3_000,
+        "token " + '"' * 40_000,
     ],
     ids=lambda text: text[:12],
 )
