@@ -91,6 +91,32 @@ async def test_every_way_in(new_redis_url: str, way: str) -> None:
     _assert_stored(StoredRun(new_redis_url, RUN))
 
 
+async def test_what_is_remembered_of_earlier_requests_is_the_same(new_redis_url: str) -> None:
+    """Groups are known again by their bytes; nothing that differs in any of them is mixed up."""
+    first = _request()
+    second = _request()
+    second.resource_spans[0].schema_url = "other"
+    second.resource_spans[0].scope_spans[0].scope.version = "2.1"
+    del second.resource_spans[0].scope_spans[1:], second.resource_spans[1:]
+    third = _request()
+    del third.resource_spans[0].scope_spans[1:], third.resource_spans[1:]
+    third.resource_spans[0].scope_spans[0].schema_url = ""
+    run_ids = ["1" * 32, "2" * 32]
+    for request, run_id in zip((second, third), run_ids, strict=True):
+        request.resource_spans[0].scope_spans[0].spans[0].trace_id = bytes.fromhex(run_id)
+    async with running_app(new_redis_url) as client:
+        for request in (first, second, third, first, second, third):
+            await _post(client, "/v1/traces", request.SerializeToString(), PROTOBUF)
+            await _post(client, "/v1/traces", as_json(request), JSON)
+    _assert_stored(StoredRun(new_redis_url, RUN))
+    assert StoredRun(new_redis_url, run_ids[0]).come_from(ROOT) == (
+        {**RESOURCE, "schema_url": "other"}, {**SCOPE, "version": "2.1"},
+    )  # fmt: skip
+    assert StoredRun(new_redis_url, run_ids[1]).come_from(ROOT) == (
+        RESOURCE, {name: held for name, held in SCOPE.items() if name != "schema_url"},
+    )  # fmt: skip
+
+
 async def test_every_way_out(new_redis_url: str) -> None:
     async with running_app(new_redis_url) as client:
         await _post(client, "/v1/traces", _request().SerializeToString(), PROTOBUF)

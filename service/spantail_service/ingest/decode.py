@@ -8,7 +8,7 @@ from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
 from spantail_exporters import sources
 from spantail_exporters.record import Link, Note, SpanRecord, microseconds
-from spantail_service.ingest.entries import BAD_CONTENT, BAD_ID, TOO_HEAVY, Source, SourceReader, Tally
+from spantail_service.ingest.entries import BAD_CONTENT, BAD_ID, TOO_HEAVY, KnownGroups, Source, SourceReader, Tally
 from spantail_service.ingest.facts import dropped_of, link_facts, note_facts, span_facts
 from spantail_service.ingest.messages import Resource, Scope, Span, Spans
 from spantail_service.ingest.plan import Piece, Plan
@@ -28,7 +28,7 @@ NO_SPAN_ID: Final = bytes(SPAN_ID_BYTES)
 STATUS_CODE_ERROR: Final = 2
 
 
-def decode_traces(body: bytes, tally: Tally) -> Iterator[SpanRecord | None]:
+def decode_traces(body: bytes, tally: Tally, known: KnownGroups | None = None) -> Iterator[SpanRecord | None]:
     """Read an ``ExportTraceServiceRequest``; its spans are decoded piece by piece, as they are asked for.
 
     None says that there is nothing yet: it comes again and again, so that whoever asks can let others go on. ``LARGE``
@@ -43,7 +43,7 @@ def decode_traces(body: bytes, tally: Tally) -> Iterator[SpanRecord | None]:
         MalformedRequestError: the body is no such message; before the first span.
         TooManyError: it holds more than is taken; before the first span.
     """
-    for source, span in read_items(Plan(body, "spans"), SPAN, Spans, Span, tally):
+    for source, span in read_items(Plan(body, "spans"), SPAN, Spans, Span, tally, known):
         if source is None or span is None:
             yield span
             continue
@@ -58,11 +58,13 @@ def decode_traces(body: bytes, tally: Tally) -> Iterator[SpanRecord | None]:
         yield record
 
 
-def read_items(plan: Plan, kind: Kind, many: Any, one: Any, tally: Tally) -> Iterator[tuple[Source | None, Any]]:
+def read_items(  # noqa: PLR0917 - what they all need
+    plan: Plan, kind: Kind, many: Any, one: Any, tally: Tally, known: KnownGroups | None
+) -> Iterator[tuple[Source | None, Any]]:
     """Each item of a request with its source.
 
     Without a source it is None or ``LARGE``, as `decode_traces` says. ``many`` and ``one`` are the classes of a piece
-    and of an item.
+    and of an item; ``known`` remembers sources across requests.
     """
     nothing, large = (None, None), (None, LARGE)
     overweight: list[int] = []
@@ -71,7 +73,7 @@ def read_items(plan: Plan, kind: Kind, many: Any, one: Any, tally: Tally) -> Ite
     if overweight:
         tally.reject(TOO_HEAVY, len(overweight))
     say_if_nothing(plan, tally, "resource_spans" if plan.what == "spans" else "resource_logs")
-    reader = SourceReader(tally, _resource, _scope)
+    reader = SourceReader(tally, _resource, _scope, known)
     for piece in plan.pieces():
         if piece.group.is_large:
             yield large

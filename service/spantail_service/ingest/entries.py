@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from spantail.attributes import RESOURCE_LIVE, RESOURCE_RUNNER
 from spantail_exporters import sources
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
     from spantail_service.ingest.plan import Group
 
+_Said = TypeVar("_Said")
+_KNOWN: Final = 1_000
+_KNOWN_BYTES: Final = 4_096
 BAD_ID: Final = "Trace id, span id or parent span id is all zero or has the wrong length."
 BAD_CONTENT: Final = "An attribute, event, link or body cannot be decoded."
 TOO_HEAVY: Final = "An item has more than 10000 attributes, events, links, values and unknown fields."
@@ -83,6 +86,27 @@ class Tally:
         self.reason = self.reason or reason
 
 
+class KnownGroups:
+    """What groups of earlier requests came from, by their bytes: the same ones come with every request.
+
+    For requests of one encoding, whose spans meet one redactor.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[Group, Source] = {}
+
+    def get(self, group: Group) -> Source | None:
+        """The source, where it is remembered."""
+        return self._known.get(group)
+
+    def keep(self, group: Group, source: Source) -> None:
+        """Remember it for a while, unless it is large."""
+        if sum(map(len, group)) <= _KNOWN_BYTES:
+            if len(self._known) >= _KNOWN:
+                self._known.clear()
+            self._known[group] = source
+
+
 class SourceReader:
     """Reads what the groups of a request come from, a resource once for all its scopes.
 
@@ -95,44 +119,47 @@ class SourceReader:
         tally: Tally,
         resource: Callable[[bytes, bytes], sources.Resource],
         scope: Callable[[bytes, bytes], sources.Scope],
+        known: KnownGroups | None,
     ) -> None:
+        self._known = known or KnownGroups()
         self._tally = tally
         self._read_resource = resource
         self._read_scope = scope
         self._group: Group | None = None
-        self._entry: sources.Entry
         self._source: Source
+        self._of_entry: tuple[bytes, ...] | None = None
+        self._entry: sources.Entry
+        self._is_readable = False
+        self._facts: tuple[str | None, str | None, bool]
 
     def of(self, group: Group) -> Source:
         """The source of a group's items."""
-        if group is self._group:
-            return self._source
-        if self._group is None or group[:2] != self._group[:2]:
-            resource = self._resource(group)
-            self._entry = sources.Entry(resource)
+        if group is not self._group:
+            known = self._known.get(group)
+            self._group, self._source = group, known if known is not None else self._read(group)
+        return self._source
+
+    def _read(self, group: Group) -> Source:
+        if group[:2] != self._of_entry:
+            said = self._tried("resource", self._read_resource, *group[:2])
+            resource = said or sources.Resource()
             service = resource.attributes.get("service.name")
-            facts = (
+            self._facts = (
                 str(service) if service not in (None, "") else None,
                 sources.runner_id(resource.attributes.get(RESOURCE_RUNNER)),
                 isinstance(resource.attributes.get(RESOURCE_LIVE), bool),
             )
-        else:
-            facts = self._source[:3]
-        scope = self._scope(group)
-        self._group = group
-        self._source = Source(*facts, scope.name, sources.Source(self._entry, sources.Entry(scope)))
-        return self._source
+            self._entry, self._of_entry, self._is_readable = sources.Entry(resource), group[:2], said is not None
+        told = self._tried("scope", self._read_scope, *group[2:])
+        scope = told or sources.Scope()
+        source = Source(*self._facts, scope.name, sources.Source(self._entry, sources.Entry(scope)))
+        if self._is_readable and told is not None:
+            self._known.keep(group, source)
+        return source
 
-    def _resource(self, group: Group) -> sources.Resource:
+    def _tried(self, what: str, read: Callable[[bytes, bytes], _Said], data: bytes, schema: bytes) -> _Said | None:
         try:
-            return self._read_resource(group.resource, group.resource_schema)
+            return read(data, schema)
         except ValueError:
-            self._tally.passed_over["resource_unreadable"] += 1
-            return sources.Resource()
-
-    def _scope(self, group: Group) -> sources.Scope:
-        try:
-            return self._read_scope(group.scope, group.scope_schema)
-        except ValueError:
-            self._tally.passed_over["scope_unreadable"] += 1
-            return sources.Scope()
+            self._tally.passed_over[f"{what}_unreadable"] += 1
+            return None

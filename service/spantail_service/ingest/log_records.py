@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from spantail_exporters.record import microseconds
 from spantail_service.ingest.decode import NO_SPAN_ID, NO_TRACE_ID, SPAN_ID_BYTES, TRACE_ID_BYTES, read_items
-from spantail_service.ingest.entries import BAD_CONTENT, LargeEntry, LogEntry, Source, Tally
+from spantail_service.ingest.entries import BAD_CONTENT, KnownGroups, LargeEntry, LogEntry, Source, Tally
 from spantail_service.ingest.messages import LogRecord, LogRecords
 from spantail_service.ingest.plan import Plan
 from spantail_service.ingest.turn import LARGE
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _SAMPLED: Final = 0x01  # W3C Trace Context, section 3.2.2.5.1
 
 
-def decode_logs(body: bytes, tally: Tally) -> Iterator[LogEntry | None]:
+def decode_logs(body: bytes, tally: Tally, known: KnownGroups | None = None) -> Iterator[LogEntry | None]:
     """Read an ``ExportLogsServiceRequest``; its records are decoded piece by piece, as `decode.decode_traces` does it.
 
     A trace or span id that is none counts as absent (`logs.proto`: such a record belongs to no span). A record whose
@@ -31,7 +31,7 @@ def decode_logs(body: bytes, tally: Tally) -> Iterator[LogEntry | None]:
         TooManyError: it holds more than is taken; before the first record.
     """
     is_large = False
-    for source, record in read_items(Plan(body, "log records"), RECORD, LogRecords, LogRecord, tally):
+    for source, record in read_items(Plan(body, "log records"), RECORD, LogRecords, LogRecord, tally, known):
         if source is None or record is None:
             is_large = record is LARGE
             yield record

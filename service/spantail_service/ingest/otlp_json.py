@@ -19,7 +19,16 @@ import orjson
 from spantail_exporters import sources
 from spantail_exporters.record import Link, Note, SpanRecord, microseconds
 from spantail_service.ingest.decode import STATUS_CODE_ERROR, say_if_nothing
-from spantail_service.ingest.entries import BAD_CONTENT, BAD_ID, LargeEntry, LogEntry, Source, SourceReader, Tally
+from spantail_service.ingest.entries import (
+    BAD_CONTENT,
+    BAD_ID,
+    KnownGroups,
+    LargeEntry,
+    LogEntry,
+    Source,
+    SourceReader,
+    Tally,
+)
 from spantail_service.ingest.facts import KINDS, STATUS_CODE_OK, dropped_of, link_facts, note_facts, span_facts
 from spantail_service.ingest.json_walk import json_items, json_plan
 from spantail_service.ingest.plan import Piece, Plan
@@ -56,9 +65,9 @@ class _WrongTypeError(ValueError):
     """A field does not hold what its message says."""
 
 
-def decode_traces_json(body: bytes, tally: Tally) -> Iterator[SpanRecord | None]:
+def decode_traces_json(body: bytes, tally: Tally, known: KnownGroups | None = None) -> Iterator[SpanRecord | None]:
     """Read an ``ExportTraceServiceRequest``; as `decode.decode_traces`."""
-    for source, span in read_json_items(Plan(body, "spans"), tally):
+    for source, span in read_json_items(Plan(body, "spans"), tally, known):
         if source is None:
             yield span
             continue
@@ -73,10 +82,10 @@ def decode_traces_json(body: bytes, tally: Tally) -> Iterator[SpanRecord | None]
         yield record
 
 
-def decode_logs_json(body: bytes, tally: Tally) -> Iterator[LogEntry | None]:
+def decode_logs_json(body: bytes, tally: Tally, known: KnownGroups | None = None) -> Iterator[LogEntry | None]:
     """Read an ``ExportLogsServiceRequest``; as `log_records.decode_logs`."""
     is_large = False
-    for source, record in read_json_items(Plan(body, "log records"), tally):
+    for source, record in read_json_items(Plan(body, "log records"), tally, known):
         if source is None:
             is_large = record is LARGE
             yield record
@@ -89,14 +98,14 @@ def decode_logs_json(body: bytes, tally: Tally) -> Iterator[LogEntry | None]:
         yield LargeEntry(*entry) if is_large and entry is not None else entry
 
 
-def read_json_items(plan: Plan, tally: Tally) -> Iterator[tuple[Source | None, Any]]:
+def read_json_items(plan: Plan, tally: Tally, known: KnownGroups | None) -> Iterator[tuple[Source | None, Any]]:
     """As `decode.read_items`; items are parsed."""
     nothing, large = (None, None), (None, LARGE)
     names = _NAMES[plan.what]
     for _ in json_plan(plan, *names):
         yield nothing
     say_if_nothing(plan, tally, names[0])
-    reader = SourceReader(tally, _resource, _scope)
+    reader = SourceReader(tally, _resource, _scope, known)
     for piece in plan.pieces():
         if piece.group.is_large:
             yield large

@@ -11,7 +11,7 @@ from spantail_exporters.changes import Change
 from spantail_exporters.event import dumps, encode_notes, encode_state
 from spantail_service.ingest.body import DecodedTooLargeError, gunzip
 from spantail_service.ingest.decode import decode_traces
-from spantail_service.ingest.entries import Received, Signal, Tally
+from spantail_service.ingest.entries import KnownGroups, Received, Signal, Tally
 from spantail_service.ingest.log_receiver import LogReceiver
 from spantail_service.ingest.log_records import decode_logs
 from spantail_service.ingest.normalise import as_meant
@@ -54,6 +54,7 @@ class OtlpReceiver:
     ) -> None:
         self._store = RunStore(redis)
         self._redactor = redactor
+        self._known = KnownGroups(), KnownGroups()  # of protobuf, of JSON
         self._max_decoded_bytes = max_decoded_bytes
         self._ingested = ingested
         self._slots = asyncio.Semaphore(_AT_A_TIME)
@@ -89,11 +90,11 @@ class OtlpReceiver:
                 raise DecodedTooLargeError(limit)
             tally = Tally()
             if signal is Signal.TRACES:
-                spans = decode_traces_json(body, tally) if is_json else decode_traces(body, tally)
+                spans = (decode_traces_json if is_json else decode_traces)(body, tally, self._known[is_json])
                 taken = await self._take_spans(spans, tally)
                 self.counts["traces"] += taken
             else:
-                entries = decode_logs_json(body, tally) if is_json else decode_logs(body, tally)
+                entries = (decode_logs_json if is_json else decode_logs)(body, tally, self._known[is_json])
                 counts = await self._logs.take(entries, body, tally)
                 self.counts.update(counts)
                 taken = sum(counts[kind] for kind in ("logs", "starts", "heartbeats"))
