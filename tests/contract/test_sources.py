@@ -10,9 +10,13 @@ from google.protobuf import json_format  # type: ignore[import-untyped]
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, TracesData
+from opentelemetry.sdk.resources import Resource as SdkResource
+from opentelemetry.sdk.trace import TracerProvider
 
+from spantail.live import LiveSpanProcessor
 from spantail_exporters import keys
 from spantail_exporters import otlp_records as key
+from spantail_exporters.livetail import create_sink
 from tests.integration.service.harness import RUN, START, Writer, running_app
 from tests.support.live_runs import StoredRun
 from tests.support.otlp_requests import JSON, PROTOBUF, add_attributes, any_value, as_base64, as_json, logs
@@ -191,6 +195,23 @@ async def test_runs_are_found_by_what_otlp_said(new_redis_url: str) -> None:
     assert (run["environment"], run["version"]) == ("test", "1.4.2")
     assert facets["environments"] == [{"name": "test", "runs": 1}]
     assert facets["versions"] == [{"name": "1.4.2", "runs": 1}]
+
+
+async def test_runs_are_found_by_what_the_sdk_said(new_redis_url: str) -> None:
+    provider = TracerProvider(resource=SdkResource(WEB), shutdown_on_exit=False)
+    provider.add_span_processor(LiveSpanProcessor(create_sink(new_redis_url)))
+    with provider.get_tracer("lib", "2.0").start_as_current_span("root") as root:
+        pass
+    provider.shutdown()
+    run_id = f"{root.get_span_context().trace_id:032x}"
+    async with running_app(new_redis_url) as client:
+        for params in ({"environment": "test"}, {"version": "1.4.2"}):
+            assert [run["run_id"] for run in (await client.get("/api/runs", params=params)).json()["runs"]] == [run_id]
+        assert (await client.get("/api/runs", params={"version": "1"})).json()["runs"] == []
+        snapshot = (await client.get(f"/api/traces/{run_id}")).json()
+    (span,) = snapshot["spans"]
+    assert snapshot["resources"] == {span["resource"]: {"attributes": WEB}}
+    assert snapshot["scopes"] == {span["scope"]: {"name": "lib", "version": "2.0"}}
 
 
 async def test_starts_and_log_lines_say_it_too(new_redis_url: str) -> None:

@@ -31,7 +31,7 @@ from tests.support.waiting import eventually
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+    from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationScope, KeyValue
     from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
 BIN = Path(sys.executable).parent
@@ -105,6 +105,7 @@ class Record:
     attributes: dict[str, Any]
     resource: dict[str, Any]
     raw: LogRecord
+    scope: InstrumentationScope
 
 
 class Endpoint:
@@ -183,6 +184,7 @@ def records_of(requests: Sequence[ExportLogsServiceRequest], name: str | None = 
             attributes_of(record.attributes),
             attributes_of(group.resource.attributes),
             record,
+            scope.scope,
         )
         for request in list(requests)
         for group in request.resource_logs

@@ -31,6 +31,7 @@ from spantail_exporters import otlp_records as key
 from spantail_exporters.otlp_starts import OtlpStarts
 from tests.integration.activation.harness import (
     application,
+    attributes_of,
     clean_environment,
     otlp_endpoint,
     records_of,
@@ -85,6 +86,14 @@ def started(endpoint: Endpoint, span: trace.Span) -> Record:
     found = eventually(lambda: one(endpoint, key.EVENT_START, span))
     assert found is not None
     return found
+
+
+def test_the_scope_is_the_spans_own(live: Live, endpoint: Endpoint) -> None:
+    tracer = live.provider.get_tracer("lib", "1.2", "https://x/1.30", {"mode": "quick", "api_key": CANARY})
+    with tracer.start_as_current_span("root") as root, live.tracer.start_as_current_span("child") as child:
+        scopes = [started(endpoint, span).scope for span in (root, child)]
+    assert [(scope.name, scope.version) for scope in scopes] == [("lib", "1.2"), ("test", "")]
+    assert attributes_of(scopes[0].attributes) == {"mode": "quick", "api_key": "[redacted]"}
 
 
 def test_the_start_and_updates_of_a_running_span(live: Live, endpoint: Endpoint) -> None:
