@@ -608,6 +608,7 @@ def test_what_a_process_could_not_deliver_is_delivered_by_the_next(
         eventually(lambda: StoredRun(server.url, run_id).meta["status"] == "completed", FLUSH_S)
         run = StoredRun(server.url, run_id)
         assert len(run.spans) == 401
+        assert all(None not in run.come_from(span_id) for span_id in run.spans)
         assert run.drops() == {}
         app.provider.shutdown()
         assert list(spool_dir.rglob("*.spool")) == []

@@ -90,6 +90,7 @@ class LedgerApplication:
         `lost` says whether there must be drops, `renewed` whether Redis began a new epoch of the run.
         """
         run = StoredRun(url, run_id)
+        assert all(None not in run.come_from(span_id) for span_id in run.spans), "a span without what it comes from"
         emitted = self.emitted[run_id]
         assert set(run.spans) <= emitted, "a span that nobody emitted"
         over = {span_id for span_id, span in run.spans.items() if span["status"] == "ok"}
