@@ -73,12 +73,10 @@ async def test_a_run_is_told_of_from_its_start_to_its_end(redis_url: str) -> Non
 async def test_the_environment_narrows_what_is_told(redis_url: str) -> None:
     wanted = RunFilter(environment="production", version="2")
     with Writer(redis_url) as writer:
-        for run_id, environment in ((OTHER_RUN, "test"), (RUN, "production")):
-            table = {"attributes": {"deployment.environment.name": environment, "service.version": "2"}}
-            writer.redis.hset(keys.run_keys(run_id).sources, "r:0", orjson.dumps(table))
         async with running_app(redis_url) as client, _watching(client, wanted) as watcher:
-            writer.span(OTHER_RUN, resource="0")
-            writer.span(RUN, resource="0")
+            for run_id, environment in ((OTHER_RUN, "test"), (RUN, "production")):
+                table = {"attributes": {"deployment.environment.name": environment, "service.version": "2"}}
+                writer.span(run_id, resource="0", sources={"r:0": table})
             news = await _until(watcher, RUN, "running")
             assert [(run["environment"], run["version"]) for run in news.runs] == [("production", "2")]
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from playwright.async_api import expect
 
-from spantail_exporters import keys
 from tests.e2e.page import RunPage
 from tests.integration.service.harness import OTHER_RUN, ROOT_SPAN, RUN, START, Writer, spantail_process
 from tests.support.browser import open_page
@@ -58,9 +57,10 @@ CALL_FIELDS: dict[str, Any] = {
 
 
 def _write(writer: Writer) -> None:
-    writer.redis.hset(keys.run_keys(RUN).sources, "r:0", orjson.dumps(RESOURCE))
-    writer.redis.hset(keys.run_keys(RUN).sources, "s:0", orjson.dumps(SCOPE))
-    writer.span(RUN, end=START + 2_000_000, name="GET /cart", span_kind="server", resource="0", service="shop")
+    sources = {"r:0": RESOURCE, "s:0": SCOPE}
+    writer.span(
+        RUN, end=START + 2_000_000, name="GET /cart", span_kind="server", resource="0", service="shop", sources=sources
+    )
     writer.span(RUN, CALL, account="0 0 1200 96 12300000 openai\n", **CALL_FIELDS)
     writer.span(
         RUN, UNPRICED, parent_id=ROOT_SPAN, kind="llm_call", backend="openai", name="chat gpt-5", model="gpt-5",
@@ -175,8 +175,8 @@ async def test_the_list_is_narrowed_by_environment_and_version(
             await expect(environment).to_be_hidden()  # there is nothing to choose
             for number, (run_id, (place, version)) in enumerate(runs.items()):
                 attributes = {"deployment.environment.name": place, "service.version": version}
-                writer.redis.hset(keys.run_keys(run_id).sources, "r:0", orjson.dumps({"attributes": attributes}))
-                writer.span(run_id, start=START + number, end=START + number + 5, resource="0")
+                sources = {"r:0": {"attributes": attributes}}
+                writer.span(run_id, start=START + number, end=START + number + 5, resource="0", sources=sources)
             await expect(items).to_have_count(7)
             await expect(environment).to_be_visible()
             await environment.select_option("production")
@@ -188,8 +188,7 @@ async def test_the_list_is_narrowed_by_environment_and_version(
             await expect(items).to_have_count(3)
             # what begins elsewhere stays out of sight
             elsewhere = {"attributes": {"deployment.environment": "production"}}
-            writer.redis.hset(keys.run_keys("c" * 32).sources, "r:0", orjson.dumps(elsewhere))
             writer.span("b" * 32, start=START + 100)
-            writer.span("c" * 32, start=START + 101, resource="0")
+            writer.span("c" * 32, start=START + 101, resource="0", sources={"r:0": elsewhere})
             await expect(items).to_have_count(4)
             await expect(items.first).to_have_attribute("data-run-id", "c" * 32)

@@ -74,10 +74,12 @@ class Writer:
         return self.write(run_id, [Change("", "", [event]) for event in events], **options)
 
     def span(self, run_id: str, span_id: str = ROOT_SPAN, **fields: Any) -> int:
-        """Write one state of a span."""
+        """Write one state of a span; `sources` are the entries that its `resource` and `scope` stand for, by field."""
         account = fields.pop("account", "")
+        sources = {field: orjson.dumps(entry) for field, entry in fields.pop("sources", {}).items()}
         event = state(run_id, span_id, **fields)
-        return self.write(run_id, [Change(span_id, fields.get("parent_id") or "", [event], account=account)])
+        change = Change(span_id, fields.get("parent_id") or "", [event], account=account, sources=sources)
+        return self.write(run_id, [change])
 
 
 def line(run_id: str, number: int) -> bytes:
