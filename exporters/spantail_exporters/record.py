@@ -144,22 +144,24 @@ def microseconds(time_ns: float | None) -> int:
     return us if 0 <= us <= _MAX_US else min(max(us, 0), _MAX_US)
 
 
-_KINDS = {kind: kind.name.lower() for kind in SpanKind}
+_KINDS = {kind.name: kind.name.lower() for kind in SpanKind}
 _shared_facts: dict[tuple[Any, Any, bool], Mapping[str, Any]] = {}  # by kind, status code, remote parent
 
 
 def _facts_of(kind: Any, code: Any, trace_state: Any, *, remote: bool) -> Mapping[str, Any]:
     """Make the facts of an SDK span; nearly always they are the same as another one's."""
-    facts = _shared_facts.get((kind, code, remote))
+    # by their names: the hash of an enum is computed in Python
+    known = getattr(kind, "_name_", None), getattr(code, "_name_", None), remote
+    facts = _shared_facts.get(known)
     if facts is None:
         made: dict[str, Any] = {}
-        if kind in _KINDS:
-            made["span_kind"] = _KINDS[kind]
+        if known[0] in _KINDS:
+            made["span_kind"] = _KINDS[known[0]]
         if remote:
             made["flags"] = _REMOTE_PARENT
-        if code is _OK:
+        if known[1] == _OK.name:
             made["status_code"] = "ok"
-        facts = _shared_facts[kind, code, remote] = made
+        facts = _shared_facts[known] = made
     return {**facts, "trace_state": trace_state.to_header()} if trace_state else facts
 
 
