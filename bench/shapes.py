@@ -101,13 +101,14 @@ def _call(address: str, method: str, message: bytes) -> str:
     return "OK"
 
 
-def measured(service: Service, shape: Shape, *, senders: int = SENDERS) -> Outcome:
-    """Send several of a kind, and look on until they are answered."""
+def measured(service: Service, shape: Shape, *, senders: int = SENDERS, least_waits: int = _LEAST_WAITS) -> Outcome:
+    """Send several of a kind, and look on until they are answered; for ``least_waits`` at least."""
     wire = shape.wire
     context = multiprocessing.get_context("spawn")
     done = context.Event()
     parent, child = context.Pipe()
-    watcher = context.Process(target=_watch, args=(service.address, service.worker.pid, done, child), daemon=True)
+    told = service.address, service.worker.pid, done, child, least_waits
+    watcher = context.Process(target=_watch, args=told, daemon=True)
     watcher.start()
     parent.recv()
     begun = time.perf_counter()
@@ -129,7 +130,7 @@ def measured(service: Service, shape: Shape, *, senders: int = SENDERS) -> Outco
     )  # fmt: skip
 
 
-def _watch(address: str, pid: int, done: Event, pipe: Connection) -> None:
+def _watch(address: str, pid: int, done: Event, pipe: Connection, least: int) -> None:
     host, port = address.rsplit(":", 1)
     worker = psutil.Process(pid)
     connection = http.client.HTTPConnection(host, int(port), timeout=_TIMEOUT_S)  # ends with this process
@@ -137,7 +138,7 @@ def _watch(address: str, pid: int, done: Event, pipe: Connection) -> None:
     own: list[float] = []
     most = 0
     pipe.send(None)
-    while not done.is_set() or len(waits) < _LEAST_WAITS:
+    while not done.is_set() or len(waits) < least:
         spent = sum(worker.cpu_times()[:2])
         begun = time.perf_counter()
         connection.request("GET", "/healthz")
