@@ -240,10 +240,9 @@ def _of_object(usage: dict[str, Any], found: dict[str, Any]) -> str | None:
                 found[piece] = max(found.get(piece, 0), number)
             elif number:
                 doubt = doubt or f"{name.replace('_', ' ')}: no price known"
-    latency = mapping(usage.get("performanceConfig")).get("latency")  # Bedrock API
-    if latency not in {None, "standard"}:
+    if word(mapping(usage.get("performanceConfig")).get("latency")) not in {"", "standard"}:  # Bedrock API
         doubt = doubt or "latency-optimized inference: no price known"
-    if usage.get("search_context_size") in {"low", "medium"}:
+    if word(usage.get("search_context_size")) in {"low", "medium"}:
         # Perplexity API: the fee of the request depends on it, and the table has that of the high one
         doubt = doubt or f"a search of {usage['search_context_size']} context: no price known"
     for holder, name, words in _FEES:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from typing import Any, Final
 
@@ -9,10 +10,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spantail.pricing import nano_usd
+from spantail_exporters.dialects.shapes import PATHS
 from tests.unit.money.judge import Verdict, judge
 from tests.unit.money.loading import Case, Expected
 from tests.unit.money.vocabularies import OPENAI, VOCABULARIES, Truth, Vocabulary
 
+PREFIXES: Final = ("usage.", "gen_ai.usage.", "llm.usage.", "gen_ai.response.usage.", "ai.usage.")
+WORDS: Final = sorted(
+    {
+        *(step for path in PATHS for step in (path, *path.split("."))),
+        *("cost", "total_cost", "service_tier", "serviceTier", "speed", "performanceConfig", "latency", "usage"),
+        *("server_tool_use", "web_search_requests", "search_context_size", "iterations", "cost_details", "is_byok"),
+    }
+)
 COUNTS: Final = st.one_of(st.just(0), st.integers(1, 40), st.integers(1, 9_000))
 TRUTHS: Final = st.builds(Truth, *[COUNTS] * 6)
 EACH: Final = st.sampled_from(VOCABULARIES)
@@ -132,6 +142,35 @@ def test_a_cost_that_is_told_counts_before_all_else(
     verdict = judged(vocabulary.attributes(told(truth, vocabulary)) | {name: amount})
     assert verdict.cost_source == "provider"
     assert verdict.cost_nano == nano_usd(float(str(amount).removeprefix("$")))
+
+
+JSON: Final = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-5, 5_000)
+    | st.floats(allow_nan=False)
+    | st.sampled_from(["", "low", "flex"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(WORDS), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@CALLS
+@given(
+    st.dictionaries(st.sampled_from(WORDS), JSON, max_size=6),
+    st.sampled_from(
+        ["gen_ai.usage.raw", "usage", "my.usage", "ai.response.providerMetadata", "output.value", "metadata"]
+    ),
+    st.dictionaries(st.builds("{}{}".format, st.sampled_from(PREFIXES), st.sampled_from(WORDS)), st.integers(-5, 99)),
+    st.sampled_from(VOCABULARIES),
+)
+def test_nothing_that_is_told_breaks_it(
+    told: dict[str, Any], name: str, flat: dict[str, int], vocabulary: Vocabulary
+) -> None:
+    """Whatever stands in usage objects: a price, or a note that says why there is none."""
+    call = vocabulary.attributes(Truth(0, 0, 0, 0, 0, 0))
+    verdict = judged({**flat, name: json.dumps(told), **{key: call[key] for key in call if "usage" not in key}})
+    assert verdict.cost_nano is not None or verdict.cost_note
 
 
 NO_AMOUNTS: Final = st.sampled_from(
