@@ -14,7 +14,6 @@ from spantail.live import LogEvent
 from spantail.redaction import TRUNCATED_KEY
 from spantail_exporters.changes import Changes
 from spantail_exporters.event import (
-    BESIDE_ATTRIBUTES,
     Encoded,
     dumps,
     encode_log,
@@ -24,6 +23,7 @@ from spantail_exporters.event import (
     loads,
     update_of,
 )
+from spantail_exporters.event_parts import BESIDE_ATTRIBUTES
 from spantail_exporters.losses import Losses
 from spantail_exporters.owed import Owed
 from spantail_exporters.record import SpanRecord, end_of, record_of, span_hex, trace_hex

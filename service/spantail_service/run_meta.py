@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import orjson
 
+from spantail.pricing import NANO
 from spantail_exporters.run_script import unquoted
 from spantail_service.errors import ProblemError
 from spantail_service.run_sources import UNKNOWN
@@ -23,7 +24,6 @@ _OTHER_BACKENDS = "other"
 _BACKEND_LENGTH = 100  # characters
 _RUNNER_COLONS = 2  # a runner is host:pid:start, and its writer adds an id of its own
 
-NANO = 1_000_000_000
 """Nano-dollars in a dollar; money is kept as whole nano-dollars (design: Money adds up)."""
 
 STATUS_BY_ROOT: Final = {

@@ -14,10 +14,11 @@ from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from spantail.pricing import NANO
 from spantail_exporters import keys
 from spantail_service.ending import end
 from spantail_service.errors import REDIS_UNREACHABLE
-from spantail_service.run_meta import NANO, SILENCE_US, parse_meta
+from spantail_service.run_meta import SILENCE_US, parse_meta
 from spantail_service.store import now_us
 
 if TYPE_CHECKING:

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import orjson
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
+from spantail.pricing import NANO
 from spantail_service.doors.limited import HEAVY, take_heavy
 from spantail_service.errors import ProblemError
 from spantail_service.openapi import answers, nothing
 from spantail_service.routes.event_stream import EventStream
 from spantail_service.run_filter import RunFilter
-from spantail_service.run_meta import NANO, parse_run_id
+from spantail_service.run_meta import parse_run_id
 from spantail_service.runs import MAX_RUNS
 from spantail_service.schemas import Facets, Run, RunsPage
 from spantail_service.services import services_of

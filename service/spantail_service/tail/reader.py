@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import orjson
 
 from spantail_exporters import keys
-from spantail_exporters.event import BESIDE_ATTRIBUTES
+from spantail_exporters.event_parts import BESIDE_ATTRIBUTES
 from spantail_service.clock_skew import Clocks, Skews, marked
 from spantail_service.errors import ProblemError
 from spantail_service.run_absence import why_missing

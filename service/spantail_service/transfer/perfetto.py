@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
+from spantail.pricing import NANO
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -62,7 +64,7 @@ def perfetto_file(states: Iterable[bytes], run: Mapping[str, Any], now_us: int) 
             costs.append((end, span["cost_nano"]))
     for end, nano in sorted(costs):
         spent_nano += nano
-        usd = spent_nano / 1_000_000_000
+        usd = spent_nano / NANO
         events.append(orjson.dumps({"ph": "C", "name": "cost", "pid": 1, "ts": end - base, "args": {"usd": usd}}))
     facts = {name: run[name] for name in ("run_id", "name", "status", "cost_usd")} | {"start_us": base}
     names = map(orjson.dumps, _names(processes, lanes))

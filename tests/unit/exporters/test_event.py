@@ -14,7 +14,7 @@ import pytest
 
 from spantail.live import LogEvent
 from spantail.redaction import Redactor
-from spantail_exporters.event import dumps, encode_log, encode_notes, encode_state, nano_usd, update_of
+from spantail_exporters.event import dumps, encode_log, encode_notes, encode_state, update_of
 from spantail_exporters.record import Link, Note, SpanRecord
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "events.ndjson"
@@ -222,8 +222,9 @@ def test_a_cost_that_is_no_amount_is_unpriced(cost: object) -> None:
 
 
 def test_money_is_rounded_once_to_nano_dollars() -> None:
-    assert nano_usd(0.00099) == 990_000
-    assert nano_usd(0.1 + 0.2) == 300_000_000
+    for usd, nano in ((0.00099, 990_000), (0.1 + 0.2, 300_000_000)):
+        span = record(1, None, "chat", 0, 1, attributes=attempt("claude", "house-model", **{"spantail.cost_usd": usd}))
+        assert encode_state(span, 1, Redactor()).body["cost_nano"] == nano
 
 
 def test_older_names_are_understood() -> None:
