@@ -30,7 +30,7 @@ def differ(told: str, sent: object) -> bool:
     return told is not sent and not (type(sent) is str and told == sent)
 
 
-def _take_changed(attributes: dict[str, Any], remarks: Remarks) -> None:
+def take_changed(attributes: dict[str, Any], remarks: Remarks) -> None:
     """Read the mark of an earlier export of ours; what is no list of names stays where it is."""
     if names := names_in(attributes.get(key.CHANGED)):
         del attributes[key.CHANGED]
@@ -46,7 +46,7 @@ def say_attributes(
 ) -> None:
     """Say the attributes and what is told of them, behind all that `append.lua` and the tree look for as text."""
     if key.CHANGED in attributes:
-        _take_changed(attributes, remarks)
+        take_changed(attributes, remarks)
     body["attributes"] = attributes
     if origin:
         _say_origin(body, origin, attributes, redactor)
@@ -130,7 +130,7 @@ def note_of(note: Note, redactor: Redactor, left_out: Dropped, *, whole: bool = 
     if differ(name, note.name):
         change(remarks, key.NOTE_NAME)
     if key.CHANGED in attributes:
-        _take_changed(attributes, remarks)
+        take_changed(attributes, remarks)
     told = {"ts": note.time_us, "name": name, "attributes": attributes}
     return {**told, **remarks, **(note.facts or {})} if remarks or note.facts else told
 
@@ -141,7 +141,7 @@ def link_of(link: Link, redactor: Redactor, left_out: Dropped) -> dict[str, Any]
     remarks: Remarks = {}
     attributes = redactor.attributes(link.attributes, left_out, remarks)
     if key.CHANGED in attributes:
-        _take_changed(attributes, remarks)
+        take_changed(attributes, remarks)
     told: dict[str, Any] = {} if "odd_ids" in facts else {"run_id": link.run_id, "span_id": link.span_id}
     if "trace_state" in facts:
         facts["trace_state"] = redactor.text(facts["trace_state"])

@@ -8,27 +8,31 @@ from __future__ import annotations
 
 import hashlib
 import re
+from itertools import islice
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import orjson
 from opentelemetry.semconv.attributes.service_attributes import SERVICE_NAME
 
-from spantail.attributes import CONTENT_LEFT_OUT, RESOURCE_LIVE, RESOURCE_RUNNER
+from spantail.attributes import CHANGED, CONTENT_LEFT_OUT, RESOURCE_LIVE, RESOURCE_RUNNER
 from spantail.content import marks_of, take_marks
 from spantail.json_values import cut_text, json_size
 from spantail.redaction import TRUNCATED_KEY
+from spantail_exporters.event_parts import change, differ, take_changed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from spantail.content import Dropped
+    from spantail.redaction import Remarks
     from spantail_exporters.record import Redactor
 
 MAX_ENTRY_BYTES: Final = 32 * 1024
 _MAX_TEXT_BYTES: Final = 1_024  # of a name, a version, a schema's address
 _KEY_BYTES: Final = 4
 _KNOWN: Final = 1_000  # pairs that are remembered
+_NAMED: Final = 100  # attributes that were left out and are named
 _RUNNER: Final = re.compile(r"[\w.-]{1,255}:\d{1,10}:\d{1,13}")
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
@@ -126,21 +130,29 @@ def runner_id(value: object) -> str | None:
 
 
 def encode_entry(said: Any, redactor: Redactor) -> tuple[str, bytes] | None:
-    """Encode a resource or a scope; what is too large loses its largest attributes, and says so."""
+    """Encode a resource or a scope; what is too large loses its largest attributes, and says so.
+
+    `types` and `changed` say of its attributes what they say of a span's.
+    """
     left_out: Dropped = {}
-    attributes = redactor.attributes(getattr(said, "attributes", None) or _NOTHING, left_out)
+    remarks: Remarks = {}
+    attributes = redactor.attributes(getattr(said, "attributes", None) or _NOTHING, left_out, remarks)
+    if CHANGED in attributes:
+        take_changed(attributes, remarks)
     if isinstance(attributes.get(RESOURCE_LIVE), bool):
         del attributes[RESOURCE_LIVE]  # it speaks of the way that spans take, not of what they come from
     if runner_id(attributes.get(RESOURCE_RUNNER)):
         del attributes[RESOURCE_RUNNER]  # each span says it itself
     marks = take_marks(attributes) if CONTENT_LEFT_OUT in attributes else []
     body = {
-        "name": _text(said, "name", redactor),
-        "version": _text(said, "version", redactor),
-        "attributes": _fitting(attributes),
-        "schema_url": _text(said, "schema_url", redactor),
+        "name": _text(said, "name", redactor, remarks),
+        "version": _text(said, "version", redactor, remarks),
+        "attributes": _fitting(attributes, remarks),
+        "schema_url": _text(said, "schema_url", redactor, remarks),
         "dropped": getattr(said, "dropped", 0),
         "content": [*marks, *marks_of(left_out, redactor.where)],
+        "types": {name: told for name, told in remarks.get("types", {}).items() if name in attributes},
+        "changed": remarks.get("changed"),
     }
     body = {name: value for name, value in body.items() if value}
     if not body:
@@ -149,14 +161,18 @@ def encode_entry(said: Any, redactor: Redactor) -> tuple[str, bytes] | None:
     return hashlib.blake2b(canonical, digest_size=_KEY_BYTES).hexdigest(), orjson.dumps(body)
 
 
-def _text(said: Any, name: str, redactor: Redactor) -> str:
+def _text(said: Any, name: str, redactor: Redactor, remarks: Remarks) -> str:
     value = getattr(said, name, None)
     text = redactor.text(str(value)) if value else ""
     size = json_size(text)
-    return cut_text(text, _MAX_TEXT_BYTES, size) if size > _MAX_TEXT_BYTES else text
+    if size > _MAX_TEXT_BYTES:
+        text = cut_text(text, _MAX_TEXT_BYTES, size)
+    if value and differ(text, value):
+        change(remarks, f"{'scope' if hasattr(said, 'version') else 'resource'}:{name}")
+    return text
 
 
-def _fitting(attributes: dict[str, Any]) -> dict[str, Any]:
+def _fitting(attributes: dict[str, Any], remarks: Remarks) -> dict[str, Any]:
     if len(orjson.dumps(attributes)) <= MAX_ENTRY_BYTES:
         return attributes
     sizes = {name: len(orjson.dumps({name: value})) for name, value in attributes.items()}
@@ -168,4 +184,6 @@ def _fitting(attributes: dict[str, Any]) -> dict[str, Any]:
             break
         kept.add(name)
     made = {name: value for name, value in attributes.items() if name in kept}
+    for name in islice((name for name in attributes if name not in kept), _NAMED):
+        change(remarks, name)
     return {**made, TRUNCATED_KEY: f"…[truncated {len(attributes):,} → {len(made):,} attributes]"}

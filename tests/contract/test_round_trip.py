@@ -15,8 +15,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue, KeyValueList
-from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, InstrumentationScope, KeyValue, KeyValueList
+from opentelemetry.proto.resource.v1.resource_pb2 import Resource
+from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span, Status
 
 from spantail.values import CAPTURE_CONTENT_VARIABLE
 from tests.exports.sources import SOURCES
@@ -46,6 +47,7 @@ _WORDS = st.text(max_size=3)
 _KNOWN_KEYS = st.sampled_from(
     [
         "", "a", "b", "http.url", "password", "auth.token", "k" * 300, "error.type", "user.id", "session.id",
+        "service.name",
         "exception.type", "exception.message", "exception.stacktrace", "logfire.msg", "logfire.msg_template",
         "gen_ai.operation.name", "gen_ai.system", "gen_ai.request.model", "gen_ai.usage.input_tokens",
         "gen_ai.usage.prompt_tokens", "gen_ai.usage.cache_read_input_tokens", "gen_ai.usage.cost", "llm.usage",
@@ -101,10 +103,33 @@ _SPANS = st.builds(
 )  # fmt: skip
 
 
-def _request(span: Span, run: int) -> ExportTraceServiceRequest:
+_SOURCES = st.builds(
+    ResourceSpans,
+    resource=st.builds(Resource, attributes=_pairs(_VALUES, 3), dropped_attributes_count=_UINT32),
+    schema_url=_WORDS | _LONG,
+    scope_spans=st.lists(
+        st.builds(
+            ScopeSpans,
+            scope=st.builds(
+                InstrumentationScope, name=_NAMES, version=_WORDS, attributes=_pairs(_VALUES, 2),
+                dropped_attributes_count=_UINT32,
+            ),
+            schema_url=_WORDS,
+        ),
+        min_size=1, max_size=1,
+    ),
+)  # fmt: skip
+
+
+def _request(span: Span, run: int, source: ResourceSpans | None = None) -> ExportTraceServiceRequest:
     request = ExportTraceServiceRequest()
     span.trace_id, span.span_id = run.to_bytes(16), b"\1" * 8
-    request.resource_spans.add().scope_spans.add().spans.append(span)
+    group = request.resource_spans.add()
+    if source is None:
+        group.scope_spans.add()
+    else:
+        group.CopyFrom(source)
+    group.scope_spans[0].spans.append(span)
     return request
 
 
@@ -146,9 +171,11 @@ async def client(new_redis_url: str) -> AsyncIterator[httpx.AsyncClient]:
 
 
 @settings(max_examples=150, suppress_health_check=list(HealthCheck))
-@given(span=_SPANS, encoding=st.sampled_from(["protobuf", "json"]))
-async def test_any_span_comes_out_as_it_was_sent(client: httpx.AsyncClient, span: Span, encoding: str) -> None:
-    assert await _sent_and_got(client, [_request(span, next(_run_ids))], json=encoding == "json") == []
+@given(span=_SPANS, source=_SOURCES, encoding=st.sampled_from(["protobuf", "json"]))
+async def test_any_span_comes_out_as_it_was_sent(
+    client: httpx.AsyncClient, span: Span, source: ResourceSpans, encoding: str
+) -> None:
+    assert await _sent_and_got(client, [_request(span, next(_run_ids), source)], json=encoding == "json") == []
 
 
 @pytest.mark.parametrize("keeps_content", ["false", "true"], ids=["content dropped", "content kept"])
@@ -198,7 +225,7 @@ async def test_types_pass_through_ndjson_and_show_in_grafana(client: httpx.Async
     (shown,) = meaning_of([ExportTraceServiceRequest.FromString(grafana.content)]).values()
     sent = attributes_in(span.attributes)
     for name in ("nan", "raw", "deep"):
-        assert shown.attributes[name] == shown.inner[0].attributes[name] == sent[name]
+        assert shown.attributes[name] == shown.inner[2].attributes[name] == sent[name]
 
 
 async def test_the_forms_that_json_may_have(client: httpx.AsyncClient) -> None:

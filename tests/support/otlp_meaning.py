@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import struct
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 _IDS: Final = ("traceId", "spanId", "parentSpanId")
 _MARKS: Final = (key.CHANGED, key.DERIVED, key.SENT, key.CONTENT_LEFT_OUT)
 _LONGEST_KEY: Final = 256
+_INDEX: Final = re.compile(r"\.\d.*", re.DOTALL)
 Where = tuple[str, str]
 """Trace id and span id in hex."""
 
@@ -39,7 +41,7 @@ class Meaning:
     fields: Mapping[str, Any]
     attributes: Mapping[str, Any]
     inner: list[Meaning] = field(default_factory=list)
-    """Of a span: its events and then its links."""
+    """Of a span: its resource and scope, its events, and then its links."""
 
 
 def read_export(body: bytes) -> ExportTraceServiceRequest:
@@ -61,18 +63,31 @@ def _with_bytes(value: Any) -> Any:
 
 
 def meaning_of(requests: Iterable[ExportTraceServiceRequest]) -> dict[Where, Meaning]:
-    """The spans of requests by their ids; what comes first of a span stands. Resource and scope are not compared."""
+    """The spans of requests by their ids, each with what it comes from; what comes first of a span stands."""
     found: dict[Where, Meaning] = {}
     for request in requests:
         for of_resource in request.resource_spans:
             for of_scope in of_resource.scope_spans:
                 for span in of_scope.spans:
-                    found.setdefault((span.trace_id.hex(), span.span_id.hex()), _span(span))
+                    source = [_resource(of_resource), _scope(of_scope)]
+                    found.setdefault((span.trace_id.hex(), span.span_id.hex()), _span(span, source))
     return found
 
 
-def _span(span: Any) -> Meaning:
-    inner = [
+def _resource(group: Any) -> Meaning:
+    resource = group.resource
+    fields = {"resource:schema_url": group.schema_url, "dropped": resource.dropped_attributes_count}
+    return Meaning(fields, attributes_in(resource.attributes))
+
+
+def _scope(group: Any) -> Meaning:
+    scope = group.scope
+    fields = {"scope:name": scope.name, "scope:version": scope.version, "scope:schema_url": group.schema_url}
+    return Meaning({**fields, "dropped": scope.dropped_attributes_count}, attributes_in(scope.attributes))
+
+
+def _span(span: Any, source: list[Meaning]) -> Meaning:
+    inner = source + [
         Meaning(
             {"event:time": event.time_unix_nano, "event:name": event.name, "dropped": event.dropped_attributes_count},
             attributes_in(event.attributes),
@@ -139,7 +154,7 @@ def differences(sent: Mapping[Where, Meaning], got: Mapping[Where, Meaning]) -> 
     return found
 
 
-def _differing(sent: Meaning, got: Meaning, *, content: bool | None = None) -> Iterator[str]:
+def _differing(sent: Meaning, got: Meaning, *, left_out: frozenset[str] = frozenset()) -> Iterator[str]:
     changed, derived = (_names(got, name) for name in (key.CHANGED, key.DERIVED))
     for name, names in ((key.CHANGED, changed), (key.DERIVED, derived)):
         if not _names(sent, name) <= names:
@@ -147,7 +162,7 @@ def _differing(sent: Meaning, got: Meaning, *, content: bool | None = None) -> I
     # what is derived now and was not before; what was before is compared as it stands
     replaced = {name: value for name, value in _map(got, key.SENT).items() if name not in _names(sent, key.DERIVED)}
     kept = {name: value for name, value in got.attributes.items() if name not in _MARKS}
-    content = key.CONTENT_LEFT_OUT in got.attributes if content is None else content
+    left_out |= _left_out(got)
     for name, value in sent.fields.items():
         if got.fields[name] != value and name not in changed:
             yield f"{name}: {value!r} became {got.fields[name]!r}"
@@ -158,8 +173,9 @@ def _differing(sent: Meaning, got: Meaning, *, content: bool | None = None) -> I
             if not any(one.startswith(name[:100]) or "[redacted]" in one for one in changed):
                 yield f"{name[:80]}…: the key was cut, and nothing says so"
         elif name not in kept:
-            is_content = key_rule(name) is KeyRule.CONTENT
-            if not (is_content and content) and not any("[redacted]" in one for one in changed):
+            # what had been moved to a name of ours is named by that one
+            is_content = bool({_INDEX.sub("", name), "…"} & left_out) or key_rule(name) is KeyRule.CONTENT
+            if not (is_content and left_out) and not any("[redacted]" in one for one in changed):
                 yield f"{name}: left out"
         else:
             now = replaced.get(name, kept[name]) if name in derived else kept[name]
@@ -170,11 +186,17 @@ def _differing(sent: Meaning, got: Meaning, *, content: bool | None = None) -> I
     if len(sent.inner) != len(got.inner):
         yield f"{len(sent.inner)} events and links became {len(got.inner)}"
     for before, after in zip(sent.inner, got.inner, strict=False):
-        yield from _differing(before, after, content=content)
+        yield from _differing(before, after, left_out=left_out)
 
 
 def _names(holder: Meaning, mark: str) -> set[str]:
     return {name for _, name in holder.attributes[mark][1]} if mark in holder.attributes else set()
+
+
+def _left_out(holder: Meaning) -> frozenset[str]:
+    """The fields of message content that were not kept, as the mark of a span names them."""
+    kind, told = holder.attributes.get(key.CONTENT_LEFT_OUT, ("string_value", "[]"))
+    return frozenset(one["field"] for one in json.loads(told)) if kind == "string_value" else frozenset()
 
 
 def _map(holder: Meaning, mark: str) -> dict[str, Any]:

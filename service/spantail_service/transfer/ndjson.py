@@ -153,10 +153,14 @@ class _Source(_Line):
     schema_url: str = ""
     dropped: _Count = 0
     content: Annotated[list[_Content], Field(max_length=32)] = []
+    types: _Types = {}
+    changed: _Names = []
 
     def entry(self, redactor: Redactor) -> tuple[str, bytes] | None:
         """As a run keeps it."""
-        attributes = self.attributes
+        attributes = all_as_sent(self.attributes, self.types)
+        if self.changed:
+            attributes = {**attributes, key.CHANGED: self.changed}
         if self.content:
             attributes = {**attributes, key.CONTENT_LEFT_OUT: as_attribute([one.model_dump() for one in self.content])}
         told: Any = Resource(attributes, self.schema_url, self.dropped)

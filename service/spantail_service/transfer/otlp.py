@@ -97,7 +97,10 @@ def _scope(span: Mapping[str, Any]) -> dict[str, Any]:
 def _described(attributes: Mapping[str, Any], held: Mapping[str, Any]) -> dict[str, Any]:
     if held.get("content"):
         attributes = {**attributes, CONTENT_LEFT_OUT: as_attribute(held["content"])}
-    body = {"attributes": any_values(attributes), "droppedAttributesCount": held.get("dropped")}
+    if held.get("changed"):
+        attributes = {**attributes, CHANGED: held["changed"]}
+    values = any_values(attributes, held.get("types") or {})
+    body = {"attributes": values, "droppedAttributesCount": held.get("dropped")}
     return {name: value for name, value in body.items() if value}
 
 
