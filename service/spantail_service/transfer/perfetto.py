@@ -7,6 +7,7 @@ parent's lane where there is room, else on the first free one. A process stands 
 
 from __future__ import annotations
 
+from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
@@ -29,6 +30,11 @@ class _Lane(NamedTuple):
     number: int
     stack: list[_Placed]
 
+    def clear_until(self, time_us: int) -> None:
+        """Forget what has ended."""
+        while self.stack and self.stack[-1].end <= time_us:
+            self.stack.pop()
+
 
 def perfetto_file(states: Iterable[bytes], run: Mapping[str, Any], now_us: int) -> bytes:
     """The trace of a run's spans (states as stored) as JSON; ``run`` is its summary.
@@ -41,7 +47,7 @@ def perfetto_file(states: Iterable[bytes], run: Mapping[str, Any], now_us: int) 
     base = orjson.loads(listed[0])["start"] if listed else run.get("start") or 0
     processes: dict[tuple[Any, Any], int] = {}
     events: list[bytes] = []
-    lanes: dict[int, list[_Lane]] = {}
+    lanes: dict[int, _Lanes] = {}
     placed: dict[str, tuple[int, _Lane]] = {}
     spent_nano = 0
     costs: list[tuple[int, int]] = []
@@ -49,8 +55,8 @@ def perfetto_file(states: Iterable[bytes], run: Mapping[str, Any], now_us: int) 
         span = orjson.loads(state)
         pid = processes.setdefault((span.get("service"), span.get("runner")), len(processes) + 1)
         end = _end(span, now_us)
-        lane = _lane(span, end, pid, lanes.setdefault(pid, []), placed)
-        lane.stack.append(_Placed(span["span_id"], end))
+        at_pid, of_parent = placed.get(span.get("parent_id") or "", (0, None))
+        lane = lanes.setdefault(pid, _Lanes()).place(span, end, of_parent if at_pid == pid else None)
         placed[span["span_id"]] = (pid, lane)
         told = [
             {
@@ -87,18 +93,38 @@ def _end(span: Mapping[str, Any], now_us: int) -> int:
     return max(int(end), int(span["start"]))
 
 
-def _lane(
-    span: Mapping[str, Any], end: int, pid: int, lanes: list[_Lane], placed: Mapping[str, tuple[int, _Lane]]
-) -> _Lane:
-    at_pid, of_parent = placed.get(span.get("parent_id") or "", (0, None))
-    preferred = [of_parent] if of_parent is not None and at_pid == pid else []
-    for lane in (*preferred, *lanes):
-        while lane.stack and lane.stack[-1].end <= span["start"]:
-            lane.stack.pop()
-        if not lane.stack or (lane.stack[-1].span_id == span.get("parent_id") and lane.stack[-1].end >= end):
-            return lane
-    lanes.append(_Lane(len(lanes) + 1, []))
-    return lanes[-1]
+class _Lanes:
+    """The lanes of one process. Spans come by their start, each into its parent's lane or into one that is empty."""
+
+    def __init__(self) -> None:
+        self.all: list[_Lane] = []
+        self._busy: list[tuple[int, int]] = []  # until when, and the number: lanes by when they become empty
+        self._empty: list[int] = []
+
+    def place(self, span: Mapping[str, Any], end: int, of_parent: _Lane | None) -> _Lane:
+        """Put a span into a lane; `of_parent` is that of its parent, where it has one in this process."""
+        start = span["start"]
+        lane = of_parent
+        if lane is not None:
+            lane.clear_until(start)
+            if lane.stack and not (lane.stack[-1].span_id == span.get("parent_id") and lane.stack[-1].end >= end):
+                lane = None
+        lane = lane or self._empty_one(start)
+        lane.stack.append(_Placed(span["span_id"], end))
+        if len(lane.stack) == 1:
+            heappush(self._busy, (end, lane.number))
+        return lane
+
+    def _empty_one(self, start: int) -> _Lane:
+        while self._busy and self._busy[0][0] <= start:
+            heappush(self._empty, heappop(self._busy)[1])
+        while self._empty:
+            lane = self.all[heappop(self._empty) - 1]
+            lane.clear_until(start)
+            if not lane.stack:  # else a child came into it meanwhile
+                return lane
+        self.all.append(_Lane(len(self.all) + 1, []))
+        return self.all[-1]
 
 
 def _arguments(span: Mapping[str, Any]) -> dict[str, Any]:
@@ -120,13 +146,13 @@ def _instants(span: Mapping[str, Any], pid: int, tid: int, base: int) -> list[di
     ]  # fmt: skip
 
 
-def _names(processes: Mapping[tuple[Any, Any], int], lanes: Mapping[int, list[_Lane]]) -> list[dict[str, Any]]:
+def _names(processes: Mapping[tuple[Any, Any], int], lanes: Mapping[int, _Lanes]) -> list[dict[str, Any]]:
     names: list[dict[str, Any]] = []
     for (service, runner), pid in processes.items():
         label = " · ".join(part for part in (service, runner) if part) or "unknown service"
         names.append({"ph": "M", "name": "process_name", "pid": pid, "args": {"name": label}})
         names += [
             {"ph": "M", "name": "thread_name", "pid": pid, "tid": lane.number, "args": {"name": f"lane {lane.number}"}}
-            for lane in lanes.get(pid, ())
+            for lane in lanes[pid].all
         ]
     return names
