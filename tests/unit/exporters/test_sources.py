@@ -71,6 +71,7 @@ def test_secrets_and_content_stay_out() -> None:
     assert scope == {
         "name": "[redacted]", "version": "[redacted]", "schema_url": "[redacted]",
         "attributes": {"password": "[redacted]"},
+        "changed": ["password", "scope:name", "scope:version", "scope:schema_url"],
     }  # fmt: skip
 
 
@@ -81,6 +82,7 @@ def test_what_is_too_large_loses_its_largest_attributes() -> None:
     attributes = orjson.loads(made[1])["attributes"]
     assert attributes["service.name"] == "s"
     assert attributes[TRUNCATED_KEY] == "…[truncated 6 → 4 attributes]"
+    assert len(orjson.loads(made[1])["changed"]) == 2  # those that were left out are named
     _, scope = encoded(Scope("n" * 5_000))
     assert scope["name"].endswith("…[truncated 5,000 → 1,024 bytes]")
 

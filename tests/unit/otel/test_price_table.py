@@ -97,8 +97,6 @@ def by_the_package(tokens: Tokens, model: str, provider: str | None) -> int | No
         return None  # a share that has a rate of its own, and nobody knows how large it is
     if any(getattr(prices, name) for name in ("output_citation_mtok", "output_video_mtok")):
         return None
-    if tokens.audio_input is None and "transcribe" in found.model.id:
-        return None  # it is audio, and nobody says how much
     return nano_usd(found.total_price)
 
 
