@@ -1,12 +1,14 @@
 """See every operation and every LLM call of a pipeline while it runs, on plain OpenTelemetry.
 
-import spantail
+Example::
 
-spantail.configure(service_name="jobs")
-with spantail.operation("job search"):
-with spantail.llm_call(backend="langchain", model="gpt-4o-mini") as call:
-...
-call.usage(input_tokens=412, output_tokens=96)
+    import spantail
+
+    spantail.configure(service_name="jobs")
+    with spantail.operation("job search"):
+        with spantail.llm_call(backend="langchain", model="gpt-4o-mini") as call:
+            answer = ask_the_model()
+            call.usage(input_tokens=412, output_tokens=96)
 """
 
 from spantail.configure import Handle, configure
