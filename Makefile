@@ -46,10 +46,13 @@ test-lowest: $(DEVELOPMENT) ## The unit tests, and those of the live pipeline, o
 	@deploy/test-lowest
 
 .PHONY: lint
-lint: $(DEVELOPMENT) $(PACKAGES) ## Ruff, mypy --strict, and the page's own linter and type checker
+lint: $(DEVELOPMENT) lint-page ## Ruff, mypy --strict, and the page's own linter and type checker
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+
+.PHONY: lint-page
+lint-page: $(PACKAGES) ## The page's part of it
 	$(NPM) --silent run lint
 	$(NPM) --silent run typecheck
 
