@@ -61,7 +61,7 @@ class RoutedRedis(Redis):
         if not self._is_cluster:
             try:
                 return await self._named[0].execute_command(*args, **options)  # type: ignore[no-untyped-call]
-            except MovedError:
+            except AskError:  # or its kind, MovedError
                 self.rearranged()
         (reply,) = await self._spread([(args, options)], in_steps=False)
         if isinstance(reply, Exception):
@@ -87,7 +87,7 @@ class RoutedRedis(Redis):
             return await self._spread(staged, in_steps=in_steps)
         replies: list[Any] = [None] * len(staged)
         await self._ask(self._named[0], staged, range(len(staged)), replies, in_steps=in_steps)
-        left = [i for i, reply in enumerate(replies) if isinstance(reply, MovedError)]
+        left = [i for i, reply in enumerate(replies) if isinstance(reply, AskError)]
         if left:
             self.rearranged()
             answers = await self._spread([staged[i] for i in left], in_steps=in_steps)

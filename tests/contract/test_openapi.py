@@ -54,7 +54,7 @@ KNOWN = [None, RUN, OTHER_RUN, RUN.upper(), "*", "{x}", f"{RUN}:meta", "a b", "0
 
 ID = rb"[0-9a-f]{32}"
 KEYS = re.compile(
-    rb"logs:\{" + ID + rb"\}:(buffer|spans|meta|layers|wraps)|run:\{" + ID + rb"\}"
+    rb"logs:\{" + ID + rb"\}:(buffer|spans|meta|layers|wraps|sources)|run:\{" + ID + rb"\}"
     rb"|runs:(recent|open)|\{runs:recent\}:(facts|operations|expired|pinned|changes|unbooked|status:[a-z]+"
     rb"|operation:[0-9a-f]{20})|\{spend\}:(lease|day:[0-9-]{10}|run:" + ID + rb")"
     rb"|runners:seen|runner:[^:\s]+:\d+:\d+|reaper:lease|sessions:ended|jobs:[0-9a-z:._-]+|cache:[0-9a-z:._-]+"

@@ -13,6 +13,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, TracesData
 from opentelemetry.sdk.resources import Resource as SdkResource
 from opentelemetry.sdk.trace import TracerProvider
 
+from spantail.attributes import CHANGED
 from spantail.live import LiveSpanProcessor
 from spantail_exporters import keys
 from spantail_exporters import otlp_records as key
@@ -66,7 +67,8 @@ def _request() -> ExportTraceServiceRequest:
 def _assert_stored(run: StoredRun) -> None:
     assert run.come_from(ROOT) == (RESOURCE, SCOPE)
     assert run.come_from(CHILD) == (RESOURCE, {"name": "plain"})
-    assert run.come_from(OTHER) == ({"attributes": {"service.name": "shop", "password": "[redacted]"}}, None)
+    shop = {"attributes": {"service.name": "shop", "password": "[redacted]"}, "changed": ["password"]}
+    assert run.come_from(OTHER) == (shop, None)
     assert run.come_from(BARE) == (None, None)
     assert {"resource", "scope"}.isdisjoint(run.spans[BARE])
     assert len(run.sources) == 4, "once per run, not per span"
@@ -161,12 +163,13 @@ def _parsed(body: bytes) -> TracesData:
 
 
 def _described(request: Any) -> dict[str, tuple[Any, Any]]:
-    """Of each span what is said of its resource and its scope; a password is masked."""
+    """Of each span what is said of its resource and its scope; a password is masked, and the mark says so."""
     found: dict[str, tuple[Any, Any]] = {}
     for group in request.resource_spans:
-        for pair in group.resource.attributes:
-            if pair.key == "password":
-                pair.value.string_value = "[redacted]"
+        held = {pair.key: pair.value for pair in group.resource.attributes}
+        if "password" in held and CHANGED not in held:
+            held["password"].string_value = "[redacted]"
+            add_attributes(group.resource.attributes, {CHANGED: ["password"]})
         group.resource.attributes.sort(key=lambda pair: pair.key)  # the order means nothing
         resource = json_format.MessageToDict(group.resource), group.schema_url
         for part in group.scope_spans:

@@ -110,7 +110,7 @@ def _ndjson(run_id: str, plant: Any) -> bytes:
         "error": {"type": plant("error type"), "message": plant("error"), "traceback": plant("traceback")},
         "abandoned": {"reason": plant("abandoned"), "last_heartbeat": plant("heartbeat")},
         "environment": plant("environment"), "version": plant("version"), "trace_state": plant("trace state"),
-        "status_message": plant("status message"), "cost_note": plant("cost note"), "scope": plant("scope"),
+        "status_message": plant("status message"), "cost_note": plant("cost note"),
     }  # fmt: skip
     start = {**event, "seq": 0, "event": "llm_call_start", "status": "running", "end": None}
     note = {**start, "seq": 1, "event": plant("event"), "noted": 1}
@@ -120,7 +120,11 @@ def _ndjson(run_id: str, plant: Any) -> bytes:
     run = {"run_id": run_id, "operation": plant("operation"), "name": plant("run name"), "maybe_incomplete": True,
            "dropped": {plant("reason"): 1, "ghp_" + "A1" * 18: 2}}  # fmt: skip
     header = {"format": "spantail.run", "version": 1, "run": run}
-    return b"\n".join(orjson.dumps(line) for line in (header, start, note, {**event, "seq": 2}, log))
+    said = {"attributes": {"text": plant("source"), plant("source key"): 1}, "schema_url": plant("schema")}
+    sources = [{"source": "r:0", **said}, {"source": "s:0", "name": plant("scope"), "version": plant("of"), **said}]
+    event |= {"resource": "0", "scope": "0"}
+    lines = (header, *sources, start, note, {**event, "seq": 2}, log)
+    return b"\n".join(orjson.dumps(line) for line in lines)
 
 
 def _ndjson_run(kind: str) -> str:

@@ -94,7 +94,7 @@ def test_a_program_without_any_set_up_is_instrumented_when_asked(service: Servic
 
 def test_a_run_of_somebody_else_is_not_taken_for_the_program_s(service: Service, tmp_path: Path) -> None:
     (tmp_path / "other_app.py").write_text(STOCK, encoding="utf-8")
-    script = f"SPANTAIL_URL= OTEL_SERVICE_NAME=somebody {shlex.quote(sys.executable)} other_app.py"
+    script = f"OTEL_RESOURCE_ATTRIBUTES= OTEL_SERVICE_NAME=somebody {shlex.quote(sys.executable)} other_app.py"
     done = subprocess.run(
         [*SPANTAIL, "run", "--", "/bin/sh", "-c", script],
         cwd=tmp_path, env=command_environment(service.url), capture_output=True, text=True, timeout=60, check=False,
