@@ -76,7 +76,7 @@ async def test_others_go_on_whatever_is_sent(new_redis_url: str, shape: Shape) -
                     signal, shape.body, is_json=shape.headers["content-type"].endswith("json")
                 )
                 # log records without a span are counted as passed over: they are no error; nor is an empty list
-                taken = receiver.counts[signal.value] or shape.body.rstrip().endswith(b'":[]}]}]}')
+                taken = receiver.counts[signal.value] or b'":[]' in b"".join(shape.body.split())
                 assert said.reason or taken or receiver.passed_over, "not taken, without a word"
         assert turns.longest_s < 0.2
     finally:
