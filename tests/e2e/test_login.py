@@ -41,13 +41,13 @@ async def test_in_and_out(start: Start, browser: Browser, scheme: str) -> None:
             await token.fill("wrong")
             await token.press("Enter")
             await expect(page.get_by_role("alert")).to_contain_text("not the token")
-            complaints.expect("401", "/login")
+            await complaints.expect("401", "/login")
 
             await token.fill(TOKEN)
             await page.get_by_role("button", name="Sign in").click()
             await expect(page).to_have_url(f"{service.url}/runs/{RUN}")  # back to where the link led
             await expect(page.get_by_role("heading", name="There is no such run")).to_be_visible()
-            complaints.expect("404")
+            await complaints.expect("404")
             cookies = await page.context.cookies()
             assert [(c["name"], c["httpOnly"], c["sameSite"]) for c in cookies] == [("spantail_session", True, "Lax")]
             assert TOKEN not in cookies[0]["value"]
@@ -85,7 +85,7 @@ async def test_what_is_refused_while_one_signs_out_leads_nowhere_else(start: Sta
             await asyncio.wait_for(asked.wait(), 30)
             await page.get_by_role("button", name="Sign out").click()
             await expect(page).to_have_url(f"{service.url}/login")
-            complaints.expect("401")
+            await complaints.expect("401")
 
 
 async def test_a_session_that_is_over_leads_to_the_login_page_and_back(start: Start, browser: Browser) -> None:
@@ -96,7 +96,7 @@ async def test_a_session_that_is_over_leads_to_the_login_page_and_back(start: St
             with contextlib.suppress(PlaywrightTimeoutError):  # the page may have asked by itself, and be gone
                 await page.get_by_role("searchbox", name="Filter runs by text").fill("x", timeout=3_000)
             await expect(page).to_have_url(re.compile(r"/login\?next=%2F"))
-            complaints.expect("401")
+            await complaints.expect("401")
 
 
 async def test_without_a_token_there_is_nothing_to_sign_in_to(start: Start, browser: Browser) -> None:

@@ -72,7 +72,7 @@ async def test_details_that_are_closed_leave_nothing_behind(new_redis_url: str, 
 
         await page.goto(f"/runs/{RUN}?span={'f' * 16}")
         await expect(run.details).to_contain_text("The service does not hold this span.")
-        complaints.expect("404")
+        await complaints.expect("404")
 
 
 async def test_a_run_that_comes_later_than_its_address(new_redis_url: str, browser: Browser) -> None:
@@ -90,7 +90,7 @@ async def test_a_run_that_comes_later_than_its_address(new_redis_url: str, brows
             " requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(drawn))); })"
         )
         await expect(missing).to_be_visible()
-        complaints.expect("404")
+        await complaints.expect("404")
         with Writer(new_redis_url) as writer:
             _finished(writer, RUN)
         await expect(run.status).to_have_text("completed")

@@ -102,4 +102,4 @@ async def test_the_list_of_runs(new_redis_url: str, browser: Browser, tmp_path: 
                 await expect(page.locator("#run-status")).to_have_text("failed")
                 await page.locator("#import-file").set_input_files(file)
                 await expect(page.get_by_text("was not imported. This run is here already")).to_be_visible()
-                complaints.expect("409")
+                await complaints.expect("409")

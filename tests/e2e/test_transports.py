@@ -49,7 +49,7 @@ async def test_the_best_way_that_works_is_taken_and_named(new_redis_url: str, br
             await asyncio.to_thread(writer.write, RUN, [Change("", "", [orjson.dumps(note)])])
             await expect(page.get_by_role("region", name="Livetail")).to_contain_text(f"order={2**53 + 1}")
             if works == "poll":
-                said.expect("Failed to load resource")
+                await said.expect("Failed to load resource")
 
 
 async def _refuse(route: WebSocketRoute) -> None:

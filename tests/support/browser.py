@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from playwright.async_api import async_playwright
 
+from tests.support.waiting import eventually_async
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
@@ -43,11 +45,13 @@ class Complaints(list[str]):
         super().__init__()
         self._expected: list[str] = []
 
-    def expect(self, *parts: str) -> None:
-        """Let a complaint pass that has all `parts` in it; it has to come."""
-        found = [complaint for complaint in self if all(part in complaint for part in parts)]
-        assert found, f"no complaint about {parts}: {self}"
-        for complaint in found:
+    async def expect(self, *parts: str) -> None:
+        """Let a complaint pass that has all `parts` in it; it has to come, if need be after what the page shows."""
+
+        def found() -> list[str]:
+            return [complaint for complaint in self if all(part in complaint for part in parts)]
+
+        for complaint in await eventually_async(found, what=f"a complaint about {parts}"):
             self.remove(complaint)
 
 
