@@ -58,6 +58,7 @@ class RunImporter:
         self._redactor = redactor
         self._slots = asyncio.Semaphore(_AT_A_TIME)
         self._one_large = asyncio.Lock()
+        self._one_file = asyncio.Lock()
 
     async def take(self, body: bytes, limit: int, *, is_gzip: bool = False) -> Imported:
         """Store the runs of an OTLP JSON request, or of one run's NDJSON; returns when Redis has them.
@@ -81,7 +82,8 @@ class RunImporter:
             if other := _other_format(body):
                 raise MalformedRequestError(f"The file looks like {other}. {_TAKEN}")
             if ndjson.is_ndjson(body):
-                return await self._take_ndjson(body)
+                async with self._one_file:  # it is held as a whole, in some eight times its size
+                    return await self._take_ndjson(body)
             return await self._take_otlp(body)
 
     async def _take_otlp(self, body: bytes) -> Imported:
