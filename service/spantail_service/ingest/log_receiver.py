@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_AT_ONCE: Final = 2_048  # records
+_AT_ONCE: Final = 256  # records: held as they were read, and while a garbage collector walks them nobody is served
 _DIGEST_BYTES: Final = 12
 _IN_PLACE_BYTES: Final = 65_536  # below it, handing a digest to a thread costs more than it saves
 _SENDERS: Final = 1_000  # whose losses are told apart
