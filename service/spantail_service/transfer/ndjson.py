@@ -381,8 +381,8 @@ class _Folding:
         self._run_id = run_id
         self._redactor = redactor
         self._keeps_content = content_capture_allowed()
-        self._states: dict[str, dict[str, Any]] = {}
-        self._unsaid: dict[str, None] = {}  # spans with span events that their stored state has not
+        self._states: dict[str, bytes] = {}  # as they are stored: parsed, they would take ten times the memory
+        self._unsaid: dict[str, dict[str, Any]] = {}  # those with span events that the stored one has not
         self._state_bytes = 0
         self._sources: dict[str, tuple[str, bytes]] = {}  # by what the file calls them
         self.passed_over = 0
@@ -398,7 +398,9 @@ class _Folding:
         yield Change("", "", [dumps(body)], sources=sources)
 
     def event(self, line: _Event, *, is_event: bool) -> Iterator[Change]:
-        held = self._states.get(line.span_id)
+        held = self._unsaid.get(line.span_id)
+        if held is None and (stored := self._states.get(line.span_id)) is not None:
+            held = orjson.loads(stored)
         body = self._redacted(line)
         body.update(parent_id=line.parent_id, end=line.end)  # null says something in these two
         sources = self._named(body)
@@ -419,14 +421,13 @@ class _Folding:
             note |= {name: body[name] for name in ("types", "changed") if name in body}
             held.setdefault("span_events", []).append(note)
             held["noted"] += 1
-            self._unsaid[line.span_id] = None
+            self._unsaid[line.span_id] = held
             # as a log line: one that changes no state
             yield Change("", "", [dumps({**body, "rev": held["rev"], "noted": held["noted"]})], sources=sources)
 
     def unsaid(self) -> Iterator[Change]:
         """The states that the last span events have made, at the end of the file."""
-        for span_id in self._unsaid:
-            held = self._states[span_id]
+        for span_id, held in self._unsaid.items():
             yield Change(span_id, held["parent_id"] or "", [], state=self._dumped({**held, "rev": held["rev"] + 1}))
 
     def _named(self, body: dict[str, Any]) -> dict[str, bytes]:
@@ -446,13 +447,13 @@ class _Folding:
         rev = held["rev"] + 1 if held else 1
         noted = state["noted"] if held is None else max(state["noted"], held["noted"])
         state = {**state, "rev": rev, "noted": noted}
-        self._states[state["span_id"]] = state
+        self._states[state["span_id"]] = made = self._dumped(state)
         self._unsaid.pop(state["span_id"], None)
-        events = [dumps({**line, "rev": rev, "noted": noted})]
+        event = dumps({**line, "rev": rev, "noted": noted})
+        events, whole = ([made], b"") if event == made else ([event], made)
         return Change(
-            state["span_id"], state["parent_id"] or "", events, 0,
-            account_of(state), layers_of(state), self._dumped(state), sources,
-        )  # fmt: skip
+            state["span_id"], state["parent_id"] or "", events, 0, account_of(state), layers_of(state), whole, sources
+        )
 
     def _dumped(self, state: dict[str, Any]) -> bytes:
         made = dumps(state)
