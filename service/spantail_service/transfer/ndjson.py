@@ -289,6 +289,16 @@ def read(body: bytes, redactor: Redactor) -> RunFile:
     run_id, summary = _header(*next(numbered, (1, b"")))
     folding = _Folding(run_id, redactor)
     changes: list[Change] = []
+    try:
+        events = _folded(numbered, run_id, folding, changes)
+    except TooManyError:
+        changes.clear()  # its traceback keeps the list until garbage is collected
+        raise
+    return RunFile(run_id, summary, changes, events, folding.passed_over)
+
+
+def _folded(numbered: Iterator[tuple[int, bytes]], run_id: str, folding: _Folding, changes: list[Change]) -> int:
+    """Add the changes of all lines; returns how many are events of the tail."""
     events = 0
     wrong: list[tuple[int, str]] = []
     for number, line in numbered:
@@ -310,7 +320,7 @@ def read(body: bytes, redactor: Redactor) -> RunFile:
     if wrong:
         raise MalformedRequestError(_told(wrong))
     changes += folding.unsaid()
-    return RunFile(run_id, summary, changes, events, folding.passed_over)
+    return events
 
 
 def _parsed(line: bytes, run_id: str) -> tuple[_Source | _Log | _Event, bool]:
@@ -382,6 +392,7 @@ class _Folding:
         self._redactor = redactor
         self._keeps_content = content_capture_allowed()
         self._states: dict[str, bytes] = {}  # as they are stored: parsed, they would take ten times the memory
+        self._latest: dict[str, Any] = {"span_id": None}  # the one that changed last, as one often changes again
         self._unsaid: dict[str, dict[str, Any]] = {}  # those with span events that the stored one has not
         self._state_bytes = 0
         self._sources: dict[str, tuple[str, bytes]] = {}  # by what the file calls them
@@ -399,7 +410,9 @@ class _Folding:
 
     def event(self, line: _Event, *, is_event: bool) -> Iterator[Change]:
         held = self._unsaid.get(line.span_id)
-        if held is None and (stored := self._states.get(line.span_id)) is not None:
+        if held is None and self._latest["span_id"] == line.span_id:
+            held = self._latest
+        elif held is None and (stored := self._states.get(line.span_id)) is not None:
             held = orjson.loads(stored)
         body = self._redacted(line)
         body.update(parent_id=line.parent_id, end=line.end)  # null says something in these two
@@ -447,6 +460,7 @@ class _Folding:
         rev = held["rev"] + 1 if held else 1
         noted = state["noted"] if held is None else max(state["noted"], held["noted"])
         state = {**state, "rev": rev, "noted": noted}
+        self._latest = state
         self._states[state["span_id"]] = made = self._dumped(state)
         self._unsaid.pop(state["span_id"], None)
         event = dumps({**line, "rev": rev, "noted": noted})
@@ -459,6 +473,7 @@ class _Folding:
         made = dumps(state)
         self._state_bytes += len(made)
         if self._state_bytes > _MOST_STATE_BYTES:
+            self._states.clear()
             raise TooManyError(
                 f"The states of the file's spans are larger than {_MOST_STATE_BYTES} bytes together: large spans "
                 "change too often. Nothing was taken."
