@@ -54,7 +54,7 @@ _CHECKED: Final = frozenset({"run_id", "span_id", "parent_id", "status", "runner
 _MOST_SOURCES: Final = 1_000
 _SPACE: Final = re.compile(rb"\s*+")
 _HEADER: Final = re.compile(rb'\s*+\{\s*+"format"\s*+:\s*+"spantail\.run"')
-_MOST_STATE_BYTES: Final = 67_108_864  # of all states of a file; each whole event of a span makes one
+_MOST_STATE_BYTES: Final = 50_331_648  # of all states of a file; each whole event of a span makes one
 _TOLD: Final = 10  # wrong lines whose numbers are told, …
 _MOST_WRONG: Final = 1_000  # … and after how many nobody looks for more
 
