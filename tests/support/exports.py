@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -10,13 +9,13 @@ from google.protobuf import json_format  # type: ignore[import-untyped]
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from tests.support.otlp_requests import as_base64
 from tests.support.tools import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 FOLDER: Final = ROOT / "tests" / "fixtures" / "exports"
-_IDS: Final = frozenset({"traceId", "spanId", "parentSpanId"})
 
 Request = TypeVar("Request", ExportTraceServiceRequest, ExportLogsServiceRequest)
 
@@ -33,19 +32,7 @@ def log_requests(name: str) -> list[ExportLogsServiceRequest]:
 
 def _read(path: Path, kind: type[Request]) -> list[Request]:
     with path.open(encoding="utf-8") as lines:
-        return [json_format.ParseDict(_with_bytes(json.loads(line)), kind()) for line in lines]
-
-
-def _with_bytes(value: Any) -> Any:
-    """OTLP's JSON writes ids in hex, protobuf's own mapping in base64."""
-    if isinstance(value, list):
-        return [_with_bytes(item) for item in value]
-    if not isinstance(value, dict):
-        return value
-    return {
-        name: base64.b64encode(bytes.fromhex(item)).decode() if name in _IDS else _with_bytes(item)
-        for name, item in value.items()
-    }
+        return [json_format.ParseDict(as_base64(json.loads(line)), kind()) for line in lines]
 
 
 def drawn(spans: list[dict[str, Any]]) -> str:

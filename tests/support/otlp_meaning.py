@@ -7,7 +7,6 @@ differ, nothing else.
 
 from __future__ import annotations
 
-import base64
 import json
 import re
 import struct
@@ -20,13 +19,13 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from spantail import attributes as key
 from spantail.redaction import TRUNCATED_KEY
 from spantail.secret_patterns import KeyRule, key_rule
+from tests.support.otlp_requests import as_base64
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
-_IDS: Final = ("traceId", "spanId", "parentSpanId")
 _MARKS: Final = (key.CHANGED, key.DERIVED, key.SENT, key.CONTENT_LEFT_OUT)
 _LONGEST_KEY: Final = 256
 _INDEX: Final = re.compile(r"\.\d.*", re.DOTALL)
@@ -47,19 +46,8 @@ class Meaning:
 def read_export(body: bytes) -> ExportTraceServiceRequest:
     """OTLP JSON as the official classes read it."""
     request = ExportTraceServiceRequest()
-    json_format.ParseDict(_with_bytes(json.loads(body)), request)
+    json_format.ParseDict(as_base64(json.loads(body)), request)
     return request
-
-
-def _with_bytes(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_with_bytes(item) for item in value]
-    if not isinstance(value, dict):
-        return value
-    return {
-        name: base64.b64encode(bytes.fromhex(item)).decode() if name in _IDS else _with_bytes(item)
-        for name, item in value.items()
-    }
 
 
 def meaning_of(requests: Iterable[ExportTraceServiceRequest]) -> dict[Where, Meaning]:
