@@ -24,7 +24,7 @@ from bench.http_client import Connection, request
 from bench.ingest import make_requests
 from bench.workload import SPANS_PER_RUN
 from bench.ws_client import Watching, watch
-from spantail_exporters import keys
+from spantail_exporters.model import keys
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

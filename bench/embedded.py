@@ -11,7 +11,7 @@ import redis
 
 from bench.servers import private_redis
 from bench.throughput import measure
-from spantail_service.redis_binary import RedisBinary, bundled_redis_server, find_redis_servers, inspect
+from spantail_service.storage.binary import RedisBinary, bundled_redis_server, find_redis_servers, inspect
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -130,8 +130,8 @@ def _spantail(url: str) -> tuple[Any, Callable[[], int]]:
     import redis
 
     from spantail.live import LiveSpanProcessor
-    from spantail_exporters import keys
     from spantail_exporters.livetail import create_sink
+    from spantail_exporters.model import keys
 
     provider = _provider()
     provider.add_span_processor(LiveSpanProcessor(create_sink(url)))

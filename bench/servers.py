@@ -15,14 +15,14 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from spantail_service.embedded_redis import EmbeddedRedis
-from spantail_service.redis_binary import inspect
+from spantail_service.storage.binary import inspect
+from spantail_service.storage.embedded import EmbeddedRedis
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from multiprocessing.connection import Connection
 
-    from spantail_service.redis_binary import RedisBinary
+    from spantail_service.storage.binary import RedisBinary
 
 SERVER_VARIABLE: Final = "SPANTAIL_BENCH_REDIS_SERVER"
 """The server program that `private_redis` runs, also in processes that a benchmark starts."""

@@ -13,8 +13,8 @@ from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from bench.servers import private_redis
 from bench.workload import ANSWERED, ASKED, SPANS_PER_RUN, asked
 from spantail.live import LiveSpanProcessor
-from spantail_exporters.keys import RUNS_RECENT, run_keys
 from spantail_exporters.livetail import create_sink
+from spantail_exporters.model.keys import RUNS_RECENT, run_keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -24,8 +24,8 @@ import uvloop
 from bench.load import get, poll_latencies, requests_per_second
 from bench.servers import private_redis, running_service
 from bench.ws_client import Watching, watch
-from spantail_exporters.changes import Change
-from spantail_exporters.run_script import SCRIPT, append_arguments
+from spantail_exporters.model.changes import Change
+from spantail_exporters.model.run_script import SCRIPT, append_arguments
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

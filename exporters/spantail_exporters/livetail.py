@@ -13,13 +13,13 @@ from opentelemetry.context import attach, detach, set_value
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from spantail.redaction import Redactor
-from spantail_exporters import redis_client
-from spantail_exporters.assembler import Assembler
-from spantail_exporters.batcher import Batcher
-from spantail_exporters.delivery import Delivery
-from spantail_exporters.exchange import Unavailable
-from spantail_exporters.redis_writer import RedisWriter
-from spantail_exporters.spool import open_spools
+from spantail_exporters.delivery.assembler import Assembler
+from spantail_exporters.delivery.batcher import Batcher
+from spantail_exporters.delivery.delivery import Delivery
+from spantail_exporters.redis import client as redis_client
+from spantail_exporters.redis.exchange import Unavailable
+from spantail_exporters.redis.writer import RedisWriter
+from spantail_exporters.spool.spool import open_spools
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
 
     from spantail.live import EventSink
-    from spantail_exporters.health import Health
+    from spantail_exporters.delivery.health import Health
 
 _logger = logging.getLogger(__name__)
 

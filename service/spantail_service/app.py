@@ -17,22 +17,16 @@ import spantail
 from spantail import pricing
 from spantail.redaction import Redactor
 from spantail_service import __version__
-from spantail_service.doors.entrance import Entrance
-from spantail_service.doors.guard import Guard
-from spantail_service.doors.hosts import Hosts
-from spantail_service.doors.limited import RateLimits
-from spantail_service.doors.rate_limits import WrongTokens
-from spantail_service.doors.sessions import EndedSessions, Sessions
+from spantail_service.access.guard import Guard
+from spantail_service.access.hosts import Hosts
+from spantail_service.access.rate_limits import WrongTokens
+from spantail_service.access.sessions import EndedSessions, Sessions
 from spantail_service.errors import install_error_handlers
 from spantail_service.ingest.receiver import OtlpReceiver
-from spantail_service.launcher import Launcher
+from spantail_service.jobs.launcher import Launcher
 from spantail_service.metrics import ServiceMetrics
-from spantail_service.openapi import describe
 from spantail_service.operations import CATALOGUE, WorkSettings, open_tools
-from spantail_service.ready_poll import ReadyPoll
 from spantail_service.reaper import Reaper
-from spantail_service.redis_packing import pack_with_hiredis
-from spantail_service.redis_routing import RoutedRedis
 from spantail_service.routes import (
     about,
     docs,
@@ -52,19 +46,25 @@ from spantail_service.routes import (
     traces,
     transfer,
 )
-from spantail_service.run_feed import RunFeed
-from spantail_service.run_keeping import RunKeeper
-from spantail_service.run_links import LinkTemplates
-from spantail_service.runs import RunIndex
-from spantail_service.security import BodyLimit
-from spantail_service.server_spans import instrument, keep_logs_out_of_the_tail, service_name
+from spantail_service.routes.rate_limited import RateLimits
+from spantail_service.runs.changes import RunFeed
+from spantail_service.runs.index import RunIndex
+from spantail_service.runs.links import LinkTemplates
+from spantail_service.runs.retention import RunKeeper
+from spantail_service.runs.spend import Bookkeeper
 from spantail_service.services import Services
-from spantail_service.spend import Bookkeeper
-from spantail_service.store import RunStore
+from spantail_service.storage.packing import pack_with_hiredis
+from spantail_service.storage.routing import RoutedRedis
+from spantail_service.storage.run_writes import RunStore
+from spantail_service.storage.wakeups import WakeUps
 from spantail_service.tail import RunReader, TailHub
 from spantail_service.tempo.recent import RecentRuns
 from spantail_service.transfer.importing import RunImporter
-from spantail_service.wakeups import WakeUps
+from spantail_service.web.entry import Entrance
+from spantail_service.web.fast_poll import ReadyPoll
+from spantail_service.web.headers import BodyLimit
+from spantail_service.web.openapi import describe
+from spantail_service.web.server_spans import instrument, keep_logs_out_of_the_tail, service_name
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

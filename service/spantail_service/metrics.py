@@ -15,10 +15,10 @@ from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector,
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
-from spantail_exporters import keys
+from spantail_exporters.model import keys
 from spantail_service import __version__
 from spantail_service.errors import REDIS_UNREACHABLE
-from spantail_service.spend import spend_by_backend
+from spantail_service.runs.spend import spend_by_backend
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

@@ -17,11 +17,11 @@ import uvicorn
 from pydantic import SecretStr
 
 from spantail_service.app import SpantailApp, create_app
-from spantail_service.embedded_redis import EmbeddedRedis
-from spantail_service.ending import end
-from spantail_service.redis_binary import EmbeddedRedisError
+from spantail_service.bounds.cancel import end
 from spantail_service.services import services_in
-from spantail_service.slow_senders import BoundedHttp
+from spantail_service.storage.binary import EmbeddedRedisError
+from spantail_service.storage.embedded import EmbeddedRedis
+from spantail_service.web.slow_senders import BoundedHttp
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from spantail_service.whole_answers import WholeAnswers
+from spantail_service.web.large_responses import WholeAnswers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,21 +14,21 @@ if TYPE_CHECKING:
     from redis.asyncio import Redis
     from starlette.requests import Request
 
-    from spantail_service.doors.limited import RateLimits
-    from spantail_service.doors.sessions import EndedSessions
+    from spantail_service.access.sessions import EndedSessions
     from spantail_service.ingest.receiver import OtlpReceiver
-    from spantail_service.launcher import Launcher
+    from spantail_service.jobs.launcher import Launcher
     from spantail_service.metrics import ServiceMetrics
     from spantail_service.operations.base import Operation
-    from spantail_service.run_feed import RunFeed
-    from spantail_service.run_keeping import RunKeeper
-    from spantail_service.run_links import LinkTemplates
-    from spantail_service.runs import RunIndex
+    from spantail_service.routes.rate_limited import RateLimits
+    from spantail_service.runs.changes import RunFeed
+    from spantail_service.runs.index import RunIndex
+    from spantail_service.runs.links import LinkTemplates
+    from spantail_service.runs.retention import RunKeeper
     from spantail_service.settings import Settings
+    from spantail_service.storage.wakeups import WakeUps
     from spantail_service.tail import RunReader, TailHub
     from spantail_service.tempo.recent import RecentRuns
     from spantail_service.transfer.importing import RunImporter
-    from spantail_service.wakeups import WakeUps
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,9 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 
 from spantail.live import LiveSpanProcessor, LogEvent
-from spantail_exporters import delivery, heartbeat
+from spantail_exporters.delivery import delivery
 from spantail_exporters.livetail import create_sink
+from spantail_exporters.model import heartbeat
 
 THREADS = 3
 WARM = 10  # items, after which a thread is in full swing

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import redis
 
-from spantail_exporters.keys import run_keys
+from spantail_exporters.model.keys import run_keys
 from tests.chaos.busy_app import STEP_S, THREADS
 from tests.integration.service.harness import source_environment
 from tests.support.live_runs import StoredRun

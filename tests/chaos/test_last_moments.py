@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from spantail_exporters import keys
+from spantail_exporters.model import keys
 from tests.integration.service.harness import source_environment
 from tests.soak.accounts import close_accounts
 from tests.soak.conductor import Journal

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 import pytest
 import redis
 
-from spantail_exporters import keys
-from spantail_exporters.heartbeat import BEAT_S, LEASE_S
+from spantail_exporters.model import keys
+from spantail_exporters.model.heartbeat import BEAT_S, LEASE_S
 from spantail_service.reaper import Reaper
-from spantail_service.store import now_us
+from spantail_service.storage.run_writes import now_us
 from tests.chaos.processes import BusyApp
 from tests.chaos.test_reaper import assert_abandoned, assert_nobody_condemned, assert_whole, frozen, lease_left_s
 from tests.integration.service.harness import spantail_process

@@ -17,15 +17,15 @@ import orjson
 import pytest
 import redis
 
-from spantail_exporters import keys
-from spantail_exporters.assembler import Batch
-from spantail_exporters.changes import Change, Changes
-from spantail_exporters.heartbeat import LEASE_S
-from spantail_exporters.redis_writer import RedisWriter
+from spantail_exporters.delivery.assembler import Batch
+from spantail_exporters.model import keys
+from spantail_exporters.model.changes import Change, Changes
+from spantail_exporters.model.heartbeat import LEASE_S
+from spantail_exporters.redis.writer import RedisWriter
 from spantail_service.reaper import Reaper, Timing
-from spantail_service.reaper.patience import Interrupted, Patience
-from spantail_service.run_meta import parse_meta
-from spantail_service.store import now_us
+from spantail_service.reaper.liveness import Interrupted, Patience
+from spantail_service.runs.meta import parse_meta
+from spantail_service.storage.run_writes import now_us
 from tests.chaos.processes import busy_app, judge
 from tests.integration.service.harness import ROOT_SPAN, RUN, START, Writer, running_app, spantail_process, state
 from tests.support.live_runs import StoredRun, fold

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pytest
 
-from spantail_service import whole_answers
 from spantail_service.errors import ProblemError
 from spantail_service.services import services_in
 from spantail_service.tempo import recent
 from spantail_service.tempo.recent import Period
+from spantail_service.web import large_responses as whole_answers
 from tests.integration.service.harness import ROOT_SPAN, RUN, START, Writer, running_app
 from tests.support.served import Served, served_app
 from tests.support.waiting import eventually_async

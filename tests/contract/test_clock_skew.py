@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from spantail_service import run_clocks
+from spantail_service.runs import clocks as run_clocks
 from tests.integration.service.harness import ROOT_SPAN, RUN, START, running_app
 from tests.support.live_runs import StoredRun
 

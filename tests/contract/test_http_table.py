@@ -16,12 +16,12 @@ from fastapi.routing import iter_route_contexts
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 from pydantic import BaseModel
 
-from spantail_exporters import keys
-from spantail_service import schemas
+from spantail_exporters.model import keys
 from spantail_service.app import create_app
-from spantail_service.security import JSON_SECURITY_HEADERS, SECURITY_HEADERS
 from spantail_service.settings import Settings
 from spantail_service.tempo import schemas as tempo
+from spantail_service.web import schemas
+from spantail_service.web.headers import JSON_SECURITY_HEADERS, SECURITY_HEADERS
 from tests.integration.service.harness import OTHER_RUN, ROOT_SPAN, RUN, START, Writer, running_app
 
 if TYPE_CHECKING:

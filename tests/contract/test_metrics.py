@@ -14,7 +14,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from spantail_exporters.otlp_records import EVENT_HEARTBEAT, EVENT_START
+from spantail_exporters.otlp.records import EVENT_HEARTBEAT, EVENT_START
 from spantail_service.metrics import _Spend
 from tests.integration.service.harness import ROOT_SPAN, RUN, Writer, running_app, spantail_process
 from tests.support.otlp_requests import PROTOBUF, any_value, logs, traces

@@ -14,7 +14,7 @@ from redis.exceptions import ResponseError
 
 from spantail_service.demo.faults import Pace
 from spantail_service.demo.server import DemoServer
-from spantail_service.store import RunStore
+from spantail_service.storage.run_writes import RunStore
 from tests.integration.service.harness import poll_to_the_end, running_app
 from tests.support.live_runs import StoredRun, fold
 from tests.support.redis_servers import free_port

@@ -14,13 +14,13 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from spantail_exporters import keys
-from spantail_exporters import otlp_records as key
-from spantail_exporters.changes import Change
-from spantail_exporters.heartbeat import LEASE_S
+from spantail_exporters.model import keys
+from spantail_exporters.model.changes import Change
+from spantail_exporters.model.heartbeat import LEASE_S
+from spantail_exporters.otlp import records as key
 from spantail_service.ingest.revival import Revival
-from spantail_service.reaper.verdict import RUNNER_DIED, Verdict, abandoned
-from spantail_service.store import RunChanges, RunStore
+from spantail_service.reaper.abandonment import RUNNER_DIED, Verdict, abandoned
+from spantail_service.storage.run_writes import RunChanges, RunStore
 from tests.integration.service.harness import OTHER_RUN, RUN, START, Writer, line, running_app, state
 from tests.support.live_runs import StoredRun, fold
 from tests.support.otlp_requests import PROTOBUF, add_attributes, any_value, logs, traces

@@ -10,12 +10,12 @@ import orjson
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from spantail_exporters import keys
-from spantail_exporters.changes import Change
-from spantail_exporters.run_script import append_arguments
-from spantail_service import run_feed
-from spantail_service.run_feed import News, RunFeed, Watcher
-from spantail_service.run_filter import RunFilter
+from spantail_exporters.model import keys
+from spantail_exporters.model.changes import Change
+from spantail_exporters.model.run_script import append_arguments
+from spantail_service.runs import changes as run_feed
+from spantail_service.runs.changes import News, RunFeed, Watcher
+from spantail_service.runs.filter import RunFilter
 from spantail_service.services import services_in
 from tests.integration.service.harness import OTHER_RUN, ROOT_SPAN, RUN, START, Writer, running_app, state
 from tests.support.otlp_requests import PROTOBUF, traces

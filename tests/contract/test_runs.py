@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from spantail_exporters import keys
+from spantail_exporters.model import keys
 from tests.integration.service.harness import ROOT_SPAN, RUN, START, Writer, running_app
 
 ITEM_KEYS = {

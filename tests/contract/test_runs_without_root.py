@@ -11,10 +11,10 @@ import orjson
 import pytest
 import redis
 
-from spantail_exporters import keys
-from spantail_service.cli.following import is_settled
+from spantail_exporters.model import keys
+from spantail_service.client.following import is_settled
 from spantail_service.reaper import Reaper, Timing
-from spantail_service.run_meta import SILENCE_US
+from spantail_service.runs.meta import SILENCE_US
 from tests.integration.service.harness import running_app, spantail_process
 from tests.support.commands import run_command
 from tests.support.live_runs import StoredRun

@@ -12,7 +12,7 @@ import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 
 import spantail
-from spantail_exporters import keys
+from spantail_exporters.model import keys
 from spantail_service.tempo import recent, regex, search
 from spantail_service.tempo.schemas import TempoSearch
 from spantail_service.tempo.tags import Value

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from spantail_exporters import keys
-from spantail_exporters.changes import Change
+from spantail_exporters.model import keys
+from spantail_exporters.model.changes import Change
 from tests.integration.service.harness import (
     OTHER_RUN,
     ROOT_SPAN,

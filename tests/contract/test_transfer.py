@@ -13,8 +13,8 @@ from google.protobuf import json_format  # type: ignore[import-untyped]
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 import spantail
-from spantail_exporters import keys
-from spantail_exporters.run_script import Limits
+from spantail_exporters.model import keys
+from spantail_exporters.model.run_script import Limits
 from spantail_service.transfer import ndjson
 from tests.integration.service.harness import ROOT_SPAN, RUN, START, Writer, running_app
 from tests.support.live_runs import StoredRun, fold

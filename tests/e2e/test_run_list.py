@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from playwright.async_api import expect
 
-from spantail_exporters import keys
+from spantail_exporters.model import keys
 from tests.integration.service.harness import ROOT_SPAN, START, Writer, spantail_process
 from tests.support.browser import open_page
 

@@ -12,7 +12,7 @@ import orjson
 import pytest
 from playwright.async_api import expect
 
-from spantail_exporters.changes import Change
+from spantail_exporters.model.changes import Change
 from tests.integration.service.harness import ROOT_SPAN, RUN, START, Writer
 from tests.support.browser import open_page
 from tests.support.served import served_app

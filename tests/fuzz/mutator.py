@@ -11,7 +11,7 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from bench.odd_requests import shapes
-from spantail_exporters import otlp_records as key
+from spantail_exporters.otlp import records as key
 from tests.support.otlp_requests import JSON, PROTOBUF, add_attributes, any_value, as_json, logs, traces
 
 _ODD: Final[list[Any]] = [

@@ -19,7 +19,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from spantail.attributes import RESOURCE_LIVE, RESOURCE_RUNNER
 from spantail.live import LiveSpanProcessor
 from spantail.redaction import Redactor
-from spantail_exporters.otlp_starts import OtlpStarts
+from spantail_exporters.otlp.starts import OtlpStarts
 from tests.integration.service.harness import spantail_process
 from tests.support import tools
 from tests.support.redis_servers import free_port

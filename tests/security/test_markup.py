@@ -13,7 +13,7 @@ import orjson
 import pytest
 from playwright.async_api import expect
 
-from spantail_exporters.changes import Change
+from spantail_exporters.model.changes import Change
 from tests.e2e.page import RunPage
 from tests.integration.service.harness import ROOT_SPAN, START, Writer, line, state
 from tests.support.browser import open_page

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from spantail_service.embedded_redis import EmbeddedRedis
-from spantail_service.redis_binary import EmbeddedRedisError
+from spantail_service.storage.binary import EmbeddedRedisError
+from spantail_service.storage.embedded import EmbeddedRedis
 from tests.integration.service.harness import RUN, Writer, spantail_process
 from tests.support.commands import run_command
 from tests.support.otlp_requests import JSON

@@ -15,7 +15,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from spantail_service.ingest import otlp_grpc
 from spantail_service.ingest.otlp_grpc import OtlpGrpcServer
-from spantail_service.slow_senders import HEAD_BYTES, BoundedHttp
+from spantail_service.web.slow_senders import HEAD_BYTES, BoundedHttp
 from tests.integration.service.harness import RUN, Writer
 from tests.support.served import Served, next_frame, served_app
 

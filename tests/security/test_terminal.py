@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pytest
 
-from spantail_exporters.changes import Change
-from spantail_service.cli.terminal import LineFormatter, harmless, harmless_json
+from spantail_exporters.model.changes import Change
+from spantail_service.client.terminal import LineFormatter, harmless, harmless_json
 from tests.integration.service.harness import ROOT_SPAN, RUN, START, Service, Writer, line, spantail_process, state
 from tests.security.test_markup import _every_field
 from tests.support.commands import run_command

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Final, Self
 
 import redis
 
-from spantail_exporters.keys import RUNS_OPEN
-from spantail_service.redis_binary import find_redis_server
+from spantail_exporters.model.keys import RUNS_OPEN
+from spantail_service.storage.binary import find_redis_server
 from tests.support.redis_servers import free_port
 from tests.support.waiting import eventually
 

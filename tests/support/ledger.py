@@ -15,8 +15,8 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.id_generator import IdGenerator, RandomIdGenerator
 
 from spantail.live import LiveSpanProcessor
-from spantail_exporters import keys
 from spantail_exporters.livetail import create_sink
+from spantail_exporters.model import keys
 from tests.support.live_runs import StoredRun, fold
 
 if TYPE_CHECKING:

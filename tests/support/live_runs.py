@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import redis
 
-from spantail_exporters.keys import run_keys
+from spantail_exporters.model.keys import run_keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

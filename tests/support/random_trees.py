@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from spantail.redaction import Redactor
-from spantail_exporters.changes import Change
-from spantail_exporters.event import dumps, encode_notes, encode_state, update_of
-from spantail_exporters.record import Note, SpanRecord
+from spantail_exporters.model.changes import Change
+from spantail_exporters.model.event import dumps, encode_notes, encode_state, update_of
+from spantail_exporters.model.record import Note, SpanRecord
 
 if TYPE_CHECKING:
     from tests.support.tape import Tape

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import redis
 
-from spantail_service.embedded_redis import EmbeddedRedis
+from spantail_service.storage.embedded import EmbeddedRedis
 from tests.support.redis_servers import NEW, binary_named, free_port
 from tests.support.waiting import eventually
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 import redis
 
-from spantail_service import redis_binary
-from spantail_service.embedded_redis import EmbeddedRedis
+from spantail_service.storage import binary as redis_binary
+from spantail_service.storage.embedded import EmbeddedRedis
 from tests.support.strict import missing
 
 if TYPE_CHECKING:

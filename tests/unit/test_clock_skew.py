@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spantail_service.clock_skew import NONE, Clocks, Place, Skews, estimate, estimating, marked, place_of
+from spantail_service.runs.clock_skew import NONE, Clocks, Place, Skews, estimate, estimating, marked, place_of
 from tests.integration.service.harness import RUN, START, state
 from tests.support.loops import SHAPES, Shape, span_id
 

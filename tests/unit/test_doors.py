@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from spantail_service.doors.guard import Guard
-from spantail_service.doors.hosts import Hosts, is_own_origin
-from spantail_service.doors.rate_limits import TokenBuckets, WrongTokens, client_of
-from spantail_service.doors.sessions import COOKIE, Session, Sessions
+from spantail_service.access.guard import Guard
+from spantail_service.access.hosts import Hosts, is_own_origin
+from spantail_service.access.rate_limits import TokenBuckets, WrongTokens, client_of
+from spantail_service.access.sessions import COOKIE, Session, Sessions
 
 
 class Clock:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from spantail_service.run_meta import parse_meta
+from spantail_service.runs.meta import parse_meta
 
 
 def test_backends_beyond_some_are_one_and_long_names_are_cut() -> None:

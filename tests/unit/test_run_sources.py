@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from spantail_service.run_sources import RunSource, Sources, parse_sources, source_of
+from spantail_service.runs.sources import RunSource, Sources, parse_sources, source_of
 
 
 def test_tables_are_found_by_the_keys_of_spans() -> None:

@@ -10,13 +10,13 @@ import typer
 from rich.text import Text
 
 from spantail_service.cli.outcome import EXIT_FAILED, EXIT_OK
-from spantail_service.cli.service_url import Token, Url, service_token, service_url
-from spantail_service.cli.terminal import UNICODE, harmless, output_console, stdout_glyphs
+from spantail_service.client.service_url import Token, Url, service_token, service_url
+from spantail_service.client.terminal import UNICODE, harmless, output_console, stdout_glyphs
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from spantail_service.cli.terminal import Glyphs
+    from spantail_service.client.terminal import Glyphs
     from spantail_service.doctor.finding import Finding
 
 EPILOG: Final = "Exit code: 0 nothing is wrong, 1 something is."

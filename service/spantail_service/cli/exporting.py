@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 import typer
 
 from spantail_service.cli.outcome import EXIT_FAILED, EXIT_OK
-from spantail_service.cli.service_url import Token, Url, service_token, service_url
-from spantail_service.cli.terminal import complain, harmless
+from spantail_service.client.service_url import Token, Url, service_token, service_url
+from spantail_service.client.terminal import complain, harmless
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from spantail_service.cli.client import ServiceClient
+    from spantail_service.client.http import ServiceClient
 
 
 class ExportFormat(StrEnum):
@@ -61,7 +61,7 @@ def export(
 
 
 async def _export(client: ServiceClient, given: str, kind: str, output: Path | None) -> int:
-    from spantail_service.cli.following import find_run  # noqa: PLC0415 - see above
+    from spantail_service.client.following import find_run  # noqa: PLC0415 - see above
 
     run_id = await find_run(client, given)
     written = 0

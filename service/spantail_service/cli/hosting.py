@@ -14,10 +14,10 @@ from rich.text import Text
 
 from spantail_service import __version__
 from spantail_service.cli.outcome import EXIT_FAILED, EXIT_USAGE
-from spantail_service.cli.service_url import DEFAULT_PORT
-from spantail_service.cli.terminal import LineFormatter, complain
+from spantail_service.client.service_redis import export_line
+from spantail_service.client.service_url import DEFAULT_PORT
+from spantail_service.client.terminal import LineFormatter, complain
 from spantail_service.server import CannotServeError, PortTakenError, run_server
-from spantail_service.service_redis import export_line
 from spantail_service.settings import ENV_PREFIX, Settings
 
 _LEAST_TOKEN: Final = 16  # hex digits of 64 random bits: 10,000 guesses a second need 29 million years for half of them

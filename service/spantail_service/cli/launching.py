@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from spantail_service.cli.outcome import EXIT_USAGE
-from spantail_service.cli.service_url import Token, Url, service_token, service_url, shown_url
-from spantail_service.cli.terminal import complain, harmless
+from spantail_service.client.service_url import Token, Url, service_token, service_url, shown_url
+from spantail_service.client.terminal import complain, harmless
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from spantail_service.launch.program import Program
-    from spantail_service.launch.sightings import Sightings
+    from spantail_service.programs.child import Program
+    from spantail_service.programs.own_runs import Sightings
 
 EPILOG: Final = "Exit code: the program's own; 128 + n when signal n ended it; 127 when there is no such program."
 
@@ -57,7 +57,7 @@ def run(
 
 
 def _instrumented(command: Sequence[str]) -> list[str]:
-    from spantail_service.launch.surroundings import python_of  # noqa: PLC0415 - so that --help answers at once
+    from spantail_service.programs.environment import python_of  # noqa: PLC0415 - so that --help answers at once
 
     python = python_of(command[0])
     beside = Path(python).with_name("opentelemetry-instrument") if python else None
@@ -69,15 +69,15 @@ def _instrumented(command: Sequence[str]) -> list[str]:
 
 
 async def _run(command: Sequence[str], url: str, token: str | None) -> int:
-    from spantail_service.cli.client import ServiceClient, ServiceError  # noqa: PLC0415 - see above
-    from spantail_service.launch.program import CannotStartError, Program  # noqa: PLC0415 - see above
-    from spantail_service.launch.sightings import Sightings  # noqa: PLC0415 - see above
-    from spantail_service.launch.surroundings import (  # noqa: PLC0415 - see above
+    from spantail_service.client.http import ServiceClient, ServiceError  # noqa: PLC0415 - see above
+    from spantail_service.client.service_redis import redis_url_from_here  # noqa: PLC0415 - see above
+    from spantail_service.programs.child import CannotStartError, Program  # noqa: PLC0415 - see above
+    from spantail_service.programs.environment import (  # noqa: PLC0415 - see above
         environment_for,
         has_livetail,
         python_of,
     )
-    from spantail_service.service_redis import redis_url_from_here  # noqa: PLC0415 - see above
+    from spantail_service.programs.own_runs import Sightings  # noqa: PLC0415 - see above
 
     launch_id = uuid.uuid4().hex
     environment = dict(os.environ)

@@ -10,16 +10,17 @@ import typer
 from rich.cells import cell_len
 from rich.text import Text
 
-from spantail_service.cli import span_text, words
 from spantail_service.cli.outcome import EXIT_OK
-from spantail_service.cli.picture import fit
-from spantail_service.cli.service_url import Token, Url, service_token, service_url
-from spantail_service.cli.terminal import Glyphs, complain, harmless, harmless_json, output_console, stdout_glyphs
+from spantail_service.cli.render import span_text
+from spantail_service.cli.render.picture import fit
+from spantail_service.client import words
+from spantail_service.client.service_url import Token, Url, service_token, service_url
+from spantail_service.client.terminal import Glyphs, complain, harmless, harmless_json, output_console, stdout_glyphs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from spantail_service.cli.client import ServiceClient
+    from spantail_service.client.http import ServiceClient
 
 _PAGE: Final = 200
 _MOST_PAGES: Final = 600  # of runs; a rare filter fits few runs of a page

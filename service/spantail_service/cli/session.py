@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 
-from spantail_service.cli.client import NoRunError, ServiceClient, ServiceError
 from spantail_service.cli.outcome import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_NO_READER, EXIT_NO_RUN
-from spantail_service.cli.terminal import complain
+from spantail_service.client.http import NoRunError, ServiceClient, ServiceError
+from spantail_service.client.terminal import complain
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine

@@ -6,7 +6,7 @@ from typing import Annotated, Final
 
 import typer
 
-from spantail_service.cli.service_url import Token, Url, service_token, service_url
+from spantail_service.client.service_url import Token, Url, service_token, service_url
 
 _GIVE_UP_S: Final = 300.0
 

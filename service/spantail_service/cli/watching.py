@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from spantail_service.cli.following import Follower, Frame, Snapshot, find_run, newest, newest_running, next_run
-from spantail_service.cli.lines import event_line
-from spantail_service.cli.live_tree import LiveTree
 from spantail_service.cli.outcome import exit_code_of
-from spantail_service.cli.picture import Paper, backend_lines, heading
-from spantail_service.cli.terminal import can_redraw, complain, harmless_json, output_console, stdout_glyphs
-from spantail_service.cli.view import RunView
+from spantail_service.cli.render.lines import event_line
+from spantail_service.cli.render.live_tree import LiveTree
+from spantail_service.cli.render.picture import Paper, backend_lines, heading
+from spantail_service.cli.render.view import RunView
+from spantail_service.client.following import Follower, Frame, Snapshot, find_run, newest, newest_running, next_run
+from spantail_service.client.terminal import can_redraw, complain, harmless_json, output_console, stdout_glyphs
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from spantail_service.cli.client import ServiceClient
-    from spantail_service.cli.following import Cut
+    from spantail_service.client.following import Cut
+    from spantail_service.client.http import ServiceClient
 
 _FINAL_ROWS: Final = 300  # of the tree that stays in the terminal; more would scroll everything else away
 _COLLECT_AFTER: Final = 200_000  # new objects

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from spantail.configure import STARTS_VARIABLE, URL_VARIABLES
 from spantail.trace_exporters import shown_url
-from spantail_exporters import redis_client
+from spantail_exporters.redis import client as redis_client
 from spantail_service.doctor.finding import Finding, note, ok, wrong
 
 if TYPE_CHECKING:

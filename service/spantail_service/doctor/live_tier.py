@@ -10,10 +10,11 @@ from redis.exceptions import RedisError
 
 from spantail.configure import URL_VARIABLES
 from spantail.trace_exporters import shown_url
-from spantail_exporters import keys, redis_client
+from spantail_exporters.model import keys
+from spantail_exporters.redis import client as redis_client
+from spantail_service.client.service_redis import export_line, redis_url_from_here
 from spantail_service.doctor.finding import Finding, note, ok, wrong
 from spantail_service.doctor.reach import clock_finding
-from spantail_service.service_redis import export_line, redis_url_from_here
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -17,8 +17,8 @@ from spantail.attributes import RESOURCE_LIVE
 from spantail.live import EventSink, LiveSpanProcessor
 from spantail.trace_exporters import shown_url
 from spantail_exporters.livetail import create_sink
-from spantail_service.cli import words
-from spantail_service.cli.client import NoAnswerError, NoRunError, ServiceClient, ServiceError
+from spantail_service.client import words
+from spantail_service.client.http import NoAnswerError, NoRunError, ServiceClient, ServiceError
 from spantail_service.doctor.finding import Finding, note, ok, wrong
 
 if TYPE_CHECKING:

@@ -6,10 +6,10 @@ import time
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from spantail_service import __version__
-from spantail_service.cli import words
-from spantail_service.cli.client import NoAnswerError, RefusedError, ServiceClient, ServiceError
-from spantail_service.cli.service_url import shown_url
-from spantail_service.cli.terminal import harmless
+from spantail_service.client import words
+from spantail_service.client.http import NoAnswerError, RefusedError, ServiceClient, ServiceError
+from spantail_service.client.service_url import shown_url
+from spantail_service.client.terminal import harmless
 from spantail_service.doctor.finding import Finding, Level, note, ok, wrong
 
 if TYPE_CHECKING:

@@ -20,6 +20,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 from redis.exceptions import ResponseError
 
+from spantail_service.bounds.byte_budget import BusyError
 from spantail_service.errors import REDIS_UNREACHABLE, RETRY_AFTER_S, is_passing
 from spantail_service.ingest.body import (
     DecodedTooLargeError,
@@ -28,7 +29,6 @@ from spantail_service.ingest.body import (
     UnknownEncodingError,
 )
 from spantail_service.ingest.entries import Received, Signal
-from spantail_service.ingest.room import BusyError
 
 
 class Refusal(NamedTuple):

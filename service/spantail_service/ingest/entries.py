@@ -7,7 +7,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from spantail.attributes import RESOURCE_LIVE, RESOURCE_RUNNER
-from spantail_exporters import sources
+from spantail_exporters.model import sources
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,6 +1,6 @@
 """What OTLP says of a span beside its ids, times, name and attributes, as fields of our events (pure).
 
-`spantail_exporters.record` says what the fields are. What is the default, or was not said, is absent.
+`spantail_exporters.model.record` says what the fields are. What is the default, or was not said, is absent.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any, Final
 
-from spantail_exporters.record import dropped_of, microseconds
+from spantail_exporters.model.record import dropped_of, microseconds
 
 STATUS_CODE_OK, STATUS_CODE_ERROR = 1, 2
 _LAST_NS: Final = (2**53 - 1) * 1_000  # of the last microsecond that `microseconds` returns

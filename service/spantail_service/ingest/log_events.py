@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, Final
 from spantail.attributes import EXCEPTION_MESSAGE, EXCEPTION_STACKTRACE, EXCEPTION_TYPE
 from spantail.content import count_dropped, marks_of
 from spantail.content_names import is_message_event, is_said_in_body
-from spantail_exporters.event import dumps
-from spantail_exporters.otlp_records import LOGGER_NAME
+from spantail_exporters.model.event import dumps
+from spantail_exporters.otlp.records import LOGGER_NAME
 
 if TYPE_CHECKING:
     from spantail.content import Dropped
     from spantail.redaction import Remarks
-    from spantail_exporters.record import Redactor
+    from spantail_exporters.model.record import Redactor
     from spantail_service.ingest.entries import LogEntry
 
 # OpenTelemetry Logs Data Model, "Field: SeverityNumber", in the words that `logging` uses for them

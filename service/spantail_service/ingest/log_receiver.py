@@ -13,23 +13,23 @@ from typing import TYPE_CHECKING, Any, Final
 
 from spantail.attributes import RESOURCE_RUNNER
 from spantail.values import content_capture_allowed
-from spantail_exporters import otlp_records as key
-from spantail_exporters.changes import Change
-from spantail_exporters.sources import runner_id
+from spantail_exporters.model.changes import Change
+from spantail_exporters.model.sources import runner_id
+from spantail_exporters.otlp import records as key
+from spantail_service.bounds.time_slice import Turn, in_turns
 from spantail_service.ingest.entries import BAD_CONTENT, LargeEntry, LogEntry, Tally
 from spantail_service.ingest.log_events import log_event
 from spantail_service.ingest.lookups import Lookups
 from spantail_service.ingest.revival import Revival
 from spantail_service.ingest.starts import Start, start_change, start_of
-from spantail_service.ingest.turn import Turn, in_turns
-from spantail_service.store import RunChanges, RunStore, now_us
+from spantail_service.storage.run_writes import RunChanges, RunStore, now_us
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from redis.asyncio import Redis
 
-    from spantail_exporters.record import Redactor
+    from spantail_exporters.model.record import Redactor
 
 logger = logging.getLogger(__name__)
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from spantail_exporters.record import microseconds
+from spantail_exporters.model.record import microseconds
+from spantail_service.bounds.time_slice import LARGE
 from spantail_service.ingest.decode import NO_SPAN_ID, NO_TRACE_ID, SPAN_ID_BYTES, TRACE_ID_BYTES, read_items
 from spantail_service.ingest.entries import BAD_CONTENT, KnownGroups, LargeEntry, LogEntry, Source, Tally
 from spantail_service.ingest.messages import LogRecord, LogRecords
 from spantail_service.ingest.plan import Plan
-from spantail_service.ingest.turn import LARGE
 from spantail_service.ingest.values import MalformedValueError, attributes_of, value_of
 from spantail_service.ingest.wire import RECORD
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from spantail_exporters import keys
-from spantail_exporters.heartbeat import beat_commands
-from spantail_exporters.run_script import OPEN_EXPIRY_S
-from spantail_service.store import now_us
+from spantail_exporters.model import keys
+from spantail_exporters.model.heartbeat import beat_commands
+from spantail_exporters.model.run_script import OPEN_EXPIRY_S
+from spantail_service.storage.run_writes import now_us
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

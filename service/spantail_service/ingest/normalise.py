@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from spantail_exporters.record import SpanRecord
+    from spantail_exporters.model.record import SpanRecord
 
 _SPAN_TYPE: Final = "logfire.span_type"
 _PENDING: Final = "pending_span"

@@ -17,14 +17,14 @@ from google.rpc.code_pb2 import (  # type: ignore[import-untyped]
     UNAUTHENTICATED,
 )
 
-from spantail_service.doors.rate_limits import client_of
+from spantail_service.access.rate_limits import client_of
 from spantail_service.ingest.answers import Refusal, refusal_of, response_bytes
 from spantail_service.ingest.entries import Received, Signal
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from spantail_service.doors.guard import Guard
+    from spantail_service.access.guard import Guard
     from spantail_service.ingest.receiver import OtlpReceiver
 
 logger = logging.getLogger(__name__)

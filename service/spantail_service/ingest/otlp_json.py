@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from spantail_exporters import sources
-from spantail_exporters.record import Link, Note, SpanRecord, microseconds
+from spantail_exporters.model import sources
+from spantail_exporters.model.record import Link, Note, SpanRecord, microseconds
+from spantail_service.bounds.time_slice import LARGE
 from spantail_service.ingest.decode import STATUS_CODE_ERROR, say_if_nothing
 from spantail_service.ingest.entries import (
     BAD_CONTENT,
@@ -32,7 +33,6 @@ from spantail_service.ingest.entries import (
 from spantail_service.ingest.facts import KINDS, STATUS_CODE_OK, dropped_of, link_facts, note_facts, span_facts
 from spantail_service.ingest.json_walk import json_items, json_plan
 from spantail_service.ingest.plan import Piece, Plan
-from spantail_service.ingest.turn import LARGE
 from spantail_service.ingest.values import once
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from __future__ import annotations
 from array import array
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from spantail_service.bounds.time_slice import LARGE_BYTES
 from spantail_service.ingest.body import TooManyError
-from spantail_service.ingest.turn import LARGE_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

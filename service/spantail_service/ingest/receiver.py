@@ -7,8 +7,11 @@ import logging
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from spantail_exporters.changes import Change
-from spantail_exporters.event import dumps, encode_notes, encode_state
+from spantail_exporters.model.changes import Change
+from spantail_exporters.model.event import dumps, encode_notes, encode_state
+from spantail_service.bounds.byte_budget import Room
+from spantail_service.bounds.chunks import PIECE_BYTES
+from spantail_service.bounds.time_slice import LARGE, in_turns
 from spantail_service.ingest.body import DecodedTooLargeError, gunzip
 from spantail_service.ingest.decode import decode_traces
 from spantail_service.ingest.entries import KnownGroups, Received, Signal, Tally
@@ -16,17 +19,14 @@ from spantail_service.ingest.log_receiver import LogReceiver
 from spantail_service.ingest.log_records import decode_logs
 from spantail_service.ingest.normalise import as_meant
 from spantail_service.ingest.otlp_json import decode_logs_json, decode_traces_json
-from spantail_service.ingest.room import Room
-from spantail_service.ingest.turn import LARGE, in_turns
-from spantail_service.pieces import PIECE_BYTES
-from spantail_service.store import RunChanges, RunStore
+from spantail_service.storage.run_writes import RunChanges, RunStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from redis.asyncio import Redis
 
-    from spantail_exporters.record import Redactor, SpanRecord
+    from spantail_exporters.model.record import Redactor, SpanRecord
 
 logger = logging.getLogger(__name__)
 

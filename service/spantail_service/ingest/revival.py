@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from spantail_exporters import keys
-from spantail_exporters.changes import Change
-from spantail_exporters.event import dumps
-from spantail_service.reaper.verdict import RUNNER_DIED
-from spantail_service.store import RunChanges, RunStore, now_us
+from spantail_exporters.model import keys
+from spantail_exporters.model.changes import Change
+from spantail_exporters.model.event import dumps
+from spantail_service.reaper.abandonment import RUNNER_DIED
+from spantail_service.storage.run_writes import RunChanges, RunStore, now_us
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis

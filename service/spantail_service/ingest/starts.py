@@ -1,4 +1,4 @@
-"""What is told of spans before they end, as log records (`spantail_exporters.otlp_records`), to changes (pure)."""
+"""What is told of spans before they end, as log records (`spantail_exporters.otlp.records`), to changes (pure)."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import orjson
 
 from spantail.json_values import all_as_sent
-from spantail_exporters import otlp_records as key
-from spantail_exporters.changes import Change
-from spantail_exporters.event import dumps, encode_notes, encode_state, update_of
-from spantail_exporters.record import Link, Note, SpanRecord, microseconds
+from spantail_exporters.model.changes import Change
+from spantail_exporters.model.event import dumps, encode_notes, encode_state, update_of
+from spantail_exporters.model.record import Link, Note, SpanRecord, microseconds
+from spantail_exporters.otlp import records as key
 from spantail_service.ingest.facts import KINDS
 
 if TYPE_CHECKING:
     from typing import TypeGuard
 
-    from spantail_exporters.record import Redactor
+    from spantail_exporters.model.record import Redactor
     from spantail_service.ingest.entries import LogEntry
 
 _MOST: Final = 2**53 - 1

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from spantail_service.operations import annotations, job_search
-from spantail_service.operations.annotations import AnnotationInput
+from spantail_service.operations.annotations import operation as annotations
+from spantail_service.operations.annotations.operation import AnnotationInput
 from spantail_service.operations.base import Operation, OperationError, Tools, WorkSettings
-from spantail_service.operations.search_input import JobSearchInput
+from spantail_service.operations.job_search import operation as job_search
+from spantail_service.operations.job_search.input import JobSearchInput
 from spantail_service.operations.tools import open_tools
 
 CATALOGUE: Mapping[str, Operation] = MappingProxyType(

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from spantail_service.backends import LangChainEmbedder, LlmChain
+    from spantail_service.llm import LangChainEmbedder, LlmChain
     from spantail_service.operations.cache import JobStore, TtlCache
     from spantail_service.operations.sources import HimalayasBoard, JobPosting, JobSource, SourceName
 

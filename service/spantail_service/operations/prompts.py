@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from spantail_service.backends import Message
+    from spantail_service.llm import Message
     from spantail_service.operations.sources import JobPosting
 
 SYSTEM = (

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from spantail_service.backends import ClaudeCli, LangChain, LangChainEmbedder, LlmChain
-from spantail_service.backends.base import models_by_tier
-from spantail_service.backends.langchain import OpenAiLibrary
+from spantail_service.llm import ClaudeCli, LangChain, LangChainEmbedder, LlmChain
+from spantail_service.llm.base import models_by_tier
+from spantail_service.llm.langchain.backend import OpenAiLibrary
 from spantail_service.operations.base import Tools, WorkSettings
 from spantail_service.operations.cache import JobStore, TtlCache
 from spantail_service.operations.sources import HimalayasBoard, JobspySource, SourceName

@@ -11,7 +11,7 @@ last write; if it is there it is taken away, and the process, finding it gone, t
 (``_revived``).
 """
 
-from spantail_service.reaper.judge import Reaper
-from spantail_service.reaper.patience import Timing
+from spantail_service.reaper.liveness import Timing
+from spantail_service.reaper.reaper import Reaper
 
 __all__ = ["Reaper", "Timing"]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-from spantail_exporters import keys
-from spantail_exporters.run_script import Applied, index_commands, unquoted
-from spantail_service.run_meta import SILENCE_US, runner_of
+from spantail_exporters.model import keys
+from spantail_exporters.model.run_script import Applied, index_commands, unquoted
+from spantail_service.runs.meta import SILENCE_US, runner_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

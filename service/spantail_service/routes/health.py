@@ -8,9 +8,9 @@ import orjson
 from fastapi import APIRouter, Request, Response
 
 from spantail_service.errors import REDIS_UNREACHABLE, RETRY_AFTER_S, ProblemError
-from spantail_service.openapi import answers
-from spantail_service.schemas import Alive, Ready
 from spantail_service.services import services_of
+from spantail_service.web.openapi import answers
+from spantail_service.web.schemas import Alive, Ready
 
 router = APIRouter(tags=["health"])
 

@@ -11,7 +11,7 @@ from starlette.websockets import WebSocketDisconnect, WebSocketState
 
 from spantail_service.errors import ProblemError
 from spantail_service.routes.logs import MAX_INDEX
-from spantail_service.run_meta import parse_run_id
+from spantail_service.runs.meta import parse_run_id
 from spantail_service.services import services_in
 from spantail_service.tail import Left, Stopping, TooManyViewersError
 

@@ -11,9 +11,9 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 from starlette.responses import RedirectResponse, Response
 
-from spantail_service.doors.guard import Guard, Refusal
-from spantail_service.doors.rate_limits import client_of
-from spantail_service.doors.sessions import COOKIE
+from spantail_service.access.guard import Guard, Refusal
+from spantail_service.access.rate_limits import client_of
+from spantail_service.access.sessions import COOKIE
 from spantail_service.errors import ProblemError
 from spantail_service.routes import page
 from spantail_service.services import services_of

@@ -6,12 +6,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from spantail_service.compression import json_response
-from spantail_service.openapi import answers
-from spantail_service.run_meta import parse_run_id
-from spantail_service.schemas import Frame
+from spantail_service.runs.meta import parse_run_id
 from spantail_service.services import services_of
 from spantail_service.tail import MAX_EVENTS, MAX_WAIT_S
+from spantail_service.web.compression import json_response
+from spantail_service.web.openapi import answers
+from spantail_service.web.schemas import Frame
 
 router = APIRouter(tags=["runs"])
 

@@ -7,8 +7,8 @@ from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from prometheus_client.openmetrics import exposition as openmetrics
 
-from spantail_service.openapi import answers
 from spantail_service.services import services_of
+from spantail_service.web.openapi import answers
 
 router = APIRouter(tags=["health"])
 

@@ -14,11 +14,11 @@ from spantail_service.errors import ProblemError
 from spantail_service.ingest.answers import TOO_SLOW, Refusal, refusal_of, response_bytes, too_large
 from spantail_service.ingest.body import is_gzip
 from spantail_service.ingest.entries import Received, Signal
-from spantail_service.security import BodyTooLargeError
 from spantail_service.services import services_of
+from spantail_service.web.headers import BodyTooLargeError
 
 if TYPE_CHECKING:
-    from spantail_service.ingest.room import Hold
+    from spantail_service.bounds.byte_budget import Hold
 
 router = APIRouter(tags=["otlp"])
 logger = logging.getLogger(__name__)

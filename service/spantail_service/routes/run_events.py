@@ -10,12 +10,12 @@ from fastapi.responses import Response
 from redis.exceptions import RedisError
 
 from spantail_service.errors import ProblemError
-from spantail_service.openapi import answers
 from spantail_service.routes.event_stream import EventStream
 from spantail_service.routes.logs import MAX_INDEX
-from spantail_service.run_meta import parse_run_id
+from spantail_service.runs.meta import parse_run_id
 from spantail_service.services import services_of
 from spantail_service.tail import Left, Stopping
+from spantail_service.web.openapi import answers
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

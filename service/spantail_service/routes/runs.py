@@ -8,20 +8,20 @@ import orjson
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
 from spantail.pricing import NANO
-from spantail_service.doors.limited import HEAVY, take_heavy
 from spantail_service.errors import ProblemError
-from spantail_service.openapi import answers, nothing
 from spantail_service.routes.event_stream import EventStream
-from spantail_service.run_filter import RunFilter
-from spantail_service.run_meta import parse_run_id
-from spantail_service.runs import MAX_RUNS
-from spantail_service.schemas import Facets, Run, RunsPage
+from spantail_service.routes.rate_limited import HEAVY, take_heavy
+from spantail_service.runs.filter import RunFilter
+from spantail_service.runs.index import MAX_RUNS
+from spantail_service.runs.meta import parse_run_id
 from spantail_service.services import services_of
+from spantail_service.web.openapi import answers, nothing
+from spantail_service.web.schemas import Facets, Run, RunsPage
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
-    from spantail_service.run_feed import News, RunFeed
+    from spantail_service.runs.changes import News, RunFeed
 
 router = APIRouter(tags=["runs"])
 

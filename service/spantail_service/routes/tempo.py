@@ -14,14 +14,12 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import PlainTextResponse
 
 from spantail_service import __version__
-from spantail_service.compression import packed_response
-from spantail_service.doors.limited import HEAVY
 from spantail_service.errors import ProblemError
-from spantail_service.openapi import answers
-from spantail_service.run_meta import parse_run_id
-from spantail_service.run_sources import read_tables
+from spantail_service.routes.rate_limited import HEAVY
+from spantail_service.runs.meta import parse_run_id
+from spantail_service.runs.sources import read_tables
 from spantail_service.services import services_of
-from spantail_service.store import now_us
+from spantail_service.storage.run_writes import now_us
 from spantail_service.tempo import messages
 from spantail_service.tempo.requests import LARGEST, Within, bounded, duration, understood
 from spantail_service.tempo.schemas import TempoBuild, TempoSearch
@@ -29,7 +27,9 @@ from spantail_service.tempo.search import MAX_SPANS_SHOWN, Wanted, search
 from spantail_service.tempo.tag_search import parse_tags
 from spantail_service.tempo.traceql import parse
 from spantail_service.transfer.whole_run import read_states
-from spantail_service.whole_answers import WholeAnswer
+from spantail_service.web.compression import packed_response
+from spantail_service.web.large_responses import WholeAnswer
+from spantail_service.web.openapi import answers
 
 if TYPE_CHECKING:
     from collections.abc import Callable

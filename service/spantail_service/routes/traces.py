@@ -6,13 +6,13 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 
-from spantail_service.compression import json_response
-from spantail_service.doors.limited import HEAVY
-from spantail_service.openapi import answers
-from spantail_service.run_meta import parse_run_id, parse_span_id
-from spantail_service.schemas import Snapshot, SpanState
+from spantail_service.routes.rate_limited import HEAVY
+from spantail_service.runs.meta import parse_run_id, parse_span_id
 from spantail_service.services import services_of
-from spantail_service.whole_answers import WholeAnswer
+from spantail_service.web.compression import json_response
+from spantail_service.web.large_responses import WholeAnswer
+from spantail_service.web.openapi import answers
+from spantail_service.web.schemas import Snapshot, SpanState
 
 router = APIRouter(tags=["runs"])
 

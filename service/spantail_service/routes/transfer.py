@@ -9,7 +9,8 @@ import orjson
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
-from spantail_service.doors.limited import HEAVY
+from spantail_service.bounds.byte_budget import BusyError
+from spantail_service.bounds.chunks import pieces
 from spantail_service.errors import ProblemError
 from spantail_service.ingest.body import (
     DecodedTooLargeError,
@@ -18,20 +19,19 @@ from spantail_service.ingest.body import (
     UnknownEncodingError,
     is_gzip,
 )
-from spantail_service.ingest.room import BusyError
-from spantail_service.openapi import answers
-from spantail_service.pieces import pieces
 from spantail_service.routes.otlp import read_body
-from spantail_service.run_meta import parse_run_id
-from spantail_service.run_sources import read_tables
-from spantail_service.schemas import Imported
+from spantail_service.routes.rate_limited import HEAVY
+from spantail_service.runs.meta import parse_run_id
+from spantail_service.runs.sources import read_tables
 from spantail_service.services import services_of
-from spantail_service.store import now_us
+from spantail_service.storage.run_writes import now_us
 from spantail_service.transfer import ndjson
 from spantail_service.transfer.otlp import otlp_file
 from spantail_service.transfer.perfetto import perfetto_file
 from spantail_service.transfer.whole_run import read_spans, read_tail
-from spantail_service.whole_answers import TooBusyError, WholeAnswer
+from spantail_service.web.large_responses import TooBusyError, WholeAnswer
+from spantail_service.web.openapi import answers
+from spantail_service.web.schemas import Imported
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

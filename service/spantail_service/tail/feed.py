@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from redis.exceptions import RedisError
 
-from spantail_exporters import keys
-from spantail_service.ending import end
+from spantail_exporters.model import keys
+from spantail_service.bounds.cancel import end
 from spantail_service.errors import ProblemError
 from spantail_service.tail.frame import Frame, Standing, numbered
 from spantail_service.tail.reader import MAX_EVENTS, Page, is_reset
@@ -19,9 +19,9 @@ from spantail_service.tail.window import Memory, Window, newest_within
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from spantail_service.storage.wakeups import WakeUps
     from spantail_service.tail.reader import RunReader
     from spantail_service.tail.viewer import Viewer
-    from spantail_service.wakeups import WakeUps
 
 logger = logging.getLogger(__name__)
 

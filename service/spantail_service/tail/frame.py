@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from spantail_service.compression import gzipped
-from spantail_service.security import RAW_JSON_SECURITY_HEADERS
+from spantail_service.web.compression import gzipped
+from spantail_service.web.headers import RAW_JSON_SECURITY_HEADERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from starlette.types import Message
 
-    from spantail_service.run_meta import RunMeta
+    from spantail_service.runs.meta import RunMeta
 
 FRAME_BYTES = 4 * 1024 * 1024
 """A frame ends after so many bytes of events, and with one event at least: it bounds what a slow viewer holds."""

@@ -6,7 +6,7 @@ import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
-from spantail_service.ending import end
+from spantail_service.bounds.cancel import end
 from spantail_service.errors import ProblemError
 from spantail_service.tail.feed import Feed
 from spantail_service.tail.reader import MAX_EVENTS
@@ -16,9 +16,9 @@ from spantail_service.tail.window import Memory
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from spantail_service.storage.wakeups import WakeUps
     from spantail_service.tail.frame import Frame
     from spantail_service.tail.reader import RunReader
-    from spantail_service.wakeups import WakeUps
 
 MAX_WAIT_S: Final = 30.0
 """Longest long poll (design §7)."""

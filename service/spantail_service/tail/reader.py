@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import orjson
 
-from spantail_exporters import keys
-from spantail_exporters.event_parts import BESIDE_ATTRIBUTES
-from spantail_service.clock_skew import Clocks, Skews, marked
+from spantail_exporters.model import keys
+from spantail_exporters.model.event_parts import BESIDE_ATTRIBUTES
 from spantail_service.errors import ProblemError
-from spantail_service.run_absence import why_missing
-from spantail_service.run_clocks import RunClocks, Version
-from spantail_service.run_links import LinkTemplates
-from spantail_service.run_meta import RunMeta, RunState, parse_meta, parse_state, summary
-from spantail_service.run_sources import UNKNOWN, read_sources, read_tables
-from spantail_service.store import now_us
+from spantail_service.runs.absence import why_missing
+from spantail_service.runs.clock_skew import Clocks, Skews, marked
+from spantail_service.runs.clocks import RunClocks, Version
+from spantail_service.runs.links import LinkTemplates
+from spantail_service.runs.meta import RunMeta, RunState, parse_meta, parse_state, summary
+from spantail_service.runs.sources import UNKNOWN, read_sources, read_tables
+from spantail_service.storage.run_writes import now_us
 from spantail_service.tail.frame import FRAME_BYTES, Standing, numbered
 
 if TYPE_CHECKING:

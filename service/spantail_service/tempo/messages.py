@@ -15,7 +15,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, Instr
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span, Status, TracesData
 
-from spantail_service.run_sources import NO_SOURCES
+from spantail_service.runs.sources import NO_SOURCES
 from spantail_service.tempo.conditions import SPAN_KINDS
 from spantail_service.tempo.reading import as_read
 from spantail_service.transfer.otlp import resource_spans
@@ -24,7 +24,7 @@ from spantail_service.transfer.whole_run import in_order
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from spantail_service.run_sources import Sources
+    from spantail_service.runs.sources import Sources
 
 MAX_SPANS: Final = 20_000
 """Spans of a trace that are handed out, the first ones: more than anybody looks at there, and three seconds' work."""

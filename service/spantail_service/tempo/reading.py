@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from spantail.attributes import STATUS
-from spantail_service.run_sources import NO_SOURCES
+from spantail_service.runs.sources import NO_SOURCES
 from spantail_service.transfer.otlp import resource_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from spantail_service.run_sources import Sources
+    from spantail_service.runs.sources import Sources
 
 RUNNING: Final = "running"
 """Value of the attribute ``spantail.status`` of a span that has not ended."""

@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from spantail_service.errors import ProblemError
-from spantail_service.run_filter import RunFilter
-from spantail_service.run_sources import NO_SOURCES, read_tables
+from spantail_service.runs.filter import RunFilter
+from spantail_service.runs.sources import NO_SOURCES, read_tables
 from spantail_service.transfer.whole_run import read_states
 
 if TYPE_CHECKING:
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from redis.asyncio import Redis
 
-    from spantail_service.run_sources import Sources
-    from spantail_service.runs import RunIndex
+    from spantail_service.runs.index import RunIndex
+    from spantail_service.runs.sources import Sources
 
 MAX_RUNS: Final = 500
 """Runs that one search looks into, the newest ones."""

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from spantail_service.schemas import Described
+from spantail_service.web.schemas import Described
 
 _NUMBER = "^[0-9]+$"
 

@@ -11,23 +11,23 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
-from spantail_exporters import keys
-from spantail_exporters.run_script import SCRIPT, append_arguments
+from spantail_exporters.model import keys
+from spantail_exporters.model.run_script import SCRIPT, append_arguments
+from spantail_service.bounds.chunks import PIECE_BYTES, size_of
+from spantail_service.bounds.time_slice import in_turns
 from spantail_service.errors import ProblemError
 from spantail_service.ingest.body import DecodedTooLargeError, MalformedRequestError, gunzip
 from spantail_service.ingest.entries import Tally
 from spantail_service.ingest.otlp_json import decode_traces_json
 from spantail_service.ingest.receiver import changes_of
-from spantail_service.ingest.turn import in_turns
-from spantail_service.pieces import PIECE_BYTES, size_of
-from spantail_service.store import RunChanges, RunStore, now_us
+from spantail_service.storage.run_writes import RunChanges, RunStore, now_us
 from spantail_service.transfer import ndjson
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
 
-    from spantail_exporters.changes import Change
-    from spantail_exporters.record import Redactor
+    from spantail_exporters.model.changes import Change
+    from spantail_exporters.model.record import Redactor
 
 MAX_RUNS = 1_000
 """Runs that one file may hold."""

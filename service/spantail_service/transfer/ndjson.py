@@ -24,9 +24,9 @@ from spantail.content import as_attribute, count_dropped, marks_of
 from spantail.content_names import is_message_event, is_said_in_body
 from spantail.json_values import all_as_sent
 from spantail.values import content_capture_allowed
-from spantail_exporters.changes import Change
-from spantail_exporters.event import dumps
-from spantail_exporters.sources import Resource, Scope, encode_entry, runner_id
+from spantail_exporters.model.changes import Change
+from spantail_exporters.model.event import dumps
+from spantail_exporters.model.sources import Resource, Scope, encode_entry, runner_id
 from spantail_service.ingest.body import MalformedRequestError, TooManyError
 from spantail_service.ingest.json_walk import check_parts
 from spantail_service.ingest.log_events import BODY, EVENT_NAME
@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 
     from spantail.content import Dropped
     from spantail.redaction import Remarks
-    from spantail_exporters.record import Redactor
-    from spantail_service.run_sources import Sources
+    from spantail_exporters.model.record import Redactor
+    from spantail_service.runs.sources import Sources
 
 FORMAT: Final = "spantail.run"
 VERSION: Final = 1

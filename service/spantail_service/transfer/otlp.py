@@ -26,12 +26,12 @@ from spantail.content import as_attribute
 from spantail.json_values import BYTES, DOUBLE
 from spantail_exporters.dialects.origin import put_back
 from spantail_service.ingest.facts import KINDS
-from spantail_service.run_sources import NO_SOURCES
+from spantail_service.runs.sources import NO_SOURCES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from spantail_service.run_sources import Sources
+    from spantail_service.runs.sources import Sources
 
 _KINDS = {name: number for number, name in enumerate(KINDS) if number}
 _OK, _ERROR = 1, 2  # StatusCode

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from spantail_exporters import keys
+from spantail_exporters.model import keys
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable

@@ -27,8 +27,8 @@ from opentelemetry.trace import SpanKind
 
 from spantail.live import LiveSpanProcessor, LogEvent
 from spantail.redaction import Redactor
-from spantail_exporters import otlp_records as key
-from spantail_exporters.otlp_starts import OtlpStarts
+from spantail_exporters.otlp import records as key
+from spantail_exporters.otlp.starts import OtlpStarts
 from tests.integration.activation.harness import (
     application,
     attributes_of,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import orjson
 import pytest
 
-from spantail_exporters import keys
+from spantail_exporters.model import keys
 from tests.integration.service.harness import OTHER_RUN, RUN, START, Service, Writer, spantail_process
 from tests.support.commands import run_command
 

@@ -10,17 +10,17 @@ import orjson
 import pytest
 import redis
 
-from spantail_exporters.assembler import Batch
-from spantail_exporters.changes import Change, Changes
-from spantail_exporters.keys import run_keys
-from spantail_exporters.redis_writer import RedisWriter
-from spantail_exporters.run_script import (
+from spantail_exporters.delivery.assembler import Batch
+from spantail_exporters.model.changes import Change, Changes
+from spantail_exporters.model.keys import run_keys
+from spantail_exporters.model.run_script import (
     SCRIPT,
     Limits,
     append_arguments,
     parse_reply,
     state_arguments,
 )
+from spantail_exporters.redis.writer import RedisWriter
 from tests.support.live_runs import StoredRun
 
 RUN = "4bf92f3577b34da6a3ce929d0e0e4736"

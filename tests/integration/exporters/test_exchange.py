@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
-from spantail_exporters.exchange import Exchange, Unavailable
-from spantail_exporters.redis_client import connect
+from spantail_exporters.redis.client import connect
+from spantail_exporters.redis.exchange import Exchange, Unavailable
 from tests.support.redis_faults import redis_cluster
 from tests.support.waiting import eventually
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
     from pathlib import Path
 
-    from spantail_exporters.redis_client import Client
+    from spantail_exporters.redis.client import Client
 
 
 def said(*turns: Sequence[tuple[Any, ...]]) -> Generator[Sequence[tuple[Any, ...]], list[Any], list[Any]]:

@@ -21,15 +21,15 @@ from opentelemetry.trace import Status, StatusCode
 
 from spantail.live import LiveSpanProcessor, LogEvent
 from spantail.redaction import Redactor
-from spantail_exporters.assembler import Assembler, Batch
-from spantail_exporters.batcher import Batcher
-from spantail_exporters.changes import Change, Changes
-from spantail_exporters.delivery import Delivery
-from spantail_exporters.exchange import Unavailable
-from spantail_exporters.keys import run_keys
-from spantail_exporters.redis_writer import RedisWriter
-from spantail_exporters.run_script import SCRIPT, Applied, append_arguments, parse_reply
-from spantail_exporters.spool import Spool
+from spantail_exporters.delivery.assembler import Assembler, Batch
+from spantail_exporters.delivery.batcher import Batcher
+from spantail_exporters.delivery.delivery import Delivery
+from spantail_exporters.model.changes import Change, Changes
+from spantail_exporters.model.keys import run_keys
+from spantail_exporters.model.run_script import SCRIPT, Applied, append_arguments, parse_reply
+from spantail_exporters.redis.exchange import Unavailable
+from spantail_exporters.redis.writer import RedisWriter
+from spantail_exporters.spool.spool import Spool
 from tests.support.live_runs import StoredRun, fold
 from tests.support.random_trees import Tree, expected_meta, expected_root, expected_totals, parsed, random_tree
 from tests.support.tape import Tape
@@ -485,7 +485,7 @@ def test_what_waited_on_disk_is_not_taken_for_a_duplicate(store: Store, applicat
 def test_a_run_that_ended_just_before_redis_was_set_back_is_not_left_running(
     store: Store, application: Application, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("spantail_exporters.delivery._RECENT_S", 60.0)  # however long it takes here
+    monkeypatch.setattr("spantail_exporters.delivery.delivery._RECENT_S", 60.0)  # however long it takes here
     with application.tracer.start_as_current_span("root") as root:
         run_id = f"{root.get_span_context().trace_id:032x}"
         names = run_keys(run_id)

@@ -10,7 +10,7 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import TracerProvider
 
 from spantail.live import LiveSpanProcessor
-from spantail_exporters import health
+from spantail_exporters.delivery import health
 from spantail_exporters.livetail import create_sink
 from tests.support.waiting import eventually
 

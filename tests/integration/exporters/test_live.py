@@ -18,12 +18,12 @@ from opentelemetry.trace import Status, StatusCode
 
 from spantail.live import LiveSpanProcessor, LogEvent
 from spantail.redaction import Redactor
-from spantail_exporters import delivery as delivery_module
-from spantail_exporters.batcher import Batcher
-from spantail_exporters.delivery import Delivery
-from spantail_exporters.exchange import Exchange, Unavailable
+from spantail_exporters.delivery import delivery as delivery_module
+from spantail_exporters.delivery.batcher import Batcher
+from spantail_exporters.delivery.delivery import Delivery
 from spantail_exporters.livetail import RedisLivetailExporter, create_sink
-from spantail_exporters.redis_writer import RedisWriter
+from spantail_exporters.redis.exchange import Exchange, Unavailable
+from spantail_exporters.redis.writer import RedisWriter
 from tests.support.live_runs import StoredRun, fold
 from tests.support.waiting import eventually
 

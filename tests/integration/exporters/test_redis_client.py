@@ -18,8 +18,8 @@ from redis.exceptions import (
     ResponseError,
 )
 
-from spantail_exporters.redis_client import connect
-from spantail_exporters.redis_request import may_pass
+from spantail_exporters.redis.client import connect
+from spantail_exporters.redis.request import may_pass
 from tests.support.redis_faults import faulty_redis, redis_cluster
 from tests.support.redis_servers import NEW, binary_named, free_port
 from tests.support.waiting import eventually
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from spantail_exporters.redis_client import Client
+    from spantail_exporters.redis.client import Client
     from tests.support.redis_faults import Cluster, FaultyRedis
 
 MANY = [f"key-{n}" for n in range(60)]

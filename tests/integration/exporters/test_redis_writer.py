@@ -9,14 +9,14 @@ import orjson
 import pytest
 import redis
 
-from spantail_exporters import keys
-from spantail_exporters.assembler import Batch
-from spantail_exporters.changes import Change, Changes
-from spantail_exporters.exchange import Unavailable
-from spantail_exporters.heartbeat import LEASE_S
-from spantail_exporters.redis_writer import RedisWriter
-from spantail_exporters.run_script import Limits
-from spantail_exporters.spool import Spool, adopt
+from spantail_exporters.delivery.assembler import Batch
+from spantail_exporters.model import keys
+from spantail_exporters.model.changes import Change, Changes
+from spantail_exporters.model.heartbeat import LEASE_S
+from spantail_exporters.model.run_script import Limits
+from spantail_exporters.redis.exchange import Unavailable
+from spantail_exporters.redis.writer import RedisWriter
+from spantail_exporters.spool.spool import Spool, adopt
 from tests.support.live_runs import StoredRun
 from tests.support.redis_faults import faulty_redis
 from tests.support.waiting import eventually

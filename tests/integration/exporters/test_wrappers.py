@@ -10,7 +10,7 @@ import pytest
 from tests.integration.exporters.test_append import Writing, change
 
 if TYPE_CHECKING:
-    from spantail_exporters.changes import Change
+    from spantail_exporters.model.changes import Change
 
 WRAPPER, GROUP, CALL = 2, 3, 4
 TOLD_TWICE = "0 0 10 5 700 openai\n"

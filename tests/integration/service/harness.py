@@ -15,8 +15,8 @@ import httpx
 import orjson
 import redis
 
-from spantail_exporters.changes import Change
-from spantail_exporters.run_script import SCRIPT, append_arguments, index_commands, parse_reply
+from spantail_exporters.model.changes import Change
+from spantail_exporters.model.run_script import SCRIPT, append_arguments, index_commands, parse_reply
 from spantail_service.app import create_app
 from spantail_service.settings import Settings
 from tests.support.tools import ROOT

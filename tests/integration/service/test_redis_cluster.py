@@ -12,14 +12,14 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from redis.asyncio import BlockingConnectionPool
 from redis.exceptions import ResponseError, TryAgainError, WatchError
 
-from spantail_exporters import keys
-from spantail_exporters.assembler import Batch
-from spantail_exporters.changes import Change, Changes
-from spantail_exporters.redis_writer import RedisWriter
+from spantail_exporters.delivery.assembler import Batch
+from spantail_exporters.model import keys
+from spantail_exporters.model.changes import Change, Changes
+from spantail_exporters.redis.writer import RedisWriter
 from spantail_service.demo.faults import Pace
 from spantail_service.demo.server import DemoServer
 from spantail_service.reaper import Reaper, Timing
-from spantail_service.redis_routing import RoutedRedis
+from spantail_service.storage.routing import RoutedRedis
 from tests.chaos.processes import busy_app
 from tests.integration.service.harness import ROOT_SPAN, RUN, START, poll_to_the_end, state
 from tests.support.live_runs import StoredRun, fold

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from redis.asyncio import Redis as AsyncRedis
 
-from spantail_exporters import keys
-from spantail_exporters.changes import Change
-from spantail_exporters.run_script import SCRIPT, Limits
+from spantail_exporters.model import keys
+from spantail_exporters.model.changes import Change
+from spantail_exporters.model.run_script import SCRIPT, Limits
+from spantail_service.storage.wakeups import Target, WakeUps
 from spantail_service.tail import RunReader, TailHub
 from spantail_service.tail.frame import FRAME_BYTES
-from spantail_service.wakeups import Target, WakeUps
 from tests.integration.service.harness import OTHER_RUN, RUN, START, Writer
 from tests.support.redis_faults import faulty_redis
 from tests.support.served import Served, frames_of, next_frame, served_app

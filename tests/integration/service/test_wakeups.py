@@ -10,7 +10,7 @@ from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from spantail_service.wakeups import Listener, WakeUps
+from spantail_service.storage.wakeups import Listener, WakeUps
 from tests.support.redis_faults import faulty_redis
 from tests.support.waiting import eventually_async
 

@@ -13,11 +13,11 @@ import psutil
 import pytest
 
 from spantail import llm_call
-from spantail_service.backends import BackendError, ChainError, ClaudeCli, LlmChain, Message
-from spantail_service.backends.base import models_by_tier
-from spantail_service.backends.process import OutputTooLargeError, run_bounded
+from spantail_service.bounds.concurrency import in_thread, together
+from spantail_service.llm import BackendError, ChainError, ClaudeCli, LlmChain, Message
+from spantail_service.llm.base import models_by_tier
+from spantail_service.llm.claude_cli.process import OutputTooLargeError, run_bounded
 from spantail_service.operations import open_tools
-from spantail_service.operations.concurrency import in_thread, together
 from tests.integration.work.conftest import demo_world, settings_for
 from tests.integration.work.traces import Traces, attributes, status
 from tests.support.waiting import eventually_async

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from spantail_service.cli.diagnosis import finding_lines
-from spantail_service.cli.terminal import ASCII, UNICODE
+from spantail_service.client.terminal import ASCII, UNICODE
 from spantail_service.doctor.environment import environment_findings, sends_authorization, ways_of
 from spantail_service.doctor.finding import Level, note, wrong
 from spantail_service.doctor.installation import installation_findings

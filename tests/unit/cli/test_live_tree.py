@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 from rich.console import Console
 
-from spantail_service.cli.live_tree import LiveTree
-from spantail_service.cli.terminal import UNICODE
-from spantail_service.cli.view import RunView
+from spantail_service.cli.render.live_tree import LiveTree
+from spantail_service.cli.render.view import RunView
+from spantail_service.client.terminal import UNICODE
 from tests.support.waiting import eventually_async
 
 if TYPE_CHECKING:

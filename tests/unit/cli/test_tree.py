@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from spantail_service.cli import span_text
-from spantail_service.cli.lines import event_line
 from spantail_service.cli.listing import table
-from spantail_service.cli.picture import Paper, draw_result, draw_run
-from spantail_service.cli.rows import Gap, Row, choose, tree_rows
-from spantail_service.cli.terminal import ASCII, UNICODE
-from spantail_service.cli.view import RunView
+from spantail_service.cli.render import span_text
+from spantail_service.cli.render.lines import event_line
+from spantail_service.cli.render.picture import Paper, draw_result, draw_run
+from spantail_service.cli.render.rows import Gap, Row, choose, tree_rows
+from spantail_service.cli.render.view import RunView
+from spantail_service.client.terminal import ASCII, UNICODE
 from tests.support.loops import SHAPES, Shape
 from tests.support.tools import ROOT
 

@@ -7,11 +7,11 @@ import io
 import pytest
 import typer
 
-from spantail_service.cli import words
-from spantail_service.cli.following import backoff_s, is_settled
 from spantail_service.cli.outcome import exit_code_of
-from spantail_service.cli.service_url import service_token, service_url, shown_url
-from spantail_service.cli.terminal import ASCII, UNICODE, Glyphs, glyphs_for, harmless
+from spantail_service.client import words
+from spantail_service.client.following import backoff_s, is_settled
+from spantail_service.client.service_url import service_token, service_url, shown_url
+from spantail_service.client.terminal import ASCII, UNICODE, Glyphs, glyphs_for, harmless
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,9 @@ from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.trace import Status, StatusCode, set_span_in_context
 
 from spantail.redaction import TRUNCATED_KEY, Redactor
-from spantail_exporters import assembler as assembler_module
-from spantail_exporters.assembler import Assembler, Batch
-from spantail_exporters.record import parts_of
+from spantail_exporters.delivery import assembler as assembler_module
+from spantail_exporters.delivery.assembler import Assembler, Batch
+from spantail_exporters.model.record import parts_of
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Tracer

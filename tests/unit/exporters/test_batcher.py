@@ -10,7 +10,7 @@ import pytest
 from opentelemetry.sdk.trace import TracerProvider
 
 from spantail.live import LiveSpanProcessor
-from spantail_exporters import batcher
+from spantail_exporters.delivery import batcher
 from spantail_exporters.livetail import create_sink
 from tests.support.live_runs import StoredRun
 from tests.support.waiting import eventually

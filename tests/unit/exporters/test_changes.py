@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spantail_exporters.changes import Change, Changes
-from spantail_exporters.run_script import append_arguments
+from spantail_exporters.model.changes import Change, Changes
+from spantail_exporters.model.run_script import append_arguments
 
 _span_id = st.text("0123456789abcdef", min_size=16, max_size=16)
 _line = st.binary(min_size=2, max_size=40).filter(lambda line: b"\n" not in line)

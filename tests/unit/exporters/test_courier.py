@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 from opentelemetry.context import get_value
 
-from spantail_exporters.courier import Courier
+from spantail_exporters.redis.waiter import Courier
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -134,7 +134,7 @@ def test_a_cut_connection_is_an_error_also_where_sigpipe_is_set_to_its_default()
     """As command-line tools set it: the signal would end the process."""
     script = """
 import os, signal
-from spantail_exporters.courier import Courier
+from spantail_exporters.redis.waiter import Courier
 
 signal.signal(signal.SIGPIPE, signal.SIG_DFL)
 reading, writing = os.pipe()

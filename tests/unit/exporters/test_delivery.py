@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from spantail.redaction import Redactor
-from spantail_exporters import delivery as delivery_module
-from spantail_exporters.assembler import Assembler, Batch
-from spantail_exporters.changes import Change, Changes
-from spantail_exporters.delivery import Delivery
-from spantail_exporters.exchange import Unavailable
-from spantail_exporters.health import Health
-from spantail_exporters.heartbeat import BEAT_S
-from spantail_exporters.redis_writer import RedisWriter, Sent
-from spantail_exporters.spool import Spool, adopt
+from spantail_exporters.delivery import delivery as delivery_module
+from spantail_exporters.delivery.assembler import Assembler, Batch
+from spantail_exporters.delivery.delivery import Delivery
+from spantail_exporters.delivery.health import Health
+from spantail_exporters.model.changes import Change, Changes
+from spantail_exporters.model.heartbeat import BEAT_S
+from spantail_exporters.redis.exchange import Unavailable
+from spantail_exporters.redis.writer import RedisWriter, Sent
+from spantail_exporters.spool.spool import Spool, adopt
 from tests.support.calls import Waiting
 from tests.support.waiting import eventually
 

@@ -26,10 +26,10 @@ from opentelemetry.trace import Link, SpanContext, Status, StatusCode, TraceFlag
 import spantail
 from spantail.live import LiveSpanProcessor, LogEvent
 from spantail.redaction import Redactor
-from spantail_exporters.assembler import Assembler, Batch
-from spantail_exporters.batcher import Batcher
-from spantail_exporters.delivery import Delivery
-from spantail_exporters.redis_writer import RedisWriter, Sent
+from spantail_exporters.delivery.assembler import Assembler, Batch
+from spantail_exporters.delivery.batcher import Batcher
+from spantail_exporters.delivery.delivery import Delivery
+from spantail_exporters.redis.writer import RedisWriter, Sent
 from tests.support.calls import Waiting
 from tests.support.live_runs import StoredRun
 from tests.support.waiting import eventually

@@ -10,8 +10,8 @@ import pytest
 
 from spantail.redaction import Redactor
 from spantail_exporters.dialects.origin import names_in, put_back, read_back, understood_apart
-from spantail_exporters.event import encode_state
-from spantail_exporters.record import Note, SpanRecord
+from spantail_exporters.model.event import encode_state
+from spantail_exporters.model.record import Note, SpanRecord
 from spantail_service.tail.reader import _tree
 from spantail_service.transfer.otlp import otlp_json
 

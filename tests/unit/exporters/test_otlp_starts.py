@@ -11,7 +11,7 @@ from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter
 
 from spantail.live import LogEvent
 from spantail.redaction import Redactor
-from spantail_exporters.otlp_starts import OtlpStarts
+from spantail_exporters.otlp.starts import OtlpStarts
 from tests.support.waiting import eventually
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.trace import Link, Status, StatusCode
 
-from spantail_exporters.record import END_TIME, parts_of, record_of
-from spantail_exporters.sources import KnownSources
+from spantail_exporters.model.record import END_TIME, parts_of, record_of
+from spantail_exporters.model.sources import KnownSources
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,7 +9,7 @@ from opentelemetry.sdk.resources import Resource as SdkResource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from spantail.redaction import TRUNCATED_KEY, Redactor
-from spantail_exporters.sources import MAX_ENTRY_BYTES, KnownSources, Resource, Scope, encode_entry
+from spantail_exporters.model.sources import MAX_ENTRY_BYTES, KnownSources, Resource, Scope, encode_entry
 
 REDACTOR = Redactor()
 

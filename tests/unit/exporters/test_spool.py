@@ -20,10 +20,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from spantail_exporters import spool_place, spool_record
-from spantail_exporters.assembler import Batch
-from spantail_exporters.changes import Change, Changes
-from spantail_exporters.spool import Spool, adopt, open_spools
+from spantail_exporters.delivery.assembler import Batch
+from spantail_exporters.model.changes import Change, Changes
+from spantail_exporters.spool import place as spool_place
+from spantail_exporters.spool import record as spool_record
+from spantail_exporters.spool.spool import Spool, adopt, open_spools
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

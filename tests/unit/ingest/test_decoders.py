@@ -21,7 +21,7 @@ from spantail_service.ingest.values import MalformedValueError, attributes_of, v
 from tests.support.otlp_requests import add_attributes, any_value, as_json, logs, traces
 
 if TYPE_CHECKING:
-    from spantail_exporters.record import SpanRecord
+    from spantail_exporters.model.record import SpanRecord
 
 
 def decode_traces(body: bytes, tally: Tally) -> list[SpanRecord]:

@@ -15,7 +15,7 @@ from spantail_service.ingest.decode import decode_traces
 from spantail_service.ingest.entries import Tally
 from spantail_service.ingest.otlp_json import decode_traces_json
 from spantail_service.ingest.receiver import finished_change
-from spantail_service.run_sources import parse_sources
+from spantail_service.runs.sources import parse_sources
 from spantail_service.transfer.otlp import otlp_json
 from tests.support.otlp_requests import add_attributes, as_base64, as_json
 

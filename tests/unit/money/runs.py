@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import redis.asyncio
 
 from spantail.redaction import Redactor
-from spantail_exporters.keys import run_keys
+from spantail_exporters.model.keys import run_keys
 from spantail_service.ingest.entries import Signal
 from spantail_service.ingest.receiver import OtlpReceiver
 from tests.unit.money.judge import nano_of

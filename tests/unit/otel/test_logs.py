@@ -113,7 +113,7 @@ def test_only_recording_sampled_spans_count(spans: Spans, sink: Sink, log: loggi
 
 @pytest.mark.parametrize(
     "name",
-    ["opentelemetry", "opentelemetry.sdk.trace", "redis.client", "spantail", "spantail_exporters.batcher"],
+    ["opentelemetry", "opentelemetry.sdk.trace", "redis.client", "spantail", "spantail_exporters.delivery.batcher"],
 )
 def test_those_who_deliver_make_no_echo(spans: Spans, sink: Sink, name: str) -> None:
     with operation("work"):

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from spantail_service.run_sources import Sources
+from spantail_service.runs.sources import Sources
 from spantail_service.tempo.matching import Trace, holds
 from spantail_service.tempo.reading import as_read
 from spantail_service.tempo.tag_search import parse_tags

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from spantail_service.backends.base import BackendError, without_secrets
-from spantail_service.backends.claude_cli import ClaudeCli, arguments, as_prompt
-from spantail_service.backends.claude_result import ClaudeUsage, read_result
+from spantail_service.llm.base import BackendError, without_secrets
+from spantail_service.llm.claude_cli.backend import ClaudeCli, arguments, as_prompt
+from spantail_service.llm.claude_cli.result import ClaudeUsage, read_result
 
 PRINTED: dict[str, Any] = {
     "type": "result",

@@ -12,7 +12,8 @@ from spantail_service.demo.corpus import make_jobs
 from spantail_service.demo.faults import requested_status, seeded
 from spantail_service.demo.job_board import find
 from spantail_service.demo.workload import Workload
-from spantail_service.operations import CATALOGUE, passages, prompts
+from spantail_service.operations import CATALOGUE, prompts
+from spantail_service.operations.annotations import passages
 from spantail_service.operations.sources.himalayas import read_job
 
 

@@ -7,7 +7,7 @@ import importlib
 import logging
 from typing import TYPE_CHECKING, Any
 
-from spantail_service.operations.concurrency import in_thread
+from spantail_service.bounds.concurrency import in_thread
 from spantail_service.operations.sources.base import (
     JobPosting,
     JobQuery,

@@ -1,0 +1,293 @@
+"""Span states and log lines to version-1 livetail events: pure functions, bytes out.
+
+The order of the first four fields is part of the contract with `append.lua`, which reads them as text.
+Absent means unknown: no field is ever a made-up zero.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+
+from spantail import attributes as key
+from spantail.content import marks_of, take_marks
+from spantail.redaction import TRUNCATED_KEY
+from spantail_exporters.dialects.origin import told_apart
+from spantail_exporters.dialects.understand import is_foreign
+from spantail_exporters.model.attempt import say_usage
+from spantail_exporters.model.changes import NO_SOURCES
+from spantail_exporters.model.event_parts import (
+    BESIDE_ATTRIBUTES,
+    change,
+    differ,
+    error_of,
+    link_of,
+    note_of,
+    say_attributes,
+    say_facts,
+)
+from spantail_exporters.model.layers import layers_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from spantail.content import Dropped
+    from spantail.live import LogEvent
+    from spantail.redaction import Remarks
+    from spantail_exporters.model.record import Note, Redactor, SpanRecord
+
+_GEN_AI_KINDS: Final = {
+    "chat": "llm_call",
+    "text_completion": "llm_call",
+    "generate_content": "llm_call",
+    "embeddings": "llm_call",
+    "execute_tool": "tool",
+    "retrieval": "retrieval",
+}
+_SUFFIX: Final = {"running": "_update", "ok": "_complete", "error": "_error",
+                  "skipped": "_skip", "cancelled": "_cancelled"}  # fmt: skip
+_PROGRESS: Final = (
+    ("done", key.PROGRESS_DONE),
+    ("total", key.PROGRESS_TOTAL),
+    ("message", key.PROGRESS_MESSAGE),
+)
+
+
+def kind_of(attributes: Mapping[str, Any]) -> str:
+    """Name the span's kind: what it says itself, else what its GenAI operation implies, else `span`."""
+    kind = attributes.get(key.KIND)
+    if kind is None:
+        operation = attributes.get(key.GEN_AI_OPERATION_NAME)
+        return _GEN_AI_KINDS.get(operation, "span") if isinstance(operation, str) else "span"
+    return kind if isinstance(kind, str) and kind in key.KINDS else "span"
+
+
+def status_of(record: SpanRecord) -> str:
+    """Name the span's status; `spantail.status` says what OTLP's status cannot."""
+    if record.end_us is None:
+        return "running"
+    said = record.attributes.get(key.STATUS)
+    if isinstance(said, str) and said in {"skipped", "cancelled"}:
+        return str(said)
+    return "error" if record.failed else "ok"
+
+
+def event_of(kind: str, status: str) -> str:
+    """Name the event of a span that has come to a status."""
+    return kind + _SUFFIX[status]
+
+
+class Encoded:
+    """A span state on its way to Redis, with what the script must know beside it.
+
+    `tellable` are the span events that are tail events of their own: all but the exception that became `error`.
+    `sources` are the resource and the scope that the body names.
+    """
+
+    __slots__ = ("account", "body", "layers", "noted", "sources", "tellable")
+
+    def __init__(  # noqa: PLR0917 - made in one place
+        self, body: dict[str, Any], noted: int, account: str, layers: bytes, tellable: list[dict[str, Any]],
+        sources: Mapping[str, bytes],
+    ) -> None:  # fmt: skip
+        self.body = body
+        self.noted = noted
+        self.account = account
+        self.layers = layers
+        self.tellable = tellable
+        self.sources = sources
+
+    def cut(self, mark: str) -> None:
+        """Leave out everything that can be large, and say so in the attributes: identity, times and money stay."""
+        for name in (*BESIDE_ATTRIBUTES, "span_events", "links"):
+            self.body.pop(name, None)
+        self.tellable = []
+        self.body["attributes"] = {TRUNCATED_KEY: mark}
+
+
+def encode_state(record: SpanRecord, rev: int, redactor: Redactor, *, event: str | None = None,
+                 ts: int | None = None, noted: int = 0) -> Encoded:  # fmt: skip
+    """Encode one whole state of a span.
+
+    `rev` is the writer's revision, 1 for the start. `event` overrides the event's suffix (`_start` for the first
+    state); `ts` is the event's time in us, by default the end or the start. `noted` is how many span events were
+    told already: the count never runs back, whatever the SDK dropped since.
+    """
+    raw = record.attributes
+    end = record.end_us
+    origin = None
+    if is_foreign(raw) or key.DERIVED in raw:
+        # a copy: the span's own are compared at the next look
+        raw, origin = told_apart(raw, ended=end is not None, start_us=record.start_us)
+    status, kind = status_of(record), kind_of(raw)
+    text, notes = redactor.text, record.notes
+    left_out: Dropped = {}
+    remarks: Remarks = {}
+    attributes = redactor.attributes(raw, left_out, remarks)
+    marks = take_marks(attributes) if key.CONTENT_LEFT_OUT in attributes else _NOTHING
+    failed = record.failed and end is not None
+    error, folded = error_of(record, attributes, redactor) if failed else (None, None)
+    untold = notes
+    if notes:
+        untold = _untold(record, folded, noted)
+        noted = max(noted, record.dropped_notes + len(untold))
+    body: dict[str, Any] = {
+        "rev": rev,
+        "status": status,
+        "start": record.start_us,
+        "noted": noted,
+        "ts": ts if ts is not None else end if end is not None else record.start_us,
+        "event": kind + (event or _SUFFIX[status]),
+        "run_id": record.run_id,
+        "span_id": record.span_id,
+        "parent_id": record.parent_id,
+        "name": (name := text(record.name)),
+        "kind": kind,
+        "end": end,
+    }
+    if name is not record.name and differ(name, record.name):
+        change(remarks, key.SPAN_NAME)
+    if record.service is not None:
+        body["service"] = text(str(record.service))
+    if record.runner is not None:
+        body["runner"] = record.runner
+    sources = NO_SOURCES
+    if record.source is not None:
+        fields, sources = record.source.told(redactor)
+        body.update(fields)
+    say_facts(body, record, error, text, remarks)
+    account = say_usage(body, attributes)
+    if key.PROGRESS_DONE in attributes or key.LAYER in attributes:
+        _say_progress(body, attributes)
+    if left_out or marks:
+        body["content"] = marks  # its place: what is large comes last
+    say_attributes(body, attributes, origin, remarks, redactor)
+    tellable: list[dict[str, Any]] = _NOTHING
+    if notes:
+        told = [note_of(note, redactor, left_out, whole=note is not folded) for note in notes]
+        body["span_events"] = told
+        tellable = [one for one, note in zip(told, notes, strict=True) if note is not folded or untold is notes]
+    if record.links:
+        body["links"] = [link_of(link, redactor, left_out) for link in record.links]
+    if left_out:
+        body["content"] = [*marks, *marks_of(left_out, redactor.where)]
+    if error is not None:
+        body["error"] = error
+    layers = layers_of(body, attributes) if kind == "layer" or key.LAYERS in attributes else b""
+    return Encoded(body, noted, account, layers, tellable, sources)
+
+
+def _untold(record: SpanRecord, folded: Note | None, noted: int) -> tuple[Note, ...]:
+    """Return the span events that are events of the tail, or have been.
+
+    The exception that `error` tells of needs none of its own, unless it has had one while the span was open.
+    """
+    notes = record.notes
+    if folded is None or record.dropped_notes + next(i for i, note in enumerate(notes) if note is folded) < noted:
+        return notes
+    return tuple(note for note in notes if note is not folded)
+
+
+def _say_progress(body: dict[str, Any], attributes: Mapping[str, Any]) -> None:
+    """Say how far a span has come, and which layer it is."""
+    if key.PROGRESS_DONE in attributes:
+        body["progress"] = {
+            name: value
+            for name, attribute in _PROGRESS
+            if isinstance(value := attributes.get(attribute), (int, float, str))
+        }
+    if (layer := attributes.get(key.LAYER)) is not None:
+        body["layer"] = str(layer)
+
+
+_NOTHING: Final[list[dict[str, Any]]] = []  # shared by all states without span events: an object less for each
+
+
+def update_of(state: Encoded, told: Mapping[str, Any], changed: Mapping[str, Any]) -> dict[str, Any]:
+    """Cut a whole state down to an `_update`: what is unchanged against `told` is left out.
+
+    `told` is the body that viewers hold; `changed` the attributes that are new or different.
+    """
+    body = {k: v for k, v in state.body.items() if k in _ALWAYS or told.get(k) != v}
+    body.pop("span_events", None)  # each has been a tail event of its own
+    if changed:
+        body["attributes"] = dict(changed)
+    else:
+        body.pop("attributes", None)
+    # absent means unchanged
+    body.update((name, type(told[name])()) for name in BESIDE_ATTRIBUTES if name in told and name not in state.body)
+    return body
+
+
+_ALWAYS: Final = frozenset(
+    {
+        "rev",
+        "status",
+        "start",
+        "noted",
+        "ts",
+        "event",
+        "run_id",
+        "span_id",
+        "parent_id",
+        "name",
+        "kind",
+        "end",
+    }
+)
+
+
+def encode_notes(state: Encoded, count: int) -> list[bytes]:
+    """Encode the last `count` span events of a state as tail events of their own, in their order.
+
+    Each carries the identity of its span and the status `running`: it happened while the span was open, even
+    when it travels together with the end.
+    """
+    notes = state.tellable[-count:] if count > 0 else []
+    if not notes:
+        return []
+    body = state.body
+    head = {
+        "rev": body["rev"], "status": "running", "start": body["start"], "noted": 0, "ts": 0, "event": "",
+        "run_id": body["run_id"], "span_id": body["span_id"], "parent_id": body["parent_id"],
+        "name": body["name"], "kind": body["kind"], "end": None,
+    }  # fmt: skip
+    head.update((name, body[name]) for name in ("service", "runner") if name in body)
+    first = state.noted - len(notes) + 1
+    lines = []
+    for noted, note in enumerate(notes, first):
+        head.update(noted=noted, ts=note["ts"], event=note["name"], attributes=note["attributes"])
+        beside: dict[str, Any] = {name: note[name] for name in ("types", "changed") if name in note}
+        lines.append(dumps({**head, **beside} if beside else head))
+    return lines
+
+
+def encode_log(event: LogEvent, service: str | None, runner: str, redactor: Redactor) -> bytes:
+    """Encode a log line of a span."""
+    body: dict[str, Any] = {
+        "ts": max(event.time_ns // 1000, 0),
+        "event": "log",
+        "run_id": f"{event.trace_id:032x}",
+        "span_id": f"{event.span_id:016x}",
+        "level": event.level,
+        "logger": redactor.text(event.logger),
+        "message": redactor.text(event.message),
+    }
+    if service is not None:
+        body["service"] = redactor.text(service)
+    body["runner"] = runner
+    if event.error:
+        body["error"] = {name: redactor.text(value) for name, value in event.error.items()}
+    return dumps(body)
+
+
+def dumps(body: Mapping[str, Any]) -> bytes:
+    """Serialise one event; TypeError when it holds what JSON cannot say (the redactor leaves nothing such)."""
+    return orjson.dumps(body)
+
+
+def loads(line: bytes) -> dict[str, Any]:
+    """Read back what `dumps` wrote."""
+    body: dict[str, Any] = orjson.loads(line)
+    return body

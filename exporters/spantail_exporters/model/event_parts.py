@@ -1,0 +1,153 @@
+"""Parts of a span's state: facts, error, span events and links, and what they say of values that were changed. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from spantail import attributes as key
+from spantail_exporters.dialects.origin import ORIGIN_FIELDS, names_in
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from spantail.content import Dropped
+    from spantail.redaction import Remarks
+    from spantail_exporters.model.record import Link, Note, Redactor, SpanRecord
+
+BESIDE_ATTRIBUTES: Final = (*ORIGIN_FIELDS, "types", "changed")
+"""Fields that say what the attributes cannot; they stand directly behind them."""
+
+
+def change(remarks: Remarks, name: str) -> None:
+    """Remark that what has this name is not as it was sent."""
+    changed = remarks.setdefault("changed", [])
+    if name not in changed:
+        changed.append(name)
+
+
+def differ(told: str, sent: object) -> bool:
+    """Whether a text is not the one that was set, which need be none and then is not asked."""
+    return told is not sent and not (type(sent) is str and told == sent)
+
+
+def take_changed(attributes: dict[str, Any], remarks: Remarks) -> None:
+    """Read the mark of an earlier export of ours; what is no list of names stays where it is."""
+    if names := names_in(attributes.get(key.CHANGED)):
+        del attributes[key.CHANGED]
+        remarks["changed"] = [*dict.fromkeys([*names, *remarks.get("changed", ())])]
+
+
+def say_attributes(
+    body: dict[str, Any],
+    attributes: dict[str, Any],
+    origin: Mapping[str, Any] | None,
+    remarks: Remarks,
+    redactor: Redactor,
+) -> None:
+    """Say the attributes and what is told of them, behind all that `append.lua` and the tree look for as text."""
+    if key.CHANGED in attributes:
+        take_changed(attributes, remarks)
+    body["attributes"] = attributes
+    if origin:
+        _say_origin(body, origin, attributes, redactor)
+    if remarks:
+        body.update(remarks)
+    if "dropped" in body:
+        body["dropped"] = body.pop("dropped")
+
+
+def _say_origin(
+    body: dict[str, Any], origin: Mapping[str, Any], attributes: Mapping[str, Any], redactor: Redactor
+) -> None:
+    """Say which attributes were not sent, of those that are kept; directly behind them, where `tail/reader.py` cuts."""
+    derived = [name for name in origin["derived"] if name in attributes]
+    moved = {ours: redactor.text(theirs) for ours, theirs in origin["moved"].items() if ours in attributes}
+    sent = redactor.attributes(origin["sent"]) if origin["sent"] else None
+    fields = zip(ORIGIN_FIELDS, (derived, sent, moved), strict=True)
+    body.update((field, told) for field, told in fields if told)
+
+
+def say_facts(
+    body: dict[str, Any],
+    record: SpanRecord,
+    error: Mapping[str, str] | None,
+    text: Callable[[str], str],
+    remarks: Remarks,
+) -> None:
+    """Say what was sent beside the rest, and of the status what `status` and `error` leave out."""
+    if facts := record.facts:
+        body.update(facts)
+        for fact, name in _TEXTS:
+            if fact in facts:
+                body[fact] = told = text(facts[fact])
+                if differ(told, facts[fact]):
+                    change(remarks, name)
+    if record.failed and body["status"] not in {"error", "running"}:
+        body["status_code"] = "error"  # `spantail.status` says something else
+    if record.description:
+        description = text(record.description)
+        if differ(description, record.description):
+            change(remarks, key.SPAN_STATUS_MESSAGE)
+        if error is None or error.get("message") != description:
+            body["status_message"] = description
+    elif error is not None and "message" in error:
+        body["status_message"] = ""  # the message is the exception's alone
+
+
+_TEXTS: Final = (("trace_state", key.SPAN_TRACE_STATE), ("name_told", key.SPAN_NAME))
+
+
+def error_of(
+    record: SpanRecord, attributes: Mapping[str, Any], redactor: Redactor
+) -> tuple[dict[str, str], Note | None]:
+    """Build `error` from the last exception event, else from the status; say which event it came from."""
+    error: dict[str, str] = {}
+    folded = next((note for note in reversed(record.notes) if note.name == "exception"), None)
+    if folded is not None:
+        told = redactor.attributes(folded.attributes)
+        for name, attribute in (
+            ("type", key.EXCEPTION_TYPE),
+            ("message", key.EXCEPTION_MESSAGE),
+            ("traceback", key.EXCEPTION_STACKTRACE),
+        ):
+            if (value := told.get(attribute)) is not None:
+                error[name] = str(value)
+    if "type" not in error and (error_type := attributes.get("error.type")) is not None:
+        error["type"] = str(error_type)
+    if "message" not in error and record.description:
+        error["message"] = redactor.text(record.description)
+    return error, folded
+
+
+def note_of(note: Note, redactor: Redactor, left_out: Dropped, *, whole: bool = True) -> dict[str, Any]:
+    """Build a span event; one that is not `whole` is told as the error of its span."""
+    remarks: Remarks = {}
+    attributes = redactor.attributes(note.attributes, left_out, remarks, note.name)
+    if not whole and isinstance(attributes.get(key.EXCEPTION_STACKTRACE), str):
+        # the traceback stands in `error` already, and is by far the largest part
+        del attributes[key.EXCEPTION_STACKTRACE]
+    name = redactor.text(note.name)
+    if differ(name, note.name):
+        change(remarks, key.NOTE_NAME)
+    if key.CHANGED in attributes:
+        take_changed(attributes, remarks)
+    told = {"ts": note.time_us, "name": name, "attributes": attributes}
+    return {**told, **remarks, **(note.facts or {})} if remarks or note.facts else told
+
+
+def link_of(link: Link, redactor: Redactor, left_out: Dropped) -> dict[str, Any]:
+    """Build a link."""
+    facts = dict(link.facts or ())
+    remarks: Remarks = {}
+    attributes = redactor.attributes(link.attributes, left_out, remarks)
+    if key.CHANGED in attributes:
+        take_changed(attributes, remarks)
+    told: dict[str, Any] = {} if "odd_ids" in facts else {"run_id": link.run_id, "span_id": link.span_id}
+    if "trace_state" in facts:
+        facts["trace_state"] = redactor.text(facts["trace_state"])
+    if "odd_ids" in facts:  # in JSON they may be any text
+        facts["odd_ids"] = [redactor.text(one) for one in facts["odd_ids"]]
+    for fact, name in (("trace_state", key.LINK_TRACE_STATE), ("odd_ids", key.LINK_IDS)):
+        if fact in facts and link.facts and facts[fact] != link.facts[fact]:
+            change(remarks, name)
+    return {**told, "attributes": attributes, **remarks, **facts}

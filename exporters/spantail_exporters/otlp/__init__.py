@@ -1,0 +1,1 @@
+"""Span starts and changes as OTLP log records, for a Collector in between."""

@@ -1,0 +1,418 @@
+"""A live sink for applications that reach a Collector but no Redis: span starts over OTLP logs.
+
+`SPANTAIL_STARTS=otlp` makes `spantail.configure` use it. It sends what is new about open spans as log records
+(their shape: `spantail_exporters.otlp.records`); finished spans go their usual way, over the trace signal.
+
+A span that is over before it was sent costs nothing: the finished span says it all. When a batch could not be
+delivered, its open spans are told again, whole, with the next one; log lines are counted as `export_failed`.
+
+The SDK's OTLP log exporters do the sending. Its batch processor does not fit: it counts no losses, its
+`force_flush` knows no time limit, and it cannot look at an open span again.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import sys
+import threading
+import time
+import weakref
+from collections import Counter, deque
+from typing import TYPE_CHECKING, Any, Final
+
+from opentelemetry.context import attach, set_value
+from opentelemetry.sdk._logs.export import LogRecordExporter, LogRecordExportResult
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+
+from spantail.live import LogEvent
+from spantail.redaction import Redactor
+from spantail.trace_exporters import component
+from spantail.values import report_trouble
+from spantail_exporters.otlp.records import heartbeat_record, log_record, span_record
+from spantail_exporters.redis.waiter import block_sigpipe
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from opentelemetry.sdk._logs import ReadableLogRecord
+    from opentelemetry.sdk.trace import ReadableSpan, Span
+
+    from spantail.live import EventSink
+
+_logger: Final = logging.getLogger(__name__)
+
+QUEUE_CAPACITY: Final = 16_384  # references
+OPEN_CAPACITY: Final = 50_000  # open spans that are looked at; further ones are counted as `open_cap`
+_BATCH_RECORDS: Final = 512
+_LINGER_S: Final = 0.1  # short spans end in it and are never sent
+_SCAN_S: Final = 0.2
+_BEAT_S: Final = 1.0
+_SCOPES: Final = 1_000  # that are remembered
+_LOSSES: Final = 100_000  # references; what is lost beyond them between two heartbeats is not counted
+_PROTOCOLS: Final = ("OTEL_EXPORTER_OTLP_LOGS_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
+
+
+def create_sink() -> EventSink:
+    """Make the sink, by OpenTelemetry's own settings for OTLP logs; it connects when the first span starts.
+
+    Found through the entry-point group `spantail_live_sink`. Raises RuntimeError when no OTLP log exporter is
+    installed.
+    """
+    exporter = _exporter_class(os.environ)
+    return OtlpStarts(exporter, Redactor.from_environment())
+
+
+def _exporter_class(environ: Mapping[str, str]) -> Callable[[], LogRecordExporter]:
+    protocol = next((environ[name].strip().lower() for name in _PROTOCOLS if environ.get(name)), "http/protobuf")
+    names = ["otlp_proto_http"]
+    if protocol == "grpc":
+        names.insert(0, "otlp_proto_grpc")
+    for name in names:
+        found: Callable[[], LogRecordExporter] | None = component("opentelemetry_logs_exporter", name)
+        if found is not None:
+            return found
+    raise RuntimeError("SPANTAIL_STARTS=otlp needs an OTLP log exporter: pip install 'spantail[otlp]'")
+
+
+class _Open:
+    """A span that has started and not ended, and what was told of it; `attributes` is None until it was told."""
+
+    __slots__ = ("attributes", "name", "noted", "rev", "span")
+
+    def __init__(self, span: Span) -> None:
+        self.span = span
+        self.rev = 0
+        self.name = ""
+        self.noted = 0
+        self.attributes: Mapping[str, Any] | None = None
+
+    def forget(self) -> None:
+        """Nobody knows whether what was told has arrived: tell all again."""
+        self.attributes, self.noted = None, 0
+
+
+class _Flush:
+    """A marker in the queue: what stood before it has been sent, or not (`delivered`), when `done` is set."""
+
+    __slots__ = ("delivered", "done")
+
+    def __init__(self) -> None:
+        self.done = threading.Event()
+        self.delivered = False
+
+
+class OtlpStarts:
+    """An `EventSink` (`spantail.live`) that sends log records from a thread of its own.
+
+    `connect` makes the exporter, once per process, on that thread. `capacity` bounds the queue; what does not fit
+    is counted as `queue_full`. The counts (`dropped`) travel with the heartbeat.
+    """
+
+    def __init__(
+        self, connect: Callable[[], LogRecordExporter], redactor: Redactor, *, capacity: int = QUEUE_CAPACITY
+    ) -> None:
+        self._connect = connect
+        self._redactor = redactor
+        self._capacity = capacity
+        self._begin()
+        if hasattr(os, "register_at_fork"):
+            begin = weakref.WeakMethod(self._begin)
+
+            def after_fork() -> None:
+                if begin_again := begin():
+                    begin_again()
+
+            os.register_at_fork(after_in_child=after_fork)
+
+    def _begin(self) -> None:
+        """Start from nothing: in a new process, also after a fork (what is open there is the parent's)."""
+        self._runner_id = f"{socket.gethostname().replace(':', '-')}:{os.getpid()}:{int(time.time())}"
+        self._queue: deque[Any] = deque()
+        self._open: dict[tuple[int, int], _Open] = {}
+        self._dropped: Counter[str] = Counter()
+        self._lost: deque[str] = deque(maxlen=_LOSSES)  # a reason for each loss that the worker has not added up yet
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._exporter: LogRecordExporter | None = None
+        self._wake = threading.Event()
+        self._idle = True
+        self._stopping = False
+        self._redacted: tuple[Resource, Resource] = (Resource.get_empty(), Resource.get_empty())
+        self._scopes: dict[int, tuple[Any, InstrumentationScope]] = {}  # by identity: as it is, and redacted
+        self._next_beat = self._next_scan = 0.0
+        self._failing = False
+
+    @property
+    def runner_id(self) -> str:
+        """This process as `host:pid:start`, new after a fork."""
+        return self._runner_id
+
+    @property
+    def dropped(self) -> Mapping[str, int]:
+        """What was lost so far, by reason."""
+        dropped = Counter(self._dropped)
+        dropped.update(self._lost.copy())
+        return dropped
+
+    # ------------------------------------------------------------ the application's threads
+
+    def started(self, span: Span) -> None:
+        """Take over a span that has just started."""
+        self._take(span)
+
+    def ended(self, span: ReadableSpan) -> None:
+        """Take no note: the worker sees by itself that a span is over, and the trace signal tells it."""
+
+    def logged(self, event: LogEvent) -> None:
+        """Take over a log record."""
+        self._take(event)
+
+    def _take(self, item: Any) -> None:
+        if len(self._queue) < self._capacity and not self._stopping:
+            self._queue.append(item)
+            if self._idle:
+                self._rouse()
+        else:
+            self._drop("queue_full" if not self._stopping else "shut_down")
+
+    def flush(self, timeout_s: float) -> bool:
+        """Wait until all that was handed over is sent; False when `timeout_s` was not enough or it failed."""
+        if self._thread is None and not self._queue:
+            return True
+        if self._stopping and (self._thread is None or not self._thread.is_alive()):
+            return self._exporter is not None and not self._queue  # nobody would answer a marker
+        marker = _Flush()
+        self._queue.append(marker)
+        self._rouse()
+        if self._thread is None:
+            return False
+        return marker.done.wait(timeout_s) and marker.delivered
+
+    def shutdown(self, timeout_s: float) -> bool:
+        """Send what is queued within `timeout_s`, then stop; False when something was left unsent."""
+        deadline = time.monotonic() + timeout_s
+        flushed = True if self._stopping else self.flush(timeout_s)
+        self._stopping = True
+        self._wake.set()
+        thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            if not flushed and self._exporter is not None:
+                self._exporter.shutdown()  # type: ignore[no-untyped-call]  # ends its wait for a next attempt
+            thread.join(max(0.0, deadline - time.monotonic()) + 0.5)
+        return flushed
+
+    def _rouse(self) -> None:
+        self._idle = False
+        if self._thread is None and not self._stopping:
+            with self._lock:
+                if self._thread is None:
+                    self._start()
+        self._wake.set()
+
+    def _start(self) -> None:
+        self._thread = thread = threading.Thread(target=self._run, name="spantail-otlp-starts", daemon=True)
+        try:
+            thread.start()
+        except BaseException as error:
+            self._thread = None
+            self._idle = True  # the next hand-over tries again
+            if not isinstance(error, RuntimeError):
+                raise
+            if sys.is_finalizing():  # nothing more can be delivered
+                self._stopping = True
+
+    def _drop(self, reason: str) -> None:
+        self._lost.append(reason)  # no lock: a signal handler or finaliser may come by while its own thread holds it
+
+    # ------------------------------------------------------------ the worker's thread
+
+    def _run(self) -> None:
+        with self._lock:  # who starts it is not done yet, and may have been interrupted
+            if self._thread is not threading.current_thread():
+                return
+        attach(set_value("suppress_instrumentation", True))  # what delivery does must not be traced itself
+        block_sigpipe()
+        try:
+            self._exporter = exporter = self._connect()
+        except Exception as error:
+            _logger.warning("no span starts are sent: the OTLP log exporter raised %s", type(error).__name__)
+            self._stopping = True
+            self._release(delivered=False)
+            return
+        while True:
+            self._pause(0.0 if self._stopping else _LINGER_S)
+            flushes, delivered = self._round(exporter)
+            for marker in flushes:
+                marker.delivered = delivered
+                marker.done.set()
+            if self._stopping and not self._queue:
+                break
+            if not self._queue:
+                self._wait(failed=not delivered)
+        if not self._failing:
+            exporter.shutdown()  # type: ignore[no-untyped-call]
+        self._release(delivered=False)
+
+    def _release(self, *, delivered: bool) -> None:
+        """Let nobody wait for what will not come."""
+        while self._queue:
+            item = self._queue.popleft()
+            if type(item) is _Flush:
+                item.delivered = delivered
+                item.done.set()
+            else:
+                self._drop("shut_down")
+
+    def _add_up_losses(self) -> None:
+        while self._lost:
+            self._dropped[self._lost.popleft()] += 1
+
+    def _wait(self, *, failed: bool) -> None:
+        now = time.monotonic()
+        if failed:  # the exporter has made its own attempts; the next beat is soon enough
+            self._pause(_BEAT_S)
+            return
+        self._idle = True
+        if self._queue:  # appended between the look and the flag
+            self._idle = False
+            return
+        until = min(self._next_beat, self._next_scan) if self._open else self._next_beat
+        self._pause(max(0.0, until - now))
+        self._idle = False
+
+    def _pause(self, wait_s: float) -> None:
+        self._wake.wait(wait_s)
+        self._wake.clear()
+
+    def _round(self, exporter: LogRecordExporter) -> tuple[list[_Flush], bool]:
+        """Send everything that is new; return the markers that were met, and whether all was delivered."""
+        flushes: list[_Flush] = []
+        told: list[tuple[ReadableLogRecord, _Open | None]] = []
+        for _ in range(len(self._queue)):
+            item = self._queue.popleft()
+            if type(item) is _Flush:
+                flushes.append(item)
+                continue
+            try:
+                if isinstance(item, LogEvent):
+                    told.append((log_record(item, self._redactor, self._redacted[1]), None))
+                elif one := self._entered(item):
+                    told.append((self._news(one), one))
+            except Exception as error:
+                self._failed(error)
+        now = time.monotonic()
+        if flushes or now >= self._next_scan:
+            told += self._scan()
+            self._next_scan = now + min(1.0, max(_SCAN_S, 10 * (time.monotonic() - now)))
+        if now >= self._next_beat:
+            self._next_beat = now + _BEAT_S
+            self._add_up_losses()
+            beat = heartbeat_record(
+                self._runner_id, self._redacted[1], open_spans=len(self._open), dropped=self._dropped
+            )
+            told.insert(0, (beat, None))
+        delivered = True
+        for at in range(0, len(told), _BATCH_RECORDS):
+            delivered = self._send(exporter, told[at : at + _BATCH_RECORDS]) and delivered
+        return flushes, delivered
+
+    def _entered(self, span: Span) -> _Open | None:
+        """Keep a span that has just started; None when there is nothing to tell of it."""
+        if self._redacted[0] is not span.resource:
+            attributes = self._redactor.attributes(span.resource.attributes)
+            self._redacted = (span.resource, Resource(attributes, span.resource.schema_url))
+        if span.end_time is not None:
+            return None  # over already
+        if len(self._open) >= OPEN_CAPACITY:
+            self._drop("open_cap")
+            return None
+        context = span.context
+        one = self._open[context.trace_id, context.span_id] = _Open(span)
+        return one
+
+    def _scan(self) -> list[tuple[ReadableLogRecord, _Open | None]]:
+        """Find what changed in open spans since it was told, and let go of those that are over."""
+        told: list[tuple[ReadableLogRecord, _Open | None]] = []
+        for key, one in list(self._open.items()):
+            span = one.span
+            try:
+                if span.end_time is not None:
+                    del self._open[key]
+                    continue
+                attributes: Any = span.attributes
+                count = span.dropped_events + len(span.events)
+                # an attribute set of None differs from every other: what nobody was told of yet
+                if count != one.noted or attributes != one.attributes or span.name != one.name:
+                    told.append((self._news(one), one))
+            except Exception as error:
+                self._open.pop(key, None)
+                self._failed(error)
+        return told
+
+    def _news(self, one: _Open) -> ReadableLogRecord:
+        span = one.span
+        present: Any = span.attributes
+        attributes = present.copy()  # one C call: whole under the GIL, however busy the writer is
+        events = span.events
+        count = span.dropped_events + len(events)
+        new = events[-(count - one.noted) :] if count > one.noted else ()
+        start = one.attributes is None
+        one.rev += 1
+        record = span_record(
+            span,
+            self._redactor,
+            self._redacted[1],
+            self._scope_of(span),
+            rev=one.rev,
+            attributes=attributes,
+            new_events=new,
+            event_count=count,
+            start=start,
+        )
+        one.attributes, one.name, one.noted = attributes, span.name, count
+        return record
+
+    def _scope_of(self, span: Span) -> InstrumentationScope:
+        scope: Any = span.instrumentation_scope
+        known = self._scopes.get(id(scope))
+        if known is None:
+            if len(self._scopes) >= _SCOPES:
+                self._scopes.clear()
+            known = self._scopes[id(scope)] = scope, self._redacted_scope(scope)
+        return known[1]
+
+    def _redacted_scope(self, scope: InstrumentationScope | None) -> InstrumentationScope:
+        if scope is None:
+            return InstrumentationScope("")
+        name, version, schema_url = (
+            self._redactor.text(one or "") for one in (scope.name, scope.version, scope.schema_url)
+        )
+        return InstrumentationScope(name, version, schema_url, self._redactor.attributes(scope.attributes or {}))
+
+    def _send(self, exporter: LogRecordExporter, told: list[tuple[ReadableLogRecord, _Open | None]]) -> bool:
+        try:
+            result = exporter.export([record for record, _ in told])
+        except Exception as error:
+            _logger.debug("the OTLP log exporter raised %s", type(error).__name__)
+            result = LogRecordExportResult.FAILURE
+        if result is LogRecordExportResult.SUCCESS:
+            if self._failing:
+                self._failing = False
+                _logger.warning("span starts reach the OTLP endpoint again")
+            return True
+        if not self._failing:
+            self._failing = True
+            _logger.warning("span starts do not reach the OTLP endpoint; open spans are told again once it answers")
+        for record, one in told:
+            if one is not None:
+                one.forget()
+            elif record.log_record.trace_id:
+                self._drop("export_failed")
+        return False
+
+    def _failed(self, error: Exception) -> None:
+        self._drop("encode_error")
+        report_trouble(f"a span start could not be encoded ({type(error).__name__})")

@@ -1,0 +1,1 @@
+"""Redis from a plain thread: client, commands on their way, batches into it."""

@@ -1,0 +1,1 @@
+"""What keeps one caller from taking everything: bytes, time, tasks."""

@@ -1,0 +1,1 @@
+"""The service as its own commands see it over HTTP."""

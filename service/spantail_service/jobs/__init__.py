@@ -1,0 +1,1 @@
+"""Work that the service does for a caller."""

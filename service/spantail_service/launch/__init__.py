@@ -1,1 +1,0 @@
-"""`spantail run`: somebody's program, started so that its runs are seen."""

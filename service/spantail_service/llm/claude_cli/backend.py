@@ -1,0 +1,164 @@
+"""The Claude CLI as a backend: `claude -p` as a subprocess, one per call."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+from spantail_service.llm.base import BackendError, Completion, Message, Tier
+from spantail_service.llm.claude_cli.process import Finished, OutputTooLargeError, run_bounded
+from spantail_service.llm.claude_cli.result import ClaudeResult, read_result
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from spantail import LlmCall
+
+MAX_OUTPUT_BYTES = 4 * 1024 * 1024
+
+_SYSTEM_PROMPT = "Answer the request exactly in the form it asks for. No tools are at hand."
+
+# What the CLI needs to run at all; the rest of the environment is none of its business.
+_PASSED_ON = ("PATH", "LANG", "LC_ALL", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS")
+_PROXIES = tuple(spelling for name in ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY") for spelling in (name, name.lower()))
+_CREDENTIALS = (
+    "ANTHROPIC_API_KEY",
+    "ANTHROPIC_AUTH_TOKEN",
+    "ANTHROPIC_BASE_URL",
+    "CLAUDE_CODE_OAUTH_TOKEN",
+    "CLAUDE_CONFIG_DIR",
+)
+
+
+class ClaudeCli:
+    """Backend `claude_cli`. Cost comes from the CLI itself (`spantail.cost.source` = `provider`)."""
+
+    name = "claude_cli"
+    provider = "anthropic"
+    streams = False
+
+    def __init__(
+        self,
+        *,
+        command: str,
+        models: Mapping[Tier, str],
+        home: Path,
+        work_dir: Path,
+        environment: Mapping[str, str],
+        base_url: str | None = None,
+        api_key: str | None = None,
+    ) -> None:
+        """`home` becomes the CLI's HOME (its login and its state live there), `work_dir` an empty folder
+        for it to run in, so that it picks up no project's instructions. `environment` is where PATH,
+        proxies and credentials are taken from. With `base_url` the CLI talks to that address alone:
+        credentials and proxies of the environment then stay behind, and `api_key` is what it sends.
+        """
+        self._command = command
+        self._models = dict(models)
+        self._work_dir = work_dir
+        self._env = _environment(environment, home, base_url, api_key)
+
+    def model_for(self, tier: Tier) -> str:
+        """The model that serves a tier."""
+        return self._models[tier]
+
+    async def prepare(self) -> None:
+        """Nothing to prepare."""
+
+    async def complete(self, messages: Sequence[Message], *, tier: Tier, max_tokens: int, call: LlmCall) -> Completion:
+        """One run of the CLI."""
+        result = await self._run(messages, self.model_for(tier), max_tokens)
+        if result.usage is not None:
+            call.usage(
+                input_tokens=result.usage.input,
+                output_tokens=result.usage.output,
+                cache_read_tokens=result.usage.cache_read,
+                cache_write_tokens=result.usage.cache_write,
+                cache_write_1h_tokens=result.usage.cache_write_1h,
+                web_searches=result.usage.web_searches,
+                service_tier=result.usage.service_tier,
+                speed=result.usage.speed,
+            )
+        if result.cost_usd is not None:
+            call.cost(result.cost_usd, source="provider")
+        if result.time_to_first_token_s is not None:
+            call.set("gen_ai.response.time_to_first_chunk", result.time_to_first_token_s)
+        if result.error is not None:
+            raise BackendError(result.error, result.text or "claude reported an error without a message")
+        call.response(
+            model=result.model,
+            id=result.session_id,
+            finish_reasons=[result.stop_reason] if result.stop_reason else None,
+        )
+        return Completion(result.text)
+
+    async def _run(self, messages: Sequence[Message], model: str, max_tokens: int) -> ClaudeResult:
+        path = shutil.which(self._command, path=self._env.get("PATH"))
+        if path is None:
+            raise BackendError("not_found", f"command {self._command!r} is not on PATH")
+        try:
+            finished = await run_bounded(
+                [path, *arguments(model, bare="ANTHROPIC_API_KEY" in self._env)],
+                stdin=as_prompt(messages).encode(),
+                env={**self._env, "CLAUDE_CODE_MAX_OUTPUT_TOKENS": str(max_tokens)},
+                cwd=self._work_dir,
+                max_stdout_bytes=MAX_OUTPUT_BYTES,
+            )
+        except OSError as error:
+            raise BackendError("not_found", f"{path} could not be started: {error.strerror}") from error
+        except OutputTooLargeError as error:
+            raise BackendError("bad_response", f"claude wrote {error}") from error
+        if not finished.stdout.strip():
+            raise BackendError("bad_response", _silent(finished))
+        return read_result(finished.stdout)
+
+
+def arguments(model: str, *, bare: bool) -> list[str]:
+    """The CLI's arguments. No tool, skill, plugin, hook or MCP server is loaded, nothing is written to
+    disk, and what is asked goes through standard input, where `ps` does not show it.
+
+    `--bare` starts in half the time but reads no login, so it needs an API key; `--safe-mode` reads it.
+    """
+    return [
+        "-p",
+        "--output-format",
+        "json",
+        "--model",
+        model,
+        "--bare" if bare else "--safe-mode",
+        "--tools",
+        "",
+        "--strict-mcp-config",
+        "--disable-slash-commands",
+        "--no-session-persistence",
+        "--system-prompt",
+        _SYSTEM_PROMPT,
+    ]
+
+
+def as_prompt(messages: Sequence[Message]) -> str:
+    """One text for standard input; roles are named only where there was a conversation."""
+    if all(message["role"] != "assistant" for message in messages):
+        return "\n\n".join(message["content"] for message in messages)
+    return "\n\n".join(f"{message['role'].capitalize()}: {message['content']}" for message in messages)
+
+
+def _environment(source: Mapping[str, str], home: Path, base_url: str | None, api_key: str | None) -> dict[str, str]:
+    names = _PASSED_ON if base_url else (*_PASSED_ON, *_PROXIES, *_CREDENTIALS)
+    env = {name: source[name] for name in names if source.get(name)}
+    env["HOME"] = str(home)
+    if base_url:
+        env["ANTHROPIC_BASE_URL"] = base_url
+    if api_key:
+        env["ANTHROPIC_API_KEY"] = api_key
+    env["CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC"] = "1"
+    # Its own retries (ten, with backoff) would hide a rate limit for minutes; falling back is our task.
+    env["CLAUDE_CODE_MAX_RETRIES"] = "0"
+    env["MAX_THINKING_TOKENS"] = "0"
+    return env
+
+
+def _silent(finished: Finished) -> str:
+    why = finished.stderr.decode(errors="replace").strip()
+    return f"claude ended with status {finished.returncode} and no output" + (f": {why}" if why else "")

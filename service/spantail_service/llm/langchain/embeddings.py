@@ -1,0 +1,79 @@
+"""LangChain's OpenAIEmbeddings, with the usage that LangChain throws away."""
+
+from __future__ import annotations
+
+import asyncio
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+from spantail import LlmCall, llm_call
+from spantail_service.llm.base import BackendError
+from spantail_service.llm.langchain.errors import as_backend_error
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from langchain_openai import OpenAIEmbeddings
+
+    from spantail_service.llm.langchain.backend import OpenAiLibrary
+
+_current: ContextVar[LlmCall | None] = ContextVar("spantail_embedding_call", default=None)
+
+
+class LangChainEmbedder:
+    """Turns texts into vectors; each call is an `llm_call` span with operation `embeddings`."""
+
+    def __init__(self, library: OpenAiLibrary, *, model: str, timeout_s: float) -> None:
+        self._library = library
+        self._timeout_s = timeout_s
+        self._client: OpenAIEmbeddings | None = None
+        self.model = model
+
+    async def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        """One vector per text, in order. Raises `BackendError`."""
+        await self._library.load()
+        with llm_call(
+            backend="langchain", model=self.model, provider="openai", operation="embeddings", tier="low"
+        ) as call:
+            token = _current.set(call)
+            try:
+                async with asyncio.timeout(self._timeout_s):
+                    vectors = await self._embeddings().aembed_documents(list(texts))
+            except TimeoutError as error:
+                raise BackendError("timeout", f"no embeddings within {self._timeout_s:g} s") from error
+            except Exception as error:
+                known = as_backend_error(error)
+                if known is None:
+                    raise
+                raise known from error
+            finally:
+                _current.reset(token)
+            if len(vectors) != len(texts):
+                raise BackendError("bad_response", f"{len(vectors)} vectors for {len(texts)} texts")
+            return vectors
+
+    def _embeddings(self) -> OpenAIEmbeddings:
+        if self._client is None:
+            from langchain_openai import OpenAIEmbeddings  # noqa: PLC0415 - on first use only
+
+            # Without this the client would download a tokenizer from the internet to count with.
+            client = OpenAIEmbeddings(model=self.model, check_embedding_ctx_length=False, **self._library.options())
+            client.async_client = _Metered(client.async_client)
+            self._client = client
+        return self._client
+
+
+class _Metered:
+    """Stands before the OpenAI client inside LangChain's, which returns vectors and drops the usage."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    async def create(self, **request: Any) -> Any:
+        response = await self._client.create(**request)
+        call = _current.get()
+        usage = getattr(response, "usage", None)
+        if call is not None and usage is not None:
+            call.usage(input_tokens=usage.prompt_tokens)
+            call.response(model=getattr(response, "model", None))
+        return response

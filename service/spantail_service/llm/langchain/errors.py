@@ -1,0 +1,40 @@
+"""What the OpenAI client's errors mean to the chain."""
+
+from __future__ import annotations
+
+from spantail_service.llm.base import BackendError, Reason
+
+_SERVER_ERRORS = 500
+_BY_STATUS: dict[int, Reason] = {
+    401: "auth",
+    403: "auth",
+    408: "timeout",
+    429: "rate_limited",
+    503: "overloaded",
+    504: "timeout",
+    529: "overloaded",
+}
+
+
+def as_backend_error(error: Exception) -> BackendError | None:
+    """The backend error for what `langchain-openai` or `openai` raised; None when it is neither's, and
+    so a bug that must show as itself. Import `openai` before: an error of its kind cannot exist without.
+    """
+    import openai  # noqa: PLC0415 - on first use only
+
+    if isinstance(error, openai.APITimeoutError):
+        return BackendError("timeout", "the request timed out")
+    if isinstance(error, openai.APIConnectionError):
+        cause = error.__cause__
+        return BackendError("unreachable", f"no connection: {cause if cause is not None else error}")
+    if isinstance(error, openai.APIStatusError):
+        status = error.status_code
+        reason = _BY_STATUS.get(status, "server_error" if status >= _SERVER_ERRORS else "bad_request")
+        return BackendError(reason, f"HTTP {status}: {error.message}")
+    if isinstance(error, openai.OpenAIError):
+        # Raised before anything was sent: the client was given no key.
+        words = str(error)
+        return BackendError("auth" if "api_key" in words or "credentials" in words else "bad_response", words)
+    if isinstance(error, TimeoutError):  # langchain's limit between two chunks
+        return BackendError("timeout", str(error))
+    return None

@@ -1,0 +1,1 @@
+"""The operation that annotates passages of a document."""

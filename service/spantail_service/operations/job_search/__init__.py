@@ -1,0 +1,1 @@
+"""The operation that searches for jobs."""

@@ -1,0 +1,188 @@
+"""Job search: sources side by side, each job scored as it arrives, then ranked and stored.
+
+Four layers. `fetch` and `score` overlap: the first page of the fastest source starts the scoring while the
+others are still being read, and related titles from the LLM widen the search meanwhile.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from typing import TYPE_CHECKING, Any
+
+from spantail import Scope, layer
+from spantail_service.bounds.concurrency import together
+from spantail_service.llm import ChainError
+from spantail_service.operations import prompts
+from spantail_service.operations.base import Operation, OperationError, Result, Tools, subject_of, work_on
+from spantail_service.operations.job_search.fetching import Fetching
+from spantail_service.operations.job_search.input import JobSearchInput
+from spantail_service.operations.job_search.ranking import ScoredJob, rank
+
+if TYPE_CHECKING:
+    from spantail_service.operations.sources import JobPosting
+
+logger = logging.getLogger(__name__)
+
+
+async def search_jobs(request: JobSearchInput, tools: Tools) -> Result:
+    """The ranked jobs, what each source gave, and a summary.
+
+    Raises `OperationError` when no source could be read or no job could be scored.
+    """
+    return await _Search(request, tools).run()
+
+
+OPERATION = Operation(
+    name="job-search",
+    title="job search",
+    description="Searches job boards side by side, scores every job with an LLM and ranks them.",
+    input_model=JobSearchInput,
+    layers=("fetch", "score", "rank", "store"),
+    work=work_on(JobSearchInput, search_jobs),
+    subject=subject_of(JobSearchInput, lambda request: ", ".join([*request.job_titles, *request.locations])),
+)
+
+
+class _Search:
+    """One run."""
+
+    def __init__(self, request: JobSearchInput, tools: Tools) -> None:
+        self._request = request
+        self._tools = tools
+        self._fetching = Fetching(request, tools, self._warn)
+        self._scored: list[ScoredJob] = []
+        self._warnings: list[str] = []
+
+    async def run(self) -> Result:
+        logger.info(
+            "searching %s for %s",
+            ", ".join(source.value for source in self._request.sources),
+            "; ".join(self._request.job_titles),
+        )
+        await together(self._fetching.run(), self._score())
+        ranked, summary = await self._rank()
+        self._store(ranked)
+        return {
+            "jobs": [_as_json(place, scored) for place, scored in enumerate(ranked, start=1)],
+            "found": self._fetching.total,
+            "sources": self._fetching.reports,
+            "summary": summary,
+            "warnings": self._warnings,
+        }
+
+    # --- score
+
+    async def _score(self) -> None:
+        first = await self._fetching.found.get()
+        with layer("score") as stage:
+            if first is None:
+                stage.skip("no jobs were found")
+                return
+            numbers = itertools.count(1)
+            workers = self._tools.llm.concurrency
+            await together(
+                self._work(first, numbers, stage),
+                *(self._work(None, numbers, stage) for _ in range(workers - 1)),
+            )
+            if all(scored.score is None for scored in self._scored):
+                raise OperationError(f"no job could be scored: {self._warnings[-1]}")
+
+    async def _work(self, job: JobPosting | None, numbers: itertools.count[int], stage: Scope) -> None:
+        while True:
+            if job is None:
+                job = await self._fetching.found.get()
+            if job is None:
+                self._fetching.found.put_nowait(None)  # for the next worker
+                return
+            await self._score_one(job, next(numbers), stage)
+            job = None
+
+    async def _score_one(self, job: JobPosting, number: int, stage: Scope) -> None:
+        about = {"spantail.job.id": job.id, "spantail.job.title": job.title, "spantail.source": job.source}
+        try:
+            answer = await self._tools.llm.ask(
+                prompts.score(job, self._request.job_titles, self._request.locations),
+                prompts.read_score,
+                name=f"score job {number}",
+                attributes=about,
+            )
+        except ChainError as error:
+            self._scored.append(ScoredJob(job, None, None))
+            self._warn(f"job {job.id} stays without a score: {error}")
+            stage.event("job_unscored", job_id=job.id, number=number)
+        else:
+            self._scored.append(ScoredJob(job, answer.value, answer.backend))
+            logger.info("job %d scored %d: %s", number, answer.value.score, job.title)
+            stage.event("job_scored", job_id=job.id, number=number, score=answer.value.score, backend=answer.backend)
+        stage.progress(len(self._scored), self._fetching.total)
+
+    # --- rank and store
+
+    async def _rank(self) -> tuple[list[ScoredJob], str | None]:
+        with layer("rank") as stage:
+            if not self._scored:
+                stage.skip("no jobs were found")
+                return [], None
+            must_have = (await self._fetching.expansion).must_have
+            ranked = rank(self._scored, must_have, self._request.max_results)
+            last = ranked[-1].score
+            stage.event(
+                "decision_point",
+                decision="shortlist",
+                kept=len(ranked),
+                left_out=len(self._scored) - len(ranked),
+                lowest_score=None if last is None else last.score,
+            )
+            return ranked, await self._summarise(ranked)
+
+    async def _summarise(self, ranked: list[ScoredJob]) -> str | None:
+        lines = [
+            f"{scored.score.score} {scored.job.title}, {scored.job.company}: {scored.score.reason}"
+            for scored in ranked[:5]
+            if scored.score is not None
+        ]
+        try:
+            answer = await self._tools.llm.ask(
+                prompts.summarise(self._request.job_titles, lines),
+                prompts.read_summary,
+                name="summarise shortlist",
+                tier="high",
+            )
+        except ChainError as error:
+            self._warn(f"no summary: {error}")
+            return None
+        return answer.value.summary
+
+    def _store(self, ranked: list[ScoredJob]) -> None:
+        with layer("store") as stage:
+            if not ranked:
+                stage.skip("no jobs were found")
+                return
+            self._tools.jobs.put(scored.job for scored in self._scored)
+            stage.progress(len(self._scored), len(self._scored), "jobs kept for annotations")
+            logger.info("stored %d jobs, %d of them ranked", len(self._scored), len(ranked))
+
+    def _warn(self, message: str) -> None:
+        logger.warning("%s", message)
+        self._warnings.append(message)
+
+
+def _as_json(place: int, scored: ScoredJob) -> dict[str, Any]:
+    job, score = scored.job, scored.score
+    return {
+        "rank": place,
+        "id": job.id,
+        "title": job.title,
+        "company": job.company,
+        "location": job.location,
+        "source": job.source,
+        "url": job.url,
+        "salary": job.salary,
+        "published": job.published,
+        "score": None if score is None else score.score,
+        "reason": None if score is None else score.reason,
+        "matched": [] if score is None else score.matched,
+        "missing": [] if score is None else score.missing,
+        "backend": scored.backend,
+    }

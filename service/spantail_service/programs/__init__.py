@@ -1,0 +1,1 @@
+"""A user's program, started so that its spans come here."""

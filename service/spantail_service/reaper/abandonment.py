@@ -1,0 +1,85 @@
+"""What is written of spans and runs whose process is gone (pure)."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import orjson
+
+from spantail_exporters.model.changes import Change
+from spantail_exporters.model.event import dumps
+
+RUNNER_DIED = "runner_died"
+SILENT = "silent"
+
+
+class Verdict(NamedTuple):
+    """Why a process is thought gone, when that was decided, and when it was last heard (µs; ``None``: never)."""
+
+    reason: str
+    at_us: int
+    last_heartbeat: int | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """The field ``abandoned`` of an event and of a run state."""
+        facts: dict[str, Any] = {"reason": self.reason}
+        if self.last_heartbeat is not None:
+            facts["last_heartbeat"] = self.last_heartbeat
+        return facts
+
+
+def abandoned(held: dict[str, Any], verdict: Verdict) -> Change:
+    """The change that ends an open span: its held state, whole, with a new status and its last sign of life as end.
+
+    The revision stays: the script lets an abandoned state win over a running one of any revision, and lose
+    against a final one, or against a second verdict of the same. Costs are not settled, the attempt's outcome is
+    unknown; its own end settles them should it still come.
+    """
+    body = {
+        **held,
+        "status": "abandoned",
+        "ts": verdict.at_us,
+        "event": f"{held['kind']}_abandoned",
+        # a span may have started, or changed, after the last of its process' heartbeats, which come once a second
+        "end": max(held["start"], held["ts"], verdict.last_heartbeat or 0),
+        "abandoned": verdict.as_json(),
+    }
+    layers = b""
+    if held["kind"] == "layer":
+        progress = held.get("progress") or {}
+        layers = orjson.dumps(
+            {
+                "name": held.get("layer") or held["name"],
+                "status": "error",  # a layer's status knows no `abandoned` (design §4); it must not stay `running`
+                "done": _count(progress.get("done")),
+                "total": _count(progress.get("total")),
+            }
+        )
+    return Change(held["span_id"], held.get("parent_id") or "", [dumps(body)], layers=layers)
+
+
+def _count(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+
+def final_state(run_id: str, stored: bytes | None, status: str, verdict: Verdict) -> bytes:
+    """The state ``run:{run_id}`` of an operation whose process died before it wrote a final one."""
+    state = _object(stored) or {"run_id": run_id}
+    return orjson.dumps({**state, "status": status, "finished": verdict.at_us, "abandoned": verdict.as_json()})
+
+
+def taken_back(stored: bytes | None) -> bytes | None:
+    """The running state again, once the process is back; ``None`` when the stored one is not of a verdict's making."""
+    state = _object(stored)
+    if state is None or state.pop("abandoned", None) is None:
+        return None
+    state.pop("finished", None)
+    return orjson.dumps({**state, "status": "running"})
+
+
+def _object(stored: bytes | None) -> dict[str, Any] | None:
+    try:
+        state = orjson.loads(stored) if stored else None
+    except ValueError:
+        return None
+    return state if isinstance(state, dict) else None

@@ -1,0 +1,197 @@
+"""The sweeps over open runs, and who may make them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections import Counter
+from contextlib import suppress
+from typing import TYPE_CHECKING, Self
+
+import orjson
+from redis.exceptions import ResponseError
+
+from spantail_exporters.model import keys
+from spantail_service.bounds.cancel import end
+from spantail_service.errors import REDIS_UNREACHABLE, is_passing
+from spantail_service.reaper.abandonment import RUNNER_DIED, Verdict, taken_back
+from spantail_service.reaper.connection import Line, NewState
+from spantail_service.reaper.liveness import Interrupted, Patience, Timing, clock
+from spantail_service.reaper.open_runs import OpenRun, OpenRuns
+from spantail_service.reaper.run_sweep import Hearing
+from spantail_service.storage.run_writes import now_us
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+logger = logging.getLogger(__name__)
+
+_HOLD_SWEEPS = 3  # a judge that missed so many sweeps is replaced
+_CLOSE_S = 0.5
+
+
+class Reaper:
+    """Judges while its ``async with`` block lasts. ``token`` tells this judge from others."""
+
+    def __init__(self, redis_url: str, *, timing: Timing = Timing(), token: str | None = None) -> None:  # noqa: B008
+        self._timing = timing
+        self._token = (token or secrets.token_hex(8)).encode()
+        self._patience = Patience(timing.gap_s)
+        self._line = Line(redis_url, self._patience, timing.gap_s)
+        self._runs = OpenRuns(self._line.ask)
+        self._alive: set[str] = set()
+        self._pardoned: dict[str, float] = {}
+        self._task: asyncio.Task[None] | None = None
+        self._in_trouble = False
+        self._closing = False
+        self.sweeps = 0
+        """Sweeps that Redis answered to the end."""
+
+    @property
+    def waited_s(self) -> float:
+        """For how long Redis has answered without a gap; nobody is judged before that is one lease."""
+        return self._patience.waited_s
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self._run(), name="spantail-reaper")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._closing = True
+        await end(self._task)
+        with suppress(*REDIS_UNREACHABLE, TimeoutError, Interrupted):
+            async with asyncio.timeout(_CLOSE_S):
+                if await self._line.ask_one("GET", keys.REAPER_LEASE) == self._token:
+                    await self._line.ask_one("DEL", keys.REAPER_LEASE)  # the next judge need not wait for it to expire
+        await self._line.close()
+
+    async def _run(self) -> None:
+        while not self._closing:
+            due = clock() + self._timing.sweep_s
+            try:
+                if self._in_trouble:
+                    await self._line.reset()
+                await self.sweep()
+                self._in_trouble = False
+            except Interrupted:
+                logger.info("Redis or this process has paused: nobody is judged for %.0f s", self._timing.lease_s)
+            except Exception as error:
+                self._patience.broken()
+                if not self._in_trouble:
+                    self._in_trouble = True
+                    expected = isinstance(error, REDIS_UNREACHABLE)
+                    logger.warning("dead processes cannot be looked for: %r", error, exc_info=not expected)
+            await asyncio.sleep(max(0.0, due - clock()))
+
+    async def sweep(self) -> None:
+        """Look at the open runs once, and give up what is dead.
+
+        Raises redis-py's errors, and ``Interrupted`` when Redis or this process paused.
+        """
+        hold_ms = int(1_000 * _HOLD_SWEEPS * self._timing.sweep_s)
+        (seconds, micros), _, holder = await self._line.ask(
+            [("TIME",), ("SET", keys.REAPER_LEASE, self._token, "NX", "PX", hold_ms), ("GET", keys.REAPER_LEASE)]
+        )
+        redis_us = seconds * 1_000_000 + micros
+        self._patience.redis_clock(redis_us, clock())
+        if holder == self._token:
+            await self._line.ask_one("PEXPIRE", keys.REAPER_LEASE, hold_ms)
+            await self._runs.look(clock())
+            await self._find_the_living()
+            if self._patience.waited_s >= self._timing.lease_s:
+                await self._judge_all(redis_us)
+        else:
+            self._runs.forget()
+        self.sweeps += 1
+
+    async def _find_the_living(self) -> None:
+        now = clock()
+        self._pardoned = {runner: until for runner, until in self._pardoned.items() if until > now}
+        runners = sorted({runner for run in self._runs for runner in run.runners})
+        replies = await self._line.ask([("EXISTS", keys.runner(runner)) for runner in runners]) if runners else []
+        self._alive = {runner for runner, is_there in zip(runners, replies, strict=True) if is_there}
+        self._alive.update(self._pardoned)
+
+    async def _judge_all(self, redis_us: int) -> None:
+        spans: Counter[str | None] = Counter()
+        runs: Counter[str | None] = Counter()
+        for run in self._runs:
+            try:
+                given_up = await self._judge(run, redis_us)
+            except ResponseError as error:
+                if isinstance(error, REDIS_UNREACHABLE) or is_passing(error):
+                    raise  # every other run would be refused too
+                # One run that is not as it should be must not keep the others from their end.
+                if not run.rests_until:
+                    logger.warning("run %s cannot be judged: %s", run.run_id, error)
+                run.rests_until = clock() + self._timing.lease_s
+                continue
+            spans.update(given_up)
+            runs.update(given_up.keys())
+        for who, count in spans.items():
+            whose = f"runner {who!r} has died" if who else "no process is known"
+            logger.warning("%s: %d open spans of %d runs are abandoned", whose, count, runs[who])
+
+    async def _judge(self, run: OpenRun, redis_us: int) -> Counter[str | None]:
+        if clock() < run.rests_until:
+            return Counter()
+        if run.ends_by_silence(clock(), redis_us):
+            await self._line.change(run.run_id, [], silent_since=run.last_us)
+        if not (run.open or run.waits_for_state):
+            return Counter()
+        if run.state == "abandoned" and run.root_status == "running":
+            await self._take_back(run)
+        dead = run.runners - self._alive
+        quiet_s = clock() - run.since
+        is_silent = redis_us - run.last_us >= self._timing.silent_s * 1e6 and quiet_s >= self._timing.lease_s
+        # Nobody known writes this run: after a lease of silence its open spans are asked whose they are.
+        is_strange = not run.runners and quiet_s >= self._timing.lease_s
+        question = (run.version, frozenset(dead), is_silent)
+        if not (dead or is_silent or is_strange) or run.examined == question:
+            return Counter()
+        verdicts = await self._verdicts(dead)
+        hearing = Hearing(self._line, run, verdicts, is_silent=is_silent)
+        await hearing.hold()
+        pardoned = await self._pardon(hearing.given_up)
+        if not hearing.strangers <= run.runners:
+            run.runners |= hearing.strangers  # judged in the next sweep, when it is known whether they live
+        elif verdicts.keys() == dead and not pardoned:
+            run.examined = question
+        return hearing.given_up
+
+    async def _verdicts(self, dead: set[str]) -> dict[str, Verdict]:
+        """Those of ``dead`` who are so at this very moment, with their last heartbeat."""
+        at_us = now_us()
+        runners = sorted(dead)
+        replies = await self._line.ask(
+            [
+                command
+                for runner in runners
+                for command in (("EXISTS", keys.runner(runner)), ("ZSCORE", keys.RUNNERS_SEEN, runner))
+            ]
+        ) if runners else []  # fmt: skip
+        return {
+            runner: Verdict(RUNNER_DIED, at_us, None if last is None else int(last))
+            for runner, is_there, last in zip(runners, replies[::2], replies[1::2], strict=True)
+            if not is_there
+        }
+
+    async def _pardon(self, given_up: Iterable[str | None]) -> bool:
+        """Make a runner that came back while it was judged tell its open spans again; whether there was one."""
+        runners = [runner for runner in given_up if runner is not None]
+        replies = await self._line.ask([("DEL", keys.runner(runner)) for runner in runners]) if runners else []
+        back = [runner for runner, was_there in zip(runners, replies, strict=True) if was_there]
+        for runner in back:
+            logger.info("runner %r came back while it was judged", runner)
+            self._pardoned[runner] = clock() + self._timing.lease_s
+            self._alive.add(runner)
+        return bool(back)
+
+    async def _take_back(self, run: OpenRun) -> None:
+        """The operation of a condemned process goes on after all: so says its state again."""
+        run_keys = keys.run_keys(run.run_id)
+        stored, root = await self._line.ask([("GET", run_keys.state), ("HGET", run_keys.spans, run.root)])
+        state = taken_back(stored)
+        if state is not None and root is not None and orjson.loads(root).get("runner") in self._alive:
+            await self._line.change(run.run_id, [], state=NewState(stored, state, "running"))

@@ -1,0 +1,296 @@
+"""Changes of the list of runs, as they happen: one reader for all who watch the list in this process.
+
+What changed stands in the stream ``runs:changes`` (which runs began, ended, were pinned, removed); how far the open
+ones have got is looked up twice a second, and for a minute that of those which have ended: other services send their
+spans of a run when they come to it. A watcher holds the latest state of each run that it has not been told of: a slow
+one is told less often, never more, and holds no more than 1,000 runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import orjson
+
+from spantail_exporters.model import keys
+from spantail_service.bounds.cancel import end
+from spantail_service.errors import REDIS_UNREACHABLE
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable
+
+    from redis.asyncio import Redis
+
+    from spantail_service.runs.filter import RunFilter
+    from spantail_service.runs.index import RunIndex
+    from spantail_service.storage.wakeups import WakeUps
+
+logger = logging.getLogger(__name__)
+
+MAX_WATCHERS = 1_000
+"""Watchers of the list in one process; one more is refused."""
+
+_LEAST_S = 0.1  # between two readings, however much happens
+_PROGRESS_S = 0.5  # … and at most while nothing is told; so often progress is looked up, which nobody tells
+_OPEN_RUNS = 200  # whose progress is looked up, …
+_LATE_S = 60.0  # … and for so long that of runs that have changed, open or not, …
+_LATE_RUNS = 200  # … the latest so many of them
+_PENDING = 1_000  # changes that a watcher may have to be told of; beyond them it takes the list anew
+_AGAIN_S = 1.0
+_ID = re.compile(r"[0-9]{1,16}-[0-9]{1,16}")
+
+
+class News(NamedTuple):
+    """What a watcher is told: the present state of runs that changed, and runs that left what it watches.
+
+    ``position`` is where to go on later; with ``reset`` too much has happened, the list has to be taken anew.
+    """
+
+    runs: list[dict[str, Any]]
+    removed: list[str]
+    position: str
+    reset: bool = False
+
+    def as_json(self) -> bytes:
+        """``{runs, removed, reset}``."""
+        return orjson.dumps({"runs": self.runs, "removed": self.removed, "reset": self.reset})
+
+
+class Watcher:
+    """Somebody who watches the list."""
+
+    def __init__(self, wanted: RunFilter) -> None:
+        self._wanted = wanted
+        self._pending: dict[str, dict[str, Any] | None] = {}
+        self.position = "0-0"
+        """Where it is."""
+        self._reset = False
+        self._news = asyncio.Event()
+        self.closed = False
+
+    def tell(self, changed: dict[str, dict[str, Any] | None], position: str) -> None:
+        """Take note of runs; ``None`` is one that is gone."""
+        self.position = position
+        for run_id, run in changed.items():
+            self._pending[run_id] = run if run is not None and self._wanted.matches(run) else None
+        if len(self._pending) > _PENDING:
+            self.reset(position)
+        if self._pending:
+            self._news.set()
+
+    def tell_earlier(self, changed: dict[str, dict[str, Any] | None]) -> None:
+        """Take note of runs as they were a moment ago: what has been told since then is newer."""
+        self.tell({run_id: run for run_id, run in changed.items() if run_id not in self._pending}, self.position)
+
+    def reset(self, position: str) -> None:
+        """Tell to take the list anew."""
+        self.position = position
+        self._pending.clear()
+        self._reset = True
+        self._news.set()
+
+    def close(self) -> None:
+        """The process is about to stop, or nobody listens any more."""
+        self.closed = True
+        self._news.set()
+
+    async def news(self, timeout_s: float) -> News | None:
+        """What has happened since the last call; ``None`` when it was nothing for so long, or at the end."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                await self._news.wait()
+        if self.closed or not self._news.is_set():
+            return None
+        self._news.clear()
+        pending, self._pending = self._pending, {}
+        reset, self._reset = self._reset, False
+        return News(
+            [run for run in pending.values() if run is not None],
+            [run_id for run_id, run in pending.items() if run is None],
+            self.position,
+            reset,
+        )
+
+
+class RunFeed:
+    """Tells watchers of the list what has changed."""
+
+    def __init__(self, redis: Redis, index: RunIndex, wakeups: WakeUps) -> None:
+        self._redis = redis
+        self._index = index
+        self._wakeups = wakeups
+        self._watchers: set[Watcher] = set()
+        self._task: asyncio.Task[None] | None = None
+        self._position = ""
+        self._heads: dict[str, tuple[Any, ...]] = {}
+        self._late: dict[str, float] = {}  # runs that have changed → until when their progress is looked up
+        self._look_at = 0.0  # when that is done next
+        self._closed = False
+
+    @asynccontextmanager
+    async def watch(self, wanted: RunFilter, since: str | None = None) -> AsyncIterator[Watcher | None]:
+        """A watcher of the runs that are ``wanted``; ``None`` when there are too many, or the process stops.
+
+        It is told of all changes after ``since`` (a `News.position`), or from now on; when the changes since then
+        are not all known any more, it is told to take the list anew.
+
+        Raises:
+            redis.exceptions.RedisError: Redis cannot be reached.
+        """
+        if self._is_full():
+            yield None
+            return
+        watcher = Watcher(wanted)
+        latest = await self._latest(_LATE_RUNS)
+        if self._is_full():  # others came, or the stop, while that was read
+            yield None
+            return
+        watcher.position = position = latest[0][0] if latest else "0-0"
+        # Added before the past is read: what happens meanwhile is told twice rather than never.
+        self._watchers.add(watcher)
+        try:
+            if self._task is None or self._task.done():
+                self._position = position
+                self._forget()
+                self._remember(run_id for _, run_id in reversed(latest))
+                self._task = asyncio.create_task(self._run(), name="spantail-run-feed")
+            await self._catch_up(watcher, since, position)
+            yield watcher
+        finally:
+            self._watchers.discard(watcher)
+
+    def _is_full(self) -> bool:
+        return self._closed or len(self._watchers) >= MAX_WATCHERS
+
+    def stop_waiting(self) -> None:
+        """Send every watcher home and take no more: the process is about to stop."""
+        self._closed = True
+        for watcher in self._watchers:
+            watcher.close()
+
+    async def close(self) -> None:
+        """Stop for good."""
+        self.stop_waiting()
+        await end(self._task)
+
+    async def _latest(self, count: int) -> list[tuple[str, str]]:
+        """The latest changes, the last one first: where each stands, and of which run it is."""
+        found: Any = await self._redis.xrevrange(keys.RUNS_CHANGES, count=count)
+        return [(entry_id.decode(), fields[b"run"].decode()) for entry_id, fields in found]
+
+    async def _catch_up(self, watcher: Watcher, since: str | None, head: str) -> None:
+        if since is None:
+            return
+        if not _ID.fullmatch(since):
+            watcher.reset(head)
+            return
+        found: Any = await self._redis.xrange(keys.RUNS_CHANGES, since, "+", count=_PENDING + 2)
+        # The entry itself has to be there still, else others after it may be gone too.
+        if not found or found[0][0].decode() != since or len(found) > _PENDING + 1:
+            watcher.reset(head)
+            return
+        watcher.tell_earlier(await self._states([fields[b"run"].decode() for _, fields in found[1:]]))
+
+    async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
+        while self._watchers:
+            try:
+                async with self._wakeups.listen(keys.RUNS_CHANNEL) as listener:
+                    while self._watchers and not self._closed:
+                        await self._read()
+                        read_at = loop.time()
+                        if listener is None:
+                            await asyncio.sleep(_PROGRESS_S)
+                        else:
+                            await listener.wait(_PROGRESS_S)
+                            # also when it comes back at once, as it does while the process stops
+                            await asyncio.sleep(max(0.0, _LEAST_S - (loop.time() - read_at)))
+            except REDIS_UNREACHABLE as error:
+                logger.info("changes of the list: Redis cannot be used at the moment: %s", error)
+                await asyncio.sleep(_AGAIN_S)
+            except Exception:
+                logger.exception("changes of the list: a reading failed")
+                await asyncio.sleep(_AGAIN_S)
+            if self._closed:
+                return
+
+    async def _read(self) -> None:
+        found: Any = await self._redis.xrange(keys.RUNS_CHANGES, f"({self._position}", "+", count=_PENDING)
+        changed = dict.fromkeys(fields[b"run"].decode() for _, fields in found)
+        position = found[-1][0].decode() if found else self._position
+        if not found and _order(head := (await self._latest(1) or [("0-0", "")])[0][0]) < _order(self._position):
+            # Redis lost its data and numbers anew: nothing that was told before holds.
+            self._position = head
+            self._forget()
+            for watcher in self._watchers:
+                watcher.reset(self._position)
+            return
+        self._remember(changed)
+        # Before the states are read: what comes in between is seen at the next look.
+        advanced, heads = await self._advanced(changed)
+        self._remember(run_id for run_id in advanced if run_id in self._late)
+        changed |= dict.fromkeys(advanced)
+        if changed:
+            states = await self._states(list(changed))
+            for watcher in self._watchers:
+                watcher.tell(states, position)
+        # Not before they are told: what a failure kept back is seen again at the next look.
+        self._position, self._heads = position, heads
+
+    def _forget(self) -> None:
+        self._heads.clear()
+        self._late.clear()
+
+    def _remember(self, changed: Iterable[str]) -> None:
+        """Look for late spans of these runs, and no longer of those that had their time."""
+        now = asyncio.get_running_loop().time()
+        for run_id in list(changed):
+            self._late.pop(run_id, None)  # put in again at the end: the first in the dict changed longest ago
+            self._late[run_id] = now + _LATE_S
+        over = len(self._late) - _LATE_RUNS
+        for i, (run_id, until) in enumerate(list(self._late.items())):
+            if i >= over and until > now:
+                break
+            del self._late[run_id]
+
+    async def _advanced(self, changed: Iterable[str]) -> tuple[list[str], dict[str, tuple[Any, ...]]]:
+        """Runs, open or late, that have got further since the last look, or opened; and how far all have got now.
+
+        Others than those that changed are looked at twice a second.
+        """
+        run_ids, still_open = set(changed), set[str]()
+        now = asyncio.get_running_loop().time()
+        if is_due := now >= self._look_at:
+            members: Any = await self._redis.srandmember(keys.RUNS_OPEN, _OPEN_RUNS)
+            still_open = {run_id.decode() for run_id in members}
+            run_ids |= still_open | self._late.keys()
+        if not run_ids:
+            return [], self._heads
+        pipe = self._redis.pipeline(transaction=False)
+        for run_id in run_ids:
+            pipe.hmget(keys.run_keys(run_id).meta, "epoch", "next", "status")
+        heads = {run_id: tuple(head) for run_id, head in zip(run_ids, await pipe.execute(), strict=True)}
+        before = self._heads
+        if is_due:
+            self._look_at = now + _PROGRESS_S
+        advanced = [
+            run_id
+            for run_id, head in heads.items()
+            if head[0] is not None and (before[run_id] != head if run_id in before else run_id in still_open)
+        ]
+        return advanced, heads if is_due else before | heads
+
+    async def _states(self, run_ids: list[str]) -> dict[str, dict[str, Any] | None]:
+        states: dict[str, dict[str, Any] | None] = dict.fromkeys(run_ids)
+        for i in range(0, len(run_ids), 200):
+            states.update(await self._index.read(run_ids[i : i + 200]))
+        return states
+
+
+def _order(position: str) -> tuple[int, int]:
+    milliseconds, _, number = position.partition("-")
+    return int(milliseconds), int(number)

@@ -1,0 +1,112 @@
+"""Keeping a run, and removing it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from spantail_exporters.model import keys
+from spantail_exporters.model.run_script import OPEN_EXPIRY_S, SETTLED_EXPIRY_S, forget_command
+from spantail_service.errors import ProblemError
+from spantail_service.runs.absence import why_missing
+from spantail_service.runs.meta import parse_meta
+from spantail_service.storage.run_writes import now_us
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
+
+    from spantail_service.runs.links import LinkTemplates
+    from spantail_service.runs.meta import RunMeta
+
+MAX_PINNED = 1_000
+"""Runs that can be kept at a time: what never expires must not grow without end."""
+
+
+_PIN = """
+-- not on a run that has just gone: what is made here would never expire
+if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+redis.call('HSET', KEYS[1], 'pinned', 1)
+for _, key in ipairs(KEYS) do redis.call('PERSIST', key) end
+return 1
+"""
+
+
+class RunKeeper:
+    """Pins, unpins and deletes runs. Every method raises redis-py's errors when Redis cannot be reached."""
+
+    def __init__(self, redis: Redis, links: LinkTemplates) -> None:
+        self._redis = redis
+        self._links = links
+
+    async def pin(self, run_id: str) -> None:
+        """Keep a run from expiry, and in the index; once more changes nothing.
+
+        Raises:
+            ProblemError: 404 or 410 when it is not there; 409 when too many are kept.
+        """
+        await self._meta(run_id)
+        # Counted after the addition: two that come at once cannot both find the last place free.
+        added = await self._redis.sadd(keys.RUNS_PINNED, run_id)
+        if added and await self._redis.scard(keys.RUNS_PINNED) > MAX_PINNED:
+            await self._redis.srem(keys.RUNS_PINNED, run_id)
+            raise ProblemError(409, "too-many-pinned", f"{MAX_PINNED} runs are pinned, which is the limit: unpin one.")
+        execute: Any = self._redis.execute_command  # redis-py has no types for it
+        run_keys = keys.run_keys(run_id)
+        others = [key for key in run_keys if key != run_keys.meta]
+        if not await execute("EVAL", _PIN, len(run_keys), run_keys.meta, *others):
+            await self._redis.srem(keys.RUNS_PINNED, run_id)
+            raise await why_missing(self._redis, run_id, self._links)
+        # Once more: somebody who unpinned it in between has taken the name out, and the pin was set after that.
+        await self._redis.sadd(keys.RUNS_PINNED, run_id)
+        await self._announce(run_id)
+
+    async def unpin(self, run_id: str) -> None:
+        """Let a run expire as any other, counted from now on; once more changes nothing.
+
+        Raises:
+            ProblemError: 404 or 410 when it is not there.
+        """
+        meta = await self._meta(run_id)
+        await self._redis.srem(keys.RUNS_PINNED, run_id)
+        if not meta.pinned:
+            return
+        expiry_s = OPEN_EXPIRY_S if meta.expected is None else SETTLED_EXPIRY_S
+        run_keys = keys.run_keys(run_id)
+        pipe = self._redis.pipeline(transaction=True)
+        pipe.hdel(run_keys.meta, "pinned")
+        for key in run_keys:
+            pipe.expire(key, OPEN_EXPIRY_S if key == run_keys.state else expiry_s)
+        await pipe.execute()
+        await self._announce(run_id)
+
+    async def delete(self, run_id: str) -> None:
+        """Remove a run with all its data; what it cost stays in the sums by day.
+
+        Raises:
+            ProblemError: 404 when it is not known; 409 while it is going on: its next span would bring back a
+                part of it. A run that has expired is taken out of the index too.
+        """
+        run_keys = keys.run_keys(run_id)
+        fields: Any = await self._redis.hgetall(run_keys.meta)
+        meta = parse_meta(fields, now_us())
+        if meta is None:
+            problem = await why_missing(self._redis, run_id, self._links)
+            if problem.status != 410:  # noqa: PLR2004 - expired: its name is still there to be removed
+                raise problem
+        elif meta.expected is None and meta.status in ("queued", "running"):
+            raise ProblemError(409, "run-not-over", "This run is still going on. It can be deleted once it has ended.")
+        await self._redis.unlink(*run_keys)
+        await self._redis.srem(keys.RUNS_OPEN, run_id)
+        execute: Any = self._redis.execute_command  # redis-py has no types for it
+        await execute(*forget_command(run_id, expired=False))
+        await self._redis.publish(keys.channel(run_id), "")  # whoever watches it learns that it is gone
+
+    async def _meta(self, run_id: str) -> RunMeta:
+        fields: Any = await self._redis.hgetall(keys.run_keys(run_id).meta)
+        meta = parse_meta(fields, now_us())
+        if meta is None:
+            raise await why_missing(self._redis, run_id, self._links)
+        return meta
+
+    async def _announce(self, run_id: str) -> None:
+        await self._redis.xadd(keys.RUNS_CHANGES, {"run": run_id}, maxlen=10_000, approximate=True)
+        await self._redis.publish(keys.RUNS_CHANNEL, run_id)

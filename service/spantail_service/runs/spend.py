@@ -1,0 +1,242 @@
+"""What was spent, by day and backend: sums that outlive the runs they were made from.
+
+A run's cost counts on the day (UTC) on which it began, so that a day's sum is the sum over its runs. The sums are
+brought up to date by a bookkeeper, run by run: what a run adds now, less what it had added before, in one step
+(`BOOK`). So a run is never counted twice, whoever books it and however often. What was imported was spent elsewhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from contextlib import suppress
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from spantail.pricing import NANO
+from spantail_exporters.model import keys
+from spantail_service.bounds.cancel import end
+from spantail_service.errors import REDIS_UNREACHABLE
+from spantail_service.runs.meta import SILENCE_US, parse_meta
+from spantail_service.storage.run_writes import now_us
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
+
+    from spantail_service.runs.meta import RunMeta
+
+logger = logging.getLogger(__name__)
+
+MAX_DAYS = 366
+"""Most days that a reader may ask for."""
+
+_DAY_S: Final = 86_400
+_KEPT_DAYS: Final = 400
+_BOOKED_S: Final = 3 * _DAY_S  # longer than a run's data; `booked` on a pinned run says the rest
+_FIELDS: Final = ("runs", "calls", "errors", "unpriced", "input", "output", "nano")
+_RUNS: Final = ""  # in the place of a backend, each of which has a name: what is counted per run
+
+BOOK: Final = """
+-- KEYS  what the run has added so far, the sums of its day, the sums of the day that it was booked on ('' before)
+-- ARGV  day, expiry of the first (s), of the second (s), 1 = it must have been booked before, epoch and next seq of the
+--       run as these figures were read, then field, amount, ...
+-- RETURNS  0 = not booked: older figures than those that are booked, or another booker came in between
+local before = redis.call('HGETALL', KEYS[1])
+if ARGV[4] == '1' and #before == 0 then return 0 end
+local held = {}
+for i = 1, #before, 2 do held[before[i]] = before[i + 1] end
+local newer = tonumber(ARGV[5]) - tonumber(held[':epoch'] or 0)
+if newer == 0 then newer = tonumber(ARGV[6]) - tonumber(held[':next'] or 0) end
+if newer < 0 then return 0 end
+local old_day = held[':day']
+if old_day and old_day ~= ARGV[1] and string.sub(KEYS[3], -10) ~= old_day then return 0 end
+for field, amount in pairs(held) do
+  if field ~= ':day' and field ~= ':epoch' and field ~= ':next' then
+    redis.call('HINCRBY', KEYS[old_day == ARGV[1] and 2 or 3], field, '-' .. amount)
+  end
+end
+redis.call('DEL', KEYS[1])
+redis.call('HSET', KEYS[1], ':day', ARGV[1], ':epoch', ARGV[5], ':next', ARGV[6])
+for i = 7, #ARGV, 2 do
+  redis.call('HINCRBY', KEYS[2], ARGV[i], ARGV[i + 1])
+  redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1])
+end
+redis.call('EXPIRE', KEYS[1], ARGV[2])
+redis.call('EXPIRE', KEYS[2], ARGV[3])
+return 1
+"""
+# a run that changed meanwhile has a new score, and stays
+_BOOKED: Final = "if redis.call('ZSCORE', KEYS[1], ARGV[1]) == ARGV[2] then redis.call('ZREM', KEYS[1], ARGV[1]) end"
+# not on a run that has just gone: what is made here would never expire
+_MARK: Final = "if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('HSET', KEYS[1], 'booked', 1) end"
+_HOLD: Final = """
+local holder = redis.call('GET', KEYS[1])
+if holder and holder ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1
+"""
+
+
+def day_of(time_us: int) -> str:
+    """The day (UTC, ISO) of a time in µs since the epoch."""
+    return datetime.fromtimestamp(time_us / 1_000_000, UTC).date().isoformat()
+
+
+class Bookkeeper:
+    """Keeps the sums while its ``async with`` block lasts; of several services one does it at a time."""
+
+    def __init__(self, redis: Redis, *, interval_s: float = 1.0) -> None:
+        self._redis = redis
+        self._interval_s = interval_s
+        self._token = secrets.token_hex(8)
+        self._task: asyncio.Task[None] | None = None
+        self._stopping = asyncio.Event()
+        self._seen: dict[str, tuple[Any, ...]] = {}  # runs that go on, as they were last booked
+
+    async def __aenter__(self) -> Self:
+        """Begin."""
+        self._task = asyncio.create_task(self._run(), name="spantail-bookkeeper")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Stop."""
+        self._stopping.set()
+        await end(self._task)
+
+    async def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                if await self._holds():
+                    await self.book()
+                else:
+                    self._seen.clear()
+            except REDIS_UNREACHABLE as error:
+                logger.info("sums by day: Redis cannot be used at the moment: %s", error)
+            except Exception:
+                logger.exception("sums by day: a round failed")
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._interval_s):
+                    await self._stopping.wait()
+
+    async def _holds(self) -> bool:
+        lease_ms = int(self._interval_s * 5_000)
+        answer: Any = await self._execute("EVAL", _HOLD, 1, keys.SPEND_LEASE, self._token, lease_ms)
+        return bool(answer)
+
+    async def book(self) -> None:
+        """Book every run that may have spent something since it was booked last."""
+        cursor = 0
+        alive: set[str] = set()
+        while True:
+            answer: Any = await self._redis.zscan(keys.RUNS_UNBOOKED, cursor, count=500)
+            cursor, found = answer
+            for i in range(0, len(found), 500):
+                some = {run_id.decode(): score for run_id, score in found[i : i + 500]}
+                await self._book(some)
+                alive.update(some)
+            if cursor == 0:
+                break
+        self._seen = {run_id: version for run_id, version in self._seen.items() if run_id in alive}
+
+    async def _book(self, scores: dict[str, float]) -> None:
+        pipe = self._redis.pipeline(transaction=False)
+        for run_id in scores:
+            pipe.hmget(keys.run_keys(run_id).meta, "epoch", "next", "expected", "root_start", "last")
+        # Silence changes a run too: one without a root has settled then.
+        silent_from = now_us() - SILENCE_US
+        versions = {
+            run_id: (*head, int(last or b"0") <= silent_from)
+            for run_id, (*head, last) in zip(scores, await pipe.execute(), strict=True)
+        }
+        changed = [run_id for run_id, version in versions.items() if self._seen.get(run_id) != version]
+        pipe = self._redis.pipeline(transaction=False)
+        for run_id in changed:
+            pipe.hgetall(keys.run_keys(run_id).meta)
+        metas = await pipe.execute() if changed else []
+        for run_id, fields in zip(changed, metas, strict=True):
+            meta = parse_meta(fields, now_us())
+            if meta is not None and not meta.imported:
+                await self._book_run(run_id, meta, before=b"booked" in fields)
+            if meta is None or meta.expected is not None or meta.imported:
+                await self._execute("EVAL", _BOOKED, 1, keys.RUNS_UNBOOKED, run_id, f"{scores[run_id]:.0f}")
+            else:
+                self._seen[run_id] = versions[run_id]
+
+    async def _book_run(self, run_id: str, meta: RunMeta, *, before: bool) -> None:
+        if not meta.backends and not before:
+            return
+        day = day_of(meta.start or int(meta.epoch or 0))
+        booked = keys.spend_of_run(run_id)
+        held: Any = await self._redis.hget(booked, ":day")
+        amounts: list[str | int] = [f"{_RUNS}:runs", 1]
+        for backend, totals in meta.backends.items():
+            figures = (
+                0, totals["calls"], totals["errors"], totals["unpriced"],
+                totals["tokens"]["input"], totals["tokens"]["output"], totals["cost_nano"],
+            )  # fmt: skip
+            for name, amount in zip(_FIELDS, figures, strict=True):
+                if amount:
+                    amounts += (f"{backend}:{name}", amount)
+        before_key = keys.spend_of_day(held.decode() if held else day)
+        await self._execute(
+            "EVAL", BOOK, 3, booked, keys.spend_of_day(day), before_key,
+            day, _BOOKED_S, _KEPT_DAYS * _DAY_S, int(before), meta.epoch or 0, meta.next_index, *amounts,
+        )  # fmt: skip
+        if not before:
+            await self._execute("EVAL", _MARK, 1, keys.run_keys(run_id).meta)
+
+    async def _execute(self, *command: Any) -> Any:
+        execute: Any = self._redis.execute_command  # redis-py has no types for it
+        return await execute(*command)
+
+
+async def spend_by_backend(redis: Redis, days: int, today: date | None = None) -> dict[str, Any]:
+    """The sums of the last ``days`` days, the oldest first, and over all of them.
+
+    Answers ``{by, from, to, cost_usd, cost_nano, backends, days: [{day, runs, cost_usd, cost_nano, backends}]}``;
+    days are UTC, a day without a run is there with nothing in it.
+    """
+    last = today or datetime.now(UTC).date()
+    dates = [last - timedelta(days=back) for back in range(days - 1, -1, -1)]
+    pipe = redis.pipeline(transaction=False)
+    for one in dates:
+        pipe.hgetall(keys.spend_of_day(one.isoformat()))
+    listed = []
+    over_all: dict[str, dict[str, int]] = {}
+    for one, fields in zip(dates, await pipe.execute(), strict=True):
+        figures = _figures(fields)
+        runs = figures.pop(_RUNS, {}).get("runs", 0)
+        for backend, amounts in figures.items():
+            total = over_all.setdefault(backend, {})
+            for name, amount in amounts.items():
+                total[name] = total.get(name, 0) + amount
+        listed.append({"day": one.isoformat(), "runs": runs, **_sums(figures)})
+    return {
+        "by": "backend", "from": dates[0].isoformat(), "to": last.isoformat(), **_sums(over_all), "days": listed
+    }  # fmt: skip
+
+
+def _figures(fields: dict[bytes, bytes]) -> dict[str, dict[str, int]]:
+    figures: dict[str, dict[str, int]] = {}
+    for field, amount in fields.items():
+        backend, _, name = field.decode("utf-8", "replace").rpartition(":")
+        if int(amount):
+            figures.setdefault(backend, {})[name] = int(amount)
+    return figures
+
+
+def _sums(figures: dict[str, dict[str, int]]) -> dict[str, Any]:
+    backends = {
+        backend: {
+            "calls": amounts.get("calls", 0),
+            "errors": amounts.get("errors", 0),
+            "unpriced": amounts.get("unpriced", 0),
+            "tokens": {"input": amounts.get("input", 0), "output": amounts.get("output", 0)},
+            "cost_usd": amounts.get("nano", 0) / NANO,
+            "cost_nano": amounts.get("nano", 0),
+        }
+        for backend, amounts in sorted(figures.items())
+    }
+    nano = sum(amounts.get("nano", 0) for amounts in figures.values())
+    return {"cost_usd": nano / NANO, "cost_nano": nano, "backends": backends}

@@ -1,0 +1,1 @@
+"""Redis from the service: commands, scripts, subscriptions, and the embedded server."""

@@ -1,0 +1,1 @@
+"""HTTP: the outermost layer, headers, errors, large responses, the OpenAPI document."""
