@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 from opentelemetry.sdk.trace.export import SpanExportResult
 
-from spantail.configure import configure, starts_over_otlp
+from spantail.setup.configure import configure, starts_over_otlp
 from spantail.values import report_trouble
 from spantail_exporters.livetail import RedisLivetailExporter
 

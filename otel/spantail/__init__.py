@@ -11,10 +11,10 @@ Example::
             call.usage(input_tokens=412, output_tokens=96)
 """
 
-from spantail.configure import Handle, configure
 from spantail.live import EventSink, LiveSpanProcessor
 from spantail.llm import LlmCall, LlmGroup, llm_call, llm_group
-from spantail.operation import (
+from spantail.redaction import Redactor
+from spantail.scopes.operation import (
     Scope,
     current_run_id,
     layer,
@@ -26,7 +26,7 @@ from spantail.operation import (
     subphase,
     tool,
 )
-from spantail.redaction import Redactor
+from spantail.setup.configure import Handle, configure
 
 __all__ = [
     "EventSink",

@@ -59,7 +59,7 @@ handle = spantail.configure("life")
 
 # In front of the scripts whose matter is what arrives, not how soon: a busy machine may need more than the 2 s.
 PATIENT = """
-from spantail import process_exit
+from spantail.process import exit as process_exit
 process_exit.SIGTERM_TIMEOUT_S = 30.0
 """
 

@@ -9,8 +9,8 @@ import math
 from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import urlsplit
 
-from spantail.configure import STARTS_VARIABLE, URL_VARIABLES
-from spantail.trace_exporters import shown_url
+from spantail.setup.configure import STARTS_VARIABLE, URL_VARIABLES
+from spantail.setup.trace_exporters import shown_url
 from spantail_exporters.redis import client as redis_client
 from spantail_service.doctor.finding import Finding, note, ok, wrong
 

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from spantail.trace_exporters import exporters_asked_for, shown_url
+from spantail.setup.trace_exporters import exporters_asked_for, shown_url
 from spantail_service.client.http import ServiceClient
 from spantail_service.doctor.environment import Ways, environment_findings, sends_authorization, ways_of
 from spantail_service.doctor.finding import Finding, Level, wrong

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from redis.exceptions import RedisError
 
-from spantail.configure import URL_VARIABLES
-from spantail.trace_exporters import shown_url
+from spantail.setup.configure import URL_VARIABLES
+from spantail.setup.trace_exporters import shown_url
 from spantail_exporters.model import keys
 from spantail_exporters.redis import client as redis_client
 from spantail_service.client.service_redis import export_line, redis_url_from_here

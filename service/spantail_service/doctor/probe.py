@@ -15,7 +15,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 
 from spantail.attributes import RESOURCE_LIVE
 from spantail.live import EventSink, LiveSpanProcessor
-from spantail.trace_exporters import shown_url
+from spantail.setup.trace_exporters import shown_url
 from spantail_exporters.livetail import create_sink
 from spantail_service.client import words
 from spantail_service.client.http import NoAnswerError, NoRunError, ServiceClient, ServiceError

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from spantail.attributes import EXCEPTION_MESSAGE, EXCEPTION_STACKTRACE, EXCEPTION_TYPE
-from spantail.content import count_dropped, marks_of
-from spantail.content_names import is_message_event, is_said_in_body
+from spantail.content import count_dropped, is_message_event, is_said_in_body, marks_of
 from spantail_exporters.model.event import dumps
 from spantail_exporters.otlp.records import LOGGER_NAME
 

@@ -14,9 +14,9 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from spantail import Handle, Redactor
 from spantail.attributes import RESOURCE_LIVE
-from spantail.logs import SpanLogHandler
-from spantail.redacting_exporter import RedactingExporter
-from spantail.trace_exporters import exporters_asked_for
+from spantail.process.logs import SpanLogHandler
+from spantail.redaction.exporter import RedactingExporter
+from spantail.setup.trace_exporters import exporters_asked_for
 
 if TYPE_CHECKING:
     from fastapi import FastAPI

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from spantail import price_table
+from spantail.pricing import table as price_table
 from tests.unit.money.arithmetic import rates_in_table, sum_of, terms
 from tests.unit.money.judge import judge, nano_of
 from tests.unit.money.loading import Case, all_cases, single_cases

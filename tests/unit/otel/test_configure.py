@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from spantail.trace_exporters import shown_url
+from spantail.setup.trace_exporters import shown_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,7 +15,7 @@ from opentelemetry import context as otel_context
 from opentelemetry import trace
 from opentelemetry.trace import StatusCode
 
-from spantail.operation import current_run_id, layer, operation, phase
+from spantail.scopes.operation import current_run_id, layer, operation, phase
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator, Iterator

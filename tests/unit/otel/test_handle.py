@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 
-from spantail.handle import Handle
+from spantail.setup.handle import Handle
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-configure: Any = import_module("spantail.configure")  # the package gives its name to the function
+configure: Any = import_module("spantail.setup.configure")  # the package gives its name to the function
 
 
 class Slow(SpanProcessor):

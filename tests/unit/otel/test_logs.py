@@ -14,8 +14,8 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
-from spantail.logs import LogCapture, SpanLogHandler, log_level
-from spantail.operation import layer, operation
+from spantail.process.logs import LogCapture, SpanLogHandler, log_level
+from spantail.scopes.operation import layer, operation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

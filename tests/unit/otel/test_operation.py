@@ -18,7 +18,7 @@ from opentelemetry.sdk.trace import SpanProcessor
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from opentelemetry.trace import Link, SpanKind, StatusCode
 
-from spantail.operation import (
+from spantail.scopes.operation import (
     Scope,
     current_run_id,
     layer,

@@ -23,8 +23,8 @@ from genai_prices.types import (
     TimeOfDateConstraint,
 )
 
-from spantail import price_table
 from spantail.pricing import Price, Terms, Tokens, Unpriced, nano_usd, price
+from spantail.pricing import table as price_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

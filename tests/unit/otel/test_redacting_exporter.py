@@ -20,8 +20,8 @@ from opentelemetry.trace import (
     set_span_in_context,
 )
 
-from spantail.redacting_exporter import RedactingExporter
 from spantail.redaction import Redactor
+from spantail.redaction.exporter import RedactingExporter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from spantail.json_values import all_as_sent
 from spantail.redaction import TRUNCATED_KEY, Redactor
-from spantail.secret_patterns import _SECRETS, KeyRule, key_rule, mask_secrets, may_hold_secret, words
+from spantail.redaction.secret_patterns import _SECRETS, KeyRule, key_rule, mask_secrets, may_hold_secret, words
 
 CANARY = "canary7Qz9Xw2Lk4Vn8"
 

@@ -21,15 +21,15 @@ from opentelemetry.sdk.trace.id_generator import IdGenerator
 from opentelemetry.sdk.trace.sampling import Sampler
 
 from spantail.attributes import RESOURCE_LIVE, RESOURCE_RUNNER
-from spantail.handle import Handle
 from spantail.live import EventSink, LiveSpanProcessor
-from spantail.logs import LogCapture, SpanLogHandler, log_level
-from spantail.process_exit import ProcessExit
-from spantail.redacting_exporter import RedactingExporter
+from spantail.process.exit import ProcessExit
+from spantail.process.logs import LogCapture, SpanLogHandler, log_level
 from spantail.redaction import Redactor
-from spantail.scope import instrumentation_version
-from spantail.secret_patterns import mask_secrets
-from spantail.trace_exporters import component, exporters_asked_for, shown_url
+from spantail.redaction.exporter import RedactingExporter
+from spantail.redaction.secret_patterns import mask_secrets
+from spantail.scopes.scope import instrumentation_version
+from spantail.setup.handle import Handle
+from spantail.setup.trace_exporters import component, exporters_asked_for, shown_url
 from spantail.values import legal_attributes, report_trouble
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from opentelemetry import trace
     from opentelemetry.sdk.trace import SpanProcessor
 
-    from spantail.logs import LogCapture
+    from spantail.process.logs import LogCapture
 
 
 class Handle:

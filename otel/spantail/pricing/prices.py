@@ -176,7 +176,7 @@ def price(
     if tokens.input is None:
         return Unpriced("the number of input tokens is not known")
     try:
-        from spantail import price_table  # noqa: PLC0415 - takes 400 ms, see preload()
+        from spantail.pricing import table as price_table  # noqa: PLC0415 - takes 400 ms, see preload()
 
         table = price_table.present()
     except Exception:

@@ -11,7 +11,7 @@ from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
-from spantail.secret_patterns import mask_secrets
+from spantail.redaction.secret_patterns import mask_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -16,7 +16,7 @@ from opentelemetry.trace import SpanKind
 from spantail import attributes as keys
 from spantail import pricing
 from spantail.content import as_attribute, marks_of, size_of
-from spantail.scope import Scope
+from spantail.scopes.scope import Scope
 from spantail.values import content_capture_allowed, report_trouble
 
 if TYPE_CHECKING:

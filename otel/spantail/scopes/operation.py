@@ -11,7 +11,7 @@ from typing import Any, TypeVar, overload
 from opentelemetry import trace
 
 from spantail import attributes as keys
-from spantail.scope import LinkLike, Scope, write_progress
+from spantail.scopes.scope import LinkLike, Scope, write_progress
 
 __all__ = [
     "LinkLike",

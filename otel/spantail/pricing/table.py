@@ -20,7 +20,7 @@ import genai_prices
 from genai_prices.data_snapshot import DataSnapshot, get_snapshot
 from genai_prices.types import ModelPrice, StartDateConstraint, TieredPrices
 
-from spantail.pricing import NoRateError, no_price_for
+from spantail.pricing.prices import NoRateError, no_price_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

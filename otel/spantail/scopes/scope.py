@@ -19,8 +19,8 @@ from opentelemetry.context import Context
 from opentelemetry.trace import INVALID_SPAN, Link, NonRecordingSpan, Span, SpanContext, SpanKind
 
 from spantail import attributes as keys
-from spantail.decoration import decorate
-from spantail.outcome import Outcome, write_outcome
+from spantail.scopes.decoration import decorate
+from spantail.scopes.outcome import Outcome, write_outcome
 from spantail.values import legal_attributes, legal_text, report_trouble
 
 if TYPE_CHECKING:

@@ -13,10 +13,9 @@ from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 from typing import Any, Final, Self
 
-from spantail.content import Dropped, Where, count_dropped
-from spantail.content_names import everyday_content
+from spantail.content import Dropped, Where, count_dropped, everyday_content
 from spantail.json_values import as_json, cut_text, json_size, type_of
-from spantail.secret_patterns import REDACTED, KeyRule, key_rule, mask_secrets, may_hold_secret, words
+from spantail.redaction.secret_patterns import REDACTED, KeyRule, key_rule, mask_secrets, may_hold_secret, words
 from spantail.values import content_capture_allowed, legal_text, report_trouble
 
 Transform = Callable[[str, Any], Any]

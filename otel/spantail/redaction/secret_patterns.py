@@ -10,7 +10,7 @@ import re
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Final
 
-from spantail.content_names import is_content, is_content_text
+from spantail.content import is_content, is_content_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,0 +1,1 @@
+"""What `spantail.configure` does: it wires processors, exporters and log capture as the environment says."""
