@@ -21,7 +21,6 @@ from spantail_service.access.guard import Guard
 from spantail_service.access.hosts import Hosts
 from spantail_service.access.rate_limits import WrongTokens
 from spantail_service.access.sessions import EndedSessions, Sessions
-from spantail_service.errors import install_error_handlers
 from spantail_service.ingest.receiver import OtlpReceiver
 from spantail_service.jobs.launcher import Launcher
 from spantail_service.metrics import ServiceMetrics
@@ -64,6 +63,7 @@ from spantail_service.web.entry import Entrance
 from spantail_service.web.fast_poll import ReadyPoll
 from spantail_service.web.headers import BodyLimit
 from spantail_service.web.openapi import describe
+from spantail_service.web.problems import install_error_handlers
 from spantail_service.web.server_spans import instrument, keep_logs_out_of_the_tail, service_name
 
 if TYPE_CHECKING:

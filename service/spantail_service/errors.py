@@ -1,180 +1,116 @@
-"""Problem details (RFC 9457): the one shape of every error that leaves the service."""
+"""What can go wrong in the service, in its own words. How each is answered over HTTP stands in `web/problems.py`."""
 
 from __future__ import annotations
 
-import logging
-from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
-
-import orjson
-from fastapi.exceptions import RequestValidationError
-from fastapi.routing import iter_route_contexts
-from redis.exceptions import (
-    BusyLoadingError,
-    ClusterDownError,
-    NoPermissionError,
-    OutOfMemoryError,
-    ReadOnlyError,
-    ResponseError,
-    TryAgainError,
-)
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import TimeoutError as RedisTimeoutError
-from starlette.exceptions import HTTPException
-from starlette.responses import Response
-from starlette.routing import compile_path
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from fastapi import FastAPI, Request
-
-logger = logging.getLogger(__name__)
-
-REDIS_UNREACHABLE = (
-    RedisConnectionError,
-    RedisTimeoutError,
-    BusyLoadingError,
-    ReadOnlyError,
-    OutOfMemoryError,
-    NoPermissionError,
-    ClusterDownError,
-    TryAgainError,
-)
-"""What redis-py raises when Redis cannot be used just now. ``RedisConnectionError`` covers wrong credentials
-and an exhausted pool too; anything else it raises is a defect of ours and stays a 500."""
-
-RETRY_AFTER_S = 1
-"""What ``Retry-After`` says while Redis cannot be reached, in seconds."""
-
-_PASSING = ("MISCONF", "NOREPLICAS", "BUSY")  # redis-py has no classes for these
+from typing import Any
 
 
-def is_passing(error: ResponseError) -> bool:
-    """Whether Redis refused because of the state it is in (cannot persist, no replica), not because of us.
+class DomainError(Exception):
+    """Something that a caller asked for and cannot have.
 
-    Of a transaction or a pipeline the text begins with which of its commands it was.
+    `kind` is a short stable word that a program can test, `detail` a sentence for a person.
+
+    Args:
+        detail: The sentence.
+        kind: The word, where the class has none of its own.
+        retry_after_s: Seconds after which another try may succeed; None where it would not.
+        data: Further members for a program, such as links.
     """
-    return any(word in str(error) for word in _PASSING)
 
-
-class ProblemError(Exception):
-    """An error that is answered as problem details.
-
-    ``kind`` is a short stable word that a program can test (it becomes the ``type`` URI); ``detail`` is a
-    sentence for a person; ``extra`` are further members of the document.
-    """
+    kind: str
 
     def __init__(
         self,
-        status: int,
-        kind: str,
         detail: str,
         *,
-        headers: Mapping[str, str] | None = None,
-        extra: Mapping[str, Any] | None = None,
+        kind: str | None = None,
+        retry_after_s: int | None = None,
+        data: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(detail)
-        self.status = status
-        self.kind = kind
+        if kind is not None:
+            self.kind = kind
         self.detail = detail
-        self.headers = dict(headers or {})
-        self.extra = dict(extra or {})
+        self.retry_after_s = retry_after_s
+        self.data = data or {}
 
 
-def problem_response(
-    status: int,
-    kind: str | None,
-    detail: str | None,
-    *,
-    headers: Mapping[str, str] | None = None,
-    extra: Mapping[str, Any] | None = None,
-) -> Response:
-    """Problem details as a response. Without a ``kind`` the type is ``about:blank`` (RFC 9457 §4.2.1)."""
-    body: dict[str, Any] = {
-        "type": f"urn:spantail:problem:{kind}" if kind else "about:blank",
-        "title": _phrase(status),
-        "status": status,
-    }
-    if detail:
-        body["detail"] = detail
-    if extra:
-        body.update(extra)
-    return Response(
-        orjson.dumps(body),
-        status_code=status,
-        media_type="application/problem+json",
-        headers={"cache-control": "no-store", **(headers or {})},
-    )
+class InputRefusedError(DomainError):
+    """What was given is malformed, or asks for what is not understood."""
+
+    kind = "invalid-input"
 
 
-def _phrase(status: int) -> str:
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return "Error"
+class NotFoundError(DomainError):
+    """There is no such thing, and nothing says that there was."""
 
 
-async def _on_problem(_request: Request, error: ProblemError) -> Response:
-    return problem_response(error.status, error.kind, error.detail, headers=error.headers, extra=error.extra)
+class RunNotFoundError(NotFoundError):
+    """No run with this id has been seen."""
+
+    kind = "unknown-run"
+
+    def __init__(self, detail: str = "No run with this id has been seen.") -> None:
+        super().__init__(detail)
 
 
-async def _on_http_exception(request: Request, error: HTTPException) -> Response:
-    detail = error.detail if error.detail != _phrase(error.status_code) else None
-    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        allowed = ", ".join(_methods_at(request))
-        if request.method == "OPTIONS":  # asked for just that (RFC 9110 §9.3.7)
-            return Response(status_code=204, headers={"allow": f"{allowed}, OPTIONS", "cache-control": "no-store"})
-        return problem_response(405, None, f"This address takes {allowed}.", headers={"allow": allowed})
-    return problem_response(error.status_code, None, detail, headers=error.headers)
+class SpanNotFoundError(NotFoundError):
+    """The run is here, the span is not."""
+
+    kind = "unknown-span"
+
+    def __init__(self) -> None:
+        super().__init__("This run has no such span.")
 
 
-def _methods_at(request: Request) -> list[str]:
-    """Every method that the request's path takes (RFC 9110 §10.2.1); the router knows those of one route only."""
-    methods: set[str] = set()
-    for route in iter_route_contexts(request.app.routes):
-        if route.path and route.methods and compile_path(route.path)[0].match(request.scope["path"]):
-            methods |= set(route.methods)
-    return sorted(methods | {"HEAD"}) if "GET" in methods else sorted(methods)
+class RunExpiredError(DomainError):
+    """The run was here, its data has expired.
+
+    Args:
+        links: Where it may still be found, by tool; empty when nobody knows.
+    """
+
+    kind = "run-expired"
+
+    def __init__(self, links: dict[str, str]) -> None:
+        detail = "This run's data has expired."
+        if links:
+            detail += " Where it was exported to, it may still be: see `links`."
+        super().__init__(detail, data={"links": links} if links else None)
 
 
-async def _on_validation(_request: Request, error: RequestValidationError) -> Response:
-    # `input` and `ctx` are left out: they would send the caller's text, maybe a secret, back into logs.
-    found = [{"loc": list(e["loc"]), "msg": str(e["msg"])} for e in error.errors()[:50]]
-    return problem_response(
-        422, "invalid-input", "The request does not fit what this route accepts.", extra={"errors": found}
-    )
+class ConflictError(DomainError):
+    """It cannot be done in the state that things are in."""
 
 
-async def _on_redis(_request: Request, error: Exception) -> Response:
-    # The message may name host and port: it belongs into our log, not into the answer.
-    logger.warning("Redis is not reachable: %s", error)
-    return problem_response(
-        503,
-        "redis-unreachable",
-        "Redis cannot be reached at the moment.",
-        headers={"retry-after": str(RETRY_AFTER_S)},
-    )
+class TooLargeError(DomainError):
+    """What was given is more than is taken."""
 
 
-async def _on_redis_refusal(request: Request, error: ResponseError) -> Response:
-    if is_passing(error):
-        return await _on_redis(request, error)
-    raise error
+class LimitReachedError(DomainError):
+    """As much is under way as the settings allow; it may be tried again."""
 
 
-async def _on_anything(_request: Request, _error: Exception) -> Response:
-    # Starlette raises it again after this answer, so the server's log has the traceback.
-    return problem_response(500, None, None)
+class UnavailableError(DomainError):
+    """The process, or what it depends on, cannot do it at the moment; it may be tried again."""
 
 
-def install_error_handlers(app: FastAPI) -> None:
-    """Make every error of ``app`` a problem document; none carries a stack trace or the caller's input."""
-    # Starlette types every handler as taking any Exception.
-    app.add_exception_handler(ProblemError, _on_problem)  # type: ignore[arg-type]
-    app.add_exception_handler(HTTPException, _on_http_exception)  # type: ignore[arg-type]
-    app.add_exception_handler(RequestValidationError, _on_validation)  # type: ignore[arg-type]
-    app.add_exception_handler(ResponseError, _on_redis_refusal)  # type: ignore[arg-type]
-    for kind in REDIS_UNREACHABLE:
-        app.add_exception_handler(kind, _on_redis)
-    app.add_exception_handler(Exception, _on_anything)
+class TooManyViewersError(UnavailableError):
+    """This process holds as many viewers as it may."""
+
+    kind = "too-many-viewers"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This process holds as many viewers as it may (SPANTAIL_MAX_WAITERS). Come again, or poll without `wait`.",
+            retry_after_s=5,
+        )
+
+
+class CallerLeftError(DomainError):
+    """Whoever asked does not wait for the answer any more."""
+
+    kind = "client-left"
+
+    def __init__(self) -> None:
+        super().__init__("Nobody waits for the answer any more.")

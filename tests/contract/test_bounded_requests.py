@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pytest
 
-from spantail_service.errors import ProblemError
+from spantail_service.errors import CallerLeftError
 from spantail_service.services import services_in
 from spantail_service.tempo import recent
 from spantail_service.tempo.recent import Period
 from spantail_service.web import large_responses as whole_answers
+from spantail_service.web.problems import status_of
 from tests.integration.service.harness import ROOT_SPAN, RUN, START, Writer, running_app
 from tests.support.served import Served, served_app
 from tests.support.waiting import eventually_async
@@ -124,10 +125,10 @@ async def test_a_search_is_not_made_for_who_has_left(redis_url: str, monkeypatch
         await walking.aclose()
         assert [answer.status_code for answer in await asyncio.gather(*waiting)] == [200, 200]
         for _ in range(3):  # none keeps its place
-            with pytest.raises(ProblemError) as left:
+            with pytest.raises(CallerLeftError) as left:
                 async with searches.walk(Period(), 1, _is_gone):
                     pass
-            assert left.value.status == 499
+            assert status_of(left.value) == 499
 
 
 async def test_searches_of_clients_that_have_left_are_not_made(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:

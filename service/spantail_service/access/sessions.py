@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from spantail_exporters.model import keys
 from spantail_service.bounds.cancel import end
-from spantail_service.errors import REDIS_UNREACHABLE
+from spantail_service.storage.errors import REDIS_UNREACHABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -21,7 +21,6 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from redis.exceptions import ResponseError
 
 from spantail_service.bounds.byte_budget import BusyError
-from spantail_service.errors import REDIS_UNREACHABLE, RETRY_AFTER_S, is_passing
 from spantail_service.ingest.body import (
     DecodedTooLargeError,
     MalformedRequestError,
@@ -29,6 +28,7 @@ from spantail_service.ingest.body import (
     UnknownEncodingError,
 )
 from spantail_service.ingest.entries import Received, Signal
+from spantail_service.storage.errors import REDIS_UNREACHABLE, RETRY_AFTER_S, is_passing
 
 
 class Refusal(NamedTuple):

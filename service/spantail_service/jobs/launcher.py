@@ -16,7 +16,8 @@ from spantail import operation
 from spantail.attributes import RUN_NAME
 from spantail.redaction import Redactor
 from spantail_exporters.model import keys
-from spantail_service.errors import REDIS_UNREACHABLE, RETRY_AFTER_S, ProblemError, is_passing
+from spantail_service.errors import LimitReachedError, UnavailableError
+from spantail_service.storage.errors import REDIS_UNREACHABLE, RETRY_AFTER_S, is_passing
 from spantail_service.storage.run_writes import RunStore, now_us
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ ROOT_STORED_S = 2.0
 
 _MESSAGE_LIMIT = 2_000  # characters of an error kept in the run state
 _RESULT_LIMIT = 65_536  # bytes of result JSON kept in the run state
+_AGAIN_S = 5  # after which somebody may come again who found no place
 _STATE_RETRY_S = (0.1, 0.5, 1.0, 2.0, 5.0)
 
 
@@ -95,17 +97,17 @@ class Launcher:
         """Start ``op``; returns when its root event is stored, while the work goes on (design §1, *run*).
 
         Raises:
-            ProblemError: 429 when too many operations run; 503 when the root event could not be stored in
-                time or the process is stopping. The work has not begun then.
+            LimitReachedError: too many operations run.
+            UnavailableError: the root event could not be stored in time, or the process is stopping. The work has
+                not begun then.
         """
         if self._closing.is_set():
-            raise ProblemError(503, "stopping", "The service is about to stop.", headers=_retry(5))
+            raise UnavailableError("The service is about to stop.", kind="stopping", retry_after_s=_AGAIN_S)
         if len(self._tasks) >= self._max_runs:
-            raise ProblemError(
-                429,
-                "too-many-runs",
+            raise LimitReachedError(
                 f"{self._max_runs} operations are running, which is the limit.",
-                headers=_retry(5),
+                kind="too-many-runs",
+                retry_after_s=_AGAIN_S,
             )
         request_span = trace.get_current_span().get_span_context()
         run = _Run(op, given, [trace.Link(request_span)] if request_span.is_valid else [])
@@ -151,11 +153,10 @@ class Launcher:
                 logger.warning("%s was not started, its root was not stored: is sampling off?", run.op.name)
         except (TimeoutError, *REDIS_UNREACHABLE) as error:
             logger.warning("%s was not started, its root could not be stored: %r", run.op.name, error)
-        raise ProblemError(
-            503,
-            "run-not-stored",
+        raise UnavailableError(
             f"The run could not be recorded within {ROOT_STORED_S:.0f} seconds, so it was not started.",
-            headers=_retry(RETRY_AFTER_S),
+            kind="run-not-stored",
+            retry_after_s=RETRY_AFTER_S,
         )
 
     async def _run(self, run: _Run) -> None:
@@ -234,7 +235,3 @@ def _result(result: dict[str, Any]) -> dict[str, Any]:
     except TypeError:
         logger.exception("a result is not JSON")
     return {}
-
-
-def _retry(seconds: int) -> dict[str, str]:
-    return {"retry-after": str(seconds)}

@@ -14,12 +14,12 @@ from redis.exceptions import ResponseError
 
 from spantail_exporters.model import keys
 from spantail_service.bounds.cancel import end
-from spantail_service.errors import REDIS_UNREACHABLE, is_passing
 from spantail_service.reaper.abandonment import RUNNER_DIED, Verdict, taken_back
 from spantail_service.reaper.connection import Line, NewState
 from spantail_service.reaper.liveness import Interrupted, Patience, Timing, clock
 from spantail_service.reaper.open_runs import OpenRun, OpenRuns
 from spantail_service.reaper.run_sweep import Hearing
+from spantail_service.storage.errors import REDIS_UNREACHABLE, is_passing
 from spantail_service.storage.run_writes import now_us
 
 if TYPE_CHECKING:

@@ -9,11 +9,12 @@ from fastapi import APIRouter, WebSocket
 from redis.exceptions import RedisError
 from starlette.websockets import WebSocketDisconnect, WebSocketState
 
-from spantail_service.errors import ProblemError
+from spantail_service.errors import DomainError, InputRefusedError
 from spantail_service.routes.logs import MAX_INDEX
 from spantail_service.runs.meta import parse_run_id
 from spantail_service.services import services_in
-from spantail_service.tail import Left, Stopping, TooManyViewersError
+from spantail_service.tail import Left, Stopping
+from spantail_service.web.problems import status_of
 
 if TYPE_CHECKING:
     from spantail_service.tail import TailHub, Viewer
@@ -72,10 +73,8 @@ async def _follow(websocket: WebSocket, hub: TailHub, run_id: str) -> tuple[int,
                 await asyncio.gather(hearing, return_exceptions=True)
     except Stopping:
         return RESTARTING, "this process is about to stop"
-    except TooManyViewersError as problem:
-        return COME_AGAIN, problem.detail
-    except ProblemError as problem:
-        return _CODES.get(problem.status, 1011), problem.detail
+    except DomainError as error:
+        return _CODES.get(status_of(error), 1011), error.detail
     except (RedisError, OSError):
         return COME_AGAIN, "Redis cannot be reached at the moment"
 
@@ -91,7 +90,7 @@ def _cursor(websocket: WebSocket) -> tuple[int, str | None]:
     since = websocket.query_params.get("since", "0")
     epoch = websocket.query_params.get("epoch")
     if not (since.isascii() and since.isdecimal() and len(since) <= _MAX_DIGITS and int(since) <= MAX_INDEX):
-        raise ProblemError(400, "invalid-input", "`since` must be a whole number, 0 or more.")
+        raise InputRefusedError("`since` must be a whole number, 0 or more.")
     if epoch is not None and len(epoch) > _MAX_EPOCH:
-        raise ProblemError(400, "invalid-input", "`epoch` is as long as 32 characters at most.")
+        raise InputRefusedError("`epoch` is as long as 32 characters at most.")
     return int(since), epoch

@@ -14,9 +14,9 @@ from starlette.responses import RedirectResponse, Response
 from spantail_service.access.guard import Guard, Refusal
 from spantail_service.access.rate_limits import client_of
 from spantail_service.access.sessions import COOKIE
-from spantail_service.errors import ProblemError
 from spantail_service.routes import page
 from spantail_service.services import services_of
+from spantail_service.web.problems import ProblemError
 
 router = APIRouter(include_in_schema=False)
 

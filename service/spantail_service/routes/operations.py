@@ -9,12 +9,12 @@ from fastapi import APIRouter, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
-from spantail_service.errors import ProblemError
 from spantail_service.operations import CATALOGUE
 from spantail_service.operations.base import Operation
 from spantail_service.routes.rate_limited import STARTS
 from spantail_service.services import services_of
 from spantail_service.web.openapi import answers
+from spantail_service.web.problems import ProblemError
 from spantail_service.web.schemas import Operations, StartedRun
 
 router = APIRouter(tags=["operations"])

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from spantail_service.errors import ProblemError
+from spantail_service.web.problems import ProblemError
 
 STATIC = Path(__file__).resolve().parent.parent / "static"
 """Where the frontend's build puts the page."""

@@ -9,8 +9,8 @@ from fastapi import Request
 from fastapi.params import Depends as Dependency
 
 from spantail_service.access.rate_limits import TokenBuckets, client_of
-from spantail_service.errors import ProblemError
 from spantail_service.services import services_of
+from spantail_service.web.problems import ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -57,7 +57,7 @@ STARTS = Dependency(
 take_heavy = _limited(
     lambda limits: limits.heavy, "Too many large answers were asked for", "SPANTAIL_MAX_HEAVY_PER_MINUTE"
 )
-"""Count a request that reads or writes a whole run, or searches through many; raises :class:`ProblemError` 429."""
+"""Count a request that reads or writes a whole run, or searches through many; raises `ProblemError` 429."""
 
 HEAVY = Dependency(take_heavy)
 """For routes of which every request is such a one."""

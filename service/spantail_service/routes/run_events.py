@@ -9,7 +9,7 @@ from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import Response
 from redis.exceptions import RedisError
 
-from spantail_service.errors import ProblemError
+from spantail_service.errors import DomainError
 from spantail_service.routes.event_stream import EventStream
 from spantail_service.routes.logs import MAX_INDEX
 from spantail_service.runs.meta import parse_run_id
@@ -91,7 +91,7 @@ async def _tell(viewer: Viewer, frame: Frame, write: Callable[[bytes], Awaitable
                 break
             head = b""
             frame = await viewer.next()
-    except (Left, Stopping, ProblemError, RedisError):
+    except (Left, Stopping, DomainError, RedisError):
         return  # without an end event: the reader comes again and is told what there is to tell
     meta = frame.standing.meta
     end = orjson.dumps(

@@ -8,7 +8,6 @@ import orjson
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
 from spantail.pricing import NANO
-from spantail_service.errors import ProblemError
 from spantail_service.routes.event_stream import EventStream
 from spantail_service.routes.rate_limited import HEAVY, take_heavy
 from spantail_service.runs.filter import RunFilter
@@ -16,6 +15,7 @@ from spantail_service.runs.index import MAX_RUNS
 from spantail_service.runs.meta import parse_run_id
 from spantail_service.services import services_of
 from spantail_service.web.openapi import answers, nothing
+from spantail_service.web.problems import ProblemError
 from spantail_service.web.schemas import Facets, Run, RunsPage
 
 if TYPE_CHECKING:

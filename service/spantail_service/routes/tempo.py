@@ -14,7 +14,7 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import PlainTextResponse
 
 from spantail_service import __version__
-from spantail_service.errors import ProblemError
+from spantail_service.errors import RunExpiredError, RunNotFoundError
 from spantail_service.routes.rate_limited import HEAVY
 from spantail_service.runs.meta import parse_run_id
 from spantail_service.runs.sources import read_tables
@@ -30,6 +30,7 @@ from spantail_service.transfer.whole_run import read_states
 from spantail_service.web.compression import packed_response
 from spantail_service.web.large_responses import WholeAnswer
 from spantail_service.web.openapi import answers
+from spantail_service.web.problems import ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -126,8 +127,8 @@ async def _states(services: Services, run_id: str) -> list[bytes]:
     if not states:
         try:
             await services.reader.run(run_id)
-        except ProblemError as problem:  # Tempo has no 410
-            raise ProblemError(404, problem.kind, problem.detail, extra=problem.extra) from None
+        except RunExpiredError as error:  # Tempo has no 410
+            raise ProblemError(404, error.kind, error.detail, extra=error.data) from None
         raise ProblemError(404, "no-spans", "This run has no spans yet.")
     return states
 
@@ -135,7 +136,7 @@ async def _states(services: Services, run_id: str) -> list[bytes]:
 def _run_id(trace_id: str) -> str:
     """The run that a trace id names: leading zeros may be missing, as Tempo leaves them out in its answers."""
     if _TRACE_ID.fullmatch(trace_id) and not trace_id.strip("0"):
-        raise ProblemError(404, "unknown-run", "No trace has the id 0.")
+        raise RunNotFoundError("No trace has the id 0.")
     return parse_run_id(trace_id.zfill(32) if _TRACE_ID.fullmatch(trace_id) else trace_id)
 
 

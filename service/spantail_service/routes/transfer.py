@@ -11,7 +11,6 @@ from fastapi.responses import StreamingResponse
 
 from spantail_service.bounds.byte_budget import BusyError
 from spantail_service.bounds.chunks import pieces
-from spantail_service.errors import ProblemError
 from spantail_service.ingest.body import (
     DecodedTooLargeError,
     MalformedRequestError,
@@ -31,6 +30,7 @@ from spantail_service.transfer.perfetto import perfetto_file
 from spantail_service.transfer.whole_run import read_spans, read_tail
 from spantail_service.web.large_responses import TooBusyError, WholeAnswer
 from spantail_service.web.openapi import answers
+from spantail_service.web.problems import ProblemError
 from spantail_service.web.schemas import Imported
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ import orjson
 
 from spantail_exporters.model import keys
 from spantail_exporters.model.run_script import Applied, forget_command, index_commands, indexed_operation
-from spantail_service.errors import ProblemError
+from spantail_service.errors import InputRefusedError
 from spantail_service.runs.filter import STATUSES, RunFilter
 from spantail_service.runs.meta import RunMeta, RunState, parse_meta, parse_state, summary
 from spantail_service.runs.sources import UNKNOWN, read_sources
@@ -82,7 +82,7 @@ class RunIndex:
         or empty, and still have a next one: when conditions had to be looked up and few runs fulfil them.
 
         Raises:
-            ProblemError: 400 for a cursor that is none.
+            InputRefusedError: `cursor` is none.
         """
         before = _parse_cursor(cursor) or _Candidate(_LATEST, _NO_ID)
         if wanted.started_before is not None and wanted.started_before <= before.start:
@@ -280,5 +280,5 @@ def _parse_cursor(cursor: str | None) -> _Candidate | None:
         return None
     match = _CURSOR.fullmatch(cursor)
     if match is None:
-        raise ProblemError(400, "malformed-cursor", "This is no cursor that a page of runs has given out.")
+        raise InputRefusedError("This is no cursor that a page of runs has given out.", kind="malformed-cursor")
     return _Candidate(int(match[1]), match[2])

@@ -9,7 +9,7 @@ import orjson
 
 from spantail.pricing import NANO
 from spantail_exporters.model.run_script import unquoted
-from spantail_service.errors import ProblemError
+from spantail_service.errors import InputRefusedError
 from spantail_service.runs.sources import UNKNOWN
 
 if TYPE_CHECKING:
@@ -43,26 +43,26 @@ def parse_run_id(text: str) -> str:
     """The canonical run id: 32 lower-case hex digits, from those or from a dashed UUID, in either case.
 
     Raises:
-        ProblemError: 400, for anything else. Nothing unchecked becomes part of a Redis key.
+        InputRefusedError: it is anything else. Nothing unchecked becomes part of a Redis key.
     """
     lowered = text.lower()
     if _RUN_ID.fullmatch(lowered):
         run_id = lowered.replace("-", "")
         if run_id != "0" * 32:  # W3C Trace Context: an all-zero trace id is invalid
             return run_id
-    raise ProblemError(400, "malformed-run-id", "A run id is 32 hex digits, or a UUID with dashes.")
+    raise InputRefusedError("A run id is 32 hex digits, or a UUID with dashes.", kind="malformed-run-id")
 
 
 def parse_span_id(text: str) -> str:
     """The canonical span id, 16 lower-case hex digits.
 
     Raises:
-        ProblemError: 400, for anything else.
+        InputRefusedError: it is anything else.
     """
     lowered = text.lower()
     if _SPAN_ID.fullmatch(lowered) and lowered != "0" * 16:
         return lowered
-    raise ProblemError(400, "malformed-span-id", "A span id is 16 hex digits.")
+    raise InputRefusedError("A span id is 16 hex digits.", kind="malformed-span-id")
 
 
 class RunMeta(NamedTuple):

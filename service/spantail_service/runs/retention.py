@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from spantail_exporters.model import keys
 from spantail_exporters.model.run_script import OPEN_EXPIRY_S, SETTLED_EXPIRY_S, forget_command
-from spantail_service.errors import ProblemError
+from spantail_service.errors import ConflictError, RunExpiredError
 from spantail_service.runs.absence import why_missing
 from spantail_service.runs.meta import parse_meta
 from spantail_service.storage.run_writes import now_us
@@ -41,14 +41,15 @@ class RunKeeper:
         """Keep a run from expiry, and in the index; once more changes nothing.
 
         Raises:
-            ProblemError: 404 or 410 when it is not there; 409 when too many are kept.
+            RunNotFoundError, RunExpiredError: it is not there.
+            ConflictError: too many are kept.
         """
         await self._meta(run_id)
         # Counted after the addition: two that come at once cannot both find the last place free.
         added = await self._redis.sadd(keys.RUNS_PINNED, run_id)
         if added and await self._redis.scard(keys.RUNS_PINNED) > MAX_PINNED:
             await self._redis.srem(keys.RUNS_PINNED, run_id)
-            raise ProblemError(409, "too-many-pinned", f"{MAX_PINNED} runs are pinned, which is the limit: unpin one.")
+            raise ConflictError(f"{MAX_PINNED} runs are pinned, which is the limit: unpin one.", kind="too-many-pinned")
         execute: Any = self._redis.execute_command  # redis-py has no types for it
         run_keys = keys.run_keys(run_id)
         others = [key for key in run_keys if key != run_keys.meta]
@@ -63,7 +64,7 @@ class RunKeeper:
         """Let a run expire as any other, counted from now on; once more changes nothing.
 
         Raises:
-            ProblemError: 404 or 410 when it is not there.
+            RunNotFoundError, RunExpiredError: it is not there.
         """
         meta = await self._meta(run_id)
         await self._redis.srem(keys.RUNS_PINNED, run_id)
@@ -81,19 +82,21 @@ class RunKeeper:
     async def delete(self, run_id: str) -> None:
         """Remove a run with all its data; what it cost stays in the sums by day.
 
+        A run that has expired is taken out of the index too.
+
         Raises:
-            ProblemError: 404 when it is not known; 409 while it is going on: its next span would bring back a
-                part of it. A run that has expired is taken out of the index too.
+            RunNotFoundError: it is not known.
+            ConflictError: it is still going on: its next span would bring back a part of it.
         """
         run_keys = keys.run_keys(run_id)
         fields: Any = await self._redis.hgetall(run_keys.meta)
         meta = parse_meta(fields, now_us())
         if meta is None:
-            problem = await why_missing(self._redis, run_id, self._links)
-            if problem.status != 410:  # noqa: PLR2004 - expired: its name is still there to be removed
-                raise problem
+            reason = await why_missing(self._redis, run_id, self._links)
+            if not isinstance(reason, RunExpiredError):  # of an expired one the name is still there to be removed
+                raise reason
         elif meta.expected is None and meta.status in ("queued", "running"):
-            raise ProblemError(409, "run-not-over", "This run is still going on. It can be deleted once it has ended.")
+            raise ConflictError("This run is still going on. It can be deleted once it has ended.", kind="run-not-over")
         await self._redis.unlink(*run_keys)
         await self._redis.srem(keys.RUNS_OPEN, run_id)
         execute: Any = self._redis.execute_command  # redis-py has no types for it

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from spantail.pricing import NANO
 from spantail_exporters.model import keys
 from spantail_service.bounds.cancel import end
-from spantail_service.errors import REDIS_UNREACHABLE
 from spantail_service.runs.meta import SILENCE_US, parse_meta
+from spantail_service.storage.errors import REDIS_UNREACHABLE
 from spantail_service.storage.run_writes import now_us
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
 """Reading runs: one reader per watched run and process, any number of viewers (see :mod:`.hub`)."""
 
 from spantail_service.tail.frame import Frame
-from spantail_service.tail.hub import MAX_WAIT_S, TailHub, TooManyViewersError
+from spantail_service.tail.hub import MAX_WAIT_S, TailHub
 from spantail_service.tail.reader import MAX_EVENTS, RunReader
 from spantail_service.tail.viewer import Left, Stopping, Viewer
 
@@ -13,6 +13,5 @@ __all__ = [
     "RunReader",
     "Stopping",
     "TailHub",
-    "TooManyViewersError",
     "Viewer",
 ]

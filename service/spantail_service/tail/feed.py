@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 
 from spantail_exporters.model import keys
 from spantail_service.bounds.cancel import end
-from spantail_service.errors import ProblemError
+from spantail_service.errors import DomainError
 from spantail_service.tail.frame import Frame, Standing, numbered
 from spantail_service.tail.reader import MAX_EVENTS, Page, is_reset
 from spantail_service.tail.window import Memory, Window, newest_within
@@ -127,14 +127,14 @@ class Feed:
         failure = self._failure
         if failure is None:
             return None
-        grace_s = VANISHED_GRACE_S if isinstance(failure, ProblemError) else GRACE_S
+        grace_s = VANISHED_GRACE_S if isinstance(failure, DomainError) else GRACE_S
         return failure if self._loop.time() - self._failing_since >= grace_s else None
 
     async def current(self) -> None:
         """Wait until everything that was told before this call has been read, or the feed is closed.
 
         Raises:
-            ProblemError: 404, 410: the run is not there (any more).
+            DomainError: the run is not there (any more).
             RedisError: Redis does not answer.
         """
         if self.is_current or self.closed:
@@ -256,7 +256,7 @@ class Feed:
     def _fail(self, error: Exception) -> None:
         if self._failure is None:
             self._failing_since = self._loop.time()
-            is_known = isinstance(error, ProblemError | RedisError | OSError)
+            is_known = isinstance(error, DomainError | RedisError | OSError)
             level = logging.INFO if is_known else logging.ERROR
             logger.log(level, "run %s cannot be read: %r", self.run_id, error, exc_info=not is_known)
         self._failure = error

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
 from spantail_service.bounds.cancel import end
-from spantail_service.errors import ProblemError
+from spantail_service.errors import TooManyViewersError
 from spantail_service.tail.feed import Feed
 from spantail_service.tail.reader import MAX_EVENTS
 from spantail_service.tail.viewer import Viewer
@@ -26,18 +26,6 @@ MAX_WAIT_S: Final = 30.0
 _TIDY_S = 5.0  # a run that nobody watched or polled for so long is let go
 _MAX_FEEDS = 2_000
 _HISTORY_SHARE = 0.5  # of the memory: older events that somebody wants must not drive out what everybody wants
-
-
-class TooManyViewersError(ProblemError):
-    """This process holds as many viewers as it may."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            503,
-            "too-many-viewers",
-            "This process holds as many viewers as it may (SPANTAIL_MAX_WAITERS). Come again, or poll without `wait`.",
-            headers={"retry-after": "5"},
-        )
 
 
 class TailHub:
@@ -98,7 +86,7 @@ class TailHub:
         """The answer to a poll. A run that is polled and goes on is followed from then on.
 
         Raises:
-            ProblemError: 404, 410: there is no such run.
+            RunNotFoundError, RunExpiredError: there is no such run.
             RedisError: Redis does not answer.
         """
         if (feed := self._followed(run_id)) is not None:
@@ -134,7 +122,7 @@ class TailHub:
 
         Raises:
             TooManyViewersError: this process holds as many as it may, or is about to stop.
-            ProblemError: 404, 410: there is no such run.
+            RunNotFoundError, RunExpiredError: there is no such run.
             RedisError: Redis does not answer.
         """
         if self._viewers >= self._max_viewers or self._stopping:

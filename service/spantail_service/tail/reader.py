@@ -13,7 +13,7 @@ import orjson
 
 from spantail_exporters.model import keys
 from spantail_exporters.model.event_parts import BESIDE_ATTRIBUTES
-from spantail_service.errors import ProblemError
+from spantail_service.errors import DomainError, SpanNotFoundError
 from spantail_service.runs.absence import why_missing
 from spantail_service.runs.clock_skew import Clocks, Skews, marked
 from spantail_service.runs.clocks import RunClocks, Version
@@ -72,7 +72,7 @@ class RunReader:
         and has no data yet is an empty page.
 
         Raises:
-            ProblemError: 404 for a run never heard of, 410 for one whose data has expired.
+            RunNotFoundError, RunExpiredError: it was never heard of, or its data has expired.
         """
         end = since + limit
         page, is_cut = await self._step(run_id, since, end, _FIRST_ENTRIES, newest=newest)
@@ -130,7 +130,7 @@ class RunReader:
         ``epoch``, gets ``reset`` and the events from ``first_index``.
 
         Raises:
-            ProblemError: 404 for a run never heard of, 410 for one whose data has expired.
+            RunNotFoundError, RunExpiredError: it was never heard of, or its data has expired.
         """
         page = await self.page(run_id, since, limit)
         reset = is_reset(page.meta, since, epoch)
@@ -196,7 +196,8 @@ class RunReader:
         where its clock is thought wrong.
 
         Raises:
-            ProblemError: 404 or 410 as for a run; 404 when the run has no such span.
+            RunNotFoundError, RunExpiredError: as for a run.
+            SpanNotFoundError: the run has no such span.
         """
         run_keys = keys.run_keys(run_id)
         pipe = self._redis.pipeline(transaction=False)
@@ -209,7 +210,7 @@ class RunReader:
             return await self._with_sources(run_id, marked(state, skews.of(state)))
         if next_index is None:
             raise await self._missing(run_id)
-        raise ProblemError(404, "unknown-span", "This run has no such span.")
+        raise SpanNotFoundError
 
     async def _with_sources(self, run_id: str, state: bytes) -> bytes:
         span = orjson.loads(state)
@@ -224,7 +225,7 @@ class RunReader:
         """One run with its totals.
 
         Raises:
-            ProblemError: 404 for a run never heard of, 410 for one whose data has expired.
+            RunNotFoundError, RunExpiredError: it was never heard of, or its data has expired.
         """
         meta, layers, state = await self._meta(run_id)
         if meta is None:
@@ -266,7 +267,7 @@ class RunReader:
             raise await self._missing(run_id)
         return Page([], RunMeta("queued", 0, 0, None, None, None, None, None, 0, 0, 0, {}, {}), b"[]")
 
-    async def _missing(self, run_id: str) -> ProblemError:
+    async def _missing(self, run_id: str) -> DomainError:
         return await why_missing(self._redis, run_id, self._links)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
-from spantail_service.errors import ProblemError
+from spantail_service.errors import DomainError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -71,7 +71,7 @@ class Viewer:
         Raises:
             Left: after :meth:`leave`.
             Stopping: the process stops.
-            ProblemError: the run is gone for good.
+            DomainError: the run is gone for good.
             RedisError: Redis has not answered for some time.
         """
         while True:
@@ -82,7 +82,7 @@ class Viewer:
                 raise Stopping
             trouble = self._feed.trouble()
             if trouble is not None:
-                raise trouble if isinstance(trouble, ProblemError | RedisError) else RedisConnectionError(str(trouble))
+                raise trouble if isinstance(trouble, DomainError | RedisError) else RedisConnectionError(str(trouble))
             frame = await self._take()
             if frame is not None and (
                 self._due or frame.events or frame.reset or not frame.standing.says_the_same(self._shown)
@@ -109,7 +109,7 @@ class Viewer:
             return frame
         try:
             return await self._frame_of(self._feed, self.since, self._limit, self.epoch)
-        except (ProblemError, RedisError, OSError):
+        except (DomainError, RedisError, OSError):
             # The feed finds the same and keeps the time: it may pass.
             await asyncio.sleep(_AGAIN_S)
             return None

@@ -6,7 +6,7 @@ import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from spantail_service.errors import ProblemError
+from spantail_service.errors import CallerLeftError, UnavailableError
 from spantail_service.runs.filter import RunFilter
 from spantail_service.runs.sources import NO_SOURCES, read_tables
 from spantail_service.transfer.whole_run import read_states
@@ -135,12 +135,11 @@ class RecentRuns:
         """A way through the runs that touch ``within``, until ``most_spans`` or a few more; waits for its turn.
 
         Raises:
-            ProblemError: 503 when too many wait; 499 when whoever asked has left meanwhile, by ``has_left``.
+            UnavailableError: too many wait.
+            CallerLeftError: whoever asked has left meanwhile, by `has_left`.
         """
         if self._waiting >= MAX_WAITING:
-            raise ProblemError(
-                503, "too-many-searches", "Too many searches wait for their turn.", headers={"retry-after": "5"}
-            )
+            raise UnavailableError("Too many searches wait for their turn.", kind="too-many-searches", retry_after_s=5)
         self._waiting += 1
         try:
             await self._slots.acquire()
@@ -148,7 +147,7 @@ class RecentRuns:
             self._waiting -= 1
         try:
             if await has_left():
-                raise ProblemError(499, "client-left", "Nobody waits for the answer any more.")
+                raise CallerLeftError
             walk = Walk(self._redis, self._runs, within, most_spans)
             try:
                 yield walk

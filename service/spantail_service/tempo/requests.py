@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 from fastapi import Depends, Query
 
-from spantail_service.errors import ProblemError
+from spantail_service.errors import InputRefusedError
 from spantail_service.tempo.recent import Period
 from spantail_service.tempo.regex import RegexError
 from spantail_service.tempo.tokens import nanoseconds
@@ -28,7 +28,7 @@ def searched_period(
 ) -> Period:
     """The time that is searched; 0 is as good as nothing."""
     if start and end and end <= start:
-        raise ProblemError(400, "malformed-period", "`start` has to be before `end`.")
+        raise InputRefusedError("`start` has to be before `end`.", kind="malformed-period")
     return Period(start * _SECOND_US if start else None, (end + 1) * _SECOND_US if end else None)
 
 
@@ -40,36 +40,36 @@ def understood(read: Callable[[str], _Read], text: str) -> _Read:
     """What ``read`` makes of a query.
 
     Raises:
-        ProblemError: 400, with the part that is not understood and with what is.
+        InputRefusedError: it says the part that is not understood, and what is.
     """
     try:
         return read(text)
     except TraceQLError as error:
         said = {"part": error.part, "at": error.at, "understood": list(UNDERSTOOD)}
-        raise ProblemError(400, "traceql-not-understood", str(error), extra=said) from None
+        raise InputRefusedError(str(error), kind="traceql-not-understood", data=said) from None
 
 
 async def bounded(work: Awaitable[_Read]) -> _Read:
     """The result of a search.
 
     Raises:
-        ProblemError: 400 when a pattern takes more work than one may.
+        InputRefusedError: a pattern takes more work than one may.
     """
     try:
         return await work
     except RegexError as error:
-        raise ProblemError(400, "traceql-too-costly", f"{error}.") from None
+        raise InputRefusedError(f"{error}.", kind="traceql-too-costly") from None
 
 
 def duration(name: str, text: str) -> int | None:
     """The duration (ns) that the parameter ``name`` has; ``None`` when it is empty.
 
     Raises:
-        ProblemError: 400 when it is none.
+        InputRefusedError: it is none.
     """
     if not text:
         return None
     found = nanoseconds(text)
     if found is None or found < 0:
-        raise ProblemError(400, "malformed-duration", f"`{name}` is a duration such as 1.5s or 200ms.")
+        raise InputRefusedError(f"`{name}` is a duration such as 1.5s or 200ms.", kind="malformed-duration")
     return found

@@ -52,7 +52,7 @@ async def search(recent: RecentRuns, wanted: Wanted, now_us: int) -> dict[str, A
 
     Raises:
         RegexError: a pattern has worked all it may.
-        ProblemError: as :meth:`RecentRuns.walk` says.
+        UnavailableError, CallerLeftError: as `RecentRuns.walk` says.
     """
     traces: list[dict[str, Any]] = []
     room = MAX_SHOWN

@@ -15,7 +15,7 @@ from spantail_exporters.model import keys
 from spantail_exporters.model.run_script import SCRIPT, append_arguments
 from spantail_service.bounds.chunks import PIECE_BYTES, size_of
 from spantail_service.bounds.time_slice import in_turns
-from spantail_service.errors import ProblemError
+from spantail_service.errors import ConflictError, TooLargeError
 from spantail_service.ingest.body import DecodedTooLargeError, MalformedRequestError, gunzip
 from spantail_service.ingest.entries import Tally
 from spantail_service.ingest.otlp_json import decode_traces_json
@@ -72,7 +72,8 @@ class RunImporter:
         Raises:
             MalformedRequestError: nothing was stored.
             DecodedTooLargeError, TooManyError: nothing was stored.
-            ProblemError: 409 for NDJSON of a run that is here, 413 for a file of too many runs.
+            ConflictError: the file is NDJSON of a run that is here.
+            TooLargeError: the file holds too many runs.
             redis.exceptions.RedisError: Redis cannot be reached; some may be stored.
         """
         async with self._slots:
@@ -94,7 +95,7 @@ class RunImporter:
         async for record in in_turns(decode_traces_json(body, tally), self._one_large):
             run_ids[record.run_id] = None
             if len(run_ids) > MAX_RUNS:
-                raise ProblemError(413, "too-many-runs-in-file", f"A file may hold {MAX_RUNS} runs, this has more.")
+                raise TooLargeError(f"A file may hold {MAX_RUNS} runs, this has more.", kind="too-many-runs-in-file")
         if tally.reason and not tally.rejected:
             raise MalformedRequestError(f"{tally.reason} {_TAKEN}")
         for run_id in run_ids:
@@ -122,11 +123,10 @@ class RunImporter:
         if not file.changes:
             return Imported([], 0, "The file holds no event.")
         if not await self._mark(file.run_id, file.summary):
-            raise ProblemError(
-                409,
-                "run-exists",
+            raise ConflictError(
                 "This run is here already, and its log lines would be stored twice. Delete it first.",
-                extra={"run_id": file.run_id},
+                kind="run-exists",
+                data={"run_id": file.run_id},
             )
         # A writer that numbers its calls: lines and losses come once, though redis-py send a call again.
         writer, numbers = f"import:{secrets.token_hex(4)}", itertools.count(1)

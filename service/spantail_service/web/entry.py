@@ -22,8 +22,8 @@ from starlette.responses import RedirectResponse, Response
 
 from spantail_service.access.guard import CLOSE_REFUSED, SESSION, Guard, Refusal, login_address
 from spantail_service.access.signed_in import SignedOut, while_signed_in
-from spantail_service.errors import problem_response
 from spantail_service.web.headers import raw_security_headers
+from spantail_service.web.problems import problem_response
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send

@@ -10,7 +10,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from spantail_service.bounds.byte_budget import BusyError, Room
-from spantail_service.errors import ProblemError
+from spantail_service.errors import UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -25,15 +25,15 @@ _PIECE_BYTES: Final = 262_144
 _PIECE_S: Final = 60.0  # for a reader to take a piece: one that takes nothing may hold no room for longer
 
 
-class TooBusyError(ProblemError):
+class TooBusyError(UnavailableError):
     """As many large requests are under way as may be."""
+
+    kind = "too-busy"
 
     def __init__(self) -> None:
         super().__init__(
-            503,
-            "too-busy",
             "As many large answers and files are under way as this process takes. Come again in a moment.",
-            headers={"retry-after": "5"},
+            retry_after_s=5,
         )
 
 
