@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from spantail_service.web.compression import gzipped
-from spantail_service.web.headers import RAW_JSON_SECURITY_HEADERS
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-
-    from starlette.types import Message
 
     from spantail_service.runs.meta import RunMeta
 
@@ -23,7 +18,7 @@ FRAME_BYTES = 4 * 1024 * 1024
 class Frame:
     """One answer to a reader: the JSON of a poll, ready to send. Shared by all readers at the same place."""
 
-    __slots__ = ("_answer", "_gzip", "_text", "body", "epoch", "events", "next_index", "reset", "settled", "standing")
+    __slots__ = ("_text", "body", "epoch", "events", "next_index", "reset", "response", "settled", "standing")
 
     def __init__(
         self, body: bytes, standing: Standing, events: int, next_index: int, *, reset: bool, settled: bool
@@ -36,25 +31,9 @@ class Frame:
         self.reset = reset
         self.settled = settled
         """The run has settled and the reader has all of it."""
+        self.response: Any = None
+        """What the web side has made of `body`, kept here so that it is made once for all readers."""
         self._text: str | None = None
-        self._gzip: bytes | None = None
-        self._answer: tuple[Message, Message] | None = None
-
-    @property
-    def answer(self) -> tuple[Message, Message]:
-        """The whole HTTP answer, security headers included, as ASGI takes it; made once for all readers."""
-        if self._answer is None:
-            headers = [
-                (b"content-type", b"application/json"),
-                (b"content-length", b"%d" % len(self.body)),
-                (b"cache-control", b"no-store"),
-                *RAW_JSON_SECURITY_HEADERS,
-            ]
-            self._answer = (
-                {"type": "http.response.start", "status": 200, "headers": headers},
-                {"type": "http.response.body", "body": self.body},
-            )
-        return self._answer
 
     @property
     def text(self) -> str:
@@ -62,13 +41,6 @@ class Frame:
         if self._text is None:
             self._text = self.body.decode()
         return self._text
-
-    @property
-    def gzip(self) -> bytes:
-        """``body`` in gzip format, packed once for all readers."""
-        if self._gzip is None:
-            self._gzip = gzipped(self.body)
-        return self._gzip
 
 
 class Standing:

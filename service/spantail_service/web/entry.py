@@ -72,11 +72,11 @@ class Entrance:
         if scope["type"] == "http":
             begun = time.perf_counter()
             refusal = self.guard.refusal(scope)
-            frame = self.ready.frame(scope) if refusal is None else None
-            if frame is None:
+            answer = self.ready.answer(scope) if refusal is None else None
+            if answer is None:
                 await self._http(scope, receive, send, refusal, begun)
             else:
-                start, body = frame.answer
+                start, body = answer
                 await send(start)
                 await send(body)
                 self._polls.add(time.perf_counter() - begun)

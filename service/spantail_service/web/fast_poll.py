@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from spantail_service.tail import MAX_EVENTS
 from spantail_service.web.compression import GZIP_FROM_BYTES
+from spantail_service.web.headers import RAW_JSON_SECURITY_HEADERS
 
 if TYPE_CHECKING:
-    from starlette.types import Scope
+    from starlette.types import Message, Scope
 
     from spantail_service.tail import Frame, TailHub
 
@@ -39,8 +40,8 @@ class ReadyPoll:
         """``None`` before the service has started."""
         self._queries: dict[bytes, _Asked | None] = {}
 
-    def frame(self, scope: Scope) -> Frame | None:
-        """The answer to a poll that was let in; ``None`` when the route has to find it."""
+    def answer(self, scope: Scope) -> tuple[Message, Message] | None:
+        """The answer to a poll that was let in, as ASGI takes it; None when the route has to find it."""
         path: str = scope["path"]
         if self.hub is None or not path.startswith(_PREFIX) or scope["method"] != "GET":
             return None
@@ -57,7 +58,25 @@ class ReadyPoll:
             return None
         # A run is known by its canonical id alone: whatever else stands there finds nothing.
         frame = self.hub.frame_in_memory(path[len(_PREFIX) :], asked.since, asked.limit, asked.epoch)
-        return None if frame is None or len(frame.body) >= GZIP_FROM_BYTES else frame
+        if frame is None or len(frame.body) >= GZIP_FROM_BYTES:
+            return None
+        answer: tuple[Message, Message] | None = frame.response
+        if answer is None:
+            answer = frame.response = _response(frame)
+        return answer
+
+
+def _response(frame: Frame) -> tuple[Message, Message]:
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", b"%d" % len(frame.body)),
+        (b"cache-control", b"no-store"),
+        *RAW_JSON_SECURITY_HEADERS,
+    ]
+    return (
+        {"type": "http.response.start", "status": 200, "headers": headers},
+        {"type": "http.response.body", "body": frame.body},
+    )
 
 
 def _parse(query: bytes) -> _Asked | None:
