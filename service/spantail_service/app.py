@@ -19,7 +19,7 @@ from spantail.redaction import Redactor
 from spantail_service import __version__
 from spantail_service.access.guard import Guard
 from spantail_service.access.hosts import Hosts
-from spantail_service.access.rate_limits import WrongTokens
+from spantail_service.access.rate_limits import RateLimits, WrongTokens
 from spantail_service.access.sessions import EndedSessions, Sessions
 from spantail_service.ingest.receiver import OtlpReceiver
 from spantail_service.jobs.launcher import Launcher
@@ -45,7 +45,6 @@ from spantail_service.routes import (
     traces,
     transfer,
 )
-from spantail_service.routes.rate_limited import RateLimits
 from spantail_service.runs.changes import RunFeed
 from spantail_service.runs.index import RunIndex
 from spantail_service.runs.links import LinkTemplates

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from redis.asyncio import Redis
     from starlette.requests import Request
 
+    from spantail_service.access.rate_limits import RateLimits
     from spantail_service.access.sessions import EndedSessions
     from spantail_service.ingest.receiver import OtlpReceiver
     from spantail_service.jobs.launcher import Launcher
     from spantail_service.metrics import ServiceMetrics
     from spantail_service.operations.base import Operation
-    from spantail_service.routes.rate_limited import RateLimits
     from spantail_service.runs.changes import RunFeed
     from spantail_service.runs.index import RunIndex
     from spantail_service.runs.links import LinkTemplates

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ipaddress
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from starlette.types import Scope
+
+    from spantail_service.settings import Settings
 
 _MOST_CLIENTS = 10_000
 _LONGEST_ADDRESS = 64  # a proxy may hand on what is none
@@ -62,6 +64,20 @@ class TokenBuckets:
         ]
         for client in full or list(self._levels)[: _MOST_CLIENTS // 10]:
             del self._levels[client]
+
+
+class RateLimits(NamedTuple):
+    """The buckets of one process, by what they protect."""
+
+    starts: TokenBuckets
+    heavy: TokenBuckets
+
+    @classmethod
+    def of(cls, settings: Settings) -> RateLimits:
+        """As the settings say."""
+        return cls(
+            starts=TokenBuckets(settings.max_starts_per_minute), heavy=TokenBuckets(settings.max_heavy_per_minute)
+        )
 
 
 class WrongTokens:

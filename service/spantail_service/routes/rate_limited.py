@@ -3,33 +3,19 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from fastapi import Request
 from fastapi.params import Depends as Dependency
 
-from spantail_service.access.rate_limits import TokenBuckets, client_of
+from spantail_service.access.rate_limits import client_of
 from spantail_service.services import services_of
 from spantail_service.web.problems import ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-    from spantail_service.settings import Settings
-
-
-class RateLimits(NamedTuple):
-    """The buckets of one process, by what they protect."""
-
-    starts: TokenBuckets
-    heavy: TokenBuckets
-
-    @classmethod
-    def of(cls, settings: Settings) -> RateLimits:
-        """As the settings say."""
-        return cls(
-            starts=TokenBuckets(settings.max_starts_per_minute), heavy=TokenBuckets(settings.max_heavy_per_minute)
-        )
+    from spantail_service.access.rate_limits import RateLimits, TokenBuckets
 
 
 def _limited(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from redis.exceptions import RedisError
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from spantail_service.storage.wakeups import WakeUps
     from spantail_service.tail.reader import RunReader
-    from spantail_service.tail.viewer import Viewer
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +39,13 @@ _UNTOLD_S = 0.5  # between reads while changes are not told
 _KEPT_FRAMES = 4
 
 
+class Watcher(Protocol):
+    """Somebody who follows the run."""
+
+    def call(self, *, heartbeat: bool) -> None:
+        """Something may have changed; with `heartbeat` the watcher hears of it even if nothing has."""
+
+
 class Feed:
     """A run that is watched. Its task alone reads what is new; viewers take frames from memory.
 
@@ -50,7 +56,7 @@ class Feed:
         self, run_id: str, reader: RunReader, wakeups: WakeUps, memory: Memory, grown: Callable[[], None]
     ) -> None:
         self.run_id = run_id
-        self.viewers: set[Viewer] = set()
+        self.viewers: set[Watcher] = set()
         self.used = True
         """Somebody polled since the hub looked last."""
         self.window = Window(memory)
