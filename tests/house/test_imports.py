@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import os
 import subprocess
 import sys
@@ -10,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.import_graph import imports_of
 from tests.support.tools import ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 ABOVE = {
@@ -39,21 +38,6 @@ HEAVY = {
 }
 
 
-def _imports(file: Path) -> Iterator[tuple[int, str]]:
-    """Line and top-level name of every import in a file: lazy, typing-only and import_module's too."""
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-        match node:
-            case ast.Import(names=names):
-                yield from ((node.lineno, alias.name.partition(".")[0]) for alias in names)
-            case ast.ImportFrom(module=str(module), level=0):
-                yield node.lineno, module.partition(".")[0]
-            case ast.Call(
-                func=ast.Attribute(attr="import_module") | ast.Name(id="import_module" | "__import__"),
-                args=[ast.Constant(value=str(module)), *_],
-            ):
-                yield node.lineno, module.partition(".")[0]
-
-
 def _files(folder: str) -> list[Path]:
     files = sorted((ROOT / folder).rglob("*.py"))
     assert files, f"{folder} has no modules"
@@ -66,8 +50,8 @@ def test_no_import_runs_upward(folder: str) -> None:
     wrong = [
         f"{file.relative_to(ROOT)}:{line} imports {name}"
         for file in _files(folder)
-        for line, name in _imports(file)
-        if name in ABOVE[folder] | tests_and_tools
+        for line, name in imports_of(file)
+        if name.partition(".")[0] in ABOVE[folder] | tests_and_tools
     ]
     assert not wrong, "\n".join(wrong)
 
@@ -77,8 +61,8 @@ def test_the_instrumentation_imports_opentelemetry_and_prices_only() -> None:
     wrong = [
         f"{file.relative_to(ROOT)}:{line} imports {name}"
         for file in _files("otel/spantail")
-        for line, name in _imports(file)
-        if name not in allowed
+        for line, name in imports_of(file)
+        if name.partition(".")[0] not in allowed
     ]
     assert not wrong, "\n".join(wrong)
 

@@ -1,0 +1,76 @@
+"""The order of the house: no circles, imports run down, and the domain knows no HTTP.
+
+`FLOORS` is a map of the service, from the ground up: what stands on a floor imports from floors below it only.
+Type-only and lazy imports count too.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.import_graph import PACKAGES, circle_in, folders, import_graph, imports_of, neighbours
+
+FLOORS = (
+    ("settings", "errors", "bounds"),  # what everything may use: limits in bytes, time and number
+    ("storage", "llm"),  # Redis · language models
+    ("runs", "operations"),  # what is known of a run · the work that can be started
+    ("access", "tail", "reaper", "jobs", "metrics"),  # who may come in · live events · dead processes · starting work
+    ("ingest", "web"),  # OTLP in · what all HTTP answers have in common
+    ("transfer",),  # runs out to files and in again
+    ("tempo",),  # Grafana's way to search runs
+    ("services",),  # the parts of one process, as the routes get them
+    ("routes",),  # one module per address
+    ("app",),  # the parts are put together
+    ("client", "demo"),  # how commands speak with a service · a world to try it in
+    ("server", "doctor", "programs"),  # one process from start to stop · what is wrong here · programs that are started
+    ("cli",),  # the command line
+    ("command", "__main__"),  # its entry points
+)
+
+# Folders of the service that know nothing of HTTP: their errors are those of `errors.py`, which `web/problems.py` maps.
+DOMAIN = (
+    "bounds", "errors", "ingest", "jobs", "llm", "operations", "reaper", "runs", "storage", "tail", "tempo", "transfer",
+)  # fmt: skip
+HTTP = {"fastapi", "starlette", "uvicorn", "http"}
+# Reads query parameters for the routes beside it.
+AT_THE_EDGE = {"spantail_service.tempo.requests"}
+
+
+@pytest.mark.parametrize("folder", folders())
+def test_no_circles(folder: str) -> None:
+    """Among the modules and folders that stand in one folder; so there is none across folders either."""
+    assert not circle_in(neighbours(folder))
+
+
+def test_imports_run_down_the_floors_of_the_service() -> None:
+    floor_of = {name: number for number, names in enumerate(FLOORS) for name in names}
+    graph = neighbours("spantail_service")
+    graph.pop("__init__")
+    assert set(graph) == set(floor_of), "every folder and module at the top has its floor"
+    wrong = [
+        f"{name} imports {other}"
+        for name, others in graph.items()
+        for other in others - {"__init__"}
+        if floor_of[other] >= floor_of[name]
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_the_domain_knows_no_http() -> None:
+    modules = [
+        module
+        for module in import_graph()
+        if module.startswith(tuple(f"spantail_service.{name}" for name in DOMAIN)) and module not in AT_THE_EDGE
+    ]
+    assert modules
+    wrong = [f"{module} imports {name}" for module in modules for name in _imported(module) if _top(name) in HTTP]
+    assert not wrong, "\n".join(wrong)
+
+
+def _imported(module: str) -> list[str]:
+    package, _, rest = module.partition(".")
+    return [name for _, name in imports_of(PACKAGES[package].joinpath(*rest.split(".")).with_suffix(".py"))]
+
+
+def _top(name: str) -> str:
+    return name.partition(".")[0]
