@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 from collections import Counter
 from contextlib import suppress
 from typing import TYPE_CHECKING, Self
@@ -20,6 +19,7 @@ from spantail_service.reaper.liveness import Interrupted, Patience, Timing, cloc
 from spantail_service.reaper.open_runs import OpenRun, OpenRuns
 from spantail_service.reaper.run_sweep import Hearing
 from spantail_service.storage.errors import REDIS_UNREACHABLE, is_passing
+from spantail_service.storage.lease import Lease
 from spantail_service.storage.run_writes import now_us
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Reaper:
 
     def __init__(self, redis_url: str, *, timing: Timing = Timing(), token: str | None = None) -> None:  # noqa: B008
         self._timing = timing
-        self._token = (token or secrets.token_hex(8)).encode()
+        self._lease = Lease(keys.REAPER_LEASE, token)
         self._patience = Patience(timing.gap_s)
         self._line = Line(redis_url, self._patience, timing.gap_s)
         self._runs = OpenRuns(self._line.ask)
@@ -62,8 +62,7 @@ class Reaper:
         await end(self._task)
         with suppress(*REDIS_UNREACHABLE, TimeoutError, Interrupted):
             async with asyncio.timeout(_CLOSE_S):
-                if await self._line.ask_one("GET", keys.REAPER_LEASE) == self._token:
-                    await self._line.ask_one("DEL", keys.REAPER_LEASE)  # the next judge need not wait for it to expire
+                await self._line.ask_one(*self._lease.release())
         await self._line.close()
 
     async def _run(self) -> None:
@@ -90,13 +89,10 @@ class Reaper:
         Raises redis-py's errors, and ``Interrupted`` when Redis or this process paused.
         """
         hold_ms = int(1_000 * _HOLD_SWEEPS * self._timing.sweep_s)
-        (seconds, micros), _, holder = await self._line.ask(
-            [("TIME",), ("SET", keys.REAPER_LEASE, self._token, "NX", "PX", hold_ms), ("GET", keys.REAPER_LEASE)]
-        )
+        (seconds, micros), is_ours = await self._line.ask([("TIME",), self._lease.claim(hold_ms)])
         redis_us = seconds * 1_000_000 + micros
         self._patience.redis_clock(redis_us, clock())
-        if holder == self._token:
-            await self._line.ask_one("PEXPIRE", keys.REAPER_LEASE, hold_ms)
+        if is_ours:
             await self._runs.look(clock())
             await self._find_the_living()
             if self._patience.waited_s >= self._timing.lease_s:
