@@ -13,6 +13,7 @@ from spantail_exporters.model import keys
 from spantail_exporters.model.run_script import SCRIPT, append_arguments, index_commands, parse_reply
 from spantail_service.reaper.liveness import Patience, clock
 from spantail_service.storage.routing import RoutedRedis
+from spantail_service.storage.run_flags import mark_incomplete
 from spantail_service.storage.run_writes import now_us
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ class Line:
                     return False
                 pipe.multi()  # type: ignore[no-untyped-call]
             if maybe_incomplete:
-                pipe.hset(run_keys.meta, "maybe_incomplete", 1)
+                pipe.execute_command(*mark_incomplete(run_id))
             # By its text, not its digest: no second try when Redis does not know it, inside a transaction.
             pipe.execute_command("EVAL", SCRIPT, *arguments[1:])
             try:

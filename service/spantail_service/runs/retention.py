@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from spantail_exporters.model import keys
-from spantail_exporters.model.run_script import OPEN_EXPIRY_S, SETTLED_EXPIRY_S, forget_command
+from spantail_exporters.model.run_script import forget_command
 from spantail_service.errors import ConflictError, RunExpiredError
 from spantail_service.runs.absence import why_missing
 from spantail_service.runs.meta import parse_meta
+from spantail_service.storage import run_flags
 from spantail_service.storage.run_writes import now_us
 
 if TYPE_CHECKING:
@@ -19,15 +20,6 @@ if TYPE_CHECKING:
 
 MAX_PINNED = 1_000
 """Runs that can be kept at a time: what never expires must not grow without end."""
-
-
-_PIN = """
--- not on a run that has just gone: what is made here would never expire
-if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
-redis.call('HSET', KEYS[1], 'pinned', 1)
-for _, key in ipairs(KEYS) do redis.call('PERSIST', key) end
-return 1
-"""
 
 
 class RunKeeper:
@@ -50,10 +42,7 @@ class RunKeeper:
         if added and await self._redis.scard(keys.RUNS_PINNED) > MAX_PINNED:
             await self._redis.srem(keys.RUNS_PINNED, run_id)
             raise ConflictError(f"{MAX_PINNED} runs are pinned, which is the limit: unpin one.", kind="too-many-pinned")
-        execute: Any = self._redis.execute_command  # redis-py has no types for it
-        run_keys = keys.run_keys(run_id)
-        others = [key for key in run_keys if key != run_keys.meta]
-        if not await execute("EVAL", _PIN, len(run_keys), run_keys.meta, *others):
+        if not await self._execute(run_flags.pin(run_id)):
             await self._redis.srem(keys.RUNS_PINNED, run_id)
             raise await why_missing(self._redis, run_id, self._links)
         # Once more: somebody who unpinned it in between has taken the name out, and the pin was set after that.
@@ -70,12 +59,9 @@ class RunKeeper:
         await self._redis.srem(keys.RUNS_PINNED, run_id)
         if not meta.pinned:
             return
-        expiry_s = OPEN_EXPIRY_S if meta.expected is None else SETTLED_EXPIRY_S
-        run_keys = keys.run_keys(run_id)
         pipe = self._redis.pipeline(transaction=True)
-        pipe.hdel(run_keys.meta, "pinned")
-        for key in run_keys:
-            pipe.expire(key, OPEN_EXPIRY_S if key == run_keys.state else expiry_s)
+        for command in run_flags.unpin(run_id, is_settled=meta.expected is not None):
+            pipe.execute_command(*command)
         await pipe.execute()
         await self._announce(run_id)
 
@@ -88,8 +74,7 @@ class RunKeeper:
             RunNotFoundError: it is not known.
             ConflictError: it is still going on: its next span would bring back a part of it.
         """
-        run_keys = keys.run_keys(run_id)
-        fields: Any = await self._redis.hgetall(run_keys.meta)
+        fields: Any = await self._redis.hgetall(keys.run_keys(run_id).meta)
         meta = parse_meta(fields, now_us())
         if meta is None:
             reason = await why_missing(self._redis, run_id, self._links)
@@ -97,10 +82,9 @@ class RunKeeper:
                 raise reason
         elif meta.expected is None and meta.status in ("queued", "running"):
             raise ConflictError("This run is still going on. It can be deleted once it has ended.", kind="run-not-over")
-        await self._redis.unlink(*run_keys)
+        await self._execute(run_flags.remove(run_id))
         await self._redis.srem(keys.RUNS_OPEN, run_id)
-        execute: Any = self._redis.execute_command  # redis-py has no types for it
-        await execute(*forget_command(run_id, expired=False))
+        await self._execute(forget_command(run_id, expired=False))
         await self._redis.publish(keys.channel(run_id), "")  # whoever watches it learns that it is gone
 
     async def _meta(self, run_id: str) -> RunMeta:
@@ -109,6 +93,10 @@ class RunKeeper:
         if meta is None:
             raise await why_missing(self._redis, run_id, self._links)
         return meta
+
+    async def _execute(self, command: tuple[Any, ...]) -> Any:
+        execute: Any = self._redis.execute_command  # redis-py has no types for it
+        return await execute(*command)
 
     async def _announce(self, run_id: str) -> None:
         await self._redis.xadd(keys.RUNS_CHANGES, {"run": run_id}, maxlen=10_000, approximate=True)

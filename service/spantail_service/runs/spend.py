@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -19,6 +18,8 @@ from spantail_exporters.model import keys
 from spantail_service.bounds.cancel import end
 from spantail_service.runs.meta import SILENCE_US, parse_meta
 from spantail_service.storage.errors import REDIS_UNREACHABLE
+from spantail_service.storage.lease import Lease
+from spantail_service.storage.run_flags import mark_booked
 from spantail_service.storage.run_writes import now_us
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ MAX_DAYS = 366
 
 _DAY_S: Final = 86_400
 _KEPT_DAYS: Final = 400
+_LEASE_INTERVALS: Final = 5  # a bookkeeper that missed so many rounds is replaced
 _BOOKED_S: Final = 3 * _DAY_S  # longer than a run's data; `booked` on a pinned run says the rest
 _FIELDS: Final = ("runs", "calls", "errors", "unpriced", "input", "output", "nano")
 _RUNS: Final = ""  # in the place of a backend, each of which has a name: what is counted per run
@@ -68,14 +70,6 @@ return 1
 """
 # a run that changed meanwhile has a new score, and stays
 _BOOKED: Final = "if redis.call('ZSCORE', KEYS[1], ARGV[1]) == ARGV[2] then redis.call('ZREM', KEYS[1], ARGV[1]) end"
-# not on a run that has just gone: what is made here would never expire
-_MARK: Final = "if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('HSET', KEYS[1], 'booked', 1) end"
-_HOLD: Final = """
-local holder = redis.call('GET', KEYS[1])
-if holder and holder ~= ARGV[1] then return 0 end
-redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-return 1
-"""
 
 
 def day_of(time_us: int) -> str:
@@ -89,7 +83,7 @@ class Bookkeeper:
     def __init__(self, redis: Redis, *, interval_s: float = 1.0) -> None:
         self._redis = redis
         self._interval_s = interval_s
-        self._token = secrets.token_hex(8)
+        self._lease = Lease(keys.SPEND_LEASE)
         self._task: asyncio.Task[None] | None = None
         self._stopping = asyncio.Event()
         self._seen: dict[str, tuple[Any, ...]] = {}  # runs that go on, as they were last booked
@@ -107,7 +101,7 @@ class Bookkeeper:
     async def _run(self) -> None:
         while not self._stopping.is_set():
             try:
-                if await self._holds():
+                if await self._execute(*self._lease.claim(int(self._interval_s * _LEASE_INTERVALS * 1_000))):
                     await self.book()
                 else:
                     self._seen.clear()
@@ -118,11 +112,6 @@ class Bookkeeper:
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._interval_s):
                     await self._stopping.wait()
-
-    async def _holds(self) -> bool:
-        lease_ms = int(self._interval_s * 5_000)
-        answer: Any = await self._execute("EVAL", _HOLD, 1, keys.SPEND_LEASE, self._token, lease_ms)
-        return bool(answer)
 
     async def book(self) -> None:
         """Book every run that may have spent something since it was booked last."""
@@ -184,7 +173,7 @@ class Bookkeeper:
             day, _BOOKED_S, _KEPT_DAYS * _DAY_S, int(before), meta.epoch or 0, meta.next_index, *amounts,
         )  # fmt: skip
         if not before:
-            await self._execute("EVAL", _MARK, 1, keys.run_keys(run_id).meta)
+            await self._execute(*mark_booked(run_id))
 
     async def _execute(self, *command: Any) -> Any:
         execute: Any = self._redis.execute_command  # redis-py has no types for it

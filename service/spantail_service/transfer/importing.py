@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
-from spantail_exporters.model import keys
 from spantail_exporters.model.run_script import SCRIPT, append_arguments
 from spantail_service.bounds.chunks import PIECE_BYTES, size_of
 from spantail_service.bounds.time_slice import in_turns
@@ -20,6 +19,7 @@ from spantail_service.ingest.body import DecodedTooLargeError, MalformedRequestE
 from spantail_service.ingest.entries import Tally
 from spantail_service.ingest.otlp_json import decode_traces_json
 from spantail_service.ingest.receiver import changes_of
+from spantail_service.storage.run_flags import mark_imported
 from spantail_service.storage.run_writes import RunChanges, RunStore, now_us
 from spantail_service.transfer import ndjson
 
@@ -38,7 +38,6 @@ _MAGIC = {b"PK\x03\x04": "a zip file", b"\x1f\x8b": "gzip without Content-Encodi
           b"SQLite format 3": "an SQLite database", b"\x28\xb5\x2f\xfd": "zstd", b"<": "HTML or XML",
           b"[": "a JSON array, as of a Chrome or Zipkin trace"}  # fmt: skip
 _CHROME = re.compile(rb'\s*+\{\s*+"(?:traceEvents|displayTimeUnit|otherData|stackFrames)"')
-_MARK_EXPIRY_S = 60  # should the run itself not follow
 _AT_A_TIME = 2  # files that are read at once: bounds the memory that reading takes
 
 
@@ -140,26 +139,16 @@ class RunImporter:
 
     async def _mark(self, run_id: str, summary: dict[str, Any]) -> bool:
         """Say beforehand of a run that it is an import; False when it is here, and so is none."""
-        marks: dict[str, str | int] = {"imported": 1}
+        marks: dict[str, str | int] = {}
         if isinstance(operation := summary.get("operation"), str) and operation:
             marks["state_operation"] = orjson.dumps(self._redactor.text(operation)[:1_000])[1:-1].decode()
         if summary.get("maybe_incomplete") is True:
             marks["maybe_incomplete"] = 1
-        flat = [part for pair in marks.items() for part in pair]
-        answer = await self._execute("EVAL", _MARK_NEW, 1, keys.run_keys(run_id).meta, _MARK_EXPIRY_S, *flat)
-        return bool(answer)
+        return bool(await self._execute(*mark_imported(run_id, marks)))
 
     async def _execute(self, *command: Any) -> Any:
         execute: Any = self._redis.execute_command  # redis-py has no types for it
         return await execute(*command)
-
-
-_MARK_NEW = """
-if redis.call('HEXISTS', KEYS[1], 'next') == 1 then return 0 end
-redis.call('HSET', KEYS[1], unpack(ARGV, 2))
-redis.call('EXPIRE', KEYS[1], ARGV[1])
-return 1
-"""
 
 
 def _other_format(body: bytes) -> str:
