@@ -16,7 +16,7 @@ from spantail_exporters.model.event_parts import BESIDE_ATTRIBUTES
 from spantail_service.errors import DomainError, SpanNotFoundError
 from spantail_service.runs.absence import why_missing
 from spantail_service.runs.clock_skew import Clocks, Skews, marked
-from spantail_service.runs.clocks import RunClocks, Version
+from spantail_service.runs.clock_skew_cache import ClockSkewCache, Version
 from spantail_service.runs.links import LinkTemplates
 from spantail_service.runs.meta import RunMeta, RunState, parse_meta, parse_state, summary
 from spantail_service.runs.sources import UNKNOWN, read_sources, read_tables
@@ -63,7 +63,7 @@ class RunReader:
     def __init__(self, redis: Redis, links: LinkTemplates = LinkTemplates()) -> None:  # noqa: B008
         self._redis = redis
         self._links = links
-        self._clocks = RunClocks(redis)
+        self._clocks = ClockSkewCache(redis)
 
     async def page(self, run_id: str, since: int, limit: int, *, newest: bool = False) -> Page:
         """What is stored of the tail from ``since`` on: the events asked for, maybe with some around them.

@@ -27,7 +27,7 @@ class Version(NamedTuple):
     next_index: int
 
 
-class RunClocks:
+class ClockSkewCache:
     """The skews of the runs that were looked at last in this process."""
 
     def __init__(self, redis: Redis) -> None:
