@@ -24,7 +24,7 @@ from spantail_service.access.sessions import EndedSessions, Sessions
 from spantail_service.ingest.receiver import OtlpReceiver
 from spantail_service.jobs.launcher import Launcher
 from spantail_service.metrics import ServiceMetrics
-from spantail_service.operations import CATALOGUE, WorkSettings, open_tools
+from spantail_service.operations import CATALOGUE, open_tools
 from spantail_service.reaper import Reaper
 from spantail_service.routes import (
     about,
@@ -97,7 +97,7 @@ def create_app(settings: Settings) -> SpantailApp:
     Raises:
         ValueError: ``settings`` name no Redis (``spantail serve`` starts one and names it).
     """
-    redis_url = settings.redis_url
+    redis_url = settings.storage.redis_url
     if redis_url is None:
         raise ValueError("the service needs a Redis: set SPANTAIL_REDIS_URL")
     app = SpantailApp(
@@ -144,21 +144,21 @@ def create_app(settings: Settings) -> SpantailApp:
     app.state.metrics = ServiceMetrics()
     app.state.guard = guard_of(settings)
     app.entrance = Entrance(super(SpantailApp, app).__call__, ReadyPoll(), app.state.guard, app.state.metrics)
-    describe(app, wants_token=settings.token is not None)
+    describe(app, wants_token=settings.access.token is not None)
     return app
 
 
 def guard_of(settings: Settings) -> Guard:
     """The guard that the settings ask for."""
-    token = settings.token.get_secret_value() if settings.token else None
-    sessions = Sessions(token, settings.session_s) if token else None
-    return Guard(Hosts(settings.host, settings.allowed_hosts), token, sessions, WrongTokens())
+    token = settings.access.token.get_secret_value() if settings.access.token else None
+    sessions = Sessions(token, settings.access.session_s) if token else None
+    return Guard(Hosts(settings.server.host, settings.access.allowed_hosts), token, sessions, WrongTokens())
 
 
 def _body_limit_of(settings: Settings) -> Callable[[str], int]:
     def limit_of(path: str) -> int:
         is_data = path.startswith("/v1/") or path == transfer.IMPORT_PATH
-        return settings.max_ingest_bytes if is_data else settings.max_body_bytes
+        return settings.limits.max_ingest_bytes if is_data else settings.limits.max_body_bytes
 
     return limit_of
 
@@ -176,22 +176,24 @@ def _lifespan_of(settings: Settings, redis_url: str) -> Callable[[SpantailApp], 
 
 async def _open_services(app: FastAPI, settings: Settings, redis_url: str, stack: AsyncExitStack) -> Services:
     """Make every part. What is entered first is closed last: Redis and the span pipeline outlive the runs."""
-    flush_s = settings.shutdown_s * _FLUSH_SHARE
+    flush_s = settings.server.shutdown_s * _FLUSH_SHARE
     redis = _redis_client(settings, redis_url)
     stack.push_async_callback(redis.aclose)
     pricing.preload()  # else the first LLM call to end would wait for it, with the event loop
     telemetry = spantail.configure(service_name(), redis_url=redis_url)
     keep_logs_out_of_the_tail()
     server_spans: spantail.Handle = app.state.server_spans
-    stack.push_async_callback(asyncio.to_thread, server_spans.shutdown, settings.shutdown_s * _SERVER_SHARE)
+    stack.push_async_callback(asyncio.to_thread, server_spans.shutdown, settings.server.shutdown_s * _SERVER_SHARE)
     stack.push_async_callback(asyncio.to_thread, telemetry.shutdown, flush_s)
-    wakeups = WakeUps(redis, settings.max_waiters)
+    wakeups = WakeUps(redis, settings.limits.max_waiters)
     stack.push_async_callback(wakeups.close)
-    links = LinkTemplates(settings.jaeger_link, settings.grafana_link)
+    links = LinkTemplates(settings.links.jaeger_link, settings.links.grafana_link)
     reader = RunReader(redis, links)
-    hub = TailHub(reader, wakeups, max_viewers=settings.max_waiters, cache_bytes=settings.tail_cache_bytes)
+    hub = TailHub(
+        reader, wakeups, max_viewers=settings.limits.max_waiters, cache_bytes=settings.limits.tail_cache_bytes
+    )
     stack.push_async_callback(hub.close)
-    tools = await stack.enter_async_context(open_tools(work_settings(settings)))
+    tools = await stack.enter_async_context(open_tools(settings.operations, settings.llm, demo=settings.demo))
     store = RunStore(redis)
     sink = telemetry.sink
     launcher = Launcher(
@@ -199,9 +201,9 @@ async def _open_services(app: FastAPI, settings: Settings, redis_url: str, stack
         store,
         tools,
         sink.flush if sink is not None else lambda _timeout_s: False,
-        max_runs=settings.max_runs,
+        max_runs=settings.limits.max_runs,
     )
-    stack.push_async_callback(launcher.close, settings.shutdown_s * _CANCEL_SHARE)
+    stack.push_async_callback(launcher.close, settings.server.shutdown_s * _CANCEL_SHARE)
     await stack.enter_async_context(Reaper(redis_url))
     index = RunIndex(redis)
     run_feed = RunFeed(redis, index, wakeups)
@@ -217,8 +219,8 @@ async def _open_services(app: FastAPI, settings: Settings, redis_url: str, stack
     receiver = OtlpReceiver(
         redis,
         Redactor.from_environment(where="service"),
-        max_bytes=settings.max_ingest_bytes,
-        max_decoded_bytes=settings.max_ingest_decoded_bytes,
+        max_bytes=settings.limits.max_ingest_bytes,
+        max_decoded_bytes=settings.limits.max_ingest_decoded_bytes,
         ingested=app.state.metrics.ingested,
     )
     app.state.metrics.watch(
@@ -247,19 +249,14 @@ async def _open_services(app: FastAPI, settings: Settings, redis_url: str, stack
     )
 
 
-def work_settings(settings: Settings) -> WorkSettings:
-    """The operations' share of the settings; each of theirs has one of the same name in ours."""
-    return WorkSettings.model_validate({name: getattr(settings, name) for name in WorkSettings.model_fields})
-
-
 def _redis_client(settings: Settings, url: str) -> RoutedRedis:
     def pool_of(server_url: str) -> ConnectionPool:
         pool = BlockingConnectionPool.from_url(
             server_url,
-            max_connections=settings.redis_connections,
-            timeout=settings.redis_timeout_s,
-            socket_timeout=settings.redis_timeout_s,
-            socket_connect_timeout=min(2.0, settings.redis_timeout_s),
+            max_connections=settings.storage.redis_connections,
+            timeout=settings.storage.redis_timeout_s,
+            socket_timeout=settings.storage.redis_timeout_s,
+            socket_connect_timeout=min(2.0, settings.storage.redis_timeout_s),
             # A connection that Redis closed while it was idle is worth one more try, a Redis that is away is not:
             # the caller is told at once and may come again. What was not answered in time may yet be carried out.
             retry=Retry(NoBackoff(), 1, (RedisConnectionError,)),

@@ -68,7 +68,7 @@ def run_server(settings: Settings, *, workload: bool, announce: Announce) -> Non
         CannotServeError: no Redis could be started, or the service did not come up.
     """
     _allow_many_connections()
-    listener = _listen(settings.host, settings.port)
+    listener = _listen(settings.server.host, settings.server.port)
     with listener, asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(_serve(settings, listener, announce, workload=workload))
 
@@ -124,15 +124,15 @@ async def _serve(settings: Settings, listener: socket.socket, announce: Announce
     stop = _StopSignals()
     async with AsyncExitStack() as stack:
         stack.enter_context(stop)
-        if settings.redis_url is None:
+        if settings.storage.redis_url is None:
             settings, redis = await _start_redis(settings, stack)
-            live_url = settings.redis_url
+            live_url = settings.storage.redis_url
         else:
-            redis = settings.shown_redis_url
+            redis = settings.storage.shown_redis_url
             live_url = None  # whoever has given it knows it, and it may hold a password
         if settings.demo:
             settings = await _start_demo_world(settings, stack)
-        url = _url_of(listener, settings.host)
+        url = _url_of(listener, settings.server.host)
         app = create_app(settings)
         work = _DemoWork(app) if workload else None
         grpc_door = _GrpcDoor(app, settings)
@@ -160,7 +160,7 @@ async def _serve(settings: Settings, listener: socket.socket, announce: Announce
 
 
 async def _start_redis(settings: Settings, stack: AsyncExitStack) -> tuple[Settings, str]:
-    folder = settings.data_dir / "redis"
+    folder = settings.server.data_dir / "redis"
     server = EmbeddedRedis(folder)
     # Registered first: a start that is cut short is cleaned up too; stopping what never ran is allowed.
     stack.push_async_callback(asyncio.to_thread, server.stop)
@@ -168,7 +168,7 @@ async def _start_redis(settings: Settings, stack: AsyncExitStack) -> tuple[Setti
         url = await asyncio.to_thread(server.start)
     except EmbeddedRedisError as error:
         raise CannotServeError(str(error)) from None
-    return settings.model_copy(update={"redis_url": url}), f"embedded {_name_of(server)}, data in {folder}"
+    return settings.replaced(redis_url=url), f"embedded {_name_of(server)}, data in {folder}"
 
 
 def _name_of(server: EmbeddedRedis) -> str:
@@ -186,12 +186,12 @@ async def _start_demo_world(settings: Settings, stack: AsyncExitStack) -> Settin
         "openai_base_url": world.openai_url,
         "anthropic_base_url": world.anthropic_url,
     }
-    ours = {name: url for name, url in ours.items() if name not in settings.model_fields_set}
+    ours = {name: url for name, url in ours.items() if not settings.is_given(name)}
     # The clients want keys; with these, a real one in the environment is not even looked at.
     for url, key in (("openai_base_url", "openai_api_key"), ("anthropic_base_url", "anthropic_api_key")):
         if url in ours:
             ours[key] = SecretStr("demo")
-    return settings.model_copy(update=ours)
+    return settings.replaced(**ours)
 
 
 class _DemoWork:
@@ -227,16 +227,16 @@ class _GrpcDoor:
 
     async def open(self) -> None:
         settings = self._settings
-        if settings.otlp_grpc_port is None:
+        if settings.server.otlp_grpc_port is None:
             return
         from spantail_service.ingest.otlp_grpc import OtlpGrpcServer, PortError  # noqa: PLC0415 - gRPC is 20 MB
 
         server = OtlpGrpcServer(
             services_in(self._app).receiver,
             self._app.state.guard,
-            host=settings.host,
-            port=settings.otlp_grpc_port,
-            max_bytes=settings.max_ingest_bytes,
+            host=settings.server.host,
+            port=settings.server.otlp_grpc_port,
+            max_bytes=settings.limits.max_ingest_bytes,
         )
         try:
             port = await server.start()
@@ -244,16 +244,18 @@ class _GrpcDoor:
             logger.warning(
                 "no OTLP/gRPC: port %d on %s is taken, perhaps by a Collector. OTLP/HTTP is there all the same. "
                 "SPANTAIL_OTLP_GRPC_PORT names another port, or `off`",
-                settings.otlp_grpc_port,
-                settings.host,
+                settings.server.otlp_grpc_port,
+                settings.server.host,
             )
             return
         self._server = server
-        self.address = f"[{settings.host}]:{port}" if ":" in settings.host else f"{settings.host}:{port}"
+        self.address = (
+            f"[{settings.server.host}]:{port}" if ":" in settings.server.host else f"{settings.server.host}:{port}"
+        )
 
     async def close(self) -> None:
         if self._server is not None:
-            await self._server.stop(self._settings.shutdown_s * _GRPC_SHARE)
+            await self._server.stop(self._settings.server.shutdown_s * _GRPC_SHARE)
 
 
 def _url_of(listener: socket.socket, host: str) -> str:
@@ -277,10 +279,10 @@ def web_config(app: SpantailApp, settings: Settings) -> uvicorn.Config:
         access_log=False,
         log_config=None,
         server_header=False,
-        timeout_graceful_shutdown=max(1, int(settings.shutdown_s / 2)),
+        timeout_graceful_shutdown=max(1, int(settings.server.shutdown_s / 2)),
         # Said here, for without it uvicorn believes everybody on this machine, and whom FORWARDED_ALLOW_IPS names.
-        proxy_headers=bool(settings.trusted_proxies),
-        forwarded_allow_ips=list(settings.trusted_proxies),
+        proxy_headers=bool(settings.access.trusted_proxies),
+        forwarded_allow_ips=list(settings.access.trusted_proxies),
     )
 
 

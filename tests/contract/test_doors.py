@@ -444,12 +444,12 @@ def test_wrong_settings_are_refused_without_showing_them(
 
 def test_hosts_in_the_environment_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPANTAIL_ALLOWED_HOSTS", "a.example, *.b.example ,")
-    assert Settings().allowed_hosts == ("a.example", "*.b.example")
+    assert Settings().access.allowed_hosts == ("a.example", "*.b.example")
 
 
 def test_proxies_in_the_environment_are_addresses_and_networks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPANTAIL_TRUSTED_PROXIES", "127.0.0.1, 10.0.0.0/8,::1")
-    assert Settings().trusted_proxies == ("127.0.0.1", "10.0.0.0/8", "::1")
+    assert Settings().access.trusted_proxies == ("127.0.0.1", "10.0.0.0/8", "::1")
 
 
 async def test_forwarded_headers_are_believed_of_named_proxies_alone(new_redis_url: str) -> None:

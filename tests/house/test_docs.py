@@ -6,10 +6,9 @@ import re
 
 import pytest
 from fastapi.routing import iter_route_contexts
-from pydantic import AliasChoices
 
 from spantail_service.app import create_app
-from spantail_service.settings import ENV_PREFIX, Settings
+from spantail_service.settings import Settings, environment_names, setting_fields
 from tests.support.tools import ROOT
 
 DOCUMENTS = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"]
@@ -20,16 +19,7 @@ def _read(name: str) -> str:
 
 
 def _setting_names() -> list[str]:
-    names = []
-    for field, info in Settings.model_fields.items():
-        match info.validation_alias:
-            case AliasChoices(choices=choices):
-                names += [choice for choice in choices if isinstance(choice, str)]
-            case str(alias):
-                names.append(alias)
-            case _:
-                names.append(f"{ENV_PREFIX}{field.upper()}")
-    return [name for name in names if name.isupper()]
+    return [variable for name in setting_fields() for variable in environment_names(name)]
 
 
 def _table_rows(text: str) -> list[str]:

@@ -76,7 +76,8 @@ class RateLimits(NamedTuple):
     def of(cls, settings: Settings) -> RateLimits:
         """As the settings say."""
         return cls(
-            starts=TokenBuckets(settings.max_starts_per_minute), heavy=TokenBuckets(settings.max_heavy_per_minute)
+            starts=TokenBuckets(settings.limits.max_starts_per_minute),
+            heavy=TokenBuckets(settings.limits.max_heavy_per_minute),
         )
 
 

@@ -18,7 +18,7 @@ from spantail_service.client.service_redis import export_line
 from spantail_service.client.service_url import DEFAULT_PORT
 from spantail_service.client.terminal import LineFormatter, complain
 from spantail_service.server import CannotServeError, PortTakenError, run_server
-from spantail_service.settings import ENV_PREFIX, Settings
+from spantail_service.settings import ENV_PREFIX, Settings, environment_names, setting_fields
 
 _LEAST_TOKEN: Final = 16  # hex digits of 64 random bits: 10,000 guesses a second need 29 million years for half of them
 
@@ -34,14 +34,14 @@ def host_service(*, workload: bool, **options: Any) -> None:
 
 def _settings(**options: Any) -> Settings:
     """The settings, options before environment; a wrong one ends the program with a line that names it."""
+    names = setting_fields()
     try:
         return Settings(**{name: value for name, value in options.items() if value is not None})
     except ValidationError as error:
         for found in error.errors(include_url=False, include_input=False, include_context=False):
-            name = str(found["loc"][0]) if found["loc"] else ""
-            if not name.startswith((ENV_PREFIX, "OTEL_")):
-                name = f"{ENV_PREFIX}{name.upper()}"
-            complain(f"{name}: {found['msg'].removeprefix('Value error, ')}")
+            # `loc` is the part and the setting, then the item of a list.
+            name = next(name for name in map(str, found["loc"]) if name in names)
+            complain(f"{environment_names(name)[0]}: {found['msg'].removeprefix('Value error, ')}")
         raise typer.Exit(EXIT_USAGE) from None
 
 
@@ -53,12 +53,12 @@ def _serve(settings: Settings, *, workload: bool) -> None:
     logging.basicConfig(level=logging.WARNING, handlers=[console])
     # What operations say goes into the tail of their runs, where it is read; the console has the warnings.
     logging.getLogger("spantail_service").setLevel(logging.INFO)
-    if settings.token is None and not _is_loopback(settings.host):
+    if settings.access.token is None and not _is_loopback(settings.server.host):
         complain(
-            f"listening on {settings.host}: whoever reaches this address sees every run and may start work. "
+            f"listening on {settings.server.host}: whoever reaches this address sees every run and may start work. "
             f"{ENV_PREFIX}TOKEN closes the door."
         )
-    if settings.token is not None and len(settings.token.get_secret_value()) < _LEAST_TOKEN:
+    if settings.access.token is not None and len(settings.access.token.get_secret_value()) < _LEAST_TOKEN:
         complain(
             f"{ENV_PREFIX}TOKEN has less than {_LEAST_TOKEN} characters: whoever reaches this service can guess it. "
             "`openssl rand -hex 16` makes one that nobody guesses."

@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 from spantail_service.operations.annotations import operation as annotations
 from spantail_service.operations.annotations.operation import AnnotationInput
-from spantail_service.operations.base import Operation, OperationError, Tools, WorkSettings
+from spantail_service.operations.base import Operation, OperationError, Tools
 from spantail_service.operations.job_search import operation as job_search
 from spantail_service.operations.job_search.input import JobSearchInput
 from spantail_service.operations.tools import open_tools
@@ -22,6 +22,5 @@ __all__ = [
     "Operation",
     "OperationError",
     "Tools",
-    "WorkSettings",
     "open_tools",
 ]

@@ -51,7 +51,7 @@ async def read_about(request: Request) -> Response:
         "time_us": now_us(),
         "demo": services.settings.demo,
         "redis": {
-            "url": services.settings.shown_redis_url,
+            "url": services.settings.storage.shown_redis_url,
             "version": server.get("redis_version"),
             "id": server.get("run_id"),
             "time_us": seconds * 1_000_000 + microseconds,

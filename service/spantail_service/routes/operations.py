@@ -54,7 +54,7 @@ async def list_operations(request: Request) -> Response:
         for op in services.catalogue.values()
     ]
     body = orjson.dumps(
-        {"operations": listed, "demo": services.settings.demo, "login": services.settings.token is not None}
+        {"operations": listed, "demo": services.settings.demo, "login": services.settings.access.token is not None}
     )
     return Response(body, media_type="application/json", headers={"cache-control": "no-store"})
 

@@ -82,7 +82,7 @@ async def _receive(request: Request, signal: Signal) -> Response:
             body = await read_body(request, hold)
             received = await receiver.receive(signal, body, is_gzip=zipped, is_json=is_json)
     except BodyTooLargeError:
-        return _refused(too_large(services_of(request).settings.max_ingest_bytes), is_json=is_json)
+        return _refused(too_large(services_of(request).settings.limits.max_ingest_bytes), is_json=is_json)
     except TimeoutError:
         return _refused(TOO_SLOW, is_json=is_json)
     except Exception as error:

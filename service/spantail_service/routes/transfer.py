@@ -128,7 +128,7 @@ async def import_runs(request: Request) -> Response:
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if content_type not in _TAKEN:
         raise ProblemError(415, "unsupported-media-type", f"This route takes {_JSON} (OTLP) or {_NDJSON}.")
-    limit = min(services.settings.max_ingest_decoded_bytes, _MAX_JSON_BYTES)
+    limit = min(services.settings.limits.max_ingest_decoded_bytes, _MAX_JSON_BYTES)
     try:
         zipped = is_gzip(",".join(request.headers.getlist("content-encoding")))
         with services.whole_answers.room.hold() as hold:

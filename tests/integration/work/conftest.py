@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,12 +15,13 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from spantail_service.demo.faults import Pace
 from spantail_service.demo.server import DemoServer
-from spantail_service.operations import WorkSettings
+from spantail_service.operations import Tools, open_tools
+from spantail_service.settings import Settings
 from tests.integration.work.traces import Traces
 from tests.support import tools
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Iterator
 
 AT_ONCE = Pace(scale=0.0)
 GONE = "no-such-claude"
@@ -47,9 +49,9 @@ def demo_world(**options: Any) -> DemoServer:
     return DemoServer(7, **{"pace": AT_ONCE, "rate_limited": 0.0, **options})
 
 
-def settings_for(demo: DemoServer, **changes: Any) -> WorkSettings:
+def settings_for(demo: DemoServer, **changes: Any) -> Settings:
     """Settings that point every client at the demo; the Claude CLI is gone unless `changes` bring it."""
-    return WorkSettings(
+    return Settings(
         **{
             "demo": True,
             "himalayas_url": demo.himalayas_url,
@@ -61,3 +63,10 @@ def settings_for(demo: DemoServer, **changes: Any) -> WorkSettings:
             **changes,
         }
     )
+
+
+@asynccontextmanager
+async def tools_for(settings: Settings) -> AsyncIterator[Tools]:
+    """What operations work with, made from `settings` as the app does."""
+    async with open_tools(settings.operations, settings.llm, demo=settings.demo) as tools:
+        yield tools

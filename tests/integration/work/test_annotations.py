@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from spantail_service.demo.corpus import make_jobs
-from spantail_service.operations import OperationError, open_tools
+from spantail_service.operations import OperationError
 from spantail_service.operations.sources.himalayas import read_job
-from tests.integration.work.conftest import demo_world, settings_for
+from tests.integration.work.conftest import demo_world, settings_for, tools_for
 from tests.integration.work.traces import attributes, event, events, run, status
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def a_job_id() -> str:
 
 
 async def test_the_whole_trace(traces: Traces) -> None:
-    async with demo_world() as demo, open_tools(settings_for(demo)) as tools:
+    async with demo_world() as demo, tools_for(settings_for(demo)) as tools:
         result = await run("generate-annotations", {"job_id": a_job_id(), "count": 5}, tools)
 
     root = traces.named("generate annotations")
@@ -55,7 +55,7 @@ async def test_the_whole_trace(traces: Traces) -> None:
 
 
 async def test_a_job_of_an_earlier_search_is_known(traces: Traces) -> None:
-    async with demo_world() as demo, open_tools(settings_for(demo)) as tools:
+    async with demo_world() as demo, tools_for(settings_for(demo)) as tools:
         search = await run("job-search", {"job_titles": ["python developer"], "max_results": 1}, tools)
         traces.clear()
         await run("generate-annotations", {"job_id": search["jobs"][0]["id"], "count": 1}, tools)
@@ -64,7 +64,7 @@ async def test_a_job_of_an_earlier_search_is_known(traces: Traces) -> None:
 
 
 async def test_an_unknown_job_says_so(traces: Traces) -> None:
-    async with demo_world() as demo, open_tools(settings_for(demo)) as tools:
+    async with demo_world() as demo, tools_for(settings_for(demo)) as tools:
         with pytest.raises(OperationError, match="job python-developer-1 is unknown"):
             await run("generate-annotations", {"job_id": "python-developer-1"}, tools)
     assert status(traces.named("load")) == status(traces.named("generate annotations")) == "error"
@@ -72,7 +72,7 @@ async def test_an_unknown_job_says_so(traces: Traces) -> None:
 
 
 async def test_without_embeddings_words_must_do(traces: Traces) -> None:
-    async with demo_world() as demo, open_tools(settings_for(demo, embedding_model="demo-error-429")) as tools:
+    async with demo_world() as demo, tools_for(settings_for(demo, embedding_model="demo-error-429")) as tools:
         result = await run("generate-annotations", {"job_id": a_job_id(), "count": 2}, tools)
     failed = [span for span in traces.of_kind("llm_call") if status(span) == "error"]
     assert "embeddings demo-error-429" in {span.name for span in failed}
@@ -84,7 +84,7 @@ async def test_without_embeddings_words_must_do(traces: Traces) -> None:
 async def test_no_annotation_at_all_is_an_error(traces: Traces) -> None:
     async with demo_world() as demo:
         changes = {"fallback_model": "demo-error-500"}
-        async with open_tools(settings_for(demo, **changes)) as tools:
+        async with tools_for(settings_for(demo, **changes)) as tools:
             with pytest.raises(OperationError, match="langchain server_error"):
                 await run("generate-annotations", {"job_id": a_job_id(), "count": 2}, tools)
     assert status(traces.named("annotate")) == "error"

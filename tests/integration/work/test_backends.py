@@ -17,8 +17,7 @@ from spantail_service.bounds.concurrency import in_thread, together
 from spantail_service.llm import BackendError, ChainError, ClaudeCli, LlmChain, Message
 from spantail_service.llm.base import models_by_tier
 from spantail_service.llm.claude_cli.process import OutputTooLargeError, run_bounded
-from spantail_service.operations import open_tools
-from tests.integration.work.conftest import demo_world, settings_for
+from tests.integration.work.conftest import demo_world, settings_for, tools_for
 from tests.integration.work.traces import Traces, attributes, status
 from tests.support.waiting import eventually_async
 
@@ -185,7 +184,7 @@ async def test_answers_nobody_can_read_count_as_failures(traces: Traces) -> None
     def read(text: str) -> str:
         raise ValueError("the answer has the wrong form")
 
-    async with demo_world() as demo, open_tools(settings_for(demo)) as tools:
+    async with demo_world() as demo, tools_for(settings_for(demo)) as tools:
         with pytest.raises(ChainError) as raised:
             await tools.llm.ask(ASK, read, name="ask")
     assert [failure.reason for failure in raised.value.failures] == ["not_found", "bad_response"]
@@ -208,7 +207,7 @@ async def test_no_more_calls_at_a_time_than_allowed(traces: Traces) -> None:
             await gate.wait()
             under_way -= 1
 
-    async with demo_world(hold=hold) as demo, open_tools(settings_for(demo, llm_concurrency=2)) as tools:
+    async with demo_world(hold=hold) as demo, tools_for(settings_for(demo, llm_concurrency=2)) as tools:
         slots = tools.llm._slots
         asking = asyncio.create_task(together(*(tools.llm.ask(ASK, str, name=f"ask {n}") for n in range(8))))
         await eventually_async(lambda: under_way == 2 and len(slots._waiters or ()) == 6, what="two go, six wait")
@@ -230,7 +229,7 @@ async def test_waiting_for_a_turn_is_seen(traces: Traces) -> None:
     def waiting() -> list[str]:
         return [str(attributes(span)["spantail.progress.message"]) for span in waits()]
 
-    async with demo_world(hold=hold) as demo, open_tools(settings_for(demo, llm_concurrency=1)) as tools:
+    async with demo_world(hold=hold) as demo, tools_for(settings_for(demo, llm_concurrency=1)) as tools:
         first, second, third = (asyncio.create_task(tools.llm.ask(ASK, str, name=name)) for name in ("a", "b", "c"))
         await asyncio.sleep(0)
         second.cancel()

@@ -11,8 +11,8 @@ import pytest
 
 from spantail import llm_call
 from spantail.attributes import CONTENT_LEFT_OUT
-from spantail_service.operations import OperationError, open_tools
-from tests.integration.work.conftest import demo_world, settings_for
+from spantail_service.operations import OperationError
+from tests.integration.work.conftest import demo_world, settings_for, tools_for
 from tests.integration.work.traces import Traces, attributes, event, events, run, status
 from tests.support.waiting import eventually_async
 
@@ -23,7 +23,7 @@ SEARCH: dict[str, Any] = {"job_titles": ["python developer"], "max_results": 4}
 
 
 async def test_the_whole_trace_with_the_real_cli(traces: Traces, claude: str) -> None:
-    async with demo_world() as demo, open_tools(settings_for(demo, claude_command=claude)) as tools:
+    async with demo_world() as demo, tools_for(settings_for(demo, claude_command=claude)) as tools:
         result = await run("job-search", SEARCH, tools)
 
     root = traces.named("job search")
@@ -63,7 +63,7 @@ async def test_the_whole_trace_with_the_real_cli(traces: Traces, claude: str) ->
 
 
 async def test_claude_gone_shows_both_attempts(traces: Traces) -> None:
-    async with demo_world() as demo, open_tools(settings_for(demo)) as tools:
+    async with demo_world() as demo, tools_for(settings_for(demo)) as tools:
         result = await run("job-search", SEARCH, tools)
 
     assert {job["backend"] for job in result["jobs"]} == {"langchain"}
@@ -86,7 +86,7 @@ async def test_claude_gone_shows_both_attempts(traces: Traces) -> None:
 
 async def test_a_rate_limited_claude_falls_back(traces: Traces, claude: str) -> None:
     search = {**SEARCH, "job_titles": ["python developer [[demo-error 429 anthropic]]"], "max_results": 1}
-    async with demo_world() as demo, open_tools(settings_for(demo, claude_command=claude)) as tools:
+    async with demo_world() as demo, tools_for(settings_for(demo, claude_command=claude)) as tools:
         await run("job-search", search, tools)
 
     fallbacks = [attributes(span) for span in traces.of_kind("llm_call") if "spantail.attempt" in attributes(span)]
@@ -103,7 +103,7 @@ async def test_scoring_starts_while_a_source_is_still_being_read(traces: Traces)
         if asked.count("/himalayas/jobs/api/search") == 2:
             await release.wait()
 
-    async with demo_world(hold=hold) as demo, open_tools(settings_for(demo)) as tools:
+    async with demo_world(hold=hold) as demo, tools_for(settings_for(demo)) as tools:
         running = asyncio.create_task(run("job-search", {**SEARCH, "max_results": 20}, tools))
         await eventually_async(lambda: any(span.name.startswith("score job") for span in traces.spans), timeout_s=30)
         assert not running.done()
@@ -114,7 +114,7 @@ async def test_scoring_starts_while_a_source_is_still_being_read(traces: Traces)
 
 
 async def test_the_second_search_comes_from_the_cache(traces: Traces) -> None:
-    async with demo_world() as demo, open_tools(settings_for(demo)) as tools:
+    async with demo_world() as demo, tools_for(settings_for(demo)) as tools:
         first = await run("job-search", SEARCH, tools)
         source = traces.named("source himalayas")
         assert attributes(source)["spantail.cache"] == "miss"
@@ -133,7 +133,7 @@ async def test_a_source_that_is_down_fails_the_search_when_it_is_the_only_one(
 ) -> None:
     caplog.set_level(logging.WARNING)
     search = {"job_titles": ["python developer [[demo-error 503 himalayas]]"]}
-    async with demo_world() as demo, open_tools(settings_for(demo)) as tools:
+    async with demo_world() as demo, tools_for(settings_for(demo)) as tools:
         with pytest.raises(OperationError, match="no source could be read: himalayas: HTTP 503"):
             await run("job-search", search, tools)
     source = traces.named("source himalayas")
@@ -149,8 +149,8 @@ async def test_the_others_go_on_when_one_source_is_down(traces: Traces) -> None:
     """Indeed for real, behind a proxy that refuses: the library's own failure, without leaving the machine."""
     search = {**SEARCH, "sources": ["indeed", "himalayas"]}
     async with demo_world() as world:
-        settings = settings_for(world).model_copy(update={"demo": False, "jobspy_proxies": ("http://127.0.0.1:9",)})
-        async with open_tools(settings) as tools:
+        settings = settings_for(world, jobspy_proxies=("http://127.0.0.1:9",)).replaced(demo=False)
+        async with tools_for(settings) as tools:
             result = await run("job-search", search, tools)
     assert status(traces.named("source indeed")) == "error"
     assert status(traces.named("source himalayas")) == "ok"
@@ -161,7 +161,7 @@ async def test_the_others_go_on_when_one_source_is_down(traces: Traces) -> None:
 
 
 async def test_nothing_found_is_no_error(traces: Traces) -> None:
-    async with demo_world() as demo, open_tools(settings_for(demo)) as tools:
+    async with demo_world() as demo, tools_for(settings_for(demo)) as tools:
         result = await run("job-search", {"job_titles": ["zookeeper"]}, tools)
     assert result["jobs"] == []
     assert {name: status(traces.named(name)) for name in ("fetch", "score", "rank", "store", "job search")} == {
@@ -175,7 +175,7 @@ async def test_nothing_found_is_no_error(traces: Traces) -> None:
 
 async def test_all_backends_failing_names_every_reason(traces: Traces) -> None:
     search = {**SEARCH, "job_titles": ["python developer [[demo-error 500 openai]]"]}
-    async with demo_world() as demo, open_tools(settings_for(demo)) as tools:
+    async with demo_world() as demo, tools_for(settings_for(demo)) as tools:
         with pytest.raises(OperationError, match="no job could be scored") as raised:
             await run("job-search", search, tools)
     assert "claude_cli not_found" in str(raised.value)
@@ -189,7 +189,7 @@ async def test_a_slow_source_times_out(traces: Traces) -> None:
         if path.endswith("/search"):
             await asyncio.Event().wait()
 
-    async with demo_world(hold=hold) as demo, open_tools(settings_for(demo, source_timeout_s=0.2)) as tools:
+    async with demo_world(hold=hold) as demo, tools_for(settings_for(demo, source_timeout_s=0.2)) as tools:
         with pytest.raises(OperationError, match="no source could be read"):
             await run("job-search", SEARCH, tools)
     assert status(traces.named("source himalayas")) == "error"
@@ -197,7 +197,7 @@ async def test_a_slow_source_times_out(traces: Traces) -> None:
 
 async def test_a_cancelled_search_leaves_nothing_running(traces: Traces, tmp_path: Path) -> None:
     command, pids = hanging_command(tmp_path)
-    async with demo_world() as demo, open_tools(settings_for(demo, claude_command=str(command))) as tools:
+    async with demo_world() as demo, tools_for(settings_for(demo, claude_command=str(command))) as tools:
         running = asyncio.create_task(run("job-search", SEARCH, tools))
         # Four calls, each a process and its child.
         await eventually_async(lambda: len(pids.read_text().split()) >= 8, timeout_s=30)
@@ -212,7 +212,7 @@ async def test_a_cancelled_search_leaves_nothing_running(traces: Traces, tmp_pat
 async def test_an_llm_that_hangs_times_out_and_falls_back(traces: Traces, tmp_path: Path) -> None:
     command, pids = hanging_command(tmp_path)
     changes = {"claude_command": str(command), "llm_timeout_s": 2.0}
-    async with demo_world() as demo, open_tools(settings_for(demo, **changes)) as tools:
+    async with demo_world() as demo, tools_for(settings_for(demo, **changes)) as tools:
         fallback = tools.llm._backends[-1]
         await fallback.prepare()
         with llm_call(backend=fallback.name, model=fallback.model_for("middle")) as call:  # the first imports a lot

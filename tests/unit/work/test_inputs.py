@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from spantail_service.operations import CATALOGUE, AnnotationInput, JobSearchInput, WorkSettings
+from spantail_service.operations import CATALOGUE, AnnotationInput, JobSearchInput
 from spantail_service.operations.base import MAX_RUN_NAME
+from spantail_service.settings import LlmSettings
 
 
 def test_the_smallest_search() -> None:
@@ -56,7 +57,7 @@ def test_the_form_knows_what_belongs_into_the_path() -> None:
 
 def test_a_model_cannot_pass_for_an_option() -> None:
     with pytest.raises(ValidationError):
-        WorkSettings(claude_model="--dangerously-skip-permissions")
+        LlmSettings(claude_model="--dangerously-skip-permissions")
 
 
 async def test_an_operation_refuses_another_ones_input() -> None:

@@ -1,4 +1,7 @@
-"""Every setting of the service, in one class, read from ``SPANTAIL_*`` environment variables."""
+"""The parts of the settings, one class a subject; the folder's `__init__` puts them together.
+
+A field is named as its environment variable, without the prefix and in lower case: `redis_url` is `SPANTAIL_REDIS_URL`.
+"""
 
 from __future__ import annotations
 
@@ -7,26 +10,28 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated
 from urllib.parse import urlsplit, urlunsplit
 
-from pydantic import AliasChoices, Field, SecretStr, field_validator
-from pydantic_core import PydanticUndefined
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
-
-ENV_PREFIX = "SPANTAIL_"
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator
 
 _HOST_NAME = re.compile(r"\*|(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?|[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:]*")
 
 _REDIS_SCHEMES = ("redis", "rediss", "unix", "redis+cluster", "rediss+cluster")
 
+
+def _separate(value: object) -> object:
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+CommaSeparated = Annotated[tuple[str, ...], BeforeValidator(_separate)]
 HttpUrl = Annotated[str, Field(max_length=2_000, pattern=r"^https?://[^\s]+$")]
 # A model's name becomes an argument of a command, so it must not look like an option.
 ModelName = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9][\w.:/@\[\]-]*$")]
 
 
 def default_data_dir() -> Path:
-    """The platform's folder for a user's application data, with ``spantail`` below it."""
+    """The platform's folder for a user's application data, with `spantail` below it."""
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Application Support" / "spantail"
     base = Path(os.environ.get("XDG_DATA_HOME", ""))
@@ -35,19 +40,19 @@ def default_data_dir() -> Path:
     return root / "spantail"
 
 
-class Settings(BaseSettings):
-    """Settings of one service process. Wrong values raise pydantic's ``ValidationError`` at start."""
+class Part(BaseModel):
+    """What the parts have in common. A wrong value raises pydantic's `ValidationError`."""
 
-    model_config = SettingsConfigDict(
-        env_prefix=ENV_PREFIX,
-        env_ignore_empty=True,
-        extra="ignore",
+    model_config = ConfigDict(
         frozen=True,
-        populate_by_name=True,
+        extra="forbid",
         hide_input_in_errors=True,  # a wrong URL may carry a password
     )
 
-    # --- where it runs
+
+class ServerSettings(Part):
+    """Where the service runs."""
+
     host: str = Field(
         "127.0.0.1", min_length=1, max_length=255, description="Address to listen on; loopback by default."
     )
@@ -69,19 +74,32 @@ class Settings(BaseSettings):
         description="Seconds that a stop may take: running operations are cancelled, spans are flushed.",
     )
 
-    # --- who may come in
+    @field_validator("otlp_grpc_port", mode="before")
+    @classmethod
+    def _or_off(cls, value: object) -> object:
+        return None if isinstance(value, str) and value.strip().lower() == "off" else value
+
+    @field_validator("data_dir")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+
+class AccessSettings(Part):
+    """Who may come in."""
+
     token: SecretStr | None = Field(
         None,
         description="Token that every request needs (`Authorization: Bearer …`, or the page's login). Without it "
         "whoever reaches the port may read and start work.",
     )
-    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+    allowed_hosts: CommaSeparated = Field(
         (),
         max_length=100,
         description="Further host names the service answers to, separated by commas; `*.example.com` for all below "
         "one, `*` for any. Always: localhost, and IP addresses when it listens on more than loopback.",
     )
-    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+    trusted_proxies: CommaSeparated = Field(
         (),
         max_length=100,
         description="Addresses and networks (`10.0.0.0/8`) of proxies in front, separated by commas: their "
@@ -91,11 +109,38 @@ class Settings(BaseSettings):
         604_800, ge=60, le=31_536_000, description="Seconds that a login on the page lasts; another token ends all."
     )
 
-    # --- Redis
+    @field_validator("token")
+    @classmethod
+    def _visible(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not re.fullmatch(r"[!-~]{1,1000}", value.get_secret_value()):
+            raise ValueError("must be visible ASCII characters without spaces, for it travels in a header")
+        return value
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _host_names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            if not _HOST_NAME.fullmatch(name):
+                raise ValueError("must be host names without scheme, port or path, separated by commas")
+        return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            try:
+                ipaddress.ip_network(name)
+            except ValueError:
+                raise ValueError("must be IP addresses or networks (10.0.0.0/8), separated by commas") from None
+        return value
+
+
+class StorageSettings(Part):
+    """The Redis of the live tier."""
+
     redis_url: str | None = Field(
         None,
         max_length=2_000,
-        validation_alias=AliasChoices("SPANTAIL_REDIS_URL", "OTEL_EXPORTER_LIVETAIL_URL"),
         description="Redis of the live tier (`redis://`, `rediss://`, `unix://`, `redis+cluster://host,host…`); "
         "`OTEL_EXPORTER_LIVETAIL_URL` is another name for it. Without it `spantail serve` starts its own.",
     )
@@ -109,7 +154,25 @@ class Settings(BaseSettings):
         5.0, gt=0, le=60, description="Seconds to wait for Redis before a request is answered with 503."
     )
 
-    # --- limits
+    @field_validator("redis_url")
+    @classmethod
+    def _known_scheme(cls, value: str | None) -> str | None:
+        if value is not None and value.partition("://")[0] not in _REDIS_SCHEMES:
+            raise ValueError(  # the alias is named, for the error is told by the setting's own name
+                f"must begin with one of {', '.join(f'{scheme}://' for scheme in _REDIS_SCHEMES)} "
+                "(also where OTEL_EXPORTER_LIVETAIL_URL says it)"
+            )
+        return value
+
+    @property
+    def shown_redis_url(self) -> str:
+        """`redis_url` without user name, password and options, for people."""
+        return without_password(self.redis_url or "")
+
+
+class LimitSettings(Part):
+    """How much of everything one process takes."""
+
     max_body_bytes: int = Field(
         262_144, ge=1_024, le=16_777_216, description="Largest body of an API request, in bytes."
     )
@@ -146,7 +209,10 @@ class Settings(BaseSettings):
         description="Memory for the tails of watched runs in one process, in bytes; what is older is read from Redis.",
     )
 
-    # --- links out
+
+class LinkSettings(Part):
+    """Links out of a run, to other tools."""
+
     jaeger_link: str = Field(
         "",
         max_length=2_000,
@@ -159,10 +225,19 @@ class Settings(BaseSettings):
         description="Address of a run in Grafana, with the same names in braces; any other brace stays as it is.",
     )
 
-    # --- the outside world of the operations
-    demo: bool = Field(False, description="Work on demo data: job board and LLM provider of our own, on loopback.")
+    @field_validator("jaeger_link", "grafana_link")
+    @classmethod
+    def _link_to_a_run(cls, value: str) -> str:
+        if value and (not re.match(r"https?://[^\s{}]", value) or "{trace_id}" not in value or re.search(r"\s", value)):
+            raise ValueError("must begin with http:// or https://, hold {trace_id}, and no space")
+        return value
+
+
+class OperationSettings(Part):
+    """The outside world of the operations, LLM backends excepted."""
+
     himalayas_url: HttpUrl = Field("https://himalayas.app", description="Base URL of the Himalayas job API.")
-    jobspy_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+    jobspy_proxies: CommaSeparated = Field(
         (), max_length=100, description="Proxies for Indeed and Bayt, used in turn; separated by commas."
     )
     source_timeout_s: float = Field(30.0, gt=0, le=300, description="Seconds that one job source may take.")
@@ -170,6 +245,11 @@ class Settings(BaseSettings):
     stored_jobs: int = Field(
         2_000, ge=1, le=1_000_000, description="Jobs that are kept for annotations, the latest ones."
     )
+
+
+class LlmSettings(Part):
+    """The LLM backends."""
+
     claude_command: str = Field(
         "claude", min_length=1, max_length=1_000, description="Claude CLI: a name on PATH or a path."
     )
@@ -193,89 +273,6 @@ class Settings(BaseSettings):
     openai_api_key: SecretStr | None = Field(None, description="Key for that API. Default: `OPENAI_API_KEY`.")
     llm_timeout_s: float = Field(60.0, gt=0, le=600, description="Seconds that one LLM attempt may take.")
     llm_concurrency: int = Field(4, ge=1, le=64, description="LLM attempts at a time, over all runs.")
-
-    @field_validator("jaeger_link", "grafana_link")
-    @classmethod
-    def _link_to_a_run(cls, value: str) -> str:
-        if value and (not re.match(r"https?://[^\s{}]", value) or "{trace_id}" not in value or re.search(r"\s", value)):
-            raise ValueError("must begin with http:// or https://, hold {trace_id}, and no space")
-        return value
-
-    @field_validator("redis_url")
-    @classmethod
-    def _known_scheme(cls, value: str | None) -> str | None:
-        if value is not None and value.partition("://")[0] not in _REDIS_SCHEMES:
-            raise ValueError(  # the alias is named, for the error is told by the setting's own name
-                f"must begin with one of {', '.join(f'{scheme}://' for scheme in _REDIS_SCHEMES)} "
-                "(also where OTEL_EXPORTER_LIVETAIL_URL says it)"
-            )
-        return value
-
-    @field_validator("token")
-    @classmethod
-    def _visible(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and not re.fullmatch(r"[!-~]{1,1000}", value.get_secret_value()):
-            raise ValueError("must be visible ASCII characters without spaces, for it travels in a header")
-        return value
-
-    @field_validator("allowed_hosts")
-    @classmethod
-    def _host_names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for name in value:
-            if not _HOST_NAME.fullmatch(name):
-                raise ValueError("must be host names without scheme, port or path, separated by commas")
-        return value
-
-    @field_validator("trusted_proxies")
-    @classmethod
-    def _addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for name in value:
-            try:
-                ipaddress.ip_network(name)
-            except ValueError:
-                raise ValueError("must be IP addresses or networks (10.0.0.0/8), separated by commas") from None
-        return value
-
-    @field_validator("otlp_grpc_port", mode="before")
-    @classmethod
-    def _or_off(cls, value: object) -> object:
-        return None if isinstance(value, str) and value.strip().lower() == "off" else value
-
-    @field_validator("jobspy_proxies", "allowed_hosts", "trusted_proxies", mode="before")
-    @classmethod
-    def _separate(cls, value: object) -> object:
-        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
-
-    @field_validator("data_dir")
-    @classmethod
-    def _absolute(cls, value: Path) -> Path:
-        return value.expanduser().absolute()
-
-    @property
-    def shown_redis_url(self) -> str:
-        """``redis_url`` without user name, password and options, for people."""
-        return without_password(self.redis_url or "")
-
-
-class SettingRow(NamedTuple):
-    """One line of the settings table."""
-
-    name: str
-    """The environment variable."""
-    default: str
-    meaning: str
-
-
-def setting_rows() -> list[SettingRow]:
-    """Every setting as a row of text, in the order of the class; the README's table is held to it."""
-    rows = []
-    for field_name, field in Settings.model_fields.items():
-        if field.default is PydanticUndefined or field.default in (None, ()):
-            default = ""
-        else:
-            default = str(field.default).lower() if isinstance(field.default, bool) else str(field.default)
-        rows.append(SettingRow(f"{ENV_PREFIX}{field_name.upper()}", default, field.description or ""))
-    return rows
 
 
 def without_password(url: str) -> str:
