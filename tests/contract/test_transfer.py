@@ -297,6 +297,22 @@ async def test_span_events_are_told_in_their_order_and_stand_in_the_state(new_re
         assert told["noted"] == 5
 
 
+async def test_an_update_changes_what_it_names_and_leaves_the_rest(new_redis_url: str) -> None:
+    lines = [
+        _told(0, "llm_call_start", kind="llm_call", tier="high", attributes={"a": 1, "b": 1}),
+        _told(1, "llm_call_update", kind="llm_call", tokens={"input": 7}, attributes={"b": 2}),
+        _told(2, "llm_call_update", kind="llm_call", tokens={"input": 7, "output": 3}),
+    ]
+    async with running_app(new_redis_url) as client:
+        answer = await client.post("/api/runs/import", content=b"\n".join([HEAD, *lines]), headers=NDJSON)
+        assert answer.json() == {"runs": [RUN], "rejected": 0, "reason": ""}, answer.text
+        run = StoredRun(new_redis_url, RUN)
+    state = run.spans[ROOT_SPAN]
+    assert (state["rev"], state["tier"], state["attributes"]) == (3, "high", {"a": 1, "b": 2})
+    assert state["tokens"] == {"input": 7, "output": 3}
+    assert run.names() == ["llm_call_start", "llm_call_update", "llm_call_update"]
+
+
 async def test_states_of_a_file_are_bounded_together(new_redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ndjson, "_MOST_STATE_BYTES", 10_000)
     async with running_app(new_redis_url) as client:

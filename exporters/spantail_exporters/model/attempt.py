@@ -1,12 +1,13 @@
-"""What an LLM attempt used and cost, lifted out of its attributes, and the account that a run's totals add up. Pure."""
+"""What an LLM attempt used and cost, taken from its attributes into fields of its state. Pure."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
 from spantail import attributes as key
-from spantail.pricing import NANO
-from spantail_exporters.dialects.costs import MOST_USD
+from spantail_exporters.model.account import account_of
+from spantail_exporters.model.money import amount, nano_of
+from spantail_exporters.model.whole_numbers import token_count
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,102 +24,78 @@ _TOKENS: Final = (
     ("image_input", key.USAGE_IMAGE_INPUT),
     ("image_output", key.USAGE_IMAGE_OUTPUT),
 )
-# What is above them is a mistake, and sums of a batch of 500 must stay below 2**53 to be exact.
-_MOST_TOKENS: Final = 10**12
 
 
 def say_usage(body: dict[str, Any], attributes: Mapping[str, Any]) -> str:
-    """Lift what trees and totals need of usage and cost out of the redacted attributes, into the `body` of a state.
+    """Take what trees and totals need of usage and cost from the redacted attributes into the `body` of a state.
 
-    Returns the account of an ended span, as `append.lua` reads it; empty where it has none.
+    Returns:
+        The account of an ended span (`account.account_of`); empty where it has none.
     """
-    if body["kind"] == "llm_call":
-        return _of_attempt(body, attributes, body["status"])
+    if body["kind"] == key.KIND_LLM_CALL:
+        _say_attempt(body, attributes, body["status"])
+        return account_of(body)
     if body["end"] is not None and (
         key.GEN_AI_USAGE_COST_AMOUNT in attributes or key.GEN_AI_USAGE_INPUT_TOKENS in attributes
     ):
-        return _around_attempts(body, attributes, body["status"])
+        _say_around_attempts(body, attributes)
+        return account_of(body)
     return ""
 
 
-def _of_attempt(body: dict[str, Any], attributes: Mapping[str, Any], status: str) -> str:
+def _say_attempt(body: dict[str, Any], attributes: Mapping[str, Any], status: str) -> None:
     if not _OLDER_NAMES.isdisjoint(attributes):
         attributes = _renamed(attributes)
     get = attributes.get
     backend = get(key.BACKEND) or get(key.GEN_AI_PROVIDER_NAME)
     if backend is not None:
-        body["backend"] = backend = str(backend)
+        body["backend"] = str(backend)
     if (tier := get(key.TIER)) is not None:
         body["tier"] = str(tier)
     model = get(key.GEN_AI_RESPONSE_MODEL) or get(key.GEN_AI_REQUEST_MODEL)
     if model is not None:
         body["model"] = str(model)
-    tokens: dict[str, int] = {}
-    for name, attribute in _TOKENS:
-        if attribute in attributes and type(value := attributes[attribute]) is int and 0 <= value <= _MOST_TOKENS:
-            tokens[name] = value
-    nano = 0
     source = get(key.COST_SOURCE)
-    unpriced = False
     if (cost := _cost(attributes)) is not None:
         body["cost_usd"] = cost
-        body["cost_nano"] = nano = round(cost * NANO)
+        body["cost_nano"] = nano_of(cost)
     elif status != "running":
         source = key.SOURCE_UNPRICED
-        # an attempt that failed before a token was used has no price that totals could miss
-        unpriced = status != "error" or bool(tokens)
     if source is not None:
         body["cost_source"] = str(source)
     if (note := get(key.COST_NOTE)) is not None:
         body["cost_note"] = str(note)
-    if tokens:
+    if tokens := _tokens(attributes, _TOKENS):
         body["tokens"] = tokens
     if (attempt := get(key.ATTEMPT)) is not None:
         body["attempt"] = attempt
-    fallback_from = get(key.FALLBACK_FROM)
-    if fallback_from is not None:
-        body["fallback_from"] = fallback_from = str(fallback_from)
+    if (fallback_from := get(key.FALLBACK_FROM)) is not None:
+        body["fallback_from"] = str(fallback_from)
     if (reason := get(key.FALLBACK_REASON)) is not None:
         body["fallback_reason"] = str(reason)
-    if status == "running":
-        return ""
-    account = (
-        f"{'1' if status == 'error' else '0'} {'1' if unpriced else '0'} "
-        f"{tokens.get('input', 0)} {tokens.get('output', 0)} {nano} {_one_line(backend or 'unknown')}\n"
-    )
-    return account + _one_line(fallback_from) if fallback_from else account
 
 
-def _around_attempts(body: dict[str, Any], attributes: Mapping[str, Any], status: str) -> str:
-    """Account for a span around LLM calls, which counts where the calls themselves are not told.
-
-    It stands in `account` of the body too, because the script that finds a call below takes it back from there.
-    """
+def _say_around_attempts(body: dict[str, Any], attributes: Mapping[str, Any]) -> None:
+    """Say in `account` what the calls within a span came to; it counts where the calls themselves are not told."""
     get = attributes.get
-    tokens = {
-        name: value
-        for name, attribute in _TOKENS[:2]
-        if type(value := get(attribute)) is int and 0 <= value <= _MOST_TOKENS
-    }
-    cost = _amount(get(key.GEN_AI_USAGE_COST_AMOUNT))
+    tokens = _tokens(attributes, _TOKENS[:2])
+    cost = amount(get(key.GEN_AI_USAGE_COST_AMOUNT))
     known = cost is not None and get(key.GEN_AI_USAGE_COST_CURRENCY, "USD") == "USD"
     if not known and not tokens:
-        return ""
-    nano = round(cost * NANO) if cost is not None and known else 0
+        return
     backend = str(get(key.BACKEND) or get(key.GEN_AI_PROVIDER_NAME) or "unknown")
     told: dict[str, Any] = {"backend": backend, "tokens": tokens}
-    if known:
-        told["cost_nano"] = nano
+    if cost is not None and known:
+        told["cost_nano"] = nano_of(cost)
     body["account"] = told
-    return (
-        f"{'1' if status == 'error' else '0'} {'0' if known else '1'} "
-        f"{tokens.get('input', 0)} {tokens.get('output', 0)} {nano} {_one_line(backend)}\n"
-    )
 
 
-def _one_line(value: str) -> str:
-    # a newline would end a field of the account
-    return value.replace("\n", " ") if "\n" in value else value
+def _tokens(attributes: Mapping[str, Any], names: tuple[tuple[str, str], ...]) -> dict[str, int]:
+    return {
+        name: count
+        for name, attribute in names
+        if attribute in attributes and (count := token_count(attributes[attribute])) is not None
+    }
 
 
 def _renamed(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -134,13 +111,4 @@ def _cost(attributes: Mapping[str, Any]) -> float | None:
     cost = attributes.get(key.COST_USD)
     if cost is None and key.COST_NOTE not in attributes:  # the note says why another library's cost is none
         cost = attributes.get(key.GEN_AI_USAGE_COST)
-    return _amount(cost)
-
-
-def _amount(cost: object) -> float | None:
-    # a cost of NaN, infinity or below zero is no cost
-    if type(cost) is float and 0 <= cost <= MOST_USD:
-        return cost
-    if isinstance(cost, (int, float)) and not isinstance(cost, bool) and 0 <= cost <= MOST_USD:
-        return float(cost)
-    return None
+    return amount(cost)

@@ -1,4 +1,8 @@
-"""Entries of a run's layer strip: the layers that are announced, and how far each has come. Pure."""
+"""Entries of a run's layer strip: the layers that are announced, and how far each has come. Pure.
+
+The run script puts them into the strip (`scripts/append/layers.lua`). Both are held to
+`tests/golden/rules/layers.json`.
+"""
 
 from __future__ import annotations
 
@@ -7,45 +11,36 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from spantail import attributes as key
+from spantail_exporters.model.whole_numbers import whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _LAYER_STATUS: Final = {"running": "running", "ok": "complete", "error": "error",
-                        "skipped": "skipped", "cancelled": "skipped"}  # fmt: skip
-_LAYERS: Final = 100  # layers that are announced, and …
-_LAYER_NAME: Final = 200  # … the characters of a name: the strip is read with every poll
+                        "skipped": "skipped", "cancelled": "skipped",
+                        "abandoned": "error"}  # fmt: skip
+_MOST_LAYERS: Final = 100  # that are announced, and …
+_NAME_LENGTH: Final = 200  # … the characters of a name: the strip is read with every poll
 
 
-def layers_of(body: Mapping[str, Any], attributes: Mapping[str, Any]) -> bytes:
-    """Write what a span says of layers, an entry a line; empty where it says nothing."""
-    if body["kind"] == "layer":
-        return _layer(body, _LAYER_STATUS[body["status"]])
-    return _pending(attributes.get(key.LAYERS)) if body["status"] == "running" and key.LAYERS in attributes else b""
+def layers_of(state: Mapping[str, Any], attributes: Mapping[str, Any]) -> bytes:
+    """Write what a span says of layers, an entry a line; empty where it says nothing.
 
-
-def _layer(body: Mapping[str, Any], status: str) -> bytes:
-    progress = body.get("progress", {})
-    return orjson.dumps(
-        {
-            "name": (body.get("layer") or body["name"])[:_LAYER_NAME],
-            "status": status,
-            "done": _number(progress.get("done")),
-            "total": _number(progress.get("total")),
-        }
-    )
-
-
-def _pending(names: object) -> bytes:
-    """Announce the layers to come; what is no list of names announces nothing."""
-    if not isinstance(names, list):
+    A layer tells of itself. A span that starts announces the layers to come by its attribute `spantail.layers`; what
+    is no list of names announces nothing.
+    """
+    if state["kind"] == key.KIND_LAYER:
+        progress = state.get("progress") or {}
+        name = state.get("layer") or state["name"]
+        return _entry(name, _LAYER_STATUS[state["status"]], progress.get("done"), progress.get("total"))
+    names = attributes.get(key.LAYERS)
+    if state["status"] != "running" or not isinstance(names, list):
         return b""
-    return b"\n".join(
-        orjson.dumps({"name": name[:_LAYER_NAME], "status": "pending", "done": None, "total": None})
-        for name in names[:_LAYERS]
-        if isinstance(name, str)
+    return b"\n".join(_entry(name, "pending") for name in names[:_MOST_LAYERS] if isinstance(name, str))
+
+
+def _entry(name: str, status: str, done: object = None, total: object = None) -> bytes:
+    # the order of the fields is part of the contract with the script, which finds an entry by its text
+    return orjson.dumps(
+        {"name": name[:_NAME_LENGTH], "status": status, "done": whole_number(done), "total": whole_number(total)}
     )
-
-
-def _number(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None

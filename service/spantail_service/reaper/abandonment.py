@@ -1,4 +1,4 @@
-"""What is written of spans and runs whose process is gone (pure)."""
+"""What is written of spans and runs whose process is gone. Pure."""
 
 from __future__ import annotations
 
@@ -6,22 +6,24 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from spantail import attributes as key
 from spantail_exporters.model.changes import Change
 from spantail_exporters.model.event import dumps
+from spantail_exporters.model.layers import layers_of
 
 RUNNER_DIED = "runner_died"
 SILENT = "silent"
 
 
 class Verdict(NamedTuple):
-    """Why a process is thought gone, when that was decided, and when it was last heard (µs; ``None``: never)."""
+    """Why a process is thought gone, when that was decided, and when it was last heard (µs; None is never)."""
 
     reason: str
     at_us: int
     last_heartbeat: int | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """The field ``abandoned`` of an event and of a run state."""
+        """The field `abandoned` of an event and of a run state."""
         facts: dict[str, Any] = {"reason": self.reason}
         if self.last_heartbeat is not None:
             facts["last_heartbeat"] = self.last_heartbeat
@@ -44,32 +46,19 @@ def abandoned(held: dict[str, Any], verdict: Verdict) -> Change:
         "end": max(held["start"], held["ts"], verdict.last_heartbeat or 0),
         "abandoned": verdict.as_json(),
     }
-    layers = b""
-    if held["kind"] == "layer":
-        progress = held.get("progress") or {}
-        layers = orjson.dumps(
-            {
-                "name": held.get("layer") or held["name"],
-                "status": "error",  # a layer's status knows no `abandoned` (design §4); it must not stay `running`
-                "done": _count(progress.get("done")),
-                "total": _count(progress.get("total")),
-            }
-        )
+    # its layer must not stay `running`
+    layers = layers_of(body, {}) if held["kind"] == key.KIND_LAYER else b""
     return Change(held["span_id"], held.get("parent_id") or "", [dumps(body)], layers=layers)
 
 
-def _count(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
-
-
 def final_state(run_id: str, stored: bytes | None, status: str, verdict: Verdict) -> bytes:
-    """The state ``run:{run_id}`` of an operation whose process died before it wrote a final one."""
+    """The state `run:{run_id}` of an operation whose process died before it wrote a final one."""
     state = _object(stored) or {"run_id": run_id}
     return orjson.dumps({**state, "status": status, "finished": verdict.at_us, "abandoned": verdict.as_json()})
 
 
 def taken_back(stored: bytes | None) -> bytes | None:
-    """The running state again, once the process is back; ``None`` when the stored one is not of a verdict's making."""
+    """The running state again, once the process is back; None when the stored one is not of a verdict's making."""
     state = _object(stored)
     if state is None or state.pop("abandoned", None) is None:
         return None

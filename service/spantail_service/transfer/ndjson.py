@@ -23,9 +23,13 @@ from spantail import attributes as key
 from spantail.content import as_attribute, count_dropped, is_message_event, is_said_in_body, marks_of
 from spantail.json_values import all_as_sent
 from spantail.values import content_capture_allowed
+from spantail_exporters.model.account import account_of
 from spantail_exporters.model.changes import Change
 from spantail_exporters.model.event import dumps
+from spantail_exporters.model.fold import changes_state, merged
+from spantail_exporters.model.layers import layers_of
 from spantail_exporters.model.sources import Resource, Scope, encode_entry, runner_id
+from spantail_exporters.model.whole_numbers import MOST_TOKENS
 from spantail_service.ingest.body import MalformedRequestError, TooManyError
 from spantail_service.ingest.json_walk import check_parts
 from spantail_service.ingest.log_events import BODY, EVENT_NAME
@@ -42,12 +46,7 @@ if TYPE_CHECKING:
 FORMAT: Final = "spantail.run"
 VERSION: Final = 1
 
-_CHANGES: Final = frozenset(
-    {"_start", "_update", "_complete", "_error", "_skip", "_cancelled", "_abandoned", "_revived"}
-)
-_LAYER_STATUS: Final = {"running": "running", "ok": "complete", "skipped": "skipped", "cancelled": "skipped"}
 _MAX_TIME: Final = 2**53 - 1
-_MAX_COUNT: Final = 10**12
 _CHECKED: Final = frozenset({"run_id", "span_id", "parent_id", "status", "runner", "resource", "scope"})
 """Fields that can hold no secret."""
 _MOST_SOURCES: Final = 1_000
@@ -60,7 +59,7 @@ _MOST_WRONG: Final = 1_000  # … and after how many nobody looks for more
 _SpanId = Annotated[str, Field(min_length=16, max_length=16, pattern=r"^0*[1-9a-f][0-9a-f]*$")]
 _RunId = Annotated[str, Field(min_length=32, max_length=32, pattern=r"^0*[1-9a-f][0-9a-f]*$")]
 _Time = Annotated[int, Field(ge=0, le=_MAX_TIME)]
-_Count = Annotated[int, Field(ge=0, le=_MAX_COUNT)]
+_Count = Annotated[int, Field(ge=0, le=MOST_TOKENS)]
 _Word = Annotated[str, Field(max_length=1_000)]
 _Nano = Annotated[int, Field(ge=0, le=10**13)]
 _TokenName = Literal[
@@ -416,18 +415,18 @@ class _Folding:
         body = self._redacted(line)
         body.update(parent_id=line.parent_id, end=line.end)  # null says something in these two
         sources = self._named(body)
-        suffix = line.event.removeprefix(line.kind)
-        is_change = line.event.startswith(line.kind) and suffix in _CHANGES
+        is_change = changes_state(line.event, line.kind)
         if not is_event:
             if held is None or (held["status"], held["end"]) != (line.status, line.end):
                 yield self._change(body, body, held, sources)
-        elif is_change and suffix != "_update":
+        elif is_change and line.event != f"{line.kind}_update":
             yield self._change(body, self._with_notes(body, held), held, sources)
         elif held is None:
             self.passed_over += 1
         elif is_change:
-            attributes = {**held.get("attributes", {}), **body.get("attributes", {})}
-            yield self._change(body, {**held, **body, "attributes": attributes}, held, sources)
+            state = merged(held, body)
+            state.setdefault("attributes", {})
+            yield self._change(body, state, held, sources)
         else:
             note = {"ts": line.ts, "name": body["event"], "attributes": body.get("attributes", {})}
             note |= {name: body[name] for name in ("types", "changed") if name in body}
@@ -464,9 +463,10 @@ class _Folding:
         self._unsaid.pop(state["span_id"], None)
         event = dumps({**line, "rev": rev, "noted": noted})
         events, whole = ([made], b"") if event == made else ([event], made)
+        layers = layers_of(state, state.get("attributes") or {})
         return Change(
-            state["span_id"], state["parent_id"] or "", events, 0, account_of(state), layers_of(state), whole, sources
-        )
+            state["span_id"], state["parent_id"] or "", events, 0, account_of(state), layers, whole, sources
+        )  # fmt: skip
 
     def _dumped(self, state: dict[str, Any]) -> bytes:
         made = dumps(state)
@@ -547,41 +547,3 @@ def _event_of(fields: Mapping[str, Any]) -> str:
     attributes = fields.get("attributes") or {}
     said = (fields.get("name"), fields.get("event"), attributes.get(EVENT_NAME), fields.get("message"))
     return next((one for one in said if isinstance(one, str) and is_message_event(one)), "")
-
-
-def account_of(state: Mapping[str, Any]) -> str:
-    """The account of an ended attempt, as `event.encode_state` gives it; empty for what is none."""
-    told = state if state["kind"] == key.KIND_LLM_CALL else state.get("account")
-    if told is None or state["status"] in {"running", "abandoned"}:
-        return ""
-    failed, tokens, nano = state["status"] == "error", told.get("tokens") or {}, told.get("cost_nano")
-    unpriced = nano is None and (not failed or bool(tokens))
-    backend, fallback_from = ((told.get(name) or "").replace("\n", " ") for name in ("backend", "fallback_from"))
-    return (
-        f"{failed:d} {unpriced:d} {tokens.get('input', 0)} {tokens.get('output', 0)} {nano or 0} "
-        f"{backend or 'unknown'}\n{fallback_from}"
-    )
-
-
-def layers_of(state: Mapping[str, Any]) -> bytes:
-    """What a state says of the layers, as `event.encode_state` gives it."""
-    if state["kind"] == key.KIND_LAYER:
-        progress = state.get("progress") or {}
-        return _layer(
-            state.get("layer") or state["name"],
-            _LAYER_STATUS.get(state["status"], "error"),
-            _whole(progress.get("done")),
-            _whole(progress.get("total")),
-        )
-    names = (state.get("attributes") or {}).get(key.LAYERS)
-    if state["status"] != "running" or not isinstance(names, list):
-        return b""
-    return b"\n".join(_layer(name, "pending", None, None) for name in names[:100] if isinstance(name, str))
-
-
-def _layer(name: str, status: str, done: int | None, total: int | None) -> bytes:
-    return orjson.dumps({"name": name[:200], "status": status, "done": done, "total": total})
-
-
-def _whole(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from heapq import nlargest
 from typing import TYPE_CHECKING, Any, Final
 
-from spantail_service.cli.render.view import is_unpriced
+from spantail import attributes as key
+from spantail_exporters.model.money import is_unpriced
+from spantail_exporters.model.wrapping import wrappers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -17,7 +19,7 @@ _TRIES: Final = 4  # candidates looked at for each line there is
 
 @dataclass(slots=True)
 class Row:
-    """One span in its place. A span that is only known as a parent has no ``span``."""
+    """One span in its place. A span that is only known as a parent has no `span`."""
 
     span_id: str
     span: Mapping[str, Any] | None
@@ -28,8 +30,6 @@ class Row:
     nano: int = 0
     """What the row and everything below it cost, in nano-USD."""
     unpriced: int = 0
-    llm: int = 0
-    """LLM attempts, the row's own included."""
 
 
 def tree_rows(spans: Mapping[str, Mapping[str, Any]]) -> list[Row]:
@@ -61,7 +61,7 @@ def tree_rows(spans: Mapping[str, Mapping[str, Any]]) -> list[Row]:
         for span_id in sorted((span_id for span_id in spans if span_id not in seen), key=start_of):
             if span_id not in seen:
                 _walk(span_id, spans, children, rows, seen)
-    _sum_up(rows)
+    _sum_up(rows, spans)
     return rows
 
 
@@ -87,20 +87,19 @@ def _walk(
             waiting.append((below[i], index, levels))
 
 
-def _sum_up(rows: Sequence[Row]) -> None:
-    """Carry cost up. An LLM span with an LLM span below it is a wrapper and counts nothing itself (design §6.8)."""
+def _sum_up(rows: Sequence[Row], spans: Mapping[str, Mapping[str, Any]]) -> None:
+    """Carry cost up to the rows above. A wrapper of an LLM call counts nothing itself."""
+    counted_elsewhere = wrappers(spans)
     for row in reversed(rows):
-        span = row.span or {}
-        if span.get("kind") == "llm_call":
-            if row.llm == 0:
-                row.nano += span.get("cost_nano") or 0
-                row.unpriced += is_unpriced(span)
-            row.llm += 1
+        if row.span is not None and row.span_id not in counted_elsewhere:
+            told = row.span if row.span.get("kind") == key.KIND_LLM_CALL else row.span.get("account")
+            if told is not None:
+                row.nano += told.get("cost_nano") or 0
+                row.unpriced += is_unpriced(row.span) if told is row.span else "cost_nano" not in told
         if row.parent >= 0:
             above = rows[row.parent]
             above.nano += row.nano
             above.unpriced += row.unpriced
-            above.llm += row.llm
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,13 +108,13 @@ class Gap:
 
     count: int
     lasts: tuple[bool, ...]
-    """Where the topmost of them stands, as :attr:`Row.lasts`."""
+    """Where the topmost of them stands, as `Row.lasts`."""
 
 
 def choose(rows: Sequence[Row], room: int) -> list[Row | Gap]:
-    """What to show of ``rows`` on ``room`` lines: all of it, or what matters now, each with its ancestors.
+    """What to show of `rows` on `room` lines: all of it, or what matters now, each with its ancestors.
 
-    What runs comes first, then what failed, then what ended last. Rows left out are a :class:`Gap`.
+    What runs comes first, then what failed, then what ended last. Rows left out are a `Gap`.
     """
     if len(rows) <= room:
         return list(rows)

@@ -1,16 +1,16 @@
-"""One run as a viewer holds it: a snapshot, and the events folded onto it (design §4). Pure."""
+"""One run as a viewer holds it: a snapshot, and the events folded onto it. Pure."""
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from spantail_exporters.model.fold import changes_state, compare, merged
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_SUFFIX: Final = re.compile(r"_(start|update|complete|error|skip|cancelled|abandoned|revived)$")
 _OF_THE_EVENT: Final = frozenset({"seq", "level", "logger", "message", "span_events", "links"})
 _MARKS: Final = ("abandoned", "corrected", "maybe_incomplete", "stale")
 _REASONS_OF: Final = frozenset({"skipped", "cancelled"})
@@ -18,27 +18,12 @@ _NEWS_LEVELS: Final = frozenset({"WARNING", "WARN", "ERROR", "CRITICAL", "FATAL"
 _NEWS_KEPT: Final = 20
 
 
-def _rank(status: object) -> int:
-    """Final over abandoned over running (design §4, *Fold*)."""
-    return 0 if status in (None, "running") else 1 if status == "abandoned" else 2
-
-
 def changes_span(event: Mapping[str, Any], before: Mapping[str, Any] | None) -> bool:
-    """Whether the event is a change of its span's state; false for a span event and a log line.
-
-    A span event of an application may end in ``_error`` too: only the span's own kind and suffix is a change.
-    """
+    """Whether an event changes the state of its span; a span event and a log line do not."""
     name = str(event.get("event"))
     if name == "log" or "span_id" not in event:
         return False
-    suffix = _SUFFIX.search(name)
-    kind = event.get("kind") or (before or {}).get("kind") or "span"
-    return suffix is not None and name[: suffix.start()] == kind
-
-
-def is_unpriced(span: Mapping[str, Any]) -> bool:
-    """A call whose price is missing. One that failed before a token was used has none that a sum could miss."""
-    return span.get("cost_source") == "unpriced" and not (span.get("status") == "error" and "tokens" not in span)
+    return changes_state(name, event.get("kind") or (before or {}).get("kind") or "span")
 
 
 @dataclass
@@ -114,22 +99,12 @@ class RunView:
             self.spans[span_id] = {k: v for k, v in event.items() if k not in _OF_THE_EVENT and k != "attributes"}
 
     def _fold_state(self, span_id: str, before: dict[str, Any] | None, event: dict[str, Any]) -> None:
-        revived = event["event"].endswith("_revived")
-        if before is not None and not revived:
-            older = _rank(before.get("status")) - _rank(event.get("status"))
-            # A snapshot may be newer than the tail that follows on it.
-            if older > 0 or (older == 0 and before.get("rev", -1) > event.get("rev", -1)):
-                return
+        if before is not None and compare(event, before) < 0:  # a snapshot may be newer than the tail that follows
+            return
         state = {k: v for k, v in event.items() if k not in _OF_THE_EVENT}
         attributes = state.pop("attributes", None) or {}
         if before is not None:
-            merged = {**before, **state}
-            if _rank(event.get("status")) == 0 and "tokens" in before and "tokens" in state:
-                merged["tokens"] = {**before["tokens"], **state["tokens"]}
-            if before.get("status") == "abandoned" and state.get("status") != "abandoned":
-                merged.pop("abandoned", None)
-                merged["corrected"] = True
-            state = merged
+            state = merged(before, state)
         self.spans[span_id] = state
         if state.get("parent_id") is None:
             self._fold_root(state, attributes)
@@ -155,11 +130,11 @@ class RunView:
         return sum(totals.get("cost_nano", 0) for totals in self.backends.values())
 
     def total(self, what: str) -> int:
-        """A sum over the backends: ``calls``, ``errors``, ``fallbacks``, ``unpriced``."""
+        """A sum over the backends: `calls`, `errors`, `fallbacks`, `unpriced`."""
         return sum(totals.get(what, 0) for totals in self.backends.values())
 
     def length_us(self, now_us: int) -> int | None:
-        """How long the run took, or takes until ``now_us``; ``None`` before its start is known."""
+        """How long the run took, or takes until `now_us`; None before its start is known."""
         if self.start is None:
             return None
         return max(0, ((self.end or self.latest) if self.is_over else now_us) - self.start)

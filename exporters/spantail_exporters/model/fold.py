@@ -1,0 +1,69 @@
+"""Which state of a span stays, and what an event makes of it. Pure.
+
+The rule of the wire format, per span: final over abandoned over running, then the higher `rev`. The run script has its
+own copy (`scripts/append/fold.lua`), and so has the page (`frontend/src/fold.ts`); all are held to
+`tests/golden/rules/fold.json`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+RUNNING, ABANDONED, FINAL = 0, 1, 2
+_REVIVED: Final = "_revived"
+_CHANGES: Final = frozenset(
+    {"_start", "_update", "_complete", "_error", "_skip", "_cancelled", "_abandoned", _REVIVED}
+)  # fmt: skip
+
+
+def rank(status: object) -> int:
+    """Rank a status: `RUNNING` (also what says nothing), `ABANDONED` or `FINAL`."""
+    return RUNNING if status in (None, "running") else ABANDONED if status == "abandoned" else FINAL
+
+
+def compare(event: Mapping[str, Any], held: Mapping[str, Any]) -> int:
+    """Compare an event that changes a span's state with the state that is held of the span.
+
+    A runner that was thought dead and came back (`_revived`) is the one case in which a lower rank wins.
+
+    Returns:
+        Above 0 where the event wins. 0 where it repeats the state: a writer drops it, a reader may take it once more.
+        Below 0 where it loses and changes nothing.
+    """
+    held_rank = rank(held.get("status"))
+    by_rank = rank(event.get("status")) - held_rank
+    if by_rank:
+        return 1 if held_rank == ABANDONED and str(event.get("event")).endswith(_REVIVED) else by_rank
+    by_revision: int = event.get("rev", -1) - held.get("rev", -1)
+    return by_revision
+
+
+def changes_state(event: str, kind: str) -> bool:
+    """Whether an event of this name changes the state of a span of this kind.
+
+    A span event of an application may end in `_error` too: only the span's own kind and a known suffix is a change.
+    """
+    return event.startswith(kind) and event[len(kind) :] in _CHANGES
+
+
+def merged(held: Mapping[str, Any], event: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the state that an event makes of the one that is held, where it does not lose to it.
+
+    What an event does not say is unchanged. While the span runs, attributes and tokens are merged by their names; a
+    final state brings all it has.
+    """
+    made = {**held, **event}
+    if rank(event.get("status")) == RUNNING:
+        for name in ("attributes", "tokens"):
+            if held.get(name) is not None and event.get(name) is not None:
+                made[name] = {**held[name], **event[name]}
+        made["end"] = event.get("end")
+        if len(held.get("span_events") or ()) > len(event.get("span_events") or ()):
+            made["span_events"] = held["span_events"]
+    if held.get("status") == "abandoned" and event.get("status") != "abandoned":
+        made.pop("abandoned", None)
+        made["corrected"] = True
+    return made
