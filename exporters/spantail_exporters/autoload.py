@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 from opentelemetry.sdk.trace.export import SpanExportResult
 
 from spantail.setup.configure import configure, starts_over_otlp
-from spantail.values import report_trouble
+from spantail.trouble import report_trouble
 from spantail_exporters.livetail import RedisLivetailExporter
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
-from spantail.values import CAPTURE_CONTENT_VARIABLE
+from spantail.content import CAPTURE_CONTENT_VARIABLE
 from tests.integration.service.harness import ROOT_SPAN, RUN, START, running_app
 from tests.support.live_runs import StoredRun, fold
 from tests.support.otlp_requests import PROTOBUF, add_attributes, any_value, logs

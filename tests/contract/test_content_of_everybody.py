@@ -9,7 +9,7 @@ import httpx
 import orjson
 import pytest
 
-from spantail.values import CAPTURE_CONTENT_VARIABLE
+from spantail.content import CAPTURE_CONTENT_VARIABLE
 from tests.integration.service.harness import START, Service, spantail_process
 from tests.support.otlp_requests import JSON
 from tests.support.redis_dump import dump

@@ -19,7 +19,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, Instr
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span, Status
 
-from spantail.values import CAPTURE_CONTENT_VARIABLE
+from spantail.content import CAPTURE_CONTENT_VARIABLE
 from tests.exports.sources import SOURCES
 from tests.integration.service.harness import running_app
 from tests.support.exports import trace_requests

@@ -18,7 +18,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from spantail import attributes as key
 from spantail.redaction import TRUNCATED_KEY
-from spantail.redaction.secret_patterns import KeyRule, key_rule
+from spantail.redaction.key_rules import KeyRule, key_rule
 from tests.support.otlp_requests import as_base64
 
 if TYPE_CHECKING:

@@ -30,7 +30,7 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from spantail.live import LogEvent
 from spantail.redaction import Redactor
 from spantail.setup.trace_exporters import component
-from spantail.values import report_trouble
+from spantail.trouble import report_trouble
 from spantail_exporters.otlp.records import heartbeat_record, log_record, span_record
 from spantail_exporters.redis.waiter import block_sigpipe
 

@@ -12,8 +12,9 @@ from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 from spantail.attributes import CONTENT_LEFT_OUT
+from spantail.content.capture import CAPTURE_CONTENT_VARIABLE
 from spantail.json_values import json_size
-from spantail.values import CAPTURE_CONTENT_VARIABLE, report_trouble
+from spantail.trouble import report_trouble
 
 Dropped = dict[str, int]
 """Bytes of UTF-8 by field."""

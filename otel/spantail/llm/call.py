@@ -15,9 +15,9 @@ from opentelemetry.trace import SpanKind
 
 from spantail import attributes as keys
 from spantail import pricing
-from spantail.content import as_attribute, marks_of, size_of
+from spantail.content import as_attribute, content_capture_allowed, marks_of, size_of
 from spantail.scopes.scope import Scope
-from spantail.values import content_capture_allowed, report_trouble
+from spantail.trouble import report_trouble
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

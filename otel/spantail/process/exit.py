@@ -27,7 +27,7 @@ import time
 import weakref
 from typing import TYPE_CHECKING, Any, Final
 
-from spantail.values import report_trouble
+from spantail.trouble import report_trouble
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -17,13 +17,13 @@ from opentelemetry.trace import Link, SpanContext, Status, TraceState
 
 from spantail.attributes import CHANGED, CONTENT_LEFT_OUT
 from spantail.content import as_attribute, marks_of, take_marks
-from spantail.values import report_trouble
+from spantail.trouble import report_trouble
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from spantail.content import Dropped
-    from spantail.redaction import Redactor, Remarks
+    from spantail.redaction.redactor import Redactor, Remarks
 
 
 class RedactingExporter(SpanExporter):

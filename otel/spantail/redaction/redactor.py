@@ -13,10 +13,12 @@ from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 from typing import Any, Final, Self
 
-from spantail.content import Dropped, Where, count_dropped, everyday_content
+from spantail.content import Dropped, Where, content_capture_allowed, count_dropped, everyday_content
 from spantail.json_values import as_json, cut_text, json_size, type_of
-from spantail.redaction.secret_patterns import REDACTED, KeyRule, key_rule, mask_secrets, may_hold_secret, words
-from spantail.values import content_capture_allowed, legal_text, report_trouble
+from spantail.redaction.key_rules import KeyRule, key_rule, words
+from spantail.redaction.secret_patterns import REDACTED, mask_secrets, may_hold_secret
+from spantail.trouble import report_trouble
+from spantail.values import legal_text
 
 Transform = Callable[[str, Any], Any]
 

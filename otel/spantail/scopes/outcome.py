@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from opentelemetry.trace import Status, StatusCode
 
 from spantail import attributes as keys
-from spantail.values import error_message, error_traceback, error_type, legal_text
+from spantail.error_text import error_message, error_traceback, error_type
+from spantail.values import legal_text
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span

@@ -21,7 +21,8 @@ from opentelemetry.trace import INVALID_SPAN, Link, NonRecordingSpan, Span, Span
 from spantail import attributes as keys
 from spantail.scopes.decoration import decorate
 from spantail.scopes.outcome import Outcome, write_outcome
-from spantail.values import legal_attributes, legal_text, report_trouble
+from spantail.trouble import report_trouble
+from spantail.values import legal_attributes, legal_text
 
 if TYPE_CHECKING:
     from types import TracebackType

@@ -22,15 +22,17 @@ from opentelemetry.sdk.trace.sampling import Sampler
 
 from spantail.attributes import RESOURCE_LIVE, RESOURCE_RUNNER
 from spantail.live import EventSink, LiveSpanProcessor
+from spantail.live.log_handler import SpanLogHandler, log_level
 from spantail.process.exit import ProcessExit
-from spantail.process.logs import LogCapture, SpanLogHandler, log_level
+from spantail.process.log_capture import LogCapture
 from spantail.redaction import Redactor
 from spantail.redaction.exporter import RedactingExporter
 from spantail.redaction.secret_patterns import mask_secrets
 from spantail.scopes.scope import instrumentation_version
 from spantail.setup.handle import Handle
 from spantail.setup.trace_exporters import component, exporters_asked_for, shown_url
-from spantail.values import legal_attributes, report_trouble
+from spantail.trouble import report_trouble
+from spantail.values import legal_attributes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

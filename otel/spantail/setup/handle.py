@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING
 
 from spantail.live import EventSink, LiveSpanProcessor
-from spantail.values import report_trouble
+from spantail.trouble import report_trouble
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from opentelemetry import trace
     from opentelemetry.sdk.trace import SpanProcessor
 
-    from spantail.process.logs import LogCapture
+    from spantail.process.log_capture import LogCapture
 
 
 class Handle:

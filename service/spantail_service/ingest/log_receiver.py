@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from spantail.attributes import RESOURCE_RUNNER
-from spantail.values import content_capture_allowed
+from spantail.content import content_capture_allowed
 from spantail_exporters.model.changes import Change
 from spantail_exporters.model.sources import runner_id
 from spantail_exporters.otlp import records as key

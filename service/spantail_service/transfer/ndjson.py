@@ -20,9 +20,15 @@ import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from spantail import attributes as key
-from spantail.content import as_attribute, count_dropped, is_message_event, is_said_in_body, marks_of
+from spantail.content import (
+    as_attribute,
+    content_capture_allowed,
+    count_dropped,
+    is_message_event,
+    is_said_in_body,
+    marks_of,
+)
 from spantail.json_values import all_as_sent
-from spantail.values import content_capture_allowed
 from spantail_exporters.model.account import account_of
 from spantail_exporters.model.changes import Change
 from spantail_exporters.model.event import dumps

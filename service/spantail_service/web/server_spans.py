@@ -14,7 +14,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from spantail import Handle, Redactor
 from spantail.attributes import RESOURCE_LIVE
-from spantail.process.logs import SpanLogHandler
+from spantail.live.log_handler import SpanLogHandler
 from spantail.redaction.exporter import RedactingExporter
 from spantail.setup.trace_exporters import exporters_asked_for
 

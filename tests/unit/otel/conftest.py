@@ -10,7 +10,7 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from spantail import values
+from spantail import trouble
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,7 +46,7 @@ def _id(context: trace.SpanContext | None) -> int:
 @pytest.fixture(autouse=True)
 def _trouble_is_said_again() -> None:
     """Trouble is logged once per process; here once per test."""
-    values._reported.clear()
+    trouble._reported.clear()
 
 
 @pytest.fixture

@@ -10,9 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spantail.attributes import CONTENT_LEFT_OUT
-from spantail.content import as_attribute, count_dropped, marks_of, size_of, take_marks
+from spantail.content import CAPTURE_CONTENT_VARIABLE, as_attribute, count_dropped, marks_of, size_of, take_marks
 from spantail.redaction import Redactor
-from spantail.values import CAPTURE_CONTENT_VARIABLE
 
 SETTING = {"setting": CAPTURE_CONTENT_VARIABLE, "where": "application"}
 

@@ -10,9 +10,8 @@ import pytest
 from opentelemetry.trace import SpanKind, StatusCode
 
 from spantail import pricing
-from spantail.content import take_marks
+from spantail.content import CAPTURE_CONTENT_VARIABLE, take_marks
 from spantail.llm import llm_call, llm_group
-from spantail.values import CAPTURE_CONTENT_VARIABLE
 
 if TYPE_CHECKING:
     from tests.unit.otel.conftest import Spans

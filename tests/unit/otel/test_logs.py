@@ -14,7 +14,8 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
-from spantail.process.logs import LogCapture, SpanLogHandler, log_level
+from spantail.live.log_handler import SpanLogHandler, log_level
+from spantail.process.log_capture import LogCapture
 from spantail.scopes.operation import layer, operation
 
 if TYPE_CHECKING:

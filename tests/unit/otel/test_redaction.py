@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from spantail.json_values import all_as_sent
 from spantail.redaction import TRUNCATED_KEY, Redactor
-from spantail.redaction.secret_patterns import _SECRETS, KeyRule, key_rule, mask_secrets, may_hold_secret, words
+from spantail.redaction.key_rules import KeyRule, key_rule, words
+from spantail.redaction.secret_patterns import _SECRETS, mask_secrets, may_hold_secret
 
 CANARY = "canary7Qz9Xw2Lk4Vn8"
 

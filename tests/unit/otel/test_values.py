@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from opentelemetry.exporter.otlp.proto.common._internal import _encode_attributes
 
 from spantail import attributes as keys
-from spantail.values import legal_attributes, legal_text, legal_value, report_trouble
+from spantail.trouble import report_trouble
+from spantail.values import legal_attributes, legal_text, legal_value
 
 
 class _Colour(enum.Enum):

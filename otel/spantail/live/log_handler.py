@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import logging
-import logging.config
 import os
 import threading
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from opentelemetry import trace
 
-from spantail.live import LogEvent
-from spantail.values import error_message, error_traceback, error_type, legal_text, report_trouble
+from spantail.error_text import error_message, error_traceback, error_type
+from spantail.live.processor import LogEvent
+from spantail.trouble import report_trouble
+from spantail.values import legal_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
-    from spantail.live import EventSink
+    from spantail.live.processor import EventSink
 
 LEVEL_VARIABLE: Final = "SPANTAIL_LOG_LEVEL"
 _MESSAGE_LIMIT: Final = 32 * 1024  # characters
@@ -119,50 +120,3 @@ def _error(record: logging.LogRecord) -> dict[str, str] | None:
         "message": error_message(info[1]),
         "traceback": error_traceback(info[1]),
     }
-
-
-class LogCapture:
-    """Keeps a `SpanLogHandler` on the root logger from `attach()` to `detach()`.
-
-    `logging.basicConfig` does nothing when the root logger has a handler, and `dictConfig` and `fileConfig`
-    throw its handlers away, so while it is attached these three run as if the handler were not there.
-    """
-
-    def __init__(self, handler: SpanLogHandler) -> None:
-        self._handler = handler
-        self._originals: list[tuple[Any, str, Callable[..., Any], Callable[..., Any]]] = []
-
-    def attach(self) -> None:
-        """Start to take records; once."""
-        logging.root.addHandler(self._handler)
-        for module, name in (
-            (logging, "basicConfig"),
-            (logging.config, "dictConfig"),
-            (logging.config, "fileConfig"),
-        ):
-            original = getattr(module, name)
-            wrapper = self._without_handler(original)
-            setattr(module, name, wrapper)
-            self._originals.append((module, name, original, wrapper))
-
-    def detach(self) -> None:
-        """Stop to take records; safe to call twice."""
-        logging.root.removeHandler(self._handler)
-        for module, name, original, wrapper in self._originals:
-            if getattr(module, name) is wrapper:  # else somebody wrapped it again: ours then only passes on
-                setattr(module, name, original)
-        self._originals.clear()
-
-    def _without_handler(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        def configure(*args: Any, **kwargs: Any) -> Any:
-            attached = self._handler in logging.root.handlers
-            logging.root.removeHandler(self._handler)
-            try:
-                return function(*args, **kwargs)
-            finally:
-                if attached:
-                    logging.root.addHandler(self._handler)
-
-        configure.__name__ = function.__name__
-        configure.__doc__ = function.__doc__
-        return configure
