@@ -27,6 +27,7 @@ from tests.integration.activation.harness import (
     run_of,
     stored_runs,
 )
+from tests.support.tools import ROOT
 from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
@@ -294,17 +295,61 @@ def test_sigterm_while_the_main_thread_waits(world: World, collector: Endpoint) 
 def test_sigterm_waits_for_no_lock_of_the_interrupted_thread(world: World) -> None:
     """A signal may come while the main thread holds a lock that the delivery wants."""
     script = """
+        from contextlib import ExitStack
+        from tests.support.locks import locks_of
+
         work("work")
-        with handle._lock, handle.sink._thread_lock:
+        with ExitStack() as held:
+            for lock in (*locks_of(handle), *locks_of(handle.sink)):
+                held.enter_context(lock)
             print("ready", flush=True)
             for _ in range(20):
                 open(os.environ["LEDGER"], "a").write("held\\n")
             pause()
     """
     before = time.monotonic()
-    assert _terminated(world, script)[0] == -signal.SIGTERM
-    assert time.monotonic() - before < 15
+    status, _ = _terminated(world, PATIENT + textwrap.dedent(script), PYTHONPATH=str(ROOT))
+    assert status == -signal.SIGTERM
+    assert time.monotonic() - before < 25, "nor did it wait until the time was up"
     assert world.stored() == {"work": 1}
+
+
+STARTING = """
+def others():
+    print("ready", flush=True)
+    for _ in range(20):
+        work("work")  # which starts no thread: the one by the main thread is under way
+    pause()
+
+start = threading.Thread.start
+
+def interrupted(thread):
+    if thread.name == "spantail-batcher":
+        threading.Thread.start = start
+        WHERE
+    start(thread)
+
+helper = threading.Thread(target=others, daemon=True)
+threading.Thread.start = interrupted
+with spantail.operation("first"):
+    pause()
+"""
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        "helper.start(); pause()",
+        "start(thread); helper.start(); pause()",
+        "thread.run = pause; helper.start()",
+    ],
+    ids=["before there is a thread", "while it begins", "before it takes the claim"],
+)
+def test_sigterm_while_the_worker_is_started(world: World, where: str) -> None:
+    """Nothing is stored yet, and the main thread, which would start the worker, is held where it is."""
+    status, before = _terminated(world, PATIENT + STARTING.replace("WHERE", where))
+    assert status == -signal.SIGTERM
+    assert world.stored()["work"] >= before
 
 
 def test_a_second_sigterm_ends_at_once(world: World) -> None:

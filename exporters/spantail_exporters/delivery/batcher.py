@@ -16,7 +16,6 @@ import os
 import random
 import socket
 import sys
-import threading
 import time
 import weakref
 from collections import Counter, deque
@@ -31,6 +30,7 @@ from spantail_exporters.delivery.assembler import Assembler
 from spantail_exporters.delivery.health import Health
 from spantail_exporters.model.record import END_TIME, parts_of, trace_hex
 from spantail_exporters.redis.waiter import block_sigpipe
+from spantail_exporters.worker import Signal, WorkerThread
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,7 +72,7 @@ class _Flush:
     __slots__ = ("batch", "done", "given_up", "starts")
 
     def __init__(self, starts: int) -> None:
-        self.done = threading.Event()
+        self.done = Signal()
         self.starts = starts
         self.batch: int | None = None  # the last one that it waits for
         self.given_up = False
@@ -133,11 +133,10 @@ class Batcher:
         self._nameless_told = 0
         self._taken = 0  # from the queue
         self._room = self._capacity
-        self._thread_lock = threading.Lock()
-        self._thread: threading.Thread | None = None
+        self._thread = WorkerThread(self._run, "spantail-batcher")
         self._assembler: Assembler | None = None
         self._delivery: Delivery | None = None
-        self._wake = threading.Event()
+        self._wake = Signal()
         self._idle = True  # the first append starts the thread
         self._hurry = False  # somebody waits for a flush
         self._lingers_until = 0.0
@@ -192,22 +191,20 @@ class Batcher:
 
     def flush(self, timeout_s: float) -> bool:
         """Wait until all that was handed over is stored; False when `timeout_s` was not enough."""
-        if self._thread is None and not self._queue and not self._starts:
+        if not self._thread.has_begun and not self._queue and not self._starts:
             return True
-        if self._stopping and (self._thread is None or not self._thread.is_alive()):
+        if self._stopping and not self._thread.at_work:
             return not self._queue and not self._starts  # stopped for good: nobody would answer a marker
         marker = _Flush(len(self._starts))
         self._queue.append(marker)
         self._hurry = True
-        self._rouse()  # also out of a linger or a backoff
-        if self._thread is None or not marker.done.wait(timeout_s):
-            marker.given_up = True
+        self._wake.set()  # also out of a linger or a backoff
+        marker.given_up = not self._thread.await_or_start(marker.done, timeout_s)
         return not marker.given_up
 
     def shutdown(self, timeout_s: float) -> bool:
         """Deliver what is queued within `timeout_s`, then stop; False when something was left undelivered."""
-        thread = self._thread
-        if thread is None and not self._queue and not self._starts:
+        if not self._thread.has_begun and not self._queue and not self._starts:
             self._stopping = True
             self._close()
             return True
@@ -215,32 +212,21 @@ class Batcher:
         flushed = self.flush(timeout_s) if not self._stopping else True
         self._stopping = self._hurry = True
         self._wake.set()
-        if thread is not None and thread is not threading.current_thread():
-            thread.join(max(0.0, self._deadline - time.monotonic()) + 0.5)
+        self._thread.join(max(0.0, self._deadline - time.monotonic()) + 0.5)
         return flushed
 
     def _rouse(self) -> None:
-        self._idle = False
-        # without waiting: who holds the lock starts the thread, and may be this very one, below a handler of a signal
-        if self._thread is None and not self._stopping and self._thread_lock.acquire(blocking=False):
-            try:
-                if self._thread is None:
-                    self._start()
-            finally:
-                self._thread_lock.release()
-        self._wake.set()
-
-    def _start(self) -> None:
-        self._thread = thread = threading.Thread(target=self._run, name="spantail-batcher", daemon=True)
         try:
-            thread.start()
+            self._idle = False
+            if not self._thread.has_begun and not self._stopping:
+                self._thread.start()
         except BaseException as error:
-            if not thread.is_alive():
-                self._thread = None  # it returns at once, should it come to life yet
-                self._idle = True  # whatever is handed over next tries again
+            self._idle = True  # whatever is handed over next tries again
             if not isinstance(error, RuntimeError):
                 raise  # Ctrl-C is the application's
-            self._stopping = sys.is_finalizing()  # then nothing more can be delivered; else there are too many threads
+            if sys.is_finalizing():  # nothing more can be delivered; else there are too many threads
+                self._stopping = True
+        self._wake.set()
 
     def _lose(self, trace_id: int, *, is_end: bool = False) -> None:
         # no lock: the thread that held it may be here again, below a handler of a signal
@@ -254,9 +240,6 @@ class Batcher:
     # ------------------------------------------------------------ the worker's thread
 
     def _run(self) -> None:
-        with self._thread_lock:  # by now the start is over, and may have been taken back
-            if self._thread is not threading.current_thread():
-                return
         attach(set_value("suppress_instrumentation", True))  # what delivery does must not be traced itself
         block_sigpipe()
         writer = f"{self._runner_id}:{random.getrandbits(32):08x}"
@@ -388,7 +371,6 @@ class Batcher:
 
     def _pause(self, wait_s: float) -> None:
         self._wake.wait(wait_s)
-        self._wake.clear()
 
     def _tell_losses(self, assembler: Assembler) -> None:
         if self._lost:

@@ -16,7 +16,6 @@ import logging
 import os
 import socket
 import sys
-import threading
 import time
 import weakref
 from collections import Counter, deque
@@ -33,6 +32,7 @@ from spantail.setup.trace_exporters import component
 from spantail.trouble import report_trouble
 from spantail_exporters.otlp.records import heartbeat_record, log_record, span_record
 from spantail_exporters.redis.waiter import block_sigpipe
+from spantail_exporters.worker import Signal, WorkerThread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -100,7 +100,7 @@ class _Flush:
     __slots__ = ("delivered", "done")
 
     def __init__(self) -> None:
-        self.done = threading.Event()
+        self.done = Signal()
         self.delivered = False
 
 
@@ -134,10 +134,9 @@ class OtlpStarts:
         self._open: dict[tuple[int, int], _Open] = {}
         self._dropped: Counter[str] = Counter()
         self._lost: deque[str] = deque(maxlen=_LOSSES)  # a reason for each loss that the worker has not added up yet
-        self._lock = threading.Lock()
-        self._thread: threading.Thread | None = None
+        self._thread = WorkerThread(self._run, "spantail-otlp-starts")
         self._exporter: LogRecordExporter | None = None
-        self._wake = threading.Event()
+        self._wake = Signal()
         self._idle = True
         self._stopping = False
         self._redacted: tuple[Resource, Resource] = (Resource.get_empty(), Resource.get_empty())
@@ -180,16 +179,14 @@ class OtlpStarts:
 
     def flush(self, timeout_s: float) -> bool:
         """Wait until all that was handed over is sent; False when `timeout_s` was not enough or it failed."""
-        if self._thread is None and not self._queue:
+        if not self._thread.has_begun and not self._queue:
             return True
-        if self._stopping and (self._thread is None or not self._thread.is_alive()):
+        if self._stopping and not self._thread.at_work:
             return self._exporter is not None and not self._queue  # nobody would answer a marker
         marker = _Flush()
         self._queue.append(marker)
-        self._rouse()
-        if self._thread is None:
-            return False
-        return marker.done.wait(timeout_s) and marker.delivered
+        self._wake.set()
+        return self._thread.await_or_start(marker.done, timeout_s) and marker.delivered
 
     def shutdown(self, timeout_s: float) -> bool:
         """Send what is queued within `timeout_s`, then stop; False when something was left unsent."""
@@ -197,32 +194,23 @@ class OtlpStarts:
         flushed = True if self._stopping else self.flush(timeout_s)
         self._stopping = True
         self._wake.set()
-        thread = self._thread
-        if thread is not None and thread is not threading.current_thread():
-            if not flushed and self._exporter is not None:
-                self._exporter.shutdown()  # type: ignore[no-untyped-call]  # ends its wait for a next attempt
-            thread.join(max(0.0, deadline - time.monotonic()) + 0.5)
+        if not flushed and self._exporter is not None:
+            self._exporter.shutdown()  # type: ignore[no-untyped-call]  # ends its wait for a next attempt
+        self._thread.join(max(0.0, deadline - time.monotonic()) + 0.5)
         return flushed
 
     def _rouse(self) -> None:
-        self._idle = False
-        if self._thread is None and not self._stopping:
-            with self._lock:
-                if self._thread is None:
-                    self._start()
-        self._wake.set()
-
-    def _start(self) -> None:
-        self._thread = thread = threading.Thread(target=self._run, name="spantail-otlp-starts", daemon=True)
         try:
-            thread.start()
+            self._idle = False
+            if not self._thread.has_begun and not self._stopping:
+                self._thread.start()
         except BaseException as error:
-            self._thread = None
             self._idle = True  # the next hand-over tries again
             if not isinstance(error, RuntimeError):
                 raise
             if sys.is_finalizing():  # nothing more can be delivered
                 self._stopping = True
+        self._wake.set()
 
     def _drop(self, reason: str) -> None:
         self._lost.append(reason)  # no lock: a signal handler or finaliser may come by while its own thread holds it
@@ -230,9 +218,6 @@ class OtlpStarts:
     # ------------------------------------------------------------ the worker's thread
 
     def _run(self) -> None:
-        with self._lock:  # who starts it is not done yet, and may have been interrupted
-            if self._thread is not threading.current_thread():
-                return
         attach(set_value("suppress_instrumentation", True))  # what delivery does must not be traced itself
         block_sigpipe()
         try:
@@ -285,7 +270,6 @@ class OtlpStarts:
 
     def _pause(self, wait_s: float) -> None:
         self._wake.wait(wait_s)
-        self._wake.clear()
 
     def _round(self, exporter: LogRecordExporter) -> tuple[list[_Flush], bool]:
         """Send everything that is new; return the markers that were met, and whether all was delivered."""

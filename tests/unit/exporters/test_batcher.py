@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import gc
 import threading
 from typing import Any
@@ -30,11 +31,12 @@ def test_a_thread_that_cannot_be_had_now_is_asked_for_again(
     provider.add_span_processor(LiveSpanProcessor(sink))
     tracer = provider.get_tracer("t")
 
-    def no_thread(_: threading.Thread) -> None:
+    def no_thread(*_: object) -> None:
         raise RuntimeError("can't start new thread")
 
     with monkeypatch.context() as patched:
         patched.setattr(threading.Thread, "start", no_thread)
+        patched.setattr(_thread, "start_new_thread", no_thread)
         root = tracer.start_span("root")
         assert not sink.flush(5), "nobody would answer: it does not wait"
     root.end()

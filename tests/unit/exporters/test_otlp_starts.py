@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import _thread
 import threading
 import time
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,6 +14,7 @@ from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter
 from spantail.live import LogEvent
 from spantail.redaction import Redactor
 from spantail_exporters.otlp.starts import OtlpStarts
+from tests.support.locks import locks_of
 from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
@@ -46,7 +49,9 @@ def workers() -> int:
 def test_a_loss_needs_no_lock() -> None:
     """A signal handler or a finaliser may make spans while its own thread holds any of them."""
     sink = Starts(capacity=0).sink
-    with sink._lock:
+    with ExitStack() as held:
+        for lock in locks_of(sink):
+            held.enter_context(lock)
         thread = threading.Thread(target=sink.logged, args=(EVENT,), daemon=True)
         thread.start()
         thread.join(5)
@@ -55,11 +60,12 @@ def test_a_loss_needs_no_lock() -> None:
 
 
 def test_without_a_thread_now_it_is_tried_again(starts: Starts, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(_: threading.Thread) -> None:
+    def refuse(*_: object) -> None:
         raise RuntimeError("can't start new thread")
 
     with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", refuse)
+        patch.setattr(_thread, "start_new_thread", refuse)
         starts.sink.logged(EVENT)
         before = time.monotonic()
         assert not starts.sink.flush(30)
@@ -98,7 +104,7 @@ def test_a_flush_does_not_wait_for_a_dead_worker() -> None:
 
     sink = OtlpStarts(fail, Redactor())
     sink.logged(EVENT)
-    eventually(lambda: sink._stopping and not (sink._thread and sink._thread.is_alive()))
+    eventually(lambda: sink._stopping and not sink._thread.at_work)
     before = time.monotonic()
     assert not sink.flush(30)
     assert time.monotonic() - before < 5
