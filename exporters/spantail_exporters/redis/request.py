@@ -7,7 +7,6 @@ thread, and no turn of the interpreter, for an answer that lies there when it lo
 from __future__ import annotations
 
 import os
-import re
 import select
 import ssl
 import time
@@ -27,15 +26,6 @@ _RECEIVE_BYTES: Final = 65_536
 _MISSING: Final = object()
 _NAMED: Final[dict[str, type[ResponseError]]] = {"MOVED": MovedError, "ASK": AskError, "NOSCRIPT": NoScriptError}
 _readers: Final[WeakKeyDictionary[Any, hiredis.Reader]] = WeakKeyDictionary()
-_PASSING: Final = re.compile(
-    r"(?:^|-)(?:BUSY|CLUSTERDOWN|LOADING|MASTERDOWN|MISCONF|NOAUTH|NOPERM|NOREPLICAS|OOM|READONLY|TRYAGAIN|WRONGPASS)\b"
-)
-
-
-def may_pass(error: Exception) -> bool:
-    """Whether the server may take a command later that it refused with `error`, or that did not reach it."""
-    # redis-py takes the code off the message where it has a class for it; within a script's error Redis 6 keeps it
-    return isinstance(error, RedisConnectionError | AskError | NoScriptError) or _PASSING.search(str(error)) is not None
 
 
 def _refusal(text: str) -> ResponseError:

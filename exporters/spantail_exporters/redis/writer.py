@@ -22,8 +22,8 @@ from spantail_exporters.model.run_script import (
     parse_reply,
 )
 from spantail_exporters.redis import client as redis_client
+from spantail_exporters.redis.errors import will_be_back
 from spantail_exporters.redis.exchange import Exchange, Unavailable
-from spantail_exporters.redis.request import may_pass
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -154,7 +154,7 @@ class RedisWriter:
         self._index = [
             command
             for command, reply in zip(index, replies, strict=False)
-            if isinstance(reply, Exception) and may_pass(reply)
+            if isinstance(reply, Exception) and will_be_back(reply)
         ]
         return replies[len(index) :]
 
@@ -165,7 +165,7 @@ class RedisWriter:
             if isinstance(reply, Exception):
                 if is_behind(reply) or isinstance(reply, NoScriptError):
                     again.append(batch)
-                elif may_pass(reply):
+                elif will_be_back(reply):
                     raise Unavailable(str(reply)) from reply
                 else:
                     sent.refused.append((batch, str(reply)))

@@ -19,7 +19,7 @@ from redis.exceptions import (
 )
 
 from spantail_exporters.redis.client import connect
-from spantail_exporters.redis.request import may_pass
+from spantail_exporters.redis.errors import will_be_back
 from tests.support.redis_faults import faulty_redis, redis_cluster
 from tests.support.redis_servers import NEW, binary_named, free_port
 from tests.support.waiting import eventually
@@ -54,10 +54,10 @@ def test_replies_in_order_errors_in_their_place(redis_url: str) -> None:
         replies = client.execute([("SET", "a", 1), ("LPUSH", "a", 1), ("GET", "a")])
         assert (replies[0], replies[2]) == (b"OK", b"1")
         assert isinstance(replies[1], ResponseError)
-        assert not may_pass(replies[1])
+        assert not will_be_back(replies[1])
         (missing,) = client.execute([("EVALSHA", "0" * 40, 1, "a")])
         assert isinstance(missing, NoScriptError)
-        assert may_pass(missing)
+        assert will_be_back(missing)
         assert client.execute([]) == []
 
 
@@ -99,7 +99,7 @@ def test_what_is_no_redis_url(url: str) -> None:
     ],
 )
 def test_which_errors_may_pass(error: Exception, *, passes: bool) -> None:
-    assert may_pass(error) is passes
+    assert will_be_back(error) is passes
 
 
 # ---------------------------------------------------------------- cluster
@@ -152,7 +152,7 @@ def test_a_slot_that_moves(cluster: Cluster) -> None:
             # what is still here is answered here, what is not is asked for there; both at once must wait
             assert client.execute([("GET", "{moves}here"), ("SET", "{moves}new", 2)]) == [b"1", b"OK"]
             (both,) = client.execute([("EVAL", "return 1", 2, "{moves}here", "{moves}nowhere")])
-            assert may_pass(both)
+            assert will_be_back(both)
         for one in (client, other):
             assert one.execute([("GET", "{moves}here"), ("GET", "{moves}new")]) == [b"1", b"2"]
 
@@ -166,7 +166,7 @@ def test_one_node_gone_is_an_error_of_its_own_keys(tmp_path: Path) -> None:
             replies = client.execute([("GET", key) for key in MANY])
             for key, reply in zip(MANY, replies, strict=True):
                 if cluster.holder_of(cluster.slot_of(key)) is gone:
-                    assert may_pass(reply)
+                    assert will_be_back(reply)
                 else:
                     assert reply == b"1"
         gone.start()
