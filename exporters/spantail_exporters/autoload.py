@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Final
 
 from opentelemetry.sdk.trace.export import SpanExportResult
 
-from spantail.setup.configure import configure, starts_over_otlp
+from spantail.setup.configure import configure
+from spantail.setup.live_sink import starts_over_otlp
 from spantail.trouble import report_trouble
 from spantail_exporters.livetail import RedisLivetailExporter
 

@@ -6,6 +6,8 @@ import logging
 import logging.config
 from typing import TYPE_CHECKING, Any
 
+from spantail.process.patches import Patch
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -15,34 +17,37 @@ if TYPE_CHECKING:
 class LogCapture:
     """Keeps a `SpanLogHandler` on the root logger from `attach()` to `detach()`.
 
-    `logging.basicConfig` does nothing when the root logger has a handler, and `dictConfig` and `fileConfig`
-    throw its handlers away, so while it is attached these three run as if the handler were not there.
+    `logging.basicConfig` does nothing when the root logger has a handler, and `dictConfig` and `fileConfig` throw its
+    handlers away. So while it is attached these three are wrapped, and run as if the handler were not there.
+
+    Args:
+        handler: The handler.
+        patch: Whether the three functions are wrapped. Without it, call them before `attach()`.
     """
 
-    def __init__(self, handler: SpanLogHandler) -> None:
+    def __init__(self, handler: SpanLogHandler, *, patch: bool = True) -> None:
         self._handler = handler
-        self._originals: list[tuple[Any, str, Callable[..., Any], Callable[..., Any]]] = []
+        self._patch = patch
+        self._patches: list[Patch] = []
 
     def attach(self) -> None:
-        """Start to take records; once."""
+        """Start to take records; call it once."""
         logging.root.addHandler(self._handler)
+        if not self._patch:
+            return
         for module, name in (
             (logging, "basicConfig"),
             (logging.config, "dictConfig"),
             (logging.config, "fileConfig"),
         ):
-            original = getattr(module, name)
-            wrapper = self._without_handler(original)
-            setattr(module, name, wrapper)
-            self._originals.append((module, name, original, wrapper))
+            self._patches.append(Patch(module, name, self._without_handler))
 
     def detach(self) -> None:
-        """Stop to take records; safe to call twice."""
+        """Stop to take records and put the three functions back; safe to call twice."""
         logging.root.removeHandler(self._handler)
-        for module, name, original, wrapper in self._originals:
-            if getattr(module, name) is wrapper:  # else somebody wrapped it again: ours then only passes on
-                setattr(module, name, original)
-        self._originals.clear()
+        for patch in self._patches:
+            patch.undo()
+        self._patches.clear()
 
     def _without_handler(self, function: Callable[..., Any]) -> Callable[..., Any]:
         def configure(*args: Any, **kwargs: Any) -> Any:
@@ -54,6 +59,4 @@ class LogCapture:
                 if attached:
                     logging.root.addHandler(self._handler)
 
-        configure.__name__ = function.__name__
-        configure.__doc__ = function.__doc__
         return configure

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
+import functools
 import os
 import threading
 import time
 from typing import TYPE_CHECKING
 
 from spantail.live import EventSink, LiveSpanProcessor
+from spantail.process.background import Call, SignalSafeCall, ThreadCall, wait_for_all
 from spantail.trouble import report_trouble
 
 if TYPE_CHECKING:
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
 class Handle:
     """What `configure()` wired; with it the application flushes and stops.
 
-    `tracer_provider` is the provider the spans go through, `sink` the live pipeline's, None without one.
+    Attributes:
+        tracer_provider: The provider that the spans go through.
+        sink: Where the live pipeline's events go; None without a live pipeline.
     """
 
     def __init__(
@@ -42,20 +45,31 @@ class Handle:
         self._lock = threading.Lock()
         self._closer: tuple[int, int] | None = None  # process and thread of the first shutdown
         self._over = threading.Event()
-        self._stopping: list[threading.Thread] = []  # those of the shutdown that is under way
+        self._stopping: list[Call] = []  # those of the shutdown that is under way
 
     def flush(self, timeout_s: float = 5.0) -> bool:
         """Wait until all finished spans and handed-over events are delivered.
 
-        False when `timeout_s` (seconds, over everything) was not enough or something could not be delivered.
+        Args:
+            timeout_s: Seconds, over everything.
+
+        Returns:
+            False when the time was not enough or something could not be delivered.
         """
-        return self._each(lambda processor, left_s: processor.force_flush(int(left_s * 1000)), timeout_s)
+        return self._flush(timeout_s, ThreadCall)
 
     def shutdown(self, timeout_s: float = 5.0) -> bool:
-        """Flush, then stop for good and leave the tracer provider; safe to call twice.
+        """Flush, then stop for good, and undo what `configure()` changed in the process.
 
-        False when `timeout_s` (seconds, over everything) was not enough; a second call waits that long for the first
-        to be over. `configure()` wires anew after it.
+        Signal handlers, functions and hooks are put back as they were, unless somebody else replaced them since; the
+        table in `spantail.process` lists them all. Call it on the main thread: no other may set signal handlers. Safe
+        to call twice; a second call waits for the first to be over. `configure()` wires anew after it.
+
+        Args:
+            timeout_s: Seconds, over everything.
+
+        Returns:
+            False when the time was not enough or something could not be delivered.
         """
         caller = os.getpid(), threading.get_ident()
         with self._lock:
@@ -67,7 +81,7 @@ class Handle:
         if self._capture is not None:
             self._capture.detach()
         try:
-            return self._each(_stop, timeout_s, self._stopping)
+            return self._each(_stop, timeout_s, ThreadCall, self._stopping)
         finally:
             _remove_processors(self.tracer_provider, self._processors)
             self._on_shutdown(self)  # late: until here, who ends the process must know that something is under way
@@ -81,19 +95,22 @@ class Handle:
     def settle(self, timeout_s: float) -> None:
         """Flush, and wait for a shutdown that is under way, at most `timeout_s` seconds.
 
-        For the thread of a signal handler, which may have interrupted that very shutdown at any point.
+        For the thread of a signal handler, which may have interrupted that very shutdown, or anything else, at any
+        point.
         """
         deadline = time.monotonic() + timeout_s
-        self.flush(timeout_s)
-        for thread in self._stopping:
-            with contextlib.suppress(RuntimeError):  # not started yet
-                thread.join(max(deadline - time.monotonic(), 0.0))
+        self._flush(timeout_s, SignalSafeCall)
+        wait_for_all(list(self._stopping), deadline - time.monotonic())
+
+    def _flush(self, timeout_s: float, call_of: Callable[[Callable[[], None]], Call]) -> bool:
+        return self._each(lambda processor, left_s: processor.force_flush(int(left_s * 1000)), timeout_s, call_of)
 
     def _each(
         self,
         action: Callable[[SpanProcessor, float], bool],
         timeout_s: float,
-        threads: list[threading.Thread] | None = None,
+        call_of: Callable[[Callable[[], None]], Call],
+        calls: list[Call] | None = None,
     ) -> bool:
         """Run `action` on all processors at once: a dead endpoint must not use up the time of the others."""
         results: list[bool] = []
@@ -105,24 +122,22 @@ class Handle:
             except Exception:
                 report_trouble("a span processor failed to flush or stop")
 
-        # The stock batch processor ignores its time limit, so it gets a daemon thread, which holds nothing up;
+        # The SDK's batch processor ignores its time limit, so it gets a daemon thread, which holds nothing up;
         # the live pipeline keeps its limit and needs none.
-        threads = [] if threads is None else threads
+        calls = [] if calls is None else calls
+        live = [processor for processor in self._processors if isinstance(processor, LiveSpanProcessor)]
         for processor in self._processors:
-            if isinstance(processor, LiveSpanProcessor):
+            if processor in live:
                 continue
-            thread = threading.Thread(target=run, args=(processor,), name="spantail-flush", daemon=True)
-            threads.append(thread)
+            call = call_of(functools.partial(run, processor))
+            calls.append(call)  # first: a signal may come at any point
             try:
-                thread.start()
+                call.start()
             except RuntimeError:  # the interpreter is going down and gives no more threads
-                threads.remove(thread)
                 run(processor)
-        for processor in self._processors:
-            if isinstance(processor, LiveSpanProcessor):
-                run(processor)
-        for thread in threads:
-            thread.join(max(deadline - time.monotonic(), 0.0))
+        for processor in live:
+            run(processor)
+        wait_for_all(calls, deadline - time.monotonic())
         return len(results) == len(self._processors) and all(results)
 
 

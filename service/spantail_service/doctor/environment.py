@@ -9,7 +9,7 @@ import math
 from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import urlsplit
 
-from spantail.setup.configure import STARTS_VARIABLE, URL_VARIABLES
+from spantail.setup.live_sink import STARTS_VARIABLE, URL_VARIABLES
 from spantail.setup.trace_exporters import shown_url
 from spantail_exporters.redis import client as redis_client
 from spantail_service.doctor.finding import Finding, note, ok, wrong

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from redis.exceptions import RedisError
 
-from spantail.setup.configure import URL_VARIABLES
+from spantail.setup.live_sink import URL_VARIABLES
 from spantail.setup.trace_exporters import shown_url
 from spantail_exporters.model import keys
 from spantail_exporters.redis import client as redis_client

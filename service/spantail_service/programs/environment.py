@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
-from spantail.setup.configure import STARTS_VARIABLE, URL_VARIABLES
+from spantail.setup.live_sink import STARTS_VARIABLE, URL_VARIABLES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""A tracer provider of its own for each test, and the spans that went through it."""
+"""A tracer provider of its own for each test, the spans that went through it, and a fresh interpreter."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from spantail import trouble
+from tests.unit.otel.fresh_python import SINK, Python
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 
 class Spans:
@@ -55,3 +57,20 @@ def spans(monkeypatch: pytest.MonkeyPatch) -> Iterator[Spans]:
     monkeypatch.setattr(trace, "_TRACER_PROVIDER", recorded.provider)
     yield recorded
     recorded.provider.shutdown()
+
+
+@pytest.fixture(scope="module")
+def sink_package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for sys.path that holds an installed distribution with a live sink of its own."""
+    folder = tmp_path_factory.mktemp("sink")
+    (folder / "recording_sink.py").write_text(SINK)
+    info = folder / "recording_sink-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: recording-sink\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[spantail_live_sink]\nredis = recording_sink:Sink\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def python(sink_package: Path) -> Python:
+    return Python(sink_package)

@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import gzip
-import json
 import os
 import socket
-import subprocess
-import sys
-import textwrap
 import threading
-import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
@@ -21,101 +16,8 @@ from spantail.setup.trace_exporters import shown_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
-_SINK = '''
-"""A sink that writes down what it is given."""
-import atexit, json, os, sys
-
-class Sink:
-    def __init__(self, url):
-        if "refused" in url:
-            raise ValueError(f"this URL is wrong: {url}")
-        self.url, self.events, self._pid = url, [], os.getpid()
-        atexit.register(self.report)
-
-    @property
-    def runner_id(self):
-        return f"host:{os.getpid()}:1"
-
-    def started(self, span):
-        self.events.append(["start", span.name])
-
-    def ended(self, span):
-        self.events.append(["end", span.name])
-
-    def logged(self, event):
-        self.events.append(["log", event.message])
-
-    def flush(self, timeout_s):
-        self.events.append(["flush"])
-        return True
-
-    def shutdown(self, timeout_s):
-        self.events.append(["shutdown"])
-        return True
-
-    def report(self):
-        if self._pid == os.getpid():
-            print("SINK", json.dumps({"url": self.url, "events": self.events}), flush=True)
-'''
-
-
-@pytest.fixture(scope="module")
-def sink_package(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder for sys.path that holds an installed distribution with a live sink of its own."""
-    folder = tmp_path_factory.mktemp("sink")
-    (folder / "recording_sink.py").write_text(_SINK)
-    info = folder / "recording_sink-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: recording-sink\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[spantail_live_sink]\nredis = recording_sink:Sink\n")
-    return folder
-
-
-class Run:
-    """What a process said."""
-
-    def __init__(self, done: subprocess.CompletedProcess[str], took_s: float) -> None:
-        assert done.returncode == 0, done.stderr
-        self.out, self.err, self.took_s = done.stdout, done.stderr, took_s
-
-    @property
-    def sink(self) -> dict[str, Any]:
-        (line,) = [line for line in self.out.splitlines() if line.startswith("SINK ")]
-        found: dict[str, Any] = json.loads(line.removeprefix("SINK "))
-        return found
-
-    @property
-    def result(self) -> Any:
-        (line,) = [line for line in self.out.splitlines() if line.startswith("RESULT ")]
-        return json.loads(line.removeprefix("RESULT "))
-
-
-class Python:
-    """Runs a script in a fresh interpreter, where warnings are errors."""
-
-    def __init__(self, folder: Path) -> None:
-        self._path = os.pathsep.join([str(folder), *(entry for entry in sys.path if entry)])
-
-    def __call__(self, script: str, **environ: str) -> Run:
-        clean = {key: value for key, value in os.environ.items() if not key.startswith(("OTEL_", "SPANTAIL_"))}
-        prelude = "import json, logging, sys\nlogging.basicConfig(level=logging.INFO, format='%(name)s %(message)s')\n"
-        before = time.monotonic()
-        done = subprocess.run(
-            [sys.executable, "-W", "error", "-c", prelude + textwrap.dedent(script)],
-            env=clean | {"PYTHONPATH": self._path} | environ,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        return Run(done, time.monotonic() - before)
-
-
-@pytest.fixture(scope="module")
-def python(sink_package: Path) -> Python:
-    return Python(sink_package)
+    from tests.unit.otel.fresh_python import Python
 
 
 class Receiver:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import threading
 import time
 from importlib import import_module
@@ -71,12 +72,12 @@ def test_a_shutdown_within_a_shutdown_does_not_wait_for_itself(provider: TracerP
 def test_without_another_thread_the_own_processors_are_flushed(
     provider: TracerProvider, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def refuse(_: threading.Thread) -> None:
+    def refuse(*_: object) -> None:
         raise RuntimeError("can't start new thread")
 
     slow = Slow(lambda: None)
     monkeypatch.setattr(configure, "_current", Handle(provider, (slow,)))
-    monkeypatch.setattr(threading.Thread, "start", refuse)
+    monkeypatch.setattr(_thread, "start_new_thread", refuse)
     configure._flush_all(1.0)
     assert slow.flushed
     assert "could not be flushed" in caplog.text
