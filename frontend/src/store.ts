@@ -1,44 +1,29 @@
 /**
  * The state of one run: a plain Map of spans plus version counters.
  *
- * A snapshot is loaded whole; tail events are folded onto it in `seq` order (design: start creates, update
- * merges, final replaces). Nothing here is reactive: views compare `version` and read what they need.
+ * A snapshot is loaded whole; tail events are folded onto it in `seq` order (`fold.ts`). Nothing here is reactive:
+ * views compare `version` and read what they need.
  */
+import { changesSpan, compare, FINAL, merged, RUNNING, rank } from "./fold";
 import { costNano } from "./format";
 import { type Share, TraceTree } from "./tree";
-import type { Frame, Snapshot, SpanEvent, SpanState, SpanStatus, TailEvent } from "./wire";
+import type { Frame, Snapshot, SpanEvent, SpanState, TailEvent } from "./wire";
 
 /** Events kept for the livetail; older ones are dropped from the page, never from the run. */
 export const TAIL_LIMIT = 10_000;
 
-const SPAN_SUFFIX = /_(start|update|complete|error|skip|cancelled|abandoned|revived)$/;
-
-/** final over abandoned over running, then the higher `rev`. */
-function rank(status: SpanStatus | undefined): number {
-  if (status === undefined || status === "running") return 0;
-  return status === "abandoned" ? 1 : 2;
-}
-
-/**
- * True when the event is a change of its span's state, false for a span event or a log line. A span event of
- * an application may end in "_error" too: only the span's own kind + suffix is a change of state.
- */
-export function changesSpan(event: TailEvent, before?: SpanState): boolean {
-  if (event.event === "log" || event.span_id === undefined) return false;
-  const suffix = SPAN_SUFFIX.exec(event.event);
-  return suffix !== null && (event.kind ?? before?.kind ?? "span") === event.event.slice(0, suffix.index);
-}
-
+/** What a span adds to the sums of its branch, if it is no wrapper (`tree.ts`): an LLM call, or what is told of several. */
 function shareOf(state: SpanState): Share {
-  // As where the accounts are kept: a call within a call makes the outer one a wrapper once it has ended.
-  const llm = state.kind === "llm_call" && rank(state.status) === 2 ? 1 : 0;
-  const cost = costNano(state);
+  const hasEnded = rank(state.status) === FINAL;
+  const told = state.kind === "llm_call" ? state : hasEnded ? state.account : undefined;
+  const cost = told && costNano(told);
+  const unpriced = told === state ? isUnpriced(state) : told !== undefined && cost === undefined;
   return {
     cost: cost ?? 0,
     priced: cost === undefined ? 0 : 1,
-    unpriced: isUnpriced(state) ? 1 : 0,
+    unpriced: unpriced ? 1 : 0,
     errors: state.status === "error" ? 1 : 0,
-    llm,
+    llm: told && hasEnded ? 1 : 0,
   };
 }
 
@@ -49,7 +34,7 @@ export function isUnpriced(state: Pick<SpanState, "cost_source" | "status" | "to
 
 /** An ended span without what only its details show; they are fetched. In a run of hours it would be gigabytes. */
 function lean(state: SpanState): SpanState {
-  if (rank(state.status) === 0) return state;
+  if (rank(state.status) === RUNNING) return state;
   const { attributes: _attributes, types: _types, links: _links, content: _content, ...shown } = state;
   const { changed: _changed, derived: _derived, sent: _sent, span_events: events, error, ...rest } = shown;
   const kept: SpanState = rest;
@@ -148,34 +133,11 @@ export class RunStore {
   }
 
   private foldState(id: string, before: SpanState | undefined, event: TailEvent): void {
-    const revived = event.event.endsWith("_revived");
-    if (before && !revived) {
-      const older = rank(before.status) - rank(event.status);
-      // A snapshot may be newer than the tail that follows it: then the tail repeats what is known.
-      if (older > 0 || (older === 0 && (before.rev ?? -1) > (event.rev ?? -1))) return;
-    }
+    // A snapshot may be newer than the tail that follows it: then the tail repeats what is known.
+    if (before && compare(event, before) < 0) return;
     const { seq: _seq, level: _level, logger: _logger, message: _message, ...change } = event;
     const state = change as SpanState;
-    if (!before) {
-      this.put(id, undefined, lean(state));
-      return;
-    }
-    const merged: SpanState = { ...before, ...state };
-    if (rank(event.status) === 0 || revived) {
-      if (before.attributes && state.attributes) {
-        merged.attributes = { ...before.attributes, ...state.attributes };
-      }
-      if (before.tokens && state.tokens) merged.tokens = { ...before.tokens, ...state.tokens };
-      merged.end = state.end ?? null;
-      if (before.span_events && (state.span_events?.length ?? 0) < before.span_events.length) {
-        merged.span_events = before.span_events;
-      }
-    }
-    if (before.status === "abandoned" && state.status !== "abandoned") {
-      delete merged.abandoned;
-      merged.corrected = true;
-    }
-    this.put(id, before, lean(merged));
+    this.put(id, before, lean(before ? merged(before, state) : state));
   }
 
   private foldSpanEvent(id: string, before: SpanState | undefined, event: TailEvent): void {

@@ -12,7 +12,7 @@ export interface Share {
   readonly priced: number;
   readonly unpriced: number;
   readonly errors: number;
-  /** 1 for an LLM attempt. */
+  /** 1 for an ended LLM attempt, and for a span that tells what the attempts within it came to. */
   readonly llm: number;
 }
 
@@ -56,7 +56,10 @@ function position(siblings: readonly TreeNode[], node: TreeNode): number {
   return low;
 }
 
-/** An LLM span with an LLM span below it is a library's wrapper: its price is the attempt's, told twice. */
+/**
+ * An LLM call with an ended one below it is a library's wrapper: its price is the attempt's, told twice. The run script
+ * and the command line have their own copies of this rule; all are held to `tests/golden/rules/wrapping.json`.
+ */
 function counted(node: TreeNode): Share {
   const isWrapper = node.total.llm > node.own.llm;
   return isWrapper ? { ...node.own, cost: 0, priced: 0, unpriced: 0 } : node.own;

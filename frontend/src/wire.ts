@@ -144,6 +144,8 @@ export interface SpanState {
   /** Why a call has no price, or what its price assumes. */
   cost_note?: string;
   tokens?: Tokens;
+  /** What the LLM calls within a span came to, as the span tells it. */
+  account?: { backend?: string; tokens?: Tokens; cost_nano?: number };
   progress?: Progress;
   layer?: string;
   attempt?: number;

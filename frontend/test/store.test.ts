@@ -207,8 +207,10 @@ describe("the golden events", () => {
   it("make one tree, and their money adds up", () => {
     const known = store.tree.roots.filter((root) => root.known);
     expect(known.length).toBeGreaterThan(0);
-    const attempts = [...store.spans.values()].filter((state) => state.kind === "llm_call");
-    const sum = attempts.reduce((total, state) => total + (state.cost_nano ?? 0), 0);
+    const told = [...store.spans.values()].map((state) =>
+      state.kind === "llm_call" ? state : state.account,
+    );
+    const sum = told.reduce((total, cost) => total + (cost?.cost_nano ?? 0), 0);
     const roots = store.tree.roots.reduce((total, root) => total + root.total.cost, 0);
     expect(roots).toBe(sum);
   });
