@@ -49,6 +49,7 @@ from spantail_service.runs.changes import RunFeed
 from spantail_service.runs.index import RunIndex
 from spantail_service.runs.links import LinkTemplates
 from spantail_service.runs.retention import RunKeeper
+from spantail_service.runs.snapshot import RunSnapshots
 from spantail_service.runs.spend import Bookkeeper
 from spantail_service.services import Services
 from spantail_service.storage.packing import pack_with_hiredis
@@ -232,6 +233,7 @@ async def _open_services(app: FastAPI, settings: Settings, redis_url: str, stack
         settings=settings,
         redis=redis,
         reader=reader,
+        snapshots=RunSnapshots(redis, links),
         hub=hub,
         runs=index,
         recent_runs=RecentRuns(redis, index),

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from spantail_service.runs.index import RunIndex
     from spantail_service.runs.links import LinkTemplates
     from spantail_service.runs.retention import RunKeeper
+    from spantail_service.runs.snapshot import RunSnapshots
     from spantail_service.settings import Settings
     from spantail_service.storage.wakeups import WakeUps
     from spantail_service.tail import RunReader, TailHub
@@ -38,6 +39,7 @@ class Services:
     settings: Settings
     redis: Redis
     reader: RunReader
+    snapshots: RunSnapshots
     hub: TailHub
     runs: RunIndex
     recent_runs: RecentRuns

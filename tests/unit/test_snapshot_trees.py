@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spantail_service.tail.reader import _tree
+from spantail_service.runs.snapshot import without_details
 
 DETAILS = ("attributes", "span_events", "links")
 TRICKY = st.sampled_from(["{", "}", "}}", ',"attributes":{', '"links":', '","attributes":{"a":1}}', "\\", '\\"', "ü"])
@@ -34,7 +34,7 @@ def states(draw: st.DrawFn) -> dict[str, Any]:
 
 @given(states())
 def test_is_what_parsing_would_leave(state: dict[str, Any]) -> None:
-    told = orjson.loads(_tree(orjson.dumps(state)))
+    told = orjson.loads(without_details(orjson.dumps(state)))
     for name in DETAILS:
         state.pop(name, None)
     if state.get("error"):
@@ -50,4 +50,4 @@ def test_is_what_parsing_would_leave(state: dict[str, Any]) -> None:
     ],
 )
 def test_a_state_that_ends_with_flat_attributes_is_cut(state: bytes, tree: bytes) -> None:
-    assert _tree(state) == tree
+    assert without_details(state) == tree

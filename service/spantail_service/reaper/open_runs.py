@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from spantail_exporters.model import keys
 from spantail_exporters.model.run_script import Applied, index_commands, unquoted
-from spantail_service.runs.meta import SILENCE_US, runner_of
+from spantail_service.runs.meta import OPEN_STATUSES, SILENCE_US, runner_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -73,7 +73,7 @@ class OpenRun:
     @property
     def waits_for_state(self) -> bool:
         """Whether the service keeps a state of this run that is not final."""
-        return self.state in ("queued", "running")
+        return self.state in OPEN_STATUSES
 
     def ends_by_silence(self, now: float, redis_us: int) -> bool:
         """Whether it has no root that could end it, and has been silent for so long that it is over.

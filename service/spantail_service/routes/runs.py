@@ -154,7 +154,7 @@ def _event(news: News) -> bytes:
 async def read_run(request: Request, run_id: str) -> Response:
     """Answers the run as in the list, its layers, and ``links`` to it in other tools, by their name."""
     services = services_of(request)
-    run = await services.reader.run(parse_run_id(run_id))
+    run = await services.snapshots.run(parse_run_id(run_id))
     run["links"] = services.links.of(run["run_id"], run["start"], run["end"], run["service"])
     return Response(orjson.dumps(run), media_type="application/json", headers=_NO_STORE)
 

@@ -126,7 +126,7 @@ async def _states(services: Services, run_id: str) -> list[bytes]:
     states = await read_states(services.redis, run_id)
     if not states:
         try:
-            await services.reader.run(run_id)
+            await services.snapshots.run(run_id)
         except RunExpiredError as error:  # Tempo has no 410
             raise ProblemError(404, error.kind, error.detail, extra=error.data) from None
         raise ProblemError(404, "no-spans", "This run has no spans yet.")

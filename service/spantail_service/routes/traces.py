@@ -40,7 +40,7 @@ async def read_trace(
     canonical = parse_run_id(run_id)
 
     async def make() -> Response:
-        body = await services.reader.snapshot(canonical, tree=fields == "tree")
+        body = await services.snapshots.snapshot(canonical, tree=fields == "tree")
         return await json_response(body, request.headers.get("accept-encoding", ""))
 
     return WholeAnswer(services.whole_answers, make)
@@ -51,5 +51,5 @@ async def read_trace(
 )
 async def read_span(request: Request, run_id: str, span_id: str) -> Response:
     """Answers the span's latest state."""
-    body = await services_of(request).reader.span(parse_run_id(run_id), parse_span_id(span_id))
+    body = await services_of(request).snapshots.span(parse_run_id(run_id), parse_span_id(span_id))
     return await json_response(body, request.headers.get("accept-encoding", ""))

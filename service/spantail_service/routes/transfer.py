@@ -79,7 +79,7 @@ async def export_run(
 
 
 async def _exported(services: Services, run_id: str, as_format: str) -> Response:
-    run = await services.reader.run(run_id)
+    run = await services.snapshots.run(run_id)
     headers = {"cache-control": "no-store"}
     if as_format == "ndjson":
         headers["content-disposition"] = f'attachment; filename="{run_id}.ndjson"'

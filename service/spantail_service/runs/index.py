@@ -163,7 +163,7 @@ class RunIndex:
         repairs: list[tuple[Any, ...]] = []
         for i, run_id in enumerate(run_ids):
             meta, state = parse_meta(answers[2 * i], now), parse_state(answers[2 * i + 1])
-            if meta is not None or (state is not None and state.status in ("queued", "running")):
+            if meta is not None or (state is not None and state.is_open):
                 known.append((run_id, meta, state))
                 repairs += _corrections(run_id, meta, facts[i])
             else:

@@ -35,6 +35,9 @@ STATUS_BY_ROOT: Final = {
 }
 """A run's final status by that of its root, as the run script says it."""
 
+OPEN_STATUSES: Final = ("queued", "running")
+"""The statuses of an operation that has not ended."""
+
 SILENCE_US = 60_000_000
 """After so much silence a run without heartbeats is stale, and one whose root is not here has settled (design §6.6)."""
 
@@ -220,6 +223,11 @@ class RunState(NamedTuple):
     status: str
     created: int
     demo: bool
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the operation waits or runs."""
+        return self.status in OPEN_STATUSES
 
 
 def parse_state(text: bytes | None) -> RunState | None:

@@ -8,7 +8,7 @@ from spantail_exporters.model import keys
 from spantail_exporters.model.run_script import forget_command
 from spantail_service.errors import ConflictError, RunExpiredError
 from spantail_service.runs.absence import why_missing
-from spantail_service.runs.meta import parse_meta
+from spantail_service.runs.meta import OPEN_STATUSES, parse_meta
 from spantail_service.storage import run_flags
 from spantail_service.storage.run_writes import now_us
 
@@ -80,7 +80,7 @@ class RunKeeper:
             reason = await why_missing(self._redis, run_id, self._links)
             if not isinstance(reason, RunExpiredError):  # of an expired one the name is still there to be removed
                 raise reason
-        elif meta.expected is None and meta.status in ("queued", "running"):
+        elif meta.expected is None and meta.status in OPEN_STATUSES:
             raise ConflictError("This run is still going on. It can be deleted once it has ended.", kind="run-not-over")
         await self._execute(run_flags.remove(run_id))
         await self._redis.srem(keys.RUNS_OPEN, run_id)

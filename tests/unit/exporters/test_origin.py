@@ -12,7 +12,7 @@ from spantail.redaction import Redactor
 from spantail_exporters.dialects.origin import names_in, put_back, read_back, understood_apart
 from spantail_exporters.model.event import encode_state
 from spantail_exporters.model.record import Note, SpanRecord
-from spantail_service.tail.reader import _tree
+from spantail_service.runs.snapshot import without_details
 from spantail_service.transfer.otlp import otlp_json
 
 CALL = {"openinference.span.kind": "LLM", "llm.model_name": "gpt-4o-mini", "llm.provider": "openai"}
@@ -98,13 +98,14 @@ def test_an_export_that_only_says_sessions_is_read_back_too() -> None:
 
 def test_the_tree_is_cut_before_what_was_derived() -> None:
     state = _state({**CALL, "note": 'a } and ,"derived":[ in a text'}, Redactor())
-    parsed = orjson.loads(_tree(orjson.dumps(state)))
+    parsed = orjson.loads(without_details(orjson.dumps(state)))
     assert parsed == {name: value for name, value in state.items() if name not in ("attributes", "derived")}
     flat = _state(CALL, Redactor())
     assert list(flat)[-2:] == ["attributes", "derived"]
-    assert orjson.loads(_tree(orjson.dumps(flat))).keys() == flat.keys() - {"attributes", "derived"}
+    assert orjson.loads(without_details(orjson.dumps(flat))).keys() == flat.keys() - {"attributes", "derived"}
     typed = _state({"a": math.nan, "password": "x"}, Redactor())
-    assert orjson.loads(_tree(orjson.dumps(typed))).keys() == typed.keys() - {"attributes", "types", "changed"}
+    shown = orjson.loads(without_details(orjson.dumps(typed)))
+    assert shown.keys() == typed.keys() - {"attributes", "types", "changed"}
 
 
 @pytest.mark.parametrize("description", [None, "no answer", "it failed"])
