@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from spantail_service.ingest.body import DecodedTooLargeError, MalformedRequestError, TooManyError, gunzip
-from spantail_service.ingest.decode import decode_traces
-from spantail_service.ingest.entries import Tally
-from spantail_service.ingest.log_records import decode_logs
-from spantail_service.ingest.otlp_json import decode_logs_json, decode_traces_json
+from spantail_service.ingest.decoding.body import DecodedTooLargeError, MalformedRequestError, TooManyError, gunzip
+from spantail_service.ingest.decoding.entries import Tally
+from spantail_service.ingest.decoding.json_items import decode_logs_json, decode_traces_json
+from spantail_service.ingest.decoding.protobuf_logs import decode_logs
+from spantail_service.ingest.decoding.protobuf_spans import decode_traces
 from tests.fuzz.mutator import Case, cases, seconds_of
 from tests.integration.service.harness import running_app
 

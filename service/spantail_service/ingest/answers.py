@@ -21,13 +21,13 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from redis.exceptions import ResponseError
 
 from spantail_service.bounds.byte_budget import BusyError
-from spantail_service.ingest.body import (
+from spantail_service.ingest.decoding.body import (
     DecodedTooLargeError,
     MalformedRequestError,
     TooManyError,
     UnknownEncodingError,
 )
-from spantail_service.ingest.entries import Received, Signal
+from spantail_service.ingest.decoding.entries import Received, Signal
 from spantail_service.storage.errors import REDIS_UNREACHABLE, RETRY_AFTER_S, is_passing
 
 

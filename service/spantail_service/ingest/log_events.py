@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from spantail.content import Dropped
     from spantail.redaction import Remarks
     from spantail_exporters.model.record import Redactor
-    from spantail_service.ingest.entries import LogEntry
+    from spantail_service.ingest.decoding.entries import LogEntry
 
 # OpenTelemetry Logs Data Model, "Field: SeverityNumber", in the words that `logging` uses for them
 _LEVELS: Final = ("TRACE", "DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")

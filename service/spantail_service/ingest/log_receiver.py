@@ -17,7 +17,7 @@ from spantail_exporters.model.changes import Change
 from spantail_exporters.model.sources import runner_id
 from spantail_exporters.otlp import records as key
 from spantail_service.bounds.time_slice import Turn, in_turns
-from spantail_service.ingest.entries import BAD_CONTENT, LargeEntry, LogEntry, Tally
+from spantail_service.ingest.decoding.entries import BAD_CONTENT, LargeEntry, LogEntry, Tally
 from spantail_service.ingest.log_events import log_event
 from spantail_service.ingest.lookups import Lookups
 from spantail_service.ingest.revival import Revival

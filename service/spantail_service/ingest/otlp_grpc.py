@@ -19,7 +19,7 @@ from google.rpc.code_pb2 import (  # type: ignore[import-untyped]
 
 from spantail_service.access.rate_limits import client_of
 from spantail_service.ingest.answers import Refusal, refusal_of, response_bytes
-from spantail_service.ingest.entries import Received, Signal
+from spantail_service.ingest.decoding.entries import Received, Signal
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -12,13 +12,13 @@ from spantail_exporters.model.event import dumps, encode_notes, encode_state
 from spantail_service.bounds.byte_budget import Room
 from spantail_service.bounds.chunks import PIECE_BYTES
 from spantail_service.bounds.time_slice import LARGE, in_turns
-from spantail_service.ingest.body import DecodedTooLargeError, gunzip
-from spantail_service.ingest.decode import decode_traces
-from spantail_service.ingest.entries import KnownGroups, Received, Signal, Tally
+from spantail_service.ingest.decoding.body import DecodedTooLargeError, gunzip
+from spantail_service.ingest.decoding.entries import KnownGroups, Received, Signal, Tally
+from spantail_service.ingest.decoding.json_items import decode_logs_json, decode_traces_json
+from spantail_service.ingest.decoding.protobuf_logs import decode_logs
+from spantail_service.ingest.decoding.protobuf_spans import decode_traces
 from spantail_service.ingest.log_receiver import LogReceiver
-from spantail_service.ingest.log_records import decode_logs
 from spantail_service.ingest.normalise import as_meant
-from spantail_service.ingest.otlp_json import decode_logs_json, decode_traces_json
 from spantail_service.storage.run_writes import RunChanges, RunStore
 
 if TYPE_CHECKING:

@@ -11,13 +11,13 @@ from spantail_exporters.model.changes import Change
 from spantail_exporters.model.event import dumps, encode_notes, encode_state, update_of
 from spantail_exporters.model.record import Link, Note, SpanRecord, microseconds
 from spantail_exporters.otlp import records as key
-from spantail_service.ingest.facts import KINDS
+from spantail_service.ingest.decoding.span_fields import KINDS
 
 if TYPE_CHECKING:
     from typing import TypeGuard
 
     from spantail_exporters.model.record import Redactor
-    from spantail_service.ingest.entries import LogEntry
+    from spantail_service.ingest.decoding.entries import LogEntry
 
 _MOST: Final = 2**53 - 1
 _TRACE_DIGITS: Final = 32

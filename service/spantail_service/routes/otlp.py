@@ -11,8 +11,8 @@ from fastapi import APIRouter, Request, Response
 from google.protobuf.json_format import MessageToDict  # type: ignore[import-untyped]
 
 from spantail_service.ingest.answers import TOO_SLOW, Refusal, refusal_of, response_bytes, too_large
-from spantail_service.ingest.body import is_gzip
-from spantail_service.ingest.entries import Received, Signal
+from spantail_service.ingest.decoding.body import is_gzip
+from spantail_service.ingest.decoding.entries import Received, Signal
 from spantail_service.services import services_of
 from spantail_service.web.headers import BodyTooLargeError
 from spantail_service.web.problems import ProblemError

@@ -11,7 +11,7 @@ from fastapi.responses import StreamingResponse
 
 from spantail_service.bounds.byte_budget import BusyError
 from spantail_service.bounds.chunks import pieces
-from spantail_service.ingest.body import (
+from spantail_service.ingest.decoding.body import (
     DecodedTooLargeError,
     MalformedRequestError,
     TooManyError,

@@ -15,9 +15,9 @@ from spantail_exporters.model.run_script import SCRIPT, append_arguments
 from spantail_service.bounds.chunks import PIECE_BYTES, size_of
 from spantail_service.bounds.time_slice import in_turns
 from spantail_service.errors import ConflictError, TooLargeError
-from spantail_service.ingest.body import DecodedTooLargeError, MalformedRequestError, gunzip
-from spantail_service.ingest.entries import Tally
-from spantail_service.ingest.otlp_json import decode_traces_json
+from spantail_service.ingest.decoding.body import DecodedTooLargeError, MalformedRequestError, gunzip
+from spantail_service.ingest.decoding.entries import Tally
+from spantail_service.ingest.decoding.json_items import decode_traces_json
 from spantail_service.ingest.receiver import changes_of
 from spantail_service.storage.run_flags import mark_imported
 from spantail_service.storage.run_writes import RunChanges, RunStore, now_us

@@ -36,10 +36,10 @@ from spantail_exporters.model.fold import changes_state, merged
 from spantail_exporters.model.layers import layers_of
 from spantail_exporters.model.sources import Resource, Scope, encode_entry, runner_id
 from spantail_exporters.model.whole_numbers import MOST_TOKENS
-from spantail_service.ingest.body import MalformedRequestError, TooManyError
-from spantail_service.ingest.json_walk import check_parts
+from spantail_service.ingest.decoding.body import MalformedRequestError, TooManyError
+from spantail_service.ingest.decoding.json_walk import check_parts
+from spantail_service.ingest.decoding.plan import MOST_ITEMS
 from spantail_service.ingest.log_events import BODY, EVENT_NAME
-from spantail_service.ingest.plan import MOST_ITEMS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

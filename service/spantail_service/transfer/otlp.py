@@ -25,7 +25,7 @@ from spantail.attributes import (
 from spantail.content import as_attribute
 from spantail.json_values import BYTES, DOUBLE
 from spantail_exporters.dialects.origin import put_back
-from spantail_service.ingest.facts import KINDS
+from spantail_service.ingest.decoding.span_fields import KINDS
 from spantail_service.runs.sources import NO_SOURCES
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from redis.asyncio import Redis
 
 from bench.odd_requests import Shape, shapes
 from spantail.redaction import Redactor
-from spantail_service.ingest.body import MalformedRequestError, TooManyError
-from spantail_service.ingest.entries import Received, Signal
+from spantail_service.ingest.decoding.body import MalformedRequestError, TooManyError
+from spantail_service.ingest.decoding.entries import Received, Signal
 from spantail_service.ingest.receiver import OtlpReceiver
 from tests.integration.service.harness import RUN, START
 from tests.support.cpu_time import watched_turns

@@ -14,10 +14,10 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import ScopeSpans, Span, Status
 
 from spantail.redaction import TRUNCATED_KEY, Redactor
-from spantail_service.ingest import decode, log_records, messages, otlp_json
-from spantail_service.ingest.body import MalformedRequestError
-from spantail_service.ingest.entries import LogEntry, Tally
-from spantail_service.ingest.values import MalformedValueError, attributes_of, value_of
+from spantail_service.ingest.decoding import json_items, protobuf_logs, protobuf_messages, protobuf_spans
+from spantail_service.ingest.decoding.body import MalformedRequestError
+from spantail_service.ingest.decoding.entries import LogEntry, Tally
+from spantail_service.ingest.decoding.protobuf_values import MalformedValueError, attributes_of, value_of
 from tests.support.otlp_requests import add_attributes, any_value, as_json, logs, traces
 
 if TYPE_CHECKING:
@@ -25,19 +25,19 @@ if TYPE_CHECKING:
 
 
 def decode_traces(body: bytes, tally: Tally) -> list[SpanRecord]:
-    return [record for record in decode.decode_traces(body, tally) if record is not None]
+    return [record for record in protobuf_spans.decode_traces(body, tally) if record is not None]
 
 
 def decode_traces_json(body: bytes, tally: Tally) -> list[SpanRecord]:
-    return [record for record in otlp_json.decode_traces_json(body, tally) if record is not None]
+    return [record for record in json_items.decode_traces_json(body, tally) if record is not None]
 
 
 def decode_logs(body: bytes, tally: Tally) -> list[LogEntry]:
-    return [entry for entry in log_records.decode_logs(body, tally) if entry is not None]
+    return [entry for entry in protobuf_logs.decode_logs(body, tally) if entry is not None]
 
 
 def decode_logs_json(body: bytes, tally: Tally) -> list[LogEntry]:
-    return [entry for entry in otlp_json.decode_logs_json(body, tally) if entry is not None]
+    return [entry for entry in json_items.decode_logs_json(body, tally) if entry is not None]
 
 
 VALUES: dict[str, Any] = {
@@ -118,8 +118,10 @@ def test_any_bytes_are_read_as_the_official_message_reads_them() -> None:
 @pytest.mark.parametrize(
     ("official", "ours"),
     [
-        (Span, messages.Span), (LogRecord, messages.LogRecord), (Resource, messages.Resource),
-        (InstrumentationScope, messages.Scope),
+        (Span, protobuf_messages.Span),
+        (LogRecord, protobuf_messages.LogRecord),
+        (Resource, protobuf_messages.Resource),
+        (InstrumentationScope, protobuf_messages.Scope),
     ],
 )  # fmt: skip
 def test_our_messages_have_the_numbers_and_names_of_the_official_ones(official: Any, ours: Any) -> None:
@@ -143,8 +145,11 @@ def test_our_messages_have_the_numbers_and_names_of_the_official_ones(official: 
                 assert field.type == other.type, field.full_name
 
     compare(official.DESCRIPTOR, ours.DESCRIPTOR)
-    assert messages.Spans.DESCRIPTOR.fields[0].number == ScopeSpans.DESCRIPTOR.fields_by_name["spans"].number
-    assert messages.LogRecords.DESCRIPTOR.fields[0].number == ScopeLogs.DESCRIPTOR.fields_by_name["log_records"].number
+    assert protobuf_messages.Spans.DESCRIPTOR.fields[0].number == ScopeSpans.DESCRIPTOR.fields_by_name["spans"].number
+    assert (
+        protobuf_messages.LogRecords.DESCRIPTOR.fields[0].number
+        == ScopeLogs.DESCRIPTOR.fields_by_name["log_records"].number
+    )
 
 
 def _span() -> Span:

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status, TracesData
 
 from spantail.redaction import Redactor
-from spantail_service.ingest.decode import decode_traces
-from spantail_service.ingest.entries import Tally
-from spantail_service.ingest.otlp_json import decode_traces_json
+from spantail_service.ingest.decoding.entries import Tally
+from spantail_service.ingest.decoding.json_items import decode_traces_json
+from spantail_service.ingest.decoding.protobuf_spans import decode_traces
 from spantail_service.ingest.receiver import finished_change
 from spantail_service.runs.sources import parse_sources
 from spantail_service.transfer.otlp import otlp_json

@@ -8,8 +8,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from spantail.redaction import Redactor
-from spantail_service.ingest.entries import Tally
-from spantail_service.ingest.otlp_json import decode_traces_json
+from spantail_service.ingest.decoding.entries import Tally
+from spantail_service.ingest.decoding.json_items import decode_traces_json
 from spantail_service.ingest.receiver import finished_change
 from tests.unit.money.requests import request_of
 

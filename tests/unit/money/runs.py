@@ -9,7 +9,7 @@ import redis.asyncio
 
 from spantail.redaction import Redactor
 from spantail_exporters.model.keys import run_keys
-from spantail_service.ingest.entries import Signal
+from spantail_service.ingest.decoding.entries import Signal
 from spantail_service.ingest.receiver import OtlpReceiver
 from tests.unit.money.judge import nano_of
 from tests.unit.money.requests import requests_of

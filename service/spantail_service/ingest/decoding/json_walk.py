@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 import orjson
 
-from spantail_service.ingest.body import MalformedRequestError, TooManyError
-from spantail_service.ingest.plan import (
+from spantail_service.ingest.decoding.body import MalformedRequestError, TooManyError
+from spantail_service.ingest.decoding.plan import (
     AT_RESOURCE,
     AT_RESOURCE_SCHEMA,
     AT_SCOPE,

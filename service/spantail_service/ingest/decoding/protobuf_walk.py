@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from spantail_service.ingest.body import MalformedRequestError, TooManyError
-from spantail_service.ingest.plan import (
+from spantail_service.ingest.decoding.body import MalformedRequestError, TooManyError
+from spantail_service.ingest.decoding.plan import (
     AT_RESOURCE,
     AT_RESOURCE_SCHEMA,
     AT_SCOPE,

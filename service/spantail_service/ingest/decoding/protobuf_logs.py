@@ -6,12 +6,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 from spantail_exporters.model.record import microseconds
 from spantail_service.bounds.time_slice import LARGE
-from spantail_service.ingest.decode import NO_SPAN_ID, NO_TRACE_ID, SPAN_ID_BYTES, TRACE_ID_BYTES, read_items
-from spantail_service.ingest.entries import BAD_CONTENT, KnownGroups, LargeEntry, LogEntry, Source, Tally
-from spantail_service.ingest.messages import LogRecord, LogRecords
-from spantail_service.ingest.plan import Plan
-from spantail_service.ingest.values import MalformedValueError, attributes_of, value_of
-from spantail_service.ingest.wire import RECORD
+from spantail_service.ingest.decoding.entries import BAD_CONTENT, KnownGroups, LargeEntry, LogEntry, Source, Tally
+from spantail_service.ingest.decoding.plan import Plan
+from spantail_service.ingest.decoding.protobuf_messages import LogRecord, LogRecords
+from spantail_service.ingest.decoding.protobuf_spans import (
+    NO_SPAN_ID,
+    NO_TRACE_ID,
+    SPAN_ID_BYTES,
+    TRACE_ID_BYTES,
+    read_items,
+)
+from spantail_service.ingest.decoding.protobuf_values import MalformedValueError, attributes_of, value_of
+from spantail_service.ingest.decoding.protobuf_walk import RECORD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +26,7 @@ _SAMPLED: Final = 0x01  # W3C Trace Context, section 3.2.2.5.1
 
 
 def decode_logs(body: bytes, tally: Tally, known: KnownGroups | None = None) -> Iterator[LogEntry | None]:
-    """Read an ``ExportLogsServiceRequest``; its records are decoded piece by piece, as `decode.decode_traces` does it.
+    """Read an ``ExportLogsServiceRequest``; its records are decoded piece by piece, as `protobuf_spans.decode_traces` does it.
 
     A trace or span id that is none counts as absent (`logs.proto`: such a record belongs to no span). A record whose
     inside cannot be decoded is rejected in ``tally``. Records of a resource with ``spantail.live`` are passed over,

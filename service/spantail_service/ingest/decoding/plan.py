@@ -11,7 +11,7 @@ from array import array
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from spantail_service.bounds.time_slice import LARGE_BYTES
-from spantail_service.ingest.body import TooManyError
+from spantail_service.ingest.decoding.body import TooManyError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,17 +9,25 @@ from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from spantail_exporters.model import sources
 from spantail_exporters.model.record import Link, Note, SpanRecord, microseconds
 from spantail_service.bounds.time_slice import LARGE
-from spantail_service.ingest.entries import BAD_CONTENT, BAD_ID, TOO_HEAVY, KnownGroups, Source, SourceReader, Tally
-from spantail_service.ingest.facts import dropped_of, link_facts, note_facts, span_facts
-from spantail_service.ingest.messages import Resource, Scope, Span, Spans
-from spantail_service.ingest.plan import Piece, Plan
-from spantail_service.ingest.values import MalformedValueError, attributes_of
-from spantail_service.ingest.wire import SPAN, items_in, protobuf_plan
+from spantail_service.ingest.decoding.entries import (
+    BAD_CONTENT,
+    BAD_ID,
+    TOO_HEAVY,
+    KnownGroups,
+    Source,
+    SourceReader,
+    Tally,
+)
+from spantail_service.ingest.decoding.plan import Piece, Plan
+from spantail_service.ingest.decoding.protobuf_messages import Resource, Scope, Span, Spans
+from spantail_service.ingest.decoding.protobuf_values import MalformedValueError, attributes_of
+from spantail_service.ingest.decoding.protobuf_walk import SPAN, items_in, protobuf_plan
+from spantail_service.ingest.decoding.span_fields import dropped_of, link_facts, note_facts, span_facts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from spantail_service.ingest.wire import Kind
+    from spantail_service.ingest.decoding.protobuf_walk import Kind
 
 TRACE_ID_BYTES: Final = 16
 SPAN_ID_BYTES: Final = 8

@@ -12,7 +12,7 @@ from spantail_exporters.model import sources
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from spantail_service.ingest.plan import Group
+    from spantail_service.ingest.decoding.plan import Group
 
 _Said = TypeVar("_Said")
 _KNOWN: Final = 1_000

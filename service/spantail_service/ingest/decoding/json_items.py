@@ -19,8 +19,7 @@ import orjson
 from spantail_exporters.model import sources
 from spantail_exporters.model.record import Link, Note, SpanRecord, microseconds
 from spantail_service.bounds.time_slice import LARGE
-from spantail_service.ingest.decode import STATUS_CODE_ERROR, say_if_nothing
-from spantail_service.ingest.entries import (
+from spantail_service.ingest.decoding.entries import (
     BAD_CONTENT,
     BAD_ID,
     KnownGroups,
@@ -30,10 +29,18 @@ from spantail_service.ingest.entries import (
     SourceReader,
     Tally,
 )
-from spantail_service.ingest.facts import KINDS, STATUS_CODE_OK, dropped_of, link_facts, note_facts, span_facts
-from spantail_service.ingest.json_walk import json_items, json_plan
-from spantail_service.ingest.plan import Piece, Plan
-from spantail_service.ingest.values import once
+from spantail_service.ingest.decoding.json_walk import json_items, json_plan
+from spantail_service.ingest.decoding.plan import Piece, Plan
+from spantail_service.ingest.decoding.protobuf_spans import STATUS_CODE_ERROR, say_if_nothing
+from spantail_service.ingest.decoding.protobuf_values import once
+from spantail_service.ingest.decoding.span_fields import (
+    KINDS,
+    STATUS_CODE_OK,
+    dropped_of,
+    link_facts,
+    note_facts,
+    span_facts,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -66,7 +73,7 @@ class _WrongTypeError(ValueError):
 
 
 def decode_traces_json(body: bytes, tally: Tally, known: KnownGroups | None = None) -> Iterator[SpanRecord | None]:
-    """Read an ``ExportTraceServiceRequest``; as `decode.decode_traces`."""
+    """Read an ``ExportTraceServiceRequest``; as `protobuf_spans.decode_traces`."""
     for source, span in read_json_items(Plan(body, "spans"), tally, known):
         if source is None:
             yield span
@@ -83,7 +90,7 @@ def decode_traces_json(body: bytes, tally: Tally, known: KnownGroups | None = No
 
 
 def decode_logs_json(body: bytes, tally: Tally, known: KnownGroups | None = None) -> Iterator[LogEntry | None]:
-    """Read an ``ExportLogsServiceRequest``; as `log_records.decode_logs`."""
+    """Read an ``ExportLogsServiceRequest``; as `protobuf_logs.decode_logs`."""
     is_large = False
     for source, record in read_json_items(Plan(body, "log records"), tally, known):
         if source is None:
@@ -99,7 +106,7 @@ def decode_logs_json(body: bytes, tally: Tally, known: KnownGroups | None = None
 
 
 def read_json_items(plan: Plan, tally: Tally, known: KnownGroups | None) -> Iterator[tuple[Source | None, Any]]:
-    """As `decode.read_items`; items are parsed."""
+    """As `protobuf_spans.read_items`; items are parsed."""
     nothing, large = (None, None), (None, LARGE)
     names = _NAMES[plan.what]
     for _ in json_plan(plan, *names):

@@ -1,0 +1,1 @@
+"""OTLP requests read into records, within bounds and without Redis: protobuf and JSON, each walked over first."""
