@@ -26,7 +26,7 @@ _SAMPLED: Final = 0x01  # W3C Trace Context, section 3.2.2.5.1
 
 
 def decode_logs(body: bytes, tally: Tally, known: KnownGroups | None = None) -> Iterator[LogEntry | None]:
-    """Read an ``ExportLogsServiceRequest``; its records are decoded piece by piece, as `protobuf_spans.decode_traces` does it.
+    """Read an `ExportLogsServiceRequest`, chunk by chunk, as `protobuf_spans.decode_traces` does.
 
     A trace or span id that is none counts as absent (`logs.proto`: such a record belongs to no span). A record whose
     inside cannot be decoded is rejected in ``tally``. Records of a resource with ``spantail.live`` are passed over,
