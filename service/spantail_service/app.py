@@ -23,8 +23,10 @@ from spantail_service.access.rate_limits import RateLimits, WrongTokens
 from spantail_service.access.sessions import EndedSessions, Sessions
 from spantail_service.ingest.receiver import OtlpReceiver
 from spantail_service.jobs.launcher import Launcher
+from spantail_service.llm.registry import open_llm
 from spantail_service.metrics import ServiceMetrics
-from spantail_service.operations import CATALOGUE, open_tools
+from spantail_service.operations.catalogue import CATALOGUE
+from spantail_service.operations.tools import open_tools
 from spantail_service.reaper import Reaper
 from spantail_service.routes import (
     about,
@@ -194,7 +196,8 @@ async def _open_services(app: FastAPI, settings: Settings, redis_url: str, stack
         reader, wakeups, max_viewers=settings.limits.max_waiters, cache_bytes=settings.limits.tail_cache_bytes
     )
     stack.push_async_callback(hub.close)
-    tools = await stack.enter_async_context(open_tools(settings.operations, settings.llm, demo=settings.demo))
+    llm = await stack.enter_async_context(open_llm(settings.llm, demo=settings.demo))
+    tools = await stack.enter_async_context(open_tools(settings.operations, llm, demo=settings.demo))
     store = RunStore(redis)
     sink = telemetry.sink
     launcher = Launcher(

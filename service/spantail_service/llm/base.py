@@ -24,7 +24,7 @@ Reason = Literal[
     "timeout",
     "unreachable",
 ]
-"""Why a backend gave no answer: the value of `spantail.fallback.reason` on the next attempt (design §3)."""
+"""Why a backend gave no answer: the value of `spantail.fallback.reason` on the next attempt."""
 
 _MESSAGE_LIMIT = 500
 _SECRETS = re.compile(
@@ -58,8 +58,10 @@ class BackendError(Exception):
 
 
 class LlmBackend(Protocol):
-    """One way to reach a model. An implementation reports usage, cost and chunks to `call` as it learns
-    them; opening and closing the span is the chain's task.
+    """One way to reach a model.
+
+    An implementation reports usage, cost and chunks to `call` as it learns them; opening and closing the span is the
+    chain's task.
     """
 
     @property
@@ -79,11 +81,28 @@ class LlmBackend(Protocol):
 
     async def prepare(self) -> None:
         """Whatever must be there before the first call, such as a library: its time is not an attempt's.
-        Raises `BackendError`.
+
+        Raises:
+            BackendError: It cannot be had.
         """
 
     async def complete(self, messages: Sequence[Message], *, tier: Tier, max_tokens: int, call: LlmCall) -> Completion:
-        """One answer to `messages`. Raises `BackendError`; a cancellation leaves nothing running."""
+        """One answer to `messages`; a cancellation leaves nothing running.
+
+        Raises:
+            BackendError: There is no usable answer.
+        """
+
+
+class Embedder(Protocol):
+    """Turns texts into vectors."""
+
+    async def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        """One vector per text, in order.
+
+        Raises:
+            BackendError: There is no usable answer.
+        """
 
 
 def models_by_tier(model: str, small_model: str) -> Mapping[Tier, str]:

@@ -51,12 +51,18 @@ class ChainError(Exception):
 
 
 class LlmChain:
-    """The backends in the order they are tried. Safe to use from many tasks of one event loop."""
+    """Asks backends in their order. Safe to use from many tasks of one event loop.
+
+    Args:
+        backends: In the order in which they are tried.
+        concurrency: Most calls under way at a time, over all runs.
+        timeout_s: Seconds that each attempt may take.
+
+    Raises:
+        ValueError: There is no backend.
+    """
 
     def __init__(self, backends: Sequence[LlmBackend], *, concurrency: int, timeout_s: float) -> None:
-        """At most `concurrency` calls are under way at a time, over all runs; each attempt may take
-        `timeout_s` seconds.
-        """
         if not backends:
             raise ValueError("a chain needs at least one backend")
         self._backends = tuple(backends)
@@ -74,12 +80,23 @@ class LlmChain:
         max_tokens: int = 800,
         attributes: Mapping[str, AttributeValue] | None = None,
     ) -> Answer[T]:
-        """Ask, and have the answer's text read by `read`, which raises `ValueError` for one that is of no
-        use; that counts as the backend's failure (`bad_response`). `name` is the group span's name.
+        """Ask one backend after the other until an answer can be used.
 
-        One `llm_group` span with an `llm_call` span per attempt (design §3); a `llm_call_fallback` event
-        on the group between two attempts. When it has to wait for its turn, a phase before the group says so,
-        since waiting in line is not the call's time. Raises `ChainError` when all fail.
+        Makes one `llm_group` span with an `llm_call` span per attempt, and a `llm_call_fallback` event on the group
+        between two attempts. When all slots are taken, a phase before the group says so:
+        waiting is not the call's time.
+
+        Args:
+            messages: What is asked.
+            read: Reads the answer's text. A `ValueError` says that it is of no use, which counts as the backend's
+                failure (`bad_response`).
+            name: The group span's name.
+            tier: Which model of a backend is asked.
+            max_tokens: Most tokens of an answer.
+            attributes: Further attributes of the group span.
+
+        Raises:
+            ChainError: All backends failed.
         """
         failures: list[Failure] = []
         async with self._slot(name):

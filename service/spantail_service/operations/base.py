@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from spantail_service.llm import LangChainEmbedder, LlmChain
+    from spantail_service.llm import Embedder, LlmChain
     from spantail_service.operations.cache import JobStore, TtlCache
     from spantail_service.operations.sources import HimalayasBoard, JobPosting, JobSource, SourceName
     from spantail_service.settings import OperationSettings
@@ -32,7 +32,7 @@ class Tools:
     settings: OperationSettings
     http: httpx.AsyncClient
     llm: LlmChain
-    embedder: LangChainEmbedder
+    embedder: Embedder
     sources: Mapping[SourceName, JobSource]
     board: HimalayasBoard
     cache: TtlCache[tuple[JobPosting, ...]]
@@ -58,7 +58,7 @@ class Operation:
     input_model: type[BaseModel]
     layers: tuple[str, ...]
     work: Callable[[BaseModel, Tools], Awaitable[Result]]
-    """Runs inside the operation's span. Takes an instance of `input_model`; returns the result. Raises
+    """Runs inside the operation's span: takes an instance of `input_model`, returns the result. Raises
     `OperationError` and others; a cancellation stops everything it started."""
     subject: Callable[[BaseModel], str]
     """What tells a run from other runs of this operation, by its input: `python developer`."""

@@ -9,8 +9,8 @@ from fastapi import APIRouter, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
-from spantail_service.operations import CATALOGUE
 from spantail_service.operations.base import Operation
+from spantail_service.operations.catalogue import CATALOGUE
 from spantail_service.routes.rate_limited import STARTS
 from spantail_service.services import services_of
 from spantail_service.web.openapi import answers

@@ -15,13 +15,16 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from spantail_service.demo.faults import Pace
 from spantail_service.demo.server import DemoServer
-from spantail_service.operations import Tools, open_tools
+from spantail_service.llm.registry import open_llm
+from spantail_service.operations.tools import open_tools
 from spantail_service.settings import Settings
 from tests.integration.work.traces import Traces
 from tests.support import tools
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
+
+    from spantail_service.operations.base import Tools
 
 AT_ONCE = Pace(scale=0.0)
 GONE = "no-such-claude"
@@ -68,5 +71,8 @@ def settings_for(demo: DemoServer, **changes: Any) -> Settings:
 @asynccontextmanager
 async def tools_for(settings: Settings) -> AsyncIterator[Tools]:
     """What operations work with, made from `settings` as the app does."""
-    async with open_tools(settings.operations, settings.llm, demo=settings.demo) as tools:
+    async with (
+        open_llm(settings.llm, demo=settings.demo) as llm,
+        open_tools(settings.operations, llm, demo=settings.demo) as tools,
+    ):
         yield tools

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from spantail_service.demo.corpus import make_jobs
-from spantail_service.operations import OperationError
+from spantail_service.operations.base import OperationError
 from spantail_service.operations.sources.himalayas import read_job
 from tests.integration.work.conftest import demo_world, settings_for, tools_for
 from tests.integration.work.traces import attributes, event, events, run, status

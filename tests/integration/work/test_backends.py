@@ -14,8 +14,9 @@ import pytest
 
 from spantail import llm_call
 from spantail_service.bounds.concurrency import in_thread, together
-from spantail_service.llm import BackendError, ChainError, ClaudeCli, LlmChain, Message
+from spantail_service.llm import BackendError, ChainError, LlmChain, Message
 from spantail_service.llm.base import models_by_tier
+from spantail_service.llm.claude_cli.backend import ClaudeCli
 from spantail_service.llm.claude_cli.process import OutputTooLargeError, run_bounded
 from tests.integration.work.conftest import demo_world, settings_for, tools_for
 from tests.integration.work.traces import Traces, attributes, status

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from spantail import operation
-from spantail_service.operations import CATALOGUE, Tools
+from spantail_service.operations.catalogue import CATALOGUE
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
     from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+    from spantail_service.operations.base import Tools
 
 
 async def run(name: str, payload: dict[str, Any], tools: Tools) -> dict[str, Any]:

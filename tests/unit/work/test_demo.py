@@ -12,8 +12,10 @@ from spantail_service.demo.corpus import make_jobs
 from spantail_service.demo.faults import requested_status, seeded
 from spantail_service.demo.job_board import find
 from spantail_service.demo.workload import Workload
-from spantail_service.operations import CATALOGUE, prompts
 from spantail_service.operations.annotations import passages
+from spantail_service.operations.annotations import prompts as annotation_prompts
+from spantail_service.operations.catalogue import CATALOGUE
+from spantail_service.operations.job_search import prompts
 from spantail_service.operations.sources.himalayas import read_job
 
 
@@ -27,8 +29,11 @@ def test_every_prompt_of_the_operations_gets_an_answer_that_can_be_read() -> Non
     summarise = prompts.summarise(["x"], ["90 Developer, Acme: fits", "80 Tester, Acme: fits"])[1]["content"]
     assert "Developer, Acme" in prompts.read_summary(answer(summarise, seeded(1))).summary
     passage = passages.split(job.description)[1]
-    annotate = prompts.annotate(job, "gap", "what is missing", passage)[1]["content"]
-    kept = [passages.contains(passage, prompts.read_annotation(answer(annotate, seeded(n))).quote) for n in range(50)]
+    annotate = annotation_prompts.annotate(job, "gap", "what is missing", passage)[1]["content"]
+    kept = [
+        passages.contains(passage, annotation_prompts.read_annotation(answer(annotate, seeded(n))).quote)
+        for n in range(50)
+    ]
     assert 35 < sum(kept) < 50  # it misquotes now and then
 
 

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from spantail_service.operations import CATALOGUE, AnnotationInput, JobSearchInput
+from spantail_service.operations.annotations.input import AnnotationInput
 from spantail_service.operations.base import MAX_RUN_NAME
+from spantail_service.operations.catalogue import CATALOGUE
+from spantail_service.operations.job_search.input import JobSearchInput
 from spantail_service.settings import LlmSettings
 
 

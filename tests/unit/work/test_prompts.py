@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from spantail_service.operations import prompts
+from spantail_service.operations.job_search import prompts
 from spantail_service.operations.sources import JobPosting
 
 JOB = JobPosting("id-1", "himalayas", "Developer", "Acme", "Remote", "https://x.test", "Text.", ("Python",))

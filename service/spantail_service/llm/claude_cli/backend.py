@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import shutil
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
 
-from spantail_service.llm.base import BackendError, Completion, Message, Tier
+from spantail_service.llm.base import BackendError, Completion, Message, Tier, models_by_tier
 from spantail_service.llm.claude_cli.process import Finished, OutputTooLargeError, run_bounded
 from spantail_service.llm.claude_cli.result import ClaudeResult, read_result
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from spantail import LlmCall
+    from spantail_service.settings import LlmSettings
 
 MAX_OUTPUT_BYTES = 4 * 1024 * 1024
 
@@ -32,7 +34,18 @@ _CREDENTIALS = (
 
 
 class ClaudeCli:
-    """Backend `claude_cli`. Cost comes from the CLI itself (`spantail.cost.source` = `provider`)."""
+    """Backend `claude_cli`. Cost comes from the CLI itself (`spantail.cost.source` = `provider`).
+
+    Args:
+        command: Name on PATH, or path.
+        models: The model of each tier.
+        home: Becomes the CLI's HOME; its login and its state live there.
+        work_dir: An empty folder for it to run in, so that it picks up no project's instructions.
+        environment: Where PATH, proxies and credentials are taken from.
+        base_url: The only address that the CLI then talks to; credentials and proxies of the environment are
+            not passed on.
+        api_key: What it sends instead of its own login.
+    """
 
     name = "claude_cli"
     provider = "anthropic"
@@ -49,15 +62,34 @@ class ClaudeCli:
         base_url: str | None = None,
         api_key: str | None = None,
     ) -> None:
-        """`home` becomes the CLI's HOME (its login and its state live there), `work_dir` an empty folder
-        for it to run in, so that it picks up no project's instructions. `environment` is where PATH,
-        proxies and credentials are taken from. With `base_url` the CLI talks to that address alone:
-        credentials and proxies of the environment then stay behind, and `api_key` is what it sends.
-        """
         self._command = command
         self._models = dict(models)
         self._work_dir = work_dir
         self._env = _environment(environment, home, base_url, api_key)
+
+    @classmethod
+    def from_settings(cls, settings: LlmSettings, scratch: Path, *, demo: bool) -> Self:
+        """The backend that the settings describe.
+
+        Args:
+            settings: The part of the settings that is about LLM backends.
+            scratch: An empty folder that lives as long as the backend.
+            demo: The CLI gets a home of its own in `scratch`, where no home is set, and so finds no login.
+        """
+        work_dir = scratch / "work"
+        home = settings.claude_home or (scratch / "home" if demo else Path.home())
+        for folder in (work_dir, home):
+            folder.mkdir(parents=True, exist_ok=True)
+        key = settings.anthropic_api_key
+        return cls(
+            command=settings.claude_command,
+            models=models_by_tier(settings.claude_model, settings.claude_small_model),
+            home=home,
+            work_dir=work_dir,
+            environment=os.environ,
+            base_url=settings.anthropic_base_url,
+            api_key=None if key is None else key.get_secret_value(),
+        )
 
     def model_for(self, tier: Tier) -> str:
         """The model that serves a tier."""

@@ -2,82 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-import importlib
-import logging
-import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
-from spantail import LlmCall, phase
-from spantail_service.llm.base import BackendError, Completion, Message, Tier
+from spantail_service.llm.base import BackendError, Completion, Message, Tier, models_by_tier
 from spantail_service.llm.langchain.errors import as_backend_error
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from langchain_openai import ChatOpenAI
-    from pydantic import SecretStr
 
-logger = logging.getLogger(__name__)
-
-
-class OpenAiLibrary:
-    """Loads `langchain_openai` once, in a thread, and owns the HTTP client of everything made from it."""
-
-    def __init__(self, *, base_url: str | None, api_key: SecretStr | None, timeout_s: float) -> None:
-        self._base_url = base_url
-        self._api_key = api_key
-        self._timeout_s = timeout_s
-        self._loading = asyncio.Lock()
-        self._module: Any = None
-        self._http: Any = None
-
-    async def load(self) -> Any:
-        """The module. Raises `BackendError` (`not_found`) where the extra is not installed."""
-        async with self._loading:
-            if self._module is None:
-                with phase("load langchain-openai"):
-                    self._module = await self._import()
-        return self._module
-
-    async def _import(self) -> Any:
-        started_s = time.monotonic()
-        try:
-            # Seconds of imports: in the loop's own thread they would freeze every other run.
-            module = await asyncio.to_thread(importlib.import_module, "langchain_openai")
-        except ImportError as error:
-            raise BackendError(
-                "not_found", "langchain-openai is not installed: pip install 'spantail[langchain]'"
-            ) from error
-        logger.info("langchain-openai loaded in %.1f s", time.monotonic() - started_s)
-        return module
-
-    def options(self) -> dict[str, Any]:
-        """Constructor arguments that chat and embeddings share. No retries: each attempt is a span, and
-        the chain falls back instead.
-        """
-        import openai  # noqa: PLC0415 - on first use only
-
-        if self._http is None:
-            # A client of our own: langchain caches its default one for the process, where it outlives
-            # the event loop it belongs to.
-            self._http = openai.DefaultAsyncHttpxClient(timeout=self._timeout_s)
-        options: dict[str, Any] = {
-            "max_retries": 0,
-            "timeout": self._timeout_s,
-            "http_async_client": self._http,
-        }
-        if self._base_url is not None:
-            options["base_url"] = self._base_url
-        if self._api_key is not None:
-            options["api_key"] = self._api_key
-        return options
-
-    async def close(self) -> None:
-        """Close the HTTP client."""
-        if self._http is not None:
-            await self._http.aclose()
-            self._http = None
+    from spantail import LlmCall
+    from spantail_service.llm.langchain.library import OpenAiLibrary
+    from spantail_service.settings import LlmSettings
 
 
 class LangChain:
@@ -91,6 +28,11 @@ class LangChain:
         self._library = library
         self._models = dict(models)
         self._chats: dict[str, ChatOpenAI] = {}
+
+    @classmethod
+    def from_settings(cls, settings: LlmSettings, library: OpenAiLibrary) -> Self:
+        """The backend that the settings describe."""
+        return cls(library, models=models_by_tier(settings.fallback_model, settings.fallback_small_model))
 
     def model_for(self, tier: Tier) -> str:
         """The model that serves a tier."""
@@ -139,13 +81,13 @@ class LangChain:
                 )
             if tier := chunk.response_metadata.get("service_tier"):
                 call.usage(service_tier=str(tier))
-            _note_response(call, chunk.response_metadata, chunk.id)
+            _set_response(call, chunk.response_metadata, chunk.id)
         if not text:
             raise BackendError("bad_response", "the model answered nothing")
         return Completion("".join(text))
 
 
-def _note_response(call: LlmCall, metadata: Mapping[str, Any], run_id: str | None) -> None:
+def _set_response(call: LlmCall, metadata: Mapping[str, Any], run_id: str | None) -> None:
     """The model's own name and the reason to stop come with the chunk that ends the choice."""
     reason = metadata.get("finish_reason")
     if reason:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from langchain_openai import OpenAIEmbeddings
 
-    from spantail_service.llm.langchain.backend import OpenAiLibrary
+    from spantail_service.llm.langchain.library import OpenAiLibrary
 
 _current: ContextVar[LlmCall | None] = ContextVar("spantail_embedding_call", default=None)
 
@@ -30,7 +30,11 @@ class LangChainEmbedder:
         self.model = model
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
-        """One vector per text, in order. Raises `BackendError`."""
+        """One vector per text, in order.
+
+        Raises:
+            BackendError: The API gave no usable answer.
+        """
         await self._library.load()
         with llm_call(
             backend="langchain", model=self.model, provider="openai", operation="embeddings", tier="low"

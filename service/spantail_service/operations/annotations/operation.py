@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
-
-from pydantic import BaseModel, ConfigDict, Field
+from typing import TYPE_CHECKING, Any
 
 from spantail import Scope, layer, phase, retrieval
 from spantail_service.bounds.concurrency import together
 from spantail_service.llm import BackendError, ChainError
-from spantail_service.operations import prompts
-from spantail_service.operations.annotations import passages
+from spantail_service.operations.annotations import passages, prompts
+from spantail_service.operations.annotations.input import AnnotationInput, AnnotationKind
 from spantail_service.operations.base import Operation, OperationError, Result, Tools, subject_of, work_on
 from spantail_service.operations.sources import JobPosting, SourceName
 
@@ -21,15 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 logger = logging.getLogger(__name__)
-
-
-class AnnotationKind(StrEnum):
-    """What an annotation is for."""
-
-    STRENGTH = "strength"
-    GAP = "gap"
-    KEYWORD = "keyword"
-    QUESTION = "question"
 
 
 _TASKS = {
@@ -44,32 +32,6 @@ _PROBES = {
     AnnotationKind.KEYWORD: "Technologies, tools, languages, frameworks and methods.",
     AnnotationKind.QUESTION: "How the team works, collaborates, decides and is measured.",
 }
-
-
-class AnnotationInput(BaseModel):
-    """Which job to annotate, and how."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, title="Annotation generation")
-
-    job_id: Annotated[
-        str,
-        Field(
-            min_length=1,
-            max_length=64,
-            pattern=r"^[A-Za-z0-9_-]+$",
-            title="Job",
-            description="A job's id, from a job search.",
-            json_schema_extra={"x-in": "path"},
-        ),
-    ]
-    kinds: list[AnnotationKind] = Field(
-        default_factory=lambda: list(AnnotationKind),
-        min_length=1,
-        max_length=len(AnnotationKind),
-        title="Kinds",
-        description="What the annotations are for.",
-    )
-    count: int = Field(default=6, ge=1, le=20, title="Annotations", description="How many annotations to write.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +49,7 @@ async def annotate_job(request: AnnotationInput, tools: Tools) -> Result:
     return await _Annotating(request, tools).run()
 
 
-OPERATION = Operation(
+ANNOTATIONS = Operation(
     name="generate-annotations",
     title="generate annotations",
     description="Finds the passages of a job that matter and has an LLM comment each of them.",

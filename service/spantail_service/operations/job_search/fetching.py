@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from spantail import Scope, layer, retrieval
 from spantail_service.bounds.concurrency import together
 from spantail_service.llm import ChainError
-from spantail_service.operations import prompts
 from spantail_service.operations.base import OperationError, Tools
+from spantail_service.operations.job_search import prompts
 from spantail_service.operations.job_search.ranking import Seen
 from spantail_service.operations.sources import JobPosting, JobQuery, JobSource, SourceUnavailableError
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from spantail import Scope, layer
 from spantail_service.bounds.concurrency import together
 from spantail_service.llm import ChainError
-from spantail_service.operations import prompts
 from spantail_service.operations.base import Operation, OperationError, Result, Tools, subject_of, work_on
+from spantail_service.operations.job_search import prompts
 from spantail_service.operations.job_search.fetching import Fetching
 from spantail_service.operations.job_search.input import JobSearchInput
 from spantail_service.operations.job_search.ranking import ScoredJob, rank
@@ -33,7 +33,7 @@ async def search_jobs(request: JobSearchInput, tools: Tools) -> Result:
     return await _Search(request, tools).run()
 
 
-OPERATION = Operation(
+JOB_SEARCH = Operation(
     name="job-search",
     title="job search",
     description="Searches job boards side by side, scores every job with an LLM and ranks them.",

@@ -1,0 +1,60 @@
+"""Every LLM backend that the service has, made from its settings.
+
+A new backend is a folder beside this file with a class that fits `LlmBackend`, and a line in `_backends`.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from spantail_service.llm.chain import LlmChain
+from spantail_service.llm.claude_cli.backend import ClaudeCli
+from spantail_service.llm.langchain.backend import LangChain
+from spantail_service.llm.langchain.embeddings import LangChainEmbedder
+from spantail_service.llm.langchain.library import OpenAiLibrary
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from spantail_service.llm.base import Embedder, LlmBackend
+    from spantail_service.settings import LlmSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Llm:
+    """What operations ask: a chain for answers, an embedder for vectors."""
+
+    chain: LlmChain
+    embedder: Embedder
+
+
+@asynccontextmanager
+async def open_llm(settings: LlmSettings, *, demo: bool) -> AsyncIterator[Llm]:
+    """The backends of a process, for the time of its life; opening them reaches nothing outside.
+
+    Args:
+        settings: The part of the settings that is about LLM backends.
+        demo: Keep the user's own logins out.
+    """
+    library = OpenAiLibrary.from_settings(settings)
+    with tempfile.TemporaryDirectory(prefix="spantail-", ignore_cleanup_errors=True) as scratch:
+        backends = _backends(settings, library, Path(scratch), demo=demo)
+        try:
+            yield Llm(
+                LlmChain(backends, concurrency=settings.llm_concurrency, timeout_s=settings.llm_timeout_s),
+                LangChainEmbedder(library, model=settings.embedding_model, timeout_s=settings.llm_timeout_s),
+            )
+        finally:
+            await library.close()
+
+
+def _backends(settings: LlmSettings, library: OpenAiLibrary, scratch: Path, *, demo: bool) -> list[LlmBackend]:
+    """The backends in the order in which they are tried."""
+    return [
+        ClaudeCli.from_settings(settings, scratch, demo=demo),
+        LangChain.from_settings(settings, library),
+    ]

@@ -1,0 +1,19 @@
+"""Every operation that the service offers."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from spantail_service.operations.annotations.operation import ANNOTATIONS
+from spantail_service.operations.job_search.operation import JOB_SEARCH
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from spantail_service.operations.base import Operation
+
+CATALOGUE: Mapping[str, Operation] = MappingProxyType(
+    {operation.name: operation for operation in (JOB_SEARCH, ANNOTATIONS)}
+)
+"""The operations by name, in the order of the page."""
