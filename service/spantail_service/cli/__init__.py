@@ -1,4 +1,4 @@
-"""The ``spantail`` command: serve, and look at what a service has seen."""
+"""The `spantail` command: serve, and look at what a service has seen."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 import typer
 
 from spantail_service import __version__
-from spantail_service.cli import diagnosis, exporting, launching, listing, serving, tailing
+from spantail_service.cli.commands import doctor, export, run, runs, serve, tail
 
 __all__ = ["cli", "main"]
 
@@ -22,15 +22,15 @@ cli = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-cli.command()(serving.serve)
-cli.command()(serving.demo)
-cli.command(
-    epilog=launching.EPILOG, context_settings={"ignore_unknown_options": False, "allow_interspersed_args": False}
-)(launching.run)
-cli.command(epilog=tailing.EPILOG)(tailing.tail)
-cli.command()(listing.runs)
-cli.command()(exporting.export)
-cli.command(epilog=diagnosis.EPILOG)(diagnosis.doctor)
+cli.command()(serve.serve)
+cli.command()(serve.demo)
+cli.command(epilog=run.EPILOG, context_settings={"ignore_unknown_options": False, "allow_interspersed_args": False})(
+    run.run
+)
+cli.command(epilog=tail.EPILOG)(tail.tail)
+cli.command()(runs.runs)
+cli.command()(export.export)
+cli.command(epilog=doctor.EPILOG)(doctor.doctor)
 
 
 @cli.command()
@@ -40,5 +40,5 @@ def version() -> None:
 
 
 def main() -> None:
-    """Entry point of the ``spantail`` command."""
+    """Entry point of the `spantail` command."""
     cli()

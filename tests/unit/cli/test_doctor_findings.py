@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from spantail_service.cli.diagnosis import finding_lines
+from spantail_service.cli.commands.doctor import finding_lines
 from spantail_service.client.terminal import ASCII, UNICODE
 from spantail_service.doctor.environment import environment_findings, sends_authorization, ways_of
 from spantail_service.doctor.finding import Level, note, wrong

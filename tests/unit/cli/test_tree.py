@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from spantail_service.cli.listing import table
+from spantail_service.cli.commands.runs import table
 from spantail_service.cli.render import span_text
 from spantail_service.cli.render.lines import event_line
 from spantail_service.cli.render.picture import Paper, draw_result, draw_run

@@ -7,7 +7,7 @@ import io
 import pytest
 import typer
 
-from spantail_service.cli.outcome import exit_code_of
+from spantail_service.cli.exit_codes import exit_code_of
 from spantail_service.client import words
 from spantail_service.client.following import backoff_s, is_settled
 from spantail_service.client.service_url import service_token, service_url, shown_url

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from spantail_service import __version__
-from spantail_service.cli.outcome import EXIT_FAILED, EXIT_USAGE
+from spantail_service.cli.exit_codes import EXIT_FAILED, EXIT_USAGE
 from spantail_service.client.service_redis import export_line
 from spantail_service.client.service_url import DEFAULT_PORT
 from spantail_service.client.terminal import LineFormatter, complain

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 
-from spantail_service.cli.outcome import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_NO_READER, EXIT_NO_RUN
+from spantail_service.cli.exit_codes import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_NO_READER, EXIT_NO_RUN
 from spantail_service.client.http import NoRunError, ServiceClient, ServiceError
 from spantail_service.client.terminal import complain
 

@@ -10,7 +10,7 @@ import typer
 from rich.cells import cell_len
 from rich.text import Text
 
-from spantail_service.cli.outcome import EXIT_OK
+from spantail_service.cli.exit_codes import EXIT_OK
 from spantail_service.cli.render import span_text
 from spantail_service.cli.render.picture import fit
 from spantail_service.client import words
@@ -62,7 +62,7 @@ def runs(  # noqa: PLR0917 - each parameter is an option by its name
     token: Token = None,
 ) -> None:
     """List runs, newest first."""
-    from spantail_service.cli.session import run_with_client  # noqa: PLC0415 - so that --help answers at once
+    from spantail_service.cli.process import run_with_client  # noqa: PLC0415 - so that --help answers at once
 
     if status is not None and status not in span_text.RUN_STATES:
         raise typer.BadParameter(f"one of {', '.join(span_text.RUN_STATES)}", param_hint="--status")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 from rich.text import Text
 
-from spantail_service.cli.outcome import EXIT_FAILED, EXIT_OK
+from spantail_service.cli.exit_codes import EXIT_FAILED, EXIT_OK
 from spantail_service.client.service_url import Token, Url, service_token, service_url
 from spantail_service.client.terminal import UNICODE, harmless, output_console, stdout_glyphs
 
@@ -40,7 +40,7 @@ def doctor(
     Run it where the application runs, with its environment. It looks at the packages, the settings and sampling, the
     service, its Redis and the clocks; then it sends a span of its own on the same ways and looks for it.
     """
-    from spantail_service.cli.session import run_to_exit  # noqa: PLC0415 - so that --help answers at once
+    from spantail_service.cli.process import run_to_exit  # noqa: PLC0415 - so that --help answers at once
 
     run_to_exit(_examine(service_url(url), service_token(token), send_probe=not no_probe, as_json=as_json))
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from spantail_service.cli.outcome import exit_code_of
+from spantail_service.cli.exit_codes import exit_code_of
 from spantail_service.cli.render.lines import event_line
 from spantail_service.cli.render.live_tree import LiveTree
 from spantail_service.cli.render.picture import Paper, backend_lines, heading

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
-from spantail_service.cli.outcome import EXIT_FAILED, EXIT_OK
+from spantail_service.cli.exit_codes import EXIT_FAILED, EXIT_OK
 from spantail_service.client.service_url import Token, Url, service_token, service_url
 from spantail_service.client.terminal import complain, harmless
 
@@ -55,7 +55,7 @@ def export(
     token: Token = None,
 ) -> None:
     """Write a run out, as OTLP JSON, as a Perfetto trace or as its events."""
-    from spantail_service.cli.session import run_with_client  # noqa: PLC0415 - so that --help answers at once
+    from spantail_service.cli.process import run_with_client  # noqa: PLC0415 - so that --help answers at once
 
     run_with_client(service_url(url), service_token(token), lambda client: _export(client, run_id, kind.value, output))
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from spantail_service.cli.outcome import EXIT_USAGE
+from spantail_service.cli.exit_codes import EXIT_USAGE
 from spantail_service.client.service_url import Token, Url, service_token, service_url, shown_url
 from spantail_service.client.terminal import complain, harmless
 
