@@ -11,7 +11,7 @@ def main() -> None:
     pip installs the command with the library too, for one distribution has one set of commands.
     """
     try:
-        from spantail_service.cli import main as run  # noqa: PLC0415 - the import is what may fail
+        from spantail_service.cli import main as run  # the import is what may fail
 
         run()  # … and so may those that a command puts off
     except ModuleNotFoundError as error:

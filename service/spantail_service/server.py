@@ -76,7 +76,7 @@ def run_server(settings: Settings, *, workload: bool, announce: Announce) -> Non
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     if sys.platform == "win32" or sys.implementation.name != "cpython":
         return None
-    import uvloop  # noqa: PLC0415 - not installed on the platforms above
+    import uvloop  # not installed on the platforms above
 
     return uvloop.new_event_loop
 
@@ -85,7 +85,7 @@ def _allow_many_connections() -> None:
     """Raise the limit on open files as far as this process may: the usual 1,024 is one page of viewers."""
     if sys.platform == "win32":
         return
-    import resource  # noqa: PLC0415 - not there on Windows
+    import resource  # not there on Windows
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(_OPEN_FILES, hard)
@@ -178,7 +178,7 @@ def _name_of(server: EmbeddedRedis) -> str:
 
 async def _start_demo_world(settings: Settings, stack: AsyncExitStack) -> Settings:
     """Start job board and LLM provider and point the operations at them, where nothing else is set."""
-    from spantail_service.demo.server import DemoServer  # noqa: PLC0415 - only a demo pays for it
+    from spantail_service.demo.server import DemoServer  # only a demo pays for it
 
     world = await stack.enter_async_context(DemoServer())
     ours: dict[str, object] = {
@@ -202,7 +202,7 @@ class _DemoWork:
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        from spantail_service.demo.workload import Workload  # noqa: PLC0415 - only a demo pays for it
+        from spantail_service.demo.workload import Workload  # only a demo pays for it
 
         self._task = asyncio.create_task(Workload(self._launch).run(), name="spantail-demo-work")
 
@@ -229,7 +229,7 @@ class _GrpcDoor:
         settings = self._settings
         if settings.server.otlp_grpc_port is None:
             return
-        from spantail_service.ingest.otlp_grpc import OtlpGrpcServer, PortError  # noqa: PLC0415 - gRPC is 20 MB
+        from spantail_service.ingest.otlp_grpc import OtlpGrpcServer, PortError  # gRPC is 20 MB
 
         server = OtlpGrpcServer(
             services_in(self._app).receiver,

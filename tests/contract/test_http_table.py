@@ -20,8 +20,14 @@ from spantail_exporters.model import keys
 from spantail_service.app import create_app
 from spantail_service.settings import Settings
 from spantail_service.tempo import schemas as tempo
-from spantail_service.web import schemas
 from spantail_service.web.headers import JSON_SECURITY_HEADERS, SECURITY_HEADERS
+from spantail_service.web.schemas.operations import Operations, StartedRun
+from spantail_service.web.schemas.problems import Problem
+from spantail_service.web.schemas.runs import Facets, Imported, Run, RunsPage, Snapshot
+from spantail_service.web.schemas.service import About, Alive, Ready
+from spantail_service.web.schemas.spans import SpanState
+from spantail_service.web.schemas.spend import Spend
+from spantail_service.web.schemas.tail import Frame
 from tests.integration.service.harness import OTHER_RUN, ROOT_SPAN, RUN, START, Writer, running_app
 
 if TYPE_CHECKING:
@@ -78,14 +84,14 @@ def row(method: str, path: str, status: int, media: str = JSON, body: Any = None
 
 
 def problem(method: str, path: str, status: int, kind: str = "", **more: Any) -> Row:
-    return Row(method, path, status, PROBLEM, schemas.Problem, kind=kind, **more)
+    return Row(method, path, status, PROBLEM, Problem, kind=kind, **more)
 
 
 ROWS = [
     # --- the tail
-    row("GET", "/api/logs/{run}", 200, JSON, schemas.Frame),
+    row("GET", "/api/logs/{run}", 200, JSON, Frame),
     row("GET", "/api/logs/{run}?since=1&limit=1&wait=0.1", 200, JSON, lambda a: a.json()["next_index"] == 2),
-    row("GET", "/api/logs/{run}?before=2", 200, JSON, schemas.Frame),
+    row("GET", "/api/logs/{run}?before=2", 200, JSON, Frame),
     row("GET", "/api/logs/{run}?since=99", 200, JSON, lambda a: a.json()["reset"] is True),
     problem("GET", "/api/logs/{run}?limit=1001", 422, "invalid-input"),
     problem("GET", "/api/logs/nothing", 400, "malformed-run-id"),
@@ -95,20 +101,20 @@ ROWS = [
     problem("GET", "/api/runs/{unknown}/events", 404, "unknown-run"),
     problem("GET", "/api/runs/{gone}/events", 410, "run-expired"),
     # --- the snapshot
-    row("GET", "/api/traces/{run}", 200, JSON, schemas.Snapshot),
+    row("GET", "/api/traces/{run}", 200, JSON, Snapshot),
     row("GET", "/api/traces/{run}?fields=tree", 200, JSON, lambda a: "attributes" not in a.json()["spans"][0]),
-    row("GET", "/api/traces/{run}/spans/{span}", 200, JSON, schemas.SpanState),
+    row("GET", "/api/traces/{run}/spans/{span}", 200, JSON, SpanState),
     problem("GET", "/api/traces/{run}/spans/00f067aa0ba90200", 404, "unknown-span"),
     problem("GET", "/api/traces/{run}/spans/x", 400, "malformed-span-id"),
     problem("GET", "/api/traces/{unknown}", 404, "unknown-run"),
     problem("GET", "/api/traces/{gone}", 410, "run-expired"),
     # --- runs
-    row("GET", "/api/runs", 200, JSON, schemas.RunsPage),
-    row("GET", "/api/runs?status=completed&limit=1&q=job", 200, JSON, schemas.RunsPage),
+    row("GET", "/api/runs", 200, JSON, RunsPage),
+    row("GET", "/api/runs?status=completed&limit=1&q=job", 200, JSON, RunsPage),
     problem("GET", "/api/runs?cursor=x", 400, "malformed-cursor"),
     problem("GET", "/api/runs?status=none", 422, "invalid-input"),
-    row("GET", "/api/runs/facets", 200, JSON, schemas.Facets),
-    row("GET", "/api/runs/{run}", 200, JSON, schemas.Run),
+    row("GET", "/api/runs/facets", 200, JSON, Facets),
+    row("GET", "/api/runs/{run}", 200, JSON, Run),
     problem("GET", "/api/runs/{unknown}", 404, "unknown-run"),
     problem("GET", "/api/runs/{gone}", 410, "run-expired"),
     row("POST", "/api/runs/{run}/pin", 204, ""),
@@ -120,18 +126,18 @@ ROWS = [
     row("GET", "/api/runs/{run}/export?format=perfetto", 200, JSON, lambda a: a.json()["traceEvents"]),
     row("GET", "/api/runs/{run}/export", 200, NDJSON, lambda a: len(a.text.splitlines()) > 2),
     problem("GET", "/api/runs/{run}/export?format=x", 422, "invalid-input"),
-    row("POST", "/api/runs/import", 200, JSON, schemas.Imported, content=OTLP_TRACE, sends=JSON),
+    row("POST", "/api/runs/import", 200, JSON, Imported, content=OTLP_TRACE, sends=JSON),
     problem("POST", "/api/runs/import", 415, "unsupported-media-type", content=b"x", sends="text/plain"),
     problem("POST", "/api/runs/import", 400, "malformed-file", content=b"{", sends=JSON),
-    row("GET", "/api/spend?days=2", 200, JSON, schemas.Spend),
+    row("GET", "/api/spend?days=2", 200, JSON, Spend),
     problem("GET", "/api/spend?by=x", 422, "invalid-input"),
     # --- operations
-    row("GET", "/api/operations", 200, JSON, schemas.Operations),
+    row("GET", "/api/operations", 200, JSON, Operations),
     problem("POST", "/api/operations/none", 404, "unknown-operation"),
-    row("POST", "/api/operations/generate-annotations", 202, JSON, schemas.StartedRun,
+    row("POST", "/api/operations/generate-annotations", 202, JSON, StartedRun,
         content=b'{"job_id":"none"}', sends=JSON),
-    row("POST", "/api/jobs/none/generate-annotations", 202, JSON, schemas.StartedRun),
-    row("POST", "/api/jobs/search", 202, JSON, schemas.StartedRun, content=b'{"job_titles":["x"]}', sends=JSON),
+    row("POST", "/api/jobs/none/generate-annotations", 202, JSON, StartedRun),
+    row("POST", "/api/jobs/search", 202, JSON, StartedRun, content=b'{"job_titles":["x"]}', sends=JSON),
     problem("POST", "/api/jobs/search", 422, "invalid-input", content=b"{}", sends=JSON),
     problem("POST", "/api/jobs/search", 415, "unsupported-media-type", content=b"x", sends="text/plain"),
     # --- OTLP
@@ -158,9 +164,9 @@ ROWS = [
     row("GET", "/tempo/api/v2/search/tag/.service.name/values", 200, JSON, tempo.TempoTypedValues),
     problem("GET", "/tempo/api/v2/search/tag/nothing/values", 400, "traceql-not-understood"),
     # --- the service itself
-    row("GET", "/healthz", 200, JSON, schemas.Alive, is_open=True),
-    row("GET", "/readyz", 200, JSON, schemas.Ready, is_open=True),
-    row("GET", "/api/about", 200, JSON, schemas.About),
+    row("GET", "/healthz", 200, JSON, Alive, is_open=True),
+    row("GET", "/readyz", 200, JSON, Ready, is_open=True),
+    row("GET", "/api/about", 200, JSON, About),
     row("GET", "/metrics", 200, "text/plain", lambda a: "spantail_redis_up 1.0" in a.text),
     row("GET", "/login", 200, HTML, lambda a: 'name="token"' in a.text, is_open=True),
     row("POST", "/login", 303, "", lambda a: a.headers["location"] == "/docs", is_open=True,
@@ -239,7 +245,7 @@ async def test_row(new_redis_url: str, page: None, row: Row) -> None:
         fits = row.body.model_validate_json(answer.content)
         if row.media == PROBLEM:
             assert answer.json()["status"] == row.status
-            assert isinstance(fits, schemas.Problem)
+            assert isinstance(fits, Problem)
             assert not row.kind or fits.type == f"urn:spantail:problem:{row.kind}"
     elif row.body is not None:
         check: Any = row.body

@@ -96,18 +96,18 @@ async def _print_lines(follower: Follower, console: Console, run_id: str, since:
             _tell_cut(step)
             continue
         if not view.version:
-            print(f"run {run_id}", flush=True)  # noqa: T201 - a line for a pipe
+            print(f"run {run_id}", flush=True)
         if step.reset or (since == 0 and not view.version and step.body["first_index"]):
             _tell_reset(step.body)
         for event in step.body["logs"]:
             view.fold_event(event)
             line = event_line(event, view, glyphs)
             if line is not None:
-                print(line)  # noqa: T201 - as above
+                print(line)
         view.fold({**step.body, "logs": []})
         sys.stdout.flush()
     paper = Paper(max(console.width, _LEAST_WIDTH), glyphs)
-    print()  # noqa: T201 - as above
+    print()
     for text in (*heading(view, paper, _now_us()), *backend_lines(view, paper)):
         console.print(text)
     return exit_code_of(view.status)

@@ -16,7 +16,7 @@ from spantail_service.storage.errors import RETRY_AFTER_S
 from spantail_service.storage.run_writes import now_us
 from spantail_service.web.openapi import answers
 from spantail_service.web.problems import ProblemError
-from spantail_service.web.schemas import About
+from spantail_service.web.schemas.service import About
 
 router = APIRouter(tags=["health"])
 

@@ -11,7 +11,7 @@ from spantail_service.services import services_of
 from spantail_service.storage.errors import REDIS_UNREACHABLE, RETRY_AFTER_S
 from spantail_service.web.openapi import answers
 from spantail_service.web.problems import ProblemError
-from spantail_service.web.schemas import Alive, Ready
+from spantail_service.web.schemas.service import Alive, Ready
 
 router = APIRouter(tags=["health"])
 

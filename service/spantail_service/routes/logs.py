@@ -11,7 +11,7 @@ from spantail_service.services import services_of
 from spantail_service.tail import MAX_EVENTS, MAX_WAIT_S
 from spantail_service.web.compression import json_response
 from spantail_service.web.openapi import answers
-from spantail_service.web.schemas import Frame
+from spantail_service.web.schemas.tail import Frame
 
 router = APIRouter(tags=["runs"])
 
@@ -24,7 +24,7 @@ MAX_INDEX = 2**53 - 1
     summary="Events of a run from an index on (poll, long poll)",
     responses=answers(Frame, 400, 404, 410, 422),
 )
-async def read_logs(  # noqa: PLR0917 - each parameter is a name in the query
+async def read_logs(
     request: Request,
     run_id: str,
     since: Annotated[int, Query(ge=0, le=MAX_INDEX, description="First index wanted.")] = 0,

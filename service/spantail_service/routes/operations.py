@@ -15,7 +15,7 @@ from spantail_service.routes.rate_limited import STARTS
 from spantail_service.services import services_of
 from spantail_service.web.openapi import answers
 from spantail_service.web.problems import ProblemError
-from spantail_service.web.schemas import Operations, StartedRun
+from spantail_service.web.schemas.operations import Operations, StartedRun
 
 router = APIRouter(tags=["operations"])
 

@@ -16,7 +16,7 @@ from spantail_service.runs.meta import parse_run_id
 from spantail_service.services import services_of
 from spantail_service.web.openapi import answers, nothing
 from spantail_service.web.problems import ProblemError
-from spantail_service.web.schemas import Facets, Run, RunsPage
+from spantail_service.web.schemas.runs import Facets, Run, RunsPage
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
@@ -34,7 +34,7 @@ _MAX_TIME = 2**53 - 1
 Status = Literal["queued", "running", "completed", "failed", "cancelled", "abandoned"]
 
 
-def wanted_runs(  # noqa: PLR0917 - each parameter is a name in the query
+def wanted_runs(
     status: Annotated[list[Status] | None, Query(max_length=6, description="Any of these; may be repeated.")] = None,
     operation: Annotated[str | None, Query(max_length=200, description="Name of the operation, whole.")] = None,
     backend: Annotated[str | None, Query(max_length=200, description="Served at least one call.")] = None,

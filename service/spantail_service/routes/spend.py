@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Request, Response
 from spantail_service.runs.spend import MAX_DAYS, spend_by_backend
 from spantail_service.services import services_of
 from spantail_service.web.openapi import answers
-from spantail_service.web.schemas import Spend
+from spantail_service.web.schemas.spend import Spend
 
 router = APIRouter(tags=["runs"])
 

@@ -143,7 +143,7 @@ def _run_id(trace_id: str) -> str:
 @router.get(
     "/search", summary="Tempo: search traces", dependencies=[HEAVY], responses=answers(TempoSearch, 400, 422, 429)
 )
-async def search_traces(  # noqa: PLR0917 - each parameter is a name in the query
+async def search_traces(
     request: Request,
     within: Within,
     q: Annotated[str, Query(description="TraceQL: one `{ … }` of conditions.")] = "",

@@ -12,7 +12,8 @@ from spantail_service.services import services_of
 from spantail_service.web.compression import json_response
 from spantail_service.web.large_responses import WholeAnswer
 from spantail_service.web.openapi import answers
-from spantail_service.web.schemas import Snapshot, SpanState
+from spantail_service.web.schemas.runs import Snapshot
+from spantail_service.web.schemas.spans import SpanState
 
 router = APIRouter(tags=["runs"])
 

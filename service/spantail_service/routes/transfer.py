@@ -31,7 +31,7 @@ from spantail_service.transfer.whole_run import read_spans, read_tail
 from spantail_service.web.large_responses import TooBusyError, WholeAnswer
 from spantail_service.web.openapi import answers
 from spantail_service.web.problems import ProblemError
-from spantail_service.web.schemas import Imported
+from spantail_service.web.schemas.runs import Imported
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -4,114 +4,121 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
+from pydantic.alias_generators import to_camel
 
-from spantail_service.web.schemas import Described
+from spantail_service.web.schemas.base import Described
 
 _NUMBER = "^[0-9]+$"
 
 
-class TempoAttribute(Described):
-    """OTLP's ``KeyValue``."""
+class _Tempo(Described):
+    """Names on the wire are in camel case, as Tempo's are."""
+
+    model_config = ConfigDict(alias_generator=to_camel)
+
+
+class TempoAttribute(_Tempo):
+    """OTLP's `KeyValue`."""
 
     key: str
     value: dict[str, Any]
 
 
-class TempoSpan(Described):
+class TempoSpan(_Tempo):
     """A span that fulfils the query, with what the query asks of."""
 
-    spanID: str = Field(pattern="^[0-9a-f]{16}$")  # noqa: N815 - Tempo's names, here and below
+    span_id: str = Field(alias="spanID", pattern="^[0-9a-f]{16}$")
     name: str
-    startTimeUnixNano: str = Field(pattern=_NUMBER)  # noqa: N815
-    durationNanos: str = Field(pattern=_NUMBER)  # noqa: N815
+    start_time_unix_nano: str = Field(pattern=_NUMBER)
+    duration_nanos: str = Field(pattern=_NUMBER)
     attributes: list[TempoAttribute]
 
 
-class TempoSpanSet(Described):
+class TempoSpanSet(_Tempo):
     """The spans of a trace that fulfil the query."""
 
     spans: list[TempoSpan] = Field(description="The first `spss` of them.")
     matched: int
 
 
-class TempoTrace(Described):
+class TempoTrace(_Tempo):
     """A trace that was found."""
 
-    traceID: str = Field(pattern="^[0-9a-f]{1,32}$", description="Without leading zeros.")  # noqa: N815
-    rootServiceName: str  # noqa: N815
-    rootTraceName: str  # noqa: N815
-    startTimeUnixNano: str = Field(pattern=_NUMBER)  # noqa: N815
-    durationMs: int  # noqa: N815
-    spanSet: TempoSpanSet  # noqa: N815
-    spanSets: list[TempoSpanSet]  # noqa: N815
+    trace_id: str = Field(alias="traceID", pattern="^[0-9a-f]{1,32}$", description="Without leading zeros.")
+    root_service_name: str
+    root_trace_name: str
+    start_time_unix_nano: str = Field(pattern=_NUMBER)
+    duration_ms: int
+    span_set: TempoSpanSet
+    span_sets: list[TempoSpanSet]
 
 
-class TempoSearchMetrics(Described):
+class TempoSearchMetrics(_Tempo):
     """What was looked at."""
 
-    inspectedTraces: int  # noqa: N815
-    inspectedBytes: str = Field(pattern=_NUMBER)  # noqa: N815
-    totalJobs: int = Field(description="Runs to look into, as far as known.")  # noqa: N815
-    completedJobs: int = Field(description="… of which every span was looked at.")  # noqa: N815
+    inspected_traces: int
+    inspected_bytes: str = Field(pattern=_NUMBER)
+    total_jobs: int = Field(description="Runs to look into, as far as known.")
+    completed_jobs: int = Field(description="… of which every span was looked at.")
 
 
-class TempoSearch(Described):
+class TempoSearch(_Tempo):
     """Traces, newest first."""
 
     traces: list[TempoTrace]
     metrics: TempoSearchMetrics
 
 
-class TempoMetrics(Described):
+class TempoMetrics(_Tempo):
     """What was looked at."""
 
-    inspectedBytes: str = Field(pattern=_NUMBER)  # noqa: N815
+    inspected_bytes: str = Field(pattern=_NUMBER)
 
 
-class TempoTags(Described):
+class TempoTags(_Tempo):
     """Names of attributes."""
 
-    tagNames: list[str]  # noqa: N815
+    tag_names: list[str]
     metrics: TempoMetrics
 
 
-class TempoScope(Described):
+class TempoScope(_Tempo):
     """Names of attributes of one scope."""
 
     name: Literal["resource", "span", "instrumentation", "intrinsic"]
     tags: list[str]
 
 
-class TempoScopes(Described):
+class TempoScopes(_Tempo):
     """Names of attributes by scope."""
 
     scopes: list[TempoScope]
     metrics: TempoMetrics
 
 
-class TempoTagValues(Described):
+class TempoTagValues(_Tempo):
     """Values of an attribute."""
 
-    tagValues: list[str]  # noqa: N815
+    tag_values: list[str]
     metrics: TempoMetrics
 
 
-class TempoTypedValue(Described):
+class TempoTypedValue(_Tempo):
     """A value and its type in TraceQL."""
 
     type: Literal["string", "int", "float", "bool", "keyword"]
     value: str
 
 
-class TempoTypedValues(Described):
+class TempoTypedValues(_Tempo):
     """Values of a field with their types."""
 
-    tagValues: list[TempoTypedValue]  # noqa: N815
+    tag_values: list[TempoTypedValue]
     metrics: TempoMetrics
 
 
-class TempoBuild(Described):
+class TempoBuild(_Tempo):
     """Which version this is."""
 
     version: str = Field(description="Of Tempo's API: the last before readers ask over gRPC.")

@@ -8,7 +8,7 @@ from fastapi.openapi.utils import get_openapi
 
 from spantail_service.access.guard import is_open
 from spantail_service.access.sessions import COOKIE
-from spantail_service.web.schemas import Problem
+from spantail_service.web.schemas.problems import Problem
 
 if TYPE_CHECKING:
     from fastapi import FastAPI

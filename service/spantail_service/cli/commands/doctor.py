@@ -30,8 +30,8 @@ AsJson = Annotated[bool, typer.Option("--json", help="Each finding as one line o
 
 
 def doctor(
-    no_probe: NoProbe = False,  # noqa: FBT002 - an option by its name
-    as_json: AsJson = False,  # noqa: FBT002 - as above
+    no_probe: NoProbe = False,
+    as_json: AsJson = False,
     url: Url = None,
     token: Token = None,
 ) -> None:
@@ -40,14 +40,14 @@ def doctor(
     Run it where the application runs, with its environment. It looks at the packages, the settings and sampling, the
     service, its Redis and the clocks; then it sends a span of its own on the same ways and looks for it.
     """
-    from spantail_service.cli.process import run_to_exit  # noqa: PLC0415 - so that --help answers at once
+    from spantail_service.cli.process import run_to_exit
 
     run_to_exit(_examine(service_url(url), service_token(token), send_probe=not no_probe, as_json=as_json))
 
 
 async def _examine(url: str, token: str | None, *, send_probe: bool, as_json: bool) -> int:
-    from spantail_service.doctor.examination import examine  # noqa: PLC0415 - see above
-    from spantail_service.doctor.finding import Level  # noqa: PLC0415 - see above
+    from spantail_service.doctor.examination import examine
+    from spantail_service.doctor.finding import Level
 
     console, glyphs = output_console(), stdout_glyphs()
     counts: dict[Any, int] = dict.fromkeys(Level, 0)
@@ -104,7 +104,7 @@ def _conclusion(wrong: int, notes: int, *, probed: bool) -> str:
 
 
 def _print_json(finding: Finding) -> None:
-    import orjson  # noqa: PLC0415 - see above
+    import orjson
 
     typer.echo(
         orjson.dumps(

@@ -55,13 +55,13 @@ def export(
     token: Token = None,
 ) -> None:
     """Write a run out, as OTLP JSON, as a Perfetto trace or as its events."""
-    from spantail_service.cli.process import run_with_client  # noqa: PLC0415 - so that --help answers at once
+    from spantail_service.cli.process import run_with_client
 
     run_with_client(service_url(url), service_token(token), lambda client: _export(client, run_id, kind.value, output))
 
 
 async def _export(client: ServiceClient, given: str, kind: str, output: Path | None) -> int:
-    from spantail_service.client.following import find_run  # noqa: PLC0415 - see above
+    from spantail_service.client.following import find_run
 
     run_id = await find_run(client, given)
     written = 0

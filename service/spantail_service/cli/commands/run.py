@@ -44,7 +44,7 @@ Instrument = Annotated[
 
 def run(
     command: Command,
-    instrument: Instrument = False,  # noqa: FBT002 - an option by its name
+    instrument: Instrument = False,
     url: Url = None,
     token: Token = None,
 ) -> None:
@@ -57,7 +57,7 @@ def run(
 
 
 def _instrumented(command: Sequence[str]) -> list[str]:
-    from spantail_service.programs.environment import python_of  # noqa: PLC0415 - so that --help answers at once
+    from spantail_service.programs.environment import python_of
 
     python = python_of(command[0])
     beside = Path(python).with_name("opentelemetry-instrument") if python else None
@@ -69,15 +69,15 @@ def _instrumented(command: Sequence[str]) -> list[str]:
 
 
 async def _run(command: Sequence[str], url: str, token: str | None) -> int:
-    from spantail_service.client.http import ServiceClient, ServiceError  # noqa: PLC0415 - see above
-    from spantail_service.client.service_redis import redis_url_from_here  # noqa: PLC0415 - see above
-    from spantail_service.programs.child import CannotStartError, Program  # noqa: PLC0415 - see above
-    from spantail_service.programs.environment import (  # noqa: PLC0415 - see above
+    from spantail_service.client.http import ServiceClient, ServiceError
+    from spantail_service.client.service_redis import redis_url_from_here
+    from spantail_service.programs.child import CannotStartError, Program
+    from spantail_service.programs.environment import (
         environment_for,
         has_livetail,
         python_of,
     )
-    from spantail_service.programs.own_runs import Sightings  # noqa: PLC0415 - see above
+    from spantail_service.programs.own_runs import Sightings
 
     launch_id = uuid.uuid4().hex
     environment = dict(os.environ)

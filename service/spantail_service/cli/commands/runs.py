@@ -48,7 +48,7 @@ _NAME: Final = 2
 _GOES_FIRST: Final = (6, 5, 8, 4)  # columns that go, in this order, where names would get too little room
 
 
-def runs(  # noqa: PLR0917 - each parameter is an option by its name
+def runs(
     limit: Limit = 20,
     status: Status = None,
     operation: Operation = None,
@@ -57,12 +57,12 @@ def runs(  # noqa: PLR0917 - each parameter is an option by its name
     environment: Environment = None,
     version: Version = None,
     query: Query = None,
-    as_json: AsJson = False,  # noqa: FBT002 - an option by its name
+    as_json: AsJson = False,
     url: Url = None,
     token: Token = None,
 ) -> None:
     """List runs, newest first."""
-    from spantail_service.cli.process import run_with_client  # noqa: PLC0415 - so that --help answers at once
+    from spantail_service.cli.process import run_with_client
 
     if status is not None and status not in span_text.RUN_STATES:
         raise typer.BadParameter(f"one of {', '.join(span_text.RUN_STATES)}", param_hint="--status")
@@ -101,7 +101,7 @@ async def _collect(client: ServiceClient, limit: int, filters: dict[str, str | N
 
 
 def _print_json(found: Sequence[dict[str, Any]]) -> None:
-    import orjson  # noqa: PLC0415 - see above
+    import orjson
 
     for run in found:
         sys.stdout.buffer.write(harmless_json(orjson.dumps(run, option=orjson.OPT_APPEND_NEWLINE)))

@@ -31,7 +31,7 @@ def serve(host: Host = None, port: Port = None, data_dir: DataDir = None, redis_
 
     Without a Redis URL a Redis server is started and stopped with it, its data kept in the data folder.
     """
-    from spantail_service.cli.start_service import host_service  # noqa: PLC0415 - so that --help answers at once
+    from spantail_service.cli.start_service import host_service
 
     host_service(workload=False, host=host, port=port, data_dir=data_dir, redis_url=redis_url)
 
@@ -41,6 +41,6 @@ def demo(host: Host = None, port: Port = None, data_dir: DataDir = None, redis_u
 
     Needs no key and no network.
     """
-    from spantail_service.cli.start_service import host_service  # noqa: PLC0415 - as above
+    from spantail_service.cli.start_service import host_service
 
     host_service(workload=True, host=host, port=port, data_dir=data_dir, redis_url=redis_url, demo=True)

@@ -37,10 +37,10 @@ GiveUp = Annotated[
 ]
 
 
-def tail(  # noqa: PLR0917 - each parameter is an option by its name
+def tail(
     run_id: RunId = None,
-    as_json: AsJson = False,  # noqa: FBT002 - an option by its name
-    as_lines: AsLines = False,  # noqa: FBT002 - as above
+    as_json: AsJson = False,
+    as_lines: AsLines = False,
     since: Since = 0,
     give_up_after: GiveUp = _GIVE_UP_S,
     url: Url = None,
@@ -50,8 +50,8 @@ def tail(  # noqa: PLR0917 - each parameter is an option by its name
 
     In a pipe, or on a terminal that cannot redraw, it is one line for each event.
     """
-    from spantail_service.cli.process import run_with_client  # noqa: PLC0415 - so that --help answers at once
-    from spantail_service.cli.watch import Form, watch  # noqa: PLC0415 - as above
+    from spantail_service.cli.process import run_with_client
+    from spantail_service.cli.watch import Form, watch
 
     form = Form.JSON if as_json else Form.LINES if as_lines or since else Form.TREE
     run_with_client(

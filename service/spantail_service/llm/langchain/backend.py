@@ -54,7 +54,7 @@ class LangChain:
 
     def _chat(self, model: str) -> ChatOpenAI:
         if model not in self._chats:
-            from langchain_openai import ChatOpenAI  # noqa: PLC0415 - on first use only
+            from langchain_openai import ChatOpenAI
 
             self._chats[model] = ChatOpenAI(model=model, stream_usage=True, **self._library.options())
         return self._chats[model]

@@ -58,7 +58,7 @@ class LangChainEmbedder:
 
     def _embeddings(self) -> OpenAIEmbeddings:
         if self._client is None:
-            from langchain_openai import OpenAIEmbeddings  # noqa: PLC0415 - on first use only
+            from langchain_openai import OpenAIEmbeddings
 
             # Without this the client would download a tokenizer from the internet to count with.
             client = OpenAIEmbeddings(model=self.model, check_embedding_ctx_length=False, **self._library.options())

@@ -20,7 +20,7 @@ def as_backend_error(error: Exception) -> BackendError | None:
     """The backend error for what `langchain-openai` or `openai` raised; None when it is neither's, and
     so a bug that must show as itself. Import `openai` before: an error of its kind cannot exist without.
     """
-    import openai  # noqa: PLC0415 - on first use only
+    import openai
 
     if isinstance(error, openai.APITimeoutError):
         return BackendError("timeout", "the request timed out")

@@ -67,7 +67,7 @@ class OpenAiLibrary:
         """Constructor arguments that chat and embeddings share. No retries: each attempt is a span, and
         the chain falls back instead.
         """
-        import openai  # noqa: PLC0415 - on first use only
+        import openai
 
         if self._http is None:
             # A client of our own: langchain caches its default one for the process, where it outlives
