@@ -105,8 +105,10 @@ def _allowed(schema: dict[str, Any]) -> str:
             words.append(", ".join(f"`{value}`" for value in values))
         else:
             least, most = one.get("minimum"), one.get("maximum")
-            limits = f" {least} to {most}" if least is not None and most is not None else (
-                f" from {least}" if least is not None else f" up to {most}" if most is not None else ""
+            limits = (
+                f" {least} to {most}"
+                if least is not None and most is not None
+                else (f" from {least}" if least is not None else f" up to {most}" if most is not None else "")
             )
             words.append(f"{one.get('type', 'text').replace('string', 'text')}{limits}")
     default = schema.get("default")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from spantail_service.runs import clocks as run_clocks
+from spantail_service.runs import clock_skew_cache
 from tests.integration.service.harness import ROOT_SPAN, RUN, START, running_app
 from tests.support.live_runs import StoredRun
 
@@ -114,7 +114,7 @@ async def test_a_child_that_outlives_its_parent_by_less_than_its_length_is_no_sk
 
 
 async def test_of_a_large_run_it_is_known_from_its_snapshot(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run_clocks, "FEW_SPANS", 3)
+    monkeypatch.setattr(clock_skew_cache, "FEW_SPANS", 3)
     async with running_app(redis_url) as client:
         await send(client)
         before = (await client.get(f"/api/runs/{RUN}")).json()
