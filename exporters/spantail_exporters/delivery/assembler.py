@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from itertools import takewhile
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import Span as ApiSpan
@@ -14,6 +14,7 @@ from spantail.live import LogEvent
 from spantail.redaction import TRUNCATED_KEY
 from spantail_exporters.delivery.losses import Losses
 from spantail_exporters.delivery.lost_batches import Owed
+from spantail_exporters.model.batch import Batch
 from spantail_exporters.model.changes import Changes
 from spantail_exporters.model.event import (
     Encoded,
@@ -42,31 +43,6 @@ MAX_BATCH_EVENTS = 500
 OPEN_CAPACITY = 50_000  # open spans that are followed; further ones are told when they end, and counted as `open_cap`
 MAX_EVENT_BYTES = 1024 * 1024
 MAX_BATCH_BYTES = 512 * 1024  # keeps one script call below a few milliseconds of Redis' only thread
-
-
-class Known(NamedTuple):
-    """Where a run stood when Redis last answered: its epoch, its next sequence, and the batch that was confirmed."""
-
-    epoch: int
-    next_seq: int
-    writer: str
-    writer_seq: int
-    at_us: int
-
-
-class Batch(NamedTuple):
-    """Changes of one run that are applied together; `writer` and `writer_seq` make applying them twice harmless.
-
-    `known` is what its writer knew of the run when it put the batch on disk: whoever delivers it can tell what Redis
-    has lost.
-    """
-
-    run_id: str
-    writer: str
-    writer_seq: int
-    changes: Changes
-    drops: Mapping[str, int]
-    known: Known | None = None
 
 
 class _OpenSpan:

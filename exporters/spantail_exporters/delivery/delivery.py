@@ -25,9 +25,10 @@ from spantail_exporters.redis.waiter import Answer, Call, Courier
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from spantail_exporters.delivery.assembler import Assembler, Batch
+    from spantail_exporters.delivery.assembler import Assembler
     from spantail_exporters.delivery.health import Health
     from spantail_exporters.delivery.places import Spooling, Writer
+    from spantail_exporters.model.batch import Batch
     from spantail_exporters.redis.writer import Sent
 
 _logger = logging.getLogger(__name__)

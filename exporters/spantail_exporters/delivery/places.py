@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from spantail_exporters.delivery.assembler import Batch, Known
+    from spantail_exporters.model.batch import Batch, Known
     from spantail_exporters.redis.waiter import Call
     from spantail_exporters.redis.writer import Sent
 

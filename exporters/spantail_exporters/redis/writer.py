@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from redis.exceptions import NoScriptError
 
-from spantail_exporters.delivery.assembler import Known
 from spantail_exporters.model import keys
+from spantail_exporters.model.batch import Known
 from spantail_exporters.model.heartbeat import LEASE_S, beat_commands
 from spantail_exporters.model.run_script import (
     SCRIPT,
@@ -28,7 +28,7 @@ from spantail_exporters.redis.exchange import Exchange, Unavailable
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
-    from spantail_exporters.delivery.assembler import Batch
+    from spantail_exporters.model.batch import Batch
     from spantail_exporters.redis.request import Command
 
     T = TypeVar("T")

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import orjson
 
-from spantail_exporters.delivery.assembler import Batch, Known
+from spantail_exporters.model.batch import Batch, Known
 from spantail_exporters.model.changes import Changes
 
 MAGIC: Final = b"spantl\x00\x01"  # how a file of records begins; the last byte is the format's version

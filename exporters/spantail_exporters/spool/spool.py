@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from spantail_exporters.delivery.assembler import Batch
+    from spantail_exporters.model.batch import Batch
 
 _logger = logging.getLogger(__name__)
 

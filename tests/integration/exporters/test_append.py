@@ -10,7 +10,7 @@ import orjson
 import pytest
 import redis
 
-from spantail_exporters.delivery.assembler import Batch
+from spantail_exporters.model.batch import Batch
 from spantail_exporters.model.changes import Change, Changes
 from spantail_exporters.model.keys import run_keys
 from spantail_exporters.model.run_script import (

@@ -21,9 +21,10 @@ from opentelemetry.trace import Status, StatusCode
 
 from spantail.live import LiveSpanProcessor, LogEvent
 from spantail.redaction import Redactor
-from spantail_exporters.delivery.assembler import Assembler, Batch
+from spantail_exporters.delivery.assembler import Assembler
 from spantail_exporters.delivery.batcher import Batcher
 from spantail_exporters.delivery.delivery import Delivery
+from spantail_exporters.model.batch import Batch
 from spantail_exporters.model.changes import Change, Changes
 from spantail_exporters.model.keys import run_keys
 from spantail_exporters.model.run_script import SCRIPT, Applied, append_arguments, parse_reply

@@ -9,8 +9,8 @@ import orjson
 import pytest
 import redis
 
-from spantail_exporters.delivery.assembler import Batch
 from spantail_exporters.model import keys
+from spantail_exporters.model.batch import Batch
 from spantail_exporters.model.changes import Change, Changes
 from spantail_exporters.model.heartbeat import LEASE_S
 from spantail_exporters.model.run_script import Limits

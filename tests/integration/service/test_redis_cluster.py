@@ -12,8 +12,8 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from redis.asyncio import BlockingConnectionPool
 from redis.exceptions import ResponseError, TryAgainError, WatchError
 
-from spantail_exporters.delivery.assembler import Batch
 from spantail_exporters.model import keys
+from spantail_exporters.model.batch import Batch
 from spantail_exporters.model.changes import Change, Changes
 from spantail_exporters.redis.writer import RedisWriter
 from spantail_service.demo.faults import Pace

@@ -11,11 +11,13 @@ from opentelemetry.trace import Status, StatusCode, set_span_in_context
 
 from spantail.redaction import TRUNCATED_KEY, Redactor
 from spantail_exporters.delivery import assembler as assembler_module
-from spantail_exporters.delivery.assembler import Assembler, Batch
+from spantail_exporters.delivery.assembler import Assembler
 from spantail_exporters.model.record import parts_of
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Tracer
+
+    from spantail_exporters.model.batch import Batch
 
 LATER_US = 4_000_000_000_000_000
 

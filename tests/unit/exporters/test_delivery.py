@@ -15,9 +15,10 @@ import pytest
 
 from spantail.redaction import Redactor
 from spantail_exporters.delivery import delivery as delivery_module
-from spantail_exporters.delivery.assembler import Assembler, Batch
+from spantail_exporters.delivery.assembler import Assembler
 from spantail_exporters.delivery.delivery import Delivery
 from spantail_exporters.delivery.health import Health
+from spantail_exporters.model.batch import Batch
 from spantail_exporters.model.changes import Change, Changes
 from spantail_exporters.model.heartbeat import BEAT_S
 from spantail_exporters.redis.exchange import Unavailable

@@ -14,7 +14,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 import pytest
@@ -26,13 +26,16 @@ from opentelemetry.trace import Link, SpanContext, Status, StatusCode, TraceFlag
 import spantail
 from spantail.live import LiveSpanProcessor, LogEvent
 from spantail.redaction import Redactor
-from spantail_exporters.delivery.assembler import Assembler, Batch
+from spantail_exporters.delivery.assembler import Assembler
 from spantail_exporters.delivery.batcher import Batcher
 from spantail_exporters.delivery.delivery import Delivery
 from spantail_exporters.redis.writer import RedisWriter, Sent
 from tests.support.calls import Waiting
 from tests.support.live_runs import StoredRun
 from tests.support.waiting import eventually
+
+if TYPE_CHECKING:
+    from spantail_exporters.model.batch import Batch
 
 SECRET: Final = "sk-canary7Qz9Xw2Lk4Vn8"
 _EVENT_LIMIT: Final = 1024 * 1024

@@ -20,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from spantail_exporters.delivery.assembler import Batch
+from spantail_exporters.model.batch import Batch
 from spantail_exporters.model.changes import Change, Changes
 from spantail_exporters.spool import place as spool_place
 from spantail_exporters.spool import record as spool_record
