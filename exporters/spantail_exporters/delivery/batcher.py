@@ -30,7 +30,7 @@ from spantail_exporters.delivery.assembler import Assembler
 from spantail_exporters.delivery.health import Health
 from spantail_exporters.model.record import END_TIME, parts_of, trace_hex
 from spantail_exporters.redis.waiter import block_sigpipe
-from spantail_exporters.worker import Signal, WorkerThread
+from spantail_exporters.worker.thread import Signal, WorkerThread
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -32,7 +32,7 @@ from spantail.setup.trace_exporters import component
 from spantail.trouble import report_trouble
 from spantail_exporters.otlp.records import heartbeat_record, log_record, span_record
 from spantail_exporters.redis.waiter import block_sigpipe
-from spantail_exporters.worker import Signal, WorkerThread
+from spantail_exporters.worker.thread import Signal, WorkerThread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

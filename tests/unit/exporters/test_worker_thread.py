@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from spantail_exporters.worker import Signal, WorkerThread
+from spantail_exporters.worker.thread import Signal, WorkerThread
 from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
