@@ -168,4 +168,9 @@ class Request:
     def _failed(self, error: Exception) -> RedisConnectionError:
         self._silence.ends()
         self._on_failure()
-        return RedisConnectionError(str(error) or type(error).__name__)
+        return unreachable(error)
+
+
+def unreachable(error: Exception) -> RedisConnectionError:
+    """Make the one error that says "I could not ask" of whatever came in between."""
+    return RedisConnectionError(str(error) or type(error).__name__)

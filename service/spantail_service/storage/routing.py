@@ -14,13 +14,13 @@ from urllib.parse import urlsplit
 
 from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
-from redis.crc import key_slot
-from redis.exceptions import AskError, MovedError, ResponseError, TryAgainError
+from redis.exceptions import AskError, ResponseError, TryAgainError
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from spantail_exporters.model import keys
-from spantail_exporters.redis.client import key_of, node_url, server_urls
+from spantail_exporters.redis.addresses import node_url, server_urls
+from spantail_exporters.redis.cluster import ASKING, Part, SlotMap, key_of, not_held, rounds, slot_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
@@ -28,9 +28,11 @@ if TYPE_CHECKING:
     from redis.asyncio import ConnectionPool
     from redis.asyncio.client import PubSub
 
+    from spantail_exporters.redis.cluster import Address
+
     Staged = tuple[tuple[Any, ...], Mapping[str, Any]]  # a command and its options, as a pipeline of redis-py keeps it
 
-_ROUNDS: Final = 4  # more redirections in a row mean that the cluster is being rearranged: better to come again
+_ASKING: Final[Staged] = ((ASKING,), {})
 _AWAY: Final = (RedisConnectionError, RedisTimeoutError)
 
 
@@ -49,9 +51,9 @@ class RoutedRedis(Redis):
         self._pattern = urls[0]
         self._named = [self._open(one) for one in urls]
         self._nodes: dict[tuple[str, int], Redis] = {}
-        self._holders: list[tuple[int, int, Redis]] = []  # first slot, last slot, primary; none of a single server
         self._is_cluster = urlsplit(url).scheme.endswith("+cluster")
-        self._stale = self._is_cluster
+        self._slot_map = SlotMap(own_host=urlsplit(self._pattern).hostname or "")
+        self._slot_map.stale = self._is_cluster
         self._away: Redis | None = None
         self._learning = asyncio.Lock()
         super().__init__(connection_pool=self._named[0].connection_pool)
@@ -86,7 +88,7 @@ class RoutedRedis(Redis):
         if self._is_cluster:
             return await self._spread(staged, in_steps=in_steps)
         replies: list[Any] = [None] * len(staged)
-        await self._ask(self._named[0], staged, range(len(staged)), replies, in_steps=in_steps)
+        await self._ask(Part(None, [*range(len(staged))]), staged, replies, in_steps=in_steps)
         left = [i for i, reply in enumerate(replies) if isinstance(reply, AskError)]
         if left:
             self.rearranged()
@@ -97,12 +99,17 @@ class RoutedRedis(Redis):
 
     async def holder_of(self, key: Any) -> Redis:
         """The client of the server that holds ``key``."""
+        if not self._is_cluster:
+            return self._named[0]
         await self._learn()
-        return self._holder(_slot(key))
+        address = self._slot_map.holder(_slot(key))
+        if address is None:
+            raise not_held({_slot(key)})
+        return self._node(address)
 
     def rearranged(self) -> None:
         """What is known of who holds what has turned out to be wrong."""
-        self._is_cluster = self._stale = True
+        self._is_cluster = self._slot_map.stale = True
 
     async def disconnect(self) -> None:
         """Close all connections; the next command opens new ones."""
@@ -117,92 +124,54 @@ class RoutedRedis(Redis):
 
     @property
     def _primaries(self) -> Sequence[Redis]:
-        return [*{id(node): node for _, _, node in self._holders}.values()] or self._named
-
-    def _holder(self, slot: int) -> Redis:
-        if not self._is_cluster:
-            return self._named[0]
-        for first, last, node in self._holders:
-            if first <= slot <= last:
-                return node
-        self._stale = True
-        raise RedisConnectionError(f"no node of the cluster holds slot {slot}")
+        return [self._node(address) for address in self._slot_map.primaries] or self._named
 
     async def _spread(self, staged: Sequence[Staged], *, in_steps: bool) -> list[Any]:
         replies: list[Any] = [None] * len(staged)
-        slots = [_slot(key_of(command)) for command, _ in staged]
-        left: Iterable[int] = range(len(staged))
-        for _ in range(_ROUNDS):
+        slots = {i: _slot(key_of(command)) for i, (command, _) in enumerate(staged)}
+        for parts in rounds(self._slot_map, slots, replies, by_slot=in_steps):
             await self._learn()
-            parts: dict[tuple[int, int], list[int]] = {}
-            nodes: dict[int, Redis] = {}
-            for i in left:
-                node = self._holder(slots[i])
-                nodes[id(node)] = node
-                parts.setdefault((id(node), slots[i] if in_steps else -1), []).append(i)
-            await _together(
-                self._ask(nodes[of], staged, part, replies, in_steps=in_steps) for (of, _), part in parts.items()
-            )
-            if not in_steps:
-                await self._ask_there(staged, left, replies)
-            left = [i for i in left if isinstance(replies[i], AskError)]
-            if not left:
-                return replies
-            self._stale = True
-        for i in left:
-            replies[i] = TryAgainError(f"the cluster is being rearranged: {replies[i]}")
+            asked = parts()
+            if unheld := {slots[i] for part in asked if part.address is None for i in part.indices}:
+                raise not_held(unheld)
+            await _together(self._ask(part, staged, replies, in_steps=in_steps) for part in asked)
         return replies
 
-    async def _ask_there(self, staged: Sequence[Staged], asked: Iterable[int], replies: list[Any]) -> None:
-        """Ask the node that a slot is moving to for keys that have arrived there, or are new."""
-        for i in asked:
-            reply = replies[i]
-            if isinstance(reply, AskError) and not isinstance(reply, MovedError):
-                command = [(("ASKING",), {}), staged[i]]
-                answers: list[Any] = [None, None]
-                await self._ask(self._node(reply.host, reply.port), command, (0, 1), answers, in_steps=False)
-                replies[i] = answers[1]
-
-    async def _ask(
-        self, node: Redis, staged: Sequence[Staged], part: Sequence[int], replies: list[Any], *, in_steps: bool
-    ) -> None:
-        """Send a part of the commands to ``node`` in one trip, and put the replies into their places."""
+    async def _ask(self, part: Part, staged: Sequence[Staged], replies: list[Any], *, in_steps: bool) -> None:
+        """Send some of the commands to one node in one trip, and put the replies into their places."""
+        node = self._node(part.address) if part.address else self._named[0]
         pipe = node.pipeline(transaction=in_steps)
-        pipe.command_stack = [staged[i] for i in part]
+        wanted = [staged[i] for i in part.indices]
+        pipe.command_stack = [one for command in wanted for one in (_ASKING, command)] if part.asking else wanted
         try:
             answers = await pipe.execute(raise_on_error=False)
         except AskError as redirection:  # of a transaction, of which nothing was carried out
-            answers = [redirection] * len(part)
+            answers = [redirection] * len(part.indices)
         except _AWAY:
-            self._away, self._stale = node, self._is_cluster  # a replica may stand in for it by now
+            self._away = node
+            self._slot_map.stale = self._is_cluster  # a replica may stand in for it by now
             raise
-        for i, answer in zip(part, answers, strict=True):
+        for i, answer in zip(part.indices, answers[1::2] if part.asking else answers, strict=True):
             replies[i] = answer
 
     async def _learn(self) -> None:
         """Ask which node holds what, where that is not known or may have changed."""
-        async with self._learning if self._stale else nullcontext():
-            if self._stale:  # still, when it was this one's turn
-                self._holders = await self._ranges()
-                self._stale = False
+        async with self._learning if self._slot_map.stale else nullcontext():
+            if self._slot_map.stale:  # still, when it was this one's turn
+                self._slot_map.learn(await self._ranges())
 
-    async def _ranges(self) -> list[tuple[int, int, Redis]]:
+    async def _ranges(self) -> Any:
         trouble: Exception | None = None
         # the one that was away last comes last: it may hang
         for node in sorted([*self._primaries, *self._named], key=lambda node: node is self._away):
             ask: Any = node.execute_command  # redis-py has no types for it
             try:
-                ranges = await ask("CLUSTER SLOTS")
+                return await ask("CLUSTER SLOTS")
             except (*_AWAY, ResponseError) as error:
                 self._away, trouble = node, error
-            else:
-                return [(first, last, self._node(*primary[:2])) for first, last, primary, *_ in ranges]
         raise RedisConnectionError(f"no node of the cluster tells which holds what: {trouble}")
 
-    def _node(self, host: bytes | str | None, port: int) -> Redis:
-        # a node that does not know its own address says none: it is where it was asked
-        name = host.decode() if isinstance(host, bytes) else host
-        address = name or urlsplit(self._pattern).hostname or "", port
+    def _node(self, address: Address) -> Redis:
         if address not in self._nodes:
             self._nodes[address] = self._open(node_url(self._pattern, *address))
         return self._nodes[address]
@@ -256,5 +225,4 @@ async def _together(questions: Iterable[Coroutine[Any, Any, None]]) -> None:
 
 
 def _slot(key: Any) -> int:
-    name = keys.RUNS_RECENT if key is None else key
-    return key_slot(name if isinstance(name, bytes) else str(name).encode())
+    return slot_of(keys.RUNS_RECENT if key is None else key)
