@@ -518,7 +518,7 @@ def test_without_a_disk_the_queue_counts_what_it_cannot_hold(
     with faulty_redis(tmp_path / "redis", started=False) as server:
         app = application(server.url)
         sink: Any = app.sink
-        sink._room = 1_000
+        sink._capacity = 1_000
         with app.span() as root:
             app.work(root, 100)
             eventually(lambda: not sink.flush(0.01))

@@ -14,14 +14,10 @@ from __future__ import annotations
 
 import logging
 import os
-import socket
-import sys
 import time
-import weakref
 from collections import Counter, deque
 from typing import TYPE_CHECKING, Any, Final
 
-from opentelemetry.context import attach, set_value
 from opentelemetry.sdk._logs.export import LogRecordExporter, LogRecordExportResult
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
@@ -31,8 +27,7 @@ from spantail.redaction import Redactor
 from spantail.setup.trace_exporters import component
 from spantail.trouble import report_trouble
 from spantail_exporters.otlp.records import heartbeat_record, log_record, span_record
-from spantail_exporters.redis.waiter import block_sigpipe
-from spantail_exporters.worker.thread import Signal, WorkerThread
+from spantail_exporters.worker.worker import Flush, Worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -94,21 +89,15 @@ class _Open:
         self.attributes, self.noted = None, 0
 
 
-class _Flush:
-    """A marker in the queue: what stood before it has been sent, or not (`delivered`), when `done` is set."""
-
-    __slots__ = ("delivered", "done")
-
-    def __init__(self) -> None:
-        self.done = Signal()
-        self.delivered = False
-
-
-class OtlpStarts:
+class OtlpStarts(Worker[LogRecordExporter]):
     """An `EventSink` (`spantail.live`) that sends log records from a thread of its own.
 
-    `connect` makes the exporter, once per process, on that thread. `capacity` bounds the queue; what does not fit
-    is counted as `queue_full`. The counts (`dropped`) travel with the heartbeat.
+    What does not fit into the queue is counted as `queue_full`. The counts (`dropped`) travel with the heartbeat.
+
+    Args:
+        connect: Makes the exporter, once per process, on the worker's thread.
+        redactor: Applied to everything that is sent.
+        capacity: How many references the queue holds.
     """
 
     def __init__(
@@ -116,38 +105,19 @@ class OtlpStarts:
     ) -> None:
         self._connect = connect
         self._redactor = redactor
-        self._capacity = capacity
-        self._begin()
-        if hasattr(os, "register_at_fork"):
-            begin = weakref.WeakMethod(self._begin)
-
-            def after_fork() -> None:
-                if begin_again := begin():
-                    begin_again()
-
-            os.register_at_fork(after_in_child=after_fork)
+        super().__init__("spantail-otlp-starts", capacity)
 
     def _begin(self) -> None:
-        """Start from nothing: in a new process, also after a fork (what is open there is the parent's)."""
-        self._runner_id = f"{socket.gethostname().replace(':', '-')}:{os.getpid()}:{int(time.time())}"
-        self._queue: deque[Any] = deque()
-        self._open: dict[tuple[int, int], _Open] = {}
+        super()._begin()
+        self._open_spans: dict[tuple[int, int], _Open] = {}
         self._dropped: Counter[str] = Counter()
         self._lost: deque[str] = deque(maxlen=_LOSSES)  # a reason for each loss that the worker has not added up yet
-        self._thread = WorkerThread(self._run, "spantail-otlp-starts")
         self._exporter: LogRecordExporter | None = None
-        self._wake = Signal()
-        self._idle = True
-        self._stopping = False
         self._redacted: tuple[Resource, Resource] = (Resource.get_empty(), Resource.get_empty())
         self._scopes: dict[int, tuple[Any, InstrumentationScope]] = {}  # by identity: as it is, and redacted
         self._next_beat = self._next_scan = 0.0
         self._failing = False
-
-    @property
-    def runner_id(self) -> str:
-        """This process as `host:pid:start`, new after a fork."""
-        return self._runner_id
+        self._delivered = True  # all of the last step
 
     @property
     def dropped(self) -> Mapping[str, int]:
@@ -173,111 +143,67 @@ class OtlpStarts:
         if len(self._queue) < self._capacity and not self._stopping:
             self._queue.append(item)
             if self._idle:
-                self._rouse()
+                self._wake_up()
         else:
             self._drop("queue_full" if not self._stopping else "shut_down")
-
-    def flush(self, timeout_s: float) -> bool:
-        """Wait until all that was handed over is sent; False when `timeout_s` was not enough or it failed."""
-        if not self._thread.has_begun and not self._queue:
-            return True
-        if self._stopping and not self._thread.at_work:
-            return self._exporter is not None and not self._queue  # nobody would answer a marker
-        marker = _Flush()
-        self._queue.append(marker)
-        self._wake.set()
-        return self._thread.await_or_start(marker.done, timeout_s) and marker.delivered
-
-    def shutdown(self, timeout_s: float) -> bool:
-        """Send what is queued within `timeout_s`, then stop; False when something was left unsent."""
-        deadline = time.monotonic() + timeout_s
-        flushed = True if self._stopping else self.flush(timeout_s)
-        self._stopping = True
-        self._wake.set()
-        if not flushed and self._exporter is not None:
-            self._exporter.shutdown()  # type: ignore[no-untyped-call]  # ends its wait for a next attempt
-        self._thread.join(max(0.0, deadline - time.monotonic()) + 0.5)
-        return flushed
-
-    def _rouse(self) -> None:
-        try:
-            self._idle = False
-            if not self._thread.has_begun and not self._stopping:
-                self._thread.start()
-        except BaseException as error:
-            self._idle = True  # the next hand-over tries again
-            if not isinstance(error, RuntimeError):
-                raise
-            if sys.is_finalizing():  # nothing more can be delivered
-                self._stopping = True
-        self._wake.set()
 
     def _drop(self, reason: str) -> None:
         self._lost.append(reason)  # no lock: a signal handler or finaliser may come by while its own thread holds it
 
-    # ------------------------------------------------------------ the worker's thread
+    # ------------------------------------------------------------ for `Worker`
 
-    def _run(self) -> None:
-        attach(set_value("suppress_instrumentation", True))  # what delivery does must not be traced itself
-        block_sigpipe()
-        try:
-            self._exporter = exporter = self._connect()
-        except Exception as error:
-            _logger.warning("no span starts are sent: the OTLP log exporter raised %s", type(error).__name__)
-            self._stopping = True
-            self._release(delivered=False)
+    def _open(self) -> LogRecordExporter:
+        self._exporter = exporter = self._connect()
+        return exporter
+
+    def _step(self, exporter: LogRecordExporter, /) -> None:
+        self._pause(0.0 if self._stopping else _LINGER_S)
+        flushes, self._delivered = self._round(exporter)
+        for marker in flushes:
+            marker.answer(delivered=self._delivered)
+
+    def _may_stop(self, exporter: LogRecordExporter, /) -> bool:
+        del exporter
+        return not self._queue
+
+    def _rest(self, exporter: LogRecordExporter, /) -> None:
+        del exporter
+        if self._queue:
             return
-        while True:
-            self._pause(0.0 if self._stopping else _LINGER_S)
-            flushes, delivered = self._round(exporter)
-            for marker in flushes:
-                marker.delivered = delivered
-                marker.done.set()
-            if self._stopping and not self._queue:
-                break
-            if not self._queue:
-                self._wait(failed=not delivered)
+        if not self._delivered:  # the exporter has made its own attempts; the next beat is soon enough
+            self._pause(_BEAT_S)
+            return
+        self._idle = True
+        if not self._queue:  # nothing was appended between the look and the flag
+            until = min(self._next_beat, self._next_scan) if self._open_spans else self._next_beat
+            self._pause(until - time.monotonic())
+        self._idle = False
+
+    def _hasten(self, *, flushed: bool) -> None:
+        if not flushed and self._exporter is not None:
+            self._exporter.shutdown()  # type: ignore[no-untyped-call]  # ends its wait for a next attempt
+
+    def _close(self, exporter: LogRecordExporter, /) -> None:
         if not self._failing:
             exporter.shutdown()  # type: ignore[no-untyped-call]
-        self._release(delivered=False)
 
-    def _release(self, *, delivered: bool) -> None:
-        """Let nobody wait for what will not come."""
-        while self._queue:
-            item = self._queue.popleft()
-            if type(item) is _Flush:
-                item.delivered = delivered
-                item.done.set()
-            else:
-                self._drop("shut_down")
+    def _count_discarded(self, count: int) -> None:
+        for _ in range(count):
+            self._drop("shut_down")
+
+    # ------------------------------------------------------------ the worker's thread
 
     def _add_up_losses(self) -> None:
         while self._lost:
             self._dropped[self._lost.popleft()] += 1
 
-    def _wait(self, *, failed: bool) -> None:
-        now = time.monotonic()
-        if failed:  # the exporter has made its own attempts; the next beat is soon enough
-            self._pause(_BEAT_S)
-            return
-        self._idle = True
-        if self._queue:  # appended between the look and the flag
-            self._idle = False
-            return
-        until = min(self._next_beat, self._next_scan) if self._open else self._next_beat
-        self._pause(max(0.0, until - now))
-        self._idle = False
-
-    def _pause(self, wait_s: float) -> None:
-        self._wake.wait(wait_s)
-
-    def _round(self, exporter: LogRecordExporter) -> tuple[list[_Flush], bool]:
+    def _round(self, exporter: LogRecordExporter) -> tuple[list[Flush], bool]:
         """Send everything that is new; return the markers that were met, and whether all was delivered."""
-        flushes: list[_Flush] = []
+        flushes: list[Flush] = []
         told: list[tuple[ReadableLogRecord, _Open | None]] = []
         for _ in range(len(self._queue)):
             item = self._queue.popleft()
-            if type(item) is _Flush:
+            if type(item) is Flush:
                 flushes.append(item)
                 continue
             try:
@@ -295,7 +221,7 @@ class OtlpStarts:
             self._next_beat = now + _BEAT_S
             self._add_up_losses()
             beat = heartbeat_record(
-                self._runner_id, self._redacted[1], open_spans=len(self._open), dropped=self._dropped
+                self._runner_id, self._redacted[1], open_spans=len(self._open_spans), dropped=self._dropped
             )
             told.insert(0, (beat, None))
         delivered = True
@@ -310,21 +236,21 @@ class OtlpStarts:
             self._redacted = (span.resource, Resource(attributes, span.resource.schema_url))
         if span.end_time is not None:
             return None  # over already
-        if len(self._open) >= OPEN_CAPACITY:
+        if len(self._open_spans) >= OPEN_CAPACITY:
             self._drop("open_cap")
             return None
         context = span.context
-        one = self._open[context.trace_id, context.span_id] = _Open(span)
+        one = self._open_spans[context.trace_id, context.span_id] = _Open(span)
         return one
 
     def _scan(self) -> list[tuple[ReadableLogRecord, _Open | None]]:
         """Find what changed in open spans since it was told, and let go of those that are over."""
         told: list[tuple[ReadableLogRecord, _Open | None]] = []
-        for key, one in list(self._open.items()):
+        for key, one in list(self._open_spans.items()):
             span = one.span
             try:
                 if span.end_time is not None:
-                    del self._open[key]
+                    del self._open_spans[key]
                     continue
                 attributes: Any = span.attributes
                 count = span.dropped_events + len(span.events)
@@ -332,7 +258,7 @@ class OtlpStarts:
                 if count != one.noted or attributes != one.attributes or span.name != one.name:
                     told.append((self._news(one), one))
             except Exception as error:
-                self._open.pop(key, None)
+                self._open_spans.pop(key, None)
                 self._failed(error)
         return told
 

@@ -7,12 +7,13 @@ the worker sees that no answer comes, and puts what is under way on disk.
 from __future__ import annotations
 
 import queue
-import signal
 import threading
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from opentelemetry.context import attach, set_value
+
+from spantail_exporters.worker.thread import block_sigpipe
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,15 +74,6 @@ class Answer(Generic[T]):
         if self._future is None:
             self._future = self._courier.ask(self._call.finish)
             self._future.add_done_callback(lambda _: self._wake())
-
-
-def block_sigpipe() -> None:
-    """Let a cut connection be an error in this thread, also where the application set SIGPIPE to its default action.
-
-    Command-line tools do so, for `| head`; the signal would end the process.
-    """
-    if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGPIPE})
 
 
 class Courier:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import _thread
 import contextlib
+import signal
 import threading
 from typing import TYPE_CHECKING, Final
 
@@ -114,3 +115,12 @@ class WorkerThread:
         finally:
             self._ended = True
             self._end.set()
+
+
+def block_sigpipe() -> None:
+    """Let a cut connection be an error in this thread, also where the application set SIGPIPE to its default action.
+
+    Command-line tools do so, for `| head`; the signal would end the process.
+    """
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGPIPE})

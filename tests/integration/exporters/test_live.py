@@ -345,10 +345,10 @@ def test_an_end_that_found_no_room_ends_its_span_all_the_same(live: Live) -> Non
     with live.tracer.start_as_current_span("root") as root:
         children = [live.tracer.start_span("child") for _ in range(100)]
         assert sink.flush(5)
-        room, sink._room = sink._room, 1
+        capacity, sink._capacity = sink._capacity, 1
         for child in children:
             child.end()
-        sink._room = room
+        sink._capacity = capacity
     eventually(lambda: "expected" in live.run(root).meta, what="the run settles")
     run = live.run(root)
     assert {span["status"] for span in run.spans.values()} == {"ok"}
