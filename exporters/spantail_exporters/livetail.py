@@ -15,9 +15,9 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from spantail.redaction import Redactor
 from spantail_exporters.delivery.assembler import Assembler
 from spantail_exporters.delivery.batcher import Batcher
-from spantail_exporters.delivery.delivery import Delivery
+from spantail_exporters.delivery.sender import Sender
 from spantail_exporters.redis import client as redis_client
-from spantail_exporters.redis.exchange import Unavailable
+from spantail_exporters.redis.errors import Unavailable
 from spantail_exporters.redis.writer import RedisWriter
 from spantail_exporters.spool.spool import open_spools
 
@@ -43,10 +43,10 @@ def create_sink(url: str) -> EventSink:
     # sends nothing: a wrong URL is the caller's to hear, not the worker's
     redis_client.connect(url, 1.0).close()
 
-    def open_delivery(assembler: Assembler, runner_id: str, health: Health) -> Delivery:
-        return Delivery(RedisWriter(url), assembler, runner_id, health, open_spools(url, owner=runner_id))
+    def open_sender(assembler: Assembler, runner_id: str, health: Health) -> Sender:
+        return Sender(RedisWriter(url), assembler, runner_id, health, open_spools(url, owner=runner_id))
 
-    return Batcher(open_delivery, Redactor.from_environment())
+    return Batcher(open_sender, Redactor.from_environment())
 
 
 class RedisLivetailExporter(SpanExporter):

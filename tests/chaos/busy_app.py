@@ -17,7 +17,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 
 from spantail.live import LiveSpanProcessor, LogEvent
-from spantail_exporters.delivery import delivery
+from spantail_exporters.delivery import sender
 from spantail_exporters.livetail import create_sink
 from spantail_exporters.model import heartbeat
 
@@ -54,7 +54,7 @@ def work(
 def main(url: str, lease_s: str, beat_s: str, step_s: str) -> None:
     """Work in several threads at once."""
     setattr(heartbeat, "LEASE_S", int(lease_s))  # noqa: B010 - constants of the product
-    setattr(delivery, "BEAT_S", float(beat_s))  # noqa: B010
+    setattr(sender, "BEAT_S", float(beat_s))  # noqa: B010
     sink = create_sink(url)
     provider = TracerProvider(resource=Resource({"service.name": "busy"}))
     provider.add_span_processor(LiveSpanProcessor(sink))

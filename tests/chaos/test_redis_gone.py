@@ -22,7 +22,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from spantail.live import LiveSpanProcessor
 from spantail.redaction import Redactor
 from spantail_exporters.delivery.batcher import Batcher
-from spantail_exporters.delivery.delivery import Delivery
+from spantail_exporters.delivery.sender import Sender
 from spantail_exporters.livetail import create_sink
 from spantail_exporters.model import keys
 from spantail_exporters.model.run_script import Limits
@@ -239,7 +239,7 @@ def test_what_never_got_a_number_is_not_taken_for_stored_again(
         "spantail_exporters.delivery.delivery._RECENT_S", -1.0
     )  # what is stored now cannot be sent again
     limits = Limits(span_cap=10)
-    sink = Batcher(lambda *parts: Delivery(RedisWriter(server.url, limits=limits), *parts), Redactor())
+    sink = Batcher(lambda *parts: Sender(RedisWriter(server.url, limits=limits), *parts), Redactor())
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(LiveSpanProcessor(sink))
     tracer = provider.get_tracer("t")
@@ -577,7 +577,7 @@ with tracer.start_as_current_span("root") as root:
         with tracer.start_as_current_span("step"):
             pass
 if sys.argv[2] == "killed":  # by then all is on disk; otherwise the shutdown has to take it there
-    eventually(lambda: sink._idle and not (sink._queue or sink._starts or sink._delivery.in_memory), 60)
+    eventually(lambda: sink._idle and not (sink._queue or sink._starts or sink._sender.in_memory), 60)
 print(f"{root.get_span_context().trace_id:032x}", flush=True)
 if sys.argv[2] == "killed":
     sys.stdin.read()

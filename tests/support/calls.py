@@ -1,8 +1,10 @@
-"""A plain function as a call of delivery: one that only the courier can make, for it may hang."""
+"""A plain function as a call of delivery: one that only the waiter can make, for it may hang."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, TypeVar
+
+from spantail_exporters.redis.call import Call
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -10,7 +12,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Waiting(Generic[T]):
+class Waiting(Call[T]):
     """Asked and answered in `finish`, which returns what `function` returns, or raises what it raises."""
 
     def __init__(self, function: Callable[[], T]) -> None:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.sdk.trace import Span
 
-    from spantail_exporters.delivery.delivery import Delivery
+    from spantail_exporters.delivery.sender import Sender
     from spantail_exporters.model.record import Redactor
 
 QUEUE_CAPACITY: Final = 65_536  # references, about 3 s of spans at a full core's rate
@@ -59,7 +59,7 @@ class _Flush(Flush):
 
 class _Pipeline(NamedTuple):
     assembler: Assembler
-    sender: Delivery
+    sender: Sender
 
 
 class Batcher(Worker[_Pipeline]):
@@ -75,7 +75,7 @@ class Batcher(Worker[_Pipeline]):
 
     def __init__(
         self,
-        open_sender: Callable[[Assembler, str, Health], Delivery],
+        open_sender: Callable[[Assembler, str, Health], Sender],
         redactor: Redactor,
         *,
         capacity: int = QUEUE_CAPACITY,
@@ -98,7 +98,7 @@ class Batcher(Worker[_Pipeline]):
         self._taken = 0  # from the queue
         self._flushes: list[_Flush] = []  # met in the queue and not answered
         self._assembler: Assembler | None = None
-        self._sender: Delivery | None = None
+        self._sender: Sender | None = None
         self._lingers_until = 0.0
         self._next_scan = 0.0
 
@@ -267,7 +267,7 @@ class Batcher(Worker[_Pipeline]):
             items.sort(key=_time_ns)
         return items
 
-    def _encode(self, items: list[Any], assembler: Assembler, sender: Delivery) -> None:
+    def _encode(self, items: list[Any], assembler: Assembler, sender: Sender) -> None:
         """Have items encoded, and the last ones sent on meanwhile: a socket takes no more than some 200 KiB at once."""
         for first in range(0, len(items), _CHUNK):
             wall_s, own_s = time.perf_counter(), time.thread_time()

@@ -41,6 +41,10 @@ _CODES: Final = frozenset({
 _CODE: Final = re.compile(r"(?:(?:ERR )?Error running script .*?: -)?([A-Z]+)(?: |$)")
 
 
+class Unavailable(Exception):
+    """Redis cannot take writes now; what was not confirmed may be sent again without harm."""
+
+
 def code_of(error: Exception) -> str:
     """Return the code that the text of an error begins with; empty where there is none, or redis-py took it off."""
     text = str(error)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from redis.exceptions import AskError
 from redis.exceptions import ConnectionError as RedisConnectionError
+
+from spantail_exporters.redis.call import Call
+from spantail_exporters.redis.errors import Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -16,11 +19,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Unavailable(Exception):
-    """Redis cannot take writes now; what was not confirmed may be sent again without harm."""
-
-
-class Exchange(Generic[T]):
+class Exchange(Call[T]):
     """`turns` yields commands, is sent their replies, and returns what came of it.
 
     What cannot reach Redis is thrown into it as `Unavailable`, which it may raise itself as well. Commands may be sent
@@ -35,8 +34,6 @@ class Exchange(Generic[T]):
         self._request: Request | None = None
         self._result: T
         self._over = False
-        self.must_wait = False
-        """Whether only `finish` leads on."""
 
     def go_on(self) -> bool:
         """Ask, and look for replies, as far as that needs no waiting; true when all is said. Raises `Unavailable`."""

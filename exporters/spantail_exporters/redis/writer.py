@@ -22,8 +22,8 @@ from spantail_exporters.model.run_script import (
     parse_reply,
 )
 from spantail_exporters.redis import client as redis_client
-from spantail_exporters.redis.errors import will_be_back
-from spantail_exporters.redis.exchange import Exchange, Unavailable
+from spantail_exporters.redis.errors import Unavailable, will_be_back
+from spantail_exporters.redis.exchange import Exchange
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence

@@ -11,7 +11,8 @@ import psutil
 import pytest
 
 from spantail_exporters.redis.client import connect
-from spantail_exporters.redis.exchange import Exchange, Unavailable
+from spantail_exporters.redis.errors import Unavailable
+from spantail_exporters.redis.exchange import Exchange
 from tests.support.redis_faults import redis_cluster
 from tests.support.waiting import eventually
 

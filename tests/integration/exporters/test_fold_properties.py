@@ -23,12 +23,12 @@ from spantail.live import LiveSpanProcessor, LogEvent
 from spantail.redaction import Redactor
 from spantail_exporters.delivery.assembler import Assembler
 from spantail_exporters.delivery.batcher import Batcher
-from spantail_exporters.delivery.delivery import Delivery
+from spantail_exporters.delivery.sender import Sender
 from spantail_exporters.model.batch import Batch
 from spantail_exporters.model.changes import Change, Changes
 from spantail_exporters.model.keys import run_keys
 from spantail_exporters.model.run_script import SCRIPT, Applied, append_arguments, parse_reply
-from spantail_exporters.redis.exchange import Unavailable
+from spantail_exporters.redis.errors import Unavailable
 from spantail_exporters.redis.writer import RedisWriter
 from spantail_exporters.spool.spool import Spool
 from tests.support.live_runs import StoredRun, fold
@@ -452,7 +452,7 @@ class Application:
         self.writer = Interrupted(url)
         spool = Spool(folder)
         self.sink = Batcher(
-            lambda assembler, runner, health: Delivery(self.writer, assembler, runner, health, spools=[spool]),
+            lambda assembler, runner, health: Sender(self.writer, assembler, runner, health, spools=[spool]),
             Redactor(),
         )
         self.provider = TracerProvider(shutdown_on_exit=False)

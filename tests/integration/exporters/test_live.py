@@ -18,11 +18,11 @@ from opentelemetry.trace import Status, StatusCode
 
 from spantail.live import LiveSpanProcessor, LogEvent
 from spantail.redaction import Redactor
-from spantail_exporters.delivery import delivery as delivery_module
+from spantail_exporters.delivery import spill
 from spantail_exporters.delivery.batcher import Batcher
-from spantail_exporters.delivery.delivery import Delivery
+from spantail_exporters.delivery.sender import Sender
 from spantail_exporters.livetail import RedisLivetailExporter, create_sink
-from spantail_exporters.redis.exchange import Exchange, Unavailable
+from spantail_exporters.redis.errors import Unavailable
 from spantail_exporters.redis.writer import RedisWriter
 from tests.support.live_runs import StoredRun, fold
 from tests.support.waiting import eventually
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from opentelemetry.trace import Span, Tracer
+
+    from spantail_exporters.redis.exchange import Exchange
 
 
 class Live:
@@ -319,14 +321,14 @@ class Gate(RedisWriter):
 def test_what_does_not_fit_while_redis_is_away_is_counted_on_its_run(
     redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(delivery_module, "_AHEAD_BYTES", 1)  # once the root waits nothing more is taken off the queue
+    monkeypatch.setattr(spill, "_AHEAD_BYTES", 1)  # once the root waits nothing more is taken off the queue
     gate = Gate(redis_url)
-    sink = Batcher(lambda *made: Delivery(gate, *made), Redactor(), capacity=10)
+    sink = Batcher(lambda *made: Sender(gate, *made), Redactor(), capacity=10)
     provider = TracerProvider()
     provider.add_span_processor(LiveSpanProcessor(sink))
     tracer = provider.get_tracer("t")
     with tracer.start_as_current_span("root") as root:
-        eventually(lambda: sink._delivery is not None and sink._delivery.away and not sink._delivery.accepts)
+        eventually(lambda: sink._sender is not None and sink._sender.away and not sink._sender.accepts)
         for _ in range(20):
             with tracer.start_as_current_span("child"):
                 pass

@@ -14,14 +14,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from spantail.redaction import Redactor
-from spantail_exporters.delivery import delivery as delivery_module
+from spantail_exporters.delivery import sender as sender_module
+from spantail_exporters.delivery import spill
 from spantail_exporters.delivery.assembler import Assembler
-from spantail_exporters.delivery.delivery import Delivery
 from spantail_exporters.delivery.health import Health
+from spantail_exporters.delivery.sender import Sender
 from spantail_exporters.model.batch import Batch
 from spantail_exporters.model.changes import Change, Changes
 from spantail_exporters.model.heartbeat import BEAT_S
-from spantail_exporters.redis.exchange import Unavailable
+from spantail_exporters.redis.errors import Unavailable
 from spantail_exporters.redis.writer import RedisWriter, Sent
 from spantail_exporters.spool.spool import Spool, adopt
 from tests.support.calls import Waiting
@@ -126,7 +127,7 @@ class Life:
         self.assembler = Assembler("host:1:1", "w", Redactor(), lambda count, reason: self.lost.append((count, reason)))
         self.spools = spools
         health = Health("t", queue_length=int, queue_capacity=0, open_spans=int, spool_bytes=int)
-        self.delivery = Delivery(self.redis, self.assembler, "host:1:1", health, spools)
+        self.delivery = Sender(self.redis, self.assembler, "host:1:1", health, spools)
         self._number = 0
 
     def offer(self, count: int = 1) -> None:
@@ -161,7 +162,7 @@ class Life:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
     stand_in = SimpleNamespace(monotonic=made.monotonic, perf_counter=time.perf_counter, time_ns=time.time_ns)
-    monkeypatch.setattr(delivery_module, "time", stand_in)
+    monkeypatch.setattr(sender_module, "time", stand_in)
     return made
 
 
@@ -205,7 +206,7 @@ def test_an_answer_in_time_leaves_no_trace_on_disk(life: Life, tmp_path: Path) -
 def test_more_is_taken_while_an_answer_is_awaited_but_not_without_bounds(
     life: Life, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(delivery_module, "_AHEAD_BYTES", 150)
+    monkeypatch.setattr(spill, "_AHEAD_BYTES", 150)
     life.redis.hang()
     life.offer()
     life.until_it_hangs()
@@ -379,7 +380,7 @@ def test_a_mistake_of_ours_loses_nothing(life: Life, monkeypatch: pytest.MonkeyP
 def test_without_a_disk_it_stays_in_memory_and_nothing_more_is_taken(
     live: Callable[..., Life], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(delivery_module, "_AHEAD_BYTES", 50)
+    monkeypatch.setattr(spill, "_AHEAD_BYTES", 50)
     life = live()
     life.greeted()
     life.redis.hang()
@@ -490,8 +491,8 @@ def test_what_the_dead_left_is_delivered_though_the_present_never_pauses(
 # ---------------------------------------------------------------- the end
 
 
-def courier_threads() -> list[threading.Thread]:
-    return [thread for thread in threading.enumerate() if thread.name == "spantail-courier"]
+def waiter_threads() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "spantail-waiter"]
 
 
 def test_the_end_puts_what_is_under_way_on_disk(live: Callable[..., Life], tmp_path: Path) -> None:
@@ -503,7 +504,7 @@ def test_the_end_puts_what_is_under_way_on_disk(live: Callable[..., Life], tmp_p
     life.offer()
     life.delivery.close()
     assert life.redis.is_closed
-    assert courier_threads() == []
+    assert waiter_threads() == []
     (left,) = adopt(tmp_path / "spool")
     assert [batch.writer_seq for batch in left.peek(10, 1 << 20)] == [1, 2]
     left.advance(2)
@@ -518,7 +519,7 @@ def test_the_end_without_a_disk_says_what_is_lost(live: Callable[..., Life], cap
     life.until_it_hangs()
     life.delivery.close()
     assert "2 events were not delivered before the end" in caplog.text
-    assert courier_threads() == []
+    assert waiter_threads() == []
 
 
 def test_the_end_is_bounded_while_a_real_connection_hangs(tmp_path: Path) -> None:
@@ -526,7 +527,7 @@ def test_the_end_is_bounded_while_a_real_connection_hangs(tmp_path: Path) -> Non
         url = f"redis://127.0.0.1:{silent.getsockname()[1]}/0"
         health = Health("t", queue_length=int, queue_capacity=0, open_spans=int, spool_bytes=int)
         assembler = Assembler("host:1:1", "w", Redactor())
-        delivery = Delivery(RedisWriter(url, timeout_s=60), assembler, "host:1:1", health, [Spool(tmp_path / "spool")])
+        delivery = Sender(RedisWriter(url, timeout_s=60), assembler, "host:1:1", health, [Spool(tmp_path / "spool")])
         delivery.offer([Batch(RUN, "w", 1, Changes([Change("", "", [b"x"])]), {})])
         delivery.step()
         with silent.accept()[0] as connection:
@@ -534,7 +535,7 @@ def test_the_end_is_bounded_while_a_real_connection_hangs(tmp_path: Path) -> Non
             begun = time.monotonic()
             delivery.close()
             assert time.monotonic() - begun < 15, "the time-out of the connection is 60 s"
-            eventually(lambda: not courier_threads(), 15)
+            eventually(lambda: not waiter_threads(), 15)
     (left,) = adopt(tmp_path / "spool")
     left.advance(len(left.peek(10, 1 << 20)))
     left.close()

@@ -28,7 +28,7 @@ from spantail.live import LiveSpanProcessor, LogEvent
 from spantail.redaction import Redactor
 from spantail_exporters.delivery.assembler import Assembler
 from spantail_exporters.delivery.batcher import Batcher
-from spantail_exporters.delivery.delivery import Delivery
+from spantail_exporters.delivery.sender import Sender
 from spantail_exporters.redis.writer import RedisWriter, Sent
 from tests.support.calls import Waiting
 from tests.support.live_runs import StoredRun
@@ -460,7 +460,7 @@ class Keeping:
 @pytest.fixture
 def kept() -> Iterator[tuple[Keeping, Batcher, TracerProvider]]:
     place = Keeping()
-    sink = Batcher(lambda assembler, runner, health: Delivery(place, assembler, runner, health), Redactor())
+    sink = Batcher(lambda assembler, runner, health: Sender(place, assembler, runner, health), Redactor())
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(LiveSpanProcessor(sink))
     yield place, sink, provider
