@@ -366,7 +366,7 @@ def test_every_failure_lets_go_of_the_connection(life: Life) -> None:
 
 def test_a_mistake_of_ours_loses_nothing(life: Life, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(life.delivery, "_remember", lambda _: 1 / 0)
+        patch.setattr(life.delivery._recent, "add", lambda *_: 1 / 0)
         life.offer()
         with pytest.raises(ZeroDivisionError):
             eventually(life.steps, SOON_S)
