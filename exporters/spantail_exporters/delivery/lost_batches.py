@@ -1,4 +1,4 @@
-"""What of lost batches is told all the same: that spans have ended, and in which runs some are open. Pure."""
+"""What of lost batches is sent all the same: that spans have ended, and in which runs some are open. Pure."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ _STATE: Final = re.compile(rb'\{"rev":(\d+),"status":"(\w+)"')
 _LOST: Final = "…[lost: there was no room for it while the live tier was away]"
 
 
-class Owed:
-    """A span whose end is lost would run for ever: nothing tells it again, and its process goes on living."""
+class LostBatches:
+    """A span whose end is lost would run for ever: nothing else says that it ended, and its process lives on."""
 
     def __init__(self) -> None:
         self._ends: dict[tuple[str, str], Change] = {}  # by run and span
         self._runs: set[str] = set()
 
     def __bool__(self) -> bool:
-        """Whether there is anything to tell."""
+        """Whether there is anything to send."""
         return bool(self._runs)
 
     def add(self, run_id: str, changes: Changes) -> None:

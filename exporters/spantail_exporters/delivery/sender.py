@@ -1,4 +1,4 @@
-"""From batches to Redis, whatever Redis is doing: heartbeat, order, retries, and telling again what was lost.
+"""From batches to Redis, whatever Redis is doing: heartbeat, order, retries, and sending again what was lost.
 
 The conversation with Redis is a generator: each `yield` is a call, and the worker comes back with the answer when there
 is one. Nothing here waits: a call is sent at once where that is possible, and its answer looked for between two
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from spantail_exporters.delivery.recent import Recent
 from spantail_exporters.delivery.retry import Retry
+from spantail_exporters.delivery.run_batches import pings
 from spantail_exporters.delivery.spill import Backlog
 from spantail_exporters.model.heartbeat import BEAT_S
 from spantail_exporters.redis.call import Call
@@ -45,10 +46,10 @@ class Writer(Protocol):
 
     @property
     def index_waits(self) -> bool:
-        """Whether the index over runs has not been told yet what is news."""
+        """Whether the index over runs does not know yet what is new."""
 
-    def tell_index(self) -> Call[None]:
-        """Tell the index over runs what is news."""
+    def update_index(self) -> Call[None]:
+        """Bring the index over runs up to date."""
 
     def send(self, batches: Sequence[Batch]) -> Call[Sent]:
         """Apply batches in order; its answer is `Unavailable` where they have to be sent again."""
@@ -72,9 +73,9 @@ class Sender:
 
     Args:
         writer: Where batches go to.
-        assembler: Told what was lost and what has to be told again.
+        assembler: Counts what was lost, and encodes again what has to be sent once more.
         runner_id: Whose heartbeat it is.
-        health: Told what became of the batches.
+        health: Counts what became of the batches.
         spools: This process's own first, then those that dead processes left. None at all when there is no disk.
     """
 
@@ -229,15 +230,15 @@ class Sender:
         while True:
             yield from self._beat()
             if self._sends_recent:  # what Redis still has are duplicates
-                self._tell_again((yield self._writer.send(self._recent.batches)))
+                self._resend_lost((yield self._writer.send(self._recent.batches)))
                 self._sends_recent = False
             if not (backlog.pending or backlog.spooled):
                 if self._writer.index_waits:
-                    yield self._writer.tell_index()
+                    yield self._writer.update_index()
                     self.stored = self._applied
                     continue  # more may have been offered in the meantime
                 self.stored = self.offered  # also when the last ones were lost
-                self._assembler.repay(time.time_ns() // 1000)
+                self._assembler.make_up(time.time_ns() // 1000)
                 if not self._left_behind:
                     return
             if backlog.spool is not None and backlog.spooled:
@@ -253,7 +254,7 @@ class Sender:
                     self._left_behind.pop(0).close()
 
     def _reached(self, number: int) -> None:
-        """Note that all batches up to `number` are applied. What is news for the index travels with the next call."""
+        """Note that all batches up to `number` are applied. What is new for the index travels with the next call."""
         self.stored = self._applied if self._writer.index_waits else number
         self._applied = number
 
@@ -268,9 +269,9 @@ class Sender:
             self._retry.succeeded()
             self._sends_recent = True
             # the reply tells whether Redis still knows the runs, also of spans that have nothing new to say
-            yield from self._send(self._assembler.ping(self._assembler.open_runs()))
+            yield from self._send(pings(self._assembler.open_runs()))
         if not alive and self._leased:
-            self._assembler.tell_again("_revived", time.time_ns() // 1000)
+            self._assembler.resend("_revived", time.time_ns() // 1000)
         self._leased = True
 
     def _send_from(self, spool: Spooling) -> Generator[Call[Any], Any, int]:
@@ -293,13 +294,13 @@ class Sender:
         self._health.delivered(sum(len(batch.changes) for batch in batches), time.perf_counter() - begun)
         for batch, words in sent.refused:
             _logger.warning("the live tier refused %d events of run %s: %s", len(batch.changes), batch.run_id, words)
-            if batch.changes:  # where not even a count is taken there is nobody to tell
+            if batch.changes:  # where not even a count is taken there is nowhere to count it
                 self._assembler.lose(batch, "refused")
-        self._tell_again(sent)
+        self._resend_lost(sent)
 
-    def _tell_again(self, sent: Sent) -> None:
+    def _resend_lost(self, sent: Sent) -> None:
         if sent.renewed:
-            self._assembler.tell_again("_update", time.time_ns() // 1000, sent.renewed)
+            self._assembler.resend("_update", time.time_ns() // 1000, sent.renewed)
 
     def _failed(self, trouble: Unavailable) -> None:
         now = time.monotonic()

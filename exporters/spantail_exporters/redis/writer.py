@@ -72,14 +72,14 @@ class RedisWriter:
         not have been applied, and all may be sent again.
         """
         sent = self.send(batches).finish()
-        self.tell_index().finish()
+        self.update_index().finish()
         return sent
 
     def send(self, batches: Sequence[Batch]) -> Exchange[Sent]:
-        """Apply batches in order; what is news is told to the index by the next call, or by `tell_index`."""
+        """Apply batches in order; what is news is told to the index by the next call, or by `update_index`."""
         return Exchange(self._client, self._apply(batches))
 
-    def tell_index(self) -> Exchange[None]:
+    def update_index(self) -> Exchange[None]:
         """Tell the index over runs what is news."""
         return Exchange(self._client, self._tell())
 

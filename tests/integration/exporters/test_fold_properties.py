@@ -421,8 +421,8 @@ class Interrupted:
     def index_waits(self) -> bool:
         return self.real.index_waits
 
-    def tell_index(self) -> Any:
-        return self.real.tell_index()
+    def update_index(self) -> Any:
+        return self.real.update_index()
 
     def send(self, batches: Sequence[Batch]) -> Any:
         if self.away:

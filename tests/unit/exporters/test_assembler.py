@@ -100,7 +100,7 @@ def test_what_was_lost_with_the_disk_full_is_told_once_there_is_room(world: Worl
     world.assembler.take(world.ended)
     for batch in world.batches():
         world.assembler.lose(batch, "spool_full")
-    world.assembler.repay(LATER_US)
+    world.assembler.make_up(LATER_US)
     batches = {batch.run_id: batch for batch in world.batches()}
     (end,) = map(orjson.loads, batches[f"{done.context.trace_id:032x}"].changes.lines)
     assert (end["status"], end["rev"], end["end"]) == ("ok", 2, done.end_time // 1000)
@@ -109,7 +109,7 @@ def test_what_was_lost_with_the_disk_full_is_told_once_there_is_room(world: Worl
     lost = batches[f"{unseen.context.trace_id:032x}"]
     assert (len(lost.changes), lost.drops) == (0, {"spool_full": 1}), "nobody has heard of its start"
     assert f"{root.context.trace_id:032x}" not in batches
-    world.assembler.repay(LATER_US)
+    world.assembler.make_up(LATER_US)
     assert not world.batches()
 
 
@@ -117,7 +117,7 @@ def test_open_spans_of_a_run_that_lost_something_are_told_again(world: World) ->
     root = world.started("root")
     (batch,) = world.batches()
     world.assembler.lose(batch, "spool_full")
-    world.assembler.repay(LATER_US)
+    world.assembler.make_up(LATER_US)
     (told,) = world.told()
     assert (told["event"], told["span_id"]) == ("span_update", f"{root.context.span_id:016x}")
 
@@ -204,7 +204,7 @@ def test_whatever_is_told_of_a_span_brings_what_it_comes_from(world: World) -> N
     world.assembler.scan(LATER_US)
     (update,) = world.batches()
     assert "resource" not in orjson.loads(update.changes.lines[0]), "it is as it was"
-    world.assembler.tell_again("_update", LATER_US)
+    world.assembler.resend("_update", LATER_US)
     (again,) = world.batches()
     span.end()
     world.assembler.take(world.ended)
@@ -212,7 +212,7 @@ def test_whatever_is_told_of_a_span_brings_what_it_comes_from(world: World) -> N
     for batch in (update, again, end):
         assert batch.changes.sources == tables
     world.assembler.lose(end, "spool_full")
-    world.assembler.repay(LATER_US)
+    world.assembler.make_up(LATER_US)
     (late,) = world.batches()
     assert late.changes.sources == tables
     assert orjson.loads(late.changes.lines[0])["resource"] == keys[0]

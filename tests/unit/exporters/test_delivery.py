@@ -73,7 +73,7 @@ class Redis:
 
     index_waits = False
 
-    def tell_index(self) -> Waiting[None]:
+    def update_index(self) -> Waiting[None]:
         raise AssertionError("there is no index")
 
     def send(self, batches: Sequence[Batch]) -> Waiting[Sent]:

@@ -426,7 +426,7 @@ class Keeping:
 
     index_waits = False
 
-    def tell_index(self) -> Waiting[None]:
+    def update_index(self) -> Waiting[None]:
         raise AssertionError("there is no index")
 
     def send(self, batches: Sequence[Batch]) -> Waiting[Sent]:
