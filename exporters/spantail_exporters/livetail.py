@@ -19,7 +19,7 @@ from spantail_exporters.delivery.sender import Sender
 from spantail_exporters.redis import client as redis_client
 from spantail_exporters.redis.errors import Unavailable
 from spantail_exporters.redis.writer import RedisWriter
-from spantail_exporters.spool.spool import open_spools
+from spantail_exporters.spool.adoption import open_spools
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Final
 
 from spantail_exporters.spool import place as spool_place
 from spantail_exporters.spool import record as spool_record
+from spantail_exporters.spool.segment import BEGIN, Segment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 _logger = logging.getLogger(__name__)
 
 SEGMENT_BYTES: Final = 1024 * 1024  # what is read again, at most, by one who adopts a half-delivered spool
-_BEGIN: Final = len(spool_record.MAGIC)
 
 
 class Spool:
@@ -62,9 +62,9 @@ class Spool:
         self._lock: int | None = None
         self._adopted = False
         self._closed = False
-        self._segments: deque[_Segment] = deque()
-        self._offset = _BEGIN  # in the first segment: what stands before it has been delivered
-        self._peeked: list[tuple[_Segment, int]] = []  # where each batch of the last peek ends
+        self._segments: deque[Segment] = deque()
+        self._offset = BEGIN  # in the first segment: what stands before it has been delivered
+        self._peeked: list[tuple[Segment, int]] = []  # where each batch of the last peek ends
         self._out: int | None = None  # the last segment, open for appending
         self._number = 0
         self._size = 0
@@ -101,7 +101,7 @@ class Spool:
         record = spool_record.encode(batch)
         try:
             if self._out is None or self._segments[-1].size >= self._segment_bytes:
-                return self._has_room(_BEGIN + len(record), anew=True) and self._next_segment() and self._write(record)
+                return self._has_room(BEGIN + len(record), anew=True) and self._next_segment() and self._write(record)
             return self._has_room(len(record)) and self._write(record)
         except OSError as error:
             self._complain(error)
@@ -174,8 +174,8 @@ class Spool:
         path = self._path(f"{self._number:06d}.spool")
         self._out = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         if not self._segments:
-            self._offset = _BEGIN
-        self._segments.append(_Segment(path, 0))
+            self._offset = BEGIN
+        self._segments.append(Segment(path, 0))
         return self._write(spool_record.MAGIC)
 
     def _write(self, data: bytes) -> bool:
@@ -209,35 +209,21 @@ class Spool:
 
     # ------------------------------------------------------------ reading
 
-    def _read(self) -> Iterator[tuple[_Segment, Batch | None, int, int]]:
+    def _read(self) -> Iterator[tuple[Segment, Batch | None, int, int]]:
         """Read on from the first undelivered record: segment, batch or None if damaged, its end, its length."""
         offset = self._offset
         for segment in list(self._segments):
-            try:
-                descriptor = os.open(segment.path, os.O_RDONLY | os.O_NOFOLLOW)
-            except OSError:  # somebody cleaned up
-                yield segment, None, segment.size, 0
-                return
-            try:
-                good = os.pread(descriptor, _BEGIN, 0) == spool_record.MAGIC
-                while offset < segment.size:
-                    batch, end = spool_record.read(descriptor, offset, segment.size) if good else (None, segment.size)
-                    yield segment, batch, end, end - offset
-                    offset = end
-            except OSError:
-                yield segment, None, segment.size, 0
-                return
-            finally:
-                os.close(descriptor)
-            offset = _BEGIN
+            for batch, end, length in segment.read(offset):
+                yield segment, batch, end, length
+            offset = BEGIN
 
-    def _skip(self, segment: _Segment, end: int) -> None:
+    def _skip(self, segment: Segment, end: int) -> None:
         if not self._damaged:
             _logger.warning("a part of a spool in %s is damaged or gone, and is lost", self._folder)
         self._damaged += 1
         self._advance_to(segment, end)
 
-    def _advance_to(self, segment: _Segment, offset: int) -> None:
+    def _advance_to(self, segment: Segment, offset: int) -> None:
         while self._segments and self._segments[0] is not segment:
             self._drop_first()
         self._offset = offset
@@ -253,7 +239,7 @@ class Spool:
         if not self._segments:
             self._close_out()
         self._size -= segment.size
-        self._offset = _BEGIN
+        self._offset = BEGIN
         with contextlib.suppress(OSError):
             segment.path.unlink(missing_ok=True)
 
@@ -271,24 +257,38 @@ class Spool:
         descriptor, self._lock = self._lock, None
         _close(descriptor)
 
-    def _take_over(self, name: str) -> float | None:
-        """Become the spool of a dead process; returns when it was written first, None when there is none to take."""
+    def take_over(self, name: str) -> float | None:
+        """Become the spool of a dead process, before anything else is done with this one.
+
+        Returns:
+            When it was written first, in seconds since the epoch; None when there is none to take.
+
+        Raises:
+            OSError: The disk cannot be read.
+        """
         self._adopted = True
         self._name = name
         self._lock = spool_place.lock(self._path("lock"))
         if self._lock is None:  # its process lives, or another has just adopted it
             self._closed = True
             return None
-        found: list[tuple[int, _Segment]] = []
+        try:
+            return self._find_segments()
+        except OSError:
+            self._release()
+            raise
+
+    def _find_segments(self) -> float | None:
+        found: list[tuple[int, Segment]] = []
         oldest = float("inf")
         for path in self._folder.iterdir():
             stem, _, number = path.name.removesuffix(".spool").rpartition(".")
-            if stem != name or not number.isdigit():
+            if stem != self._name or not number.isdigit():
                 continue
             state = path.lstat()
             # in a folder that others may write to, what they put there is not ours to send
             if stat.S_ISREG(state.st_mode) and state.st_uid == os.geteuid():
-                found.append((int(number), _Segment(path, state.st_size)))
+                found.append((int(number), Segment(path, state.st_size)))
                 oldest = min(oldest, state.st_mtime)
         self._segments.extend(segment for _, segment in sorted(found, key=lambda pair: pair[0]))
         self._size = sum(segment.size for segment in self._segments)
@@ -297,8 +297,8 @@ class Spool:
             return None
         return oldest
 
-    def _forget(self) -> None:
-        """In a forked child: the files are the parent's, and its lock must not live on in us."""
+    def forget(self) -> None:
+        """Let go of everything in a forked child: the files are the parent's, whose lock must not live on here."""
         self._closed = True
         self._segments.clear()
         self._peeked = []
@@ -312,57 +312,12 @@ def _close(descriptor: int | None) -> None:
             os.close(descriptor)
 
 
-class _Segment:
-    """One file of a spool; `size` is how much of it counts."""
-
-    __slots__ = ("path", "size")
-
-    def __init__(self, path: Path, size: int) -> None:
-        self.path = path
-        self.size = size
-
-
-def open_spools(destination: str, *, owner: str = "") -> list[Spool]:
-    """Make this process's spool for `destination`, a Redis URL, and adopt what dead ones left for it.
-
-    The first is one's own. None at all when the environment switches it off or (with a warning) the disk cannot
-    have one; see `spool_place.place_for`.
-    """
-    place = spool_place.place_for(destination)
-    if place is None:
-        return []
-    return [Spool(place.folder, limit_bytes=place.limit_bytes, owner=owner), *adopt(place.folder)]
-
-
-def adopt(folder: Path) -> list[Spool]:
-    """Take over the spools in `folder` whose processes are gone, the oldest first.
-
-    They are read with `peek` and `advance` and take no `append`. Closed before it is empty, one is left for the
-    next to adopt, who may meet some batches again: writer id and sequence make that harmless.
-    """
-    adopted: list[tuple[float, Spool]] = []
-    try:
-        names = {path.name.split(".")[0] for path in folder.iterdir() if path.suffix in {".spool", ".lock"}}
-    except OSError:
-        return []
-    for name in sorted(names):
-        spool = Spool(folder)
-        try:
-            oldest = spool._take_over(name)  # noqa: SLF001 - its own module
-        except OSError:
-            spool._release()  # noqa: SLF001
-        else:
-            if oldest is not None:
-                adopted.append((oldest, spool))
-    return [spool for _, spool in sorted(adopted, key=lambda pair: pair[0])]
-
-
 _spools: weakref.WeakSet[Spool] = weakref.WeakSet()
 
 
 def _after_fork() -> None:
     for spool in list(_spools):
-        spool._forget()  # noqa: SLF001 - its own module
+        spool.forget()
 
 
 if hasattr(os, "register_at_fork"):

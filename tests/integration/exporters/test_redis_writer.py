@@ -16,7 +16,8 @@ from spantail_exporters.model.heartbeat import LEASE_S
 from spantail_exporters.model.run_script import Limits
 from spantail_exporters.redis.errors import Unavailable
 from spantail_exporters.redis.writer import RedisWriter
-from spantail_exporters.spool.spool import Spool, adopt
+from spantail_exporters.spool.adoption import adopt
+from spantail_exporters.spool.spool import Spool
 from tests.support.live_runs import StoredRun
 from tests.support.redis_faults import faulty_redis
 from tests.support.waiting import eventually

@@ -24,7 +24,8 @@ from spantail_exporters.model.changes import Change, Changes
 from spantail_exporters.model.heartbeat import BEAT_S
 from spantail_exporters.redis.errors import Unavailable
 from spantail_exporters.redis.writer import RedisWriter, Sent
-from spantail_exporters.spool.spool import Spool, adopt
+from spantail_exporters.spool.adoption import adopt
+from spantail_exporters.spool.spool import Spool
 from tests.support.calls import Waiting
 from tests.support.waiting import eventually
 

@@ -24,7 +24,8 @@ from spantail_exporters.model.batch import Batch
 from spantail_exporters.model.changes import Change, Changes
 from spantail_exporters.spool import place as spool_place
 from spantail_exporters.spool import record as spool_record
-from spantail_exporters.spool.spool import Spool, adopt, open_spools
+from spantail_exporters.spool.adoption import adopt, open_spools
+from spantail_exporters.spool.spool import Spool
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
