@@ -73,7 +73,7 @@ def test_it_carries_what_is_needed_and_no_more(wheel: Path) -> None:
     }  # fmt: skip
     for name in ("spantail/py.typed", "spantail_exporters/py.typed", "spantail_service/py.typed"):
         assert name in names
-    assert "spantail_exporters/model/scripts/append.lua" in names
+    assert "spantail_exporters/model/scripts/append/write.lua" in names
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
     for asset in re.findall(r'(?:src|href)="/?(assets/[^"]+)"', page):
         assert f"spantail_service/static/{asset}" in names

@@ -1,4 +1,7 @@
-"""The calls of `append.lua`: changes of one run to EVALSHA arguments. Pure, for sync and async clients alike."""
+"""The script that changes a run, and its calls: changes of one run to EVALSHA arguments.
+
+Pure, for synchronous and asynchronous clients alike.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +19,17 @@ if TYPE_CHECKING:
 
     from spantail_exporters.model.changes import Change
 
-SCRIPT: Final = (resources.files(__package__) / "scripts/append.lua").read_text(encoding="utf-8")
-INDEX_SCRIPT: Final = (resources.files(__package__) / "scripts/index.lua").read_text(encoding="utf-8")
+_SCRIPTS: Final = resources.files(__package__) / "scripts"
+_PARTS: Final = (
+    "arguments", "state_text", "run",  # what is asked for, what is known, and what changes nothing
+    "leftovers", "sources", "totals", "losses", "spans",
+    "fold", "account", "layers", "root", "entry_size", "tail", "changes", "wrappers", "status",  # what comes of it
+    "write",
+)  # fmt: skip
+"""The parts of the run script in `scripts/append/`, in their order: each may use what stands before it."""
+
+SCRIPT: Final = "\n".join((_SCRIPTS / "append" / f"{part}.lua").read_text(encoding="utf-8") for part in _PARTS)
+INDEX_SCRIPT: Final = (_SCRIPTS / "index.lua").read_text(encoding="utf-8")
 SHA: Final = hashlib.sha1(SCRIPT.encode(), usedforsecurity=False).hexdigest()  # the name EVALSHA knows it by
 
 TAIL_CAP: Final = 10_000  # events

@@ -1,0 +1,106 @@
+-- Each change in its order: what loses is left out of the tail, what wins becomes the state of its span.
+
+local accounts = {}
+local parents, replaced = {}, {} -- of the spans with an account: their parents, and the final state that was there before
+
+local function count_states(status, rank, old_status, old_rank)
+  if not old_status then count = count + 1 end
+  if rank == RUNNING then open = open + 1 end
+  if old_rank == RUNNING then open = open - 1 end
+  if status == 'error' then errors = errors + 1 end
+  if old_status == 'error' then errors = errors - 1 end
+  if rank == ABANDONED then add('abandoned', 1) end
+  if old_rank == ABANDONED then
+    add('corrected', 1)
+    add('abandoned', -1)
+  end
+end
+
+-- Takes the lines of a change that tells of span events, or of a state beside its last line. `ends` is where they end,
+-- the first `notes` of them are span events; another writer may have told the first ones of these.
+local function take_lines(begin, last, after, ends, notes, already_noted, follows, full)
+  local told = math.min(math.max(0, already_noted), notes)
+  if told > 0 then leave_out(begin, ends[told]) end
+  added = added + #ends - told
+  if follows then return end
+  -- A change that builds on one that is not here (an emptied Redis, another way that was faster) goes out whole, else
+  -- the tail would not lead to the snapshot; span events alone carry no state.
+  if notes < #ends then
+    leave_out(last, after - 2)
+  else
+    leave_out(after, after - 2) -- nothing, but here ends a piece
+    added = added + 1
+  end
+  put_in(full)
+end
+
+local at = 1 -- where the next line begins
+for i, first in ipairs(begins) do
+  local span_id, head = ids[i], ARGV[first]
+  if at <= first_size then cut_at, added_before_cut = at, added end
+  if not span_id then
+    at = at + ARGV[first + 1] + 1
+    added = added + 1
+  else
+    local mark = byte(head)
+    local parent_id, account, layer, notes, full, ends = '', '', '', 0, nil, nil
+    local begin, last = at, at -- where its first line begins, and its last one
+    if mark == WITH_ALL then
+      parent_id, notes = sub(head, 18), tonumber(ARGV[first + 2])
+      account, layer = ARGV[first + 3], ARGV[first + 4]
+      ends = {}
+      for length in string.gmatch(ARGV[first + 1], '%d+') do
+        last = at
+        at = at + length + 1
+        ends[#ends + 1] = at - 2
+      end
+      full = ARGV[first + 5] ~= '' and ARGV[first + 5] or sub(lines, last, at - 2)
+    else
+      at = at + ARGV[first + 1] + 1
+      full = sub(lines, begin, at - 2)
+      if mark == WITH_ACCOUNT then
+        parent_id, account = sub(head, 18), ARGV[first + 2]
+      else
+        parent_id = sub(head, 17)
+      end
+    end
+    local rev, status, start, noted = head_of(full)
+    local rank = RANK[status]
+    if not rank then
+      return redis.error_reply('spantail: a state without its head') -- before the first write
+    end
+    local old, old_rev, old_status, old_noted, old_rank = stored(span_id), nil, nil, nil, nil
+    if old then
+      local _
+      old_rev, old_status, _, old_noted = head_of(old)
+      old_rank = RANK[old_status]
+    end
+    if not old and count >= span_cap and parent_id ~= '' then
+      add('drop:run_cap', 1)
+      leave_out(begin, at - 2)
+    elseif old and not wins(rank, rev, full, old_rank, old_rev) then
+      leave_out(begin, at - 2)
+    else
+      if not written[span_id] then order[#order + 1] = span_id end
+      written[span_id] = full
+      if ends then
+        -- a state without lines sums up changes that the tail has told already
+        local follows = rank ~= RUNNING or (old and (#ends == 0 or tonumber(rev) <= old_rev + 1))
+        take_lines(begin, last, at, ends, notes, old and notes - (noted - old_noted) or 0, follows, full)
+      else
+        added = added + 1
+      end
+      count_states(status, rank, old_status, old_rank)
+      if account ~= '' then
+        if not accounts[span_id] then
+          parents[span_id], replaced[span_id] = parent_id, old_rank == ENDED and old
+        end
+        accounts[span_id] = account
+      end
+      if layer ~= '' then
+        for entry in string.gmatch(layer, '[^\n]+') do set_layer(entry) end
+      end
+      if not old then consider_root(span_id, parent_id, full) end
+    end
+  end
+end

@@ -1,0 +1,16 @@
+-- What nothing was read from yet is looked at before the first write: a wrong type refuses the call before it changes
+-- anything. Where `meta` is gone (evicted) and others stayed, those are in the way of a new beginning: they go first.
+
+local layers = call('GET', layers_key) or '[]'
+local left_over = false
+if count == 0 then
+  left_over = call('HLEN', spans) > 0
+  if not seen[1] then
+    left_over = call('XLEN', buffer) + call('HLEN', wraps) + call('HLEN', sources) > 0 or layers ~= '[]' or left_over
+    layers = '[]'
+  end
+end
+
+local function delete_leftovers()
+  if left_over then call('DEL', buffer, spans, layers_key, wraps, sources) end
+end

@@ -1,0 +1,34 @@
+-- The span that names the run: its earliest parentless one, before one is known its earliest orphan's top ancestor.
+
+local root, root_start, root_orphan = seen[3], tonumber(seen[4] or '0'), seen[5] == '1'
+local root_status, root_end, root_moved = seen[6], seen[12], false
+local MOST_LEVELS = 1000 -- that are climbed, for parents may form a circle
+
+-- looks at a span that is new
+local function consider_root(span_id, parent_id, json)
+  local orphan = parent_id ~= ''
+  if root and not root_orphan and orphan then return end
+  local start = start_of(json)
+  if root and not root_orphan and start >= root_start then return end
+  if orphan and root then
+    local parent_known = stored(parent_id)
+    if parent_known and span_id ~= root then
+      if parent_of(stored(root) or '') ~= span_id then return end
+      for _ = 1, MOST_LEVELS do
+        local above = parent_of(stored(span_id))
+        if not above or above == root or not stored(above) then break end
+        span_id = above
+      end
+      start, orphan = start_of(stored(span_id)), parent_of(stored(span_id)) ~= nil
+    elseif start >= root_start and parent_of(stored(root) or '') ~= span_id then
+      return
+    end
+  end
+  root, root_start, root_orphan, root_moved = span_id, start, orphan, true
+end
+
+local function write_root()
+  if not root then return end
+  call('HSET', meta, 'root', root, 'root_start', string.format('%.0f', root_start), 'root_orphan',
+    root_orphan and 1 or 0, 'root_status', root_status, 'end', root_end)
+end

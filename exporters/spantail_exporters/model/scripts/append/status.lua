@@ -1,0 +1,44 @@
+-- The run's own status, what it is called, and whether anything more is expected.
+
+local RUN_STATUS = { running = 'running', ok = 'completed', skipped = 'completed', error = 'failed',
+  cancelled = 'cancelled', abandoned = 'abandoned' }
+local FINAL = { completed = true, failed = true, cancelled = true, abandoned = true }
+
+local root_changed = root and (root_moved or written[root])
+if root_changed then
+  local json = stored(root)
+  root_status = select(2, head_of(json))
+  root_end = match(json, '"end":(%d+)') or ''
+end
+
+local run_state, state_operation = seen[10], seen[18]
+if state_json ~= '' then
+  run_state = state_status
+  state_operation = match(state_json, '"operation":"([^"\\]*)"') or state_operation
+end
+
+-- an operation is called as the service that started it says, else as the root of the run
+local operation = last_operation
+if state_operation then
+  operation = state_operation
+elseif root_changed or (root and not operation) then
+  operation = name_of(stored(root)) or operation
+end
+
+-- A run without a root (orphans alone, or parents in a circle) goes on until it has been silent for a minute. That no
+-- event can tell: a reaper says so. It ends as the span that names it did.
+local kept_open = open > 0 or (run_state and not FINAL[run_state])
+local silent = says_silent and not kept_open
+local rooted = root_status and not root_orphan
+
+-- the status is the run's own word where the service keeps one, else its root's
+local status = (rooted or silent) and RUN_STATUS[root_status or 'abandoned'] or run_state or 'running'
+if run_state and (FINAL[run_state] or (root_status and root_status ~= 'running')) then status = run_state end
+local settled = not kept_open and ((rooted and root_status ~= 'running') or silent) or false
+
+local function write_status()
+  if state_json ~= '' then call('SET', state_key, state_json) end
+  if run_state then call('HSET', meta, 'state', run_state) end
+  if operation and operation ~= last_operation then call('HSET', meta, 'operation', operation) end
+  if state_operation and state_operation ~= seen[18] then call('HSET', meta, 'state_operation', state_operation) end
+end

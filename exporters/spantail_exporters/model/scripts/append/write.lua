@@ -1,0 +1,41 @@
+-- All is decided: from here on nothing is refused.
+
+local next_before = next_seq
+delete_leftovers()
+write_tail()
+write_fields(spans, order, written)
+write_marks()
+write_sources()
+write_totals()
+write_layers()
+
+-- what changes nothing (the same once more) breaks no silence
+local has_changed = next_seq > next_before or next(totals) ~= nil or state_json ~= ''
+call('HSET', meta, 'next', next_seq, 'epoch', epoch, 'open', open, 'spans', count, 'errors', errors,
+  'status', status, 'last', has_changed and now or last_change)
+if writer ~= '' then call('HSET', meta, 'w:' .. writer, writer_seq) end
+write_losses()
+write_status()
+write_root()
+if settled then call('HSET', meta, 'expected', next_seq) else call('HDEL', meta, 'expected') end
+
+if is_pinned then -- a key that was just made has no expiry, the others lost theirs with the pin
+  call('PERSIST', state_key)
+else
+  local expiry = settled and settled_expiry or open_expiry
+  call('EXPIRE', buffer, expiry)
+  call('EXPIRE', spans, expiry)
+  call('EXPIRE', meta, expiry)
+  if layers ~= '[]' then call('EXPIRE', layers_key, expiry) end
+  if ahead then call('EXPIRE', wraps, expiry) end
+  call('EXPIRE', sources, expiry)
+  if run_state then call('EXPIRE', state_key, open_expiry) end
+end
+redis.pcall('PUBLISH', channel, next_seq) -- all is stored: a user without rights to the channel must not hear otherwise
+
+local tell_index = root_moved or not seen[1] or was_settled ~= settled
+  or (open > 0 and not was_open) -- a reaper may have taken a silent run out of the index
+  or status ~= last_status or operation ~= last_operation
+  or (was_settled and next(totals) ~= nil) -- nobody looks at its money again unless told to
+return { next_seq, 0, epoch, root and string.format('%.0f', root_start) or now, settled and 1 or 0, tell_index and 1 or 0,
+  status, operation or '', next_seq - next_before }
