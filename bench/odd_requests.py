@@ -189,6 +189,10 @@ def _ndjson(few: int) -> Iterator[tuple[str, bytes]]:
     yield "notes of one span", b"\n".join((_HEAD, first, *notes))
     updates = (span % (n, n + 1, _START, 0, _START, b"span_update", 2, n, b"") for n in lines)
     yield "updates of one span", b"\n".join((_HEAD, first, *updates))
+    layers = b'"attributes":{"spantail.layers":["a"],'
+    updates = (span % (n, n + 1, _START, 0, _START, b"span_update", 2, n, b"") for n in lines)
+    announcing = (line.replace(b'"attributes":{', layers) for line in updates)
+    yield "updates that announce layers", b"\n".join((_HEAD, first, *announcing))
     spans = (span % (n, 1, _START, 0, _START, b"span_start", n + 2, 0, _WORDS) for n in lines)
     yield "ordinary lines", b"\n".join((_HEAD, first, *spans))
 

@@ -15,7 +15,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 import spantail
 from spantail_exporters.model import keys
 from spantail_exporters.model.run_script import Limits
-from spantail_service.transfer import ndjson
+from spantail_service.transfer.ndjson import folding
 from tests.integration.service.harness import ROOT_SPAN, RUN, START, Writer, running_app
 from tests.support.live_runs import StoredRun, fold
 from tests.support.redis_faults import faulty_redis, wire_to
@@ -313,11 +313,24 @@ async def test_an_update_changes_what_it_names_and_leaves_the_rest(new_redis_url
     assert run.names() == ["llm_call_start", "llm_call_update", "llm_call_update"]
 
 
-async def test_states_of_a_file_are_bounded_together(new_redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ndjson, "_MOST_STATE_BYTES", 10_000)
+LAYERS = {"spantail.layers": ["fetch"]}
+
+
+@pytest.mark.parametrize(
+    ("event", "more", "status"),
+    [("note", {}, 200), ("span_update", {}, 200), ("span_update", LAYERS, 413)],
+    ids=["span events", "updates", "updates that announce layers, which cannot wait"],
+)
+async def test_states_of_a_file_are_bounded_together(
+    new_redis_url: str, monkeypatch: pytest.MonkeyPatch, event: str, more: dict[str, Any], status: int
+) -> None:
+    monkeypatch.setattr(folding, "_STATE_BYTES", 10_000)
+    monkeypatch.setattr(folding, "_STATE_BYTES_A_BYTE", 0)
+    lines = [_told(0, "span_start"), *(_told(n, event, attributes={f"k{n}": "v", **more}) for n in range(1, 40))]
     async with running_app(new_redis_url) as client:
-        for event, status in (("note", 200), ("span_update", 413)):
-            lines = [_told(0, "span_start"), *(_told(n, event, attributes={f"k{n}": "v"}) for n in range(1, 40))]
-            answer = await client.post("/api/runs/import", content=b"\n".join([HEAD, *lines]), headers=NDJSON)
-            assert answer.status_code == status, answer.text
-            await client.delete(f"/api/runs/{RUN}")
+        answer = await client.post("/api/runs/import", content=b"\n".join([HEAD, *lines]), headers=NDJSON)
+        assert answer.status_code == status, answer.text
+    if status == 200:
+        run = StoredRun(new_redis_url, RUN)
+        assert run.names() == ["span_start"] + 39 * [event]
+        assert len(run.spans[ROOT_SPAN]["span_events" if event == "note" else "attributes"]) == 39

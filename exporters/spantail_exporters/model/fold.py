@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 RUNNING, ABANDONED, FINAL = 0, 1, 2
+_BY_NAME: Final = ("attributes", "tokens")
 _REVIVED: Final = "_revived"
 _CHANGES: Final = frozenset(
     {"_start", "_update", "_complete", "_error", "_skip", "_cancelled", "_abandoned", _REVIVED}
@@ -50,20 +51,31 @@ def changes_state(event: str, kind: str) -> bool:
 
 
 def merged(held: Mapping[str, Any], event: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the state that an event makes of the one that is held, where it does not lose to it.
+    """Return the state that an event makes of the one that is held, which stays as it is (see `merge`)."""
+    made = {name: dict(value) if name in _BY_NAME and value is not None else value for name, value in held.items()}
+    merge(made, event)
+    return made
+
+
+def merge(state: dict[str, Any], event: Mapping[str, Any]) -> None:
+    """Change a state by an event that does not lose to it.
 
     What an event does not say is unchanged. While the span runs, attributes and tokens are merged by their names; a
     final state brings all it has.
     """
-    made = {**held, **event}
+    was_abandoned = state.get("status") == "abandoned" and event.get("status") != "abandoned"
     if rank(event.get("status")) == RUNNING:
-        for name in ("attributes", "tokens"):
-            if held.get(name) is not None and event.get(name) is not None:
-                made[name] = {**held[name], **event[name]}
-        made["end"] = event.get("end")
-        if len(held.get("span_events") or ()) > len(event.get("span_events") or ()):
-            made["span_events"] = held["span_events"]
-    if held.get("status") == "abandoned" and event.get("status") != "abandoned":
-        made.pop("abandoned", None)
-        made["corrected"] = True
-    return made
+        known = {name: state[name] for name in _BY_NAME if state.get(name) is not None}
+        span_events = state.get("span_events")
+        state.update(event)
+        for name, values in known.items():
+            values.update(event.get(name) or ())
+            state[name] = values
+        state["end"] = event.get("end")
+        if len(span_events or ()) > len(event.get("span_events") or ()):
+            state["span_events"] = span_events
+    else:
+        state.update(event)
+    if was_abandoned:
+        state.pop("abandoned", None)
+        state["corrected"] = True

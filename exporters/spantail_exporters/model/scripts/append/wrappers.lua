@@ -94,7 +94,8 @@ end
 add_accounts()
 
 local function write_marks()
-  local marks = setmetatable({}, { __index = function() return '' end })
+  local marks = {}
+  for _, span_id in ipairs(fresh) do marks[span_id] = '' end
   write_fields(wraps, fresh, marks)
   if ahead and ahead ~= ahead_before then call('HSET', meta, 'ahead', ahead) end
 end
