@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import Span
 
     from spantail_exporters.model.batch import Batch
-    from spantail_exporters.model.record import Parts, Redactor
+    from spantail_exporters.model.record import Parts
+    from spantail_exporters.model.redactor import Redactor
 
 _logger = logging.getLogger(__name__)
 

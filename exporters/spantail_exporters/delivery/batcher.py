@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import Span
 
     from spantail_exporters.delivery.sender import Sender
-    from spantail_exporters.model.record import Redactor
+    from spantail_exporters.model.redactor import Redactor
 
 QUEUE_CAPACITY: Final = 65_536  # references, about 3 s of spans at a full core's rate
 _DRAIN: Final = 512  # items taken at once: what is encoded stays in the cache until it is sent (2,048: a third slower)

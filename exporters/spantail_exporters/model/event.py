@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     from spantail.content import Dropped
     from spantail.live import LogEvent
     from spantail.redaction import Remarks
-    from spantail_exporters.model.record import Note, Redactor, SpanRecord
+    from spantail_exporters.model.record import Note, SpanRecord
+    from spantail_exporters.model.redactor import Redactor
 
 _GEN_AI_KINDS: Final = {
     "chat": "llm_call",

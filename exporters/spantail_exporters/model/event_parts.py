@@ -5,36 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from spantail import attributes as key
-from spantail_exporters.dialects.origin import ORIGIN_FIELDS, names_in
+from spantail_exporters.dialects.origin import ORIGIN_FIELDS
+from spantail_exporters.model.remarks import change, differ, take_changed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from spantail.content import Dropped
     from spantail.redaction import Remarks
-    from spantail_exporters.model.record import Link, Note, Redactor, SpanRecord
+    from spantail_exporters.model.record import Link, Note, SpanRecord
+    from spantail_exporters.model.redactor import Redactor
 
 BESIDE_ATTRIBUTES: Final = (*ORIGIN_FIELDS, "types", "changed")
 """Fields that say what the attributes cannot; they stand directly behind them."""
-
-
-def change(remarks: Remarks, name: str) -> None:
-    """Remark that what has this name is not as it was sent."""
-    changed = remarks.setdefault("changed", [])
-    if name not in changed:
-        changed.append(name)
-
-
-def differ(told: str, sent: object) -> bool:
-    """Whether a text is not the one that was set, which need be none and then is not asked."""
-    return told is not sent and not (type(sent) is str and told == sent)
-
-
-def take_changed(attributes: dict[str, Any], remarks: Remarks) -> None:
-    """Read the mark of an earlier export of ours; what is no list of names stays where it is."""
-    if names := names_in(attributes.get(key.CHANGED)):
-        del attributes[key.CHANGED]
-        remarks["changed"] = [*dict.fromkeys([*names, *remarks.get("changed", ())])]
 
 
 def say_attributes(

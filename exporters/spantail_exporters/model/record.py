@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from opentelemetry.trace import SpanKind, StatusCode
 
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     from opentelemetry.sdk.trace import ReadableSpan
 
-    from spantail.content import Dropped, Where
-    from spantail.redaction import Remarks
     from spantail_exporters.model.sources import KnownSources, Source
 
 _TRACE_MASK = 2**128 - 1
@@ -29,41 +27,6 @@ _OK = StatusCode.OK
 _REMOTE_PARENT = 0x301
 Parts = tuple[Any, ...]  # of an ended span, see `parts_of`
 END_TIME, STATUS = 5, 7  # their places in them
-
-
-class Redactor(Protocol):
-    """What encoding needs of redaction (`spantail.redaction.Redactor`): JSON-able, secret-free values."""
-
-    @property
-    def where(self) -> Where:
-        """In whose environment stands whether message content is kept."""
-
-    def attributes(
-        self,
-        attributes: Mapping[str, Any],
-        dropped: Dropped | None = None,
-        remarks: Remarks | None = None,
-        event: str = "",
-        /,
-    ) -> dict[str, Any]:
-        """Return a new mapping that may leave the process; message content that is dropped is counted.
-
-        What its values do not say is put into `remarks`, as fields that stand beside it. `event` is the name of the
-        span event or log record that they are of, where they are of one.
-        """
-
-    def native(
-        self,
-        attributes: Mapping[str, Any],
-        dropped: Dropped | None = None,
-        remarks: Remarks | None = None,
-        event: str = "",
-        /,
-    ) -> dict[str, Any]:
-        """Return the same, but with bytes, NaN and infinities as they are."""
-
-    def text(self, value: str, /) -> str:
-        """Return a message, name or traceback that may leave the process."""
 
 
 class Note(NamedTuple):

@@ -19,14 +19,14 @@ from spantail.attributes import CHANGED, CONTENT_LEFT_OUT, RESOURCE_LIVE, RESOUR
 from spantail.content import marks_of, take_marks
 from spantail.json_values import cut_text, json_size
 from spantail.redaction import TRUNCATED_KEY
-from spantail_exporters.model.event_parts import change, differ, take_changed
+from spantail_exporters.model.remarks import change, differ, take_changed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from spantail.content import Dropped
     from spantail.redaction import Remarks
-    from spantail_exporters.model.record import Redactor
+    from spantail_exporters.model.redactor import Redactor
 
 MAX_ENTRY_BYTES: Final = 32 * 1024
 _MAX_TEXT_BYTES: Final = 1_024  # of a name, a version, a schema's address

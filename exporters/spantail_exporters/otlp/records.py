@@ -63,7 +63,7 @@ if TYPE_CHECKING:
 
     from spantail.content import Dropped
     from spantail.live import LogEvent
-    from spantail_exporters.model.record import Redactor
+    from spantail_exporters.model.redactor import Redactor
 
 EVENT_START: Final = "spantail.span.start"
 EVENT_UPDATE: Final = "spantail.span.update"

@@ -12,7 +12,7 @@ from spantail_exporters.otlp.records import LOGGER_NAME
 if TYPE_CHECKING:
     from spantail.content import Dropped
     from spantail.redaction import Remarks
-    from spantail_exporters.model.record import Redactor
+    from spantail_exporters.model.redactor import Redactor
     from spantail_service.ingest.decoding.entries import LogEntry
 
 # OpenTelemetry Logs Data Model, "Field: SeverityNumber", in the words that `logging` uses for them

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from redis.asyncio import Redis
 
-    from spantail_exporters.model.record import Redactor
+    from spantail_exporters.model.redactor import Redactor
 
 logger = logging.getLogger(__name__)
 

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
     from redis.asyncio import Redis
 
-    from spantail_exporters.model.record import Redactor, SpanRecord
+    from spantail_exporters.model.record import SpanRecord
+    from spantail_exporters.model.redactor import Redactor
 
 logger = logging.getLogger(__name__)
 

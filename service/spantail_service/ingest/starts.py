@@ -16,7 +16,7 @@ from spantail_service.ingest.decoding.span_fields import KINDS
 if TYPE_CHECKING:
     from typing import TypeGuard
 
-    from spantail_exporters.model.record import Redactor
+    from spantail_exporters.model.redactor import Redactor
     from spantail_service.ingest.decoding.entries import LogEntry
 
 _MOST: Final = 2**53 - 1

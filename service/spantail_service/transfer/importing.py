@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from redis.asyncio import Redis
 
     from spantail_exporters.model.changes import Change
-    from spantail_exporters.model.record import Redactor
+    from spantail_exporters.model.redactor import Redactor
 
 MAX_RUNS = 1_000
 """Runs that one file may hold."""

@@ -18,7 +18,7 @@ from spantail_service.transfer.ndjson.redacting import LineRedactor
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from spantail_exporters.model.record import Redactor
+    from spantail_exporters.model.redactor import Redactor
     from spantail_service.transfer.ndjson.schema import Event, Log, Source
 
 _MOST_SOURCES: Final = 1_000

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from spantail_exporters.model.changes import Change
-    from spantail_exporters.model.record import Redactor
+    from spantail_exporters.model.redactor import Redactor
 
 _SPACE: Final = re.compile(rb"\s*+")
 _HEADER: Final = re.compile(rb'\s*+\{\s*+"format"\s*+:\s*+"spantail\.run"')

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from spantail.content import Dropped
     from spantail.redaction import Remarks
-    from spantail_exporters.model.record import Redactor
+    from spantail_exporters.model.redactor import Redactor
     from spantail_service.transfer.ndjson.schema import Event
 
 _CHECKED: Final = frozenset({"run_id", "span_id", "parent_id", "status", "runner", "resource", "scope"})

@@ -14,7 +14,7 @@ from spantail_exporters.model.sources import Resource, Scope, encode_entry, runn
 from spantail_exporters.model.whole_numbers import MOST_TOKENS
 
 if TYPE_CHECKING:
-    from spantail_exporters.model.record import Redactor
+    from spantail_exporters.model.redactor import Redactor
 
 FORMAT: Final = "spantail.run"
 VERSION: Final = 1
