@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from spantail_exporters.dialects import tokens as t
-from spantail_exporters.dialects.habits import habit_of
+from spantail_exporters.dialects.quirks import habit_of
 from spantail_exporters.dialects.objects import FLAT, Counted, counts_in
 from spantail_exporters.dialects.values import count, word
 
