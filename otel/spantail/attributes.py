@@ -6,11 +6,7 @@ since the conventions moved to a repository of their own, so the names stand her
 
 from __future__ import annotations
 
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from typing import Final
 
 # What a span is, and how it went
 KIND: Final = "spantail.kind"
@@ -140,14 +136,3 @@ EXCEPTION_STACKTRACE: Final = "exception.stacktrace"
 # Resource attributes
 RESOURCE_LIVE: Final = "spantail.live"  # true when the spans already go to the live tier
 RESOURCE_RUNNER: Final = "spantail.runner"
-
-# Older names of the same things, as the OpenTelemetry conventions and early SDKs wrote them. Only plain renames
-# stand here; what needs its value changed is the ingest's affair.
-ALIASES: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "gen_ai.system": GEN_AI_PROVIDER_NAME,
-        "gen_ai.usage.prompt_tokens": GEN_AI_USAGE_INPUT_TOKENS,
-        "gen_ai.usage.completion_tokens": GEN_AI_USAGE_OUTPUT_TOKENS,
-        "gen_ai.usage.cache_creation.input_tokens": GEN_AI_USAGE_CACHE_WRITE_TOKENS,
-    }
-)

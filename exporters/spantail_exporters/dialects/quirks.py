@@ -9,7 +9,7 @@ from spantail import attributes as key
 from spantail_exporters.dialects import tokens as t
 
 
-class Habit(NamedTuple):
+class Quirk(NamedTuple):
     """What is known of who wrote the counts.
 
     `place` is where cached tokens stand (`tokens.WITHIN` …), None = as the names say. `own_total` says that the total
@@ -22,7 +22,7 @@ class Habit(NamedTuple):
     reasoning: tuple[str, str] | None = None
 
 
-_PLAIN: Final = Habit()
+_PLAIN: Final = Quirk()
 _INCLUDING: Final = frozenset(
     {
         "openai", "azure", "azure.ai.openai", "azure.ai.inference", "az.ai.openai", "az.ai.inference", "azure_openai",
@@ -40,9 +40,9 @@ _XAI: Final = frozenset({"x_ai", "xai", "x-ai"})
 
 
 class _Family(NamedTuple):
-    """What the names of provider and model say: which habit it always has, and what its API does with cached tokens."""
+    """What the names of provider and model say: a quirk that is always there, and where its API counts cached tokens."""
 
-    habit: Habit | None
+    quirk: Quirk | None
     including: bool
     apart: bool
 
@@ -50,49 +50,49 @@ class _Family(NamedTuple):
 @lru_cache(1_024)
 def _family_of(provider: str, model: str) -> _Family:
     including = not _INCLUDING.isdisjoint({provider, provider.partition(".")[0]})
-    habit = None
+    quirk = None
     if provider.partition(".")[0] in _XAI:
         # docs.x.ai, "reasoning tokens": counted separately from completion_tokens; vercel/ai#12425
-        habit = Habit(reasoning=(t.BESIDE, t.UNSAID))
+        quirk = Quirk(reasoning=(t.BESIDE, t.UNSAID))
     elif provider.startswith("perplexity"):
         # docs.perplexity.ai, pricing of Sonar Deep Research: reasoning tokens are billed beside the completion
-        habit = Habit(own_total=True, reasoning=(t.BESIDE, t.BESIDE))
+        quirk = Quirk(own_total=True, reasoning=(t.BESIDE, t.BESIDE))
     apart = not including and any(word in provider or word in model for word in _APART)
-    return _Family(habit, including, apart)
+    return _Family(quirk, including, apart)
 
 
-def habit_of(attributes: dict[str, Any]) -> tuple[Habit, bool]:
-    """The habit of whoever wrote these counts, and whether the provider's API counts cached tokens into the input."""
+def quirk_of(attributes: dict[str, Any]) -> tuple[Quirk, bool]:
+    """The quirk of whoever wrote these counts, and whether the provider's API counts cached tokens into the input."""
     told, asked = attributes.get(key.GEN_AI_PROVIDER_NAME), attributes.get(key.GEN_AI_REQUEST_MODEL)
     provider = told.strip() if isinstance(told, str) else ""
     lower = provider.lower()
     family = _family_of(lower, asked.lower() if isinstance(asked, str) else "")
-    return family.habit or _habit_of_library(attributes, provider, lower, apart=family.apart), family.including
+    return family.quirk or _quirk_of_library(attributes, provider, lower, apart=family.apart), family.including
 
 
-def _habit_of_library(attributes: dict[str, Any], provider: str, lower: str, *, apart: bool) -> Habit:
+def _quirk_of_library(attributes: dict[str, Any], provider: str, lower: str, *, apart: bool) -> Quirk:
     if attributes.get("rpc.system") == "aws-api":
         # OpenTelemetry's instrumentation of botocore passes on the counts of Bedrock's API under the standard names
-        return Habit(t.BESIDE)
+        return Quirk(t.BESIDE)
     if attributes.get("telemetry.sdk.name") == "openlit" and any(word in lower for word in _GOOGLE):
         # OpenLIT 1.45: candidates without the thoughts, but by its instrumentation of LangChain with them
-        return Habit(own_total=True, reasoning=(t.UNSAID, t.UNSAID))
+        return Quirk(own_total=True, reasoning=(t.UNSAID, t.UNSAID))
     if not apart:
         return _PLAIN
     if isinstance(attributes.get(key.GEN_AI_USAGE_INPUT_TOKENS), str):
         # Spring AI 2.0 (AnthropicChatModel, getDefaultUsage), which writes counts as text: as the API tells them
-        return Habit(t.BESIDE, own_total=True)
+        return Quirk(t.BESIDE, own_total=True)
     if attributes.get("telemetry.sdk.name") == "openlit":
         # OpenLIT 1.45: as the API tells them, but by its instrumentation of LangChain with the cached ones in it
-        return Habit(t.UNSAID, own_total=True)
+        return Quirk(t.UNSAID, own_total=True)
     if "ai.usage.cachedInputTokens" in attributes and "ai.usage.inputTokenDetails.noCacheTokens" not in attributes:
-        return Habit(t.BESIDE, own_total=True)  # Vercel AI SDK 5: as the API tells them
+        return Quirk(t.BESIDE, own_total=True)  # Vercel AI SDK 5: as the API tells them
     if "gen_ai.usage.cached_input_tokens" in attributes:
-        return Habit(t.UNSAID, own_total=True)  # Mastra before 1.0: as the AI SDK beneath it
+        return Quirk(t.UNSAID, own_total=True)  # Mastra before 1.0: as the AI SDK beneath it
     if "llm.token_count.prompt" in attributes:
         # OpenInference: its instrumentation of Agno ("Anthropic", "AwsBedrock") passes on what the API tells; that of
         # Bedrock adds up a total where Nova tells none
         agno = provider != lower
-        return Habit(t.UNSAID if agno else None, own_total=agno or "aws" in lower or "bedrock" in lower)
+        return Quirk(t.UNSAID if agno else None, own_total=agno or "aws" in lower or "bedrock" in lower)
     # OpenLLMetry's instrumentation of Bedrock, and Strands' of Anthropic, make totals without the cached tokens
-    return Habit(own_total="bedrock" in lower or lower == "strands-agents")
+    return Quirk(own_total="bedrock" in lower or lower == "strands-agents")

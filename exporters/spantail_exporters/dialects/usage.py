@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from spantail_exporters.dialects import tokens as t
-from spantail_exporters.dialects.quirks import habit_of
 from spantail_exporters.dialects.objects import FLAT, Counted, counts_in
+from spantail_exporters.dialects.quirks import quirk_of
 from spantail_exporters.dialects.values import count, word
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Usage:
 def read_usage(attributes: dict[str, Any], objects: Objects) -> Usage:
     """Bring together all that a span tells of tokens, by its names and in its usage objects."""
     usage = Usage()
-    habit, including = habit_of(attributes)
+    quirk, including = quirk_of(attributes)
     groups = [[*_flat(attributes, usage)]]
     if is_of_claude_code(attributes):
         groups.append([*_by_rules(attributes, {rule.theirs: rule for rule in t.CLAUDE_CODE_RULES}, usage)])
@@ -55,18 +55,18 @@ def read_usage(attributes: dict[str, Any], objects: Objects) -> Usage:
         usage.doubt(doubt)
         if rule is FLAT:
             groups[0] += found
-        elif habit.reasoning is not None and rule.place is None and "prompt_tokens" in told:
-            groups.append(_placed(found, None, habit.reasoning[0]))
+        elif quirk.reasoning is not None and rule.place is None and "prompt_tokens" in told:
+            groups.append(_placed(found, None, quirk.reasoning[0]))
         else:
             groups.append(found)
-    if habit.place or habit.reasoning:
-        groups[0] = _placed(groups[0], habit.place, habit.reasoning and habit.reasoning[1])
+    if quirk.place or quirk.reasoning:
+        groups[0] = _placed(groups[0], quirk.place, quirk.reasoning and quirk.reasoning[1])
     groups = [counted for counted in groups if counted]
     alone = len(groups) == 1
     if alone and _is_total_alone(groups[0]) and is_of_embeddings(attributes):
         groups = [_all_input(counted) for counted in groups]
     for counted in groups:
-        _merge(usage, *_settled(counted, including=including, no_total_within=habit.own_total and alone))
+        _merge(usage, *_settled(counted, including=including, no_total_within=quirk.own_total and alone))
     return usage
 
 

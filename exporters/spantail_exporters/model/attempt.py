@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from spantail import attributes as key
+from spantail_exporters.dialects.older_names import OLDER_NAMES
 from spantail_exporters.model.account import account_of
 from spantail_exporters.model.money import amount, nano_of
 from spantail_exporters.model.whole_numbers import token_count
@@ -24,6 +25,7 @@ _TOKENS: Final = (
     ("image_input", key.USAGE_IMAGE_INPUT),
     ("image_output", key.USAGE_IMAGE_OUTPUT),
 )
+_OLDER: Final = frozenset(OLDER_NAMES)
 
 
 def say_usage(body: dict[str, Any], attributes: Mapping[str, Any]) -> str:
@@ -44,7 +46,7 @@ def say_usage(body: dict[str, Any], attributes: Mapping[str, Any]) -> str:
 
 
 def _say_attempt(body: dict[str, Any], attributes: Mapping[str, Any], status: str) -> None:
-    if not _OLDER_NAMES.isdisjoint(attributes):
+    if not _OLDER.isdisjoint(attributes):
         attributes = _renamed(attributes)
     get = attributes.get
     backend = get(key.BACKEND) or get(key.GEN_AI_PROVIDER_NAME)
@@ -100,11 +102,8 @@ def _tokens(attributes: Mapping[str, Any], names: tuple[tuple[str, str], ...]) -
 
 def _renamed(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
     """Read older names as what they are called now."""
-    older = {new: attributes[old] for old, new in key.ALIASES.items() if old in attributes and new not in attributes}
+    older = {new: attributes[old] for old, new in OLDER_NAMES.items() if old in attributes and new not in attributes}
     return {**attributes, **older}
-
-
-_OLDER_NAMES: Final = frozenset(key.ALIASES)
 
 
 def _cost(attributes: Mapping[str, Any]) -> float | None:

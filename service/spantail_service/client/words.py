@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Final
 
+from spantail.pricing import NANO
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-NANO: Final = 1_000_000_000
 _SECOND: Final = 1_000_000
 # Where one way of writing a number ends and the next begins: what would be rounded up to it counts already.
 _MILLISECOND: Final = 1_000
