@@ -40,7 +40,7 @@ _XAI: Final = frozenset({"x_ai", "xai", "x-ai"})
 
 
 class _Family(NamedTuple):
-    """What the names of provider and model say: a quirk that is always there, and where its API counts cached tokens."""
+    """What the names of provider and model say: a quirk of every call, and where the API counts cached tokens."""
 
     quirk: Quirk | None
     including: bool
