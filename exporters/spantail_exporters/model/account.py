@@ -26,14 +26,14 @@ def account_of(state: Mapping[str, Any]) -> str:
         `errors unpriced input output nano backend`, a newline, and the backend that was fallen back from, if any.
         The first two are 0 or 1, then tokens, nano-USD and a name on one line.
     """
-    told = state if state["kind"] == key.KIND_LLM_CALL else state.get("account")
-    if told is None or rank(state["status"]) != FINAL:
+    counted = state if state["kind"] == key.KIND_LLM_CALL else state.get("account")
+    if counted is None or rank(state["status"]) != FINAL:
         return ""
-    status, tokens, fallback_from = state["status"], told.get("tokens") or {}, told.get("fallback_from")
-    unpriced = lacks_price(told if told is state else {**told, "status": status})
+    status, tokens, fallback_from = state["status"], counted.get("tokens") or {}, counted.get("fallback_from")
+    unpriced = lacks_price(counted if counted is state else {**counted, "status": status})
     account = (
         f"{'1' if status == 'error' else '0'} {'1' if unpriced else '0'} {tokens.get('input', 0)} "
-        f"{tokens.get('output', 0)} {told.get('cost_nano') or 0} {_one_line(told.get('backend') or 'unknown')}\n"
+        f"{tokens.get('output', 0)} {counted.get('cost_nano') or 0} {_one_line(counted.get('backend') or 'unknown')}\n"
     )
     return account + _one_line(fallback_from) if fallback_from else account
 

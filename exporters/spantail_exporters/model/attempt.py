@@ -28,24 +28,24 @@ _TOKENS: Final = (
 _OLDER: Final = frozenset(OLDER_NAMES)
 
 
-def say_usage(body: dict[str, Any], attributes: Mapping[str, Any]) -> str:
+def add_usage(body: dict[str, Any], attributes: Mapping[str, Any]) -> str:
     """Take what trees and totals need of usage and cost from the redacted attributes into the `body` of a state.
 
     Returns:
         The account of an ended span (`account.account_of`); empty where it has none.
     """
     if body["kind"] == key.KIND_LLM_CALL:
-        _say_attempt(body, attributes, body["status"])
+        _add_attempt(body, attributes, body["status"])
         return account_of(body)
     if body["end"] is not None and (
         key.GEN_AI_USAGE_COST_AMOUNT in attributes or key.GEN_AI_USAGE_INPUT_TOKENS in attributes
     ):
-        _say_around_attempts(body, attributes)
+        _add_account(body, attributes)
         return account_of(body)
     return ""
 
 
-def _say_attempt(body: dict[str, Any], attributes: Mapping[str, Any], status: str) -> None:
+def _add_attempt(body: dict[str, Any], attributes: Mapping[str, Any], status: str) -> None:
     if not _OLDER.isdisjoint(attributes):
         attributes = _renamed(attributes)
     get = attributes.get
@@ -77,8 +77,8 @@ def _say_attempt(body: dict[str, Any], attributes: Mapping[str, Any], status: st
         body["fallback_reason"] = str(reason)
 
 
-def _say_around_attempts(body: dict[str, Any], attributes: Mapping[str, Any]) -> None:
-    """Say in `account` what the calls within a span came to; it counts where the calls themselves are not told."""
+def _add_account(body: dict[str, Any], attributes: Mapping[str, Any]) -> None:
+    """Add in `account` what the calls within a span came to; it counts where the calls themselves are not sent."""
     get = attributes.get
     tokens = _tokens(attributes, _TOKENS[:2])
     cost = amount(get(key.GEN_AI_USAGE_COST_AMOUNT))
@@ -86,10 +86,10 @@ def _say_around_attempts(body: dict[str, Any], attributes: Mapping[str, Any]) ->
     if not known and not tokens:
         return
     backend = str(get(key.BACKEND) or get(key.GEN_AI_PROVIDER_NAME) or "unknown")
-    told: dict[str, Any] = {"backend": backend, "tokens": tokens}
+    account: dict[str, Any] = {"backend": backend, "tokens": tokens}
     if cost is not None and known:
-        told["cost_nano"] = nano_of(cost)
-    body["account"] = told
+        account["cost_nano"] = nano_of(cost)
+    body["account"] = account
 
 
 def _tokens(attributes: Mapping[str, Any], names: tuple[tuple[str, str], ...]) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""Changes of a run, as a caller tells them one by one and as the run script takes them all at once. Pure."""
+"""Changes of a run: as a caller adds them one by one, and as the run script takes them all at once. Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Change(NamedTuple):
     `events` are JSON bytes without `seq`, the first `notes` of them span events, the rest the change of state.
     `state` is the whole new state, empty when the last event is it. `span_id` is empty for a log line.
     `account` and `layers` are as `event.encode_state` gives them. `sources` are the resource and the scope that the
-    events name (`sources.Told.tables`).
+    events name (`sources.EncodedSource.tables`).
     """
 
     span_id: str
@@ -32,13 +32,13 @@ class Change(NamedTuple):
 
 
 class Changes:
-    """Changes of one run in the form that `append.lua` reads: the lines of their events, and a few values of each.
+    """Changes of one run in the form that the run script reads: the lines of their events, and a few values of each.
 
     Two flat lists, and no object of its own for a change: thousands wait here until Redis has confirmed them, and a
     garbage collector would walk them again and again.
     """
 
-    __slots__ = ("_said_last", "lines", "size", "sources", "values")
+    __slots__ = ("_last_sources", "lines", "size", "sources", "values")
 
     def __init__(self, changes: Iterable[Change] = ()) -> None:
         self.lines: list[bytes] = []
@@ -49,7 +49,7 @@ class Changes:
         """Bytes of the lines, whole states and sources."""
         self.sources: dict[str, bytes] = {}
         """The resources and scopes that the events name."""
-        self._said_last: Mapping[str, bytes] = NO_SOURCES
+        self._last_sources: Mapping[str, bytes] = NO_SOURCES
         for change in changes:
             self.add(*change)
 
@@ -58,7 +58,7 @@ class Changes:
         return len(self.lines)
 
     def __iter__(self) -> Iterator[Change]:
-        """Tell them one by one again; their sources are those of them all."""
+        """Give them one by one again; their sources are those of them all."""
         lines, values = iter(self.lines), iter(self.values)
         for head in values:
             ids = str(head)
@@ -73,7 +73,7 @@ class Changes:
                 yield Change(*_ids(ids.removeprefix("$")), [next(lines)], 0, str(account))
 
     def __eq__(self, other: object) -> bool:
-        """Say the same as another."""
+        """Hold the same changes as another."""
         return isinstance(other, Changes) and (self.lines, self.values, self.sources) == (
             other.lines,
             other.values,
@@ -86,7 +86,7 @@ class Changes:
         self, span_id: str, parent_id: str, events: Sequence[bytes], notes: int = 0,
         account: str = "", layers: bytes = b"", state: bytes = b"", sources: Mapping[str, bytes] = NO_SOURCES,
     ) -> None:  # fmt: skip
-        """Add one, told as `Change` says."""
+        """Add one; the fields are those of `Change`."""
         self.add_sources(sources)
         if not span_id:
             for event in events:
@@ -111,10 +111,10 @@ class Changes:
         self.size += len(line)
 
     def add_sources(self, sources: Mapping[str, bytes]) -> None:
-        """Say what the events come from; nearly always it has been said."""
-        if sources is self._said_last:
+        """Add what the events come from; nearly always it is there already."""
+        if sources is self._last_sources:
             return
-        self._said_last = sources
+        self._last_sources = sources
         for field, entry in sources.items():
             if field not in self.sources:
                 self.sources[field] = entry

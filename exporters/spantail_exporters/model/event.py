@@ -1,6 +1,6 @@
 """Span states and log lines to version-1 livetail events: pure functions, bytes out.
 
-The order of the first four fields is part of the contract with `append.lua`, which reads them as text.
+The order of the first four fields is part of the contract with the run script, which reads them as text.
 Absent means unknown: no field is ever a made-up zero.
 """
 
@@ -15,17 +15,17 @@ from spantail.content import marks_of, take_marks
 from spantail.redaction import TRUNCATED_KEY
 from spantail_exporters.dialects.origin import told_apart
 from spantail_exporters.dialects.understand import is_foreign
-from spantail_exporters.model.attempt import say_usage
+from spantail_exporters.model.attempt import add_usage
 from spantail_exporters.model.changes import NO_SOURCES
 from spantail_exporters.model.event_parts import (
     BESIDE_ATTRIBUTES,
+    add_attributes,
+    add_fields,
     change,
     differ,
     error_of,
     link_of,
     note_of,
-    say_attributes,
-    say_facts,
 )
 from spantail_exporters.model.layers import layers_of
 
@@ -82,28 +82,28 @@ def event_of(kind: str, status: str) -> str:
 class Encoded:
     """A span state on its way to Redis, with what the script must know beside it.
 
-    `tellable` are the span events that are tail events of their own: all but the exception that became `error`.
+    `tail_events` are the span events that are tail events of their own: all but the exception that became `error`.
     `sources` are the resource and the scope that the body names.
     """
 
-    __slots__ = ("account", "body", "layers", "noted", "sources", "tellable")
+    __slots__ = ("account", "body", "layers", "noted", "sources", "tail_events")
 
     def __init__(  # noqa: PLR0917 - made in one place
-        self, body: dict[str, Any], noted: int, account: str, layers: bytes, tellable: list[dict[str, Any]],
+        self, body: dict[str, Any], noted: int, account: str, layers: bytes, tail_events: list[dict[str, Any]],
         sources: Mapping[str, bytes],
     ) -> None:  # fmt: skip
         self.body = body
         self.noted = noted
         self.account = account
         self.layers = layers
-        self.tellable = tellable
+        self.tail_events = tail_events
         self.sources = sources
 
     def cut(self, mark: str) -> None:
         """Leave out everything that can be large, and say so in the attributes: identity, times and money stay."""
         for name in (*BESIDE_ATTRIBUTES, "span_events", "links"):
             self.body.pop(name, None)
-        self.tellable = []
+        self.tail_events = []
         self.body["attributes"] = {TRUNCATED_KEY: mark}
 
 
@@ -129,10 +129,10 @@ def encode_state(record: SpanRecord, rev: int, redactor: Redactor, *, event: str
     marks = take_marks(attributes) if key.CONTENT_LEFT_OUT in attributes else _NOTHING
     failed = record.failed and end is not None
     error, folded = error_of(record, attributes, redactor) if failed else (None, None)
-    untold = notes
+    separate = notes
     if notes:
-        untold = _untold(record, folded, noted)
-        noted = max(noted, record.dropped_notes + len(untold))
+        separate = _with_events_of_their_own(record, folded, noted)
+        noted = max(noted, record.dropped_notes + len(separate))
     body: dict[str, Any] = {
         "rev": rev,
         "status": status,
@@ -155,20 +155,20 @@ def encode_state(record: SpanRecord, rev: int, redactor: Redactor, *, event: str
         body["runner"] = record.runner
     sources = NO_SOURCES
     if record.source is not None:
-        fields, sources = record.source.told(redactor)
+        fields, sources = record.source.encoded(redactor)
         body.update(fields)
-    say_facts(body, record, error, text, remarks)
-    account = say_usage(body, attributes)
+    add_fields(body, record, error, text, remarks)
+    account = add_usage(body, attributes)
     if key.PROGRESS_DONE in attributes or key.LAYER in attributes:
-        _say_progress(body, attributes)
+        _add_progress(body, attributes)
     if left_out or marks:
         body["content"] = marks  # its place: what is large comes last
-    say_attributes(body, attributes, origin, remarks, redactor)
-    tellable: list[dict[str, Any]] = _NOTHING
+    add_attributes(body, attributes, origin, remarks, redactor)
+    tail_events: list[dict[str, Any]] = _NOTHING
     if notes:
-        told = [note_of(note, redactor, left_out, whole=note is not folded) for note in notes]
-        body["span_events"] = told
-        tellable = [one for one, note in zip(told, notes, strict=True) if note is not folded or untold is notes]
+        made = [note_of(note, redactor, left_out, whole=note is not folded) for note in notes]
+        body["span_events"] = made
+        tail_events = [one for one, note in zip(made, notes, strict=True) if note is not folded or separate is notes]
     if record.links:
         body["links"] = [link_of(link, redactor, left_out) for link in record.links]
     if left_out:
@@ -176,10 +176,10 @@ def encode_state(record: SpanRecord, rev: int, redactor: Redactor, *, event: str
     if error is not None:
         body["error"] = error
     layers = layers_of(body, attributes) if kind == "layer" or key.LAYERS in attributes else b""
-    return Encoded(body, noted, account, layers, tellable, sources)
+    return Encoded(body, noted, account, layers, tail_events, sources)
 
 
-def _untold(record: SpanRecord, folded: Note | None, noted: int) -> tuple[Note, ...]:
+def _with_events_of_their_own(record: SpanRecord, folded: Note | None, noted: int) -> tuple[Note, ...]:
     """Return the span events that are events of the tail, or have been.
 
     The exception that `error` tells of needs none of its own, unless it has had one while the span was open.
@@ -190,7 +190,7 @@ def _untold(record: SpanRecord, folded: Note | None, noted: int) -> tuple[Note, 
     return tuple(note for note in notes if note is not folded)
 
 
-def _say_progress(body: dict[str, Any], attributes: Mapping[str, Any]) -> None:
+def _add_progress(body: dict[str, Any], attributes: Mapping[str, Any]) -> None:
     """Say how far a span has come, and which layer it is."""
     if key.PROGRESS_DONE in attributes:
         body["progress"] = {
@@ -205,19 +205,24 @@ def _say_progress(body: dict[str, Any], attributes: Mapping[str, Any]) -> None:
 _NOTHING: Final[list[dict[str, Any]]] = []  # shared by all states without span events: an object less for each
 
 
-def update_of(state: Encoded, told: Mapping[str, Any], changed: Mapping[str, Any]) -> dict[str, Any]:
-    """Cut a whole state down to an `_update`: what is unchanged against `told` is left out.
+def update_of(state: Encoded, last_sent: Mapping[str, Any], changed: Mapping[str, Any]) -> dict[str, Any]:
+    """Cut a whole state down to an `_update`: what is unchanged against `last_sent` is left out.
 
-    `told` is the body that viewers hold; `changed` the attributes that are new or different.
+    Args:
+        state: the whole state.
+        last_sent: the body that viewers hold.
+        changed: the attributes that are new or different.
     """
-    body = {k: v for k, v in state.body.items() if k in _ALWAYS or told.get(k) != v}
+    body = {k: v for k, v in state.body.items() if k in _ALWAYS or last_sent.get(k) != v}
     body.pop("span_events", None)  # each has been a tail event of its own
     if changed:
         body["attributes"] = dict(changed)
     else:
         body.pop("attributes", None)
     # absent means unchanged
-    body.update((name, type(told[name])()) for name in BESIDE_ATTRIBUTES if name in told and name not in state.body)
+    body.update(
+        (name, type(last_sent[name])()) for name in BESIDE_ATTRIBUTES if name in last_sent and name not in state.body
+    )
     return body
 
 
@@ -245,7 +250,7 @@ def encode_notes(state: Encoded, count: int) -> list[bytes]:
     Each carries the identity of its span and the status `running`: it happened while the span was open, even
     when it travels together with the end.
     """
-    notes = state.tellable[-count:] if count > 0 else []
+    notes = state.tail_events[-count:] if count > 0 else []
     if not notes:
         return []
     body = state.body

@@ -1,4 +1,4 @@
-"""Parts of a span's state: facts, error, span events and links, and what they say of values that were changed. Pure."""
+"""Parts of a span's state: fields, error, span events and links, and what is remarked of them. Pure."""
 
 from __future__ import annotations
 
@@ -20,50 +20,50 @@ BESIDE_ATTRIBUTES: Final = (*ORIGIN_FIELDS, "types", "changed")
 """Fields that say what the attributes cannot; they stand directly behind them."""
 
 
-def say_attributes(
+def add_attributes(
     body: dict[str, Any],
     attributes: dict[str, Any],
     origin: Mapping[str, Any] | None,
     remarks: Remarks,
     redactor: Redactor,
 ) -> None:
-    """Say the attributes and what is told of them, behind all that `append.lua` and the tree look for as text."""
+    """Add the attributes and what is remarked of them, behind all that the run script and the tree look for as text."""
     if key.CHANGED in attributes:
         take_changed(attributes, remarks)
     body["attributes"] = attributes
     if origin:
-        _say_origin(body, origin, attributes, redactor)
+        _add_origin(body, origin, attributes, redactor)
     if remarks:
         body.update(remarks)
     if "dropped" in body:
         body["dropped"] = body.pop("dropped")
 
 
-def _say_origin(
+def _add_origin(
     body: dict[str, Any], origin: Mapping[str, Any], attributes: Mapping[str, Any], redactor: Redactor
 ) -> None:
-    """Say which attributes were not sent, of those that are kept; directly behind them, where `tail/reader.py` cuts."""
+    """Add which attributes were not sent, of those that are kept; directly behind them, where `tail/reader.py` cuts."""
     derived = [name for name in origin["derived"] if name in attributes]
     moved = {ours: redactor.text(theirs) for ours, theirs in origin["moved"].items() if ours in attributes}
     sent = redactor.attributes(origin["sent"]) if origin["sent"] else None
     fields = zip(ORIGIN_FIELDS, (derived, sent, moved), strict=True)
-    body.update((field, told) for field, told in fields if told)
+    body.update((field, value) for field, value in fields if value)
 
 
-def say_facts(
+def add_fields(
     body: dict[str, Any],
     record: SpanRecord,
     error: Mapping[str, str] | None,
     text: Callable[[str], str],
     remarks: Remarks,
 ) -> None:
-    """Say what was sent beside the rest, and of the status what `status` and `error` leave out."""
-    if facts := record.facts:
-        body.update(facts)
-        for fact, name in _TEXTS:
-            if fact in facts:
-                body[fact] = told = text(facts[fact])
-                if differ(told, facts[fact]):
+    """Add what was sent beside the rest, and of the status what `status` and `error` leave out."""
+    if fields := record.fields:
+        body.update(fields)
+        for field, name in _TEXTS:
+            if field in fields:
+                body[field] = made = text(fields[field])
+                if differ(made, fields[field]):
                     change(remarks, name)
     if record.failed and body["status"] not in {"error", "running"}:
         body["status_code"] = "error"  # `spantail.status` says something else
@@ -87,13 +87,13 @@ def error_of(
     error: dict[str, str] = {}
     folded = next((note for note in reversed(record.notes) if note.name == "exception"), None)
     if folded is not None:
-        told = redactor.attributes(folded.attributes)
+        made = redactor.attributes(folded.attributes)
         for name, attribute in (
             ("type", key.EXCEPTION_TYPE),
             ("message", key.EXCEPTION_MESSAGE),
             ("traceback", key.EXCEPTION_STACKTRACE),
         ):
-            if (value := told.get(attribute)) is not None:
+            if (value := made.get(attribute)) is not None:
                 error[name] = str(value)
     if "type" not in error and (error_type := attributes.get("error.type")) is not None:
         error["type"] = str(error_type)
@@ -103,7 +103,7 @@ def error_of(
 
 
 def note_of(note: Note, redactor: Redactor, left_out: Dropped, *, whole: bool = True) -> dict[str, Any]:
-    """Build a span event; one that is not `whole` is told as the error of its span."""
+    """Build a span event; one that is not `whole` stands in `error` of its span."""
     remarks: Remarks = {}
     attributes = redactor.attributes(note.attributes, left_out, remarks, note.name)
     if not whole and isinstance(attributes.get(key.EXCEPTION_STACKTRACE), str):
@@ -114,23 +114,23 @@ def note_of(note: Note, redactor: Redactor, left_out: Dropped, *, whole: bool = 
         change(remarks, key.NOTE_NAME)
     if key.CHANGED in attributes:
         take_changed(attributes, remarks)
-    told = {"ts": note.time_us, "name": name, "attributes": attributes}
-    return {**told, **remarks, **(note.facts or {})} if remarks or note.facts else told
+    made = {"ts": note.time_us, "name": name, "attributes": attributes}
+    return {**made, **remarks, **(note.fields or {})} if remarks or note.fields else made
 
 
 def link_of(link: Link, redactor: Redactor, left_out: Dropped) -> dict[str, Any]:
     """Build a link."""
-    facts = dict(link.facts or ())
+    fields = dict(link.fields or ())
     remarks: Remarks = {}
     attributes = redactor.attributes(link.attributes, left_out, remarks)
     if key.CHANGED in attributes:
         take_changed(attributes, remarks)
-    told: dict[str, Any] = {} if "odd_ids" in facts else {"run_id": link.run_id, "span_id": link.span_id}
-    if "trace_state" in facts:
-        facts["trace_state"] = redactor.text(facts["trace_state"])
-    if "odd_ids" in facts:  # in JSON they may be any text
-        facts["odd_ids"] = [redactor.text(one) for one in facts["odd_ids"]]
-    for fact, name in (("trace_state", key.LINK_TRACE_STATE), ("odd_ids", key.LINK_IDS)):
-        if fact in facts and link.facts and facts[fact] != link.facts[fact]:
+    made: dict[str, Any] = {} if "odd_ids" in fields else {"run_id": link.run_id, "span_id": link.span_id}
+    if "trace_state" in fields:
+        fields["trace_state"] = redactor.text(fields["trace_state"])
+    if "odd_ids" in fields:  # in JSON they may be any text
+        fields["odd_ids"] = [redactor.text(one) for one in fields["odd_ids"]]
+    for field, name in (("trace_state", key.LINK_TRACE_STATE), ("odd_ids", key.LINK_IDS)):
+        if field in fields and link.fields and fields[field] != link.fields[field]:
             change(remarks, name)
-    return {**told, "attributes": attributes, **remarks, **facts}
+    return {**made, "attributes": attributes, **remarks, **fields}

@@ -33,7 +33,7 @@ SESSIONS_ENDED: Final = "sessions:ended"  # ZSET: sessions that were signed out 
 
 
 class RunKeys(NamedTuple):
-    """The keys of one run, in the order in which `append.lua` takes them."""
+    """The keys of one run, in the order in which the run script takes them."""
 
     buffer: str
     spans: str
@@ -94,7 +94,7 @@ def spend_of_run(run_id: str) -> str:
 
 
 def runs_of_runner(runner_id: str) -> str:
-    """Name the SET of the runs in which a process has open spans that it tells over OTLP; kept like an open run."""
+    """Name the SET of the runs in which a process has open spans that it sends over OTLP; kept like an open run."""
     return f"runner:{runner_id}:runs"
 
 

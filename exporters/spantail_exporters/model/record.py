@@ -32,26 +32,26 @@ END_TIME, STATUS = 5, 7  # their places in them
 class Note(NamedTuple):
     """A span event: `time_us` since the epoch, name and attributes.
 
-    `facts` are further fields of its event (`dropped` attributes, `ns` within the microsecond).
+    `fields` are further fields of its event (`dropped` attributes, `ns` within the microsecond).
     """
 
     time_us: int
     name: str
     attributes: Mapping[str, Any]
-    facts: Mapping[str, Any] | None = None
+    fields: Mapping[str, Any] | None = None
 
 
 class Link(NamedTuple):
     """A span link: trace id and span id as lower-case hex, and attributes.
 
-    `facts` are further fields of it (`trace_state`, `flags`, `dropped` attributes, `odd_ids`). Ids of another length
+    `fields` are further fields of it (`trace_state`, `flags`, `dropped` attributes, `odd_ids`). Ids of another length
     than theirs stand in `odd_ids` alone, both as they came.
     """
 
     run_id: str
     span_id: str
     attributes: Mapping[str, Any]
-    facts: Mapping[str, Any] | None = None
+    fields: Mapping[str, Any] | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -60,7 +60,7 @@ class SpanRecord:
 
     `dropped_notes` counts span events that the SDK threw away before `notes` (its limit is 128 a span).
     `failed` and `description` are the span's status (OpenTelemetry API, "Set Status").
-    `facts` are fields of the event that need no more than redaction: `span_kind`, `trace_state`, `flags`,
+    `fields` are fields of the event that need no more than redaction: `span_kind`, `trace_state`, `flags`,
     `status_code`, `dropped`, `ns`, `end_told`. What is the default is absent. Many spans share one: not to be changed.
     `source` is the resource and the instrumentation scope; None is unknown.
     """
@@ -79,7 +79,7 @@ class SpanRecord:
     description: str | None = None
     service: str | None = None
     runner: str | None = None
-    facts: Mapping[str, Any] | None = None
+    fields: Mapping[str, Any] | None = None
     source: Source | None = None
 
 
@@ -108,15 +108,15 @@ def microseconds(time_ns: float | None) -> int:
 
 
 _KINDS = {kind.name: kind.name.lower() for kind in SpanKind}
-_shared_facts: dict[tuple[Any, Any, bool], Mapping[str, Any]] = {}  # by kind, status code, remote parent
+_shared_fields: dict[tuple[Any, Any, bool], Mapping[str, Any]] = {}  # by kind, status code, remote parent
 
 
-def _facts_of(kind: Any, code: Any, trace_state: Any, *, remote: bool) -> Mapping[str, Any]:
-    """Make the facts of an SDK span; nearly always they are the same as another one's."""
+def _fields_of(kind: Any, code: Any, trace_state: Any, *, remote: bool) -> Mapping[str, Any]:
+    """Make the fields of an SDK span; nearly always they are the same as another one's."""
     # by their names: the hash of an enum is computed in Python
     known = getattr(kind, "_name_", None), getattr(code, "_name_", None), remote
-    facts = _shared_facts.get(known)
-    if facts is None:
+    fields = _shared_fields.get(known)
+    if fields is None:
         made: dict[str, Any] = {}
         if known[0] in _KINDS:
             made["span_kind"] = _KINDS[known[0]]
@@ -124,8 +124,8 @@ def _facts_of(kind: Any, code: Any, trace_state: Any, *, remote: bool) -> Mappin
             made["flags"] = _REMOTE_PARENT
         if known[1] == _OK.name:
             made["status_code"] = "ok"
-        facts = _shared_facts[known] = made
-    return {**facts, "trace_state": trace_state.to_header()} if trace_state else facts
+        fields = _shared_fields[known] = made
+    return {**fields, "trace_state": trace_state.to_header()} if trace_state else fields
 
 
 def parts_of(span: ReadableSpan) -> ReadableSpan | Parts:
@@ -179,7 +179,7 @@ def _record_of_parts(parts: Parts, runner: str | None, sources: KnownSources) ->
         status._description,
         service,
         runner,
-        _facts_of(kind, status._status_code, trace_state, remote=remote),
+        _fields_of(kind, status._status_code, trace_state, remote=remote),
         source,
     )
 
@@ -219,10 +219,10 @@ def record_of(span: ReadableSpan | Parts, runner: str | None, sources: KnownSour
         end_us = end_time // 1000 if type(end_time) is int and 0 <= end_time <= _MAX_NS else microseconds(end_time)
     else:
         end_us = None
-    facts = _facts_of(kind, code, context.trace_state, remote=parent is not None and parent.is_remote)
+    fields = _fields_of(kind, code, context.trace_state, remote=parent is not None and parent.is_remote)
     dropped_notes = span.dropped_events if events else 0
     if lost or dropped_notes or links:
-        facts = _with_dropped(facts, lost, dropped_notes, span.dropped_links)
+        fields = _with_dropped(fields, lost, dropped_notes, span.dropped_links)
     source, service = sources.of(resource, scope)
     return SpanRecord(  # by position: 0.3 us instead of 1.0 by name
         trace_hex(context.trace_id),
@@ -240,14 +240,14 @@ def record_of(span: ReadableSpan | Parts, runner: str | None, sources: KnownSour
         description,
         service,
         runner,
-        facts,
+        fields,
         source,
     )
 
 
-def _with_dropped(facts: Mapping[str, Any], *counts: int) -> Mapping[str, Any]:
+def _with_dropped(fields: Mapping[str, Any], *counts: int) -> Mapping[str, Any]:
     dropped = dropped_of(*counts)
-    return {**facts, "dropped": dropped} if dropped else facts
+    return {**fields, "dropped": dropped} if dropped else fields
 
 
 def dropped_of(attributes: int, events: int = 0, links: int = 0) -> dict[str, int]:
@@ -275,17 +275,19 @@ def _dropped_from(count: int) -> Mapping[str, Any] | None:
 
 def _links(span: ReadableSpan) -> tuple[Link, ...]:
     return tuple(
-        Link(trace_hex(link.context.trace_id), span_hex(link.context.span_id), link.attributes or {}, _link_facts(link))
+        Link(
+            trace_hex(link.context.trace_id), span_hex(link.context.span_id), link.attributes or {}, _link_fields(link)
+        )
         for link in span.links
     )
 
 
-def _link_facts(link: Any) -> Mapping[str, Any] | None:
-    facts: dict[str, Any] = {}
+def _link_fields(link: Any) -> Mapping[str, Any] | None:
+    fields: dict[str, Any] = {}
     if link.context.trace_state:
-        facts["trace_state"] = link.context.trace_state.to_header()
+        fields["trace_state"] = link.context.trace_state.to_header()
     if link.context.is_remote:
-        facts["flags"] = _REMOTE_PARENT & ~1 | link.context.trace_flags & 0xFF
+        fields["flags"] = _REMOTE_PARENT & ~1 | link.context.trace_flags & 0xFF
     if link.dropped_attributes:
-        facts["dropped"] = link.dropped_attributes
-    return facts or None
+        fields["dropped"] = link.dropped_attributes
+    return fields or None

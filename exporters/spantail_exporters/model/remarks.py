@@ -1,4 +1,4 @@
-"""What is remarked of values that are not told as they were sent: fields that stand beside the attributes. Pure."""
+"""What is remarked of values that are not kept as they were sent: fields that stand beside the attributes. Pure."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ def change(remarks: Remarks, name: str) -> None:
         changed.append(name)
 
 
-def differ(told: str, sent: object) -> bool:
+def differ(kept: str, sent: object) -> bool:
     """Whether a text is not the one that was set, which need be none and then is not asked."""
-    return told is not sent and not (type(sent) is str and told == sent)
+    return kept is not sent and not (type(sent) is str and kept == sent)
 
 
 def take_changed(attributes: dict[str, Any], remarks: Remarks) -> None:

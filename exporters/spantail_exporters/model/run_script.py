@@ -178,7 +178,7 @@ def index_commands(run_id: str, applied: Applied) -> list[tuple[str | int, ...]]
     """Name the commands that make the indices over runs true; they stand outside the script (another slot).
 
     They may be repeated: a writer sends them with the first reply about a run, and with each that is news. Of two
-    writers that tell of a run in the wrong order, the later word stays.
+    writers that report a run in the wrong order, the later one stays.
     """
     operation = indexed_operation(applied.operation)
     return [

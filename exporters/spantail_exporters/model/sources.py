@@ -1,4 +1,4 @@
-"""What spans come from, resource and instrumentation scope: told once per run, and named by a short key in each span.
+"""What spans come from, resource and instrumentation scope: sent once per run, and named by a short key in each span.
 
 A key is a digest of what it stands for. So whoever writes needs to know nothing of what others wrote or Redis lost:
 each batch brings the entries that its spans name, and the run script keeps those that are not there.
@@ -38,7 +38,7 @@ _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 class Resource(NamedTuple):
-    """A resource as it was told; the SDK's own has the same fields but `dropped`."""
+    """A resource as it was sent; the SDK's own has the same fields but `dropped`."""
 
     attributes: Mapping[str, Any] = _NOTHING
     schema_url: str = ""
@@ -47,7 +47,7 @@ class Resource(NamedTuple):
 
 
 class Scope(NamedTuple):
-    """An instrumentation scope as it was told; the SDK's own has the same fields but `dropped`."""
+    """An instrumentation scope as it was sent; the SDK's own has the same fields but `dropped`."""
 
     name: str = ""
     version: str = ""
@@ -56,8 +56,8 @@ class Scope(NamedTuple):
     dropped: int = 0
 
 
-class Told(NamedTuple):
-    """How spans tell what they come from: fields of their events, and what the keys in them stand for.
+class EncodedSource(NamedTuple):
+    """What spans come from: fields of their events, and what the keys in them stand for.
 
     `tables` are fields of the hash `logs:{run_id}:sources` with their JSON. What says nothing is in neither.
     """
@@ -86,23 +86,23 @@ class Entry:
 class Source:
     """What spans come from; many share one."""
 
-    __slots__ = ("_resource", "_scope", "_told")
+    __slots__ = ("_encoded", "_resource", "_scope")
 
     def __init__(self, resource: Entry, scope: Entry) -> None:
         self._resource = resource
         self._scope = scope
-        self._told: Told | None = None
+        self._encoded: EncodedSource | None = None
 
-    def told(self, redactor: Redactor) -> Told:
-        """Tell it without secrets; by the redactor that comes first."""
-        if self._told is None:
+    def encoded(self, redactor: Redactor) -> EncodedSource:
+        """Encode it without secrets; by the redactor that comes first."""
+        if self._encoded is None:
             entries = {"resource": self._resource.encoded(redactor), "scope": self._scope.encoded(redactor)}
             known = {name: entry for name, entry in entries.items() if entry is not None}
-            self._told = Told(
+            self._encoded = EncodedSource(
                 {name: key for name, (key, _) in known.items()},
                 {f"{name[0]}:{key}": text for name, (key, text) in known.items()},
             )
-        return self._told
+        return self._encoded
 
 
 class KnownSources:
@@ -151,7 +151,7 @@ def encode_entry(said: Any, redactor: Redactor) -> tuple[str, bytes] | None:
         "schema_url": _text(said, "schema_url", redactor, remarks),
         "dropped": getattr(said, "dropped", 0),
         "content": [*marks, *marks_of(left_out, redactor.where)],
-        "types": {name: told for name, told in remarks.get("types", {}).items() if name in attributes},
+        "types": {name: kind for name, kind in remarks.get("types", {}).items() if name in attributes},
         "changed": remarks.get("changed"),
     }
     body = {name: value for name, value in body.items() if value}

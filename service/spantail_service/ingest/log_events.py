@@ -52,7 +52,7 @@ def log_event(entry: LogEntry, redactor: Redactor, now_us: int, *, keep_content:
         body["service"] = redactor.text(entry.source.service)
     if entry.source.runner is not None:
         body["runner"] = entry.source.runner
-    body.update(entry.source.whole.told(redactor).fields)
+    body.update(entry.source.whole.encoded(redactor).fields)
     error = {name: redactor.text(str(attributes[key])) for key, name in _ERROR.items() if attributes.get(key)}
     if error:
         body["error"] = error

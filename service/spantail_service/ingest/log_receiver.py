@@ -174,7 +174,7 @@ class LogReceiver:
 
     def _line(self, entry: LogEntry, now: int, *, keep_content: bool) -> Change:
         line = log_event(entry, self._redactor, now, keep_content=keep_content)
-        return Change("", "", [line], sources=entry.source.whole.told(self._redactor).tables)
+        return Change("", "", [line], sources=entry.source.whole.encoded(self._redactor).tables)
 
     def _count_lost(self, runner: str, dropped: Any, counts: Counter[str]) -> None:
         """Count what a sender says it has lost since its start."""

@@ -29,7 +29,7 @@ def as_meant(record: SpanRecord) -> SpanRecord:
         return record
     message = attributes.get(_MESSAGE)
     if isinstance(message, str) and message and "{" in record.name and attributes.get(_TEMPLATE) == record.name:
-        record = replace(record, name=message, facts={**(record.facts or {}), "name_told": record.name})
+        record = replace(record, name=message, fields={**(record.fields or {}), "name_told": record.name})
     return _live_start(record) if attributes[_SPAN_TYPE] == _PENDING else record
 
 

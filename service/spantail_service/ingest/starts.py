@@ -66,7 +66,7 @@ def start_of(entry: LogEntry) -> Start | None:
         links=_links(own.get(key.SPAN_LINKS)),
         service=entry.source.service,
         runner=entry.source.runner,
-        facts={"span_kind": kind} if (kind := own.get(key.SPAN_KIND)) in KINDS[1:] else None,
+        fields={"span_kind": kind} if (kind := own.get(key.SPAN_KIND)) in KINDS[1:] else None,
         source=entry.source.whole,
     )
     return Start(record, rev, entry.time_us, entry.event_name == key.EVENT_START, len(notes))

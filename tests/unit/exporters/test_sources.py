@@ -93,8 +93,8 @@ def test_each_object_is_encoded_once() -> None:
     source, service = known.of(resource, scope)
     assert known.of(resource, scope) == (source, "s")
     assert service == "s"
-    assert source.told(REDACTOR) is source.told(REDACTOR)
-    fields, tables = source.told(REDACTOR)
+    assert source.encoded(REDACTOR) is source.encoded(REDACTOR)
+    fields, tables = source.encoded(REDACTOR)
     assert tables == {
         f"r:{fields['resource']}": b'{"attributes":{"service.name":"s"}}',
         f"s:{fields['scope']}": b'{"name":"lib"}',
@@ -102,4 +102,4 @@ def test_each_object_is_encoded_once() -> None:
     for n in range(3_000):
         known.of(SdkResource({"n": n}), scope)
     assert len(known._known) <= 1_000
-    assert known.of(resource, scope)[0].told(REDACTOR) == (fields, tables)
+    assert known.of(resource, scope)[0].encoded(REDACTOR) == (fields, tables)

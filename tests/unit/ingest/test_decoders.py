@@ -176,7 +176,7 @@ def test_a_span_is_the_same_in_both_encodings() -> None:
     for one, other in ((first, same), (second, plain)):
         assert one.source is not None
         assert other.source is not None
-        assert one.source.told(Redactor()) == other.source.told(Redactor())
+        assert one.source.encoded(Redactor()) == other.source.encoded(Redactor())
     for slot in set(first.__slots__) - {"source"}:
         assert getattr(first, slot) == getattr(same, slot), slot
         assert getattr(second, slot) == getattr(plain, slot), slot
@@ -186,7 +186,7 @@ def test_a_span_is_the_same_in_both_encodings() -> None:
     assert first.attributes.items() >= {"text": "ü", "bytes": b"\0\1", "big": 2**63 - 1}.items()
     assert [tuple(note) for note in first.notes] == [(5, "retry", {"n": 1}, None)]
     assert tuple(first.links[0][:3]) == ("04" * 16, "05" * 8, {"why": "retry"})
-    assert [list((link.facts or {}).get("odd_ids", ())) for link in first.links] == [[], ["04", "05"]]
+    assert [list((link.fields or {}).get("odd_ids", ())) for link in first.links] == [[], ["04", "05"]]
     assert (first.service, first.runner) == ("shop", "web:1:2")
     assert (second.parent_id, second.start_us, second.end_us, second.failed) == (None, 0, 0, False)
     assert not tally.rejected
@@ -205,7 +205,7 @@ def test_a_log_record_is_the_same_in_both_encodings() -> None:
     same = list(decode_logs_json(as_json(request), tally))
     assert [entry[1:] for entry in entries] == [entry[1:] for entry in same]
     assert entries[0].source[:4] == same[0].source[:4] == ("shop", None, False, "shop.cart")
-    assert entries[0].source.whole.told(Redactor()) == same[0].source.whole.told(Redactor())
+    assert entries[0].source.whole.encoded(Redactor()) == same[0].source.whole.encoded(Redactor())
     assert entries[0][1:] == (
         "01" * 16, "02" * 8, 5, 13, "WARN", "retry", {"n": [1]}, {"a": 1}, True,
     )  # fmt: skip

@@ -183,7 +183,7 @@ def _record(span: dict[str, Any], source: Source) -> SpanRecord | None:
         description=text_of(status, "message") or None,
         service=source.service,
         runner=source.runner,
-        facts=span_facts(
+        fields=span_facts(
             enum_of(span.get("kind"), _KINDS),
             text_of(span, "traceState"),
             unsigned_of(span, "flags", UINT32),
