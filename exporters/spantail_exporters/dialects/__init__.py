@@ -1,4 +1,4 @@
-"""Other libraries' ways to write LLM calls, tools and sessions onto spans, read into our own attributes (pure).
+"""Other libraries' ways to write LLM calls, tools and sessions onto spans, read into our own attributes. Pure.
 
 `understand.understood` is the way in; what it knows stands in tables: `kinds` (what a span is), `names` (one attribute
 for another), `usage` (tokens and money inside JSON), `content` (prompts and answers). Each rule names its source. The

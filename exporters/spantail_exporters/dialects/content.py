@@ -1,4 +1,4 @@
-"""Prompts and answers, tool arguments and results, where they were captured: under the conventions' names (pure).
+"""Prompts and answers, tool arguments and results, where they were captured: under the conventions' names. Pure.
 
 Content is large, so it is moved, not copied: what stands under one name of theirs stands under ours instead.
 """

@@ -1,4 +1,4 @@
-"""What a call cost, where it is told: by one number or inside a JSON object (pure)."""
+"""What a call cost, where it is told: by one number or inside a JSON object. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Usage objects under names that no library is known for, and flattened into an attribute for each number (pure)."""
+"""Usage objects under names that no library is known for, and flattened into an attribute for each number. Pure."""
 
 from __future__ import annotations
 

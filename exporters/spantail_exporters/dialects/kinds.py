@@ -1,4 +1,4 @@
-"""What a span is, by the words of each library: one table (pure)."""
+"""What a span is, by the words of each library: one table. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who served which model, for the price list: the names that libraries write, brought to its own (pure)."""
+"""Who served which model, for the price list: the names that libraries write, brought to its own. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One attribute for another: their name, ours, how the value is read, and where that is written down (pure)."""
+"""One attribute for another: their name, ours, how the value is read, and where that is written down. Pure."""
 
 from __future__ import annotations
 

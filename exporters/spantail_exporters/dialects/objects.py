@@ -1,4 +1,4 @@
-"""Usage objects: JSON in which tokens are told by the words of one provider or library, or of several (pure)."""
+"""Usage objects: JSON in which tokens are told by the words of one provider or library, or of several. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which of a span's attributes were sent, and which were added by what we understood of them (pure).
+"""Which of a span's attributes were sent, and which were added by what we understood of them. Pure.
 
 Fields of an event: `derived` are the names of attributes that nobody sent, or that were sent with another value; `sent`
 has those values. `moved` is where content that stands under a name of ours came from, so that it can be put back: the

@@ -1,4 +1,4 @@
-"""Where a library's counts mean something else than their names say, known by what it writes beside them (pure)."""
+"""Where a library's counts mean something else than their names say, known by what it writes beside them. Pure."""
 
 from __future__ import annotations
 

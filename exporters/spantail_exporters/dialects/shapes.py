@@ -1,4 +1,4 @@
-"""Usage objects of APIs and libraries: how to tell them apart, and what their counts are of (pure)."""
+"""Usage objects of APIs and libraries: how to tell them apart, and what their counts are of. Pure."""
 
 from __future__ import annotations
 

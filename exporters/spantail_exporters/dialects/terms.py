@@ -1,4 +1,4 @@
-"""What a price depends on beside the tokens: how a call was served, and what was used by the piece (pure)."""
+"""What a price depends on beside the tokens: how a call was served, and what was used by the piece. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Token counts on a span, by their names: whose they are, and whether the input includes them (pure)."""
+"""Token counts on a span, by their names: whose they are, and whether the input includes them. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Any library's span attributes, with ours beside them (pure)."""
+"""Any library's span attributes, with ours beside them. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a call used, told by flat attributes and inside JSON objects, brought together (pure).
+"""What a call used, told by flat attributes and inside JSON objects, brought together. Pure.
 
 Whether the input includes what a cache took and gave differs from library to library: the rule of the name decides it,
 and a total that is told settles it. What cannot be decided is left as it came, with a note: no price is made of it.

@@ -1,4 +1,4 @@
-"""Readers of attribute values: what a library wrote to what is meant, None for what is none (pure)."""
+"""Readers of attribute values: what a library wrote to what is meant, None for what is none. Pure."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ Absent means unknown: no field is ever a made-up zero.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
@@ -53,6 +54,7 @@ _PROGRESS: Final = (
     ("total", key.PROGRESS_TOTAL),
     ("message", key.PROGRESS_MESSAGE),
 )
+_NOTHING: Final[list[dict[str, Any]]] = []  # shared by all states without span events: an object less for each
 
 
 def kind_of(attributes: Mapping[str, Any]) -> str:
@@ -79,25 +81,18 @@ def event_of(kind: str, status: str) -> str:
     return kind + _SUFFIX[status]
 
 
+@dataclass(slots=True, eq=False)
 class Encoded:
-    """A span state on its way to Redis, with what the script must know beside it.
+    """A span state on its way to Redis, with what the script must know beside it."""
 
-    `tail_events` are the span events that are tail events of their own: all but the exception that became `error`.
-    `sources` are the resource and the scope that the body names.
-    """
-
-    __slots__ = ("account", "body", "layers", "noted", "sources", "tail_events")
-
-    def __init__(  # noqa: PLR0917 - made in one place
-        self, body: dict[str, Any], noted: int, account: str, layers: bytes, tail_events: list[dict[str, Any]],
-        sources: Mapping[str, bytes],
-    ) -> None:  # fmt: skip
-        self.body = body
-        self.noted = noted
-        self.account = account
-        self.layers = layers
-        self.tail_events = tail_events
-        self.sources = sources
+    body: dict[str, Any]
+    noted: int
+    account: str
+    layers: bytes
+    tail_events: list[dict[str, Any]]
+    """The span events that are tail events of their own: all but the exception that became `error`."""
+    sources: Mapping[str, bytes]
+    """The resource and the scope that the body names."""
 
     def cut(self, mark: str) -> None:
         """Leave out everything that can be large, and say so in the attributes: identity, times and money stay."""
@@ -111,9 +106,13 @@ def encode_state(record: SpanRecord, rev: int, redactor: Redactor, *, event: str
                  ts: int | None = None, noted: int = 0) -> Encoded:  # fmt: skip
     """Encode one whole state of a span.
 
-    `rev` is the writer's revision, 1 for the start. `event` overrides the event's suffix (`_start` for the first
-    state); `ts` is the event's time in us, by default the end or the start. `noted` is how many span events were
-    told already: the count never runs back, whatever the SDK dropped since.
+    Args:
+        record: the span.
+        rev: the writer's revision, 1 for the start.
+        redactor: keeps secrets out.
+        event: the event's suffix where it is not that of the status: `_start` for the first state.
+        ts: the event's time in us, by default the end or the start.
+        noted: how many span events were sent already. The count never runs back, whatever the SDK dropped since.
     """
     raw = record.attributes
     end = record.end_us
@@ -164,19 +163,34 @@ def encode_state(record: SpanRecord, rev: int, redactor: Redactor, *, event: str
     if left_out or marks:
         body["content"] = marks  # its place: what is large comes last
     add_attributes(body, attributes, origin, remarks, redactor)
-    tail_events: list[dict[str, Any]] = _NOTHING
-    if notes:
-        made = [note_of(note, redactor, left_out, whole=note is not folded) for note in notes]
-        body["span_events"] = made
-        tail_events = [one for one, note in zip(made, notes, strict=True) if note is not folded or separate is notes]
-    if record.links:
-        body["links"] = [link_of(link, redactor, left_out) for link in record.links]
+    tail_events = _NOTHING
+    if notes or record.links:
+        tail_events = _add_events_and_links(body, record, redactor, left_out, folded=folded, separate=separate)
     if left_out:
         body["content"] = [*marks, *marks_of(left_out, redactor.where)]
     if error is not None:
         body["error"] = error
     layers = layers_of(body, attributes) if kind == "layer" or key.LAYERS in attributes else b""
     return Encoded(body, noted, account, layers, tail_events, sources)
+
+
+def _add_events_and_links(
+    body: dict[str, Any],
+    record: SpanRecord,
+    redactor: Redactor,
+    left_out: Dropped,
+    *,
+    folded: Note | None,
+    separate: tuple[Note, ...],
+) -> list[dict[str, Any]]:
+    """Add span events and links; returns the span events that are tail events of their own."""
+    tail_events = _NOTHING
+    if notes := record.notes:
+        body["span_events"] = made = [note_of(note, redactor, left_out, whole=note is not folded) for note in notes]
+        tail_events = [one for one, note in zip(made, notes, strict=True) if note is not folded or separate is notes]
+    if record.links:
+        body["links"] = [link_of(link, redactor, left_out) for link in record.links]
+    return tail_events
 
 
 def _with_events_of_their_own(record: SpanRecord, folded: Note | None, noted: int) -> tuple[Note, ...]:
@@ -191,7 +205,7 @@ def _with_events_of_their_own(record: SpanRecord, folded: Note | None, noted: in
 
 
 def _add_progress(body: dict[str, Any], attributes: Mapping[str, Any]) -> None:
-    """Say how far a span has come, and which layer it is."""
+    """Add how far a span has come, and which layer it is."""
     if key.PROGRESS_DONE in attributes:
         body["progress"] = {
             name: value
@@ -200,9 +214,6 @@ def _add_progress(body: dict[str, Any], attributes: Mapping[str, Any]) -> None:
         }
     if (layer := attributes.get(key.LAYER)) is not None:
         body["layer"] = str(layer)
-
-
-_NOTHING: Final[list[dict[str, Any]]] = []  # shared by all states without span events: an object less for each
 
 
 def update_of(state: Encoded, last_sent: Mapping[str, Any], changed: Mapping[str, Any]) -> dict[str, Any]:

@@ -47,25 +47,29 @@ class Limits(NamedTuple):
     settled_expiry_s: int = SETTLED_EXPIRY_S
 
 
-class Applied(NamedTuple):
-    """What the script answers.
+_DEFAULTS: Final = Limits()
 
-    `next_seq` is the run's next sequence number; `duplicate` says that the batch had been applied before; `epoch`
-    changes when Redis lost the run; `start_us` is when the run began; `settled` that nothing more is expected;
-    `tell_index` that the index over runs has to learn of it. `status` is the run's, `operation` what the service that
-    started it calls it, else the name of its root; empty while neither is known. `added` is how many sequence numbers
-    the call took; 0 of a duplicate.
-    """
+
+class Applied(NamedTuple):
+    """What the script answers."""
 
     next_seq: int
+    """The run's next sequence number."""
     duplicate: bool
+    """Whether the batch had been applied before."""
     epoch: int
+    """Another one when Redis lost the run."""
     start_us: int
+    """When the run began."""
     settled: bool
+    """Whether nothing more is expected."""
     tell_index: bool
+    """Whether the index over runs has to learn of it."""
     status: str = "running"
     operation: str = ""
+    """What the service that started the run calls it, else the name of its root; empty while neither is known."""
     added: int = 0
+    """How many sequence numbers the call took; 0 of a duplicate."""
 
 
 def append_arguments(
@@ -76,7 +80,7 @@ def append_arguments(
     writer_seq: int,
     now_us: int,
     drops: Mapping[str, int] | None = None,
-    limits: Limits = Limits(),  # noqa: B008 - immutable
+    limits: Limits = _DEFAULTS,
     state: tuple[bytes, str] | None = None,
     silent_since: int | None = None,
     known: tuple[int, int] | None = None,
@@ -85,13 +89,23 @@ def append_arguments(
 ) -> list[bytes | str | int]:
     """Build the arguments of `EVALSHA`: sha, number of keys, keys, values.
 
-    `writer` and `writer_seq` make the call idempotent: a batch whose sequence is not above the last one that
-    this writer got applied to this run changes nothing. `drops` adds to the run's counted losses by reason.
-    `state` replaces the run state: its JSON and its status. Without it, `silent_since` is the time (us) of the run's
-    last write, after which it was silent for a minute: a run without a root settles if that is still so. `known` is the
-    epoch and the next sequence number that this writer was last answered, `confirmed` its own last sequence that was
-    applied to this run: less than that means that Redis lost something. `after` is that of its call just before this
-    one, when its answer has not come yet: unless that one was applied, this one is refused (`is_behind`).
+    Args:
+        run_id: the run.
+        changes: what has changed, in order.
+        writer: who writes; empty for nobody who numbers his calls.
+        writer_seq: the number of this call. One that is not above the last that this writer got applied to this run
+            changes nothing, so that a call may be sent again.
+        now_us: the time, in us.
+        drops: adds to the run's counted losses, by reason.
+        limits: how much of the run is kept, and for how long.
+        state: replaces the run state: its JSON and its status.
+        silent_since: the time (us) of the run's last write, after which it was silent for a minute: a run without a
+            root settles if that is still so. Not with `state`.
+        known: the epoch and the next sequence number that this writer was last answered.
+        confirmed: the writer's last number that was applied to this run; less than that means that Redis lost
+            something.
+        after: the number of the writer's call just before this one, when its answer has not come yet: unless that one
+            was applied, this one is refused (`is_behind`).
     """
     names = keys.run_keys(run_id)
     state_json, status = state or (b"", "" if silent_since is None else str(silent_since))

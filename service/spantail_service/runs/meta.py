@@ -150,7 +150,7 @@ def parse_meta(fields: Mapping[bytes, bytes], now_us: int) -> RunMeta | None:
     is_silent = now_us - int(number(b"last", b"0")) >= SILENCE_US
     has_no_root = root is None or number(b"root_orphan") == b"1"
     if has_no_root and expected is None and still_open == 0 and (is_silent or b"imported" in fields):
-        expected = next_index  # as a reaper is about to write it, see `append.lua`
+        expected = next_index  # as a reaper is about to write it, see `append/status.lua`
         if status == "running":
             # without any span nobody ever said how it ended
             status = STATUS_BY_ROOT.get(number(b"root_status", b"").decode(), "abandoned")

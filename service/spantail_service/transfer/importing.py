@@ -38,6 +38,8 @@ _MAGIC = {b"PK\x03\x04": "a zip file", b"\x1f\x8b": "gzip without Content-Encodi
           b"SQLite format 3": "an SQLite database", b"\x28\xb5\x2f\xfd": "zstd", b"<": "HTML or XML",
           b"[": "a JSON array, as of a Chrome or Zipkin trace"}  # fmt: skip
 _CHROME = re.compile(rb'\s*+\{\s*+"(?:traceEvents|displayTimeUnit|otherData|stackFrames)"')
+_MOST_REASONS, _REASON_LENGTH = 50, 100
+_MOST_LOST = 2**53  # events: the whole numbers that JavaScript holds exactly
 _AT_A_TIME = 2  # files that are read at once: bounds the memory that reading takes
 
 
@@ -63,7 +65,7 @@ class RunImporter:
     async def take(self, body: bytes, limit: int, *, is_gzip: bool = False) -> Imported:
         """Store the runs of an OTLP JSON request, or of one run's NDJSON; returns when Redis has them.
 
-        ``limit`` is the largest size once unzipped, in bytes. Few are unzipped at a time: what waits, waits as it came.
+        `limit` is the largest size once unzipped, in bytes. Few are unzipped at a time: what waits, waits as it came.
 
         Spans of OTLP are known by their ids, so that a file may be taken twice. Log lines are not: NDJSON of a run
         that is here is refused.
@@ -170,6 +172,9 @@ def _drops(summary: dict[str, Any], redactor: Redactor) -> dict[str, int]:
         return {}
     return {
         redactor.text(reason): count
-        for reason, count in list(dropped.items())[:50]
-        if reason.replace("_", "").isalnum() and len(reason) <= 100 and type(count) is int and 0 < count < 2**53  # noqa: PLR2004
+        for reason, count in list(dropped.items())[:_MOST_REASONS]
+        if reason.replace("_", "").isalnum()
+        and len(reason) <= _REASON_LENGTH
+        and type(count) is int
+        and 0 < count < _MOST_LOST
     }

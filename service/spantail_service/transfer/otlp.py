@@ -1,8 +1,8 @@
-"""A run as OTLP JSON: an ``ExportTraceServiceRequest`` that any OTLP receiver takes (pure).
+"""A run as OTLP JSON: an `ExportTraceServiceRequest` that any OTLP receiver takes. Pure.
 
 OTLP specification 1.x, section "JSON Protobuf Encoding": ids in hex, 64-bit numbers as decimal strings, lowerCamelCase.
 OTLP has no span that goes on, so open ones are left out. An abandoned one ends as an error that says so. What is not as
-it was sent is named: masked and cut attributes in ``spantail.changed``, added ones in ``spantail.derived``.
+it was sent is named: masked and cut attributes in `spantail.changed`, added ones in `spantail.derived`.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _AT_ONCE = 1_000  # spans
 
 
 def otlp_file(states: Sequence[bytes], sources: Sources = NO_SOURCES) -> tuple[bytes, int]:
-    """The request for the finished ones of ``states`` (as stored), as JSON, and how many are left out for they go on.
+    """The request for the finished ones of `states` (as stored), as JSON, and how many are left out for they go on.
 
     Made piece by piece: one call that encodes a large run would hold everybody up.
     """
@@ -55,16 +55,16 @@ def otlp_file(states: Sequence[bytes], sources: Sources = NO_SOURCES) -> tuple[b
 
 
 def otlp_json(spans: Iterable[Mapping[str, Any]], sources: Sources = NO_SOURCES) -> dict[str, Any]:
-    """The request for the finished ones of ``spans`` (states as the snapshot holds them)."""
+    """The request for the finished ones of `spans` (states as the snapshot holds them)."""
     return {
         "resourceSpans": resource_spans(sources.with_details(span) for span in spans if span["status"] != "running")
     }
 
 
 def resource_spans(spans: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The ``ResourceSpans`` of all ``spans``, also of those that go on: a reader decides what their end is.
+    """The `ResourceSpans` of all `spans`, also of those that go on: a reader decides what their end is.
 
-    A span may have ``resource_details`` and ``scope_details``. Of a resource that is not known there is what stands in
+    A span may have `resource_details` and `scope_details`. Of a resource that is not known there is what stands in
     the span, of a scope nothing.
     """
     by_resource: dict[tuple[Any, ...], dict[Any, list[Mapping[str, Any]]]] = {}
@@ -209,7 +209,7 @@ def _events(span: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def status_of(span: Mapping[str, Any]) -> dict[str, Any]:
-    """OTLP's ``Status`` of a span: a code, and a message where there is one; empty is unset."""
+    """OTLP's `Status` of a span: a code, and a message where there is one; empty is unset."""
     if span["status"] == "error":
         message = span.get("status_message")
         if message is None:
@@ -229,7 +229,7 @@ def _nanoseconds(time_us: int, rest: int = 0) -> str:
 
 
 def any_values(values: Mapping[str, Any], types: Mapping[str, Any] = MappingProxyType({})) -> list[dict[str, Any]]:
-    """Attributes as OTLP's list of ``KeyValue``; ``types`` as `spantail.json_values` has them."""
+    """Attributes as OTLP's list of `KeyValue`; `types` as `spantail.json_values` has them."""
     if not types:
         return [{"key": name, "value": _value(value)} for name, value in values.items()]
     return [{"key": name, "value": _value(value, types.get(name))} for name, value in values.items()]

@@ -1,6 +1,6 @@
-"""A run as Chrome trace JSON, which ui.perfetto.dev and chrome://tracing open (pure).
+"""A run as Chrome trace JSON, which ui.perfetto.dev and chrome://tracing open. Pure.
 
-Format: "Trace Event Format" (Google), JSON object form. A complete event (``X``) has to lie within the one below it on
+Format: "Trace Event Format" (Google), JSON object form. A complete event (`X`) has to lie within the one below it on
 its thread. Spans that overlap, as the calls of a parallel step do, are therefore laid on lanes: a span goes on its
 parent's lane where there is room, else on the first free one. A process stands for a service and runner.
 """
@@ -37,10 +37,10 @@ class _Lane(NamedTuple):
 
 
 def perfetto_file(states: Iterable[bytes], run: Mapping[str, Any], now_us: int) -> bytes:
-    """The trace of a run's spans (states as stored) as JSON; ``run`` is its summary.
+    """The trace of a run's spans (states as stored) as JSON; `run` is its summary.
 
-    Times are microseconds since the run's first span, whose own time is in ``otherData``. A span that goes on lasts
-    until ``now_us`` and has the argument ``unfinished``. Each span is encoded by itself, for the same reason as in
+    Times are microseconds since the run's first span, whose own time is in `otherData`. A span that goes on lasts
+    until `now_us` and has the argument `unfinished`. Each span is encoded by itself, for the same reason as in
     `whole_run.in_order`.
     """
     listed = sorted(states, key=lambda state: _place(orjson.loads(state), now_us))

@@ -26,7 +26,7 @@ async def read_spans(redis: Redis, run_id: str) -> list[bytes]:
 
 
 async def read_states(redis: Redis, run_id: str, most: int | None = None) -> list[bytes]:
-    """The latest state of each span as stored, in no order; with ``most``, of so many spans or a few more."""
+    """The latest state of each span as stored, in no order; with `most`, of so many spans or a few more."""
     found: dict[bytes, bytes] = {}
     cursor = 0
     while True:
@@ -52,7 +52,7 @@ def _place(state: bytes) -> bytes:
 
 
 async def read_tail(redis: Redis, run_id: str) -> AsyncIterator[tuple[int, list[bytes]]]:
-    """The tail, batch by batch: the first ``seq`` and the events' JSON as stored (without ``seq``)."""
+    """The tail, batch by batch: the first `seq` and the events' JSON as stored (without `seq`)."""
     after = "-"
     while True:
         entries: Any = await redis.xrange(keys.run_keys(run_id).buffer, after, "+", count=_ENTRIES)

@@ -47,7 +47,7 @@ async def _faults(redis_url: str, case: Case, trace: int, order: Sequence[int]) 
         meta: dict[bytes, bytes] = await client.hgetall(run_keys(f"{trace:032x}").meta)
     found: Counter[str] = Counter()
     for name, value in meta.items():
-        if name.startswith(b"b:"):  # "b:<backend>:<sum>", see append.lua
+        if name.startswith(b"b:"):  # "b:<backend>:<sum>", see `append/account.lua`
             found[name.decode().rpartition(":")[2]] += int(value)
     right = {
         "nano": nano_of(case.run.cost_usd), "calls": case.run.calls, "input": case.run.input,
