@@ -47,10 +47,10 @@ from spantail_service.routes import (
     traces,
     transfer,
 )
-from spantail_service.runs.changes import RunFeed
+from spantail_service.runs.changes import RunListChanges
 from spantail_service.runs.index import RunIndex
 from spantail_service.runs.links import LinkTemplates
-from spantail_service.runs.retention import RunKeeper
+from spantail_service.runs.retention import RunRetention
 from spantail_service.runs.snapshot import RunSnapshots
 from spantail_service.runs.spend import Bookkeeper
 from spantail_service.services import Services
@@ -62,7 +62,7 @@ from spantail_service.tail import RunReader, TailHub
 from spantail_service.tempo.recent import RecentRuns
 from spantail_service.transfer.importing import RunImporter
 from spantail_service.web.entry import Entrance
-from spantail_service.web.fast_poll import ReadyPoll
+from spantail_service.web.fast_poll import FastPoll
 from spantail_service.web.headers import BodyLimit
 from spantail_service.web.openapi import describe
 from spantail_service.web.problems import install_error_handlers
@@ -146,7 +146,7 @@ def create_app(settings: Settings) -> SpantailApp:
     app.state.server_spans = instrument(app)
     app.state.metrics = ServiceMetrics()
     app.state.guard = guard_of(settings)
-    app.entrance = Entrance(super(SpantailApp, app).__call__, ReadyPoll(), app.state.guard, app.state.metrics)
+    app.entrance = Entrance(super(SpantailApp, app).__call__, FastPoll(), app.state.guard, app.state.metrics)
     describe(app, wants_token=settings.access.token is not None)
     return app
 
@@ -210,8 +210,8 @@ async def _open_services(app: FastAPI, settings: Settings, redis_url: str, stack
     stack.push_async_callback(launcher.close, settings.server.shutdown_s * _CANCEL_SHARE)
     await stack.enter_async_context(Reaper(redis_url))
     index = RunIndex(redis)
-    run_feed = RunFeed(redis, index, wakeups)
-    stack.push_async_callback(run_feed.close)
+    run_changes = RunListChanges(redis, index, wakeups)
+    stack.push_async_callback(run_changes.close)
     await stack.enter_async_context(Bookkeeper(redis))
     sessions: Sessions | None = app.state.guard.sessions
     ended = await stack.enter_async_context(EndedSessions(redis, sessions)) if sessions else None
@@ -240,8 +240,8 @@ async def _open_services(app: FastAPI, settings: Settings, redis_url: str, stack
         hub=hub,
         runs=index,
         recent_runs=RecentRuns(redis, index),
-        run_feed=run_feed,
-        run_keeper=RunKeeper(redis, links),
+        run_changes=run_changes,
+        run_retention=RunRetention(redis, links),
         importer=RunImporter(redis, store, Redactor.from_environment()),
         links=links,
         wakeups=wakeups,

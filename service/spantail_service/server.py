@@ -17,7 +17,7 @@ import uvicorn
 from pydantic import SecretStr
 
 from spantail_service.app import SpantailApp, create_app
-from spantail_service.bounds.cancel import end
+from spantail_service.bounds.cancel import cancel
 from spantail_service.services import services_in
 from spantail_service.storage.binary import EmbeddedRedisError
 from spantail_service.storage.embedded import EmbeddedRedis
@@ -146,7 +146,7 @@ async def _serve(settings: Settings, listener: socket.socket, announce: Announce
             # Viewers first: these calls do not wait, the others may.
             services_in(app).hub.stop()
             services_in(app).wakeups.stop_waiting()
-            services_in(app).run_feed.stop_waiting()
+            services_in(app).run_changes.stop_waiting()
             await grpc_door.close()
             if work is not None:
                 await work.stop()
@@ -207,7 +207,7 @@ class _DemoWork:
         self._task = asyncio.create_task(Workload(self._launch).run(), name="spantail-demo-work")
 
     async def stop(self) -> None:
-        await end(self._task)
+        await cancel(self._task)
 
     async def _launch(self, name: str, given: dict[str, Any]) -> None:
         services = services_in(self._app)

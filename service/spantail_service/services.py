@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from spantail_service.web.large_responses import WholeAnswers
+from spantail_service.web.large_responses import LargeResponses
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from spantail_service.jobs.launcher import Launcher
     from spantail_service.metrics import ServiceMetrics
     from spantail_service.operations.base import Operation
-    from spantail_service.runs.changes import RunFeed
+    from spantail_service.runs.changes import RunListChanges
     from spantail_service.runs.index import RunIndex
     from spantail_service.runs.links import LinkTemplates
-    from spantail_service.runs.retention import RunKeeper
+    from spantail_service.runs.retention import RunRetention
     from spantail_service.runs.snapshot import RunSnapshots
     from spantail_service.settings import Settings
     from spantail_service.storage.wakeups import WakeUps
@@ -43,8 +43,8 @@ class Services:
     hub: TailHub
     runs: RunIndex
     recent_runs: RecentRuns
-    run_feed: RunFeed
-    run_keeper: RunKeeper
+    run_changes: RunListChanges
+    run_retention: RunRetention
     importer: RunImporter
     links: LinkTemplates
     wakeups: WakeUps
@@ -55,7 +55,7 @@ class Services:
     rate_limits: RateLimits
     ended_sessions: EndedSessions | None
     """None where no token is wanted."""
-    whole_answers: WholeAnswers = field(default_factory=WholeAnswers)
+    large_responses: LargeResponses = field(default_factory=LargeResponses)
 
 
 def services_of(request: Request) -> Services:

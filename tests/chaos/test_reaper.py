@@ -23,7 +23,7 @@ from spantail_exporters.model.changes import Change, Changes
 from spantail_exporters.model.heartbeat import LEASE_S
 from spantail_exporters.redis.writer import RedisWriter
 from spantail_service.reaper import Reaper, Timing
-from spantail_service.reaper.liveness import Interrupted, Patience
+from spantail_service.reaper.liveness import Interrupted, Liveness
 from spantail_service.runs.meta import parse_meta
 from spantail_service.storage.run_writes import now_us
 from tests.chaos.processes import busy_app, judge
@@ -120,7 +120,7 @@ async def test_kill_9_in_the_middle_of_busy_runs(redis_url: str) -> None:
 
 @pytest.mark.slow
 async def test_within_15_seconds_of_the_kill(new_redis_url: str) -> None:
-    """One of two: where the machine stops the judge for 3 s it starts its patience anew, as it must."""
+    """One of two: where the machine stops the judge for 3 s it starts its liveness anew, as it must."""
     took = []
     async with Reaper(new_redis_url) as reaper:
         for _ in range(2):
@@ -397,30 +397,30 @@ async def test_a_dead_process_is_found_though_its_events_came_by_another_way(new
 
 
 def test_patience_starts_anew_after_every_gap() -> None:
-    patience = Patience(gap_s=3)
+    liveness = Liveness(gap_s=3)
     for second in range(12):
-        patience.asks(second)
-        patience.answered(second)
-        patience.redis_clock(1_000_000_000 + second * 1_000_000, second)
-    assert patience.waited_s == 11
+        liveness.asks(second)
+        liveness.answered(second)
+        liveness.redis_clock(1_000_000_000 + second * 1_000_000, second)
+    assert liveness.waited_s == 11
     with pytest.raises(Interrupted):
-        patience.asks(14.1)  # this process was frozen
-    assert patience.waited_s == 0
-    patience.answered(15)
-    patience.answered(17)
+        liveness.asks(14.1)  # this process was frozen
+    assert liveness.waited_s == 0
+    liveness.answered(15)
+    liveness.answered(17)
     with pytest.raises(Interrupted):
-        patience.answered(21)  # Redis was
-    patience.answered(22)
-    assert patience.waited_s == 1
-    patience.redis_clock(1_022_000_000, 22)
+        liveness.answered(21)  # Redis was
+    liveness.answered(22)
+    assert liveness.waited_s == 1
+    liveness.redis_clock(1_022_000_000, 22)
     with pytest.raises(Interrupted):
-        patience.redis_clock(1_100_000_000, 23)  # its clock stepped: every lease may be over
-    patience.answered(24)
-    assert patience.waited_s == 1
-    patience.broken()
-    patience.asks(1_000)  # nothing stands on an answer
-    patience.answered(1_001)
-    assert patience.waited_s == 0
+        liveness.redis_clock(1_100_000_000, 23)  # its clock stepped: every lease may be over
+    liveness.answered(24)
+    assert liveness.waited_s == 1
+    liveness.broken()
+    liveness.asks(1_000)  # nothing stands on an answer
+    liveness.answered(1_001)
+    assert liveness.waited_s == 0
 
 
 def test_what_silence_says_to_a_reader() -> None:
@@ -485,20 +485,20 @@ async def test_what_redis_refuses_for_a_moment_is_judged_later(new_redis_url: st
     with Writer(new_redis_url) as writer:
         write(writer, span(runner=DEAD), by=DEAD)
         reaper = Reaper(new_redis_url, timing=TIMING)
-        change = reaper._line.change
+        change = reaper._connection.change
 
         async def refused_at_first(*arguments: Any, **options: Any) -> bool:
-            reaper._line.change = change  # type: ignore[method-assign]
+            reaper._connection.change = change  # type: ignore[method-assign]
             writer.redis.config_set("min-replicas-to-write", 1)
             try:
                 return await change(*arguments, **options)
             finally:
                 writer.redis.config_set("min-replicas-to-write", 0)
 
-        reaper._line.change = refused_at_first  # type: ignore[method-assign]
+        reaper._connection.change = refused_at_first  # type: ignore[method-assign]
         async with reaper:
             await eventually_async(lambda: "expected" in StoredRun(new_redis_url, RUN).meta, SOON_S)
-        assert reaper._line.change == change
+        assert reaper._connection.change == change
     assert StoredRun(new_redis_url, RUN).meta["status"] == "abandoned"
 
 
@@ -519,7 +519,7 @@ async def test_a_run_that_could_not_be_judged_is_tried_again(
 
 async def test_a_judge_survives_whatever_fails(new_redis_url: str) -> None:
     reaper = Reaper(new_redis_url, timing=TIMING)
-    sweep, reset = reaper.sweep, reaper._line.reset
+    sweep, reset = reaper.sweep, reaper._connection.reset
     failed = []
 
     async def fails() -> None:
@@ -528,11 +528,11 @@ async def test_a_judge_survives_whatever_fails(new_redis_url: str) -> None:
         raise redis.ConnectionError
 
     async def fails_too() -> None:
-        reaper._line.reset = reset  # type: ignore[method-assign]
+        reaper._connection.reset = reset  # type: ignore[method-assign]
         failed.append("reset")
         raise redis.TimeoutError  # as the end of a TLS connection does, when the other side is silent
 
-    reaper.sweep, reaper._line.reset = fails, fails_too  # type: ignore[method-assign]
+    reaper.sweep, reaper._connection.reset = fails, fails_too  # type: ignore[method-assign]
     async with reaper:
         await eventually_async(lambda: reaper.sweeps > 1, SOON_S)
     assert failed == ["sweep", "reset"]

@@ -13,7 +13,7 @@ from spantail_service.errors import CallerLeftError
 from spantail_service.services import services_in
 from spantail_service.tempo import recent
 from spantail_service.tempo.recent import Period
-from spantail_service.web import large_responses as whole_answers
+from spantail_service.web import large_responses
 from spantail_service.web.problems import status_of
 from tests.integration.service.harness import ROOT_SPAN, RUN, START, Writer, running_app
 from tests.support.served import Served, served_app
@@ -54,10 +54,10 @@ def _is_refusal(answer: httpx.Response, kind: str) -> bool:
 
 
 async def test_answers_that_nobody_takes_are_bounded(new_redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(whole_answers, "_ROOM_BYTES", 2 * BYTES)
+    monkeypatch.setattr(large_responses, "_BUDGET_BYTES", 2 * BYTES)
     _large_run(new_redis_url)
     async with served_app(new_redis_url) as service, service.client() as client:
-        room = service.services.whole_answers.room
+        room = service.services.large_responses.budget
         async with _who_takes_nothing(service, EXPORT):
             await eventually_async(lambda: room.held > BYTES)
             for path in (EXPORT, f"/tempo/api/traces/{RUN}", f"/api/traces/{RUN}"):
@@ -71,21 +71,21 @@ async def test_answers_that_nobody_takes_are_bounded(new_redis_url: str, monkeyp
 
 
 async def test_a_reader_that_takes_nothing_is_left(new_redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(whole_answers, "_PIECE_S", 0.2)
+    monkeypatch.setattr(large_responses, "_CHUNK_S", 0.2)
     _large_run(new_redis_url)
     async with served_app(new_redis_url) as service:
-        room = service.services.whole_answers.room
+        room = service.services.large_responses.budget
         async with _who_takes_nothing(service, EXPORT):
             await eventually_async(lambda: room.held > BYTES)
             await eventually_async(lambda: room.held == 0, what="the end of the answer")
 
 
 async def test_few_answers_are_made_at_a_time(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(whole_answers, "_LONGEST_WAIT_S", 0.05)
+    monkeypatch.setattr(large_responses, "_LONGEST_WAIT_S", 0.05)
     with Writer(redis_url) as writer:
         writer.span(RUN, end=START + 5)
     async with running_app(redis_url) as client:
-        answers = services_in(client.app).whole_answers  # type: ignore[attr-defined]
+        answers = services_in(client.app).large_responses  # type: ignore[attr-defined]
         async with answers.making(), answers.making():
             for path in WHOLE:
                 assert _is_refusal(await client.get(path), "too-busy"), path
@@ -95,7 +95,7 @@ async def test_few_answers_are_made_at_a_time(redis_url: str, monkeypatch: pytes
 
 async def test_files_that_come_in_are_bounded(redis_url: str) -> None:
     async with running_app(redis_url) as client:
-        room = services_in(client.app).whole_answers.room  # type: ignore[attr-defined]
+        room = services_in(client.app).large_responses.budget  # type: ignore[attr-defined]
         with room.hold() as hold:
             hold.take(room.limit)
             refused = await client.post("/api/runs/import", json={"resourceSpans": []})

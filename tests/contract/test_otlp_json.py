@@ -76,7 +76,7 @@ async def test_refusals_in_json_are_a_status(
 
 async def test_a_sender_is_told_to_come_again_when_too_much_is_under_way(new_redis_url: str) -> None:
     async with running_app(new_redis_url) as client:
-        room = client.app.state.services.receiver.room  # type: ignore[attr-defined]
+        room = client.app.state.services.receiver.budget  # type: ignore[attr-defined]
         with room.hold() as hold:
             hold.take(room.limit)
             answer = await client.post("/v1/logs", content=as_json(logs({}, [])), headers=JSON)

@@ -13,8 +13,8 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from spantail_exporters.model import keys
 from spantail_exporters.model.changes import Change
 from spantail_exporters.model.run_script import append_arguments
-from spantail_service.runs import changes as run_feed
-from spantail_service.runs.changes import News, RunFeed, Watcher
+from spantail_service.runs import changes as run_changes
+from spantail_service.runs.changes import News, RunListChanges, Watcher
 from spantail_service.runs.filter import RunFilter
 from spantail_service.services import services_in
 from tests.integration.service.harness import OTHER_RUN, ROOT_SPAN, RUN, START, Writer, running_app, state
@@ -33,7 +33,7 @@ PATIENCE_S = 10.0
 
 @asynccontextmanager
 async def _watching(client: Any, wanted: RunFilter = RunFilter(), since: str | None = None) -> AsyncIterator[Watcher]:  # noqa: B008
-    feed: RunFeed = services_in(client.app).run_feed
+    feed: RunListChanges = services_in(client.app).run_changes
     async with feed.watch(wanted, since) as watcher:
         assert watcher is not None
         yield watcher
@@ -174,18 +174,18 @@ async def test_without_redis_the_stream_is_refused_before_it_begins() -> None:
 
 
 async def test_one_watcher_too_many_is_refused(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run_feed, "MAX_WATCHERS", 1)
+    monkeypatch.setattr(run_changes, "MAX_WATCHERS", 1)
     async with running_app(redis_url) as client, _watching(client):
         answer = await client.get("/api/runs/events")
     assert (answer.status_code, answer.json()["type"]) == (503, "urn:spantail:problem:too-many-watchers")
 
 
 async def test_no_more_watchers_are_let_in_at_once(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run_feed, "MAX_WATCHERS", 2)
+    monkeypatch.setattr(run_changes, "MAX_WATCHERS", 2)
     over = asyncio.Event()
 
     async with running_app(redis_url) as client:
-        feed: RunFeed = services_in(client.app).run_feed  # type: ignore[attr-defined]
+        feed: RunListChanges = services_in(client.app).run_changes  # type: ignore[attr-defined]
         let_in: list[bool] = []
 
         async def watch() -> None:
@@ -203,7 +203,7 @@ async def test_no_more_watchers_are_let_in_at_once(redis_url: str, monkeypatch: 
 
 async def test_who_comes_while_the_process_stops_is_not_let_in(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     async with running_app(redis_url) as client:
-        feed: RunFeed = services_in(client.app).run_feed  # type: ignore[attr-defined]
+        feed: RunListChanges = services_in(client.app).run_changes  # type: ignore[attr-defined]
         latest = feed._latest
 
         async def stopping(count: int) -> Any:

@@ -227,7 +227,7 @@ async def test_a_run_that_goes_while_it_is_pinned_leaves_nothing(
     with Writer(redis_url) as writer:
         going = _run(writer, 1)
         async with running_app(redis_url) as client:
-            keeper = client.app.state.services.run_keeper  # type: ignore[attr-defined]
+            keeper = client.app.state.services.run_retention  # type: ignore[attr-defined]
             look = keeper._meta
 
             async def look_and_lose(run_id: str) -> Any:
@@ -251,11 +251,11 @@ async def test_a_pin_that_crosses_with_its_end_is_known_as_one(redis_url: str, m
             async def unpinned_before(*command: Any, **options: Any) -> Any:
                 if command[0] == "EVAL" and keys.run_keys(run_id).meta in command:
                     monkeypatch.setattr(services.redis, "execute_command", execute)
-                    await services.run_keeper.unpin(run_id)
+                    await services.run_retention.unpin(run_id)
                 return await execute(*command, **options)
 
             monkeypatch.setattr(services.redis, "execute_command", unpinned_before)
-            await services.run_keeper.pin(run_id)
+            await services.run_retention.pin(run_id)
             assert services.redis.execute_command == execute
             assert await _ids(client, pinned=True) == [run_id]
         assert writer.redis.sismember(keys.RUNS_PINNED, run_id)

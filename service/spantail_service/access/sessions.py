@@ -17,7 +17,7 @@ import time
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from spantail_exporters.model import keys
-from spantail_service.bounds.cancel import end
+from spantail_service.bounds.cancel import cancel
 from spantail_service.storage.errors import REDIS_UNREACHABLE
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ class EndedSessions:
     async def __aexit__(self, *_: object) -> None:
         """Stop."""
         self._stopping = True
-        await end(self._task)
+        await cancel(self._task)
 
     async def publish(self, session: Session) -> None:
         """Tell the others; while Redis is away only this process knows, and says so as soon as it can."""

@@ -18,7 +18,7 @@ class Hold:
 
     __slots__ = ("_room", "taken")
 
-    def __init__(self, room: Room) -> None:
+    def __init__(self, room: ByteBudget) -> None:
         self._room = room
         self.taken = 0
 
@@ -34,7 +34,7 @@ class Hold:
         self._room.held += size
 
 
-class Room:
+class ByteBudget:
     """At most ``limit`` bytes of request bodies, as they were sent; a single request always finds room."""
 
     def __init__(self, limit: int) -> None:

@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 _AGAIN_S = 0.5
 
 
-async def end(task: Task[Any] | None) -> None:
+async def cancel(task: Task[Any] | None) -> None:
     """Cancel ``task`` until it has ended; what it failed with, if anything, goes to the log.
 
     Once is not enough: a cancellation that meets a time-out within redis-py becomes an error of the client's, which a

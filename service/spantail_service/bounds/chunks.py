@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from spantail_exporters.model.changes import Change
 
-PIECE_BYTES: Final = 1_048_576
+CHUNK_BYTES: Final = 1_048_576
 
 _Item = TypeVar("_Item")
 
@@ -36,14 +36,14 @@ def sizes() -> Callable[[Change], int]:
     return size
 
 
-def pieces(items: Iterable[_Item], size_of: Callable[[_Item], int], most: int = sys.maxsize) -> Iterator[list[_Item]]:
-    """``items`` in their order; a piece ends with the one that makes it ``PIECE_BYTES``, or ``most`` items."""
+def chunks(items: Iterable[_Item], size_of: Callable[[_Item], int], most: int = sys.maxsize) -> Iterator[list[_Item]]:
+    """``items`` in their order; a piece ends with the one that makes it ``CHUNK_BYTES``, or ``most`` items."""
     piece: list[_Item] = []
     size = 0
     for item in items:
         piece.append(item)
         size += size_of(item)
-        if size >= PIECE_BYTES or len(piece) >= most:
+        if size >= CHUNK_BYTES or len(piece) >= most:
             yield piece
             piece, size = [], 0
     if piece:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
 _Item = TypeVar("_Item")
-_TURN_S: Final = 0.005
+_SLICE_S: Final = 0.005
 
 LARGE_BYTES: Final = 262_144
 """What is larger takes too long to read for the event loop, and cannot be read in parts."""
@@ -21,13 +21,13 @@ LARGE: Final[Any] = object()
 _END: Final[Any] = object()
 
 
-class Turn:
+class TimeSlice:
     """Begins when it is made, and anew when it is given up."""
 
     __slots__ = ("_end",)
 
     def __init__(self) -> None:
-        self._end = perf_counter() + _TURN_S
+        self._end = perf_counter() + _SLICE_S
 
     @property
     def is_over(self) -> bool:
@@ -37,16 +37,16 @@ class Turn:
     async def give(self) -> None:
         """Let the others go on."""
         await asyncio.sleep(0)
-        self._end = perf_counter() + _TURN_S
+        self._end = perf_counter() + _SLICE_S
 
 
-async def in_turns(items: Iterator[_Item | None], one_large: asyncio.Lock) -> AsyncIterator[_Item]:
+async def in_slices(items: Iterator[_Item | None], one_large: asyncio.Lock) -> AsyncIterator[_Item]:
     """``items`` but for None, which stands for work that has brought none yet.
 
     What comes after ``LARGE`` is made on a thread, and by ``one_large`` only one such at a time: a thread holds the
     interpreter for as long as a single call into C takes, and several would follow one another.
     """
-    turn = Turn()
+    turn = TimeSlice()
     for step in items:
         item = step
         if item is LARGE:

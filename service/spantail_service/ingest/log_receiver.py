@@ -16,7 +16,7 @@ from spantail.content import content_capture_allowed
 from spantail_exporters.model.changes import Change
 from spantail_exporters.model.sources import runner_id
 from spantail_exporters.otlp import records as key
-from spantail_service.bounds.time_slice import Turn, in_turns
+from spantail_service.bounds.time_slice import TimeSlice, in_slices
 from spantail_service.ingest.decoding.entries import BAD_CONTENT, LargeEntry, LogEntry, Tally
 from spantail_service.ingest.log_events import log_event
 from spantail_service.ingest.lookups import Lookups
@@ -67,7 +67,7 @@ class LogReceiver:
         digest = _digest(body) if len(body) <= _IN_PLACE_BYTES else await asyncio.to_thread(_digest, body)
         number = 0
         batch: list[LogEntry] = []
-        async for entry in in_turns(entries, self._one_large):
+        async for entry in in_slices(entries, self._one_large):
             batch.append(entry)
             if len(batch) == _AT_ONCE:
                 await self._take(batch, f"{digest}{number:x}", tally, counts)
@@ -80,7 +80,7 @@ class LogReceiver:
     async def _take(self, batch: list[LogEntry], mark: str, tally: Tally, counts: Counter[str]) -> None:
         beating: dict[str, set[str]] = {}
         items: list[tuple[LogEntry, Start | None]] = []
-        turn = Turn()
+        turn = TimeSlice()
         for entry in batch:
             if turn.is_over:
                 await turn.give()
@@ -128,7 +128,7 @@ class LogReceiver:
         absent -= {entry.run_id for entry, start in items if start is not None or entry.sampled}
         now, keep_content = now_us(), content_capture_allowed()
         runs: dict[tuple[str, str | None], list[Change]] = {}
-        turn = Turn()
+        turn = TimeSlice()
         for entry, start in items:
             if turn.is_over:
                 await turn.give()

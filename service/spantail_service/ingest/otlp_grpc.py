@@ -116,7 +116,7 @@ class OtlpGrpcServer:
         except (TimeoutError, StopAsyncIteration):
             return Refusal(408, DEADLINE_EXCEEDED, "No message came in time.")
         try:
-            with self._receiver.room.hold() as hold:
+            with self._receiver.budget.hold() as hold:
                 hold.take(len(body))
                 return await self._receiver.receive(signal, body)
         except Exception as error:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Final
 
 from spantail_exporters.model.changes import Change
 from spantail_exporters.model.event import dumps, encode_notes, encode_state
-from spantail_service.bounds.byte_budget import Room
-from spantail_service.bounds.chunks import PIECE_BYTES
-from spantail_service.bounds.time_slice import LARGE, in_turns
+from spantail_service.bounds.byte_budget import ByteBudget
+from spantail_service.bounds.chunks import CHUNK_BYTES
+from spantail_service.bounds.time_slice import LARGE, in_slices
 from spantail_service.ingest.decoding.body import DecodedTooLargeError, gunzip
 from spantail_service.ingest.decoding.entries import KnownGroups, Received, Signal, Tally
 from spantail_service.ingest.decoding.json_items import decode_logs_json, decode_traces_json
@@ -61,7 +61,7 @@ class OtlpReceiver:
         self._slots = asyncio.Semaphore(_AT_A_TIME)
         self._one_large = asyncio.Lock()
         self._logs = LogReceiver(redis, self._store, redactor, self._one_large)
-        self.room = Room(_ROOM * max_bytes)
+        self.budget = ByteBudget(_ROOM * max_bytes)
         self.counts: Counter[str] = Counter()
         """Since the start of this process: ``traces``, ``logs``, ``starts``, ``heartbeats`` taken; ``…rejected`` and
         ``…passed_over.<reason>`` not; ``sender_dropped.<reason>`` what senders say they lost."""
@@ -110,7 +110,7 @@ class OtlpReceiver:
         taken = waiting = waiting_bytes = 0
         storing: asyncio.Task[None] | None = None
         try:
-            async for run_id, change in in_turns(changes_of(records, self._redactor, tally), self._one_large):
+            async for run_id, change in in_slices(changes_of(records, self._redactor, tally), self._one_large):
                 taken += 1
                 waiting += 1
                 waiting_bytes += len(change.events[-1])  # its state; span events are mostly few
@@ -119,7 +119,7 @@ class OtlpReceiver:
                     by_run[run_id] = [change]
                 else:
                     changes.append(change)
-                if waiting >= _STORED_AT_ONCE or waiting_bytes >= PIECE_BYTES:
+                if waiting >= _STORED_AT_ONCE or waiting_bytes >= CHUNK_BYTES:
                     if storing is not None:
                         await storing
                     storing = asyncio.create_task(self._store.append(_runs(by_run)))

@@ -1,4 +1,4 @@
-"""The judge's own line to Redis: every answer counts for its patience."""
+"""The judge's own line to Redis: every answer counts for its liveness."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from redis.exceptions import WatchError
 
 from spantail_exporters.model import keys
 from spantail_exporters.model.run_script import SCRIPT, append_arguments, index_commands, parse_reply
-from spantail_service.reaper.liveness import Patience, clock
+from spantail_service.reaper.liveness import Liveness, clock
 from spantail_service.storage.routing import RoutedRedis
 from spantail_service.storage.run_flags import mark_incomplete
 from spantail_service.storage.run_writes import now_us
@@ -35,7 +35,7 @@ class NewState:
         self.status = status
 
 
-class Line:
+class Connection:
     """One connection to ``redis_url``, in a cluster to each of its nodes.
 
     It never retries by itself: that would hide that Redis was away.
@@ -44,8 +44,8 @@ class Line:
     to act upon.
     """
 
-    def __init__(self, redis_url: str, patience: Patience, timeout_s: float) -> None:
-        self._patience = patience
+    def __init__(self, redis_url: str, liveness: Liveness, timeout_s: float) -> None:
+        self._liveness = liveness
         self._redis = RoutedRedis(
             redis_url,
             lambda server_url: ConnectionPool.from_url(
@@ -59,12 +59,12 @@ class Line:
 
     async def ask(self, commands: Sequence[Command]) -> list[Any]:
         """Send commands in one trip; their replies in order."""
-        self._patience.asks(clock())
+        self._liveness.asks(clock())
         async with self._redis.pipeline(transaction=False) as pipe:
             for command in commands:
                 pipe.execute_command(*command)
             replies = list(await pipe.execute())
-        self._patience.answered(clock())
+        self._liveness.answered(clock())
         return replies
 
     async def ask_one(self, *command: Any) -> Any:
@@ -85,7 +85,7 @@ class Line:
         ``silent_since`` (µs) settles a run without a root if nothing has been written since.
         """
         run_keys = keys.run_keys(run_id)
-        self._patience.asks(clock())
+        self._liveness.asks(clock())
         arguments = append_arguments(
             run_id,
             changes,
@@ -109,7 +109,7 @@ class Line:
                 reply = (await pipe.execute())[-1]
             except WatchError:
                 return False
-        self._patience.answered(clock())
+        self._liveness.answered(clock())
         # A run that has settled leaves the index at the next look, which sees whether it has opened again: said here,
         # it might overtake a runner's word that came back in between.
         applied = parse_reply(reply)

@@ -38,7 +38,7 @@ class Interrupted(Exception):
     """The series of answers was broken: what was read before may not be true any more."""
 
 
-class Patience:
+class Liveness:
     """Watches the series of Redis' answers.
 
     A gap is a Redis error, a slow answer, a pause of the judge itself, or a step of Redis' clock, on which leases

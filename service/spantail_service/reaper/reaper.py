@@ -12,12 +12,12 @@ import orjson
 from redis.exceptions import ResponseError
 
 from spantail_exporters.model import keys
-from spantail_service.bounds.cancel import end
+from spantail_service.bounds.cancel import cancel
 from spantail_service.reaper.abandonment import RUNNER_DIED, Verdict, taken_back
-from spantail_service.reaper.connection import Line, NewState
-from spantail_service.reaper.liveness import Interrupted, Patience, Timing, clock
+from spantail_service.reaper.connection import Connection, NewState
+from spantail_service.reaper.liveness import Interrupted, Liveness, Timing, clock
 from spantail_service.reaper.open_runs import OpenRun, OpenRuns
-from spantail_service.reaper.run_sweep import Hearing
+from spantail_service.reaper.run_sweep import RunSweep
 from spantail_service.storage.errors import REDIS_UNREACHABLE, is_passing
 from spantail_service.storage.lease import Lease
 from spantail_service.storage.run_writes import now_us
@@ -37,9 +37,9 @@ class Reaper:
     def __init__(self, redis_url: str, *, timing: Timing = Timing(), token: str | None = None) -> None:  # noqa: B008
         self._timing = timing
         self._lease = Lease(keys.REAPER_LEASE, token)
-        self._patience = Patience(timing.gap_s)
-        self._line = Line(redis_url, self._patience, timing.gap_s)
-        self._runs = OpenRuns(self._line.ask)
+        self._liveness = Liveness(timing.gap_s)
+        self._connection = Connection(redis_url, self._liveness, timing.gap_s)
+        self._runs = OpenRuns(self._connection.ask)
         self._alive: set[str] = set()
         self._pardoned: dict[str, float] = {}
         self._task: asyncio.Task[None] | None = None
@@ -51,7 +51,7 @@ class Reaper:
     @property
     def waited_s(self) -> float:
         """For how long Redis has answered without a gap; nobody is judged before that is one lease."""
-        return self._patience.waited_s
+        return self._liveness.waited_s
 
     async def __aenter__(self) -> Self:
         self._task = asyncio.create_task(self._run(), name="spantail-reaper")
@@ -59,24 +59,24 @@ class Reaper:
 
     async def __aexit__(self, *_: object) -> None:
         self._closing = True
-        await end(self._task)
+        await cancel(self._task)
         with suppress(*REDIS_UNREACHABLE, TimeoutError, Interrupted):
             async with asyncio.timeout(_CLOSE_S):
-                await self._line.ask_one(*self._lease.release())
-        await self._line.close()
+                await self._connection.ask_one(*self._lease.release())
+        await self._connection.close()
 
     async def _run(self) -> None:
         while not self._closing:
             due = clock() + self._timing.sweep_s
             try:
                 if self._in_trouble:
-                    await self._line.reset()
+                    await self._connection.reset()
                 await self.sweep()
                 self._in_trouble = False
             except Interrupted:
                 logger.info("Redis or this process has paused: nobody is judged for %.0f s", self._timing.lease_s)
             except Exception as error:
-                self._patience.broken()
+                self._liveness.broken()
                 if not self._in_trouble:
                     self._in_trouble = True
                     expected = isinstance(error, REDIS_UNREACHABLE)
@@ -89,13 +89,13 @@ class Reaper:
         Raises redis-py's errors, and ``Interrupted`` when Redis or this process paused.
         """
         hold_ms = int(1_000 * _HOLD_SWEEPS * self._timing.sweep_s)
-        (seconds, micros), is_ours = await self._line.ask([("TIME",), self._lease.claim(hold_ms)])
+        (seconds, micros), is_ours = await self._connection.ask([("TIME",), self._lease.claim(hold_ms)])
         redis_us = seconds * 1_000_000 + micros
-        self._patience.redis_clock(redis_us, clock())
+        self._liveness.redis_clock(redis_us, clock())
         if is_ours:
             await self._runs.look(clock())
             await self._find_the_living()
-            if self._patience.waited_s >= self._timing.lease_s:
+            if self._liveness.waited_s >= self._timing.lease_s:
                 await self._judge_all(redis_us)
         else:
             self._runs.forget()
@@ -105,7 +105,7 @@ class Reaper:
         now = clock()
         self._pardoned = {runner: until for runner, until in self._pardoned.items() if until > now}
         runners = sorted({runner for run in self._runs for runner in run.runners})
-        replies = await self._line.ask([("EXISTS", keys.runner(runner)) for runner in runners]) if runners else []
+        replies = await self._connection.ask([("EXISTS", keys.runner(runner)) for runner in runners]) if runners else []
         self._alive = {runner for runner, is_there in zip(runners, replies, strict=True) if is_there}
         self._alive.update(self._pardoned)
 
@@ -133,7 +133,7 @@ class Reaper:
         if clock() < run.rests_until:
             return Counter()
         if run.ends_by_silence(clock(), redis_us):
-            await self._line.change(run.run_id, [], silent_since=run.last_us)
+            await self._connection.change(run.run_id, [], silent_since=run.last_us)
         if not (run.open or run.waits_for_state):
             return Counter()
         if run.state == "abandoned" and run.root_status == "running":
@@ -147,7 +147,7 @@ class Reaper:
         if not (dead or is_silent or is_strange) or run.examined == question:
             return Counter()
         verdicts = await self._verdicts(dead)
-        hearing = Hearing(self._line, run, verdicts, is_silent=is_silent)
+        hearing = RunSweep(self._connection, run, verdicts, is_silent=is_silent)
         await hearing.hold()
         pardoned = await self._pardon(hearing.given_up)
         if not hearing.strangers <= run.runners:
@@ -160,7 +160,7 @@ class Reaper:
         """Those of ``dead`` who are so at this very moment, with their last heartbeat."""
         at_us = now_us()
         runners = sorted(dead)
-        replies = await self._line.ask(
+        replies = await self._connection.ask(
             [
                 command
                 for runner in runners
@@ -176,7 +176,7 @@ class Reaper:
     async def _pardon(self, given_up: Iterable[str | None]) -> bool:
         """Make a runner that came back while it was judged tell its open spans again; whether there was one."""
         runners = [runner for runner in given_up if runner is not None]
-        replies = await self._line.ask([("DEL", keys.runner(runner)) for runner in runners]) if runners else []
+        replies = await self._connection.ask([("DEL", keys.runner(runner)) for runner in runners]) if runners else []
         back = [runner for runner, was_there in zip(runners, replies, strict=True) if was_there]
         for runner in back:
             logger.info("runner %r came back while it was judged", runner)
@@ -187,7 +187,7 @@ class Reaper:
     async def _take_back(self, run: OpenRun) -> None:
         """The operation of a condemned process goes on after all: so says its state again."""
         run_keys = keys.run_keys(run.run_id)
-        stored, root = await self._line.ask([("GET", run_keys.state), ("HGET", run_keys.spans, run.root)])
+        stored, root = await self._connection.ask([("GET", run_keys.state), ("HGET", run_keys.spans, run.root)])
         state = taken_back(stored)
         if state is not None and root is not None and orjson.loads(root).get("runner") in self._alive:
-            await self._line.change(run.run_id, [], state=NewState(stored, state, "running"))
+            await self._connection.change(run.run_id, [], state=NewState(stored, state, "running"))

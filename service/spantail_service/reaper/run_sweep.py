@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from spantail_exporters.model.changes import Change
-    from spantail_service.reaper.connection import Line
+    from spantail_service.reaper.connection import Connection
     from spantail_service.reaper.open_runs import OpenRun
 
 logger = logging.getLogger(__name__)
@@ -27,11 +27,11 @@ logger = logging.getLogger(__name__)
 _PAGE = 256  # spans a call: about a millisecond of Redis' only thread
 
 
-class Hearing:
+class RunSweep:
     """``verdicts`` are those on dead runners; with ``is_silent`` spans of no known process are given up too."""
 
-    def __init__(self, line: Line, run: OpenRun, verdicts: Mapping[str, Verdict], *, is_silent: bool) -> None:
-        self._line = line
+    def __init__(self, line: Connection, run: OpenRun, verdicts: Mapping[str, Verdict], *, is_silent: bool) -> None:
+        self._connection = line
         self._run = run
         self._verdicts = verdicts
         self._silent = Verdict(SILENT, now_us()) if is_silent else None
@@ -47,7 +47,7 @@ class Hearing:
         cursor: Any = 0
         while self._run.open:
             # The whole page at once: a small hash comes as one page, whatever its size.
-            cursor, *states = await self._line.ask_one("EVAL", OPEN_SPANS, 1, spans_key, cursor, _PAGE)
+            cursor, *states = await self._connection.ask_one("EVAL", OPEN_SPANS, 1, spans_key, cursor, _PAGE)
             changes = [change for state in states if (change := self._change_of(state)) is not None]
             for i in range(0, len(changes), _PAGE):
                 await self._write(changes[i : i + _PAGE])
@@ -58,7 +58,7 @@ class Hearing:
             await self._write([self._root] if self._root is not None else [], state)
 
     async def _write(self, changes: list[Change], state: NewState | None = None) -> None:
-        await self._line.change(self._run.run_id, changes, state=state, maybe_incomplete=bool(self._verdicts))
+        await self._connection.change(self._run.run_id, changes, state=state, maybe_incomplete=bool(self._verdicts))
 
     def _change_of(self, state: bytes) -> Change | None:
         try:
@@ -90,7 +90,9 @@ class Hearing:
         run_keys = keys.run_keys(self._run.run_id)
         if self._run.root is None:
             return None
-        root_json, stored = await self._line.ask([("HGET", run_keys.spans, self._run.root), ("GET", run_keys.state)])
+        root_json, stored = await self._connection.ask(
+            [("HGET", run_keys.spans, self._run.root), ("GET", run_keys.state)]
+        )
         root = orjson.loads(root_json) if root_json else {}
         verdict = self._verdict_on(root.get("runner"))
         status = "abandoned" if self._root is not None else STATUS_BY_ROOT.get(root.get("status", ""))

@@ -78,7 +78,7 @@ async def _receive(request: Request, signal: Signal) -> Response:
     receiver = services_of(request).receiver
     try:
         zipped = is_gzip(",".join(request.headers.getlist("content-encoding")))
-        with receiver.room.hold() as hold:
+        with receiver.budget.hold() as hold:
             body = await read_body(request, hold)
             received = await receiver.receive(signal, body, is_gzip=zipped, is_json=is_json)
     except BodyTooLargeError:

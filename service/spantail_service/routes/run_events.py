@@ -93,7 +93,7 @@ async def _tell(viewer: Viewer, frame: Frame, write: Callable[[bytes], Awaitable
             frame = await viewer.next()
     except (Left, Stopping, DomainError, RedisError):
         return  # without an end event: the reader comes again and is told what there is to tell
-    meta = frame.standing.meta
+    meta = frame.header.meta
     end = orjson.dumps(
         {
             "status": meta.status,

@@ -21,7 +21,7 @@ from spantail_service.web.schemas.runs import Facets, Run, RunsPage
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
-    from spantail_service.runs.changes import News, RunFeed
+    from spantail_service.runs.changes import News, RunListChanges
 
 router = APIRouter(tags=["runs"])
 
@@ -117,13 +117,13 @@ async def run_events(
     """``event: runs`` with ``{runs, removed, reset}``: the present state of runs that changed and are wanted, the ids
     of those that are not any more; with ``reset`` the list has to be taken anew. A comment is the heartbeat.
     """
-    return _NewsStream(services_of(request).run_feed, wanted, last_event_id)
+    return _NewsStream(services_of(request).run_changes, wanted, last_event_id)
 
 
 class _NewsStream(EventStream):
     """Writes what one watcher of the list is told until it leaves or the process stops."""
 
-    def __init__(self, feed: RunFeed, wanted: RunFilter, since: str | None) -> None:
+    def __init__(self, feed: RunListChanges, wanted: RunFilter, since: str | None) -> None:
         super().__init__()
         self._feed = feed
         self._wanted = wanted
@@ -168,14 +168,14 @@ async def read_run(request: Request, run_id: str) -> Response:
 )
 async def delete_run(request: Request, run_id: str) -> Response:
     """204 once it is gone, 409 while it is going on. What it cost stays in ``/api/spend``."""
-    await services_of(request).run_keeper.delete(parse_run_id(run_id))
+    await services_of(request).run_retention.delete(parse_run_id(run_id))
     return Response(status_code=204, headers=_NO_STORE)
 
 
 @router.post("/api/runs/{run_id}/pin", status_code=204, summary="Keep a run", responses=nothing(400, 404, 409, 410))
 async def pin_run(request: Request, run_id: str) -> Response:
     """204: the run does not expire until it is unpinned; 409 when too many are kept."""
-    await services_of(request).run_keeper.pin(parse_run_id(run_id))
+    await services_of(request).run_retention.pin(parse_run_id(run_id))
     return Response(status_code=204, headers=_NO_STORE)
 
 
@@ -184,5 +184,5 @@ async def pin_run(request: Request, run_id: str) -> Response:
 )
 async def unpin_run(request: Request, run_id: str) -> Response:
     """204: the run expires as any other, counted from now on."""
-    await services_of(request).run_keeper.unpin(parse_run_id(run_id))
+    await services_of(request).run_retention.unpin(parse_run_id(run_id))
     return Response(status_code=204, headers=_NO_STORE)

@@ -28,7 +28,7 @@ from spantail_service.tempo.tag_search import parse_tags
 from spantail_service.tempo.traceql import parse
 from spantail_service.transfer.whole_run import read_states
 from spantail_service.web.compression import packed_response
-from spantail_service.web.large_responses import WholeAnswer
+from spantail_service.web.large_responses import LargeResponse
 from spantail_service.web.openapi import answers
 from spantail_service.web.problems import ProblemError
 
@@ -119,7 +119,7 @@ def _trace(
         packed.headers["vary"] = "accept, accept-encoding"
         return packed
 
-    return WholeAnswer(services_of(request).whole_answers, make)
+    return LargeResponse(services_of(request).large_responses, make)
 
 
 async def _states(services: Services, run_id: str) -> list[bytes]:

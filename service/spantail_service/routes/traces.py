@@ -10,7 +10,7 @@ from spantail_service.routes.rate_limited import HEAVY
 from spantail_service.runs.meta import parse_run_id, parse_span_id
 from spantail_service.services import services_of
 from spantail_service.web.compression import json_response
-from spantail_service.web.large_responses import WholeAnswer
+from spantail_service.web.large_responses import LargeResponse
 from spantail_service.web.openapi import answers
 from spantail_service.web.schemas.runs import Snapshot
 from spantail_service.web.schemas.spans import SpanState
@@ -44,7 +44,7 @@ async def read_trace(
         body = await services.snapshots.snapshot(canonical, tree=fields == "tree")
         return await json_response(body, request.headers.get("accept-encoding", ""))
 
-    return WholeAnswer(services.whole_answers, make)
+    return LargeResponse(services.large_responses, make)
 
 
 @router.get(

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from spantail_service.bounds.byte_budget import BusyError
-from spantail_service.bounds.chunks import pieces
+from spantail_service.bounds.chunks import chunks
 from spantail_service.ingest.decoding.body import (
     DecodedTooLargeError,
     MalformedRequestError,
@@ -28,7 +28,7 @@ from spantail_service.transfer import ndjson
 from spantail_service.transfer.otlp import otlp_file
 from spantail_service.transfer.perfetto import perfetto_file
 from spantail_service.transfer.whole_run import read_spans, read_tail
-from spantail_service.web.large_responses import TooBusyError, WholeAnswer
+from spantail_service.web.large_responses import LargeResponse, TooBusyError
 from spantail_service.web.openapi import answers
 from spantail_service.web.problems import ProblemError
 from spantail_service.web.schemas.runs import Imported
@@ -75,7 +75,7 @@ async def export_run(
     """The file. With ``otlp``, ``spantail-unfinished-spans`` says how many spans are not in it, for they go on."""
     services = services_of(request)
     canonical = parse_run_id(run_id)
-    return WholeAnswer(services.whole_answers, lambda: _exported(services, canonical, as_format))
+    return LargeResponse(services.large_responses, lambda: _exported(services, canonical, as_format))
 
 
 async def _exported(services: Services, run_id: str, as_format: str) -> Response:
@@ -102,7 +102,7 @@ async def _events(redis: Redis, run: dict[str, Any]) -> AsyncIterator[bytes]:
         seen = first if seen is None else seen
         yield ndjson.lines(first, events)
     if seen:  # the tail was trimmed: the states stand for what it has lost
-        for piece in pieces(await read_spans(redis, run["run_id"]), len):
+        for piece in chunks(await read_spans(redis, run["run_id"]), len):
             yield b"\n".join(piece) + b"\n"
             await asyncio.sleep(0)  # taken at once, it would be one turn from the first to the last
 
@@ -131,7 +131,7 @@ async def import_runs(request: Request) -> Response:
     limit = min(services.settings.limits.max_ingest_decoded_bytes, _MAX_JSON_BYTES)
     try:
         zipped = is_gzip(",".join(request.headers.getlist("content-encoding")))
-        with services.whole_answers.room.hold() as hold:
+        with services.large_responses.budget.hold() as hold:
             body = await read_body(request, hold)
             taken = await services.importer.take(body, limit, is_gzip=zipped)
     except BusyError:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import orjson
 
 from spantail_exporters.model import keys
-from spantail_service.bounds.cancel import end
+from spantail_service.bounds.cancel import cancel
 from spantail_service.storage.errors import REDIS_UNREACHABLE
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ class Watcher:
         )
 
 
-class RunFeed:
+class RunListChanges:
     """Tells watchers of the list what has changed."""
 
     def __init__(self, redis: Redis, index: RunIndex, wakeups: WakeUps) -> None:
@@ -175,7 +175,7 @@ class RunFeed:
     async def close(self) -> None:
         """Stop for good."""
         self.stop_waiting()
-        await end(self._task)
+        await cancel(self._task)
 
     async def _latest(self, count: int) -> list[tuple[str, str]]:
         """The latest changes, the last one first: where each stands, and of which run it is."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from spantail_exporters.model import keys
-from spantail_service.bounds.time_slice import Turn
+from spantail_service.bounds.time_slice import TimeSlice
 from spantail_service.runs.clock_skew import NONE, Clocks, Place, Skews, estimating, place_of
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class ClockSkewCache:
 
 async def _estimated(states: Mapping[bytes, bytes]) -> Skews:
     """Estimate in turns: others go on in between."""
-    turn = Turn()
+    turn = TimeSlice()
     places: dict[bytes, Place] = {}
     for state in states.values():
         if (place := place_of(state)) is not None:

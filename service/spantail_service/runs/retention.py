@@ -22,7 +22,7 @@ MAX_PINNED = 1_000
 """Runs that can be kept at a time: what never expires must not grow without end."""
 
 
-class RunKeeper:
+class RunRetention:
     """Pins, unpins and deletes runs. Every method raises redis-py's errors when Redis cannot be reached."""
 
     def __init__(self, redis: Redis, links: LinkTemplates) -> None:

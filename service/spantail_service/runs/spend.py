@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from spantail.pricing import NANO
 from spantail_exporters.model import keys
-from spantail_service.bounds.cancel import end
+from spantail_service.bounds.cancel import cancel
 from spantail_service.runs.meta import SILENCE_US, parse_meta
 from spantail_service.storage.errors import REDIS_UNREACHABLE
 from spantail_service.storage.lease import Lease
@@ -96,7 +96,7 @@ class Bookkeeper:
     async def __aexit__(self, *_: object) -> None:
         """Stop."""
         self._stopping.set()
-        await end(self._task)
+        await cancel(self._task)
 
     async def _run(self) -> None:
         while not self._stopping.is_set():

@@ -18,7 +18,7 @@ from spantail_exporters.model.run_script import (
     parse_reply,
     state_arguments,
 )
-from spantail_service.bounds.chunks import pieces, sizes
+from spantail_service.bounds.chunks import chunks, sizes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -91,7 +91,7 @@ class RunStore:
         now = now_us()
         stored = await self._stored_lines(runs)
         calls = (call for run, count in zip(runs, stored, strict=True) for call in _calls(run, count, now))
-        for trip in pieces(calls, lambda call: call.size, _CALLS_PER_TRIP):
+        for trip in chunks(calls, lambda call: call.size, _CALLS_PER_TRIP):
             await self._apply(trip)
 
     async def _stored_lines(self, runs: Sequence[RunChanges]) -> list[int]:
@@ -145,7 +145,7 @@ def _calls(run: RunChanges, stored: int, now: int) -> Iterator[_Call]:
     if stored:
         yield _Call(run.run_id, _once(run, (), 0, stored, now))  # its answer is for the index over runs
     line = stored
-    for part in pieces(changes, sizes(), _CHANGES_PER_CALL):
+    for part in chunks(changes, sizes(), _CHANGES_PER_CALL):
         end = line + sum(not change.span_id for change in part)
         arguments = _once(run, part, line, end, now) if run.mark else _arguments(run, part, now)
         yield _Call(run.run_id, arguments, sum(map(sizes(), part)))

@@ -12,7 +12,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from spantail_service.bounds.cancel import end
+from spantail_service.bounds.cancel import cancel
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -155,7 +155,7 @@ class WakeUps:
     async def close(self) -> None:
         """Stop for good and give the connection back."""
         self.stop_waiting()
-        await end(self._task)
+        await cancel(self._task)
 
     def _everybody(self) -> list[Target]:
         return [target for targets in self._targets.values() for target in targets]

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Protocol
 from redis.exceptions import RedisError
 
 from spantail_exporters.model import keys
-from spantail_service.bounds.cancel import end
+from spantail_service.bounds.cancel import cancel
 from spantail_service.errors import DomainError
-from spantail_service.tail.frame import Frame, Standing, numbered
+from spantail_service.tail.frame import Frame, FrameHeader, numbered
 from spantail_service.tail.reader import MAX_EVENTS, Page, is_reset
 from spantail_service.tail.window import Memory, Window, newest_within
 
@@ -65,7 +65,7 @@ class Feed:
         self._wakeups = wakeups
         self._memory = memory
         self._grown = grown
-        self._standing: Standing | None = None
+        self._header: FrameHeader | None = None
         self._frames: dict[tuple[int, int, bool], Frame] = {}
         self._failure: Exception | None = None
         self._failing_since = 0.0
@@ -90,7 +90,7 @@ class Feed:
     async def aclose(self) -> None:
         """Send the viewers home, stop reading and forget the events."""
         self.close()
-        await end(self._task)
+        await cancel(self._task)
         self.window.clear(0)
 
     # ------------------------------------------------------------------------------------- what wake-ups tell us
@@ -124,9 +124,9 @@ class Feed:
         return self._read == self._told and self._subscribed and not self.closed
 
     @property
-    def standing(self) -> Standing | None:
+    def header(self) -> FrameHeader | None:
         """Where the run stands; ``None`` before the first read."""
-        return self._standing
+        return self._header
 
     def trouble(self) -> Exception | None:
         """Why there is nothing to wait for any more, once it has lasted; ``None`` while there is hope."""
@@ -153,7 +153,7 @@ class Feed:
 
     def frame_in_memory(self, since: int, limit: int, epoch: str | None) -> Frame | None:
         """The frame for a reader's place; ``None`` when it begins before what is in memory."""
-        standing = self._standing
+        standing = self._header
         if standing is None:
             return None
         reset = is_reset(standing.meta, since, epoch)
@@ -178,13 +178,13 @@ class Feed:
         Who waits for the same finds it done. Raises as :meth:`current` does.
         """
         async with self._loading:
-            while self._standing is not None and self.window.start > since and self._memory.held < most:
-                start, epoch = self.window.start, self._standing.meta.epoch
-                first = max(since, start - MAX_EVENTS, self._standing.meta.first_index)
+            while self._header is not None and self.window.start > since and self._memory.held < most:
+                start, epoch = self.window.start, self._header.meta.epoch
+                first = max(since, start - MAX_EVENTS, self._header.meta.first_index)
                 if first >= start:
                     return
                 page = await self._reader.page(self.run_id, first, start - first, newest=True)
-                if page.meta.epoch != epoch or self.window.start != start or self._standing.meta.epoch != epoch:
+                if page.meta.epoch != epoch or self.window.start != start or self._header.meta.epoch != epoch:
                     continue  # the window moved while we read
                 # others have loaded meanwhile
                 logs = newest_within(most - self._memory.held, numbered(page.entries, first, start))
@@ -240,10 +240,10 @@ class Feed:
     def _take(self, page: Page) -> bool:
         """Take in what was read; True when a viewer would see a difference."""
         meta, window = page.meta, self.window
-        standing = Standing(self.run_id, meta, page.layers)
-        changed = not standing.says_the_same(self._standing)
-        opening = self._standing is None
-        other_epoch = self._standing is not None and self._standing.meta.epoch not in (None, meta.epoch)
+        standing = FrameHeader(self.run_id, meta, page.layers)
+        changed = not standing.says_the_same(self._header)
+        opening = self._header is None
+        other_epoch = self._header is not None and self._header.meta.epoch not in (None, meta.epoch)
         if other_epoch or not meta.first_index <= window.end <= meta.next_index:
             # Another life of the run, one whose end was lost, or one that ran away from us: the events in memory
             # are no part of it, or do not lead up to it.
@@ -255,7 +255,7 @@ class Feed:
             changed = True
         window.drop_before(meta.first_index)
         if changed:
-            self._standing = standing
+            self._header = standing
             self._frames.clear()
         return changed
 

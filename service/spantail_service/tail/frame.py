@@ -18,14 +18,14 @@ FRAME_BYTES = 4 * 1024 * 1024
 class Frame:
     """One answer to a reader: the JSON of a poll, ready to send. Shared by all readers at the same place."""
 
-    __slots__ = ("_text", "body", "epoch", "events", "next_index", "reset", "response", "settled", "standing")
+    __slots__ = ("_text", "body", "epoch", "events", "header", "next_index", "reset", "response", "settled")
 
     def __init__(
-        self, body: bytes, standing: Standing, events: int, next_index: int, *, reset: bool, settled: bool
+        self, body: bytes, header: FrameHeader, events: int, next_index: int, *, reset: bool, settled: bool
     ) -> None:
         self.body = body
-        self.standing = standing
-        self.epoch = standing.meta.epoch
+        self.header = header
+        self.epoch = header.meta.epoch
         self.events = events
         self.next_index = next_index
         self.reset = reset
@@ -43,7 +43,7 @@ class Frame:
         return self._text
 
 
-class Standing:
+class FrameHeader:
     """Where a run stands: all of a frame but its events, encoded once."""
 
     __slots__ = ("head", "meta", "rest")
@@ -64,7 +64,7 @@ class Standing:
             }
         )[1:]
 
-    def says_the_same(self, other: Standing | None) -> bool:
+    def says_the_same(self, other: FrameHeader | None) -> bool:
         """Whether a reader of both would see no difference."""
         return other is not None and (self.head, self.rest) == (other.head, other.rest)
 

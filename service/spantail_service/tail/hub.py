@@ -6,7 +6,7 @@ import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
-from spantail_service.bounds.cancel import end
+from spantail_service.bounds.cancel import cancel
 from spantail_service.errors import TooManyViewersError
 from spantail_service.tail.feed import Feed
 from spantail_service.tail.reader import MAX_EVENTS
@@ -70,7 +70,7 @@ class TailHub:
     async def close(self) -> None:
         """Stop for good."""
         self.stop()
-        await end(self._tidier)
+        await cancel(self._tidier)
         await asyncio.gather(*(feed.aclose() for feed in self._feeds.values()))
         self._feeds.clear()
 
@@ -93,7 +93,7 @@ class TailHub:
             feed.used = True
             return await self._frame(feed, since, limit, epoch)
         frame = await self._reader.frame(run_id, since, limit, epoch)
-        goes_on = frame.standing.meta.expected is None
+        goes_on = frame.header.meta.expected is None
         # somebody else may have opened it meanwhile
         if goes_on and not self._followed(run_id) and len(self._feeds) < _MAX_FEEDS and not self._stopping:
             self._open(run_id, frame.next_index)
@@ -143,7 +143,7 @@ class TailHub:
         try:
             await feed.current()
         except Exception:
-            if feed.standing is None:  # there is nothing to follow; whoever else waits for it hears the same
+            if feed.header is None:  # there is nothing to follow; whoever else waits for it hears the same
                 await self._let_go(feed)
             raise
         if feed.closed:  # while the process stops, no feed stays open
@@ -168,10 +168,10 @@ class TailHub:
     async def _frame(self, feed: Feed, since: int, limit: int, epoch: str | None) -> Frame:
         await feed.current()
         frame = feed.frame_in_memory(since, limit, epoch)
-        if frame is None and feed.standing is not None and not feed.closed:
+        if frame is None and feed.header is not None and not feed.closed:
             most = int(self._memory.limit * _HISTORY_SHARE)
             if self._memory.held < most:
-                await feed.load_back(max(since, feed.standing.meta.first_index), most)
+                await feed.load_back(max(since, feed.header.meta.first_index), most)
                 frame = feed.frame_in_memory(since, limit, epoch)
         return frame or await self._reader.frame(feed.run_id, since, limit, epoch)
 

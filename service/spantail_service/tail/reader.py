@@ -12,7 +12,7 @@ from spantail_service.runs.absence import why_missing
 from spantail_service.runs.links import LinkTemplates
 from spantail_service.runs.meta import RunMeta, parse_meta, parse_state
 from spantail_service.storage.run_writes import now_us
-from spantail_service.tail.frame import FRAME_BYTES, Standing, numbered
+from spantail_service.tail.frame import FRAME_BYTES, FrameHeader, numbered
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -127,7 +127,7 @@ class RunReader:
             since = max(since, page.meta.first_index)  # trimmed again in between
             page = page._replace(meta=page.meta._replace(first_index=since))
         logs = numbered(page.entries, since, since + limit)
-        return Standing(run_id, page.meta, page.layers).frame(logs, since, reset=reset)
+        return FrameHeader(run_id, page.meta, page.layers).frame(logs, since, reset=reset)
 
     async def frame_before(self, run_id: str, before: int, limit: int) -> Frame:
         """The last ``limit`` events with a ``seq`` below ``before``, oldest first: paging backwards.
@@ -137,7 +137,7 @@ class RunReader:
         since = max(0, before - limit)
         page = await self.page(run_id, since, before - since, newest=True)
         logs = numbered(page.entries, since, before)
-        return Standing(run_id, page.meta, page.layers).page_back(logs, min(before, page.meta.next_index))
+        return FrameHeader(run_id, page.meta, page.layers).page_back(logs, min(before, page.meta.next_index))
 
     async def _waiting(self, run_id: str) -> Page:
         stored: Any = await self._redis.get(keys.run_keys(run_id).state)

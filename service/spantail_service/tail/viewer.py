@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from spantail_service.tail.feed import Feed
-    from spantail_service.tail.frame import Frame, Standing
+    from spantail_service.tail.frame import Frame, FrameHeader
 
 _AGAIN_S = 0.5
 
@@ -47,7 +47,7 @@ class Viewer:
         self._limit = limit
         self._feed = feed
         self._frame_of = frame_of
-        self._shown: Standing | None = None
+        self._shown: FrameHeader | None = None
         self._due = True  # the first frame goes out whatever is in it
         self._called = False
         self._left = False
@@ -85,15 +85,15 @@ class Viewer:
                 raise trouble if isinstance(trouble, DomainError | RedisError) else RedisConnectionError(str(trouble))
             frame = await self._take()
             if frame is not None and (
-                self._due or frame.events or frame.reset or not frame.standing.says_the_same(self._shown)
+                self._due or frame.events or frame.reset or not frame.header.says_the_same(self._shown)
             ):
-                self.since, self.epoch, self._shown, self._due = frame.next_index, frame.epoch, frame.standing, False
+                self.since, self.epoch, self._shown, self._due = frame.next_index, frame.epoch, frame.header, False
                 return frame
             await self._wait()
 
     async def wait_for_events(self, frame: Frame, timeout_s: float) -> Frame:
         """As a long poll does: hold ``frame`` back while it has nothing new, for ``timeout_s`` seconds at most."""
-        self._due, self._shown = False, frame.standing
+        self._due, self._shown = False, frame.header
         try:
             async with asyncio.timeout(timeout_s):
                 while not (frame.events or frame.reset or frame.settled):

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import orjson
 
 from spantail_exporters.model.run_script import SCRIPT, append_arguments
-from spantail_service.bounds.chunks import PIECE_BYTES, size_of
-from spantail_service.bounds.time_slice import in_turns
+from spantail_service.bounds.chunks import CHUNK_BYTES, size_of
+from spantail_service.bounds.time_slice import in_slices
 from spantail_service.errors import ConflictError, TooLargeError
 from spantail_service.ingest.decoding.body import DecodedTooLargeError, MalformedRequestError, gunzip
 from spantail_service.ingest.decoding.entries import Tally
@@ -93,7 +93,7 @@ class RunImporter:
         run_ids: dict[str, None] = {}
         tally = Tally()
         # once over it, before anything is stored
-        async for record in in_turns(decode_traces_json(body, tally), self._one_large):
+        async for record in in_slices(decode_traces_json(body, tally), self._one_large):
             run_ids[record.run_id] = None
             if len(run_ids) > MAX_RUNS:
                 raise TooLargeError(f"A file may hold {MAX_RUNS} runs, this has more.", kind="too-many-runs-in-file")
@@ -105,10 +105,10 @@ class RunImporter:
         runs: dict[str, list[Change]] = {}
         waiting = 0
         made = changes_of(decode_traces_json(body, tally), self._redactor, tally)
-        async for run_id, change in in_turns(made, self._one_large):
+        async for run_id, change in in_slices(made, self._one_large):
             runs.setdefault(run_id, []).append(change)
             waiting += size_of(change)
-            if waiting >= PIECE_BYTES:
+            if waiting >= CHUNK_BYTES:
                 await self._store.append([RunChanges(run_id, changes) for run_id, changes in runs.items()])
                 runs, waiting = {}, 0
         await self._store.append([RunChanges(run_id, changes) for run_id, changes in runs.items()])

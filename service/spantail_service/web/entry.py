@@ -28,7 +28,7 @@ from spantail_service.web.problems import problem_response
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    from spantail_service.web.fast_poll import ReadyPoll
+    from spantail_service.web.fast_poll import FastPoll
 
 _GRPC_CODES: Final = {401: UNAUTHENTICATED, 403: PERMISSION_DENIED, 429: RESOURCE_EXHAUSTED}
 _CLOSE_REASON_BYTES: Final = 123  # RFC 6455 §5.5
@@ -60,7 +60,7 @@ class Entrance:
     Polls that ``ready`` knows the answer to are answered here, all else goes on to ``app``.
     """
 
-    def __init__(self, app: ASGIApp, ready: ReadyPoll, guard: Guard, tally: Tally) -> None:
+    def __init__(self, app: ASGIApp, ready: FastPoll, guard: Guard, tally: Tally) -> None:
         self.app = app
         self.ready = ready
         self.guard = guard

@@ -32,7 +32,7 @@ class _Asked(NamedTuple):
     epoch: str | None
 
 
-class ReadyPoll:
+class FastPoll:
     """Finds the answers to polls in the hub's memory."""
 
     def __init__(self) -> None:

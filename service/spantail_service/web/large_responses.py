@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
-from spantail_service.bounds.byte_budget import BusyError, Room
+from spantail_service.bounds.byte_budget import BusyError, ByteBudget
 from spantail_service.errors import UnavailableError
 
 if TYPE_CHECKING:
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 _AT_A_TIME: Final = 2  # answers that are read and made: each takes several times its own size
 _LONGEST_WAIT_S: Final = 10.0
-_ROOM_BYTES: Final = 134_217_728
+_BUDGET_BYTES: Final = 134_217_728
 _STREAM_BYTES: Final = 4_194_304  # what one that is made while it is sent holds, about
-_PIECE_BYTES: Final = 262_144
-_PIECE_S: Final = 60.0  # for a reader to take a piece: one that takes nothing may hold no room for longer
+_CHUNK_BYTES: Final = 262_144
+_CHUNK_S: Final = 60.0  # for a reader to take a piece: one that takes nothing may hold no room for longer
 
 
 class TooBusyError(UnavailableError):
@@ -37,11 +37,11 @@ class TooBusyError(UnavailableError):
         )
 
 
-class WholeAnswers:
+class LargeResponses:
     """How much of whole runs one process holds. ``room`` is for files that come in, too."""
 
     def __init__(self) -> None:
-        self.room = Room(_ROOM_BYTES)
+        self.budget = ByteBudget(_BUDGET_BYTES)
         self._slots = asyncio.Semaphore(_AT_A_TIME)
 
     @asynccontextmanager
@@ -62,20 +62,20 @@ class WholeAnswers:
             self._slots.release()
 
 
-class WholeAnswer(Response):
+class LargeResponse(Response):
     """The response that ``make`` gives, made within the bounds of ``answers`` and sent in pieces.
 
     What is wrong while it is made is raised, and becomes a problem document.
     """
 
-    def __init__(self, answers: WholeAnswers, make: Callable[[], Awaitable[Response]]) -> None:
+    def __init__(self, answers: LargeResponses, make: Callable[[], Awaitable[Response]]) -> None:
         super().__init__()
         self._answers = answers
         self._make = make
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer; a reader that takes nothing for a minute is left."""
-        with self._answers.room.hold() as hold:
+        with self._answers.budget.hold() as hold:
             async with self._answers.making():
                 response = await self._make()
             body = getattr(response, "body", None)
@@ -83,24 +83,24 @@ class WholeAnswer(Response):
                 hold.take(_STREAM_BYTES if body is None else len(body))
             except BusyError:
                 raise TooBusyError from None
-            await response(scope, receive, _in_pieces(send))
+            await response(scope, receive, _in_chunks(send))
 
 
-def _in_pieces(send: Send) -> Send:
-    async def send_pieces(message: Message) -> None:
+def _in_chunks(send: Send) -> Send:
+    async def send_chunks(message: Message) -> None:
         body = message.get("body", b"")
         at = 0
-        while len(body) - at > _PIECE_BYTES:
-            await _taken(send({**message, "body": body[at : at + _PIECE_BYTES], "more_body": True}))
-            at += _PIECE_BYTES
+        while len(body) - at > _CHUNK_BYTES:
+            await _taken(send({**message, "body": body[at : at + _CHUNK_BYTES], "more_body": True}))
+            at += _CHUNK_BYTES
         await _taken(send({**message, "body": body[at:]} if at else message))
 
-    return send_pieces
+    return send_chunks
 
 
 async def _taken(sending: Awaitable[None]) -> None:
     try:
-        async with asyncio.timeout(_PIECE_S):
+        async with asyncio.timeout(_CHUNK_S):
             await sending
     except TimeoutError:
         raise ClientDisconnect from None

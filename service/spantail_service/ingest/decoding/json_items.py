@@ -109,7 +109,7 @@ def read_json_items(plan: Plan, tally: Tally, known: KnownGroups | None) -> Iter
         yield nothing
     say_if_nothing(plan, tally, names[0])
     reader = SourceReader(tally, _resource, _scope, known)
-    for piece in plan.pieces():
+    for piece in plan.chunks():
         if piece.group.is_large:
             yield large
         source = reader.of(piece.group)

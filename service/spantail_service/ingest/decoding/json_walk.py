@@ -18,8 +18,8 @@ from spantail_service.ingest.decoding.plan import (
     AT_RESOURCE_SCHEMA,
     AT_SCOPE,
     AT_SCOPE_SCHEMA,
+    CHUNK_BYTES,
     MOST_PARTS,
-    PIECE_BYTES,
     STEPS,
     Plan,
 )
@@ -249,10 +249,10 @@ class _Walk:
         begin = at
         yield  # the quick expression has taken its time, too
         while at < size:
-            match = _TOKEN.search(data, at, at + PIECE_BYTES)
+            match = _TOKEN.search(data, at, at + CHUNK_BYTES)
             tokens += 1
             if match is None:
-                at += PIECE_BYTES
+                at += CHUNK_BYTES
                 yield
                 continue
             if tokens % STEPS == 0:
@@ -285,7 +285,7 @@ class _Walk:
     def _string_end(self, at: int) -> Generator[None, None, int]:
         data, size = self._data, len(self._data)
         while at < size:
-            match = _IN_STRING.match(data, at, at + PIECE_BYTES)
+            match = _IN_STRING.match(data, at, at + CHUNK_BYTES)
             at = match.end() if match else at
             if data[at : at + 1] == b'"':
                 return at + 1

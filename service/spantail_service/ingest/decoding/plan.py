@@ -22,7 +22,7 @@ MOST_ITEMS: Final = 250_000
 """Spans or log records of one request."""
 MOST_PARTS: Final = 10_000
 """Attributes, events, links, values and unknown fields of one item or resource, however deep they stand."""
-PIECE_BYTES: Final = 16_384
+CHUNK_BYTES: Final = 16_384
 """Items that stand side by side are read together up to this size."""
 STEPS: Final = 1_000
 """Steps after which a walk yields: less than a millisecond of work."""
@@ -96,7 +96,7 @@ class Plan:
         self.items += count
         if self.items > MOST_ITEMS:
             raise TooManyError(f"The request has more than {MOST_ITEMS} {self.what}: send smaller batches.")
-        if self._count and end - self._start > PIECE_BYTES:
+        if self._count and end - self._start > CHUNK_BYTES:
             self.close()
         if not self._count:
             self._start = start
@@ -129,7 +129,7 @@ class Plan:
             at = row * _COLUMNS + column
             self._rows[at], self._rows[at + 1] = held
 
-    def pieces(self) -> Iterator[Piece]:
+    def chunks(self) -> Iterator[Piece]:
         """The pieces, in their order. Neighbours of one group have the same `Group`, of one resource the same bytes."""
         rows = self._rows
         before: array[int] | None = None

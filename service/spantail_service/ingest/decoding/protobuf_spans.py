@@ -40,7 +40,7 @@ def decode_traces(body: bytes, tally: Tally, known: KnownGroups | None = None) -
     """Read an ``ExportTraceServiceRequest``; its spans are decoded piece by piece, as they are asked for.
 
     None says that there is nothing yet: it comes again and again, so that whoever asks can let others go on. ``LARGE``
-    says that the next step takes long (`turn.in_turns`).
+    says that the next step takes long (`turn.in_slices`).
 
     A span whose ids are not those of W3C Trace Context (wrong length, all zero), or whose inside cannot be decoded,
     is rejected in ``tally``; the others are taken. Spans of a resource with the attribute ``spantail.live`` are passed
@@ -82,7 +82,7 @@ def read_items(  # noqa: PLR0917 - what they all need
         tally.reject(TOO_HEAVY, len(overweight))
     say_if_nothing(plan, tally, "resource_spans" if plan.what == "spans" else "resource_logs")
     reader = SourceReader(tally, _resource, _scope, known)
-    for piece in plan.pieces():
+    for piece in plan.chunks():
         if piece.group.is_large:
             yield large
         source = reader.of(piece.group)

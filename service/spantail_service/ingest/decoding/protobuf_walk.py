@@ -13,8 +13,8 @@ from spantail_service.ingest.decoding.plan import (
     AT_RESOURCE_SCHEMA,
     AT_SCOPE,
     AT_SCOPE_SCHEMA,
+    CHUNK_BYTES,
     MOST_PARTS,
-    PIECE_BYTES,
     STEPS,
     Plan,
 )
@@ -119,7 +119,7 @@ def _beside_light_items(plan: Plan, at: int, end: int) -> Iterator[tuple[int, in
                 if data[start] >= _CONTINUES:
                     break
                 size, start = size & 0x7F | data[start] << 7, start + 1
-            if size > _LIGHT_BYTES or start + size > end or (count and start + size - first > PIECE_BYTES):
+            if size > _LIGHT_BYTES or start + size > end or (count and start + size - first > CHUNK_BYTES):
                 break
             at = start + size
             count += 1
