@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
+
+RETRY_AFTER_S: Final = 1
+"""After how many seconds a caller may try again while Redis cannot be used."""
 
 
 class DomainError(Exception):

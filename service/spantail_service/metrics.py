@@ -16,9 +16,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from spantail_exporters.model import keys
+from spantail_exporters.redis.errors import REDIS_UNREACHABLE
 from spantail_service import __version__
 from spantail_service.runs.spend import spend_by_backend
-from spantail_service.storage.errors import REDIS_UNREACHABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

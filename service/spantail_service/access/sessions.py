@@ -17,8 +17,8 @@ import time
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from spantail_exporters.model import keys
+from spantail_exporters.redis.errors import REDIS_UNREACHABLE
 from spantail_service.bounds.cancel import cancel
-from spantail_service.storage.errors import REDIS_UNREACHABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -18,9 +18,10 @@ from google.rpc.error_details_pb2 import RetryInfo  # type: ignore[import-untype
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
-from redis.exceptions import ResponseError
 
+from spantail_exporters.redis.errors import will_be_back
 from spantail_service.bounds.byte_budget import BusyError
+from spantail_service.errors import RETRY_AFTER_S
 from spantail_service.ingest.decoding.body import (
     DecodedTooLargeError,
     MalformedRequestError,
@@ -28,7 +29,6 @@ from spantail_service.ingest.decoding.body import (
     UnknownEncodingError,
 )
 from spantail_service.ingest.decoding.entries import Received, Signal
-from spantail_service.storage.errors import REDIS_UNREACHABLE, RETRY_AFTER_S, is_passing
 
 
 class Refusal(NamedTuple):
@@ -68,7 +68,7 @@ def refusal_of(error: Exception) -> Refusal | None:
             return Refusal(413, RESOURCE_EXHAUSTED, str(error))
         case BusyError():
             return Refusal(503, UNAVAILABLE, "Too many requests are under way.", RETRY_AFTER_S)
-        case _ if isinstance(error, REDIS_UNREACHABLE) or (isinstance(error, ResponseError) and is_passing(error)):
+        case _ if will_be_back(error):
             return Refusal(503, UNAVAILABLE, "The data cannot be stored at the moment.", RETRY_AFTER_S)
     return None
 

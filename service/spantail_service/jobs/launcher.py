@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 from opentelemetry import trace
-from redis.exceptions import ResponseError
 
 from spantail import operation
 from spantail.attributes import RUN_NAME
 from spantail.redaction import Redactor
 from spantail_exporters.model import keys
-from spantail_service.errors import LimitReachedError, UnavailableError
-from spantail_service.storage.errors import REDIS_UNREACHABLE, RETRY_AFTER_S, is_passing
+from spantail_exporters.redis.errors import REDIS_UNREACHABLE, will_be_back
+from spantail_service.errors import RETRY_AFTER_S, LimitReachedError, UnavailableError
 from spantail_service.storage.run_writes import RunStore, now_us
 
 if TYPE_CHECKING:
@@ -197,9 +196,7 @@ class Launcher:
             try:
                 await self._set_state(run, status, {"finished": now_us(), **facts})
             except Exception as error:
-                may_pass = isinstance(error, REDIS_UNREACHABLE) or (
-                    isinstance(error, ResponseError) and is_passing(error)
-                )
+                may_pass = will_be_back(error)
                 if not may_pass or (self._closing.is_set() and attempt > 0):
                     logger.error(  # noqa: TRY400 - what is away needs no traceback
                         "the final state of run %s could not be stored: %r", run.run_id, error, exc_info=not may_pass

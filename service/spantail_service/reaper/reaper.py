@@ -12,13 +12,13 @@ import orjson
 from redis.exceptions import ResponseError
 
 from spantail_exporters.model import keys
+from spantail_exporters.redis.errors import REDIS_UNREACHABLE, will_be_back
 from spantail_service.bounds.cancel import cancel
 from spantail_service.reaper.abandonment import RUNNER_DIED, Verdict, taken_back
 from spantail_service.reaper.connection import Connection, NewState
 from spantail_service.reaper.liveness import Interrupted, Liveness, Timing, clock
 from spantail_service.reaper.open_runs import OpenRun, OpenRuns
 from spantail_service.reaper.run_sweep import RunSweep
-from spantail_service.storage.errors import REDIS_UNREACHABLE, is_passing
 from spantail_service.storage.lease import Lease
 from spantail_service.storage.run_writes import now_us
 
@@ -79,8 +79,7 @@ class Reaper:
                 self._liveness.broken()
                 if not self._in_trouble:
                     self._in_trouble = True
-                    expected = isinstance(error, REDIS_UNREACHABLE)
-                    logger.warning("dead processes cannot be looked for: %r", error, exc_info=not expected)
+                    logger.warning("dead processes cannot be looked for: %r", error, exc_info=not will_be_back(error))
             await asyncio.sleep(max(0.0, due - clock()))
 
     async def sweep(self) -> None:
@@ -116,7 +115,7 @@ class Reaper:
             try:
                 given_up = await self._judge(run, redis_us)
             except ResponseError as error:
-                if isinstance(error, REDIS_UNREACHABLE) or is_passing(error):
+                if will_be_back(error):
                     raise  # every other run would be refused too
                 # One run that is not as it should be must not keep the others from their end.
                 if not run.rests_until:

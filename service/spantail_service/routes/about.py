@@ -11,8 +11,8 @@ from fastapi import APIRouter, Request, Response
 from redis.exceptions import ResponseError
 
 from spantail_service import __version__
+from spantail_service.errors import RETRY_AFTER_S
 from spantail_service.services import services_of
-from spantail_service.storage.errors import RETRY_AFTER_S
 from spantail_service.storage.run_writes import now_us
 from spantail_service.web.openapi import answers
 from spantail_service.web.problems import ProblemError

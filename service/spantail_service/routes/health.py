@@ -7,8 +7,9 @@ import asyncio
 import orjson
 from fastapi import APIRouter, Request, Response
 
+from spantail_exporters.redis.errors import REDIS_UNREACHABLE
+from spantail_service.errors import RETRY_AFTER_S
 from spantail_service.services import services_of
-from spantail_service.storage.errors import REDIS_UNREACHABLE, RETRY_AFTER_S
 from spantail_service.web.openapi import answers
 from spantail_service.web.problems import ProblemError
 from spantail_service.web.schemas.service import Alive, Ready

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import orjson
 
 from spantail_exporters.model import keys
+from spantail_exporters.redis.errors import will_be_back
 from spantail_service.bounds.cancel import cancel
-from spantail_service.storage.errors import REDIS_UNREACHABLE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
@@ -209,11 +209,11 @@ class RunListChanges:
                             await listener.wait(_PROGRESS_S)
                             # also when it comes back at once, as it does while the process stops
                             await asyncio.sleep(max(0.0, _LEAST_S - (loop.time() - read_at)))
-            except REDIS_UNREACHABLE as error:
-                logger.info("changes of the list: Redis cannot be used at the moment: %s", error)
-                await asyncio.sleep(_AGAIN_S)
-            except Exception:
-                logger.exception("changes of the list: a reading failed")
+            except Exception as error:
+                if will_be_back(error):
+                    logger.info("changes of the list: Redis cannot be used at the moment: %s", error)
+                else:
+                    logger.exception("changes of the list: a reading failed")
                 await asyncio.sleep(_AGAIN_S)
             if self._closed:
                 return

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from spantail.pricing import NANO
 from spantail_exporters.model import keys
+from spantail_exporters.redis.errors import will_be_back
 from spantail_service.bounds.cancel import cancel
 from spantail_service.runs.meta import SILENCE_US, parse_meta
-from spantail_service.storage.errors import REDIS_UNREACHABLE
 from spantail_service.storage.lease import Lease
 from spantail_service.storage.run_flags import mark_booked
 from spantail_service.storage.run_writes import now_us
@@ -105,10 +105,11 @@ class Bookkeeper:
                     await self.book()
                 else:
                     self._seen.clear()
-            except REDIS_UNREACHABLE as error:
-                logger.info("sums by day: Redis cannot be used at the moment: %s", error)
-            except Exception:
-                logger.exception("sums by day: a round failed")
+            except Exception as error:
+                if will_be_back(error):
+                    logger.info("sums by day: Redis cannot be used at the moment: %s", error)
+                else:
+                    logger.exception("sums by day: a round failed")
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._interval_s):
                     await self._stopping.wait()

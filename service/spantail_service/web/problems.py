@@ -14,7 +14,9 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import compile_path
 
+from spantail_exporters.redis.errors import REDIS_UNREACHABLE, will_be_back
 from spantail_service.errors import (
+    RETRY_AFTER_S,
     CallerLeftError,
     ConflictError,
     DomainError,
@@ -25,7 +27,6 @@ from spantail_service.errors import (
     TooLargeError,
     UnavailableError,
 )
-from spantail_service.storage.errors import REDIS_UNREACHABLE, RETRY_AFTER_S, is_passing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -174,7 +175,7 @@ async def _on_redis(_request: Request, error: Exception) -> Response:
 
 
 async def _on_redis_refusal(request: Request, error: ResponseError) -> Response:
-    if is_passing(error):
+    if will_be_back(error):
         return await _on_redis(request, error)
     raise error
 
