@@ -1,4 +1,4 @@
-"""The doors' pure parts: host names, origins, token buckets, sessions."""
+"""Who may come in, the pure parts: host names, origins, token buckets, sessions."""
 
 from __future__ import annotations
 
