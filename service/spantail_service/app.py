@@ -85,7 +85,7 @@ _SERVER_SHARE = 0.1
 
 
 class SpantailApp(FastAPI):
-    """FastAPI behind the doors: what :class:`Entrance` does not let in, no route and no middleware sees."""
+    """FastAPI behind the doors: what `Entrance` does not let in, no route and no middleware sees."""
 
     entrance: Entrance
 
@@ -98,7 +98,7 @@ def create_app(settings: Settings) -> SpantailApp:
     """The service as an ASGI application.
 
     Raises:
-        ValueError: ``settings`` name no Redis (``spantail serve`` starts one and names it).
+        ValueError: `settings` name no Redis (`spantail serve` starts one and names it).
     """
     redis_url = settings.storage.redis_url
     if redis_url is None:

@@ -1,7 +1,7 @@
 """The service's own health, and the runs and the spend it knows of, as Prometheus metrics.
 
 Requests are counted in plain dicts, because every poll is one; the families are made when somebody reads them.
-Names follow OpenTelemetry's semantic conventions where they have one (``http.server.request.duration``).
+Names follow OpenTelemetry's semantic conventions where they have one (`http.server.request.duration`).
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Durations:
 
 
 class ServiceMetrics(Collector):
-    """Counts what this process does; ``registry`` is what ``/metrics`` writes out."""
+    """Counts what this process does; `registry` is what `/metrics` writes out."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -112,12 +112,12 @@ class ServiceMetrics(Collector):
         self._started[operation] += 1
 
     def ingested(self, signal: str, accepted: int, rejected: int = 0) -> None:
-        """Count what came in over OTLP: ``signal`` is ``traces`` or ``logs``, the numbers are spans or records."""
+        """Count what came in over OTLP: `signal` is `traces` or `logs`, the numbers are spans or records."""
         self._ingested[signal, "accepted"] += accepted
         self._ingested[signal, "rejected"] += rejected
 
     def watch(self, name: str, meaning: str, read: Callable[[], float]) -> None:
-        """Show a gauge ``spantail_{name}`` that is read when somebody looks."""
+        """Show a gauge `spantail_{name}` that is read when somebody looks."""
         self._watched.append(_Watched(f"spantail_{name}", meaning, read))
 
     async def read_redis(self, redis: Redis) -> None:

@@ -46,7 +46,7 @@ class Announce(Protocol):
     def __call__(self, url: str, redis: str, *, live_url: str | None, otlp_grpc: str | None, demo_data: bool) -> None:
         """Take the page's URL, what Redis is used, where OTLP/gRPC is, and whether operations work on demo data.
 
-        ``live_url`` is the embedded Redis' own, for applications on this machine; it holds no secret.
+        `live_url` is the embedded Redis' own, for applications on this machine; it holds no secret.
         """
 
 
@@ -61,7 +61,7 @@ class PortTakenError(CannotServeError):
 def run_server(settings: Settings, *, workload: bool, announce: Announce) -> None:
     """Serve until SIGINT or SIGTERM; returns when everything that was started has stopped.
 
-    ``workload`` starts demo work now and then.
+    `workload` starts demo work now and then.
 
     Raises:
         PortTakenError: before anything else was started.
@@ -195,7 +195,7 @@ async def _start_demo_world(settings: Settings, stack: AsyncExitStack) -> Settin
 
 
 class _DemoWork:
-    """Starts operations of ``app`` now and then, as somebody at the page would."""
+    """Starts operations of `app` now and then, as somebody at the page would."""
 
     def __init__(self, app: FastAPI) -> None:
         self._app = app
@@ -216,14 +216,14 @@ class _DemoWork:
 
 
 class _GrpcDoor:
-    """OTLP/gRPC of ``app``, while it serves. That it cannot be had is said, and stops nothing else."""
+    """OTLP/gRPC of `app`, while it serves. That it cannot be had is said, and stops nothing else."""
 
     def __init__(self, app: SpantailApp, settings: Settings) -> None:
         self._app = app
         self._settings = settings
         self._server: OtlpGrpcServer | None = None
         self.address: str | None = None
-        """``host:port``, while it is open."""
+        """`host:port`, while it is open."""
 
     async def open(self) -> None:
         settings = self._settings
@@ -329,7 +329,7 @@ class _StopSignals:
         self._asked = False
 
     def tell(self, server: uvicorn.Server) -> None:
-        """Pass requests on to ``server``, one that has come already included."""
+        """Pass requests on to `server`, one that has come already included."""
         self._server = server
         server.should_exit = self._asked
 

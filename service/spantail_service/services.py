@@ -59,12 +59,12 @@ class Services:
 
 
 def services_of(request: Request) -> Services:
-    """The services of the app that serves ``request``."""
+    """The services of the app that serves `request`."""
     services: Services = request.app.state.services
     return services
 
 
 def services_in(app: FastAPI) -> Services:
-    """The services of ``app``, between its start and its stop."""
+    """The services of `app`, between its start and its stop."""
     services: Services = app.state.services
     return services

@@ -10,16 +10,16 @@ if TYPE_CHECKING:
 
 
 class BusyError(Exception):
-    """There is no room for this request just now; the sender may try again in a moment."""
+    """The budget is used up just now; the sender may try again in a moment."""
 
 
 class Hold:
     """The bytes of one request."""
 
-    __slots__ = ("_room", "taken")
+    __slots__ = ("_budget", "taken")
 
-    def __init__(self, room: ByteBudget) -> None:
-        self._room = room
+    def __init__(self, budget: ByteBudget) -> None:
+        self._budget = budget
         self.taken = 0
 
     def take(self, size: int) -> None:
@@ -28,14 +28,14 @@ class Hold:
         Raises:
             BusyError: together with those of all other requests they are too many.
         """
-        if self._room.held and self._room.held + size > self._room.limit:
+        if self._budget.held and self._budget.held + size > self._budget.limit:
             raise BusyError
         self.taken += size
-        self._room.held += size
+        self._budget.held += size
 
 
 class ByteBudget:
-    """At most ``limit`` bytes of request bodies, as they were sent; a single request always finds room."""
+    """At most `limit` bytes of request bodies, as they were sent; one that comes alone is taken whatever its size."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit

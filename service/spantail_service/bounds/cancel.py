@@ -1,4 +1,4 @@
-"""Ending a background task, for certain."""
+"""Cancelling a background task, for certain."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _AGAIN_S = 0.5
 
 
 async def cancel(task: Task[Any] | None) -> None:
-    """Cancel ``task`` until it has ended; what it failed with, if anything, goes to the log.
+    """Cancel `task` until it has ended; what it failed with, if anything, goes to the log.
 
-    Once is not enough: a cancellation that meets a time-out within redis-py becomes an error of the client's, which a
-    loop takes for an outage. Loops also look at a flag, so that such a one ends them before the next cancellation.
+    Once is not enough: redis-py turns a cancellation that meets one of its time-outs into an error of its own, which a
+    loop takes for an outage of Redis. Loops also look at a flag, so that they end then.
     """
     while task is not None and not task.done():
         task.cancel()

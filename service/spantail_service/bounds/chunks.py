@@ -1,4 +1,4 @@
-"""What goes to Redis at once is bounded in bytes: packing it holds the event loop up (pure)."""
+"""Chunks: what goes to Redis at once is bounded in bytes, for packing it holds the event loop up (pure)."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _Item = TypeVar("_Item")
 
 
 def size_of(change: Change) -> int:
-    """The bytes that it brings to Redis, about."""
+    """About how many bytes a change sends to Redis."""
     return sum(map(len, change.events)) + len(change.state)
 
 
 def sizes() -> Callable[[Change], int]:
-    """As `size_of`, of changes one after another: what they come from is brought once."""
+    """As `size_of`, for changes that follow one another: sources that several of them share count once."""
     last: Mapping[str, bytes] = NO_SOURCES
 
     def size(change: Change) -> int:
@@ -37,14 +37,14 @@ def sizes() -> Callable[[Change], int]:
 
 
 def chunks(items: Iterable[_Item], size_of: Callable[[_Item], int], most: int = sys.maxsize) -> Iterator[list[_Item]]:
-    """``items`` in their order; a piece ends with the one that makes it ``CHUNK_BYTES``, or ``most`` items."""
-    piece: list[_Item] = []
+    """`items` in their order; a chunk ends with the item that makes it `CHUNK_BYTES` large, or `most` items long."""
+    chunk: list[_Item] = []
     size = 0
     for item in items:
-        piece.append(item)
+        chunk.append(item)
         size += size_of(item)
-        if size >= CHUNK_BYTES or len(piece) >= most:
-            yield piece
-            piece, size = [], 0
-    if piece:
-        yield piece
+        if size >= CHUNK_BYTES or len(chunk) >= most:
+            yield chunk
+            chunk, size = [], 0
+    if chunk:
+        yield chunk

@@ -1,4 +1,4 @@
-"""Work on the event loop in turns: others go on in between, however large a single piece is."""
+"""Long work on the event loop in time slices: others go on in between, however much there is to do."""
 
 from __future__ import annotations
 
@@ -13,16 +13,15 @@ _Item = TypeVar("_Item")
 _SLICE_S: Final = 0.005
 
 LARGE_BYTES: Final = 262_144
-"""What is larger takes too long to read for the event loop, and cannot be read in parts."""
-
+"""A single item that is larger takes longer than a time slice to read, and cannot be read in parts."""
 
 LARGE: Final[Any] = object()
-"""Stands among items for: the next one is larger than that. It has the type of whatever it stands among."""
+"""Stands among items and says: the next one is larger than `LARGE_BYTES`. It has the type of what it stands among."""
 _END: Final[Any] = object()
 
 
 class TimeSlice:
-    """Begins when it is made, and anew when it is given up."""
+    """How long work may go on before others get their time. Begins when it is made, and anew after each `pause`."""
 
     __slots__ = ("_end",)
 
@@ -31,22 +30,27 @@ class TimeSlice:
 
     @property
     def is_over(self) -> bool:
-        """Whether it is time to let others go on. To be asked before :meth:`give`, which costs more."""
+        """Whether it is time to let others go on. Ask this first: `pause` costs more."""
         return perf_counter() > self._end
 
-    async def give(self) -> None:
-        """Let the others go on."""
+    async def pause(self) -> None:
+        """Let the others go on, and begin the next slice."""
         await asyncio.sleep(0)
         self._end = perf_counter() + _SLICE_S
 
 
 async def in_slices(items: Iterator[_Item | None], one_large: asyncio.Lock) -> AsyncIterator[_Item]:
-    """``items`` but for None, which stands for work that has brought none yet.
+    """Give out `items` one by one, with a pause after each time slice.
 
-    What comes after ``LARGE`` is made on a thread, and by ``one_large`` only one such at a time: a thread holds the
-    interpreter for as long as a single call into C takes, and several would follow one another.
+    None among them stands for work that has brought no item yet, and is left out. An item that follows `LARGE` is made
+    on a thread. Only one of these is made at a time: a thread holds the interpreter for as long as a single call into C
+    takes, and several would hold it one after another.
+
+    Args:
+        items: The work, item by item.
+        one_large: The lock that all work of this process on large items shares.
     """
-    turn = TimeSlice()
+    time_slice = TimeSlice()
     for step in items:
         item = step
         if item is LARGE:
@@ -54,5 +58,5 @@ async def in_slices(items: Iterator[_Item | None], one_large: asyncio.Lock) -> A
                 item = await asyncio.to_thread(next, items, _END)
         if item is not None and item is not _END:
             yield item
-        if turn.is_over:
-            await turn.give()
+        if time_slice.is_over:
+            await time_slice.pause()

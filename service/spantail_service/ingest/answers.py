@@ -32,7 +32,7 @@ from spantail_service.ingest.decoding.entries import Received, Signal
 
 
 class Refusal(NamedTuple):
-    """``retry_after_s`` is None where sending it again would not help."""
+    """`retry_after_s` is None where sending it again would not help."""
 
     status: int
     code: int
@@ -40,7 +40,7 @@ class Refusal(NamedTuple):
     retry_after_s: int | None = None
 
     def as_status(self) -> Status:
-        """The ``google.rpc.Status`` that says so, with ``RetryInfo`` where it may be tried again."""
+        """The `google.rpc.Status` that says so, with `RetryInfo` where it may be tried again."""
         status = Status(code=self.code, message=self.message)
         if self.retry_after_s is not None:
             info = RetryInfo()
@@ -53,7 +53,7 @@ TOO_SLOW: Final = Refusal(408, INVALID_ARGUMENT, "The body did not arrive in tim
 
 
 def too_large(limit: int) -> Refusal:
-    """The body as sent is larger than ``limit`` bytes."""
+    """The body as sent is larger than `limit` bytes."""
     return Refusal(413, RESOURCE_EXHAUSTED, f"The request body is larger than {limit} bytes: send smaller batches.")
 
 

@@ -27,10 +27,10 @@ _OF_ITS_OWN: Final = frozenset((*_ERROR, LOGGER_NAME))
 
 
 def log_event(entry: LogEntry, redactor: Redactor, now_us: int, *, keep_content: bool) -> bytes:
-    """Encode a log record as livetail event; ``now_us`` stands in where it has no time.
+    """Encode a log record as livetail event; `now_us` stands in where it has no time.
 
     Its level is its severity's, else the text that came with it. An event name without a body is its message. The body
-    of a GenAI event is a prompt or an answer: without ``keep_content`` it is left out, and ``content`` says so.
+    of a GenAI event is a prompt or an answer: without `keep_content` it is left out, and `content` says so.
     """
     left_out: Dropped = {}
     attributes = entry.attributes

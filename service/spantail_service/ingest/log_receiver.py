@@ -59,7 +59,7 @@ class LogReceiver:
         self._back: set[str] = set()
 
     async def take(self, entries: Iterator[LogEntry | None], body: bytes, tally: Tally) -> Counter[str]:
-        """Store the records of a request whose bytes are ``body``; returns how many of each kind were taken.
+        """Store the records of a request whose bytes are `body`; returns how many of each kind were taken.
 
         Raises redis-py's errors when Redis cannot be reached; all may be sent again then.
         """
@@ -80,10 +80,10 @@ class LogReceiver:
     async def _take(self, batch: list[LogEntry], mark: str, tally: Tally, counts: Counter[str]) -> None:
         beating: dict[str, set[str]] = {}
         items: list[tuple[LogEntry, Start | None]] = []
-        turn = TimeSlice()
+        time_slice = TimeSlice()
         for entry in batch:
-            if turn.is_over:
-                await turn.give()
+            if time_slice.is_over:
+                await time_slice.pause()
             runner = entry.source.runner
             if entry.event_name == key.EVENT_HEARTBEAT:
                 if runner := runner_id(entry.attributes.get(RESOURCE_RUNNER)) or runner:
@@ -128,10 +128,10 @@ class LogReceiver:
         absent -= {entry.run_id for entry, start in items if start is not None or entry.sampled}
         now, keep_content = now_us(), content_capture_allowed()
         runs: dict[tuple[str, str | None], list[Change]] = {}
-        turn = TimeSlice()
+        time_slice = TimeSlice()
         for entry, start in items:
-            if turn.is_over:
-                await turn.give()
+            if time_slice.is_over:
+                await time_slice.pause()
             if start is None and entry.run_id in absent:
                 tally.passed_over["not_sampled"] += 1
                 continue

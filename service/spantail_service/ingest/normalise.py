@@ -19,10 +19,10 @@ _TEMPLATE: Final = "logfire.msg_template"
 
 
 def as_meant(record: SpanRecord) -> SpanRecord:
-    """The span that ``record`` stands for: most often itself, in place of a Logfire pending span the open one.
+    """The span that `record` stands for: most often itself, in place of a Logfire pending span the open one.
 
     Logfire names its spans by templates; the filled-in text is what it shows, and what is shown here. The name that
-    was sent is kept as ``name_told``.
+    was sent is kept as `name_told`.
     """
     attributes = record.attributes
     if _SPAN_TYPE not in attributes:
@@ -37,8 +37,8 @@ def _live_start(record: SpanRecord) -> SpanRecord:
     """The open span that a Logfire pending span announces.
 
     Logfire tells of a span's start by an ended span of no length, with an id of its own, below the span it announces
-    (``logfire._internal.tracer.PendingSpanProcessor``). What it stands for has that parent's id, the parent in
-    ``logfire.pending_parent_id`` (zeros for a root), and no end yet.
+    (`logfire._internal.tracer.PendingSpanProcessor`). What it stands for has that parent's id, the parent in
+    `logfire.pending_parent_id` (zeros for a root), and no end yet.
     """
     if record.parent_id is None:
         return record

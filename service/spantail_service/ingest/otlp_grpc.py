@@ -1,4 +1,4 @@
-"""OTLP/gRPC in: the services ``TraceService`` and ``LogsService`` of OTLP 1.x, on a port of their own.
+"""OTLP/gRPC in: the services `TraceService` and `LogsService` of OTLP 1.x, on a port of their own.
 
 Requests are handed on as the bytes they came in: the same way that OTLP/HTTP takes from there.
 """
@@ -50,10 +50,10 @@ class PortError(Exception):
 
 
 class OtlpGrpcServer:
-    """Listens on ``host`` and ``port`` (0 takes a free one) between :meth:`start` and :meth:`stop`.
+    """Listens on `host` and `port` (0 takes a free one) between `start` and `stop`.
 
-    ``max_bytes`` bounds a message, before and after it is unzipped. The ``guard`` wants its token in the metadata, as
-    ``authorization: Bearer …``.
+    `max_bytes` bounds a message, before and after it is unzipped. The `guard` wants its token in the metadata, as
+    `authorization: Bearer …`.
     """
 
     def __init__(self, receiver: OtlpReceiver, guard: Guard, *, host: str, port: int, max_bytes: int) -> None:
@@ -94,7 +94,7 @@ class OtlpGrpcServer:
         return int(port)
 
     async def stop(self, grace_s: float) -> None:
-        """Take no more, and give what is under way ``grace_s`` to end; safe to call without a start."""
+        """Take no more, and give what is under way `grace_s` to end; safe to call without a start."""
         server, self._server = self._server, None
         if server is not None:
             await server.stop(grace_s)
@@ -166,6 +166,6 @@ def _handlers(service: str, export: Any) -> grpc.GenericRpcHandler:
 
 
 def _client_of(context: grpc.aio.ServicerContext[bytes, bytes]) -> str:
-    """Whom a sender is counted for, as over HTTP; gRPC writes ``ipv4:127.0.0.1:5`` and ``ipv6:%5B::1%5D:5``."""
+    """Whom a sender is counted for, as over HTTP; gRPC writes `ipv4:127.0.0.1:5` and `ipv6:%5B::1%5D:5`."""
     address = context.peer().partition(":")[2].rpartition(":")[0]
     return client_of({"client": (address.removeprefix("%5B").removesuffix("%5D").strip("[]"), 0)})

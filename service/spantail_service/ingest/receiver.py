@@ -39,9 +39,9 @@ _STORED_AT_ONCE: Final = 512  # spans; while Redis has them, the next ones are d
 
 
 class OtlpReceiver:
-    """Takes OTLP requests of every kind. ``room`` is for whoever reads bodies from the network.
+    """Takes OTLP requests of every kind. `room` is for whoever reads bodies from the network.
 
-    ``ingested`` is told of each request: signal, items accepted, items rejected.
+    `ingested` is told of each request: signal, items accepted, items rejected.
     """
 
     def __init__(
@@ -63,8 +63,8 @@ class OtlpReceiver:
         self._logs = LogReceiver(redis, self._store, redactor, self._one_large)
         self.budget = ByteBudget(_ROOM * max_bytes)
         self.counts: Counter[str] = Counter()
-        """Since the start of this process: ``traces``, ``logs``, ``starts``, ``heartbeats`` taken; ``…rejected`` and
-        ``…passed_over.<reason>`` not; ``sender_dropped.<reason>`` what senders say they lost."""
+        """Since the start of this process: `traces`, `logs`, `starts`, `heartbeats` taken; `…rejected` and
+        `…passed_over.<reason>` not; `sender_dropped.<reason>` what senders say they lost."""
 
     @property
     def passed_over(self) -> int:

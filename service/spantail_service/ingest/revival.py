@@ -44,7 +44,7 @@ class Revival:
         self._store = store
 
     async def of(self, runner: str) -> None:
-        """Let the spans of ``runner`` that were given up as a dead process' run on.
+        """Let the spans of `runner` that were given up as a dead process' run on.
 
         Raises redis-py's errors when Redis cannot be reached.
         """

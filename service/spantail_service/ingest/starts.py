@@ -42,7 +42,7 @@ class Start(NamedTuple):
 
 
 def start_of(entry: LogEntry) -> Start | None:
-    """Read a ``spantail.span.start`` or ``spantail.span.update``; None when it is not as it should be."""
+    """Read a `spantail.span.start` or `spantail.span.update`; None when it is not as it should be."""
     said = dict(entry.attributes)
     own = {name: said.pop(name) for name in list(said) if name.startswith(key.OWN_PREFIX)}
     rev, start_ns = own.get(key.SPAN_REV), own.get(key.SPAN_START)
@@ -75,7 +75,7 @@ def start_of(entry: LogEntry) -> Start | None:
 def start_change(start: Start, held: bytes | None, redactor: Redactor) -> Change | None:
     """The change that brings an open span's state; None when it says nothing new.
 
-    ``held`` is the state that is stored, as far as it was looked up. From it come the span events that were told
+    `held` is the state that is stored, as far as it was looked up. From it come the span events that were told
     before (an update carries the new ones only), what has changed, and whether the span was given up as that of a dead
     process, which it then is not.
     """

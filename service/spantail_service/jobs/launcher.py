@@ -46,7 +46,7 @@ class StartedRun(NamedTuple):
 
 
 class _Run:
-    """One run on its way. ``root`` (its span id) is set once its span has started, ``go`` by the starter."""
+    """One run on its way. `root` (its span id) is set once its span has started, `go` by the starter."""
 
     def __init__(self, op: Operation, given: BaseModel, links: list[trace.Link]) -> None:
         self.op = op
@@ -65,7 +65,7 @@ class _Run:
 class Launcher:
     """Starts operations in the background, counts them, and stops them when the process ends.
 
-    ``flush(timeout_s)`` waits, on a thread, until the spans made so far are stored.
+    `flush(timeout_s)` waits, on a thread, until the spans made so far are stored.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class Launcher:
         return len(self._tasks)
 
     async def start(self, op: Operation, given: BaseModel) -> StartedRun:
-        """Start ``op``; returns when its root event is stored, while the work goes on (design §1, *run*).
+        """Start `op`; returns when its root event is stored, while the work goes on (design §1, *run*).
 
         Raises:
             LimitReachedError: too many operations run.
@@ -130,7 +130,7 @@ class Launcher:
         return task is not None and not self._tasks[task].is_over and task.cancel()
 
     async def close(self, timeout_s: float) -> None:
-        """Take no more, cancel what works, and wait until the end of each is written, at most ``timeout_s`` seconds."""
+        """Take no more, cancel what works, and wait until the end of each is written, at most `timeout_s` seconds."""
         self._closing.set()
         for task, run in self._tasks.items():
             if not run.is_over:

@@ -36,11 +36,11 @@ class NewState:
 
 
 class Connection:
-    """One connection to ``redis_url``, in a cluster to each of its nodes.
+    """One connection to `redis_url`, in a cluster to each of its nodes.
 
     It never retries by itself: that would hide that Redis was away.
 
-    Every method raises redis-py's errors, and ``Interrupted`` when an answer came late, or the last one is too old
+    Every method raises redis-py's errors, and `Interrupted` when an answer came late, or the last one is too old
     to act upon.
     """
 
@@ -82,7 +82,7 @@ class Connection:
     ) -> bool:
         """Change a run by the run script, in one atomic step; False when its state was replaced meanwhile.
 
-        ``silent_since`` (µs) settles a run without a root if nothing has been written since.
+        `silent_since` (µs) settles a run without a root if nothing has been written since.
         """
         run_keys = keys.run_keys(run_id)
         self._liveness.asks(clock())

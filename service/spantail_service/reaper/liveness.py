@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from spantail_exporters.model.heartbeat import BEAT_S, LEASE_S
 
@@ -32,6 +32,9 @@ class Timing(NamedTuple):
     def gap_s(self) -> float:
         """The longest time between two answers that leaves their series unbroken."""
         return self.lease_s * _GAP_SHARE
+
+
+NORMAL_TIMING: Final = Timing()
 
 
 class Interrupted(Exception):

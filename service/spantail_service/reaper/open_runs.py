@@ -30,7 +30,7 @@ class Ask(Protocol):
     """Sends commands in one trip and returns their replies; raises when Redis is away or refuses one."""
 
     async def __call__(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
-        """Send ``commands``."""
+        """Send `commands`."""
 
 
 class OpenRun:
@@ -78,7 +78,7 @@ class OpenRun:
     def ends_by_silence(self, now: float, redis_us: int) -> bool:
         """Whether it has no root that could end it, and has been silent for so long that it is over.
 
-        ``now`` is the judge's own clock in seconds, ``redis_us`` that of Redis: a writer's clock may be ahead of it.
+        `now` is the judge's own clock in seconds, `redis_us` that of Redis: a writer's clock may be ahead of it.
         """
         if not self.is_orphan or self.open or self.waits_for_state:
             return False
@@ -86,7 +86,7 @@ class OpenRun:
 
 
 class OpenRuns:
-    """The runs in ``runs:open``. Each look reads two fields of each, and all of those that have changed."""
+    """The runs in `runs:open`. Each look reads two fields of each, and all of those that have changed."""
 
     def __init__(self, ask: Ask) -> None:
         self._ask = ask
@@ -105,7 +105,7 @@ class OpenRuns:
     async def look(self, now: float) -> None:
         """Bring what is known up to date; of more than 10,000 runs the rest at the next look.
 
-        ``now`` is the judge's own clock in seconds.
+        `now` is the judge's own clock in seconds.
         """
         looked = 0
         while looked < _RUNS_A_LOOK:

@@ -16,7 +16,7 @@ from spantail_exporters.redis.errors import REDIS_UNREACHABLE, will_be_back
 from spantail_service.bounds.cancel import cancel
 from spantail_service.reaper.abandonment import RUNNER_DIED, Verdict, taken_back
 from spantail_service.reaper.connection import Connection, NewState
-from spantail_service.reaper.liveness import Interrupted, Liveness, Timing, clock
+from spantail_service.reaper.liveness import NORMAL_TIMING, Interrupted, Liveness, Timing, clock
 from spantail_service.reaper.open_runs import OpenRun, OpenRuns
 from spantail_service.reaper.run_sweep import RunSweep
 from spantail_service.storage.lease import Lease
@@ -32,9 +32,9 @@ _CLOSE_S = 0.5
 
 
 class Reaper:
-    """Judges while its ``async with`` block lasts. ``token`` tells this judge from others."""
+    """Judges while its `async with` block lasts. `token` tells this judge from others."""
 
-    def __init__(self, redis_url: str, *, timing: Timing = Timing(), token: str | None = None) -> None:  # noqa: B008
+    def __init__(self, redis_url: str, *, timing: Timing = NORMAL_TIMING, token: str | None = None) -> None:
         self._timing = timing
         self._lease = Lease(keys.REAPER_LEASE, token)
         self._liveness = Liveness(timing.gap_s)
@@ -85,7 +85,7 @@ class Reaper:
     async def sweep(self) -> None:
         """Look at the open runs once, and give up what is dead.
 
-        Raises redis-py's errors, and ``Interrupted`` when Redis or this process paused.
+        Raises redis-py's errors, and `Interrupted` when Redis or this process paused.
         """
         hold_ms = int(1_000 * _HOLD_SWEEPS * self._timing.sweep_s)
         (seconds, micros), is_ours = await self._connection.ask([("TIME",), self._lease.claim(hold_ms)])
@@ -156,7 +156,7 @@ class Reaper:
         return hearing.given_up
 
     async def _verdicts(self, dead: set[str]) -> dict[str, Verdict]:
-        """Those of ``dead`` who are so at this very moment, with their last heartbeat."""
+        """Those of `dead` who are so at this very moment, with their last heartbeat."""
         at_us = now_us()
         runners = sorted(dead)
         replies = await self._connection.ask(

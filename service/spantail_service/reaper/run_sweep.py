@@ -28,7 +28,7 @@ _PAGE = 256  # spans a call: about a millisecond of Redis' only thread
 
 
 class RunSweep:
-    """``verdicts`` are those on dead runners; with ``is_silent`` spans of no known process are given up too."""
+    """`verdicts` are those on dead runners; with `is_silent` spans of no known process are given up too."""
 
     def __init__(self, line: Connection, run: OpenRun, verdicts: Mapping[str, Verdict], *, is_silent: bool) -> None:
         self._connection = line
@@ -42,7 +42,7 @@ class RunSweep:
         """Spans by runner; None stands for those of no known process."""
 
     async def hold(self) -> None:
-        """Go through the run. Raises redis-py's errors and ``Interrupted``; what was written then stands."""
+        """Go through the run. Raises redis-py's errors and `Interrupted`; what was written then stands."""
         spans_key = keys.run_keys(self._run.run_id).spans
         cursor: Any = 0
         while self._run.open:

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from spantail_exporters.model import keys
 from spantail_service.errors import DomainError, RunExpiredError, RunNotFoundError
-from spantail_service.runs.links import LinkTemplates
+from spantail_service.runs.links import NO_LINKS, LinkTemplates
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
 
 
-async def why_missing(redis: Redis, run_id: str, links: LinkTemplates = LinkTemplates()) -> DomainError:  # noqa: B008
+async def why_missing(redis: Redis, run_id: str, links: LinkTemplates = NO_LINKS) -> DomainError:
     """The error to raise: that it has expired when the index or a run state still names the run, else not found."""
     pipe = redis.pipeline(transaction=False)
     pipe.exists(keys.run_keys(run_id).state)

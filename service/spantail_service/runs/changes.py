@@ -1,6 +1,6 @@
 """Changes of the list of runs, as they happen: one reader for all who watch the list in this process.
 
-What changed stands in the stream ``runs:changes`` (which runs began, ended, were pinned, removed); how far the open
+What changed stands in the stream `runs:changes` (which runs began, ended, were pinned, removed); how far the open
 ones have got is looked up twice a second, and for a minute that of those which have ended: other services send their
 spans of a run when they come to it. A watcher holds the latest state of each run that it has not been told of: a slow
 one is told less often, never more, and holds no more than 1,000 runs.
@@ -47,7 +47,7 @@ _ID = re.compile(r"[0-9]{1,16}-[0-9]{1,16}")
 class News(NamedTuple):
     """What a watcher is told: the present state of runs that changed, and runs that left what it watches.
 
-    ``position`` is where to go on later; with ``reset`` too much has happened, the list has to be taken anew.
+    `position` is where to go on later; with `reset` too much has happened, the list has to be taken anew.
     """
 
     runs: list[dict[str, Any]]
@@ -56,7 +56,7 @@ class News(NamedTuple):
     reset: bool = False
 
     def as_json(self) -> bytes:
-        """``{runs, removed, reset}``."""
+        """`{runs, removed, reset}`."""
         return orjson.dumps({"runs": self.runs, "removed": self.removed, "reset": self.reset})
 
 
@@ -73,7 +73,7 @@ class Watcher:
         self.closed = False
 
     def tell(self, changed: dict[str, dict[str, Any] | None], position: str) -> None:
-        """Take note of runs; ``None`` is one that is gone."""
+        """Take note of runs; `None` is one that is gone."""
         self.position = position
         for run_id, run in changed.items():
             self._pending[run_id] = run if run is not None and self._wanted.matches(run) else None
@@ -99,7 +99,7 @@ class Watcher:
         self._news.set()
 
     async def news(self, timeout_s: float) -> News | None:
-        """What has happened since the last call; ``None`` when it was nothing for so long, or at the end."""
+        """What has happened since the last call; `None` when it was nothing for so long, or at the end."""
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
                 await self._news.wait()
@@ -133,9 +133,9 @@ class RunListChanges:
 
     @asynccontextmanager
     async def watch(self, wanted: RunFilter, since: str | None = None) -> AsyncIterator[Watcher | None]:
-        """A watcher of the runs that are ``wanted``; ``None`` when there are too many, or the process stops.
+        """A watcher of the runs that are `wanted`; `None` when there are too many, or the process stops.
 
-        It is told of all changes after ``since`` (a `News.position`), or from now on; when the changes since then
+        It is told of all changes after `since` (a `News.position`), or from now on; when the changes since then
         are not all known any more, it is told to take the list anew.
 
         Raises:

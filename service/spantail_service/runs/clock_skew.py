@@ -60,7 +60,7 @@ class ClockSkew(NamedTuple):
     spans: int
 
     def as_json(self) -> dict[str, object]:
-        """``{service, host, skew_us, spans}``; null is unknown."""
+        """`{service, host, skew_us, spans}`; null is unknown."""
         return {
             "service": orjson.loads(self.service) if self.service else None,
             "host": self.host.decode("utf-8", "replace") if self.host else None,
@@ -76,7 +76,7 @@ class Skews(NamedTuple):
     found: tuple[ClockSkew, ...]
 
     def as_json(self) -> dict[str, list[dict[str, object]]]:
-        """What a run's answer says of its clocks: ``clock_skew``, where one is thought wrong."""
+        """What a run's answer says of its clocks: `clock_skew`, where one is thought wrong."""
         return {"clock_skew": [skew.as_json() for skew in self.found]} if self.found else {}
 
     def of(self, state: bytes) -> int | None:
@@ -158,7 +158,7 @@ _STEP: Final = 4_096
 
 
 def estimating(places: Mapping[bytes, Place]) -> Generator[None, None, Skews]:
-    """As :func:`estimate`, in steps of a few milliseconds: it yields after each, and returns the skews at the end."""
+    """As `estimate`, in steps of a few milliseconds: it yields after each, and returns the skews at the end."""
     reference: Place | None = None
     pairs: dict[bytes, dict[bytes, list[tuple[Place, Place]]]] = {}  # clock of the parent → of the child
     get = places.get
@@ -265,5 +265,5 @@ class Clocks:
 
 
 def marked(state: bytes, skew_us: int | None) -> bytes:
-    """A span's JSON with the field ``clock_skew_us``, where there is one to tell of."""
+    """A span's JSON with the field `clock_skew_us`, where there is one to tell of."""
     return state if skew_us is None else b'%b,"clock_skew_us":%d}' % (state[:-1], skew_us)

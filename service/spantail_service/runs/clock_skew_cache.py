@@ -35,7 +35,7 @@ class ClockSkewCache:
         self._held: dict[str, tuple[Version, Skews]] = {}
 
     async def of_states(self, run_id: str, version: Version, states: Mapping[bytes, bytes], *, several: bool) -> Skews:
-        """Those of a run whose states, by span id, were read; ``several`` as `Clocks.are_several` says of them."""
+        """Those of a run whose states, by span id, were read; `several` as `Clocks.are_several` says of them."""
         held = self._held.get(run_id)
         if held is not None and held[0] == version:
             return held[1]
@@ -72,13 +72,13 @@ class ClockSkewCache:
 
 async def _estimated(states: Mapping[bytes, bytes]) -> Skews:
     """Estimate in turns: others go on in between."""
-    turn = TimeSlice()
+    time_slice = TimeSlice()
     places: dict[bytes, Place] = {}
     for state in states.values():
         if (place := place_of(state)) is not None:
             places[place.span_id] = place
-        if turn.is_over:
-            await turn.give()
+        if time_slice.is_over:
+            await time_slice.pause()
     steps = estimating(places)
     while True:
         try:
@@ -86,5 +86,5 @@ async def _estimated(states: Mapping[bytes, bytes]) -> Skews:
         except StopIteration as over:
             skews: Skews = over.value
             return skews
-        if turn.is_over:
-            await turn.give()
+        if time_slice.is_over:
+            await time_slice.pause()

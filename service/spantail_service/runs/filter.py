@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 STATUSES = ("queued", "running", "completed", "failed", "cancelled", "abandoned")
-"""Every status of a run (design §4)."""
+"""Every status of a run."""
 
 _MOST_WORDS = 10
 
@@ -29,9 +29,9 @@ class RunFilter(NamedTuple):
     backend: str | None = None
     service: str | None = None
     environment: str | None = None
-    """``deployment.environment.name`` of the run's root."""
+    """`deployment.environment.name` of the run's root."""
     version: str | None = None
-    """``service.version`` of the run's root."""
+    """`service.version` of the run's root."""
     text: str = ""
     """Words, each of which has to be somewhere in the run's name, operation, service, backends or id."""
     min_cost_nano: int | None = None
@@ -82,3 +82,6 @@ class RunFilter(NamedTuple):
         seen = (run["name"], run["operation"], run["service"], run["run_id"], *run["backends"])
         text = "\n".join(part for part in seen if part).casefold()
         return all(word in text for word in words)
+
+
+ALL_RUNS: Final = RunFilter()

@@ -15,7 +15,7 @@ import orjson
 from spantail_exporters.model import keys
 from spantail_exporters.model.run_script import Applied, forget_command, index_commands, indexed_operation
 from spantail_service.errors import InputRefusedError
-from spantail_service.runs.filter import STATUSES, RunFilter
+from spantail_service.runs.filter import ALL_RUNS, STATUSES, RunFilter
 from spantail_service.runs.meta import RunMeta, RunState, parse_meta, parse_state, summary
 from spantail_service.runs.sources import UNKNOWN, read_sources
 from spantail_service.storage.run_writes import now_us
@@ -49,7 +49,7 @@ _NO_ID = "g"  # behind every run id
 
 
 class Page(NamedTuple):
-    """One page of runs and where the next one begins (``None``: this was the last)."""
+    """One page of runs and where the next one begins (`None`: this was the last)."""
 
     runs: list[dict[str, Any]]
     next_cursor: str | None
@@ -61,7 +61,7 @@ class _Candidate(NamedTuple):
 
 
 class _Batch(NamedTuple):
-    """Some candidates, and below which one to go on (``None``: there are no more)."""
+    """Some candidates, and below which one to go on (`None`: there are no more)."""
 
     candidates: list[_Candidate]
     resume: _Candidate | None
@@ -74,8 +74,8 @@ class RunIndex:
         self._redis = redis
         self._sources: dict[str, RunSource] = {}  # of the newest runs, as far as their roots are here
 
-    async def page(self, cursor: str | None, limit: int, wanted: RunFilter = RunFilter()) -> Page:  # noqa: B008
-        """The runs that started before ``cursor`` and are ``wanted``, newest first, at most ``limit``.
+    async def page(self, cursor: str | None, limit: int, wanted: RunFilter = ALL_RUNS) -> Page:
+        """The runs that started before `cursor` and are `wanted`, newest first, at most `limit`.
 
         A cursor is the start (µs) and the id of the last run that was looked at, so that runs which start
         meanwhile move nothing. Runs whose data has expired are left out and leave the index. A page may be short,
@@ -177,7 +177,7 @@ class RunIndex:
         }
 
     async def _candidates(self, before: _Candidate, count: int, wanted: RunFilter) -> _Batch:
-        """The next ``count`` runs of the index below ``before``, as far as the index alone can tell."""
+        """The next `count` runs of the index below `before`, as far as the index alone can tell."""
         lowest = wanted.started_from or 0
         if wanted.operation is not None:
             source = keys.runs_of_operation(indexed_operation(wanted.operation))
@@ -196,7 +196,7 @@ class RunIndex:
     async def _below_with_status(
         self, source: str, before: _Candidate, count: int, lowest: int, statuses: Iterable[str]
     ) -> _Batch:
-        """As :meth:`_below`, of some statuses: one trip tells the status of a thousand runs."""
+        """As `_below`, of some statuses: one trip tells the status of a thousand runs."""
         words = {status.encode() for status in statuses}
         chosen: list[_Candidate] = []
         for _ in range(_TRIPS):

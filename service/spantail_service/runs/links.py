@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from urllib.parse import quote
 
-_AROUND_MS = 60_000  # a search needs a window with room at both ends
+_AROUND_MS = 60_000  # a search needs a window that is longer than the run
 _HOUR_MS = 3_600_000
 
 
 class LinkTemplates(NamedTuple):
     """One address per tool; empty where there is none.
 
-    ``{trace_id}``, ``{service}``, ``{start_ms}`` and ``{end_ms}`` (milliseconds since the epoch, a minute of room
-    around the run) are put in, percent-encoded. Any other brace stays: Grafana's addresses are full of them.
+    `{trace_id}`, `{service}`, `{start_ms}` and `{end_ms}` (milliseconds since the epoch, a minute
+    before and after the run) are put in, percent-encoded. Any other brace stays: Grafana's addresses are full of them.
     """
 
     jaeger: str = ""
@@ -29,6 +29,9 @@ class LinkTemplates(NamedTuple):
             end_ms = end_us // 1_000 + _AROUND_MS if end_us is not None else start_us // 1_000 + _HOUR_MS
             values["end_ms"] = str(end_ms)
         return {tool: _filled(template, values) for tool, template in self._asdict().items() if template}
+
+
+NO_LINKS: Final = LinkTemplates()
 
 
 def _filled(template: str, values: dict[str, str]) -> str:

@@ -69,14 +69,14 @@ def parse_span_id(text: str) -> str:
 
 
 class RunMeta(NamedTuple):
-    """The hash ``logs:{run_id}:meta``. Times are microseconds since the epoch; ``None`` is unknown."""
+    """The hash `logs:{run_id}:meta`. Times are microseconds since the epoch; `None` is unknown."""
 
     status: str
     next_index: int
     first_index: int
     epoch: str | None
     expected: int | None
-    """The next ``seq`` at the moment the run settled; ``None`` while it is not settled."""
+    """The next `seq` at the moment the run settled; `None` while it is not settled."""
     root: str | None
     start: int | None
     end: int | None
@@ -112,15 +112,15 @@ class RunMeta(NamedTuple):
 
 
 def runner_of(writer: str) -> str | None:
-    """The runner ``host:pid:start`` whose writer this is; ``None`` for a writer that gives no heartbeats."""
+    """The runner `host:pid:start` whose writer this is; `None` for a writer that gives no heartbeats."""
     runner, _, _ = writer.rpartition(":")
     return runner if runner.count(":") == _RUNNER_COLONS else None
 
 
 def parse_meta(fields: Mapping[bytes, bytes], now_us: int) -> RunMeta | None:
-    """Read a run's meta hash; ``None`` when it is empty, which is how Redis says that it is not there.
+    """Read a run's meta hash; `None` when it is empty, which is how Redis says that it is not there.
 
-    ``now_us`` is the present, for what silence alone says of a run: staleness, and the end of a run whose root
+    `now_us` is the present, for what silence alone says of a run: staleness, and the end of a run whose root
     is not here, which no event can tell.
     """
     if b"next" not in fields:
@@ -217,7 +217,7 @@ def _maybe(value: bytes | None) -> int | None:
 
 
 class RunState(NamedTuple):
-    """The JSON ``run:{run_id}`` that the service keeps for the operations it starts."""
+    """The JSON `run:{run_id}` that the service keeps for the operations it starts."""
 
     operation: str
     status: str
@@ -231,7 +231,7 @@ class RunState(NamedTuple):
 
 
 def parse_state(text: bytes | None) -> RunState | None:
-    """Read a run state; ``None`` when there is none or it cannot be read (it is not ours then)."""
+    """Read a run state; `None` when there is none or it cannot be read (it is not ours then)."""
     if not text:
         return None
     try:
@@ -253,7 +253,7 @@ def summary(
     root: Mapping[str, Any] | None,
     source: RunSource = UNKNOWN,
 ) -> dict[str, Any]:
-    """One run as the list shows it. At least one of ``meta`` and ``state`` must be known."""
+    """One run as the list shows it. At least one of `meta` and `state` must be known."""
     backends = meta.backends if meta else {}
     nano = sum(totals["cost_nano"] for totals in backends.values())
     attributes = (root or {}).get("attributes") or {}

@@ -17,7 +17,7 @@ from spantail_service.errors import SpanNotFoundError
 from spantail_service.runs.absence import why_missing
 from spantail_service.runs.clock_skew import Clocks, Skews, marked
 from spantail_service.runs.clock_skew_cache import ClockSkewCache, Version
-from spantail_service.runs.links import LinkTemplates
+from spantail_service.runs.links import NO_LINKS, LinkTemplates
 from spantail_service.runs.meta import RunMeta, RunState, parse_meta, parse_state, summary
 from spantail_service.runs.sources import UNKNOWN, read_sources, read_tables
 from spantail_service.storage.run_writes import now_us
@@ -33,7 +33,7 @@ _DETAIL = ("attributes", *BESIDE_ATTRIBUTES, "span_events", "links")
 class RunSnapshots:
     """Reads what is known of runs. One per process."""
 
-    def __init__(self, redis: Redis, links: LinkTemplates = LinkTemplates()) -> None:  # noqa: B008
+    def __init__(self, redis: Redis, links: LinkTemplates = NO_LINKS) -> None:
         self._redis = redis
         self._links = links
         self._clocks = ClockSkewCache(redis)

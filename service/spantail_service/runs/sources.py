@@ -1,6 +1,6 @@
 """What a run's spans come from: resources and instrumentation scopes.
 
-They stand once in ``logs:{run_id}:sources``; a span names its own by short keys. The resource of a run's root says
+They stand once in `logs:{run_id}:sources`; a span names its own by short keys. The resource of a run's root says
 where the run ran: the deployment environment and the service's version.
 """
 
@@ -25,21 +25,21 @@ _LONGEST: Final = 200  # characters, as in the filters
 
 
 class Sources(NamedTuple):
-    """A run's tables by the keys that spans have for them: objects with ``attributes``, scopes with ``name`` too."""
+    """A run's tables by the keys that spans have for them: objects with `attributes`, scopes with `name` too."""
 
     resources: Mapping[str, dict[str, Any]] = MappingProxyType({})
     scopes: Mapping[str, dict[str, Any]] = MappingProxyType({})
 
     def resource(self, span: Mapping[str, Any]) -> dict[str, Any] | None:
-        """The resource that a span comes from; ``None`` is unknown."""
+        """The resource that a span comes from; `None` is unknown."""
         return self.resources.get(str(span.get("resource")))
 
     def scope(self, span: Mapping[str, Any]) -> dict[str, Any] | None:
-        """The instrumentation scope that a span comes from; ``None`` is unknown."""
+        """The instrumentation scope that a span comes from; `None` is unknown."""
         return self.scopes.get(str(span.get("scope")))
 
     def with_details(self, span: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The span with ``resource_details`` and ``scope_details``, where they are known."""
+        """The span with `resource_details` and `scope_details`, where they are known."""
         details = {"resource_details": self.resource(span), "scope_details": self.scope(span)}
         known = {name: table for name, table in details.items() if table is not None}
         return {**span, **known} if known else span
@@ -66,7 +66,7 @@ async def read_tables(redis: Redis, run_id: str) -> Sources:
 
 
 class RunSource(NamedTuple):
-    """Where a run ran. ``None`` is unknown."""
+    """Where a run ran. `None` is unknown."""
 
     environment: str | None = None
     version: str | None = None

@@ -78,7 +78,7 @@ def day_of(time_us: int) -> str:
 
 
 class Bookkeeper:
-    """Keeps the sums while its ``async with`` block lasts; of several services one does it at a time."""
+    """Keeps the sums while its `async with` block lasts; of several services one does it at a time."""
 
     def __init__(self, redis: Redis, *, interval_s: float = 1.0) -> None:
         self._redis = redis
@@ -182,9 +182,9 @@ class Bookkeeper:
 
 
 async def spend_by_backend(redis: Redis, days: int, today: date | None = None) -> dict[str, Any]:
-    """The sums of the last ``days`` days, the oldest first, and over all of them.
+    """The sums of the last `days` days, the oldest first, and over all of them.
 
-    Answers ``{by, from, to, cost_usd, cost_nano, backends, days: [{day, runs, cost_usd, cost_nano, backends}]}``;
+    Answers `{by, from, to, cost_usd, cost_nano, backends, days: [{day, runs, cost_usd, cost_nano, backends}]}`;
     days are UTC, a day without a run is there with nothing in it.
     """
     last = today or datetime.now(UTC).date()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class _Packing:
-    """The two methods of ``redis.asyncio.Connection`` that turn commands into bytes."""
+    """The two methods of `redis.asyncio.Connection` that turn commands into bytes."""
 
     def pack_command(self, *args: Any) -> list[bytes]:
         if isinstance(args[0], str):
@@ -33,6 +33,6 @@ class _Packing:
 
 
 def pack_with_hiredis(pool: ConnectionPool) -> None:
-    """Let the connections that ``pool`` will open pack with hiredis."""
+    """Let the connections that `pool` will open pack with hiredis."""
     plain = pool.connection_class
     pool.connection_class = type(f"Packing{plain.__name__}", (_Packing, plain), {})

@@ -37,12 +37,12 @@ _AWAY: Final = (RedisConnectionError, RedisTimeoutError)
 
 
 class RoutedRedis(Redis):
-    """redis-py's client, over one connection pool per server; ``make_pool`` makes one from a server's URL.
+    """redis-py's client, over one connection pool per server; `make_pool` makes one from a server's URL.
 
-    ``url`` is as `redis_client.connect` takes it, but for Sentinel. A command goes where its first key is, one
+    `url` is as `redis_client.connect` takes it, but for Sentinel. A command goes where its first key is, one
     without a key where the index over runs is. A pipeline may hold keys of many slots; in a transaction the commands
     of one slot are one step, and those of another are another. When a node is away, whatever needs it raises
-    redis-py's errors; while a slot is on the move, ``TryAgainError``.
+    redis-py's errors; while a slot is on the move, `TryAgainError`.
     """
 
     def __init__(self, url: str, make_pool: Callable[[str], ConnectionPool]) -> None:
@@ -98,7 +98,7 @@ class RoutedRedis(Redis):
         return replies
 
     async def holder_of(self, key: Any) -> Redis:
-        """The client of the server that holds ``key``."""
+        """The client of the server that holds `key`."""
         if not self._is_cluster:
             return self._named[0]
         await self._learn()
@@ -181,7 +181,7 @@ class RoutedRedis(Redis):
 
 
 class _RoutedPipeline(Pipeline):
-    """Keeps commands as redis-py's does, and sends them by way of its ``owner``. What is watched is of one slot."""
+    """Keeps commands as redis-py's does, and sends them by way of its `owner`. What is watched is of one slot."""
 
     def __init__(self, owner: RoutedRedis, *arguments: Any) -> None:
         super().__init__(*arguments)

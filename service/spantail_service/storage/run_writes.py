@@ -62,7 +62,7 @@ class RunChanges(NamedTuple):
     run_id: str
     changes: Sequence[Change]
     writer: str = ""
-    """Who tells of them (``runner:id``), where that is known; ``numbers`` then counts its calls, one by one in time."""
+    """Who tells of them (`runner:id`), where that is known; `numbers` then counts its calls, one by one in time."""
     numbers: Iterator[int] = iter(())
     mark: str = ""
     """A word for changes that do not know themselves again (log lines): with the same one they are stored once."""
@@ -80,7 +80,7 @@ class RunStore:
         self._redis = redis
 
     async def set_state(self, run_id: str, state_json: bytes, status: str) -> None:
-        """Replace ``run:{run_id}``; the run settles in the same step when that was all it waited for."""
+        """Replace `run:{run_id}`; the run settles in the same step when that was all it waited for."""
         await self._apply([_Call(run_id, state_arguments(run_id, state_json, status, now_us=now_us()))])
 
     async def append(self, runs: Sequence[RunChanges]) -> None:
@@ -140,7 +140,7 @@ class _Call(NamedTuple):
 
 
 def _calls(run: RunChanges, stored: int, now: int) -> Iterator[_Call]:
-    """The calls that store a run's changes, but for its first ``stored`` lines."""
+    """The calls that store a run's changes, but for its first `stored` lines."""
     changes = _without_lines(run.changes, stored)
     if stored:
         yield _Call(run.run_id, _once(run, (), 0, stored, now))  # its answer is for the index over runs

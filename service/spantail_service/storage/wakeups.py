@@ -28,19 +28,19 @@ _BACKOFF_S = (0.1, 0.25, 0.5, 1.0, 2.0)
 
 
 class Target(Protocol):
-    """What is told of one channel. None of the calls waits."""
+    """Whoever wants to hear of one channel. None of the calls waits."""
 
-    def stands(self) -> None:
-        """Every change from here on is told: read now what there is."""
+    def subscribed(self) -> None:
+        """Every change from here on wakes; what changed before has to be looked up now."""
 
     def wake(self) -> None:
         """Something changed."""
 
     def lost(self) -> None:
-        """Changes are not told until the next :meth:`stands`."""
+        """Changes do not wake until the next `subscribed`."""
 
     def close(self) -> None:
-        """The process is about to stop: nothing is told any more."""
+        """The process is about to stop: nothing wakes any more."""
 
 
 class Listener:
@@ -50,24 +50,24 @@ class Listener:
         self._changed = asyncio.Event()
         self._closed = False
 
-    def stands(self) -> None:
-        """Wake: what changed before was not told."""
+    def subscribed(self) -> None:
+        """Wake: what changed before woke nobody."""
         self._changed.set()
 
     def wake(self) -> None:
-        """Let the next or the present :meth:`wait` return."""
+        """Let the next or the present `wait` return."""
         self._changed.set()
 
     def lost(self) -> None:
-        """Nothing yet: a subscription that stands again wakes."""
+        """Do nothing yet: the next subscription wakes."""
 
     def close(self) -> None:
-        """Wake for the last time: no :meth:`wait` holds after this."""
+        """Wake for the last time: no `wait` holds after this."""
         self._closed = True
         self._changed.set()
 
     async def wait(self, timeout_s: float) -> bool:
-        """Wait for a change; False after ``timeout_s`` or when the process is about to stop.
+        """Wait for a change; False after `timeout_s` or when the process is about to stop.
 
         A change between two calls is not lost: the second returns at once.
         """
@@ -86,7 +86,7 @@ class WakeUps:
     """One pub/sub connection that serves every target of the process.
 
     It is opened with the first target and closed when there has been none for some seconds. A lost or hanging
-    connection is opened anew, and every target is told so, for it may have missed a message.
+    connection is opened anew, and every target is told (`lost`, `subscribed`), for it may have missed a message.
     """
 
     def __init__(self, redis: Redis, max_listeners: int) -> None:
@@ -95,7 +95,7 @@ class WakeUps:
         self._count = 0
         self._targets: dict[str, set[Target]] = {}
         self._unconfirmed: Counter[str] = Counter()  # subscribe commands that Redis has not answered yet
-        self._standing: set[str] = set()
+        self._subscribed: set[str] = set()
         self._pubsub: PubSub | None = None
         self._task: asyncio.Task[None] | None = None
         # One command at a time: an unsubscribe must not overtake the subscribe of somebody who came after it.
@@ -105,9 +105,9 @@ class WakeUps:
 
     @asynccontextmanager
     async def listen(self, channel: str) -> AsyncIterator[Listener | None]:
-        """Register for ``channel``; ``None`` when there are too many listeners, or the process stops.
+        """Register for `channel`; `None` when there are too many listeners, or the process stops.
 
-        The listener is woken once as soon as the subscription stands, so that nothing falls between what the
+        The listener is woken once as soon as the subscription is made, so that no change is lost between what the
         caller read before and the first message.
         """
         if self._closed or self._count >= self._max:
@@ -123,21 +123,21 @@ class WakeUps:
             await self.remove(channel, listener)
 
     async def add(self, channel: str, target: Target) -> None:
-        """Tell ``target`` of ``channel`` from now on, :meth:`Target.stands` first."""
+        """Wake `target` when something is published on `channel`; `Target.subscribed` is called first."""
         if self._closed:
             target.close()
             return
         others = self._targets.setdefault(channel, set())
         others.add(target)
-        if channel in self._standing:
-            target.stands()
+        if channel in self._subscribed:
+            target.subscribed()
         elif len(others) == 1:
             await self._subscribe(channel)
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run(), name="spantail-wakeups")
 
     async def remove(self, channel: str, target: Target) -> None:
-        """Tell ``target`` nothing more."""
+        """Do not wake `target` any more."""
         others = self._targets.get(channel)
         if others is None:
             return
@@ -147,7 +147,7 @@ class WakeUps:
             await self._unsubscribe(channel)
 
     def stop_waiting(self) -> None:
-        """Send every target home and take no more: the process is about to stop."""
+        """Close every target and take no more: the process is about to stop."""
         self._closed = True
         for target in self._everybody():
             target.close()
@@ -169,7 +169,7 @@ class WakeUps:
     async def _unsubscribe(self, channel: str) -> None:
         async with self._commanding():
             if self._pubsub is not None and channel not in self._targets:
-                self._standing.discard(channel)
+                self._subscribed.discard(channel)
                 await self._pubsub.unsubscribe(channel)
 
     @asynccontextmanager
@@ -210,7 +210,7 @@ class WakeUps:
             finally:
                 # Taken away before it is closed: nobody may send a command on a connection that is going.
                 self._pubsub = None
-                self._standing.clear()
+                self._subscribed.clear()
                 self._unconfirmed.clear()
                 for target in self._everybody():
                     target.lost()
@@ -254,9 +254,9 @@ class WakeUps:
         del self._unconfirmed[channel]
         targets = self._targets.get(channel)
         if targets:
-            self._standing.add(channel)
+            self._subscribed.add(channel)
             for target in targets:
-                target.stands()
+                target.subscribed()
 
 
 @asynccontextmanager

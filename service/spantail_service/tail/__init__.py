@@ -1,4 +1,4 @@
-"""Reading runs: one reader per watched run and process, any number of viewers (see :mod:`.hub`)."""
+"""Live events of runs: one reader per watched run and process (`feed`), any number of viewers (`viewer`)."""
 
 from spantail_service.tail.frame import Frame
 from spantail_service.tail.hub import MAX_WAIT_S, TailHub

@@ -28,14 +28,14 @@ HEARTBEAT_S = 5.0
 """A viewer hears something at least so often; the run is read anew for it, for time alone changes its status."""
 
 GRACE_S = 5.0
-"""Viewers are not told of a Redis that is away for less, …"""
+"""Viewers get no error while Redis is away for less than this."""
 
 VANISHED_GRACE_S = 15.0
-"""… nor of a run that is gone for less: after Redis was emptied its writers tell it again."""
+"""Nor while a run is gone for less than this: after Redis was emptied, writers send what they still hold again."""
 
 _FIRST_READ_S = 1.0  # the first read waits so long for the subscription, and is made without it then
 _RETRY_S = 0.25  # between reads while Redis does not answer
-_UNTOLD_S = 0.5  # between reads while changes are not told
+_UNSUBSCRIBED_S = 0.5  # between reads while no wake-ups come
 _KEPT_FRAMES = 4
 
 
@@ -49,7 +49,15 @@ class Watcher(Protocol):
 class Feed:
     """A run that is watched. Its task alone reads what is new; viewers take frames from memory.
 
-    ``grown`` is called after events came into memory.
+    A frame is taken in three steps: a wake-up says that the run has changed (`wake`), the task reads what is new from
+    Redis (`_catch_up`), viewers are called and take their next frame (`frame_in_memory`).
+
+    Args:
+        run_id: The run.
+        reader: Reads its tail.
+        wakeups: Says when the run has changed.
+        memory: What the events of all feeds take together.
+        grown: Called after events came into memory.
     """
 
     def __init__(
@@ -69,67 +77,65 @@ class Feed:
         self._frames: dict[tuple[int, int, bool], Frame] = {}
         self._failure: Exception | None = None
         self._failing_since = 0.0
-        # Changes that were told, and how many of them had been told when the last complete read began.
-        self._told = 1
-        self._read = 0
+        # Wake-ups so far, and how many of them had come when the last complete read began.
+        self._wake_ups = 1
+        self._wake_ups_read = 0
         self._subscribed = False
-        self._bell = asyncio.Event()
-        self._joiners: list[tuple[int, asyncio.Future[None]]] = []
+        self._woken = asyncio.Event()
+        self._waiters: list[tuple[int, asyncio.Future[None]]] = []
         self._loading = asyncio.Lock()
         self._loop = asyncio.get_running_loop()
-        self._spoken = self._loop.time()
+        self._called_at = self._loop.time()
         self._task: asyncio.Task[None] | None = None
 
-    # ------------------------------------------------------------------------------------------- what the hub does
-
     def open(self, since: int) -> None:
-        """Subscribe, then read from ``since`` on; :meth:`current` waits for it."""
+        """Subscribe, then read from `since` on; `current` waits for it."""
         self.window.clear(since)
         self._task = asyncio.create_task(self._run(), name=f"spantail-feed-{self.run_id}")
 
     async def aclose(self) -> None:
-        """Send the viewers home, stop reading and forget the events."""
+        """End the viewers, stop reading and forget the events."""
         self.close()
         await cancel(self._task)
         self.window.clear(0)
 
-    # ------------------------------------------------------------------------------------- what wake-ups tell us
+    # What wake-ups call (`wakeups.Target`).
 
-    def stands(self) -> None:
-        """Changes are told from here on: what was before must be read."""
+    def subscribed(self) -> None:
+        """Wake-ups come from here on; what changed before has to be looked up."""
         self._subscribed = True
         self.wake()
 
     def wake(self) -> None:
         """The run has changed."""
-        self._told += 1
-        self._bell.set()
+        self._wake_ups += 1
+        self._woken.set()
 
     def lost(self) -> None:
-        """Changes are not told."""
+        """No wake-ups come until `subscribed` is called again."""
         self._subscribed = False
-        self._bell.set()
+        self._woken.set()
 
     def close(self) -> None:
-        """Send the viewers home: the process is about to stop, or nobody is left."""
+        """End the viewers: the process is about to stop, or nobody is left."""
         self.closed = True
-        self._bell.set()
+        self._woken.set()
         self._call_viewers(heartbeat=False)
 
-    # ------------------------------------------------------------------------------------------ what viewers take
+    # What viewers take.
 
     @property
     def is_current(self) -> bool:
         """Whether memory has all that is known to have happened."""
-        return self._read == self._told and self._subscribed and not self.closed
+        return self._wake_ups_read == self._wake_ups and self._subscribed and not self.closed
 
     @property
     def header(self) -> FrameHeader | None:
-        """Where the run stands; ``None`` before the first read."""
+        """What frames say of the run now; None before the first read."""
         return self._header
 
     def trouble(self) -> Exception | None:
-        """Why there is nothing to wait for any more, once it has lasted; ``None`` while there is hope."""
+        """Why reading has failed for too long to go on waiting; None while it may still pass."""
         failure = self._failure
         if failure is None:
             return None
@@ -137,7 +143,7 @@ class Feed:
         return failure if self._loop.time() - self._failing_since >= grace_s else None
 
     async def current(self) -> None:
-        """Wait until everything that was told before this call has been read, or the feed is closed.
+        """Wait until every change that was known of before this call has been read, or the feed is closed.
 
         Raises:
             DomainError: the run is not there (any more).
@@ -145,20 +151,20 @@ class Feed:
         """
         if self.is_current or self.closed:
             return
-        if not self._subscribed and self._read > 0:
-            self.wake()  # changes are not told: look now
+        if not self._subscribed and self._wake_ups_read > 0:
+            self.wake()  # no wake-ups come: look now
         done = self._loop.create_future()
-        self._joiners.append((self._told, done))
+        self._waiters.append((self._wake_ups, done))
         await done
 
     def frame_in_memory(self, since: int, limit: int, epoch: str | None) -> Frame | None:
-        """The frame for a reader's place; ``None`` when it begins before what is in memory."""
-        standing = self._header
-        if standing is None:
+        """The frame that begins at `since`; None when that is before what is in memory."""
+        header = self._header
+        if header is None:
             return None
-        reset = is_reset(standing.meta, since, epoch)
+        reset = is_reset(header.meta, since, epoch)
         if reset:
-            since = standing.meta.first_index
+            since = header.meta.first_index
         window = self.window
         if not window.start <= since <= window.end:
             return None
@@ -166,16 +172,16 @@ class Feed:
         key = (since, end, reset)
         frame = self._frames.get(key)
         if frame is None:
-            frame = standing.frame(window.slice(since, limit), since, reset=reset)
+            frame = header.frame(window.slice(since, limit), since, reset=reset)
             if len(self._frames) >= _KEPT_FRAMES:
                 del self._frames[next(iter(self._frames))]
             self._frames[key] = frame
         return frame
 
     async def load_back(self, since: int, most: int) -> None:
-        """Load what is stored from ``since`` on in front of the window, while all feeds hold less than ``most`` bytes.
+        """Load what is stored from `since` on in front of the window, while all feeds hold less than `most` bytes.
 
-        Who waits for the same finds it done. Raises as :meth:`current` does.
+        Who waits for the same finds it done. Raises as `current` does.
         """
         async with self._loading:
             while self._header is not None and self.window.start > since and self._memory.held < most:
@@ -189,11 +195,11 @@ class Feed:
                 # others have loaded meanwhile
                 logs = newest_within(most - self._memory.held, numbered(page.entries, first, start))
                 if not logs:
-                    return  # trimmed meanwhile, or no room
+                    return  # trimmed meanwhile, or too large
                 self.window.prepend(logs)
                 self._frames.clear()
 
-    # ------------------------------------------------------------------------------------------------- the task
+    # The task that reads.
 
     async def _run(self) -> None:
         channel = keys.channel(self.run_id)
@@ -202,8 +208,8 @@ class Feed:
             if not self._subscribed:
                 await self._pause(_FIRST_READ_S)
             while not self.closed:
-                told = self._told
-                self._bell.clear()
+                wake_ups = self._wake_ups
+                self._woken.clear()
                 try:
                     await self._catch_up()
                 except Exception as error:  # noqa: BLE001 - whatever it is: a feed that died would leave viewers waiting
@@ -211,9 +217,9 @@ class Feed:
                     await asyncio.sleep(_RETRY_S)
                     continue
                 self._failure = None
-                self._read = told
+                self._wake_ups_read = wake_ups
                 self._answer()
-                await self._pause(HEARTBEAT_S if self._subscribed else _UNTOLD_S)
+                await self._pause(HEARTBEAT_S if self._subscribed else _UNSUBSCRIBED_S)
         finally:
             self.closed = True
             self._answer()
@@ -222,7 +228,7 @@ class Feed:
     async def _pause(self, seconds: float) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await self._bell.wait()
+                await self._woken.wait()
 
     async def _catch_up(self) -> None:
         changed = False
@@ -233,29 +239,29 @@ class Feed:
                 break
         if changed:
             self._call_viewers(heartbeat=False)
-        elif self._loop.time() - self._spoken >= HEARTBEAT_S:
+        elif self._loop.time() - self._called_at >= HEARTBEAT_S:
             self._frames.clear()
             self._call_viewers(heartbeat=True)
 
     def _take(self, page: Page) -> bool:
         """Take in what was read; True when a viewer would see a difference."""
         meta, window = page.meta, self.window
-        standing = FrameHeader(self.run_id, meta, page.layers)
-        changed = not standing.says_the_same(self._header)
+        header = FrameHeader(self.run_id, meta, page.layers)
+        changed = not header.says_the_same(self._header)
         opening = self._header is None
         other_epoch = self._header is not None and self._header.meta.epoch not in (None, meta.epoch)
         if other_epoch or not meta.first_index <= window.end <= meta.next_index:
-            # Another life of the run, one whose end was lost, or one that ran away from us: the events in memory
-            # are no part of it, or do not lead up to it.
+            # The run was stored anew, its end was lost, or more came than we could follow: the events in memory are no
+            # part of it, or there is a gap behind them.
             window.clear(meta.next_index if opening else meta.first_index)
             changed = True
-        if page.entries and page.entries[0][0] <= window.end:  # else it was read for a place we have left
+        if page.entries and page.entries[0][0] <= window.end:  # else the window was cleared since
             window.append(numbered(page.entries, window.end))
             self._grown()
             changed = True
         window.drop_before(meta.first_index)
         if changed:
-            self._header = standing
+            self._header = header
             self._frames.clear()
         return changed
 
@@ -266,7 +272,7 @@ class Feed:
             level = logging.INFO if is_known else logging.ERROR
             logger.log(level, "run %s cannot be read: %r", self.run_id, error, exc_info=not is_known)
         self._failure = error
-        self._told += 1  # nothing in memory is known to be current
+        self._wake_ups += 1  # nothing in memory is known to be current
         self._answer(error)
         if self.trouble() is not None:
             self._call_viewers(heartbeat=False)
@@ -274,18 +280,18 @@ class Feed:
     def _answer(self, error: Exception | None = None) -> None:
         """Let those go on whose changes have been read, or everybody when reading failed."""
         waiting = []
-        for told, done in self._joiners:
+        for wake_ups, done in self._waiters:
             if done.done():
                 continue
             if error is not None:
                 done.set_exception(error)
-            elif told <= self._read or self.closed:
+            elif wake_ups <= self._wake_ups_read or self.closed:
                 done.set_result(None)
             else:
-                waiting.append((told, done))
-        self._joiners = waiting
+                waiting.append((wake_ups, done))
+        self._waiters = waiting
 
     def _call_viewers(self, *, heartbeat: bool) -> None:
-        self._spoken = self._loop.time()
+        self._called_at = self._loop.time()
         for viewer in self.viewers:
             viewer.call(heartbeat=heartbeat)

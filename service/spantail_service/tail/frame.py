@@ -37,14 +37,14 @@ class Frame:
 
     @property
     def text(self) -> str:
-        """``body`` as text, decoded once for all readers."""
+        """`body` as text, decoded once for all readers."""
         if self._text is None:
             self._text = self.body.decode()
         return self._text
 
 
 class FrameHeader:
-    """Where a run stands: all of a frame but its events, encoded once."""
+    """What a frame says of the run itself, encoded once: all of a frame but its events."""
 
     __slots__ = ("head", "meta", "rest")
 
@@ -69,11 +69,12 @@ class FrameHeader:
         return other is not None and (self.head, self.rest) == (other.head, other.rest)
 
     def frame(self, logs: Sequence[bytes], since: int, *, reset: bool = False) -> Frame:
-        """A frame with the events from ``since`` on; fewer than given when they are too large for one frame."""
+        """A frame with the events from `since` on; fewer than given when they are too large for one frame."""
         logs, joined = _fitting(logs)
         next_index = since + len(logs)
         settled = self.meta.expected is not None and next_index >= self.meta.next_index
-        return Frame(self._body(joined, next_index, reset), self, len(logs), next_index, reset=reset, settled=settled)
+        body = self._body(joined, next_index, reset=reset)
+        return Frame(body, self, len(logs), next_index, reset=reset, settled=settled)
 
     def page_back(self, logs: Sequence[bytes], before: int) -> Frame:
         """A frame with the last events before an index; those that are too large for one frame are the older ones."""
@@ -82,7 +83,7 @@ class FrameHeader:
         body = self._body(joined, before, reset=False)
         return Frame(body, self, len(newest), before, reset=False, settled=self.meta.expected is not None)
 
-    def _body(self, logs: bytes, next_index: int, reset: bool) -> bytes:  # noqa: FBT001 - two callers, both here
+    def _body(self, logs: bytes, next_index: int, *, reset: bool) -> bytes:
         flag = b"true" if reset else b"false"
         return b'%b%b],"next_index":%d,"reset":%b,%b' % (self.head, logs, next_index, flag, self.rest)
 
@@ -102,9 +103,9 @@ def _fitting(logs: Sequence[bytes]) -> tuple[Sequence[bytes], bytes]:
 
 
 def numbered(entries: Iterable[tuple[int, int, bytes]], since: int, end: int | None = None) -> list[bytes]:
-    """The events with ``since <= seq < end`` of tail entries (first seq, count, lines), each with its ``seq`` in front.
+    """The events with `since <= seq < end` of tail entries (first seq, count, lines), each with its `seq` in front.
 
-    Nothing is parsed: a stored event begins with a brace, and has no ``seq`` of its own.
+    Nothing is parsed: a stored event begins with a brace, and has no `seq` of its own.
     """
     logs = []
     for first, count, events in entries:

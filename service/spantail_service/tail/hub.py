@@ -21,18 +21,18 @@ if TYPE_CHECKING:
     from spantail_service.tail.reader import RunReader
 
 MAX_WAIT_S: Final = 30.0
-"""Longest long poll (design §7)."""
+"""The longest time that a long poll is held, in seconds."""
 
-_TIDY_S = 5.0  # a run that nobody watched or polled for so long is let go
+_TIDY_S = 5.0  # a run that nobody watched or polled for so long is dropped
 _MAX_FEEDS = 2_000
-_HISTORY_SHARE = 0.5  # of the memory: older events that somebody wants must not drive out what everybody wants
+_HISTORY_SHARE = 0.5  # of the memory: older events, which few want, must not push out the newest, which all want
 
 
 class TailHub:
     """Follows the runs that somebody watches and hands out frames.
 
-    A run is read by one task (:class:`Feed`), woken by Redis; one viewer more costs no further read. It is let go
-    some seconds after the last viewer or poll. ``cache_bytes`` bounds the events held for all runs together; what
+    A run is read by one task (`Feed`), woken by Redis; one viewer more costs no further read. It is dropped
+    some seconds after the last viewer or poll. `cache_bytes` bounds the events held for all runs together; what
     is older than them is read from Redis, a page at a time.
     """
 
@@ -62,7 +62,7 @@ class TailHub:
         return self._memory.held
 
     def stop(self) -> None:
-        """Send every viewer home and take no more: the process is about to stop."""
+        """End every viewer and take no more: the process is about to stop."""
         self._stopping = True
         for feed in self._feeds.values():
             feed.close()
@@ -100,9 +100,9 @@ class TailHub:
         return frame
 
     async def long_poll(self, run_id: str, since: int, limit: int, epoch: str | None, wait_s: float) -> Frame:
-        """As :meth:`poll`, but an answer without events is held back until something changes.
+        """As `poll`, but an answer without events is held back until something changes.
 
-        Comes back after ``wait_s`` seconds at the latest, at once when the run has settled, when too many wait, or
+        Comes back after `wait_s` seconds at the latest, at once when the run has settled, when too many wait, or
         when the process stops.
         """
         frame = await self.poll(run_id, since, limit, epoch)
@@ -130,7 +130,7 @@ class TailHub:
         self._viewers += 1
         feed = self._followed(run_id) or self._open(run_id, since)
         viewer = Viewer(feed, since, epoch, limit, self._frame)
-        feed.viewers.add(viewer)  # from here on: a feed that somebody waits for is not let go
+        feed.viewers.add(viewer)  # from here on: a feed that somebody waits for is not dropped
         try:
             await self._wait_for(feed)
             yield viewer
@@ -143,8 +143,8 @@ class TailHub:
         try:
             await feed.current()
         except Exception:
-            if feed.header is None:  # there is nothing to follow; whoever else waits for it hears the same
-                await self._let_go(feed)
+            if feed.header is None:  # there is nothing to follow; whoever else waits for it gets the same error
+                await self._drop(feed)
             raise
         if feed.closed:  # while the process stops, no feed stays open
             raise TooManyViewersError
@@ -154,13 +154,13 @@ class TailHub:
         return None if feed is None or feed.closed else feed
 
     def _open(self, run_id: str, since: int) -> Feed:
-        feed = self._feeds[run_id] = Feed(run_id, self._reader, self._wakeups, self._memory, self._make_room)
+        feed = self._feeds[run_id] = Feed(run_id, self._reader, self._wakeups, self._memory, self._trim)
         feed.open(since)
         if self._tidier is None:
             self._tidier = asyncio.create_task(self._tidy(), name="spantail-tidy-feeds")
         return feed
 
-    async def _let_go(self, feed: Feed) -> None:
+    async def _drop(self, feed: Feed) -> None:
         if self._feeds.get(feed.run_id) is feed:
             del self._feeds[feed.run_id]
         await feed.aclose()
@@ -175,21 +175,21 @@ class TailHub:
                 frame = feed.frame_in_memory(since, limit, epoch)
         return frame or await self._reader.frame(feed.run_id, since, limit, epoch)
 
-    def _make_room(self) -> None:
+    def _trim(self) -> None:
         """Forget the older half of the largest window until what is held is within bounds."""
         while self._memory.held > self._memory.limit:
             largest = max((feed.window for feed in self._feeds.values()), key=lambda window: window.size, default=None)
             if largest is None or not largest.size:
-                return  # a feed that is being let go holds the rest
+                return  # a feed that is being dropped holds the rest
             largest.drop_older_half()
 
     async def _tidy(self) -> None:
         while not self._stopping:
             await asyncio.sleep(_TIDY_S)
-            await self._let_unused_go()
+            await self._drop_unused()
 
-    async def _let_unused_go(self) -> None:
+    async def _drop_unused(self) -> None:
         for feed in list(self._feeds.values()):
             if not feed.viewers and not feed.used:
-                await self._let_go(feed)
+                await self._drop(feed)
             feed.used = False

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from spantail_exporters.model import keys
 from spantail_service.runs.absence import why_missing
-from spantail_service.runs.links import LinkTemplates
+from spantail_service.runs.links import NO_LINKS, LinkTemplates
 from spantail_service.runs.meta import RunMeta, parse_meta, parse_state
 from spantail_service.storage.run_writes import now_us
 from spantail_service.tail.frame import FRAME_BYTES, FrameHeader, numbered
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from spantail_service.tail.frame import Frame
 
 MAX_EVENTS = 1_000
-"""Most events in one frame (design §7)."""
+"""The largest number of events in one frame."""
 
 _FIRST_ENTRIES = 16  # of the tail; how large they are says how many more are read in one go
 _GROWTH = 4
@@ -33,7 +33,7 @@ Entry: TypeAlias = tuple[int, int, bytes]
 
 
 class Page(NamedTuple):
-    """A piece of a run's tail, and the run's figures of the same moment."""
+    """Some entries of a run's tail, and the run's figures of the same moment."""
 
     entries: list[Entry]
     meta: RunMeta
@@ -41,21 +41,21 @@ class Page(NamedTuple):
 
 
 def is_reset(meta: RunMeta, since: int, epoch: str | None) -> bool:
-    """Whether a reader who holds everything up to ``since`` of ``epoch`` cannot go on from there."""
+    """Whether a reader who holds everything up to `since` of `epoch` cannot go on from there."""
     return not meta.first_index <= since <= meta.next_index or (epoch is not None and epoch != meta.epoch)
 
 
 class RunReader:
     """Reads runs from Redis. One per process; holds no state about a run."""
 
-    def __init__(self, redis: Redis, links: LinkTemplates = LinkTemplates()) -> None:  # noqa: B008
+    def __init__(self, redis: Redis, links: LinkTemplates = NO_LINKS) -> None:
         self._redis = redis
         self._links = links
 
     async def page(self, run_id: str, since: int, limit: int, *, newest: bool = False) -> Page:
-        """What is stored of the tail from ``since`` on: the events asked for, maybe with some around them.
+        """What is stored of the tail from `since` on: the events asked for, maybe with some around them.
 
-        Of events that are too large for one frame it is the first ones, with ``newest`` the last ones. A run that waits
+        Of events that are too large for one frame it is the first ones, with `newest` the last ones. A run that waits
         and has no data yet is an empty page.
 
         Raises:
@@ -79,7 +79,7 @@ class RunReader:
         return page
 
     async def _step(self, run_id: str, since: int, end: int, count: int, *, newest: bool) -> tuple[Page, bool]:
-        """The first or the last ``count`` entries of the range, or one more; and whether they may not be all."""
+        """The first or the last `count` entries of the range, or one more; and whether they may not be all."""
         run_keys = keys.run_keys(run_id)
         # An entry's id is its last seq + 1. So the entries wholly inside the range are known by their ids, and one
         # more holds the rest: no more than one batch is read in vain.
@@ -111,10 +111,10 @@ class RunReader:
         return Page(entries, meta, layers or b"[]"), is_cut
 
     async def frame(self, run_id: str, since: int, limit: int, epoch: str | None = None) -> Frame:
-        """The events from ``since`` on, at most ``limit``.
+        """The events from `since` on, at most `limit`.
 
-        A reader whose ``since`` is not in the tail any more, or beyond its head, or who comes with another
-        ``epoch``, gets ``reset`` and the events from ``first_index``.
+        A reader whose `since` is not in the tail any more, or beyond its head, or who comes with another
+        `epoch`, gets `reset` and the events from `first_index`.
 
         Raises:
             RunNotFoundError, RunExpiredError: it was never heard of, or its data has expired.
@@ -130,9 +130,9 @@ class RunReader:
         return FrameHeader(run_id, page.meta, page.layers).frame(logs, since, reset=reset)
 
     async def frame_before(self, run_id: str, before: int, limit: int) -> Frame:
-        """The last ``limit`` events with a ``seq`` below ``before``, oldest first: paging backwards.
+        """The last `limit` events with a `seq` below `before`, oldest first: paging backwards.
 
-        The page before that one ends where this one's first ``seq`` is; there is none at ``first_index``.
+        The page before that one ends where this one's first `seq` is; there is none at `first_index`.
         """
         since = max(0, before - limit)
         page = await self.page(run_id, since, before - since, newest=True)

@@ -1,4 +1,4 @@
-"""A viewer of a run: a place in its tail that moves on as fast as its connection takes frames."""
+"""A viewer of a run: an index in its tail that moves on as fast as its connection takes frames."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ class Stopping(Exception):
 
 
 class Left(Exception):
-    """The viewer's own end of the connection is gone."""
+    """The client is gone."""
 
 
 class Viewer:
-    """A reader of one run: a cursor (``since``, ``epoch``) and no events, so a slow one takes no memory.
+    """A reader of one run: a cursor (`since`, `epoch`) and no events, so a slow one takes no memory.
 
-    It asks for the next frame when its connection has taken the one before. What came meanwhile is one frame then;
-    who falls behind the tail gets ``reset``, as a poll does.
+    It asks for the next frame when its connection has taken the one before. All that came meanwhile is one frame then.
+    A viewer that falls behind what is stored gets `reset`, as a poll does.
     """
 
     def __init__(
@@ -47,21 +47,21 @@ class Viewer:
         self._limit = limit
         self._feed = feed
         self._frame_of = frame_of
-        self._shown: FrameHeader | None = None
+        self._sent: FrameHeader | None = None
         self._due = True  # the first frame goes out whatever is in it
         self._called = False
         self._left = False
-        self._bell: asyncio.Future[None] | None = None
+        self._woken: asyncio.Future[None] | None = None
 
     def call(self, *, heartbeat: bool) -> None:
-        """Something may have changed. With ``heartbeat`` the next frame goes out also if nothing has."""
+        """Something may have changed. With `heartbeat` the next frame goes out also if nothing has."""
         self._due |= heartbeat
         self._called = True
-        if self._bell is not None and not self._bell.done():
-            self._bell.set_result(None)
+        if self._woken is not None and not self._woken.done():
+            self._woken.set_result(None)
 
     def leave(self) -> None:
-        """End the present or the next wait: nobody is there any more."""
+        """The client is gone: end the present or the next wait."""
         self._left = True
         self.call(heartbeat=False)
 
@@ -69,7 +69,7 @@ class Viewer:
         """Wait for the next frame worth sending and take it.
 
         Raises:
-            Left: after :meth:`leave`.
+            Left: after `leave`.
             Stopping: the process stops.
             DomainError: the run is gone for good.
             RedisError: Redis has not answered for some time.
@@ -85,15 +85,15 @@ class Viewer:
                 raise trouble if isinstance(trouble, DomainError | RedisError) else RedisConnectionError(str(trouble))
             frame = await self._take()
             if frame is not None and (
-                self._due or frame.events or frame.reset or not frame.header.says_the_same(self._shown)
+                self._due or frame.events or frame.reset or not frame.header.says_the_same(self._sent)
             ):
-                self.since, self.epoch, self._shown, self._due = frame.next_index, frame.epoch, frame.header, False
+                self.since, self.epoch, self._sent, self._due = frame.next_index, frame.epoch, frame.header, False
                 return frame
             await self._wait()
 
     async def wait_for_events(self, frame: Frame, timeout_s: float) -> Frame:
-        """As a long poll does: hold ``frame`` back while it has nothing new, for ``timeout_s`` seconds at most."""
-        self._due, self._shown = False, frame.header
+        """As a long poll does: hold `frame` back while it has nothing new, for `timeout_s` seconds at most."""
+        self._due, self._sent = False, frame.header
         try:
             async with asyncio.timeout(timeout_s):
                 while not (frame.events or frame.reset or frame.settled):
@@ -103,22 +103,22 @@ class Viewer:
         return frame
 
     async def _take(self) -> Frame | None:
-        # The common case makes no task switch: with a thousand viewers each would be felt.
+        # The common case makes no task switch: a thousand viewers would make a thousand.
         frame = self._feed.frame_in_memory(self.since, self._limit, self.epoch)
         if frame is not None:
             return frame
         try:
             return await self._frame_of(self._feed, self.since, self._limit, self.epoch)
         except (DomainError, RedisError, OSError):
-            # The feed finds the same and keeps the time: it may pass.
+            # The feed meets the same failure, and says after some time that there is no hope (`trouble`).
             await asyncio.sleep(_AGAIN_S)
             return None
 
     async def _wait(self) -> None:
         if self._called:
             return
-        self._bell = asyncio.get_running_loop().create_future()
+        self._woken = asyncio.get_running_loop().create_future()
         try:
-            await self._bell
+            await self._woken
         finally:
-            self._bell = None
+            self._woken = None

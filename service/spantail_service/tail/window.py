@@ -21,7 +21,7 @@ class Memory:
 
 
 class Window:
-    """Consecutive events as they stand in frames: from index ``start`` up to, not including, ``end``."""
+    """Consecutive events as they stand in frames: from index `start` up to, not including, `end`."""
 
     __slots__ = ("_events", "_memory", "size", "start")
 
@@ -38,13 +38,13 @@ class Window:
         return self.start + len(self._events)
 
     def clear(self, start: int) -> None:
-        """Hold nothing, and go on at ``start``."""
+        """Hold nothing, and go on at `start`."""
         self._events = []
         self._grow(-self.size)
         self.start = start
 
     def append(self, events: Sequence[bytes]) -> None:
-        """Add events at ``end``."""
+        """Add events at `end`."""
         self._events += events
         self._grow(_size(events))
 
@@ -55,7 +55,7 @@ class Window:
         self.start -= len(events)
 
     def drop_before(self, index: int) -> None:
-        """Forget what is older than ``index``."""
+        """Forget what is older than `index`."""
         count = min(index, self.end) - self.start
         if count > 0:
             self._grow(-_size(self._events[:count]))
@@ -63,7 +63,7 @@ class Window:
             self.start += count
 
     def slice(self, since: int, limit: int) -> list[bytes]:
-        """At most ``limit`` events from index ``since`` on, which must not be below ``start``."""
+        """At most `limit` events from index `since` on, which must not be below `start`."""
         first = since - self.start
         return self._events[first : first + limit]
 
@@ -76,10 +76,10 @@ class Window:
         self._memory.held += size
 
 
-def newest_within(room: int, events: Sequence[bytes]) -> Sequence[bytes]:
-    """The last of ``events``, as many as ``room`` bytes take."""
+def newest_within(budget: int, events: Sequence[bytes]) -> Sequence[bytes]:
+    """The last of `events`, as many as fit into `budget` bytes."""
     first = len(events)
-    while first and (room := room - len(events[first - 1]) - _OVERHEAD) >= 0:
+    while first and (budget := budget - len(events[first - 1]) - _OVERHEAD) >= 0:
         first -= 1
     return events[first:]
 

@@ -1,9 +1,9 @@
-"""The quick way of ``GET /api/logs/{run_id}``: a poll whose answer is in memory passes no framework.
+"""The quick way of `GET /api/logs/{run_id}`: a poll whose answer is in memory passes no framework.
 
 A page polls five times a second, and mostly there is nothing new. Through the framework's middleware, routing and
 parameter models such an answer takes four times as long as it takes the server to send it. What is not found here
 (a long poll, paging backwards, a wrong parameter, a run that is not followed, a large answer) goes on to the route in
-:mod:`.routes.logs`, which says the same and describes it in the OpenAPI document.
+`routes.logs`, which says the same and describes it in the OpenAPI document.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class FastPoll:
 
     def __init__(self) -> None:
         self.hub: TailHub | None = None
-        """``None`` before the service has started."""
+        """`None` before the service has started."""
         self._queries: dict[bytes, _Asked | None] = {}
 
     def answer(self, scope: Scope) -> tuple[Message, Message] | None:
@@ -80,7 +80,7 @@ def _response(frame: Frame) -> tuple[Message, Message]:
 
 
 def _parse(query: bytes) -> _Asked | None:
-    """A plain poll's parameters; ``None`` for anything that is not one."""
+    """A plain poll's parameters; `None` for anything that is not one."""
     since, limit, epoch = 0, MAX_EVENTS, None
     seen = set()
     for part in query.split(b"&") if query else ():

@@ -38,7 +38,7 @@ class TooBusyError(UnavailableError):
 
 
 class LargeResponses:
-    """How much of whole runs one process holds. ``room`` is for files that come in, too."""
+    """How much of whole runs one process holds. `room` is for files that come in, too."""
 
     def __init__(self) -> None:
         self.budget = ByteBudget(_BUDGET_BYTES)
@@ -63,7 +63,7 @@ class LargeResponses:
 
 
 class LargeResponse(Response):
-    """The response that ``make`` gives, made within the bounds of ``answers`` and sent in pieces.
+    """The response that `make` gives, made within the bounds of `answers` and sent in pieces.
 
     What is wrong while it is made is raised, and becomes a problem document.
     """

@@ -286,7 +286,7 @@ async def test_viewers_who_come_at_once_keep_the_memory_bounded_too(new_redis_ur
         assert 0 < hub.cached_bytes <= 1_048_576 // 2
 
 
-async def test_a_run_is_let_go_when_nobody_looks(new_redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_run_is_drop_when_nobody_looks(new_redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("spantail_service.tail.hub._TIDY_S", 0.1)
     with Writer(new_redis_url) as writer:
         writer.lines(RUN, 2)
@@ -315,7 +315,7 @@ class SlowToLeave(WakeUps):
         await super().remove(channel, target)
 
 
-async def test_a_stop_while_a_run_is_let_go_ends(new_redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_stop_while_a_run_is_drop_ends(new_redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("spantail_service.tail.hub._TIDY_S", 0.01)
     with Writer(new_redis_url) as writer:
         writer.lines(RUN, 1)
@@ -331,7 +331,7 @@ async def test_a_stop_while_a_run_is_let_go_ends(new_redis_url: str, monkeypatch
         await wakeups.close()
 
 
-async def test_a_run_that_somebody_is_about_to_watch_is_not_let_go(tmp_path: Path) -> None:
+async def test_a_run_that_somebody_is_about_to_watch_is_not_drop(tmp_path: Path) -> None:
     with faulty_redis(tmp_path) as server, Writer(server.url) as writer:
         writer.lines(RUN, 1)
         async with served_app(server.url) as service, contextlib.AsyncExitStack() as stack:
@@ -340,7 +340,7 @@ async def test_a_run_that_somebody_is_about_to_watch_is_not_let_go(tmp_path: Pat
                 opening = asyncio.create_task(stack.enter_async_context(hub.viewer(RUN, 0, None)))
                 await eventually_async(lambda: hub.viewers == 1)
                 for _ in range(3):
-                    await hub._let_unused_go()
+                    await hub._drop_unused()
             assert (await (await opening).next()).events == 1
 
 

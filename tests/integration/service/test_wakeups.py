@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 
 class Told(Listener):
-    """Counts how often its subscription stood."""
+    """Counts how often it was subscribed."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.stood = 0
+        self.subscriptions = 0
 
-    def stands(self) -> None:
-        self.stood += 1
+    def subscribed(self) -> None:
+        self.subscriptions += 1
 
 
 def _client(url: str) -> Redis:
@@ -80,7 +80,7 @@ async def test_a_cut_between_a_subscription_and_its_answer(tmp_path: Path) -> No
             wakeups, told = WakeUps(redis, 10), Told()
             try:
                 await wakeups.add("channel", told)
-                await eventually_async(lambda: told.stood, what="the subscription")
+                await eventually_async(lambda: told.subscriptions, what="the subscription")
                 assert cuts
             finally:
                 await wakeups.close()
@@ -92,14 +92,14 @@ async def test_who_leaves_while_subscribing_leaves_nobody_behind(new_redis_url: 
     wakeups, first, hasty, patient = WakeUps(redis, 10), Told(), Told(), Told()
     try:
         await wakeups.add("first", first)
-        await eventually_async(lambda: first.stood)
+        await eventually_async(lambda: first.subscriptions)
         async with wakeups._commands:  # as while another command is on its way
             leaving = asyncio.create_task(wakeups.add("channel", hasty))
             await eventually_async(lambda: "channel" in wakeups._targets)
             await wakeups.add("channel", patient)
             leaving.cancel()
             await asyncio.wait({leaving})
-        await eventually_async(lambda: patient.stood, what="the subscription of the one who stayed")
+        await eventually_async(lambda: patient.subscriptions, what="the subscription of the one who stayed")
     finally:
         await wakeups.close()
         await redis.aclose()

@@ -28,7 +28,7 @@ class UnknownEncodingError(ValueError):
 
 
 def is_gzip(content_encoding: str) -> bool:
-    """Whether a body with this ``Content-Encoding`` is gzip (RFC 9110 §8.4.1.3: ``x-gzip`` is the same).
+    """Whether a body with this `Content-Encoding` is gzip (RFC 9110 §8.4.1.3: `x-gzip` is the same).
 
     Raises:
         UnknownEncodingError: it is neither gzip nor plain, or packed more than once.
@@ -43,10 +43,10 @@ def is_gzip(content_encoding: str) -> bool:
 
 
 def gunzip(data: bytes, limit: int) -> bytes:
-    """Unzip ``data``, which may be several gzip members in a row, to at most ``limit`` bytes.
+    """Unzip `data`, which may be several gzip members in a row, to at most `limit` bytes.
 
     Raises:
-        DecodedTooLargeError: as soon as it is known; no more than ``limit`` bytes are ever held.
+        DecodedTooLargeError: as soon as it is known; no more than `limit` bytes are ever held.
         MalformedRequestError: it is no gzip, it is cut off, or it has more than 64 members.
     """
     if not data:

@@ -41,9 +41,9 @@ class Source(NamedTuple):
 
     service: str | None
     runner: str | None
-    """The process, ``host:pid:start``, where the resource names one (``spantail.runner``)."""
+    """The process, `host:pid:start`, where the resource names one (`spantail.runner`)."""
     is_ours: bool
-    """Whether the live tier has all of it already, or shall never have it (``spantail.live``, either value)."""
+    """Whether the live tier has all of it already, or shall never have it (`spantail.live`, either value)."""
     scope: str
     """The scope's name; empty where it has none."""
     whole: sources.Source
@@ -58,7 +58,7 @@ class LogEntry(NamedTuple):
     span_id: str
     time_us: int
     severity: int
-    """OTLP's ``SeverityNumber``; 0 is unspecified."""
+    """OTLP's `SeverityNumber`; 0 is unspecified."""
     severity_text: str
     event_name: str
     body: Any

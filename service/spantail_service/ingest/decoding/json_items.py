@@ -69,7 +69,7 @@ _NAMES: Final = {
 
 
 def decode_traces_json(body: bytes, tally: Tally, known: KnownGroups | None = None) -> Iterator[SpanRecord | None]:
-    """Read an ``ExportTraceServiceRequest``; as `protobuf_spans.decode_traces`."""
+    """Read an `ExportTraceServiceRequest`; as `protobuf_spans.decode_traces`."""
     for source, span in read_json_items(Plan(body, "spans"), tally, known):
         if source is None:
             yield span
@@ -86,7 +86,7 @@ def decode_traces_json(body: bytes, tally: Tally, known: KnownGroups | None = No
 
 
 def decode_logs_json(body: bytes, tally: Tally, known: KnownGroups | None = None) -> Iterator[LogEntry | None]:
-    """Read an ``ExportLogsServiceRequest``; as `protobuf_logs.decode_logs`."""
+    """Read an `ExportLogsServiceRequest`; as `protobuf_logs.decode_logs`."""
     is_large = False
     for source, record in read_json_items(Plan(body, "log records"), tally, known):
         if source is None:

@@ -38,7 +38,7 @@ class Group(NamedTuple):
 
     resource: bytes = b""
     resource_schema: bytes = b""
-    """Its ``schema_url``, as it stands in the request; so of the scope."""
+    """Its `schema_url`, as it stands in the request; so of the scope."""
     scope: bytes = b""
     scope_schema: bytes = b""
 
@@ -49,7 +49,7 @@ class Group(NamedTuple):
 
 
 class Piece(NamedTuple):
-    """Items side by side: ``data[start:end]``."""
+    """Items side by side: `data[start:end]`."""
 
     group: Group
     start: int
@@ -63,7 +63,7 @@ class Piece(NamedTuple):
 
 
 class Plan:
-    """The pieces of one request, in 44 bytes each. ``what`` names its items in messages."""
+    """The pieces of one request, in 44 bytes each. `what` names its items in messages."""
 
     def __init__(self, data: bytes, what: str) -> None:
         self.data = data
@@ -115,7 +115,7 @@ class Plan:
         return len(self._rows) // _COLUMNS
 
     def belongs(self, first: int, column: int, parts: list[tuple[int, int]]) -> None:
-        """Say where the resource of the pieces from ``first`` stands, or their scope, or the schema of one of these.
+        """Say where the resource of the pieces from `first` stands, or their scope, or the schema of one of these.
 
         Several parts are one message, as protobuf says of a field that comes again.
         """

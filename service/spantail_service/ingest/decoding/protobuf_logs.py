@@ -29,7 +29,7 @@ def decode_logs(body: bytes, tally: Tally, known: KnownGroups | None = None) -> 
     """Read an `ExportLogsServiceRequest`, chunk by chunk, as `protobuf_spans.decode_traces` does.
 
     A trace or span id that is none counts as absent (`logs.proto`: such a record belongs to no span). A record whose
-    inside cannot be decoded is rejected in ``tally``. Records of a resource with ``spantail.live`` are passed over,
+    inside cannot be decoded is rejected in `tally`. Records of a resource with `spantail.live` are passed over,
     as spans are.
 
     Raises:

@@ -37,14 +37,14 @@ STATUS_CODE_ERROR: Final = 2
 
 
 def decode_traces(body: bytes, tally: Tally, known: KnownGroups | None = None) -> Iterator[SpanRecord | None]:
-    """Read an ``ExportTraceServiceRequest``; its spans are decoded piece by piece, as they are asked for.
+    """Read an `ExportTraceServiceRequest`; its spans are decoded piece by piece, as they are asked for.
 
-    None says that there is nothing yet: it comes again and again, so that whoever asks can let others go on. ``LARGE``
+    None says that there is nothing yet: it comes again and again, so that whoever asks can let others go on. `LARGE`
     says that the next step takes long (`turn.in_slices`).
 
     A span whose ids are not those of W3C Trace Context (wrong length, all zero), or whose inside cannot be decoded,
-    is rejected in ``tally``; the others are taken. Spans of a resource with the attribute ``spantail.live`` are passed
-    over, as ``live``: true says that the live tier has them by another way, false marks this service's own server
+    is rejected in `tally`; the others are taken. Spans of a resource with the attribute `spantail.live` are passed
+    over, as `live`: true says that the live tier has them by another way, false marks this service's own server
     spans, which make no run. So a Collector may send everything back to us.
 
     Raises:
@@ -71,8 +71,8 @@ def read_items(  # noqa: PLR0917 - what they all need
 ) -> Iterator[tuple[Source | None, Any]]:
     """Each item of a request with its source.
 
-    Without a source it is None or ``LARGE``, as `decode_traces` says. ``many`` and ``one`` are the classes of a piece
-    and of an item; ``known`` remembers sources across requests.
+    Without a source it is None or `LARGE`, as `decode_traces` says. `many` and `one` are the classes of a piece
+    and of an item; `known` remembers sources across requests.
     """
     nothing, large = (None, None), (None, LARGE)
     overweight: list[int] = []

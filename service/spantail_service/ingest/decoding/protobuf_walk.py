@@ -45,7 +45,7 @@ _SCHEMA_URL: Final = 0x1A  # of a group, beside its resource or scope
 def protobuf_plan(plan: Plan, kind: Kind, *, overweight: list[int]) -> Iterator[None]:
     """Walk over a request; what is wrong with it above its items is found before any is read.
 
-    ``overweight`` gets the size of each item that has too many parts; such a one is left out of the plan.
+    `overweight` gets the size of each item that has too many parts; such a one is left out of the plan.
 
     Raises:
         MalformedRequestError: it is no request in protobuf.
@@ -107,7 +107,7 @@ def protobuf_plan(plan: Plan, kind: Kind, *, overweight: list[int]) -> Iterator[
 def _beside_light_items(plan: Plan, at: int, end: int) -> Iterator[tuple[int, int, int, int]]:
     """As `fields`, but for the light items, which are added to the plan here: nearly all are, and a request has many.
 
-    ``_LIGHT_ITEMS`` in place of a tag comes after every so many of them.
+    `_LIGHT_ITEMS` in place of a tag comes after every so many of them.
     """
     data, steps = plan.data, 0
     # lengths of one and two bytes are read in place, and a row of items is added at once: a third of the time
@@ -142,7 +142,7 @@ def items_in(data: bytes, start: int, end: int) -> Iterator[bytes]:
 
 
 def fields(data: bytes, at: int, end: int) -> Iterator[tuple[int, int, int, int]]:
-    """The fields of the message ``data[at:end]``: tag, begin, begin of its content, end.
+    """The fields of the message `data[at:end]`: tag, begin, begin of its content, end.
 
     Raises:
         MalformedRequestError: it is no message.

@@ -13,7 +13,7 @@ from spantail_exporters.model.record import dropped_of, microseconds
 STATUS_CODE_OK, STATUS_CODE_ERROR = 1, 2
 _LAST_NS: Final = (2**53 - 1) * 1_000  # of the last microsecond that `microseconds` returns
 KINDS: Final = ("", "internal", "server", "client", "producer", "consumer")
-"""By the number of OTLP's ``SpanKind``; 0 is unspecified."""
+"""By the number of OTLP's `SpanKind`; 0 is unspecified."""
 
 
 def span_facts(  # noqa: PLR0917 - by position: this runs for every span
@@ -21,7 +21,7 @@ def span_facts(  # noqa: PLR0917 - by position: this runs for every span
 ) -> dict[str, Any]:
     """The facts of a span; an unknown kind or status code is kept by its number. Times are nanoseconds since the epoch.
 
-    ``ns`` is what the times are beyond their microsecond, or beyond the last one that we hold. ``end_told`` (us) is the
+    `ns` is what the times are beyond their microsecond, or beyond the last one that we hold. `end_told` (us) is the
     end as it came where it lies before the start: the span then counts as one without length.
     """
     facts = _common(kind, flags, status_code).copy()
@@ -63,7 +63,7 @@ def note_facts(time_ns: int, dropped: int) -> dict[str, Any] | None:
 
 
 def link_facts(trace_state: str, flags: int, dropped: int, odd_ids: list[str] | None) -> dict[str, Any] | None:
-    """The facts of a link; ``odd_ids`` are its trace id and span id in hex where they are not of their length."""
+    """The facts of a link; `odd_ids` are its trace id and span id in hex where they are not of their length."""
     facts = {"trace_state": trace_state, "flags": flags, "dropped": dropped, "odd_ids": odd_ids}
     return {name: value for name, value in facts.items() if value} or None
 
