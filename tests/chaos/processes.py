@@ -93,7 +93,7 @@ class BusyApp(Helper):
         return ids
 
     def meta(self, field: str) -> list[str | None]:
-        """One field of each of its runs: cheap, so that asking often does not stop a judge in this process."""
+        """One field of each of its runs: cheap, so that asking often does not stop a reaper in this process."""
         with redis.Redis.from_url(self.url) as client:
             values = [client.hget(run_keys(run_id).meta, field) for run_id in self.run_ids]
         return [None if value is None else value.decode() for value in values]
@@ -122,9 +122,9 @@ def busy_app(url: str, lease_s: int, beat_s: float, step_s: float = STEP_S) -> I
 
 
 @contextmanager
-def judge(url: str, lease_s: float, sweep_s: float) -> Iterator[Helper]:
-    """A reaper in a process of its own, which may judge; killed at the end."""
-    helper = Helper("judge", url, lease_s, sweep_s)
+def reaper_process(url: str, lease_s: float, sweep_s: float) -> Iterator[Helper]:
+    """A reaper in a process of its own, which may act; killed at the end."""
+    helper = Helper("reaper_process", url, lease_s, sweep_s)
     try:
         helper.says("ready")
         yield helper

@@ -18,7 +18,7 @@ from spantail_exporters.model.heartbeat import BEAT_S, LEASE_S
 from spantail_service.reaper import Reaper
 from spantail_service.storage.run_writes import now_us
 from tests.chaos.processes import BusyApp
-from tests.chaos.test_reaper import assert_abandoned, assert_nobody_condemned, assert_whole, frozen, lease_left_s
+from tests.chaos.test_reaper import assert_abandoned, assert_nothing_abandoned, assert_whole, frozen, lease_left_s
 from tests.integration.service.harness import spantail_process
 from tests.support.redis_servers import NEW, running_redis
 from tests.support.waiting import eventually_async
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 SHORT_S = 8.0
 LONG_S = 16.0
-SOON_S = 60.0  # a machine that is busy with other tests may interrupt a judge's series again and again
+SOON_S = 60.0  # a machine that is busy with other tests may interrupt a reaper's series again and again
 STEP_S = 0.1  # so that no tail is trimmed in the time that this takes
 
 
@@ -45,10 +45,10 @@ async def passed(since: float, seconds: float) -> None:
     await until(lambda: time.monotonic() >= since + seconds, f"{seconds:g} s have passed")
 
 
-async def may_judge(reaper: Reaper, sweeps: int = 3) -> None:
+async def may_act(reaper: Reaper, sweeps: int = 3) -> None:
     """Until the reaper had its chance."""
     begin = reaper.sweeps
-    await until(lambda: reaper.sweeps >= begin + sweeps and reaper.waited_s >= LEASE_S, "it may judge")
+    await until(lambda: reaper.sweeps >= begin + sweeps and reaper.waited_s >= LEASE_S, "it may act")
 
 
 def heard_us(url: str, runner: str) -> int:
@@ -57,7 +57,7 @@ def heard_us(url: str, runner: str) -> int:
         return int(client.get(keys.runner(runner)) or 0)
 
 
-def judge_of(url: str) -> object:
+def reaper_of(url: str) -> object:
     with redis.Redis.from_url(url) as client:
         return client.get(keys.REAPER_LEASE)
 
@@ -73,7 +73,7 @@ async def ends_well(app: BusyApp) -> None:
 async def paused_processes(server: RedisServer, short: BusyApp, long: BusyApp) -> None:
     """Eight seconds are no death; sixteen are taken for one, and that is put right."""
     async with Reaper(server.url) as reaper:
-        await may_judge(reaper)
+        await may_act(reaper)
         with frozen(long.process.pid):
             begin = time.monotonic()
             last_us = heard_us(server.url, long.runner)
@@ -81,7 +81,7 @@ async def paused_processes(server: RedisServer, short: BusyApp, long: BusyApp) -
             with frozen(short.process.pid):
                 # from its last heartbeat on: a busy machine may have kept it from the next one before this pause
                 await until(lambda: lease_left_s(server.url, short.runner) <= LEASE_S - SHORT_S, "it is long silent")
-            await until(lambda: long.has_settled, "the one that is still paused is given up")
+            await until(lambda: long.has_settled, "the one that is still paused is abandoned")
             assert now_us() - last_us > LEASE_S * 1_000_000, "not before its lease was over"
             for run in long.runs:
                 assert_abandoned(run, long.runner)
@@ -91,8 +91,8 @@ async def paused_processes(server: RedisServer, short: BusyApp, long: BusyApp) -
             assert {"operation_revived", "layer_revived"} <= set(run.names())
             assert "expected" not in run.meta
             assert int(run.meta["corrected"]) >= 2
-        await may_judge(reaper)
-        assert_nobody_condemned(short)
+        await may_act(reaper)
+        assert_nothing_abandoned(short)
         await asyncio.gather(ends_well(short), ends_well(long))
         for run in long.runs:
             assert run.meta["abandoned"] == "0"
@@ -100,31 +100,31 @@ async def paused_processes(server: RedisServer, short: BusyApp, long: BusyApp) -
 
 async def frozen_redis(server: RedisServer, app: BusyApp) -> None:
     async with Reaper(server.url) as reaper:
-        await may_judge(reaper)
+        await may_act(reaper)
         with frozen(server.pid):
             await passed(time.monotonic(), LONG_S)
         begin = reaper.sweeps
-        await until(lambda: reaper.sweeps >= begin + 3, "the judge is at work again")
+        await until(lambda: reaper.sweeps >= begin + 3, "the reaper is at work again")
         await until(lambda: lease_left_s(server.url, app.runner) > 0, "the application is back")
-        await until(lambda: reaper.sweeps >= begin + 6, "the judge goes on")
-        assert_nobody_condemned(app)
+        await until(lambda: reaper.sweeps >= begin + 6, "the reaper goes on")
+        assert_nothing_abandoned(app)
         await ends_well(app)
 
 
 async def frozen_service(server: RedisServer, app: BusyApp, service: Service) -> None:
     """The application is silent while the service is frozen, and back before the service has waited for it."""
-    await until(lambda: judge_of(server.url), "the service judges")
+    await until(lambda: reaper_of(server.url), "the service acts")
     await passed(time.monotonic(), LEASE_S + 2 * BEAT_S)
     with frozen(app.process.pid):
         with frozen(service.process.pid):
             await passed(time.monotonic(), LONG_S)
             assert lease_left_s(server.url, app.runner) < 0, "its lease is over"
-            assert not judge_of(server.url)
-        await until(lambda: judge_of(server.url), "the service is at work again")
+            assert not reaper_of(server.url)
+        await until(lambda: reaper_of(server.url), "the service is at work again")
         await passed(time.monotonic(), 2 * BEAT_S)
     await until(lambda: lease_left_s(server.url, app.runner) > 0, "the application is back")
     await passed(time.monotonic(), 2 * BEAT_S)
-    assert_nobody_condemned(app)
+    assert_nothing_abandoned(app)
     await ends_well(app)
 
 

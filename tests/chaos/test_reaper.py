@@ -26,7 +26,7 @@ from spantail_service.reaper import Reaper, Timing
 from spantail_service.reaper.liveness import Interrupted, Liveness
 from spantail_service.runs.meta import parse_meta
 from spantail_service.storage.run_writes import now_us
-from tests.chaos.processes import busy_app, judge
+from tests.chaos.processes import busy_app, reaper_process
 from tests.integration.service.harness import ROOT_SPAN, RUN, START, Writer, running_app, spantail_process, state
 from tests.support.live_runs import StoredRun, fold
 from tests.support.redis_servers import NEW, running_redis
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 LEASE = 2
 BEAT = 0.2
 TIMING = Timing(lease_s=LEASE, sweep_s=BEAT)
-SOON_S = 30.0  # a machine that is busy with other tests may interrupt the judge's series again and again
+SOON_S = 30.0  # a machine that is busy with other tests may interrupt the reaper's series again and again
 DEAD = "host:4242:1795308000"
 
 
@@ -89,7 +89,7 @@ def assert_abandoned(run: StoredRun, runner: str) -> None:
     assert [(layer["name"], layer["status"]) for layer in run.layers] == [("step", "error")]
 
 
-def assert_nobody_condemned(app: BusyApp) -> None:
+def assert_nothing_abandoned(app: BusyApp) -> None:
     for run in app.runs:
         assert not [name for name in run.names() if name.endswith("_abandoned")]
         assert run.meta["status"] == "running"
@@ -97,8 +97,8 @@ def assert_nobody_condemned(app: BusyApp) -> None:
         assert "maybe_incomplete" not in run.meta
 
 
-async def judged_since(reaper: Reaper, sweeps: int = 3, *, lease: int = LEASE) -> None:
-    """Wait until the reaper had its chance: some more sweeps, with the right to judge."""
+async def swept_since(reaper: Reaper, sweeps: int = 3, *, lease: int = LEASE) -> None:
+    """Wait until the reaper had its chance: some more sweeps, with the right to act."""
     begin = reaper.sweeps
     await eventually_async(lambda: reaper.sweeps >= begin + sweeps and reaper.waited_s >= lease, SOON_S)
 
@@ -120,7 +120,7 @@ async def test_kill_9_in_the_middle_of_busy_runs(redis_url: str) -> None:
 
 @pytest.mark.slow
 async def test_within_15_seconds_of_the_kill(new_redis_url: str) -> None:
-    """One of two: where the machine stops the judge for 3 s it starts its liveness anew, as it must."""
+    """One of two: where the machine stops the reaper for 3 s it starts to wait anew, as it must."""
     took = []
     async with Reaper(new_redis_url) as reaper:
         for _ in range(2):
@@ -166,7 +166,7 @@ async def test_the_operation_of_a_killed_service_is_abandoned(new_redis_url: str
         assert (shown["status"], shown["maybe_incomplete"], shown["open"]) == ("abandoned", True, 0)
 
 
-async def test_two_judges_at_once_say_it_once(new_redis_url: str) -> None:
+async def test_two_reapers_at_once_say_it_once(new_redis_url: str) -> None:
     with busy_app(new_redis_url, LEASE, BEAT) as app:
         async with (
             Reaper(new_redis_url, timing=TIMING, token="both") as one,
@@ -174,21 +174,21 @@ async def test_two_judges_at_once_say_it_once(new_redis_url: str) -> None:
         ):
             app.kill()
             await eventually_async(lambda: app.has_settled, SOON_S)
-            await judged_since(one)
-            await judged_since(other)
+            await swept_since(one)
+            await swept_since(other)
         for run in app.runs:
             assert_abandoned(run, app.runner)
             names = [(event["span_id"], event["event"]) for event in run.events if "abandoned" in event]
             assert len(names) == len(set(names))
 
 
-async def test_another_judge_takes_over_from_a_killed_one(new_redis_url: str) -> None:
+async def test_another_reaper_takes_over_from_a_killed_one(new_redis_url: str) -> None:
     with (
         busy_app(new_redis_url, LEASE, BEAT) as app,
-        judge(new_redis_url, LEASE, BEAT) as first,
+        reaper_process(new_redis_url, LEASE, BEAT) as first,
         redis.Redis.from_url(new_redis_url) as client,
     ):
-        await eventually_async(lambda: client.get("reaper:lease"), what="the first one judges")
+        await eventually_async(lambda: client.get("reaper:lease"), what="the first one acts")
         async with Reaper(new_redis_url, timing=TIMING, token="second"):
             first.kill()
             app.kill()
@@ -207,7 +207,7 @@ async def test_a_run_of_two_processes_goes_on_when_one_dies(new_redis_url: str) 
             write(writer, span(runner=living), by=living)
             write(writer, span(child, parent_id=ROOT_SPAN, runner=DEAD, kind="tool"), by=DEAD)
             await eventually_async(lambda: "tool_abandoned" in StoredRun(new_redis_url, RUN).names(), SOON_S)
-            await judged_since(reaper)
+            await swept_since(reaper)
             run = StoredRun(new_redis_url, RUN)
             assert (run.meta["status"], run.meta["open"]) == ("running", "1")
             assert "expected" not in run.meta
@@ -257,22 +257,22 @@ async def test_ten_thousand_open_spans_are_given_up_in_portions(new_redis_url: s
 # ------------------------------------------------------------ the living
 
 
-async def test_a_process_that_was_paused_for_less_than_a_lease_is_not_condemned(new_redis_url: str) -> None:
+async def test_a_process_that_was_paused_for_less_than_a_lease_is_not_abandoned(new_redis_url: str) -> None:
     lease = 6  # the silence is two thirds of it, as 8 s are of 12; a busy machine may take from the last third
     async with Reaper(new_redis_url, timing=Timing(lease_s=lease, sweep_s=BEAT)) as reaper:
         with busy_app(new_redis_url, lease, BEAT) as app:
             await eventually_async(lambda: reaper.waited_s >= lease, SOON_S)
             with frozen(app.process.pid):
                 await eventually_async(lambda: lease_left_s(new_redis_url, app.runner) <= lease / 3)
-            await judged_since(reaper, lease=lease)
-            assert_nobody_condemned(app)
+            await swept_since(reaper, lease=lease)
+            assert_nothing_abandoned(app)
             app.end()
         for run in app.runs:
             assert_whole(run)
             assert run.meta["status"] == "completed"
 
 
-async def test_a_frozen_redis_condemns_nobody(tmp_path: Path) -> None:
+async def test_a_frozen_redis_abandons_nothing(tmp_path: Path) -> None:
     with running_redis(NEW, tmp_path) as server:
         async with Reaper(server.url, timing=TIMING) as reaper:
             with busy_app(server.url, LEASE, BEAT) as app:
@@ -280,35 +280,35 @@ async def test_a_frozen_redis_condemns_nobody(tmp_path: Path) -> None:
                 with frozen(server.pid):
                     begin = time.monotonic()
                     await eventually_async(lambda: time.monotonic() > begin + 1.5 * LEASE)
-                await judged_since(reaper)
+                await swept_since(reaper)
                 eventually(lambda: lease_left_s(server.url, app.runner) > 0, what="the application is back")
-                assert_nobody_condemned(app)
+                assert_nothing_abandoned(app)
                 app.end()
             for run in app.runs:
                 assert_whole(run)
 
 
-async def test_a_frozen_judge_condemns_nobody(new_redis_url: str) -> None:
-    """The application is silent while the judge is frozen, and back before the judge has waited for it."""
-    with busy_app(new_redis_url, LEASE, BEAT) as app, judge(new_redis_url, LEASE, BEAT) as reaper:
+async def test_a_frozen_reaper_abandons_nothing(new_redis_url: str) -> None:
+    """The application is silent while the reaper is frozen, and back before the reaper has waited for it."""
+    with busy_app(new_redis_url, LEASE, BEAT) as app, reaper_process(new_redis_url, LEASE, BEAT) as reaper:
         reaper.pause()
         with frozen(app.process.pid):
             eventually(lambda: lease_left_s(new_redis_url, app.runner) < 0, SOON_S, what="its lease is over")
             reaper.resume()
             with redis.Redis.from_url(new_redis_url) as client:
-                eventually(lambda: client.get("reaper:lease"), what="the judge is at work again")
+                eventually(lambda: client.get("reaper:lease"), what="the reaper is at work again")
         eventually(lambda: lease_left_s(new_redis_url, app.runner) > 0, what="the application is back")
-        assert_nobody_condemned(app)
+        assert_nothing_abandoned(app)
 
 
-# ------------------------------------------------------------ the wrongly condemned
+# ------------------------------------------------------------ declared dead by mistake
 
 
-async def test_one_that_comes_back_corrects_the_verdict(redis_url: str) -> None:
+async def test_one_that_comes_back_corrects_it(redis_url: str) -> None:
     async with running_app(redis_url) as client, Reaper(redis_url, timing=TIMING, token="test") as reaper:
         with redis.Redis.from_url(redis_url) as plain:
-            plain.set("reaper:lease", "test")  # this judge acts, with its short lease, not the application's own
-        await judged_since(reaper)
+            plain.set("reaper:lease", "test")  # this reaper acts, with its short lease, not the application's own
+        await swept_since(reaper)
         with busy_app(redis_url, LEASE, BEAT) as app:
             with frozen(app.process.pid):
                 await eventually_async(lambda: app.has_settled, SOON_S)
@@ -349,17 +349,17 @@ async def test_the_state_of_an_operation_runs_again_with_its_process(new_redis_u
     assert StoredRun(new_redis_url, RUN).meta["state"] == "running"
 
 
-async def test_one_that_comes_back_during_the_verdict_is_made_to_tell_its_spans_again(new_redis_url: str) -> None:
+async def test_one_that_comes_back_at_that_moment_is_made_to_report_its_spans_again(new_redis_url: str) -> None:
     with Writer(new_redis_url) as writer:
         write(writer, span(runner=DEAD), by=DEAD)
         reaper = Reaper(new_redis_url, timing=TIMING)
-        held = reaper._pardon
+        held = reaper._make_report
 
         async def came_back(runners: Any) -> bool:
             writer.redis.set(keys.runner(DEAD), 1)
             return await held(runners)
 
-        reaper._pardon = came_back  # type: ignore[method-assign, assignment]
+        reaper._make_report = came_back  # type: ignore[method-assign, assignment]
         async with reaper:
             await eventually_async(lambda: "operation_abandoned" in StoredRun(new_redis_url, RUN).names(), SOON_S)
             await eventually_async(lambda: not writer.redis.exists(keys.runner(DEAD)), what="its lease is taken away")
@@ -384,7 +384,7 @@ async def test_a_source_that_was_heard_lately_is_left_alone(new_redis_url: str) 
     with Writer(new_redis_url) as writer:
         write(writer, span(), by="")
         async with Reaper(new_redis_url, timing=TIMING) as reaper:
-            await judged_since(reaper, int(2 * LEASE / BEAT))
+            await swept_since(reaper, int(2 * LEASE / BEAT))
     assert StoredRun(new_redis_url, RUN).names() == ["operation_start"]
 
 
@@ -399,12 +399,12 @@ async def test_a_dead_process_is_found_though_its_events_came_by_another_way(new
 def test_patience_starts_anew_after_every_gap() -> None:
     liveness = Liveness(gap_s=3)
     for second in range(12):
-        liveness.asks(second)
+        liveness.asked(second)
         liveness.answered(second)
         liveness.redis_clock(1_000_000_000 + second * 1_000_000, second)
     assert liveness.waited_s == 11
     with pytest.raises(Interrupted):
-        liveness.asks(14.1)  # this process was frozen
+        liveness.asked(14.1)  # this process was frozen
     assert liveness.waited_s == 0
     liveness.answered(15)
     liveness.answered(17)
@@ -418,7 +418,7 @@ def test_patience_starts_anew_after_every_gap() -> None:
     liveness.answered(24)
     assert liveness.waited_s == 1
     liveness.broken()
-    liveness.asks(1_000)  # nothing stands on an answer
+    liveness.asked(1_000)  # nothing stands on an answer
     liveness.answered(1_001)
     assert liveness.waited_s == 0
 
@@ -481,7 +481,7 @@ async def test_a_run_that_is_not_as_it_should_be_keeps_no_other_from_its_end(new
             await eventually_async(lambda: "expected" in StoredRun(new_redis_url, RUN).meta, SOON_S)
 
 
-async def test_what_redis_refuses_for_a_moment_is_judged_later(new_redis_url: str) -> None:
+async def test_what_redis_refuses_for_a_moment_is_examined_later(new_redis_url: str) -> None:
     with Writer(new_redis_url) as writer:
         write(writer, span(runner=DEAD), by=DEAD)
         reaper = Reaper(new_redis_url, timing=TIMING)
@@ -502,7 +502,7 @@ async def test_what_redis_refuses_for_a_moment_is_judged_later(new_redis_url: st
     assert StoredRun(new_redis_url, RUN).meta["status"] == "abandoned"
 
 
-async def test_a_run_that_could_not_be_judged_is_tried_again(
+async def test_a_run_that_could_not_be_examined_is_tried_again(
     new_redis_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     spans = keys.run_keys(RUN).spans
@@ -511,13 +511,13 @@ async def test_a_run_that_could_not_be_judged_is_tried_again(
         writer.redis.rename(spans, "aside")
         writer.redis.set(spans, "not a hash")
         async with Reaper(new_redis_url, timing=TIMING):
-            await eventually_async(lambda: "cannot be judged" in caplog.text, SOON_S)
+            await eventually_async(lambda: "cannot be examined" in caplog.text, SOON_S)
             writer.redis.rename("aside", spans)
             await eventually_async(lambda: "expected" in StoredRun(new_redis_url, RUN).meta, SOON_S)
-    assert caplog.text.count("cannot be judged") == 1
+    assert caplog.text.count("cannot be examined") == 1
 
 
-async def test_a_judge_survives_whatever_fails(new_redis_url: str) -> None:
+async def test_a_reaper_survives_whatever_fails(new_redis_url: str) -> None:
     reaper = Reaper(new_redis_url, timing=TIMING)
     sweep, reset = reaper.sweep, reaper._connection.reset
     failed = []

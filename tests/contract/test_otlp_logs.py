@@ -19,7 +19,7 @@ from spantail_exporters.model.changes import Change
 from spantail_exporters.model.heartbeat import LEASE_S
 from spantail_exporters.otlp import records as key
 from spantail_service.ingest.revival import Revival
-from spantail_service.reaper.abandonment import RUNNER_DIED, Verdict, abandoned
+from spantail_service.reaper.abandonment import RUNNER_DIED, Abandonment, abandoned
 from spantail_service.storage.run_writes import RunChanges, RunStore
 from tests.integration.service.harness import OTHER_RUN, RUN, START, Writer, line, running_app, state
 from tests.support.live_runs import StoredRun, fold
@@ -318,7 +318,7 @@ async def test_a_condemned_process_that_is_heard_again_runs_on(redis_url: str) -
     async with running_app(redis_url) as client:
         await _send(client, beat, _start(also={"a": 1}), _start(span_id=CHILD, parent=ROOT))
         with Writer(redis_url) as writer, redis.Redis.from_url(redis_url) as store:
-            verdict = Verdict(RUNNER_DIED, time.time_ns() // 1_000, START)
+            verdict = Abandonment(RUNNER_DIED, time.time_ns() // 1_000, START)
             for span_id in (CHILD, ROOT):
                 writer.write(RUN, [abandoned(StoredRun(redis_url, RUN).spans[span_id], verdict)])
             store.delete(keys.runner(RUNNER))
@@ -347,7 +347,7 @@ async def test_what_was_heard_again_while_redis_failed_runs_on_later(
     async with running_app(redis_url) as client:
         await _send(client, beat, _start())
         with Writer(redis_url) as writer, redis.Redis.from_url(redis_url) as store:
-            verdict = Verdict(RUNNER_DIED, time.time_ns() // 1_000, START)
+            verdict = Abandonment(RUNNER_DIED, time.time_ns() // 1_000, START)
             writer.write(RUN, [abandoned(StoredRun(redis_url, RUN).spans[ROOT], verdict)])
             store.delete(keys.runner(RUNNER))
         monkeypatch.setattr(Revival, "of", fails_once)
@@ -361,6 +361,6 @@ async def test_a_start_told_again_revives_a_span_that_was_given_up(redis_url: st
     async with running_app(redis_url) as client:
         await _send(client, _start(also={"a": 1}))
         with Writer(redis_url) as writer:
-            writer.write(RUN, [abandoned(StoredRun(redis_url, RUN).spans[ROOT], Verdict(RUNNER_DIED, START))])
+            writer.write(RUN, [abandoned(StoredRun(redis_url, RUN).spans[ROOT], Abandonment(RUNNER_DIED, START))])
         await _send(client, _start(2, event_name=key.EVENT_START, also={"a": 1}))
     assert StoredRun(redis_url, RUN).names() == ["span_start", "span_abandoned", "span_revived"]

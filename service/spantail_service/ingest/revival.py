@@ -1,7 +1,7 @@
-"""A process that was declared dead is heard again: its spans run on (design: Nothing spins for ever).
+"""A process that was declared dead is heard again: its spans run on.
 
-A process that writes to Redis itself tells its open spans again when it finds its lease gone. One that sends starts
-over OTLP never sees its lease, so this is done for it, from what is stored.
+A process that writes to Redis itself reports its open spans again when it finds its heartbeat gone. One that sends
+starts over OTLP never sees its heartbeat, so this is done for it, from what is stored.
 """
 
 from __future__ import annotations
@@ -37,16 +37,17 @@ return found
 
 
 class Revival:
-    """Takes verdicts back."""
+    """Makes abandoned spans run on."""
 
     def __init__(self, redis: Redis, store: RunStore) -> None:
         self._redis = redis
         self._store = store
 
     async def of(self, runner: str) -> None:
-        """Let the spans of `runner` that were given up as a dead process' run on.
+        """Let the spans of `runner` that were abandoned as a dead process' run on.
 
-        Raises redis-py's errors when Redis cannot be reached.
+        Raises:
+            RedisError: Redis cannot be reached.
         """
         run_ids: Any = await self._redis.srandmember(keys.runs_of_runner(runner), _RUNS)
         for run_id in run_ids:
@@ -69,9 +70,9 @@ class Revival:
 
 
 def _revived(held: dict[str, Any], runner: str, now: int) -> Change | None:
-    verdict = held.pop("abandoned", None)
-    if held.get("runner") != runner or not isinstance(verdict, dict) or verdict.get("reason") != RUNNER_DIED:
+    abandonment = held.pop("abandoned", None)
+    if held.get("runner") != runner or not isinstance(abandonment, dict) or abandonment.get("reason") != RUNNER_DIED:
         return None
-    # the revision stays: of what the process tells next, everything counts
+    # the revision stays: whatever the process sends next is newer
     body = {**held, "status": "running", "ts": now, "event": f"{held['kind']}_revived", "end": None}
     return Change(held["span_id"], held.get("parent_id") or "", [dumps(body)])

@@ -15,7 +15,7 @@ RUNNER_DIED = "runner_died"
 SILENT = "silent"
 
 
-class Verdict(NamedTuple):
+class Abandonment(NamedTuple):
     """Why a process is thought gone, when that was decided, and when it was last heard (µs; None is never)."""
 
     reason: str
@@ -24,41 +24,41 @@ class Verdict(NamedTuple):
 
     def as_json(self) -> dict[str, Any]:
         """The field `abandoned` of an event and of a run state."""
-        facts: dict[str, Any] = {"reason": self.reason}
+        fields: dict[str, Any] = {"reason": self.reason}
         if self.last_heartbeat is not None:
-            facts["last_heartbeat"] = self.last_heartbeat
-        return facts
+            fields["last_heartbeat"] = self.last_heartbeat
+        return fields
 
 
-def abandoned(held: dict[str, Any], verdict: Verdict) -> Change:
+def abandoned(held: dict[str, Any], abandonment: Abandonment) -> Change:
     """The change that ends an open span: its held state, whole, with a new status and its last sign of life as end.
 
     The revision stays: the script lets an abandoned state win over a running one of any revision, and lose
-    against a final one, or against a second verdict of the same. Costs are not settled, the attempt's outcome is
+    against a final one, or against a second abandonment of the same. Costs are not settled, the attempt's outcome is
     unknown; its own end settles them should it still come.
     """
     body = {
         **held,
         "status": "abandoned",
-        "ts": verdict.at_us,
+        "ts": abandonment.at_us,
         "event": f"{held['kind']}_abandoned",
         # a span may have started, or changed, after the last of its process' heartbeats, which come once a second
-        "end": max(held["start"], held["ts"], verdict.last_heartbeat or 0),
-        "abandoned": verdict.as_json(),
+        "end": max(held["start"], held["ts"], abandonment.last_heartbeat or 0),
+        "abandoned": abandonment.as_json(),
     }
     # its layer must not stay `running`
     layers = layers_of(body, {}) if held["kind"] == key.KIND_LAYER else b""
     return Change(held["span_id"], held.get("parent_id") or "", [dumps(body)], layers=layers)
 
 
-def final_state(run_id: str, stored: bytes | None, status: str, verdict: Verdict) -> bytes:
+def final_state(run_id: str, stored: bytes | None, status: str, abandonment: Abandonment) -> bytes:
     """The state `run:{run_id}` of an operation whose process died before it wrote a final one."""
     state = _object(stored) or {"run_id": run_id}
-    return orjson.dumps({**state, "status": status, "finished": verdict.at_us, "abandoned": verdict.as_json()})
+    return orjson.dumps({**state, "status": status, "finished": abandonment.at_us, "abandoned": abandonment.as_json()})
 
 
-def taken_back(stored: bytes | None) -> bytes | None:
-    """The running state again, once the process is back; None when the stored one is not of a verdict's making."""
+def restored(stored: bytes | None) -> bytes | None:
+    """The running state again, once the process is back; None when the stored one was not written by the reaper."""
     state = _object(stored)
     if state is None or state.pop("abandoned", None) is None:
         return None

@@ -1,4 +1,4 @@
-"""The judge's own line to Redis: every answer counts for its liveness."""
+"""The reaper's own connection to Redis: every answer shows that Redis and the reaper are alive."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Connection:
 
     async def ask(self, commands: Sequence[Command]) -> list[Any]:
         """Send commands in one trip; their replies in order."""
-        self._liveness.asks(clock())
+        self._liveness.asked(clock())
         async with self._redis.pipeline(transaction=False) as pipe:
             for command in commands:
                 pipe.execute_command(*command)
@@ -85,7 +85,7 @@ class Connection:
         `silent_since` (µs) settles a run without a root if nothing has been written since.
         """
         run_keys = keys.run_keys(run_id)
-        self._liveness.asks(clock())
+        self._liveness.asked(clock())
         arguments = append_arguments(
             run_id,
             changes,

@@ -1,4 +1,4 @@
-"""When a judge may judge: after one whole lease of answers without a gap (pure but for its clock)."""
+"""When the reaper may declare a process dead: after one whole lease of answers without a gap."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ else:
 
 
 class Timing(NamedTuple):
-    """How long things take before they are judged, in seconds."""
+    """How long the reaper waits before it acts, in seconds."""
 
     lease_s: float = LEASE_S
     """How long a heartbeat lasts: a process whose last one is older is dead."""
     sweep_s: float = BEAT_S
     silent_s: float = 900.0
-    """Open spans of no known process are given up after so much silence in their run."""
+    """Open spans of no known process are abandoned after so much silence in their run."""
 
     @property
     def gap_s(self) -> float:
@@ -44,7 +44,7 @@ class Interrupted(Exception):
 class Liveness:
     """Watches the series of Redis' answers.
 
-    A gap is a Redis error, a slow answer, a pause of the judge itself, or a step of Redis' clock, on which leases
+    A gap is a Redis error, a slow answer, a pause of the reaper itself, or a step of Redis' clock, on which leases
     expire. Whatever froze, the heartbeats of the living get the time of one lease to return: the series starts anew.
     Times are seconds of `clock`.
     """
@@ -64,7 +64,7 @@ class Liveness:
         """Redis failed: the series starts anew with its next answer."""
         self._since = None
 
-    def asks(self, now: float) -> None:
+    def asked(self, now: float) -> None:
         """A question follows, or a write on the strength of the last answer.
 
         Raises:

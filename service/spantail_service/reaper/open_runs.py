@@ -1,4 +1,4 @@
-"""What a judge knows of the runs that have not settled, kept up to date at little cost to Redis."""
+"""What the reaper knows of the runs that have not settled, kept up to date at little cost to Redis."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ class OpenRun:
         self.run_id = run_id
         self.round = 0
         self.version: tuple[Any, ...] = ()
-        self.since = 0.0  # when the judge first saw this version, by its own clock
+        self.since = 0.0  # when the reaper first saw this version, by its own clock
         self.runners: set[str] = set()
         self.examined: object = None
-        self.rests_until = 0.0  # this version could not be judged: when it is tried again, by the judge's own clock
+        self.rests_until = 0.0  # this version could not be examined: when it is tried again, by the reaper's own clock
         self.last_us = self.next = self.open = 0
         self.root: str | None = None
         self.root_status: str | None = None
@@ -78,7 +78,7 @@ class OpenRun:
     def ends_by_silence(self, now: float, redis_us: int) -> bool:
         """Whether it has no root that could end it, and has been silent for so long that it is over.
 
-        `now` is the judge's own clock in seconds, `redis_us` that of Redis: a writer's clock may be ahead of it.
+        `now` is the reaper's own clock in seconds, `redis_us` that of Redis: a writer's clock may be ahead of it.
         """
         if not self.is_orphan or self.open or self.waits_for_state:
             return False
@@ -98,14 +98,14 @@ class OpenRuns:
         return iter(list(self._runs.values()))
 
     def forget(self) -> None:
-        """Know nothing, as at first."""
+        """Forget all of it, as at the start."""
         self._runs.clear()
         self._cursor = 0
 
     async def look(self, now: float) -> None:
         """Bring what is known up to date; of more than 10,000 runs the rest at the next look.
 
-        `now` is the judge's own clock in seconds.
+        `now` is the reaper's own clock in seconds.
         """
         looked = 0
         while looked < _RUNS_A_LOOK:
@@ -126,12 +126,12 @@ class OpenRuns:
         heads = await self._ask([("HMGET", meta, "next", "last", "epoch", "expected") for meta in metas])
         changed: list[tuple[OpenRun, str, tuple[Any, ...]]] = []
         left: list[str] = []
-        untold: list[str] = []
+        unindexed: list[str] = []
         for run_id, meta, head in zip(run_ids, metas, heads, strict=True):
             if head[0] is None or head[3] is not None:  # expired, or settled by a writer that then died
                 left.append(run_id)
                 if head[0] is not None:
-                    untold.append(run_id)
+                    unindexed.append(run_id)
                 continue
             run = self._runs.get(run_id)
             if run is None:
@@ -142,13 +142,13 @@ class OpenRuns:
         hashes = await self._ask([("HGETALL", meta) for _, meta, _ in changed]) if changed else []
         for (run, _, version), fields in zip(changed, hashes, strict=True):
             run.learn(fields, version, now)
-        if untold:
-            await self._tell(untold)
+        if unindexed:
+            await self._index(unindexed)
         if left:
             await self._leave(left)
 
-    async def _tell(self, run_ids: list[str]) -> None:
-        """Tell the index over runs of settled ones: whoever settled them has not come to it, or would have left."""
+    async def _index(self, run_ids: list[str]) -> None:
+        """Bring settled runs up to date in the index over runs: whoever settled them died before doing so."""
         found = await self._ask(
             [
                 ("HMGET", keys.run_keys(run_id).meta, "next", "epoch", "root_start", "status", "operation")

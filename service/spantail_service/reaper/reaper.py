@@ -1,4 +1,4 @@
-"""The sweeps over open runs, and who may make them."""
+"""The sweeps over open runs, and which service makes them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from redis.exceptions import ResponseError
 from spantail_exporters.model import keys
 from spantail_exporters.redis.errors import REDIS_UNREACHABLE, will_be_back
 from spantail_service.bounds.cancel import cancel
-from spantail_service.reaper.abandonment import RUNNER_DIED, Verdict, taken_back
+from spantail_service.reaper.abandonment import RUNNER_DIED, Abandonment, restored
 from spantail_service.reaper.connection import Connection, NewState
 from spantail_service.reaper.liveness import NORMAL_TIMING, Interrupted, Liveness, Timing, clock
 from spantail_service.reaper.open_runs import OpenRun, OpenRuns
@@ -27,12 +27,18 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_HOLD_SWEEPS = 3  # a judge that missed so many sweeps is replaced
+_HOLD_SWEEPS = 3  # a reaper that missed so many sweeps is replaced
 _CLOSE_S = 0.5
 
 
 class Reaper:
-    """Judges while its `async with` block lasts. `token` tells this judge from others."""
+    """Ends what dead processes left open, while its `async with` block lasts.
+
+    Args:
+        redis_url: Where the runs are. The reaper has its own connection.
+        timing: How long it waits before it acts.
+        token: Tells this reaper from others; made up where none is given.
+    """
 
     def __init__(self, redis_url: str, *, timing: Timing = NORMAL_TIMING, token: str | None = None) -> None:
         self._timing = timing
@@ -41,7 +47,7 @@ class Reaper:
         self._connection = Connection(redis_url, self._liveness, timing.gap_s)
         self._runs = OpenRuns(self._connection.ask)
         self._alive: set[str] = set()
-        self._pardoned: dict[str, float] = {}
+        self._returned: dict[str, float] = {}
         self._task: asyncio.Task[None] | None = None
         self._in_trouble = False
         self._closing = False
@@ -50,7 +56,7 @@ class Reaper:
 
     @property
     def waited_s(self) -> float:
-        """For how long Redis has answered without a gap; nobody is judged before that is one lease."""
+        """For how many seconds Redis has answered without a gap; nothing is abandoned before that is one lease."""
         return self._liveness.waited_s
 
     async def __aenter__(self) -> Self:
@@ -74,7 +80,9 @@ class Reaper:
                 await self.sweep()
                 self._in_trouble = False
             except Interrupted:
-                logger.info("Redis or this process has paused: nobody is judged for %.0f s", self._timing.lease_s)
+                logger.info(
+                    "Redis or this process has paused: nobody is declared dead for %.0f s", self._timing.lease_s
+                )
             except Exception as error:
                 self._liveness.broken()
                 if not self._in_trouble:
@@ -83,9 +91,11 @@ class Reaper:
             await asyncio.sleep(max(0.0, due - clock()))
 
     async def sweep(self) -> None:
-        """Look at the open runs once, and give up what is dead.
+        """Look at the open runs once, and abandon what is dead.
 
-        Raises redis-py's errors, and `Interrupted` when Redis or this process paused.
+        Raises:
+            RedisError: Redis cannot be reached.
+            Interrupted: Redis or this process paused.
         """
         hold_ms = int(1_000 * _HOLD_SWEEPS * self._timing.sweep_s)
         (seconds, micros), is_ours = await self._connection.ask([("TIME",), self._lease.claim(hold_ms)])
@@ -95,40 +105,40 @@ class Reaper:
             await self._runs.look(clock())
             await self._find_the_living()
             if self._liveness.waited_s >= self._timing.lease_s:
-                await self._judge_all(redis_us)
+                await self._sweep_runs(redis_us)
         else:
             self._runs.forget()
         self.sweeps += 1
 
     async def _find_the_living(self) -> None:
         now = clock()
-        self._pardoned = {runner: until for runner, until in self._pardoned.items() if until > now}
+        self._returned = {runner: until for runner, until in self._returned.items() if until > now}
         runners = sorted({runner for run in self._runs for runner in run.runners})
         replies = await self._connection.ask([("EXISTS", keys.runner(runner)) for runner in runners]) if runners else []
         self._alive = {runner for runner, is_there in zip(runners, replies, strict=True) if is_there}
-        self._alive.update(self._pardoned)
+        self._alive.update(self._returned)
 
-    async def _judge_all(self, redis_us: int) -> None:
+    async def _sweep_runs(self, redis_us: int) -> None:
         spans: Counter[str | None] = Counter()
         runs: Counter[str | None] = Counter()
         for run in self._runs:
             try:
-                given_up = await self._judge(run, redis_us)
+                abandoned_spans = await self._sweep_run(run, redis_us)
             except ResponseError as error:
                 if will_be_back(error):
                     raise  # every other run would be refused too
                 # One run that is not as it should be must not keep the others from their end.
                 if not run.rests_until:
-                    logger.warning("run %s cannot be judged: %s", run.run_id, error)
+                    logger.warning("run %s cannot be examined: %s", run.run_id, error)
                 run.rests_until = clock() + self._timing.lease_s
                 continue
-            spans.update(given_up)
-            runs.update(given_up.keys())
+            spans.update(abandoned_spans)
+            runs.update(abandoned_spans.keys())
         for who, count in spans.items():
             whose = f"runner {who!r} has died" if who else "no process is known"
             logger.warning("%s: %d open spans of %d runs are abandoned", whose, count, runs[who])
 
-    async def _judge(self, run: OpenRun, redis_us: int) -> Counter[str | None]:
+    async def _sweep_run(self, run: OpenRun, redis_us: int) -> Counter[str | None]:
         if clock() < run.rests_until:
             return Counter()
         if run.ends_by_silence(clock(), redis_us):
@@ -136,7 +146,7 @@ class Reaper:
         if not (run.open or run.waits_for_state):
             return Counter()
         if run.state == "abandoned" and run.root_status == "running":
-            await self._take_back(run)
+            await self._restore(run)
         dead = run.runners - self._alive
         quiet_s = clock() - run.since
         is_silent = redis_us - run.last_us >= self._timing.silent_s * 1e6 and quiet_s >= self._timing.lease_s
@@ -145,18 +155,18 @@ class Reaper:
         question = (run.version, frozenset(dead), is_silent)
         if not (dead or is_silent or is_strange) or run.examined == question:
             return Counter()
-        verdicts = await self._verdicts(dead)
-        hearing = RunSweep(self._connection, run, verdicts, is_silent=is_silent)
-        await hearing.hold()
-        pardoned = await self._pardon(hearing.given_up)
-        if not hearing.strangers <= run.runners:
-            run.runners |= hearing.strangers  # judged in the next sweep, when it is known whether they live
-        elif verdicts.keys() == dead and not pardoned:
+        abandonments = await self._dead_now(dead)
+        sweep = RunSweep(self._connection, run, abandonments, is_silent=is_silent)
+        await sweep.run()
+        returned = await self._make_report(sweep.abandoned_spans)
+        if not sweep.other_runners <= run.runners:
+            run.runners |= sweep.other_runners  # looked at in the next sweep, when it is known whether they live
+        elif abandonments.keys() == dead and not returned:
             run.examined = question
-        return hearing.given_up
+        return sweep.abandoned_spans
 
-    async def _verdicts(self, dead: set[str]) -> dict[str, Verdict]:
-        """Those of `dead` who are so at this very moment, with their last heartbeat."""
+    async def _dead_now(self, dead: set[str]) -> dict[str, Abandonment]:
+        """Those of `dead` that are so at this very moment, with their last heartbeat."""
         at_us = now_us()
         runners = sorted(dead)
         replies = await self._connection.ask(
@@ -167,26 +177,26 @@ class Reaper:
             ]
         ) if runners else []  # fmt: skip
         return {
-            runner: Verdict(RUNNER_DIED, at_us, None if last is None else int(last))
+            runner: Abandonment(RUNNER_DIED, at_us, None if last is None else int(last))
             for runner, is_there, last in zip(runners, replies[::2], replies[1::2], strict=True)
             if not is_there
         }
 
-    async def _pardon(self, given_up: Iterable[str | None]) -> bool:
-        """Make a runner that came back while it was judged tell its open spans again; whether there was one."""
-        runners = [runner for runner in given_up if runner is not None]
+    async def _make_report(self, abandoned_spans: Iterable[str | None]) -> bool:
+        """Make a runner that came back in the meantime report its open spans again; whether there was one."""
+        runners = [runner for runner in abandoned_spans if runner is not None]
         replies = await self._connection.ask([("DEL", keys.runner(runner)) for runner in runners]) if runners else []
         back = [runner for runner, was_there in zip(runners, replies, strict=True) if was_there]
         for runner in back:
-            logger.info("runner %r came back while it was judged", runner)
-            self._pardoned[runner] = clock() + self._timing.lease_s
+            logger.info("runner %r came back while its spans were abandoned", runner)
+            self._returned[runner] = clock() + self._timing.lease_s
             self._alive.add(runner)
         return bool(back)
 
-    async def _take_back(self, run: OpenRun) -> None:
-        """The operation of a condemned process goes on after all: so says its state again."""
+    async def _restore(self, run: OpenRun) -> None:
+        """The process is back and its operation goes on: its state says so again."""
         run_keys = keys.run_keys(run.run_id)
         stored, root = await self._connection.ask([("GET", run_keys.state), ("HGET", run_keys.spans, run.root)])
-        state = taken_back(stored)
+        state = restored(stored)
         if state is not None and root is not None and orjson.loads(root).get("runner") in self._alive:
             await self._connection.change(run.run_id, [], state=NewState(stored, state, "running"))

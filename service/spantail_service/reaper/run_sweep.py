@@ -1,4 +1,4 @@
-"""One run is gone through: its open spans whose process is dead are given up, the root last."""
+"""One run is gone through: its open spans whose process is dead are abandoned, the root last."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from spantail_exporters.model import keys
-from spantail_service.reaper.abandonment import RUNNER_DIED, SILENT, Verdict, abandoned, final_state
+from spantail_service.reaper.abandonment import RUNNER_DIED, SILENT, Abandonment, abandoned, final_state
 from spantail_service.reaper.connection import NewState
 from spantail_service.reaper.open_runs import OPEN_SPANS
 from spantail_service.runs.meta import STATUS_BY_ROOT
@@ -28,21 +28,35 @@ _PAGE = 256  # spans a call: about a millisecond of Redis' only thread
 
 
 class RunSweep:
-    """`verdicts` are those on dead runners; with `is_silent` spans of no known process are given up too."""
+    """One way through one run.
 
-    def __init__(self, line: Connection, run: OpenRun, verdicts: Mapping[str, Verdict], *, is_silent: bool) -> None:
-        self._connection = line
+    Args:
+        connection: The reaper's connection to Redis.
+        run: The run.
+        abandonments: Why each dead runner's spans are abandoned, by runner.
+        is_silent: The run has been silent for so long that spans of no known process are abandoned too.
+    """
+
+    def __init__(
+        self, connection: Connection, run: OpenRun, abandonments: Mapping[str, Abandonment], *, is_silent: bool
+    ) -> None:
+        self._connection = connection
         self._run = run
-        self._verdicts = verdicts
-        self._silent = Verdict(SILENT, now_us()) if is_silent else None
+        self._abandonments = abandonments
+        self._silent = Abandonment(SILENT, now_us()) if is_silent else None
         self._root: Change | None = None
-        self.strangers: set[str] = set()
-        """Runners of open spans on whom there is no verdict."""
-        self.given_up: Counter[str | None] = Counter()
+        self.other_runners: set[str] = set()
+        """Runners of open spans that are not known to be dead."""
+        self.abandoned_spans: Counter[str | None] = Counter()
         """Spans by runner; None stands for those of no known process."""
 
-    async def hold(self) -> None:
-        """Go through the run. Raises redis-py's errors and `Interrupted`; what was written then stands."""
+    async def run(self) -> None:
+        """Go through the run. What was written before an error stays written.
+
+        Raises:
+            RedisError: Redis cannot be reached, or refuses a command.
+            Interrupted: Redis or this process paused.
+        """
         spans_key = keys.run_keys(self._run.run_id).spans
         cursor: Any = 0
         while self._run.open:
@@ -58,32 +72,32 @@ class RunSweep:
             await self._write([self._root] if self._root is not None else [], state)
 
     async def _write(self, changes: list[Change], state: NewState | None = None) -> None:
-        await self._connection.change(self._run.run_id, changes, state=state, maybe_incomplete=bool(self._verdicts))
+        await self._connection.change(self._run.run_id, changes, state=state, maybe_incomplete=bool(self._abandonments))
 
     def _change_of(self, state: bytes) -> Change | None:
         try:
             held = orjson.loads(state)
             runner = held.get("runner")
-            verdict = self._verdict_on(runner)
-            if verdict is None:
+            abandonment = self._abandonment_of(runner)
+            if abandonment is None:
                 return None
-            change = abandoned(held, verdict)
+            change = abandoned(held, abandonment)
         except (ValueError, KeyError, TypeError, AttributeError):
             logger.warning("an open span of run %s cannot be read", self._run.run_id)
             return None
-        self.given_up[runner if verdict.reason == RUNNER_DIED else None] += 1
+        self.abandoned_spans[runner if abandonment.reason == RUNNER_DIED else None] += 1
         if change.span_id == self._run.root:
             self._root = change
             return None
         return change
 
-    def _verdict_on(self, runner: object) -> Verdict | None:
+    def _abandonment_of(self, runner: object) -> Abandonment | None:
         if not isinstance(runner, str):
             return self._silent
-        verdict = self._verdicts.get(runner)
-        if verdict is None:
-            self.strangers.add(runner)
-        return verdict
+        abandonment = self._abandonments.get(runner)
+        if abandonment is None:
+            self.other_runners.add(runner)
+        return abandonment
 
     async def _new_state(self) -> NewState | None:
         """The final state of an operation whose root's process is dead: its root's outcome, where it had one."""
@@ -94,8 +108,8 @@ class RunSweep:
             [("HGET", run_keys.spans, self._run.root), ("GET", run_keys.state)]
         )
         root = orjson.loads(root_json) if root_json else {}
-        verdict = self._verdict_on(root.get("runner"))
+        abandonment = self._abandonment_of(root.get("runner"))
         status = "abandoned" if self._root is not None else STATUS_BY_ROOT.get(root.get("status", ""))
-        if verdict is None or status is None:
+        if abandonment is None or status is None:
             return None
-        return NewState(stored, final_state(self._run.run_id, stored, status, verdict), status)
+        return NewState(stored, final_state(self._run.run_id, stored, status, abandonment), status)

@@ -10,7 +10,7 @@ from tests.support.waiting import eventually_async
 
 
 async def main(url: str, lease_s: str, sweep_s: str) -> None:
-    """Judge, and say once when it may."""
+    """Reap, and say once when it may."""
     async with Reaper(url, timing=Timing(float(lease_s), float(sweep_s))) as reaper:
         await eventually_async(lambda: reaper.waited_s >= float(lease_s), 60)
         print("ready", flush=True)  # noqa: T201 - this is how it speaks
