@@ -85,7 +85,7 @@ _SERVER_SHARE = 0.1
 
 
 class SpantailApp(FastAPI):
-    """FastAPI behind the doors: what `Entrance` does not let in, no route and no middleware sees."""
+    """FastAPI behind the entry: what that does not let in, no route and no middleware sees."""
 
     entrance: Entrance
 
@@ -263,7 +263,7 @@ def _redis_client(settings: Settings, url: str) -> RoutedRedis:
             socket_timeout=settings.storage.redis_timeout_s,
             socket_connect_timeout=min(2.0, settings.storage.redis_timeout_s),
             # A connection that Redis closed while it was idle is worth one more try, a Redis that is away is not:
-            # the caller is told at once and may come again. What was not answered in time may yet be carried out.
+            # the caller gets an error at once and may come again. What was not answered in time may yet be carried out.
             retry=Retry(NoBackoff(), 1, (RedisConnectionError,)),
         )
         pack_with_hiredis(pool)

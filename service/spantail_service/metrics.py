@@ -200,7 +200,7 @@ class _Spend:
                     totals[field] += now[key] - highest
         days_told = {day["day"] for day in days}
         gone = {key: highest for key, highest in (before or {}).items() if key[0] in days_told and key not in now}
-        self._highest = now | gone  # a sum that has fallen to nothing is not told, and may rise again
+        self._highest = now | gone  # a sum that has fallen to nothing is not shown, and may rise again
         self._today = Counter()
         for backend, sums in days[-1]["backends"].items():
             self._today[self._label(backend)] += sums["cost_usd"]

@@ -14,7 +14,7 @@ from spantail_exporters.model import keys
 from spantail_exporters.model.changes import Change
 from spantail_exporters.model.run_script import append_arguments
 from spantail_service.runs import changes as run_changes
-from spantail_service.runs.changes import News, RunListChanges, Watcher
+from spantail_service.runs.changes import ListUpdate, RunListChanges, Watcher
 from spantail_service.runs.filter import RunFilter
 from spantail_service.services import services_in
 from tests.integration.service.harness import OTHER_RUN, ROOT_SPAN, RUN, START, Writer, running_app, state
@@ -39,12 +39,12 @@ async def _watching(client: Any, wanted: RunFilter = RunFilter(), since: str | N
         yield watcher
 
 
-async def _until(watcher: Watcher, run_id: str, status: str) -> News:
+async def _until(watcher: Watcher, run_id: str, status: str) -> ListUpdate:
     while True:
-        news = await watcher.news(PATIENCE_S)
-        assert news is not None, f"no news of {run_id}"
-        if any(run["run_id"] == run_id and run["status"] == status for run in news.runs):
-            return news
+        update = await watcher.next(PATIENCE_S)
+        assert update is not None, f"no update of {run_id}"
+        if any(run["run_id"] == run_id and run["status"] == status for run in update.runs):
+            return update
 
 
 def _summary(status: str) -> dict[str, Any]:
@@ -58,16 +58,16 @@ async def test_a_run_is_told_of_from_its_start_to_its_end(redis_url: str) -> Non
             writer.span(RUN)
             await _until(watcher, RUN, "running")
             writer.span(RUN, "a" * 16, parent_id="00f067aa0ba902b7")  # progress tells nothing to the index
-            while (news := await watcher.news(PATIENCE_S)) and news.runs[0]["spans"] < 2:
+            while (update := await watcher.next(PATIENCE_S)) and update.runs[0]["spans"] < 2:
                 pass
             writer.span(RUN, end=START + 9, status="error")
             await _until(watcher, RUN, "failed")
             writer.span(RUN, "a" * 16, parent_id="00f067aa0ba902b7", end=START + 9)
             await eventually_async(lambda: writer.redis.scard(keys.RUNS_OPEN) == 0)
             assert (await client.delete(f"/api/runs/{RUN}")).status_code == 204
-            while (news := await watcher.news(PATIENCE_S)) and news.removed != [RUN]:
+            while (update := await watcher.next(PATIENCE_S)) and update.removed != [RUN]:
                 pass
-            assert news is not None
+            assert update is not None
 
 
 async def test_the_environment_narrows_what_is_told(redis_url: str) -> None:
@@ -77,8 +77,8 @@ async def test_the_environment_narrows_what_is_told(redis_url: str) -> None:
             for run_id, environment in ((OTHER_RUN, "test"), (RUN, "production")):
                 table = {"attributes": {"deployment.environment.name": environment, "service.version": "2"}}
                 writer.span(run_id, resource="0", sources={"r:0": table})
-            news = await _until(watcher, RUN, "running")
-            assert [(run["environment"], run["version"]) for run in news.runs] == [("production", "2")]
+            update = await _until(watcher, RUN, "running")
+            assert [(run["environment"], run["version"]) for run in update.runs] == [("production", "2")]
 
 
 async def test_what_does_not_fit_the_filter_any_more_is_removed(redis_url: str) -> None:
@@ -87,9 +87,9 @@ async def test_what_does_not_fit_the_filter_any_more_is_removed(redis_url: str) 
             writer.span(RUN)
             await _until(watcher, RUN, "running")
             writer.span(RUN, end=START + 9)
-            while (news := await watcher.news(PATIENCE_S)) and RUN not in news.removed:
+            while (update := await watcher.next(PATIENCE_S)) and RUN not in update.removed:
                 pass
-            assert news is not None
+            assert update is not None
 
 
 async def test_going_on_where_one_was(redis_url: str) -> None:
@@ -103,9 +103,9 @@ async def test_going_on_where_one_was(redis_url: str) -> None:
                 await _until(watcher, OTHER_RUN, "completed")
             for unknown in ("1-1", "nonsense"):
                 async with _watching(client, since=unknown) as watcher:
-                    news = await watcher.news(PATIENCE_S)
-                    assert news is not None
-                    assert news.reset
+                    update = await watcher.next(PATIENCE_S)
+                    assert update is not None
+                    assert update.reset
 
 
 async def test_late_spans_of_a_settled_run_are_told(redis_url: str) -> None:
@@ -120,18 +120,18 @@ async def test_late_spans_of_a_settled_run_are_told(redis_url: str) -> None:
                 late = Span(**ids, span_id=b"\1" * 8, name="late")
                 body = traces({"service.name": "another"}, [late]).SerializeToString()
                 assert (await client.post("/v1/traces", content=body, headers=PROTOBUF)).status_code == 200
-                news = await _until(watcher, run_id, "completed")
-                assert [run["spans"] for run in news.runs if run["run_id"] == run_id] == [2]
+                update = await _until(watcher, run_id, "completed")
+                assert [run["spans"] for run in update.runs if run["run_id"] == run_id] == [2]
 
 
 async def test_what_was_told_meanwhile_is_newer_than_the_past() -> None:
     watcher = Watcher(RunFilter())
-    watcher.tell({RUN: _summary("completed")}, "2-0")
-    watcher.tell_earlier({RUN: _summary("running"), OTHER_RUN: _summary("running")})
-    news = await watcher.news(0)
-    assert news is not None
-    assert [run["status"] for run in news.runs] == ["completed", "running"]
-    assert news.position == "2-0"
+    watcher.add({RUN: _summary("completed")}, "2-0")
+    watcher.add_earlier({RUN: _summary("running"), OTHER_RUN: _summary("running")})
+    update = await watcher.next(0)
+    assert update is not None
+    assert [run["status"] for run in update.runs] == ["completed", "running"]
+    assert update.position == "2-0"
 
 
 async def test_a_redis_that_was_emptied_is_told_as_reset(redis_url: str) -> None:
@@ -140,21 +140,21 @@ async def test_a_redis_that_was_emptied_is_told_as_reset(redis_url: str) -> None
             writer.span(RUN)
             await _until(watcher, RUN, "running")
             writer.redis.flushall()
-            while (news := await watcher.news(PATIENCE_S)) and not news.reset:
+            while (update := await watcher.next(PATIENCE_S)) and not update.reset:
                 pass
-            assert news is not None
+            assert update is not None
 
 
 async def test_a_watcher_that_does_not_look_holds_the_latest_state_only() -> None:
     watcher = Watcher(RunFilter())
     for spans in range(5_000):
-        watcher.tell({RUN: {**_summary("running"), "spans": spans}}, f"{spans}-0")
-    news = await watcher.news(0)
-    assert news is not None
-    assert [run["spans"] for run in news.runs] == [4_999]
-    watcher.tell({f"{n:032x}": None for n in range(2_000)}, "9-9")
-    news = await watcher.news(0)
-    assert news == News([], [], "9-9", reset=True)
+        watcher.add({RUN: {**_summary("running"), "spans": spans}}, f"{spans}-0")
+    update = await watcher.next(0)
+    assert update is not None
+    assert [run["spans"] for run in update.runs] == [4_999]
+    watcher.add({f"{n:032x}": None for n in range(2_000)}, "9-9")
+    update = await watcher.next(0)
+    assert update == ListUpdate([], [], "9-9", reset=True)
 
 
 async def test_the_stream_speaks_sse(redis_url: str) -> None:
@@ -220,7 +220,7 @@ async def test_progress_is_told_though_a_reading_fails(redis_url: str, monkeypat
         async with running_app(redis_url) as client, _watching(client) as watcher:
             writer.span(RUN)
             await _until(watcher, RUN, "running")
-            while await watcher.news(1.0):
+            while await watcher.next(1.0):
                 pass
             index = services_in(client.app).runs  # type: ignore[attr-defined]
             read = index.read
@@ -233,9 +233,9 @@ async def test_progress_is_told_though_a_reading_fails(redis_url: str, monkeypat
             child = Change("a" * 16, ROOT_SPAN, [state(RUN, "a" * 16, parent_id=ROOT_SPAN)])
             arguments = append_arguments(RUN, [child], writer="", writer_seq=0, now_us=START)
             writer._execute("EVALSHA", *arguments)  # the index is told nothing, and nothing else happens
-            while (news := await watcher.news(PATIENCE_S)) and news.runs[0]["spans"] < 2:
+            while (update := await watcher.next(PATIENCE_S)) and update.runs[0]["spans"] < 2:
                 pass
-            assert news is not None
+            assert update is not None
             assert index.read == read
 
 

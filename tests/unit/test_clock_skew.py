@@ -9,7 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spantail_service.runs.clock_skew import NONE, Clocks, Place, Skews, estimate, estimating, marked, place_of
+from spantail_service.runs.clock_skew import (
+    NONE,
+    Clocks,
+    Skews,
+    SpanTimes,
+    estimate,
+    estimate_in_steps,
+    marked,
+    times_of,
+)
 from tests.integration.service.harness import RUN, START, state
 from tests.support.loops import SHAPES, Shape, span_id
 
@@ -19,27 +28,27 @@ if TYPE_CHECKING:
 S = 1_000_000
 
 
-def place(number: int, parent: int | None, at: int, took: int | None, service: str = "a", **more: Any) -> Place:
-    """A span's place; `at` and `took` in microseconds."""
+def times(number: int, parent: int | None, at: int, took: int | None, service: str = "a", **more: Any) -> SpanTimes:
+    """A span's times; `at` and `took` in microseconds."""
     host = more.pop("host", None)
     name = orjson.dumps(service)
     end = None if took is None else START + at + took
     above = None if parent is None else f"{parent:016x}".encode()
-    return Place(f"{number:016x}".encode(), above, START + at, end, name, host, host or name, **more)
+    return SpanTimes(f"{number:016x}".encode(), above, START + at, end, name, host, host or name, **more)
 
 
-def skews_of(places: Iterable[Place]) -> dict[str, int]:
-    found = estimate({one.span_id: one for one in places})
+def skews_of(spans_by_id: Iterable[SpanTimes]) -> dict[str, int]:
+    found = estimate({one.span_id: one for one in spans_by_id})
     return {str(one.as_json()["service"]): one.skew_us for one in found.found}
 
 
 @pytest.mark.parametrize("shift", [5 * S, -5 * S, 3_600 * S, -86_400 * S])
 def test_a_shifted_service_is_put_in_the_middle_of_its_parent(shift: int) -> None:
     spans = [
-        place(1, None, 0, 1_000_000),
-        place(2, 1, 100_000, 300_000),
-        place(3, 2, 150_000 + shift, 200_000, "b"),  # 50 ms there, 50 ms back
-        place(4, 3, 160_000 + shift, 100_000, "b"),
+        times(1, None, 0, 1_000_000),
+        times(2, 1, 100_000, 300_000),
+        times(3, 2, 150_000 + shift, 200_000, "b"),  # 50 ms there, 50 ms back
+        times(4, 3, 160_000 + shift, 100_000, "b"),
     ]
     skews = estimate({one.span_id: one for one in spans})
     assert [(one.skew_us, one.spans) for one in skews.found] == [(shift, 2)]
@@ -48,30 +57,30 @@ def test_a_shifted_service_is_put_in_the_middle_of_its_parent(shift: int) -> Non
 def test_many_calls_bound_it_more_closely() -> None:
     shift = 7 * S
     spans = [
-        place(1, None, 0, 10 * S),
-        place(2, 1, 1 * S + shift, 1 * S, "b"),
-        place(3, None, 20 * S, 100_000),  # a short parent says more
-        place(4, 3, 20 * S + 10_000 + shift, 80_000, "b"),
+        times(1, None, 0, 10 * S),
+        times(2, 1, 1 * S + shift, 1 * S, "b"),
+        times(3, None, 20 * S, 100_000),  # a short parent says more
+        times(4, 3, 20 * S + 10_000 + shift, 80_000, "b"),
     ]
     assert abs(skews_of(spans)["b"] - shift) <= 10_000
 
 
 def test_a_clock_behind_a_wrong_one_is_held_against_what_that_one_should_say() -> None:
     spans = [
-        place(1, None, 0, 100_000),
-        place(2, 1, 10_000 + 9 * S, 80_000, "b"),
-        place(3, 2, 20_000, 60_000, "c"),  # right, though it lies 9 s before its parent
-        place(4, 2, 30_000 - 4 * S, 40_000, "d"),
+        times(1, None, 0, 100_000),
+        times(2, 1, 10_000 + 9 * S, 80_000, "b"),
+        times(3, 2, 20_000, 60_000, "c"),  # right, though it lies 9 s before its parent
+        times(4, 2, 30_000 - 4 * S, 40_000, "d"),
     ]
     assert skews_of(spans) == {"b": 9 * S, "d": -4 * S}
 
 
 def test_it_is_told_by_host_where_processes_are_known() -> None:
     spans = [
-        place(1, None, 0, 100_000, "web", host=b"one"),
-        place(2, 1, 10_000 + 9 * S, 80_000, "web", host=b"two"),
-        place(3, 2, 20_000 + 9 * S, 60_000, "db", host=b"two"),
-        place(4, 1, 10_000, 80_000, "other", host=b"one"),
+        times(1, None, 0, 100_000, "web", host=b"one"),
+        times(2, 1, 10_000 + 9 * S, 80_000, "web", host=b"two"),
+        times(3, 2, 20_000 + 9 * S, 60_000, "db", host=b"two"),
+        times(4, 1, 10_000, 80_000, "other", host=b"one"),
     ]
     found = estimate({one.span_id: one for one in spans}).found
     assert [one.as_json() for one in found] == [
@@ -80,38 +89,38 @@ def test_it_is_told_by_host_where_processes_are_known() -> None:
 
 
 def test_what_is_no_skew() -> None:
-    root = place(1, None, 0, 100_000)
-    assert skews_of([root, place(2, 1, 10 * S, 5_000)]) == {}, "one process has one clock"
-    assert skews_of([root, place(2, 1, 150_000, 50_000, "b")]) == {}, "less than the parent's length outside"
-    assert skews_of([root, place(2, 1, -900, 50, "b"), place(3, 2, -1_700, 10, "c")]) == {}, "a clock's resolution"
-    assert skews_of([root, place(2, 1, 60 * S, 5_000, "b", is_consumer=True)]) == {}, "a message that waited"
-    assert skews_of([root, place(2, 1, 10_000, 60 * S, "b")]) == {}, "it outlives who called it"
-    assert skews_of([root, place(2, 1, 10_000, 50_000, "b"), place(3, 1, 9 * S, 50_000, "b")]) == {}, "one fits"
-    waited = [place(2 + n, 1, (n + 1) ** 2 * S, 5_000, "b") for n in range(3)]
+    root = times(1, None, 0, 100_000)
+    assert skews_of([root, times(2, 1, 10 * S, 5_000)]) == {}, "one process has one clock"
+    assert skews_of([root, times(2, 1, 150_000, 50_000, "b")]) == {}, "less than the parent's length outside"
+    assert skews_of([root, times(2, 1, -900, 50, "b"), times(3, 2, -1_700, 10, "c")]) == {}, "a clock's resolution"
+    assert skews_of([root, times(2, 1, 60 * S, 5_000, "b", is_consumer=True)]) == {}, "a message that waited"
+    assert skews_of([root, times(2, 1, 10_000, 60 * S, "b")]) == {}, "it outlives who called it"
+    assert skews_of([root, times(2, 1, 10_000, 50_000, "b"), times(3, 1, 9 * S, 50_000, "b")]) == {}, "one fits"
+    waited = [times(2 + n, 1, (n + 1) ** 2 * S, 5_000, "b") for n in range(3)]
     assert skews_of([root, *waited]) == {}, "late by very different times"
-    assert skews_of([place(1, None, 0, None), place(2, 1, 10 * S, 5_000, "b")]) == {}, "its parent goes on"
-    assert skews_of([place(2, 99, 10 * S, 5_000, "b"), root]) == {}, "its parent is not here"
+    assert skews_of([times(1, None, 0, None), times(2, 1, 10 * S, 5_000, "b")]) == {}, "its parent goes on"
+    assert skews_of([times(2, 99, 10 * S, 5_000, "b"), root]) == {}, "its parent is not here"
 
 
 def test_what_a_longer_child_says() -> None:
-    root = place(1, None, 0, 100_000)
-    assert skews_of([root, place(2, 1, -9 * S, 5 * S, "b")]) == {"b": -9 * S}, "begun before its parent"
-    assert skews_of([root, place(2, 1, -9 * S, None, "b")]) == {"b": -9 * S}, "and still running"
+    root = times(1, None, 0, 100_000)
+    assert skews_of([root, times(2, 1, -9 * S, 5 * S, "b")]) == {"b": -9 * S}, "begun before its parent"
+    assert skews_of([root, times(2, 1, -9 * S, None, "b")]) == {"b": -9 * S}, "and still running"
 
 
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
 def test_loops_and_missing_parents_do_no_harm(shape: Shape) -> None:
     for services in (1, 2, 3):
-        places = {
-            span_id(number).encode(): place(number, parent or None, number * S, 5_000, f"s{number % services}")
+        spans_by_id = {
+            span_id(number).encode(): times(number, parent or None, number * S, 5_000, f"s{number % services}")
             for number, parent in shape.spans
         }
-        assert isinstance(estimate(places), Skews)
+        assert isinstance(estimate(spans_by_id), Skews)
     assert estimate({}) == NONE
 
 
 @st.composite
-def shifted_calls(draw: st.DrawFn) -> tuple[list[Place], dict[str, tuple[int, int]]]:
+def shifted_calls(draw: st.DrawFn) -> tuple[list[SpanTimes], dict[str, tuple[int, int]]]:
     """A tree of calls that all fit, then shifted by service; and per service its shift and the slack it leaves."""
     services = [f"s{n}" for n in range(draw(st.integers(2, 4)))]
     shifts = {name: draw(st.integers(-7_200, 7_200)) * 10 * S for name in services[1:]} | {services[0]: 0}
@@ -124,18 +133,18 @@ def shifted_calls(draw: st.DrawFn) -> tuple[list[Place], dict[str, tuple[int, in
         took = draw(st.integers(1, above[3] - begin))
         service = draw(st.sampled_from(services))
         true.append((number, above[0], above[2] + begin, took, service))
-    places = [place(n, up, at + shifts[service], took, service) for n, up, at, took, service in true]
+    spans_by_id = [times(n, up, at + shifts[service], took, service) for n, up, at, took, service in true]
     used = {one[4] for one in true}
-    return places, {name: (shifts[name], 1_000_000 + 1_000) for name in used}
+    return spans_by_id, {name: (shifts[name], 1_000_000 + 1_000) for name in used}
 
 
 @settings(max_examples=200, deadline=None)
 @given(shifted_calls())
 def test_a_shift_is_estimated_within_the_slack_of_its_parents(
-    case: tuple[list[Place], dict[str, tuple[int, int]]],
+    case: tuple[list[SpanTimes], dict[str, tuple[int, int]]],
 ) -> None:
-    places, shifts = case
-    found = skews_of(places)
+    spans_by_id, shifts = case
+    found = skews_of(spans_by_id)
     chain = len(shifts)
     for service, (shift, slack) in shifts.items():
         if abs(shift) >= 10 * S:
@@ -153,22 +162,22 @@ def test_a_shift_is_estimated_within_the_slack_of_its_parents(
     )
 )
 def test_whatever_is_told_is_estimated_without_harm(told: dict[int, tuple[int, int, int | None, int]]) -> None:
-    places = {
-        f"{number:016x}".encode(): place(number, parent or None, at * S, took and took * S, f"s{service}")
+    spans_by_id = {
+        f"{number:016x}".encode(): times(number, parent or None, at * S, took and took * S, f"s{service}")
         for number, (parent, at, took, service) in told.items()
     }
-    skews = estimate(places)
+    skews = estimate(spans_by_id)
     assert all(skew != 0 for skew in skews.by_clock.values())
-    assert sum(one.spans for one in skews.found) <= len(places)
+    assert sum(one.spans for one in skews.found) <= len(spans_by_id)
 
 
 def test_it_is_made_in_small_steps() -> None:
-    places = {
-        f"{n + 1:016x}".encode(): place(n + 1, n or None, n + (n % 2) * 9 * S, 40_000 - n, f"s{n % 2}")
+    spans_by_id = {
+        f"{n + 1:016x}".encode(): times(n + 1, n or None, n + (n % 2) * 9 * S, 40_000 - n, f"s{n % 2}")
         for n in range(20_000)
     }
     steps = 0
-    for _ in estimating(places):
+    for _ in estimate_in_steps(spans_by_id):
         steps += 1
     assert steps >= 10
 
@@ -186,7 +195,7 @@ def test_a_stored_state_is_read_from_its_head(fields: dict[str, Any]) -> None:
     for more in ({}, {"runner": "web-1:42:1795308000"}):
         attributes = body.pop("attributes", {})
         full = {**body, **more, "attributes": attributes}
-        read = place_of(orjson.dumps(full))
+        read = times_of(orjson.dumps(full))
         assert read is not None
         assert (read.start, read.end, read.span_id.decode()) == (full["start"], full["end"], full["span_id"])
         assert (read.parent_id or b"").decode() == (full["parent_id"] or "")
@@ -201,10 +210,10 @@ def test_fields_between_do_not_hide_the_service() -> None:
     between = {**body, "span_kind": "consumer", "flags": 1, "service": service, "attributes": attributes}
     behind = {**body, "service": service, "span_kind": "consumer", "attributes": attributes}
     for held in (between, behind):
-        read = place_of(orjson.dumps(held))
+        read = times_of(orjson.dumps(held))
         assert read is not None
         assert (read.service, read.is_consumer) == (b'"test"', True)
-    assert place_of(b'{"rev":1}') is None
+    assert times_of(b'{"rev":1}') is None
 
 
 def test_several_clocks_are_seen() -> None:

@@ -1,4 +1,4 @@
-"""How many bytes of requests are held at a time: more senders than that are told to come again."""
+"""How many bytes of requests are held at a time: what is above it has to come again."""
 
 from __future__ import annotations
 

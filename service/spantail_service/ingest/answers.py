@@ -1,4 +1,4 @@
-"""What a sender is told, in the words of OTLP: responses, and HTTP status and gRPC code of a refusal (pure).
+"""The answers to senders as OTLP defines them: responses, and HTTP status and gRPC code of a refusal (pure).
 
 OTLP specification 1.x, "OTLP/HTTP Response", "OTLP/gRPC Response": 429, 502, 503 and 504, or UNAVAILABLE, are tried
 again; everything else makes the sender drop its data.
@@ -58,7 +58,7 @@ def too_large(limit: int) -> Refusal:
 
 
 def refusal_of(error: Exception) -> Refusal | None:
-    """What to tell the sender; None when the error is a defect of ours."""
+    """The answer to the sender; None when the error is a defect of ours."""
     match error:
         case MalformedRequestError():
             return Refusal(400, INVALID_ARGUMENT, str(error))
@@ -74,7 +74,7 @@ def refusal_of(error: Exception) -> Refusal | None:
 
 
 def response_bytes(signal: Signal, received: Received) -> bytes:
-    """The response message in protobuf; empty when there is nothing to say, as the specification wants it."""
+    """The response message in protobuf; empty when nothing was rejected, as the specification wants it."""
     if not received.reason:
         return b""
     if signal is Signal.TRACES:

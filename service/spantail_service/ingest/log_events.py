@@ -30,7 +30,7 @@ def log_event(entry: LogEntry, redactor: Redactor, now_us: int, *, keep_content:
     """Encode a log record as livetail event; `now_us` stands in where it has no time.
 
     Its level is its severity's, else the text that came with it. An event name without a body is its message. The body
-    of a GenAI event is a prompt or an answer: without `keep_content` it is left out, and `content` says so.
+    of a GenAI event is a prompt or an answer: without `keep_content` it is left out, and `content` marks that.
     """
     left_out: Dropped = {}
     attributes = entry.attributes
@@ -75,9 +75,9 @@ def _name(entry: LogEntry) -> str:
 
 
 def _event(entry: LogEntry, name: str) -> str:
-    """What says that the record tells of messages: its name, else its body or scope."""
-    said = (name, entry.body, entry.source.scope)
-    return next((one for one in said if isinstance(one, str) and is_message_event(one)), "")
+    """The name that shows that the record is a message: its own, else its body or scope."""
+    candidates = (name, entry.body, entry.source.scope)
+    return next((one for one in candidates if isinstance(one, str) and is_message_event(one)), "")
 
 
 def _level(entry: LogEntry) -> str:

@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 _AT_ONCE: Final = 256  # records: held as they were read, and while a garbage collector walks them nobody is served
 _DIGEST_BYTES: Final = 12
 _IN_PLACE_BYTES: Final = 65_536  # below it, handing a digest to a thread costs more than it saves
-_SENDERS: Final = 1_000  # whose losses are told apart
+_SENDERS: Final = 1_000  # whose losses are counted apart
 _STARTS: Final = frozenset((key.EVENT_START, key.EVENT_UPDATE))
 
 
@@ -49,13 +49,13 @@ class LogReceiver:
         self._lookups = Lookups(redis)
         self._revival = Revival(redis, store)
         self._redactor = redactor
-        # A writer's name begins with its runner: that is how the reaper knows who works on a run.
+        # A writer's name begins with its runner: by that the reaper knows who works on a run.
         self._writer_suffix = secrets.token_hex(4)
         self._numbers = itertools.count(1)
         self._writing = asyncio.Lock()
         self._lost: dict[str, dict[str, int]] = {}
-        # Runners that were heard again and whose spans do not run on yet: the beat that says so comes once, and what
-        # follows on it may fail.
+        # Runners that were heard again and whose spans do not run on yet: the heartbeat that shows it comes once, and
+        # what it leads to may fail.
         self._back: set[str] = set()
 
     async def take(self, entries: Iterator[LogEntry | None], body: bytes, tally: Tally) -> Counter[str]:
@@ -114,18 +114,7 @@ class LogReceiver:
     async def _changes(
         self, items: list[tuple[LogEntry, Start | None]], mark: str, tally: Tally, counts: Counter[str]
     ) -> list[RunChanges]:
-        wanted: dict[str, set[str]] = {}
-        unsampled: set[str] = set()
-        for entry, start in items:
-            if start is None:
-                if not entry.sampled:
-                    unsampled.add(entry.run_id)
-            elif start.may_be_known:
-                wanted.setdefault(entry.run_id, set()).add(entry.span_id)
-        held = await self._lookups.states(wanted)
-        # a log record knows of its trace also where that one is not sampled: such a line makes no run of its own
-        absent = unsampled - await self._lookups.known(unsampled)
-        absent -= {entry.run_id for entry, start in items if start is not None or entry.sampled}
+        held, absent = await self._look_up(items)
         now, keep_content = now_us(), content_capture_allowed()
         runs: dict[tuple[str, str | None], list[Change]] = {}
         time_slice = TimeSlice()
@@ -163,8 +152,8 @@ class LogReceiver:
                 changes,
                 f"{runner}:{self._writer_suffix}" if runner is not None else "",
                 self._numbers,
-                # Only lines need it: a state that comes again loses against itself. A line without a time may be said
-                # twice in the same words.
+                # Only lines need it: a state that comes again loses against itself. The same line without a
+                # time may come twice.
                 _digest(f"{mark}{runner}".encode())
                 if (run_id, runner) not in untimed and any(not change.span_id for change in changes)
                 else "",
@@ -172,19 +161,37 @@ class LogReceiver:
             for (run_id, runner), changes in runs.items()
         ]
 
+    async def _look_up(
+        self, items: list[tuple[LogEntry, Start | None]]
+    ) -> tuple[dict[tuple[str, str], bytes], set[str]]:
+        """Earlier states of the spans that are updated, and the runs that must not begin with a line of theirs."""
+        wanted: dict[str, set[str]] = {}
+        unsampled: set[str] = set()
+        for entry, start in items:
+            if start is None:
+                if not entry.sampled:
+                    unsampled.add(entry.run_id)
+            elif start.may_be_known:
+                wanted.setdefault(entry.run_id, set()).add(entry.span_id)
+        held = await self._lookups.states(wanted)
+        # a log record names its trace also where that one is not sampled: such a line makes no run of its own
+        absent = unsampled - await self._lookups.known(unsampled)
+        absent -= {entry.run_id for entry, start in items if start is not None or entry.sampled}
+        return held, absent
+
     def _line(self, entry: LogEntry, now: int, *, keep_content: bool) -> Change:
         line = log_event(entry, self._redactor, now, keep_content=keep_content)
         return Change("", "", [line], sources=entry.source.whole.encoded(self._redactor).tables)
 
     def _count_lost(self, runner: str, dropped: Any, counts: Counter[str]) -> None:
-        """Count what a sender says it has lost since its start."""
+        """Count what a sender reports as lost since its start."""
         if not isinstance(dropped, dict):
             return
         before = self._lost.pop(runner, {})
         now = {str(why)[:64]: count for why, count in list(dropped.items())[:32] if type(count) is int and count >= 0}
         for why, count in now.items():
             counts[f"sender_dropped.{why}"] += max(count - before.get(why, 0), 0)
-        # The most that was said stands, for a heartbeat may come late or twice. Behind all others: the first one is
+        # The largest count stands, for a heartbeat may come late or twice. Behind all others: the first one is
         # the one that was silent longest.
         self._lost[runner] = {why: max(count, before.get(why, 0)) for why, count in now.items()}
         while len(self._lost) > _SENDERS:

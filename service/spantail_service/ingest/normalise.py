@@ -19,7 +19,7 @@ _TEMPLATE: Final = "logfire.msg_template"
 
 
 def as_meant(record: SpanRecord) -> SpanRecord:
-    """The span that `record` stands for: most often itself, in place of a Logfire pending span the open one.
+    """The span that `record` means: most often itself; for a pending span of Logfire, the open span.
 
     Logfire names its spans by templates; the filled-in text is what it shows, and what is shown here. The name that
     was sent is kept as `name_told`.
@@ -36,7 +36,7 @@ def as_meant(record: SpanRecord) -> SpanRecord:
 def _live_start(record: SpanRecord) -> SpanRecord:
     """The open span that a Logfire pending span announces.
 
-    Logfire tells of a span's start by an ended span of no length, with an id of its own, below the span it announces
+    Logfire announces a span's start by an ended span of no length, with an id of its own, below the span it announces
     (`logfire._internal.tracer.PendingSpanProcessor`). What it stands for has that parent's id, the parent in
     `logfire.pending_parent_id` (zeros for a root), and no end yet.
     """

@@ -33,7 +33,7 @@ _METHODS: Final = {
     "opentelemetry.proto.collector.trace.v1.TraceService": Signal.TRACES,
     "opentelemetry.proto.collector.logs.v1.LogsService": Signal.LOGS,
 }
-_STREAMS: Final = 32  # requests at a time over one connection; a sender with more waits for its turn
+_STREAMS: Final = 32  # requests at a time over one connection; a sender with more waits
 _REQUESTS: Final = 256  # … and over all: more are refused
 _READ_AT_A_TIME: Final = 16  # gRPC receives and unzips a message before anybody here can count its bytes
 _METADATA_BYTES: Final = 16_384
@@ -125,7 +125,7 @@ class OtlpGrpcServer:
                 logger.exception("an OTLP/gRPC request failed")
                 return Refusal(500, INTERNAL, "The service failed at this request.")
             if refusal.retry_after_s is not None:
-                logger.warning("a sender is told to come again: %s: %s", type(error).__name__, error)
+                logger.warning("a sender has to come again: %s: %s", type(error).__name__, error)
             return refusal
 
     async def _read(self, messages: AsyncIterator[bytes]) -> bytes:

@@ -32,16 +32,23 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _AT_A_TIME: Final = 4  # requests that are decoded at once: bounds the memory that decoding takes
-_ROOM: Final = 8  # … and requests of the largest size whose bytes may wait
+_LARGEST_WAITING: Final = 8  # … and requests of the largest size whose bytes may wait
 _IN_PLACE_BYTES: Final = 65_536  # below it, handing the unzipping to a thread costs more than it saves
 _JSON_BYTES: Final = 16_777_216  # parsing JSON holds everything else up: 100 ms for so much
 _STORED_AT_ONCE: Final = 512  # spans; while Redis has them, the next ones are decoded
 
 
 class OtlpReceiver:
-    """Takes OTLP requests of every kind. `room` is for whoever reads bodies from the network.
+    """Takes OTLP requests of every kind.
 
-    `ingested` is told of each request: signal, items accepted, items rejected.
+    `budget` bounds the bytes of bodies, for whoever reads them from the network.
+
+    Args:
+        redis: Where runs are stored.
+        redactor: Removes secrets from what is stored.
+        max_bytes: The largest request as sent.
+        max_decoded_bytes: The largest request once unzipped.
+        ingested: Called after each request with signal, items accepted, items rejected.
     """
 
     def __init__(
@@ -61,7 +68,7 @@ class OtlpReceiver:
         self._slots = asyncio.Semaphore(_AT_A_TIME)
         self._one_large = asyncio.Lock()
         self._logs = LogReceiver(redis, self._store, redactor, self._one_large)
-        self.budget = ByteBudget(_ROOM * max_bytes)
+        self.budget = ByteBudget(_LARGEST_WAITING * max_bytes)
         self.counts: Counter[str] = Counter()
         """Since the start of this process: `traces`, `logs`, `starts`, `heartbeats` taken; `…rejected` and
         `…passed_over.<reason>` not; `sender_dropped.<reason>` what senders say they lost."""
@@ -136,7 +143,7 @@ class OtlpReceiver:
 def changes_of(
     records: Iterator[SpanRecord | None], redactor: Redactor, tally: Tally
 ) -> Iterator[tuple[str, Change] | None]:
-    """The change that brings each span, with its run; what stands for work that goes on is passed on."""
+    """The change that stores each span, with its run; None and `LARGE` are passed on."""
     for record in records:
         if record is None or record is LARGE:
             yield LARGE if record is LARGE else None
@@ -144,8 +151,8 @@ def changes_of(
         try:
             change = finished_change(record, redactor)
         except (TypeError, ValueError) as error:
-            # One span that cannot be said in JSON must not take the others with it. Not its words: they may hold
-            # what could not be encoded.
+            # One span that cannot be encoded must not take the others with it. The error's text is not logged: it may
+            # hold what could not be encoded.
             logger.warning("a span could not be encoded: %s", type(error).__name__)
             tally.reject("A span holds a value that cannot be encoded.")
             yield None
@@ -158,9 +165,9 @@ def _runs(by_run: dict[str, list[Change]]) -> list[RunChanges]:
 
 
 def finished_change(record: SpanRecord, redactor: Redactor) -> Change:
-    """The change that brings a finished span, with its span events, in the shape of the live pipeline.
+    """The change that stores a finished span, with its span events, in the format of the live pipeline.
 
-    Its revision is 1, so that it loses against whatever a live writer said last about the same span.
+    Its revision is 1, so that it loses against whatever a live writer sent last about the same span.
     """
     record = as_meant(record)
     state = encode_state(record, 1, redactor, event="_start" if record.end_us is None else None)

@@ -1,4 +1,4 @@
-"""What is told of spans before they end, as log records (`spantail_exporters.otlp.records`), to changes (pure)."""
+"""Reports of spans before they end, as log records (`spantail_exporters.otlp.records`), to changes (pure)."""
 
 from __future__ import annotations
 
@@ -25,26 +25,26 @@ _SPAN_DIGITS: Final = 16
 
 
 class Start(NamedTuple):
-    """The state of an open span as a start or an update tells it."""
+    """The state of an open span, from a start or an update."""
 
     record: SpanRecord
     rev: int
     time_us: int
-    """When it was so."""
+    """When it was in this state."""
     is_start: bool
     notes: int
-    """How many of the record's span events are news: all that came along."""
+    """How many of the record's span events are new: all that came with it."""
 
     @property
     def may_be_known(self) -> bool:
-        """Whether something of this span was told before: what it adds to that must be seen."""
+        """Whether an earlier state may be stored: only what is new is then an event."""
         return self.rev > 1
 
 
 def start_of(entry: LogEntry) -> Start | None:
-    """Read a `spantail.span.start` or `spantail.span.update`; None when it is not as it should be."""
-    said = dict(entry.attributes)
-    own = {name: said.pop(name) for name in list(said) if name.startswith(key.OWN_PREFIX)}
+    """Read a `spantail.span.start` or `spantail.span.update`; None when it is malformed."""
+    attributes = dict(entry.attributes)
+    own = {name: attributes.pop(name) for name in list(attributes) if name.startswith(key.OWN_PREFIX)}
     rev, start_ns = own.get(key.SPAN_REV), own.get(key.SPAN_START)
     parent = own.get(key.SPAN_PARENT)
     if not _is_count(rev) or rev < 1 or not _is_count(start_ns, 2**63) or not entry.run_id or not entry.span_id:
@@ -60,7 +60,7 @@ def start_of(entry: LogEntry) -> Start | None:
         str(own.get(key.SPAN_NAME, "")),
         microseconds(start_ns),
         None,
-        said,
+        attributes,
         notes=notes,
         dropped_notes=max(count - len(notes), 0) if _is_count(count) else 0,
         links=_links(own.get(key.SPAN_LINKS)),
@@ -73,21 +73,24 @@ def start_of(entry: LogEntry) -> Start | None:
 
 
 def start_change(start: Start, held: bytes | None, redactor: Redactor) -> Change | None:
-    """The change that brings an open span's state; None when it says nothing new.
+    """The change that stores an open span's state; None when nothing in it is new.
 
-    `held` is the state that is stored, as far as it was looked up. From it come the span events that were told
-    before (an update carries the new ones only), what has changed, and whether the span was given up as that of a dead
-    process, which it then is not.
+    Args:
+        start: The new state.
+        held: The state that is stored, as far as it was looked up. From it come the earlier span events (an update
+            carries the new ones only), what has changed, and whether the span was abandoned as a dead process' span,
+            which it is no longer.
+        redactor: Removes secrets.
     """
     record = start.record
     before: dict[str, Any] | None = orjson.loads(held) if held is not None else None
     if before is not None and before["status"] not in ("running", "abandoned"):
-        return None  # it is over: nothing that was told of it before counts
+        return None  # it is over: what was sent before its end does not count
     suffix = "_start" if start.is_start else "_update"
     if before is not None:
         suffix = "_revived" if before["status"] == "abandoned" else "_update"
         earlier = [
-            Note(note["ts"], note["name"], all_as_sent(note["attributes"], note.get("types")), _facts_of(note))
+            Note(note["ts"], note["name"], all_as_sent(note["attributes"], note.get("types")), _event_fields(note))
             for note in before.get("span_events", ())[: record.dropped_notes]
         ]
         record.notes = (*earlier, *record.notes)
@@ -98,8 +101,10 @@ def start_change(start: Start, held: bytes | None, redactor: Redactor) -> Change
     parent_id = record.parent_id or ""
     if before is None or suffix == "_revived":
         return Change(record.span_id, parent_id, [*notes, whole], len(notes), "", state.layers, sources=state.sources)
-    told = before.get("attributes", {})
-    changed = {k: v for k, v in state.body["attributes"].items() if k not in told or told[k] != v}
+    earlier_attributes = before.get("attributes", {})
+    changed = {
+        k: v for k, v in state.body["attributes"].items() if k not in earlier_attributes or earlier_attributes[k] != v
+    }
     events = notes
     if changed or state.body["name"] != before["name"]:
         events = [*notes, dumps(update_of(state, before, changed))]
@@ -108,7 +113,7 @@ def start_change(start: Start, held: bytes | None, redactor: Redactor) -> Change
     return Change(record.span_id, parent_id, events, len(notes), "", state.layers, whole, state.sources)
 
 
-def _facts_of(note: dict[str, Any]) -> dict[str, Any]:
+def _event_fields(note: dict[str, Any]) -> dict[str, Any]:
     return {name: note[name] for name in ("ns", "dropped", "changed") if name in note}
 
 

@@ -34,7 +34,7 @@ ROOT_STORED_S = 2.0
 
 _MESSAGE_LIMIT = 2_000  # characters of an error kept in the run state
 _RESULT_LIMIT = 65_536  # bytes of result JSON kept in the run state
-_AGAIN_S = 5  # after which somebody may come again who found no place
+_AGAIN_S = 5  # after so many seconds a caller that was refused may come again
 _STATE_RETRY_S = (0.1, 0.5, 1.0, 2.0, 5.0)
 
 
@@ -46,7 +46,7 @@ class StartedRun(NamedTuple):
 
 
 class _Run:
-    """One run on its way. `root` (its span id) is set once its span has started, `go` by the starter."""
+    """One run on its way. `root` (its span id) is set once its span has started, `may_work` once that is stored."""
 
     def __init__(self, op: Operation, given: BaseModel, links: list[trace.Link]) -> None:
         self.op = op
@@ -55,7 +55,7 @@ class _Run:
         self.created = now_us()
         self.run_id = ""
         self.root: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self.go = asyncio.Event()
+        self.may_work = asyncio.Event()
         self.recorded = False
         """A run state may have been written, so a final one has to follow."""
         self.is_over = False
@@ -65,7 +65,12 @@ class _Run:
 class Launcher:
     """Starts operations in the background, counts them, and stops them when the process ends.
 
-    `flush(timeout_s)` waits, on a thread, until the spans made so far are stored.
+    Args:
+        redis: Where runs are stored.
+        store: Writes their states.
+        tools: What operations work with.
+        flush: Waits until the spans made so far are stored, for as many seconds at most; called on a thread.
+        max_runs: How many may run at a time.
     """
 
     def __init__(
@@ -93,7 +98,7 @@ class Launcher:
         return len(self._tasks)
 
     async def start(self, op: Operation, given: BaseModel) -> StartedRun:
-        """Start `op`; returns when its root event is stored, while the work goes on (design §1, *run*).
+        """Start `op`; returns when its root event is stored, while the work goes on.
 
         Raises:
             LimitReachedError: too many operations run.
@@ -121,7 +126,7 @@ class Launcher:
             raise
         self._by_run[run.run_id] = task
         task.add_done_callback(lambda _: self._by_run.pop(run.run_id, None))
-        run.go.set()
+        run.may_work.set()
         return StartedRun(run.run_id, "running")
 
     def cancel(self, run_id: str) -> bool:
@@ -159,7 +164,7 @@ class Launcher:
         )
 
     async def _run(self, run: _Run) -> None:
-        status, facts = "failed", dict[str, Any]()
+        status, fields = "failed", dict[str, Any]()
         try:
             with operation(
                 run.op.title,
@@ -170,9 +175,9 @@ class Launcher:
             ) as scope:
                 run.run_id = scope.run_id
                 run.root.set_result(scope.span_id)
-                await run.go.wait()
+                await run.may_work.wait()
                 result = await run.op.work(run.given, self._tools)
-            status, facts = "completed", _result(self._redactor.attributes(result))
+            status, fields = "completed", _result(self._redactor.attributes(result))
         except asyncio.CancelledError:
             status = "cancelled"
             raise
@@ -180,27 +185,26 @@ class Launcher:
             # The span has it with its traceback; this is what the run state and our own log keep.
             message = self._redactor.text(str(error))[:_MESSAGE_LIMIT]
             logger.warning("%s failed: %s: %s", run.op.name, type(error).__name__, message)
-            facts = {"error": {"type": type(error).__name__, "message": message}}
+            fields = {"error": {"type": type(error).__name__, "message": message}}
             if not run.root.done():
                 run.root.set_exception(error)
         finally:
             run.root.cancel()
             run.is_over = True
             if run.recorded:
-                await self._finish(run, status, facts)
+                await self._finish(run, status, fields)
 
-    async def _finish(self, run: _Run, status: str, facts: dict[str, Any]) -> None:
+    async def _finish(self, run: _Run, status: str, fields: dict[str, Any]) -> None:
         """Write the final run state, however long Redis is away: without it the run would never settle."""
         attempt = 0
         while True:
             try:
-                await self._set_state(run, status, {"finished": now_us(), **facts})
+                await self._set_state(run, status, {"finished": now_us(), **fields})
             except Exception as error:
                 may_pass = will_be_back(error)
                 if not may_pass or (self._closing.is_set() and attempt > 0):
-                    logger.error(  # noqa: TRY400 - what is away needs no traceback
-                        "the final state of run %s could not be stored: %r", run.run_id, error, exc_info=not may_pass
-                    )
+                    message = "the final state of run %s could not be stored: %r"
+                    logger.log(logging.ERROR, message, run.run_id, error, exc_info=not may_pass)
                     return
             else:
                 return
@@ -212,7 +216,7 @@ class Launcher:
                         await self._closing.wait()
             attempt += 1
 
-    async def _set_state(self, run: _Run, status: str, facts: dict[str, Any] | None = None) -> None:
+    async def _set_state(self, run: _Run, status: str, fields: dict[str, Any] | None = None) -> None:
         state = {
             "run_id": run.run_id,
             "operation": run.op.name,
@@ -220,7 +224,7 @@ class Launcher:
             "input": self._redactor.attributes(run.given.model_dump(mode="json")),
             "created": run.created,
             "demo": self._tools.demo,
-            **(facts or {}),
+            **(fields or {}),
         }
         await self._store.set_state(run.run_id, orjson.dumps(state), status)
 

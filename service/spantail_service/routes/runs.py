@@ -21,12 +21,12 @@ from spantail_service.web.schemas.runs import Facets, Run, RunsPage
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
-    from spantail_service.runs.changes import News, RunListChanges
+    from spantail_service.runs.changes import ListUpdate, RunListChanges
 
 router = APIRouter(tags=["runs"])
 
 HEARTBEAT_S = 15.0
-"""Seconds after which a stream without news says that it is still there."""
+"""Seconds after which a stream without update says that it is still there."""
 
 _NO_STORE = {"cache-control": "no-store"}
 _MAX_TIME = 2**53 - 1
@@ -142,12 +142,12 @@ class _NewsStream(EventStream):
             async with self.opened(receive, send, watcher.close) as write:
                 await write(b"retry: 1000\nid: %b\n: watching\n\n" % watcher.position.encode())
                 while not watcher.closed:
-                    news = await watcher.news(HEARTBEAT_S)
-                    await write(b": still here\n\n" if news is None else _event(news))
+                    update = await watcher.next(HEARTBEAT_S)
+                    await write(b": still here\n\n" if update is None else _event(update))
 
 
-def _event(news: News) -> bytes:
-    return b"event: runs\nid: %b\ndata: %b\n\n" % (news.position.encode(), news.as_json())
+def _event(update: ListUpdate) -> bytes:
+    return b"event: runs\nid: %b\ndata: %b\n\n" % (update.position.encode(), update.as_json())
 
 
 @router.get("/api/runs/{run_id}", summary="One run with its totals", responses=answers(Run, 400, 404, 410))

@@ -1,9 +1,9 @@
 """Changes of the list of runs, as they happen: one reader for all who watch the list in this process.
 
-What changed stands in the stream `runs:changes` (which runs began, ended, were pinned, removed); how far the open
-ones have got is looked up twice a second, and for a minute that of those which have ended: other services send their
-spans of a run when they come to it. A watcher holds the latest state of each run that it has not been told of: a slow
-one is told less often, never more, and holds no more than 1,000 runs.
+Which runs began, ended, were pinned or removed is read from the stream `runs:changes`. How far open runs have got is
+looked up twice a second; and, for a minute, that of runs which have ended, since other services may send their spans
+late. A watcher holds the latest state of each run that it has not taken yet: a slow one takes fewer updates, and holds
+no more than 1,000 runs.
 """
 
 from __future__ import annotations
@@ -35,17 +35,17 @@ MAX_WATCHERS = 1_000
 """Watchers of the list in one process; one more is refused."""
 
 _LEAST_S = 0.1  # between two readings, however much happens
-_PROGRESS_S = 0.5  # … and at most while nothing is told; so often progress is looked up, which nobody tells
+_PROGRESS_S = 0.5  # … and at most while nothing wakes; so often progress is looked up, of which nothing wakes
 _OPEN_RUNS = 200  # whose progress is looked up, …
 _LATE_S = 60.0  # … and for so long that of runs that have changed, open or not, …
 _LATE_RUNS = 200  # … the latest so many of them
-_PENDING = 1_000  # changes that a watcher may have to be told of; beyond them it takes the list anew
+_PENDING = 1_000  # changes that a watcher holds; beyond them it has to take the list anew
 _AGAIN_S = 1.0
 _ID = re.compile(r"[0-9]{1,16}-[0-9]{1,16}")
 
 
-class News(NamedTuple):
-    """What a watcher is told: the present state of runs that changed, and runs that left what it watches.
+class ListUpdate(NamedTuple):
+    """What a watcher takes: the present state of runs that changed, and runs that left what it watches.
 
     `position` is where to go on later; with `reset` too much has happened, the list has to be taken anew.
     """
@@ -67,12 +67,12 @@ class Watcher:
         self._wanted = wanted
         self._pending: dict[str, dict[str, Any] | None] = {}
         self.position = "0-0"
-        """Where it is."""
+        """How far it has got in the stream of changes."""
         self._reset = False
-        self._news = asyncio.Event()
+        self._changed = asyncio.Event()
         self.closed = False
 
-    def tell(self, changed: dict[str, dict[str, Any] | None], position: str) -> None:
+    def add(self, changed: dict[str, dict[str, Any] | None], position: str) -> None:
         """Take note of runs; `None` is one that is gone."""
         self.position = position
         for run_id, run in changed.items():
@@ -80,35 +80,35 @@ class Watcher:
         if len(self._pending) > _PENDING:
             self.reset(position)
         if self._pending:
-            self._news.set()
+            self._changed.set()
 
-    def tell_earlier(self, changed: dict[str, dict[str, Any] | None]) -> None:
-        """Take note of runs as they were a moment ago: what has been told since then is newer."""
-        self.tell({run_id: run for run_id, run in changed.items() if run_id not in self._pending}, self.position)
+    def add_earlier(self, changed: dict[str, dict[str, Any] | None]) -> None:
+        """Take note of runs as they were a moment ago: what was added since then is newer."""
+        self.add({run_id: run for run_id, run in changed.items() if run_id not in self._pending}, self.position)
 
     def reset(self, position: str) -> None:
-        """Tell to take the list anew."""
+        """Make the next update say that the list has to be taken anew."""
         self.position = position
         self._pending.clear()
         self._reset = True
-        self._news.set()
+        self._changed.set()
 
     def close(self) -> None:
         """The process is about to stop, or nobody listens any more."""
         self.closed = True
-        self._news.set()
+        self._changed.set()
 
-    async def news(self, timeout_s: float) -> News | None:
+    async def next(self, timeout_s: float) -> ListUpdate | None:
         """What has happened since the last call; `None` when it was nothing for so long, or at the end."""
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
-                await self._news.wait()
-        if self.closed or not self._news.is_set():
+                await self._changed.wait()
+        if self.closed or not self._changed.is_set():
             return None
-        self._news.clear()
+        self._changed.clear()
         pending, self._pending = self._pending, {}
         reset, self._reset = self._reset, False
-        return News(
+        return ListUpdate(
             [run for run in pending.values() if run is not None],
             [run_id for run_id, run in pending.items() if run is None],
             self.position,
@@ -117,7 +117,7 @@ class Watcher:
 
 
 class RunListChanges:
-    """Tells watchers of the list what has changed."""
+    """Reads what changes in the list, and hands it to its watchers."""
 
     def __init__(self, redis: Redis, index: RunIndex, wakeups: WakeUps) -> None:
         self._redis = redis
@@ -135,8 +135,8 @@ class RunListChanges:
     async def watch(self, wanted: RunFilter, since: str | None = None) -> AsyncIterator[Watcher | None]:
         """A watcher of the runs that are `wanted`; `None` when there are too many, or the process stops.
 
-        It is told of all changes after `since` (a `News.position`), or from now on; when the changes since then
-        are not all known any more, it is told to take the list anew.
+        It gets all changes after `since` (a `ListUpdate.position`), or from now on; when the changes since then
+        are not all known any more, it is to take the list anew.
 
         Raises:
             redis.exceptions.RedisError: Redis cannot be reached.
@@ -150,7 +150,7 @@ class RunListChanges:
             yield None
             return
         watcher.position = position = latest[0][0] if latest else "0-0"
-        # Added before the past is read: what happens meanwhile is told twice rather than never.
+        # Added before the past is read: what happens meanwhile comes twice rather than never.
         self._watchers.add(watcher)
         try:
             if self._task is None or self._task.done():
@@ -167,7 +167,7 @@ class RunListChanges:
         return self._closed or len(self._watchers) >= MAX_WATCHERS
 
     def stop_waiting(self) -> None:
-        """Send every watcher home and take no more: the process is about to stop."""
+        """Close every watcher and take no more: the process is about to stop."""
         self._closed = True
         for watcher in self._watchers:
             watcher.close()
@@ -193,7 +193,7 @@ class RunListChanges:
         if not found or found[0][0].decode() != since or len(found) > _PENDING + 1:
             watcher.reset(head)
             return
-        watcher.tell_earlier(await self._states([fields[b"run"].decode() for _, fields in found[1:]]))
+        watcher.add_earlier(await self._states([fields[b"run"].decode() for _, fields in found[1:]]))
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
@@ -223,7 +223,7 @@ class RunListChanges:
         changed = dict.fromkeys(fields[b"run"].decode() for _, fields in found)
         position = found[-1][0].decode() if found else self._position
         if not found and _order(head := (await self._latest(1) or [("0-0", "")])[0][0]) < _order(self._position):
-            # Redis lost its data and numbers anew: nothing that was told before holds.
+            # Redis lost its data and numbers anew: nothing that was known holds.
             self._position = head
             self._forget()
             for watcher in self._watchers:
@@ -237,8 +237,8 @@ class RunListChanges:
         if changed:
             states = await self._states(list(changed))
             for watcher in self._watchers:
-                watcher.tell(states, position)
-        # Not before they are told: what a failure kept back is seen again at the next look.
+                watcher.add(states, position)
+        # Not before watchers have them: what a failure kept back is seen again at the next look.
         self._position, self._heads = position, heads
 
     def _forget(self) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Mapping
 
 LEAST_US: Final = 1_000
-"""Less is not told from the resolution of clocks."""
+"""A smaller difference may be the resolution of the clocks (µs)."""
 
 _TEXT: Final = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 _HEAD: Final = re.compile(
@@ -34,7 +34,7 @@ _HEAD: Final = re.compile(
 _CONSUMER: Final = b'"span_kind":"consumer"'
 
 
-class Place(NamedTuple):
+class SpanTimes(NamedTuple):
     """Where a span stands in time. Times are microseconds since the epoch, ids are hex."""
 
     span_id: bytes
@@ -81,22 +81,24 @@ class Skews(NamedTuple):
 
     def of(self, state: bytes) -> int | None:
         """How far ahead the clock of a stored span was; None where it is thought right, or nobody knows."""
-        if not self.by_clock or (place := place_of(state)) is None or place.clock is None:
+        if not self.by_clock or (times := times_of(state)) is None or times.clock is None:
             return None
-        return self.by_clock.get(place.clock)
+        return self.by_clock.get(times.clock)
 
 
 NONE: Final = Skews({}, ())
 
 
-def place_of(state: bytes) -> Place | None:
+def times_of(state: bytes) -> SpanTimes | None:
     """Read the head of a stored state, which our encoder writes in this order; None where it is another."""
     match = _HEAD.match(state)
     if match is None:
         return None
     start, span_id, parent_id, end, service, host = match.groups()
     is_consumer = state.find(_CONSUMER, match.start(2), match.end() + len(_CONSUMER) + 1) > 0
-    return Place(span_id, parent_id, int(start), int(end) if end else None, service, host, host or service, is_consumer)
+    return SpanTimes(
+        span_id, parent_id, int(start), int(end) if end else None, service, host, host or service, is_consumer
+    )
 
 
 class _Bounds:
@@ -109,7 +111,7 @@ class _Bounds:
         self.high: int | None = None
         self.is_outside = False
 
-    def take(self, parent: Place, child: Place, parent_skew: int) -> None:
+    def take(self, parent: SpanTimes, child: SpanTimes, parent_skew: int) -> None:
         """Take one more pair; `parent_skew` is how far the parent's clock is ahead."""
         start = parent.start - parent_skew
         early = child.start - start  # below zero: begun before its parent
@@ -140,13 +142,13 @@ class _Bounds:
         return 0 if low <= 0 <= high else (low + high) // 2
 
 
-def estimate(places: Mapping[bytes, Place]) -> Skews:
+def estimate(spans_by_id: Mapping[bytes, SpanTimes]) -> Skews:
     """Estimate the clocks of a run's spans, given by their id.
 
     The clock of the earliest span without a known parent is the one the others are held against; a clock that no chain
     of calls leads to is thought right. Parents that are not there, or in a circle, do no harm.
     """
-    steps = estimating(places)
+    steps = estimate_in_steps(spans_by_id)
     while True:
         try:
             next(steps)
@@ -157,22 +159,22 @@ def estimate(places: Mapping[bytes, Place]) -> Skews:
 _STEP: Final = 4_096
 
 
-def estimating(places: Mapping[bytes, Place]) -> Generator[None, None, Skews]:
+def estimate_in_steps(spans_by_id: Mapping[bytes, SpanTimes]) -> Generator[None, None, Skews]:
     """As `estimate`, in steps of a few milliseconds: it yields after each, and returns the skews at the end."""
-    reference: Place | None = None
-    pairs: dict[bytes, dict[bytes, list[tuple[Place, Place]]]] = {}  # clock of the parent → of the child
-    get = places.get
-    for count, place in enumerate(places.values(), 1):
+    reference: SpanTimes | None = None
+    pairs: dict[bytes, dict[bytes, list[tuple[SpanTimes, SpanTimes]]]] = {}  # clock of the parent → of the child
+    get = spans_by_id.get
+    for count, times in enumerate(spans_by_id.values(), 1):
         if count % _STEP == 0:
             yield
-        parent = get(place[1]) if place[1] is not None else None
+        parent = get(times[1]) if times[1] is not None else None
         if parent is None:
-            if reference is None or _comes_first(place, reference):
-                reference = place
+            if reference is None or _comes_first(times, reference):
+                reference = times
             continue
-        clock, above = place[6], parent[6]  # by place: this is the loop over all spans
+        clock, above = times[6], parent[6]  # by index: this is the loop over all spans
         if clock is not above and clock != above and clock is not None and above is not None:
-            pairs.setdefault(above, {}).setdefault(clock, []).append((parent, place))
+            pairs.setdefault(above, {}).setdefault(clock, []).append((parent, times))
     if not pairs:
         return NONE
     skews = yield from _from_clock_to_clock(pairs, reference.clock if reference is not None else None)
@@ -180,11 +182,11 @@ def estimating(places: Mapping[bytes, Place]) -> Generator[None, None, Skews]:
     if not wrong:
         return NONE
     spans: Counter[tuple[bytes | None, bytes | None]] = Counter()
-    for count, place in enumerate(places.values()):
+    for count, times in enumerate(spans_by_id.values()):
         if count % _STEP == 0:
             yield
-        if place[6] in wrong:
-            spans[place.service, place.host] += 1
+        if times[6] in wrong:
+            spans[times.service, times.host] += 1
     found = [
         ClockSkew(service, host, wrong[host or service or b""], number) for (service, host), number in spans.items()
     ]
@@ -192,14 +194,14 @@ def estimating(places: Mapping[bytes, Place]) -> Generator[None, None, Skews]:
     return Skews(wrong, tuple(found))
 
 
-def _comes_first(place: Place, other: Place) -> bool:
-    return (place.parent_id is not None, place.start, place.span_id) < (
+def _comes_first(times: SpanTimes, other: SpanTimes) -> bool:
+    return (times.parent_id is not None, times.start, times.span_id) < (
         other.parent_id is not None, other.start, other.span_id,
     )  # fmt: skip
 
 
 def _from_clock_to_clock(
-    pairs: Mapping[bytes, Mapping[bytes, list[tuple[Place, Place]]]], first: bytes | None
+    pairs: Mapping[bytes, Mapping[bytes, list[tuple[SpanTimes, SpanTimes]]]], first: bytes | None
 ) -> Generator[None, None, dict[bytes, int]]:
     """Go from each clock that is known to those of its children; each is estimated from all that are known then."""
     skews: dict[bytes, int] = {}
@@ -265,5 +267,5 @@ class Clocks:
 
 
 def marked(state: bytes, skew_us: int | None) -> bytes:
-    """A span's JSON with the field `clock_skew_us`, where there is one to tell of."""
+    """A span's JSON with the field `clock_skew_us`, where there is one."""
     return state if skew_us is None else b'%b,"clock_skew_us":%d}' % (state[:-1], skew_us)

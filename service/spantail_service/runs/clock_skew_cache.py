@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from spantail_exporters.model import keys
 from spantail_service.bounds.time_slice import TimeSlice
-from spantail_service.runs.clock_skew import NONE, Clocks, Place, Skews, estimating, place_of
+from spantail_service.runs.clock_skew import NONE, Clocks, Skews, SpanTimes, estimate_in_steps, times_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -71,15 +71,15 @@ class ClockSkewCache:
 
 
 async def _estimated(states: Mapping[bytes, bytes]) -> Skews:
-    """Estimate in turns: others go on in between."""
+    """Estimate in time slices: others go on in between."""
     time_slice = TimeSlice()
-    places: dict[bytes, Place] = {}
+    spans_by_id: dict[bytes, SpanTimes] = {}
     for state in states.values():
-        if (place := place_of(state)) is not None:
-            places[place.span_id] = place
+        if (times := times_of(state)) is not None:
+            spans_by_id[times.span_id] = times
         if time_slice.is_over:
             await time_slice.pause()
-    steps = estimating(places)
+    steps = estimate_in_steps(spans_by_id)
     while True:
         try:
             next(steps)

@@ -142,8 +142,8 @@ class RunIndex:
         found = await self._roots(
             [(run_id, root.decode()) for run_id, root in zip(unknown, roots, strict=True) if root]
         )
-        told = await read_sources(self._redis, found)
-        held = self._sources | {run_id: told.get(run_id, UNKNOWN) for run_id in found}
+        read = await read_sources(self._redis, found)
+        held = self._sources | {run_id: read.get(run_id, UNKNOWN) for run_id in found}
         self._sources = {run_id: held[run_id] for run_id in run_ids if run_id in held}
         return self._sources.values()
 
@@ -177,7 +177,7 @@ class RunIndex:
         }
 
     async def _candidates(self, before: _Candidate, count: int, wanted: RunFilter) -> _Batch:
-        """The next `count` runs of the index below `before`, as far as the index alone can tell."""
+        """The next `count` runs of the index below `before`, as far as the index alone knows."""
         lowest = wanted.started_from or 0
         if wanted.operation is not None:
             source = keys.runs_of_operation(indexed_operation(wanted.operation))
@@ -196,7 +196,7 @@ class RunIndex:
     async def _below_with_status(
         self, source: str, before: _Candidate, count: int, lowest: int, statuses: Iterable[str]
     ) -> _Batch:
-        """As `_below`, of some statuses: one trip tells the status of a thousand runs."""
+        """As `_below`, of some statuses: one trip reads the status of a thousand runs."""
         words = {status.encode() for status in statuses}
         chosen: list[_Candidate] = []
         for _ in range(_TRIPS):
@@ -252,7 +252,7 @@ def _named(counts: Mapping[str | None, int]) -> list[dict[str, Any]]:
 
 
 def _corrections(run_id: str, meta: RunMeta | None, held: bytes | None) -> list[tuple[Any, ...]]:
-    """What makes the index true of a run: its writer died before it told, or only silence says how the run ended."""
+    """What brings the index up to date with a run: its writer died before doing so, or only silence has ended it."""
     if meta is None or meta.epoch is None:
         return []
     operation = indexed_operation(meta.operation or "")

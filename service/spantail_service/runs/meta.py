@@ -24,8 +24,6 @@ _OTHER_BACKENDS = "other"
 _BACKEND_LENGTH = 100  # characters
 _RUNNER_COLONS = 2  # a runner is host:pid:start, and its writer adds an id of its own
 
-"""Nano-dollars in a dollar; money is kept as whole nano-dollars (design: Money adds up)."""
-
 STATUS_BY_ROOT: Final = {
     "ok": "completed",
     "skipped": "completed",
@@ -39,7 +37,7 @@ OPEN_STATUSES: Final = ("queued", "running")
 """The statuses of an operation that has not ended."""
 
 SILENCE_US = 60_000_000
-"""After so much silence a run without heartbeats is stale, and one whose root is not here has settled (design §6.6)."""
+"""After so much silence a run without heartbeats is stale, and one whose root is not here has settled."""
 
 
 def parse_run_id(text: str) -> str:
@@ -121,7 +119,7 @@ def parse_meta(fields: Mapping[bytes, bytes], now_us: int) -> RunMeta | None:
     """Read a run's meta hash; `None` when it is empty, which is how Redis says that it is not there.
 
     `now_us` is the present, for what silence alone says of a run: staleness, and the end of a run whose root
-    is not here, which no event can tell.
+    is not here, which no event can show.
     """
     if b"next" not in fields:
         return None

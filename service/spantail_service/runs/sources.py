@@ -82,7 +82,7 @@ def source_of(resource: Mapping[str, Any]) -> RunSource:
 
 
 async def read_sources(redis: Redis, roots: Mapping[str, Mapping[str, Any]]) -> dict[str, RunSource]:
-    """The sources of runs, by the states of their roots; a run that tells nothing is left out. One trip."""
+    """The sources of runs, by the states of their roots; a run without a source is left out. One trip."""
     named = {run_id: key for run_id, root in roots.items() if isinstance(key := root.get("resource"), str)}
     if not named:
         return {}

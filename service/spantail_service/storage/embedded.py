@@ -12,7 +12,7 @@ Two things must hold whatever happens to the process that started it, `kill -9` 
 * **One server per data directory.** A `flock` on `redis.lock` is held by the starting process *and*,
   inherited, by the server. So a successor cannot open the append-only file before the last writer has closed
   it, and nothing stale is left to clean up: the kernel drops the lock with its last holder. The pid in the
-  file is for the message, and tells a live owner (refuse) from a dead one whose server is saving (wait).
+  file is for the message, and distinguishes a live owner (refuse) from a dead one whose server is saving (wait).
 """
 
 from __future__ import annotations
@@ -147,7 +147,7 @@ class EmbeddedRedis:
         return self.url
 
     def _start_first_that_can(self, lock: int, deadline: float) -> RedisBinary:
-        """Start the servers in turn until one can read the data: who installs another one later keeps the runs."""
+        """Start one server after another until one can read the data: who installs another one later keeps the runs."""
         cannot: list[RedisBinary] = []
         for binary in (self._binary,) if self._binary else find_redis_servers():
             try:

@@ -29,7 +29,7 @@ class _Packing:
             raise DataError(str(error)) from error
 
     def pack_commands(self, commands: Iterable[Iterable[Any]]) -> list[bytes]:
-        return [piece for command in commands for piece in self.pack_command(*command)]
+        return [chunk for command in commands for chunk in self.pack_command(*command)]
 
 
 def pack_with_hiredis(pool: ConnectionPool) -> None:

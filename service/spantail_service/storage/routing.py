@@ -1,4 +1,4 @@
-"""Redis for the service: one server, or a cluster. A server that turns out to be part of one is used as one.
+"""Redis for the service: one server, or a cluster. A server that is found to be part of one is used as one.
 
 redis-py's asynchronous client of a cluster is not used: it starts a thread and an event loop for every command of a
 transaction, refuses instead of waiting when all connections are taken, and repeats what failed by itself.

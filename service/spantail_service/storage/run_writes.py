@@ -50,7 +50,7 @@ if stored == first then
 end
 if stored < last then return redis.error_reply('TRYAGAIN spantail: lines of this request are missing, or just come') end
 local run = redis.call('HMGET', KEYS[3], 'next', 'epoch', 'root_start', 'expected', 'status', 'operation')
--- the index over runs is told of it once more, for nobody may have come to that; not of a run that has gone since
+-- its answer is for the index over runs: whoever stored the lines may have died before that; not if the run has gone
 return run[1] and {{ run[1], 1, run[2], run[3] or run[2], run[4] and 1 or 0, 1, run[5], run[6] or '', 0 }}
 """
 _ONCE_SHA: Final = hashlib.sha1(ONCE.encode(), usedforsecurity=False).hexdigest()
@@ -62,10 +62,10 @@ class RunChanges(NamedTuple):
     run_id: str
     changes: Sequence[Change]
     writer: str = ""
-    """Who tells of them (`runner:id`), where that is known; `numbers` then counts its calls, one by one in time."""
+    """Who writes them (`runner:id`), where that is known; `numbers` then counts the calls of this writer, in order."""
     numbers: Iterator[int] = iter(())
     mark: str = ""
-    """A word for changes that do not know themselves again (log lines): with the same one they are stored once."""
+    """A word for changes that have no id of their own (log lines): under the same mark they are stored once."""
 
 
 def now_us() -> int:
@@ -74,7 +74,7 @@ def now_us() -> int:
 
 
 class RunStore:
-    """Changes runs. Every method raises redis-py's errors when Redis cannot be reached."""
+    """Changes runs by the run script (`append.lua`). Every method raises redis-py's errors."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis

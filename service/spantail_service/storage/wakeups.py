@@ -86,7 +86,7 @@ class WakeUps:
     """One pub/sub connection that serves every target of the process.
 
     It is opened with the first target and closed when there has been none for some seconds. A lost or hanging
-    connection is opened anew, and every target is told (`lost`, `subscribed`), for it may have missed a message.
+    connection is opened anew, and every target hears of it (`lost`, `subscribed`), for it may have missed a message.
     """
 
     def __init__(self, redis: Redis, max_listeners: int) -> None:
@@ -233,7 +233,7 @@ class WakeUps:
             if message is None:
                 if not self._targets:
                     return
-                # A frozen Redis, or a way that swallows packets, ends no connection: only silence tells.
+                # A frozen Redis, or a way that swallows packets, ends no connection: only silence shows it.
                 if loop.time() - heard > _SILENCE_S:
                     raise RedisTimeoutError("the subscription gets no answer")
                 async with self._commands:

@@ -16,7 +16,7 @@ FRAME_BYTES = 4 * 1024 * 1024
 
 
 class Frame:
-    """One answer to a reader: the JSON of a poll, ready to send. Shared by all readers at the same place."""
+    """One answer to a reader: the JSON of a poll, ready to send. Shared by all readers at the same index."""
 
     __slots__ = ("_text", "body", "epoch", "events", "header", "next_index", "reset", "response", "settled")
 

@@ -1,9 +1,9 @@
-"""The quick way of `GET /api/logs/{run_id}`: a poll whose answer is in memory passes no framework.
+"""The fast path of `GET /api/logs/{run_id}`: a poll whose answer is in memory passes no framework.
 
 A page polls five times a second, and mostly there is nothing new. Through the framework's middleware, routing and
 parameter models such an answer takes four times as long as it takes the server to send it. What is not found here
 (a long poll, paging backwards, a wrong parameter, a run that is not followed, a large answer) goes on to the route in
-`routes.logs`, which says the same and describes it in the OpenAPI document.
+`routes/logs.py`, which answers the same and describes it in the OpenAPI document.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Answers that hold a whole run in memory: few are made at a time, and what waits to be taken is bounded in bytes."""
+"""Responses that hold a whole run in memory: few are made at a time, and what waits to be sent is bounded in bytes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LONGEST_WAIT_S: Final = 10.0
 _BUDGET_BYTES: Final = 134_217_728
 _STREAM_BYTES: Final = 4_194_304  # what one that is made while it is sent holds, about
 _CHUNK_BYTES: Final = 262_144
-_CHUNK_S: Final = 60.0  # for a reader to take a piece: one that takes nothing may hold no room for longer
+_CHUNK_S: Final = 60.0  # for a reader to take a chunk: one that takes nothing may hold the budget no longer
 
 
 class TooBusyError(UnavailableError):
@@ -38,7 +38,7 @@ class TooBusyError(UnavailableError):
 
 
 class LargeResponses:
-    """How much of whole runs one process holds. `room` is for files that come in, too."""
+    """How much of whole runs one process holds. `budget` is for files that come in, too."""
 
     def __init__(self) -> None:
         self.budget = ByteBudget(_BUDGET_BYTES)
@@ -46,7 +46,7 @@ class LargeResponses:
 
     @asynccontextmanager
     async def making(self) -> AsyncIterator[None]:
-        """Make an answer in this block, when it is its turn.
+        """Make a response in this block; waits until few others are made.
 
         Raises:
             TooBusyError: that was not within ten seconds.
@@ -63,20 +63,20 @@ class LargeResponses:
 
 
 class LargeResponse(Response):
-    """The response that `make` gives, made within the bounds of `answers` and sent in pieces.
+    """The response that `make` gives, made within the bounds of `limits` and sent in chunks.
 
     What is wrong while it is made is raised, and becomes a problem document.
     """
 
-    def __init__(self, answers: LargeResponses, make: Callable[[], Awaitable[Response]]) -> None:
+    def __init__(self, limits: LargeResponses, make: Callable[[], Awaitable[Response]]) -> None:
         super().__init__()
-        self._answers = answers
+        self._limits = limits
         self._make = make
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer; a reader that takes nothing for a minute is left."""
-        with self._answers.budget.hold() as hold:
-            async with self._answers.making():
+        with self._limits.budget.hold() as hold:
+            async with self._limits.making():
                 response = await self._make()
             body = getattr(response, "body", None)
             try:

@@ -1,4 +1,4 @@
-"""Request bodies: unzipped within a limit, and what is said of those that are no request (pure)."""
+"""Request bodies: unzipped within a limit, and the errors of those that are no request (pure)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _MOST_MEMBERS = 64  # each is followed by a copy of the rest: a body of a millio
 
 
 class MalformedRequestError(ValueError):
-    """The body is not what its headers say. The message may be shown to the sender."""
+    """The body is not what its headers announce. The message may be shown to the sender."""
 
 
 class TooManyError(ValueError):
@@ -37,8 +37,8 @@ def is_gzip(content_encoding: str) -> bool:
     if named in (["gzip"], ["x-gzip"]):
         return True
     if named:
-        said = ", ".join(named)[:100]
-        raise UnknownEncodingError(f"Content-Encoding must be gzip (once) or identity, not {said}.")
+        found = ", ".join(named)[:100]
+        raise UnknownEncodingError(f"Content-Encoding must be gzip (once) or identity, not {found}.")
     return False
 
 

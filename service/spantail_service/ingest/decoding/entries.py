@@ -7,6 +7,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from spantail.attributes import RESOURCE_LIVE, RESOURCE_RUNNER
+from spantail.redaction import TRUNCATED_KEY
 from spantail_exporters.model import sources
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
     from spantail_service.ingest.decoding.plan import Group
 
-_Said = TypeVar("_Said")
+_Read = TypeVar("_Read")
 _KNOWN: Final = 1_000
 _KNOWN_BYTES: Final = 4_096
 BAD_ID: Final = "Trace id, span id or parent span id is all zero or has the wrong length."
@@ -78,12 +79,19 @@ class Tally:
         self.reason = ""
         """A sentence for the sender; the first one, when there were several."""
         self.passed_over: Counter[str] = Counter()
-        """Taken note of without being an error: items by reason."""
+        """Left out without being an error: items by reason."""
 
     def reject(self, reason: str, count: int = 1) -> None:
-        """Count items that cannot be taken, whoever sends them again."""
+        """Count items that cannot be taken, however often they are sent."""
         self.rejected += count
         self.reason = self.reason or reason
+
+
+def mark_repeated(attributes: dict[str, Any], sent: int) -> dict[str, Any]:
+    """Mark attributes, or a map, of which more were sent than are left: a key came twice, and its last value stands."""
+    if len(attributes) < sent:
+        attributes[TRUNCATED_KEY] = f"…[truncated {sent:,} → {len(attributes):,} values: a key came more than once]"
+    return attributes
 
 
 class KnownGroups:
@@ -111,7 +119,7 @@ class SourceReader:
     """Reads what the groups of a request come from, a resource once for all its scopes.
 
     The two functions read a resource and a scope from what a `Group` holds of it, its schema's address last; they
-    raise ValueError where that cannot be read, and it counts as one that says nothing then.
+    raise ValueError where that cannot be read, which then counts as empty.
     """
 
     def __init__(
@@ -130,7 +138,7 @@ class SourceReader:
         self._of_entry: tuple[bytes, ...] | None = None
         self._entry: sources.Entry
         self._is_readable = False
-        self._facts: tuple[str | None, str | None, bool]
+        self._of_resource: tuple[str | None, str | None, bool]
 
     def of(self, group: Group) -> Source:
         """The source of a group's items."""
@@ -141,23 +149,23 @@ class SourceReader:
 
     def _read(self, group: Group) -> Source:
         if group[:2] != self._of_entry:
-            said = self._tried("resource", self._read_resource, *group[:2])
-            resource = said or sources.Resource()
+            read = self._tried("resource", self._read_resource, *group[:2])
+            resource = read or sources.Resource()
             service = resource.attributes.get("service.name")
-            self._facts = (
+            self._of_resource = (
                 str(service) if service not in (None, "") else None,
                 sources.runner_id(resource.attributes.get(RESOURCE_RUNNER)),
                 isinstance(resource.attributes.get(RESOURCE_LIVE), bool),
             )
-            self._entry, self._of_entry, self._is_readable = sources.Entry(resource), group[:2], said is not None
-        told = self._tried("scope", self._read_scope, *group[2:])
-        scope = told or sources.Scope()
-        source = Source(*self._facts, scope.name, sources.Source(self._entry, sources.Entry(scope)))
-        if self._is_readable and told is not None:
+            self._entry, self._of_entry, self._is_readable = sources.Entry(resource), group[:2], read is not None
+        read_scope = self._tried("scope", self._read_scope, *group[2:])
+        scope = read_scope or sources.Scope()
+        source = Source(*self._of_resource, scope.name, sources.Source(self._entry, sources.Entry(scope)))
+        if self._is_readable and read_scope is not None:
             self._known.keep(group, source)
         return source
 
-    def _tried(self, what: str, read: Callable[[bytes, bytes], _Said], data: bytes, schema: bytes) -> _Said | None:
+    def _tried(self, what: str, read: Callable[[bytes, bytes], _Read], data: bytes, schema: bytes) -> _Read | None:
         try:
             return read(data, schema)
         except ValueError:

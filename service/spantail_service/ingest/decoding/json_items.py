@@ -39,15 +39,15 @@ from spantail_service.ingest.decoding.json_values import (
     value_of,
 )
 from spantail_service.ingest.decoding.json_walk import json_items, json_plan
-from spantail_service.ingest.decoding.plan import Piece, Plan
-from spantail_service.ingest.decoding.protobuf_spans import STATUS_CODE_ERROR, say_if_nothing
+from spantail_service.ingest.decoding.plan import Chunk, Plan
+from spantail_service.ingest.decoding.protobuf_spans import STATUS_CODE_ERROR, explain_if_empty
 from spantail_service.ingest.decoding.span_fields import (
     KINDS,
     STATUS_CODE_OK,
     dropped_of,
-    link_facts,
-    note_facts,
-    span_facts,
+    event_fields_of,
+    link_fields_of,
+    span_fields_of,
 )
 
 if TYPE_CHECKING:
@@ -107,27 +107,27 @@ def read_json_items(plan: Plan, tally: Tally, known: KnownGroups | None) -> Iter
     names = _NAMES[plan.what]
     for _ in json_plan(plan, *names):
         yield nothing
-    say_if_nothing(plan, tally, names[0])
+    explain_if_empty(plan, tally, names[0])
     reader = SourceReader(tally, _resource, _scope, known)
-    for piece in plan.chunks():
-        if piece.group.is_large:
+    for chunk in plan.chunks():
+        if chunk.group.is_large:
             yield large
-        source = reader.of(piece.group)
-        yield large if piece.is_large else nothing
+        source = reader.of(chunk.group)
+        yield large if chunk.is_large else nothing
         if source.is_ours:
-            tally.passed_over["live"] += piece.items
+            tally.passed_over["live"] += chunk.items
             continue
         try:
-            items = orjson.loads(b"[" + plan.data[piece.start : piece.end] + b"]")
+            items = orjson.loads(b"[" + plan.data[chunk.start : chunk.end] + b"]")
         except ValueError:
-            items = _one_by_one(plan, piece)
+            items = _one_by_one(plan, chunk)
         for item in items:
             yield source, item
 
 
-def _one_by_one(plan: Plan, piece: Piece) -> Iterator[Any]:
-    """The items of a piece in which one is no JSON; that one is None, and so is malformed."""
-    for data in json_items(plan, piece.start, piece.end):
+def _one_by_one(plan: Plan, chunk: Chunk) -> Iterator[Any]:
+    """The items of a chunk in which one is no JSON; that one is None, and so is malformed."""
+    for data in json_items(plan, chunk.start, chunk.end):
         try:
             yield orjson.loads(data)
         except ValueError:
@@ -135,27 +135,27 @@ def _one_by_one(plan: Plan, piece: Piece) -> Iterator[Any]:
 
 
 def _resource(data: bytes, schema_url: bytes) -> sources.Resource:
-    said = _said(data, schema_url)
+    group = _with_schema(data, schema_url)
     return sources.Resource(
-        attributes_of(said), text_of(said, _SCHEMA_URL), unsigned_of(said, "droppedAttributesCount", UINT32)
+        attributes_of(group), text_of(group, _SCHEMA_URL), unsigned_of(group, "droppedAttributesCount", UINT32)
     )
 
 
 def _scope(data: bytes, schema_url: bytes) -> sources.Scope:
-    said = _said(data, schema_url)
+    group = _with_schema(data, schema_url)
     return sources.Scope(
-        text_of(said, "name"),
-        text_of(said, "version"),
-        attributes_of(said),
-        text_of(said, _SCHEMA_URL),
-        unsigned_of(said, "droppedAttributesCount", UINT32),
+        text_of(group, "name"),
+        text_of(group, "version"),
+        attributes_of(group),
+        text_of(group, _SCHEMA_URL),
+        unsigned_of(group, "droppedAttributesCount", UINT32),
     )
 
 
-def _said(data: bytes, schema_url: bytes) -> dict[str, Any]:
-    """What is said of a group, and its schema's address, which stands beside it."""
-    said = orjson.loads(data) if data else None
-    return {**(object_of(said) if said is not None else {}), _SCHEMA_URL: orjson.loads(schema_url or b"null")}
+def _with_schema(data: bytes, schema_url: bytes) -> dict[str, Any]:
+    """A resource or scope, and the address of its schema, which is beside it."""
+    group = orjson.loads(data) if data else None
+    return {**(object_of(group) if group is not None else {}), _SCHEMA_URL: orjson.loads(schema_url or b"null")}
 
 
 def _record(span: dict[str, Any], source: Source) -> SpanRecord | None:
@@ -183,7 +183,7 @@ def _record(span: dict[str, Any], source: Source) -> SpanRecord | None:
         description=text_of(status, "message") or None,
         service=source.service,
         runner=source.runner,
-        fields=span_facts(
+        fields=span_fields_of(
             enum_of(span.get("kind"), _KINDS),
             text_of(span, "traceState"),
             unsigned_of(span, "flags", UINT32),
@@ -202,20 +202,20 @@ def _record(span: dict[str, Any], source: Source) -> SpanRecord | None:
 
 def _note(event: dict[str, Any]) -> Note:
     time_ns = unsigned_of(event, "timeUnixNano", UINT64)
-    facts = note_facts(time_ns, unsigned_of(event, "droppedAttributesCount", UINT32))
-    return Note(microseconds(time_ns), text_of(event, "name"), attributes_of(event), facts)
+    fields = event_fields_of(time_ns, unsigned_of(event, "droppedAttributesCount", UINT32))
+    return Note(microseconds(time_ns), text_of(event, "name"), attributes_of(event), fields)
 
 
 def _link(link: dict[str, Any]) -> Link:
     run_id, span_id = text_of(link, "traceId").lower(), text_of(link, "spanId").lower()
     is_odd = not _LINKED_TRACE.fullmatch(run_id) or not _LINKED_SPAN.fullmatch(span_id)
-    facts = link_facts(
+    fields = link_fields_of(
         text_of(link, "traceState"),
         unsigned_of(link, "flags", UINT32),
         unsigned_of(link, "droppedAttributesCount", UINT32),
         [run_id, span_id] if is_odd else None,
     )
-    return Link(run_id, span_id, attributes_of(link), facts)
+    return Link(run_id, span_id, attributes_of(link), fields)
 
 
 def _entry(record: dict[str, Any], source: Source) -> LogEntry:

@@ -8,7 +8,7 @@ import math
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from spantail_service.ingest.decoding.protobuf_values import once
+from spantail_service.ingest.decoding.entries import mark_repeated
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -109,14 +109,14 @@ def unsigned_of(holder: dict[str, Any], name: str, limit: int) -> int:
 
 
 def enum_of(value: Any, names: Mapping[str, int]) -> int:
-    """Read an enum; protobuf's JSON also knows the names. What is neither counts as not said."""
+    """Read an enum; protobuf's JSON also knows the names. What is neither counts as not set."""
     if isinstance(value, str):
         return names.get(value, 0)
     return value if type(value) is int and -_INT32 <= value < _INT32 else 0
 
 
 def _pairs(pairs: list[Any], depth: int) -> dict[str, Any]:
-    return once(
+    return mark_repeated(
         {text_of(pair, "key"): value_of(pair.get("value"), depth) for pair in map(object_of, pairs)}, len(pairs)
     )
 

@@ -1,7 +1,7 @@
 """JSON, walked over without making objects of it: only the structure above the items is looked at (pure).
 
 An item that is small and not nested deeply is passed over by one regular expression, anything else token by token.
-What stands in the items is for the JSON parser, which gets them piece by piece.
+What is in the items is for the JSON parser, which gets them chunk by chunk.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ _STRING: Final = rb'"(?:[^"\\]++|\\.)*+"'
 _DEEPEST: Final = 1_000  # the parser's own limit
 _MOST_TOKENS: Final = 4 * MOST_PARTS  # an attribute has four: two objects and the commas in and behind them
 _LIGHT_BYTES: Final = 4_096
+_LONGEST_NAME: Final = 1_000  # bytes; no field of OTLP has such a name
 
 
 def _value_expression() -> bytes:
@@ -76,7 +77,7 @@ def check_parts(data: bytes) -> None:
 
 
 def json_items(plan: Plan, start: int, end: int) -> Iterator[bytes]:
-    """The single items of a piece."""
+    """The single items of a chunk."""
     walk = _Walk(plan, "", "", "")
     at = start
     while at < end:
@@ -115,11 +116,11 @@ class _Walk:
     def _group(self, at: int) -> Generator[None, None, int]:
         self._plan.group()
         members: _Members = {
-            "resource": partial(self._said, AT_RESOURCE),
-            "schemaUrl": partial(self._said, AT_RESOURCE_SCHEMA),
+            "resource": partial(self._place_of, AT_RESOURCE),
+            "schemaUrl": partial(self._place_of, AT_RESOURCE_SCHEMA),
             self._names[1]: self._scopes,
         }
-        return (yield from self._saying(at, members, AT_RESOURCE, AT_RESOURCE_SCHEMA))
+        return (yield from self._group_with(at, members, AT_RESOURCE, AT_RESOURCE_SCHEMA))
 
     def _scopes(self, at: int) -> Generator[None, None, int]:
         return (yield from self._list(at, self._scope_group))
@@ -128,24 +129,24 @@ class _Walk:
         self._plan.group()
         members: _Members = {
             "scope": self._the_scope,
-            "schemaUrl": partial(self._said, AT_SCOPE_SCHEMA),
+            "schemaUrl": partial(self._place_of, AT_SCOPE_SCHEMA),
             self._names[2]: self._items,
         }
-        return (yield from self._saying(at, members, AT_SCOPE, AT_SCOPE_SCHEMA))
+        return (yield from self._group_with(at, members, AT_SCOPE, AT_SCOPE_SCHEMA))
 
     def _the_scope(self, at: int) -> Generator[None, None, int]:
-        end = yield from self._said(AT_SCOPE, at)
+        end = yield from self._place_of(AT_SCOPE, at)
         if self._data[at : at + 1] != b"{" and self._data[at:end] != b"null":
             raise self._malformed()
         return end
 
-    def _said(self, column: int, at: int) -> Generator[None, None, int]:
+    def _place_of(self, column: int, at: int) -> Generator[None, None, int]:
         end = yield from self._end_of(at)
         self._places[column] = at, end
         return end
 
-    def _saying(self, at: int, members: _Members, *columns: int) -> Generator[None, None, int]:
-        """Walk over a group that says something of its items."""
+    def _group_with(self, at: int, members: _Members, *columns: int) -> Generator[None, None, int]:
+        """Walk over a group, with what its items have in common."""
         first = self._plan.rows
         for column in columns:
             self._places.pop(column, None)
@@ -221,7 +222,7 @@ class _Walk:
             at = self.space(at + 1)
 
     def _name(self, start: int, end: int) -> str:
-        if end - start > 1_000:  # noqa: PLR2004 - no field of OTLP has such a name
+        if end - start > _LONGEST_NAME:
             return "…"
         try:
             return str(orjson.loads(self._data[start:end]))

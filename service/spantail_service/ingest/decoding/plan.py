@@ -23,18 +23,18 @@ MOST_ITEMS: Final = 250_000
 MOST_PARTS: Final = 10_000
 """Attributes, events, links, values and unknown fields of one item or resource, however deep they stand."""
 CHUNK_BYTES: Final = 16_384
-"""Items that stand side by side are read together up to this size."""
+"""Items that are next to each other are read together up to this size."""
 STEPS: Final = 1_000
 """Steps after which a walk yields: less than a millisecond of work."""
 
 _COLUMNS: Final = 11
 AT_RESOURCE, AT_RESOURCE_SCHEMA, AT_SCOPE, AT_SCOPE_SCHEMA, _AT_ITEMS = range(0, 10, 2)
-"""Columns that say where something of a group stands: each begin and end."""
+"""Columns with the place of something that a group has: each begin and end."""
 _EXTRA: Final = 2**32 - 1
 
 
 class Group(NamedTuple):
-    """What is said of the items of a group, as bytes; empty where nothing is."""
+    """What the items of a group have in common, as bytes; empty where there is nothing."""
 
     resource: bytes = b""
     resource_schema: bytes = b""
@@ -48,8 +48,8 @@ class Group(NamedTuple):
         return sum(map(len, self)) > LARGE_BYTES
 
 
-class Piece(NamedTuple):
-    """Items side by side: `data[start:end]`."""
+class Chunk(NamedTuple):
+    """Items that are next to each other in the bytes: `data[start:end]`."""
 
     group: Group
     start: int
@@ -63,7 +63,7 @@ class Piece(NamedTuple):
 
 
 class Plan:
-    """The pieces of one request, in 44 bytes each. `what` names its items in messages."""
+    """The chunks of one request, in 44 bytes each. `what` names its items in messages."""
 
     def __init__(self, data: bytes, what: str) -> None:
         self.data = data
@@ -104,18 +104,18 @@ class Plan:
         self._count += count
 
     def close(self) -> None:
-        """End the piece: what comes next does not stand beside it."""
+        """End the chunk: what comes next is not next to it in the bytes."""
         if self._count:
             self._rows.extend((0, 0, 0, 0, 0, 0, 0, 0, self._start, self._end, self._count))
             self._count = 0
 
     @property
     def rows(self) -> int:
-        """How many pieces there are."""
+        """How many chunks there are."""
         return len(self._rows) // _COLUMNS
 
     def belongs(self, first: int, column: int, parts: list[tuple[int, int]]) -> None:
-        """Say where the resource of the pieces from `first` stands, or their scope, or the schema of one of these.
+        """Note where the resource of the chunks from `first` on is, or their scope, or the schema of one of these.
 
         Several parts are one message, as protobuf says of a field that comes again.
         """
@@ -129,24 +129,24 @@ class Plan:
             at = row * _COLUMNS + column
             self._rows[at], self._rows[at + 1] = held
 
-    def chunks(self) -> Iterator[Piece]:
-        """The pieces, in their order. Neighbours of one group have the same `Group`, of one resource the same bytes."""
+    def chunks(self) -> Iterator[Chunk]:
+        """The chunks, in their order. Neighbours of one group have the same `Group`, of one resource the same bytes."""
         rows = self._rows
         before: array[int] | None = None
         group = Group()
         for at in range(0, len(rows), _COLUMNS):
-            said, (start, end, items) = rows[at : at + _AT_ITEMS], rows[at + _AT_ITEMS : at + _COLUMNS]
-            if said != before:
+            columns, (start, end, items) = rows[at : at + _AT_ITEMS], rows[at + _AT_ITEMS : at + _COLUMNS]
+            if columns != before:
                 of = (
                     group[:2]
-                    if before is not None and said[:AT_SCOPE] == before[:AT_SCOPE]
-                    else self._texts(said[:AT_SCOPE])
+                    if before is not None and columns[:AT_SCOPE] == before[:AT_SCOPE]
+                    else self._parts(columns[:AT_SCOPE])
                 )
-                group = Group(*of, *self._texts(said[AT_SCOPE:]))
-                before = said
-            yield Piece(group, start, end, items)
+                group = Group(*of, *self._parts(columns[AT_SCOPE:]))
+                before = columns
+            yield Chunk(group, start, end, items)
 
-    def _texts(self, places: array[int]) -> Iterator[bytes]:
+    def _parts(self, places: array[int]) -> Iterator[bytes]:
         return map(self._bytes, places[::2], places[1::2])
 
     def _bytes(self, start: int, end: int) -> bytes:

@@ -23,7 +23,7 @@ _MESSAGES: Final[dict[str, dict[str, tuple[int, int | str, bool]]]] = {
         "attributes": (3, _BYTES, True),  # KeyValue
         "dropped_attributes_count": (4, _UINT32, False),
     },
-    "Spans": {"items": (2, "Span", True)},  # ScopeSpans, of which a piece holds spans alone
+    "Spans": {"items": (2, "Span", True)},  # ScopeSpans, of which a chunk holds spans alone
     "Span": {
         "trace_id": (1, _BYTES, False),
         "span_id": (2, _BYTES, False),
@@ -98,6 +98,6 @@ Scope: Final = _CLASSES["Scope"]
 Span: Final = _CLASSES["Span"]
 LogRecord: Final = _CLASSES["LogRecord"]
 Spans: Final = _CLASSES["Spans"]
-"""Several spans, in `items`: a piece of a `ScopeSpans`."""
+"""Several spans, in `items`: a chunk of a `ScopeSpans`."""
 LogRecords: Final = _CLASSES["LogRecords"]
-"""Several log records, in `items`: a piece of a `ScopeLogs`."""
+"""Several log records, in `items`: a chunk of a `ScopeLogs`."""

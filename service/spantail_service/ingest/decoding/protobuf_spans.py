@@ -18,11 +18,11 @@ from spantail_service.ingest.decoding.entries import (
     SourceReader,
     Tally,
 )
-from spantail_service.ingest.decoding.plan import Piece, Plan
+from spantail_service.ingest.decoding.plan import Chunk, Plan
 from spantail_service.ingest.decoding.protobuf_messages import Resource, Scope, Span, Spans
 from spantail_service.ingest.decoding.protobuf_values import MalformedValueError, attributes_of
 from spantail_service.ingest.decoding.protobuf_walk import SPAN, items_in, protobuf_plan
-from spantail_service.ingest.decoding.span_fields import dropped_of, link_facts, note_facts, span_facts
+from spantail_service.ingest.decoding.span_fields import dropped_of, event_fields_of, link_fields_of, span_fields_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,15 +37,21 @@ STATUS_CODE_ERROR: Final = 2
 
 
 def decode_traces(body: bytes, tally: Tally, known: KnownGroups | None = None) -> Iterator[SpanRecord | None]:
-    """Read an `ExportTraceServiceRequest`; its spans are decoded piece by piece, as they are asked for.
+    """Read an `ExportTraceServiceRequest`; its spans are decoded chunk by chunk, as they are asked for.
 
-    None says that there is nothing yet: it comes again and again, so that whoever asks can let others go on. `LARGE`
-    says that the next step takes long (`turn.in_slices`).
+    A span whose ids are not those of W3C Trace Context (wrong length, all zero), or whose fields cannot be decoded, is
+    rejected in `tally`; the others are taken. Spans of a resource with the attribute `spantail.live` are left out:
+    true says that the live tier has them already, false marks this service's own server spans, which make no run. So a
+    Collector may send everything back to us.
 
-    A span whose ids are not those of W3C Trace Context (wrong length, all zero), or whose inside cannot be decoded,
-    is rejected in `tally`; the others are taken. Spans of a resource with the attribute `spantail.live` are passed
-    over, as `live`: true says that the live tier has them by another way, false marks this service's own server
-    spans, which make no run. So a Collector may send everything back to us.
+    Args:
+        body: The request, unzipped.
+        tally: Counts what is not taken.
+        known: Sources of earlier requests in the same encoding.
+
+    Yields:
+        A span; None after some work that has brought none yet, so that the caller can let others go on; `LARGE` before
+        a step that takes long (`time_slice.in_slices`).
 
     Raises:
         MalformedRequestError: the body is no such message; before the first span.
@@ -69,10 +75,15 @@ def decode_traces(body: bytes, tally: Tally, known: KnownGroups | None = None) -
 def read_items(  # noqa: PLR0917 - what they all need
     plan: Plan, kind: Kind, many: Any, one: Any, tally: Tally, known: KnownGroups | None
 ) -> Iterator[tuple[Source | None, Any]]:
-    """Each item of a request with its source.
+    """Each item of a request with its source. Without a source it is None or `LARGE`, as in `decode_traces`.
 
-    Without a source it is None or `LARGE`, as `decode_traces` says. `many` and `one` are the classes of a piece
-    and of an item; `known` remembers sources across requests.
+    Args:
+        plan: The request.
+        kind: Where its groups and items are.
+        many: The message class of a chunk.
+        one: The message class of an item.
+        tally: Counts what is not taken.
+        known: Sources of earlier requests.
     """
     nothing, large = (None, None), (None, LARGE)
     overweight: list[int] = []
@@ -80,27 +91,27 @@ def read_items(  # noqa: PLR0917 - what they all need
         yield nothing
     if overweight:
         tally.reject(TOO_HEAVY, len(overweight))
-    say_if_nothing(plan, tally, "resource_spans" if plan.what == "spans" else "resource_logs")
+    explain_if_empty(plan, tally, "resource_spans" if plan.what == "spans" else "resource_logs")
     reader = SourceReader(tally, _resource, _scope, known)
-    for piece in plan.chunks():
-        if piece.group.is_large:
+    for chunk in plan.chunks():
+        if chunk.group.is_large:
             yield large
-        source = reader.of(piece.group)
-        yield large if piece.is_large else nothing
+        source = reader.of(chunk.group)
+        yield large if chunk.is_large else nothing
         if source.is_ours:
-            tally.passed_over["live"] += piece.items
+            tally.passed_over["live"] += chunk.items
             continue
         try:
-            items = many.FromString(plan.data[piece.start : piece.end]).items
+            items = many.FromString(plan.data[chunk.start : chunk.end]).items
         except DecodeError:
-            items = _one_by_one(plan, piece, one, tally)
+            items = _one_by_one(plan, chunk, one, tally)
         for item in items:
             yield source, item
 
 
-def _one_by_one(plan: Plan, piece: Piece, one: Any, tally: Tally) -> Iterator[Any]:
-    """The items of a piece in which one is broken."""
-    for data in items_in(plan.data, piece.start, piece.end):
+def _one_by_one(plan: Plan, chunk: Chunk, one: Any, tally: Tally) -> Iterator[Any]:
+    """The items of a chunk in which one is broken."""
+    for data in items_in(plan.data, chunk.start, chunk.end):
         try:
             yield one.FromString(data)
         except DecodeError:
@@ -108,8 +119,8 @@ def _one_by_one(plan: Plan, piece: Piece, one: Any, tally: Tally) -> Iterator[An
             yield None
 
 
-def say_if_nothing(plan: Plan, tally: Tally, wanted: str) -> None:
-    """Tell the sender of a request that holds only what is not known here."""
+def explain_if_empty(plan: Plan, tally: Tally, wanted: str) -> None:
+    """Give the reason to the sender of a request that holds only what is not known here."""
     if plan.unknown is not None and not plan.items:
         tally.reason = tally.reason or f"Nothing was taken: {plan.unknown} is not known here; {wanted} is wanted."
 
@@ -156,7 +167,7 @@ def _record(span: Any, source: Source) -> SpanRecord | None:
         parent_id.hex() if parent_id and parent_id != NO_SPAN_ID else None,
         span.name,
         start_us,
-        # OTLP carries finished spans only: one without an end has ended, at a time nobody told.
+        # OTLP carries finished spans only: one without an end has ended at an unknown time.
         microseconds(end_ns) if end_ns > start_ns else start_us,
         attributes_of(span.attributes),
         tuple(map(_note, events)) if events else (),
@@ -166,7 +177,7 @@ def _record(span: Any, source: Source) -> SpanRecord | None:
         description,
         source.service,
         source.runner,
-        span_facts(
+        span_fields_of(
             span.kind,
             span.trace_state,
             span.flags,
@@ -186,14 +197,14 @@ _NONE: Final[dict[str, int]] = {}
 
 def _note(event: Any) -> Note:
     time_ns = event.time_unix_nano
-    facts = note_facts(time_ns, event.dropped_attributes_count)
-    return Note(microseconds(time_ns), event.name, attributes_of(event.attributes), facts)
+    fields = event_fields_of(time_ns, event.dropped_attributes_count)
+    return Note(microseconds(time_ns), event.name, attributes_of(event.attributes), fields)
 
 
 def _link(link: Any) -> Link:
     trace_id, span_id = link.trace_id.hex(), link.span_id.hex()
     is_odd = len(trace_id) != 2 * TRACE_ID_BYTES or len(span_id) != 2 * SPAN_ID_BYTES
-    facts = link_facts(
+    fields = link_fields_of(
         link.trace_state, link.flags, link.dropped_attributes_count, [trace_id, span_id] if is_odd else None
     )
-    return Link(trace_id, span_id, attributes_of(link.attributes), facts)
+    return Link(trace_id, span_id, attributes_of(link.attributes), fields)

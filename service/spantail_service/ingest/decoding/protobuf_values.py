@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
-from spantail.redaction import TRUNCATED_KEY
+from spantail_service.ingest.decoding.entries import mark_repeated
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -61,14 +61,7 @@ def attributes_of(pairs: Collection[bytes]) -> dict[str, Any]:
         MalformedValueError: one of them is no KeyValue.
     """
     made = dict(map(_pair_of, pairs))
-    return made if len(made) == len(pairs) else once(made, len(pairs))
-
-
-def once(made: dict[str, Any], sent: int) -> dict[str, Any]:
-    """Mark attributes, or a map, that had a key more than once: OTLP does not allow it, and one value stands."""
-    if len(made) < sent:
-        made[TRUNCATED_KEY] = f"…[truncated {sent:,} → {len(made):,} values: a key came more than once]"
-    return made
+    return made if len(made) == len(pairs) else mark_repeated(made, len(pairs))
 
 
 def value_of(data: bytes) -> Any:
@@ -154,5 +147,5 @@ def _plain(value: AnyValue) -> Any:
     if kind == "array_value":
         return [_plain(item) for item in plain.values]
     if kind == "kvlist_value":
-        return once({pair.key: _plain(pair.value) for pair in plain.values}, len(plain.values))
+        return mark_repeated({pair.key: _plain(pair.value) for pair in plain.values}, len(plain.values))
     return plain

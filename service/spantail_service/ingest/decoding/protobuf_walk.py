@@ -1,6 +1,6 @@
 """Protobuf's wire format, walked over without making objects of it (pure).
 
-https://protobuf.dev/programming-guides/encoding/ . A walk says where fields stand; what is in them is read by others.
+https://protobuf.dev/programming-guides/encoding/ . A walk finds where fields are; what is in them is read by others.
 """
 
 from __future__ import annotations
@@ -39,7 +39,13 @@ SPAN: Final[Kind] = {0x4A: _PAIR, 0x5A: {0x1A: _PAIR}, 0x6A: {0x22: _PAIR}, 0x7A
 RECORD: Final[Kind] = {0x2A: _VALUE, 0x32: _PAIR}  # body, attributes
 RESOURCE: Final[Kind] = {0x0A: _PAIR}
 SCOPE: Final[Kind] = {0x1A: _PAIR}
+# The fields of a request that are walked over: number << 3 | 2, the wire type of what has a length.
+_GROUPS: Final = 0x0A  # resource_spans, resource_logs
+_RESOURCE: Final = 0x0A
+_SCOPE_GROUPS: Final = 0x12  # scope_spans, scope_logs
+_SCOPE: Final = 0x0A
 _SCHEMA_URL: Final = 0x1A  # of a group, beside its resource or scope
+_FIRST_FIELD: Final = 1 << 3  # field numbers begin at 1
 
 
 def protobuf_plan(plan: Plan, kind: Kind, *, overweight: list[int]) -> Iterator[None]:
@@ -57,7 +63,7 @@ def protobuf_plan(plan: Plan, kind: Kind, *, overweight: list[int]) -> Iterator[
         plan.group()
         if plan.groups % STEPS == 0:
             yield
-        if tag != 0x0A:  # noqa: PLR2004 - resource_spans, resource_logs
+        if tag != _GROUPS:
             plan.unknown = plan.unknown or f"field {tag >> 3}"
             continue
         resource: list[tuple[int, int]] = []
@@ -67,12 +73,12 @@ def protobuf_plan(plan: Plan, kind: Kind, *, overweight: list[int]) -> Iterator[
             plan.group()
             if plan.groups % STEPS == 0:
                 yield
-            if tag_of_group == 0x0A:  # noqa: PLR2004 - resource
+            if tag_of_group == _RESOURCE:
                 yield from _light_enough(data, from_, to, RESOURCE)
                 resource.append((from_, to))
             elif tag_of_group == _SCHEMA_URL:
                 schema = [(from_, to)]
-            elif tag_of_group == 0x12:  # noqa: PLR2004 - scope_spans, scope_logs
+            elif tag_of_group == _SCOPE_GROUPS:
                 scope: list[tuple[int, int]] = []
                 schema_of_scope: list[tuple[int, int]] = []
                 first_of_scope = plan.rows
@@ -91,7 +97,7 @@ def protobuf_plan(plan: Plan, kind: Kind, *, overweight: list[int]) -> Iterator[
                         continue
                     plan.close()
                     plan.group()
-                    if tag_of_item == 0x0A:  # noqa: PLR2004 - scope
+                    if tag_of_item == _SCOPE:
                         yield from _light_enough(data, at, stop, SCOPE)
                         scope.append((at, stop))
                     elif tag_of_item == _SCHEMA_URL:
@@ -136,7 +142,7 @@ def _beside_light_items(plan: Plan, at: int, end: int) -> Iterator[tuple[int, in
 
 
 def items_in(data: bytes, start: int, end: int) -> Iterator[bytes]:
-    """The single items of a piece."""
+    """The single items of a chunk."""
     for _, _, at, stop in fields(data, start, end):
         yield data[at:stop]
 
@@ -162,7 +168,7 @@ def fields(data: bytes, at: int, end: int) -> Iterator[tuple[int, int, int, int]
                 stop = at + size
             else:
                 stop = _end_of(data, tag, at)
-            if stop > end or tag < 8:  # noqa: PLR2004 - field numbers begin at 1
+            if stop > end or tag < _FIRST_FIELD:
                 raise MalformedRequestError("The body is no OTLP request in protobuf.")
             yield tag, begin, at, stop
             at = stop
