@@ -17,8 +17,9 @@ from spantail_service.cli.exit_codes import EXIT_FAILED, EXIT_USAGE
 from spantail_service.client.service_redis import export_line
 from spantail_service.client.service_url import DEFAULT_PORT
 from spantail_service.client.terminal import LineFormatter, complain
-from spantail_service.server import CannotServeError, PortTakenError, run_server
+from spantail_service.server import run_server
 from spantail_service.settings import ENV_PREFIX, Settings, environment_names, setting_fields
+from spantail_service.web.listener import CannotServeError, PortTakenError
 
 _LEAST_TOKEN: Final = 16  # hex digits of 64 random bits: 10,000 guesses a second need 29 million years for half of them
 
