@@ -5,13 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from fastapi import FastAPI
-from redis.asyncio import BlockingConnectionPool
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import ConnectionError as RedisConnectionError
 
 import spantail
 from spantail import pricing
@@ -54,8 +50,7 @@ from spantail_service.runs.retention import RunRetention
 from spantail_service.runs.snapshot import RunSnapshots
 from spantail_service.runs.spend import Bookkeeper
 from spantail_service.services import Services
-from spantail_service.storage.packing import pack_with_hiredis
-from spantail_service.storage.routing import RoutedRedis
+from spantail_service.storage.connect import connect
 from spantail_service.storage.run_writes import RunStore
 from spantail_service.storage.wakeups import WakeUps
 from spantail_service.tail import RunReader, TailHub
@@ -71,13 +66,16 @@ from spantail_service.web.server_spans import instrument, keep_logs_out_of_the_t
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from redis.asyncio import ConnectionPool
     from starlette.types import Receive, Scope, Send
 
     from spantail_service.settings import Settings
 
 logger = logging.getLogger(__name__)
 
+_ROUTES: Final = (
+    logs, run_events, live, traces, transfer, runs, spend, operations, otlp, tempo, tempo_tags,
+    health, about, metrics, login, docs, page,
+)  # fmt: skip
 # Shares of the time that a stop may take.
 _CANCEL_SHARE = 0.5
 _FLUSH_SHARE = 0.3
@@ -121,26 +119,8 @@ def create_app(settings: Settings) -> SpantailApp:
         },
     )
     install_error_handlers(app)
-    for routes in (
-        logs,
-        run_events,
-        live,
-        traces,
-        transfer,
-        runs,
-        spend,
-        operations,
-        otlp,
-        tempo,
-        tempo_tags,
-        health,
-        about,
-        metrics,
-        login,
-        docs,
-        page,
-    ):
-        app.include_router(routes.router)
+    for module in _ROUTES:
+        app.include_router(module.router)
     app.mount("/assets", page.assets())
     app.add_middleware(BodyLimit, limit_of=_body_limit_of(settings))
     app.state.server_spans = instrument(app)
@@ -179,15 +159,11 @@ def _lifespan_of(settings: Settings, redis_url: str) -> Callable[[SpantailApp], 
 
 async def _open_services(app: FastAPI, settings: Settings, redis_url: str, stack: AsyncExitStack) -> Services:
     """Make every part. What is entered first is closed last: Redis and the span pipeline outlive the runs."""
-    flush_s = settings.server.shutdown_s * _FLUSH_SHARE
-    redis = _redis_client(settings, redis_url)
+    redis = connect(
+        redis_url, max_connections=settings.storage.redis_connections, timeout_s=settings.storage.redis_timeout_s
+    )
     stack.push_async_callback(redis.aclose)
-    pricing.preload()  # else the first LLM call to end would wait for it, with the event loop
-    telemetry = spantail.configure(service_name(), redis_url=redis_url)
-    keep_logs_out_of_the_tail()
-    server_spans: spantail.Handle = app.state.server_spans
-    stack.push_async_callback(asyncio.to_thread, server_spans.shutdown, settings.server.shutdown_s * _SERVER_SHARE)
-    stack.push_async_callback(asyncio.to_thread, telemetry.shutdown, flush_s)
+    telemetry = _open_telemetry(app, settings, redis_url, stack)
     wakeups = WakeUps(redis, settings.limits.max_waiters)
     stack.push_async_callback(wakeups.close)
     links = LinkTemplates(settings.links.jaeger_link, settings.links.grafana_link)
@@ -215,11 +191,6 @@ async def _open_services(app: FastAPI, settings: Settings, redis_url: str, stack
     await stack.enter_async_context(Bookkeeper(redis))
     sessions: Sessions | None = app.state.guard.sessions
     ended = await stack.enter_async_context(EndedSessions(redis, sessions)) if sessions else None
-    app.state.metrics.watch("viewers", "WebSockets, event streams and long polls held open.", lambda: hub.viewers)
-    app.state.metrics.watch("watched_runs", "Runs that are followed for viewers.", lambda: hub.watched)
-    app.state.metrics.watch("tail_cache_bytes", "Memory of the tails of watched runs.", lambda: hub.cached_bytes)
-    app.state.metrics.watch("operations_running", "Operations that this process runs.", lambda: launcher.running)
-    app.state.metrics.watch("tasks", "asyncio tasks of this process.", lambda: len(asyncio.all_tasks()))
     receiver = OtlpReceiver(
         redis,
         Redactor.from_environment(where="service"),
@@ -227,11 +198,7 @@ async def _open_services(app: FastAPI, settings: Settings, redis_url: str, stack
         max_decoded_bytes=settings.limits.max_ingest_decoded_bytes,
         ingested=app.state.metrics.ingested,
     )
-    app.state.metrics.watch(
-        "otlp_passed_over",
-        "Spans and log records that are live already, or belong to no span or to an unsampled trace.",
-        lambda: receiver.passed_over,
-    )
+    _watch(app.state.metrics, hub, launcher, receiver)
     return Services(
         settings=settings,
         redis=redis,
@@ -254,19 +221,27 @@ async def _open_services(app: FastAPI, settings: Settings, redis_url: str, stack
     )
 
 
-def _redis_client(settings: Settings, url: str) -> RoutedRedis:
-    def pool_of(server_url: str) -> ConnectionPool:
-        pool = BlockingConnectionPool.from_url(
-            server_url,
-            max_connections=settings.storage.redis_connections,
-            timeout=settings.storage.redis_timeout_s,
-            socket_timeout=settings.storage.redis_timeout_s,
-            socket_connect_timeout=min(2.0, settings.storage.redis_timeout_s),
-            # A connection that Redis closed while it was idle is worth one more try, a Redis that is away is not:
-            # the caller gets an error at once and may come again. What was not answered in time may yet be carried out.
-            retry=Retry(NoBackoff(), 1, (RedisConnectionError,)),
-        )
-        pack_with_hiredis(pool)
-        return pool
+def _open_telemetry(app: FastAPI, settings: Settings, redis_url: str, stack: AsyncExitStack) -> spantail.Handle:
+    """Have the operations of this process write their spans to Redis, as any application does."""
+    pricing.preload()  # else the first LLM call to end would wait for it, with the event loop
+    telemetry = spantail.configure(service_name(), redis_url=redis_url)
+    keep_logs_out_of_the_tail()
+    server_spans: spantail.Handle = app.state.server_spans
+    stop_s = settings.server.shutdown_s
+    stack.push_async_callback(asyncio.to_thread, server_spans.shutdown, stop_s * _SERVER_SHARE)
+    stack.push_async_callback(asyncio.to_thread, telemetry.shutdown, stop_s * _FLUSH_SHARE)
+    return telemetry
 
-    return RoutedRedis(url, pool_of)
+
+def _watch(metrics: ServiceMetrics, hub: TailHub, launcher: Launcher, receiver: OtlpReceiver) -> None:
+    """Show how much of everything there is at the moment."""
+    metrics.watch("viewers", "WebSockets, event streams and long polls held open.", lambda: hub.viewers)
+    metrics.watch("watched_runs", "Runs that are followed for viewers.", lambda: hub.watched)
+    metrics.watch("tail_cache_bytes", "Memory of the tails of watched runs.", lambda: hub.cached_bytes)
+    metrics.watch("operations_running", "Operations that this process runs.", lambda: launcher.running)
+    metrics.watch("tasks", "asyncio tasks of this process.", lambda: len(asyncio.all_tasks()))
+    metrics.watch(
+        "otlp_passed_over",
+        "Spans and log records that are live already, or belong to no span or to an unsampled trace.",
+        lambda: receiver.passed_over,
+    )
