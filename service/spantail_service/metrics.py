@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector,
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
+from spantail.pricing import NANO
 from spantail_exporters.model import keys
 from spantail_exporters.redis.errors import REDIS_UNREACHABLE
 from spantail_service import __version__
@@ -45,7 +46,7 @@ class _Watched(NamedTuple):
 
 
 class Durations:
-    """One line of the histogram."""
+    """How long requests of one kind took, as a histogram."""
 
     __slots__ = ("counts", "sum_s")
 
@@ -92,7 +93,7 @@ class ServiceMetrics(Collector):
         self.requests_of(scope["method"], getattr(scope.get("route"), "path", ""), status).add(duration_s)
 
     def requests_of(self, method: str, route: str, status: int) -> Durations:
-        """The line of such requests; for who counts many of one kind."""
+        """The durations of such requests; for a caller that counts many of one kind."""
         key = (method if method in _METHODS else "_OTHER", route, status)
         durations = self._requests.get(key)
         if durations is None:
@@ -198,8 +199,8 @@ class _Spend:
                     highest = flat[field] if before is None else before.get(key, 0)
                     now[key] = max(highest, flat[field])
                     totals[field] += now[key] - highest
-        days_told = {day["day"] for day in days}
-        gone = {key: highest for key, highest in (before or {}).items() if key[0] in days_told and key not in now}
+        days_seen = {day["day"] for day in days}
+        gone = {key: highest for key, highest in (before or {}).items() if key[0] in days_seen and key not in now}
         self._highest = now | gone  # a sum that has fallen to nothing is not shown, and may rise again
         self._today = Counter()
         for backend, sums in days[-1]["backends"].items():
@@ -226,7 +227,7 @@ class _Spend:
             for backend, number in totals_of(direction).items():
                 tokens.add_metric([backend, direction], number)
         yield tokens
-        yield _counted("spantail_llm_cost_usd", f"Money in USD. {since}", "backend", totals_of("nano", per=1e9))
+        yield _counted("spantail_llm_cost_usd", f"Money in USD. {since}", "backend", totals_of("nano", per=NANO))
         today = GaugeMetricFamily(
             "spantail_llm_cost_today_usd", f"Money in USD of the runs begun today (UTC). {_SHARED}", labels=["backend"]
         )

@@ -9,16 +9,12 @@ Two things must hold whatever happens to the process that started it, `kill -9` 
   holds. When that process ends, by whatever way, the pipe closes and the server gets a SIGTERM: it saves and
   goes. (`PR_SET_PDEATHSIG` would be Linux only and fires when the starting *thread* ends; a pid file alone
   leaves the server running until somebody starts the next one.)
-* **One server per data directory.** A `flock` on `redis.lock` is held by the starting process *and*,
-  inherited, by the server. So a successor cannot open the append-only file before the last writer has closed
-  it, and nothing stale is left to clean up: the kernel drops the lock with its last holder. The pid in the
-  file is for the message, and distinguishes a live owner (refuse) from a dead one whose server is saving (wait).
+* **One server per data directory.** See `data_dir.py`.
 """
 
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import signal
 import subprocess
@@ -40,19 +36,16 @@ from spantail_service.storage.binary import (
     find_redis_servers,
     install_hint,
 )
-
-if sys.platform != "win32":
-    import fcntl
+from spantail_service.storage.data_dir import data_dir_lock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from types import TracebackType
 
 _SOCKET_PATH_LIMIT: Final = 100  # bytes; sun_path holds 104 on macOS and 108 on Linux, with its end mark
 _LOG_TAIL_BYTES: Final = 2_000
 _POLL_S: Final = 0.01
 _NEW_LOG: Final = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0)  # a link leads elsewhere
-_OWNER_GRACE_S: Final = 1.0  # an owner that was just stopped counts as alive until its parent has noticed
 
 # Nothing is ever written to the pipe: `read` returns when its write end closes. `exec` keeps the shell's pid,
 # so the process we started *is* the server, and `$$` (in a subshell still the parent shell's pid) is what the
@@ -68,10 +61,6 @@ _DESCRIPTORS: Final = (3, 4)  # of one digit, as a shell wants them
 # What a server says of an append-only file that another one wrote (each of Redis 7.2, 7.4 and 8, and Valkey 9 has a
 # format that older ones, and the other family, cannot read) or that is damaged.
 _UNREADABLE: Final = ("Bad file format reading the append only file", "Can't handle RDB format version")
-
-
-class DataDirInUseError(EmbeddedRedisError):
-    """Another process runs a server on the same data directory."""
 
 
 class UnreadableDataError(EmbeddedRedisError):
@@ -136,7 +125,7 @@ class EmbeddedRedis:
         deadline = time.monotonic() + timeout_s
         try:
             self._data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-            lock = self._resources.enter_context(_data_dir_lock(self._data_dir, deadline))
+            lock = self._resources.enter_context(data_dir_lock(self._data_dir, deadline))
             self.running_binary = self._start_first_that_can(lock, deadline)
         except OSError as error:
             self.stop()
@@ -152,8 +141,7 @@ class EmbeddedRedis:
         for binary in (self._binary,) if self._binary else find_redis_servers():
             try:
                 self._refuse_older_server(binary)
-                self._launch(binary, lock)
-                self._await_answer(deadline)
+                self._await_answer(self._launch(binary, lock), deadline)
             except UnreadableDataError:
                 cannot.append(binary)
                 self._end_process(1.0)
@@ -171,7 +159,7 @@ class EmbeddedRedis:
         if binary.version < (7,) and (self._data_dir / "appendonlydir").is_dir():
             raise UnreadableDataError(f"{self._data_dir} was written by Redis 7 or newer.")
 
-    def _launch(self, binary: RedisBinary, lock: int) -> None:
+    def _launch(self, binary: RedisBinary, lock: int) -> subprocess.Popen[bytes]:
         socket = self._data_dir / "redis.sock"
         if len(os.fsencode(socket)) > _SOCKET_PATH_LIMIT:
             folder = self._resources.enter_context(tempfile.TemporaryDirectory(prefix="spantail-"))
@@ -191,7 +179,7 @@ class EmbeddedRedis:
         }
         arguments = [part for name, value in settings.items() for part in (f"--{name}", value)]
         with os.fdopen(os.open(self._log_path, _NEW_LOG, 0o600), "wb") as log:
-            self._process = subprocess.Popen(
+            process = self._process = subprocess.Popen(
                 ["/bin/sh", "-c", _guarded_start(lock), "sh", binary.path, *arguments, *self._arguments],
                 stdin=subprocess.PIPE,
                 stdout=log,
@@ -201,23 +189,23 @@ class EmbeddedRedis:
                 start_new_session=True,
             )
         self._socket = socket
+        return process
 
     @property
     def _log_path(self) -> Path:
         return self._data_dir / "redis.log"
 
-    def _await_answer(self, deadline: float) -> None:
-        assert self._process is not None  # noqa: S101 - for the type checker; start() calls this after _launch()
+    def _await_answer(self, process: subprocess.Popen[bytes], deadline: float) -> None:
         with redis.Redis(unix_socket_path=str(self._socket), retry=Retry(NoBackoff(), 0)) as client:
             while True:
                 # Refused: not listening yet. Busy: reading its append-only file.
                 with contextlib.suppress(redis.ConnectionError, redis.BusyLoadingError, redis.TimeoutError):
                     client.ping()
                     return
-                if self._process.poll() is not None:
+                if process.poll() is not None:
                     if any(words in self._log_tail() for words in _UNREADABLE):
                         raise UnreadableDataError(self._log_tail())
-                    reason = f"ended at once with code {self._process.returncode}"
+                    reason = f"ended at once with code {process.returncode}"
                 elif time.monotonic() > deadline:
                     reason = "did not answer in time"
                 else:
@@ -262,61 +250,10 @@ def _guarded_start(lock: int) -> str:
 
 def _end(process: subprocess.Popen[bytes], timeout_s: float) -> None:
     """Close the guard's pipe, which asks the server to save and go, and wait; kill what stays."""
-    assert process.stdin is not None  # noqa: S101 - opened as a pipe by _launch()
-    process.stdin.close()
+    if process.stdin is not None:
+        process.stdin.close()
     try:
         process.wait(timeout_s)
     except subprocess.TimeoutExpired:
         process.send_signal(signal.SIGKILL)
         process.wait()
-
-
-@contextlib.contextmanager
-def _data_dir_lock(data_dir: Path, deadline: float) -> Iterator[int]:
-    """Hold the lock of a data directory; yields its descriptor, for the server to inherit."""
-    descriptor = os.open(data_dir / "redis.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    refusal = min(deadline, time.monotonic() + _OWNER_GRACE_S)
-    try:
-        while not _try_lock(descriptor):
-            owner = _read_owner(descriptor)
-            # A dead owner's server is saving and will be gone soon: wait for that to the end.
-            if time.monotonic() > (refusal if owner and _is_alive(owner) else deadline):
-                by = f"process {owner}" if owner else "another process"
-                raise DataDirInUseError(
-                    f"{data_dir} is in use by {by}. Stop it, or choose another data directory (SPANTAIL_DATA_DIR)."
-                )
-            time.sleep(_POLL_S)
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
-        yield descriptor
-        # Closing alone would leave it locked until the guard's shell, which inherited it, is gone too. An owner that
-        # never gets here leaves it to its server: that one may still be saving.
-        os.ftruncate(descriptor, 0)
-        fcntl.flock(descriptor, fcntl.LOCK_UN)
-    finally:
-        os.close(descriptor)
-
-
-def _try_lock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        if error.errno in {errno.EAGAIN, errno.EACCES}:
-            return False
-        raise
-    return True
-
-
-def _read_owner(descriptor: int) -> int | None:
-    text = os.pread(descriptor, 32, 0).strip()
-    return int(text) if text.isdigit() else None
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
