@@ -237,7 +237,7 @@ async def test_the_state_of_a_dead_services_operation_becomes_final(
     assert found == {**stored, "status": status, "abandoned": {"reason": "runner_died"}}
 
 
-async def test_ten_thousand_open_spans_are_given_up_in_portions(new_redis_url: str) -> None:
+async def test_ten_thousand_open_spans_are_abandoned_in_chunks(new_redis_url: str) -> None:
     with Writer(new_redis_url) as writer:
         write(writer, span(runner=DEAD), by=DEAD)
         for first in range(1, 10_001, 500):
@@ -396,7 +396,7 @@ async def test_a_dead_process_is_found_though_its_events_came_by_another_way(new
     assert StoredRun(new_redis_url, RUN).spans[ROOT_SPAN]["abandoned"] == {"reason": "runner_died"}
 
 
-def test_patience_starts_anew_after_every_gap() -> None:
+def test_liveness_starts_anew_after_every_gap() -> None:
     liveness = Liveness(gap_s=3)
     for second in range(12):
         liveness.asked(second)

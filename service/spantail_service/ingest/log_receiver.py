@@ -61,7 +61,8 @@ class LogReceiver:
     async def take(self, entries: Iterator[LogEntry | None], body: bytes, tally: Tally) -> Counter[str]:
         """Store the records of a request whose bytes are `body`; returns how many of each kind were taken.
 
-        Raises redis-py's errors when Redis cannot be reached; all may be sent again then.
+        Raises:
+            RedisError: Redis cannot be reached; all may be sent again.
         """
         counts: Counter[str] = Counter()
         digest = _digest(body) if len(body) <= _IN_PLACE_BYTES else await asyncio.to_thread(_digest, body)

@@ -157,7 +157,7 @@ class RunListChanges:
                 self._position = position
                 self._forget()
                 self._remember(run_id for _, run_id in reversed(latest))
-                self._task = asyncio.create_task(self._run(), name="spantail-run-feed")
+                self._task = asyncio.create_task(self._run(), name="spantail-run-changes")
             await self._catch_up(watcher, since, position)
             yield watcher
         finally:

@@ -44,7 +44,8 @@ class ClockSkewCache:
     async def of_run(self, run_id: str, version: Version, spans: int) -> Skews:
         """Those of a run of so many spans: of a large one as its last snapshot had them, else none.
 
-        Raises redis-py's errors.
+        Raises:
+            RedisError: Redis cannot be reached.
         """
         held = self._held.get(run_id)
         if held is not None and (held[0] == version or (spans > FEW_SPANS and held[0].epoch == version.epoch)):

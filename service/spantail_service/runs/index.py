@@ -40,9 +40,9 @@ NEWEST = 200
 """Runs whose environments and versions are offered to filter by: the newest ones."""
 
 _CURSOR = re.compile(r"([0-9]{1,16}):([0-9a-f]{32})")
-_FACTS = re.compile(rb"\d+ \d+ \d+ ([a-z]+) ([0-9a-f]*)")
+_INDEX_ENTRY = re.compile(rb"\d+ \d+ \d+ ([a-z]+) ([0-9a-f]*)")
 _STEP = 200  # candidates a trip
-_FACTS_STEP = 1_000  # … whose status alone is asked for
+_ENTRIES_STEP = 1_000  # … whose status alone is asked for
 _TRIPS = 20
 _LATEST = 2**53 - 1
 _NO_ID = "g"  # behind every run id
@@ -157,7 +157,7 @@ class RunIndex:
         for run_id in run_ids:
             pipe.hgetall(keys.run_keys(run_id).meta)
             pipe.get(keys.run_keys(run_id).state)
-        facts, *answers = await pipe.execute()
+        entries, *answers = await pipe.execute()
         now = now_us()
         known: list[tuple[str, RunMeta | None, RunState | None]] = []
         repairs: list[tuple[Any, ...]] = []
@@ -165,9 +165,9 @@ class RunIndex:
             meta, state = parse_meta(answers[2 * i], now), parse_state(answers[2 * i + 1])
             if meta is not None or (state is not None and state.is_open):
                 known.append((run_id, meta, state))
-                repairs += _corrections(run_id, meta, facts[i])
+                repairs += _corrections(run_id, meta, entries[i])
             else:
-                repairs.append(forget_command(run_id, facts[i] or b"", expired=True))
+                repairs.append(forget_command(run_id, entries[i] or b"", expired=True))
         roots = await self._roots([(run_id, meta.root) for run_id, meta, _ in known if meta and meta.root])
         sources = await read_sources(self._redis, roots)
         await self._execute(repairs)
@@ -200,15 +200,15 @@ class RunIndex:
         words = {status.encode() for status in statuses}
         chosen: list[_Candidate] = []
         for _ in range(_TRIPS):
-            some = await self._below(source, before, _FACTS_STEP, lowest)
-            facts: Any = await self._redis.hmget(keys.RUNS_FACTS, [one.run_id for one in some]) if some else []
-            for candidate, held in zip(some, facts, strict=True):
-                match = _FACTS.fullmatch(held or b"")
+            some = await self._below(source, before, _ENTRIES_STEP, lowest)
+            entries: Any = await self._redis.hmget(keys.RUNS_FACTS, [one.run_id for one in some]) if some else []
+            for candidate, held in zip(some, entries, strict=True):
+                match = _INDEX_ENTRY.fullmatch(held or b"")
                 if match is not None and match[1] in words:
                     chosen.append(candidate)
                     if len(chosen) == count:
                         return _Batch(chosen, candidate)
-            if len(some) < _FACTS_STEP:
+            if len(some) < _ENTRIES_STEP:
                 return _Batch(chosen, None)
             before = some[-1]
         return _Batch(chosen, before)
@@ -256,7 +256,7 @@ def _corrections(run_id: str, meta: RunMeta | None, held: bytes | None) -> list[
     if meta is None or meta.epoch is None:
         return []
     operation = indexed_operation(meta.operation or "")
-    match = _FACTS.fullmatch(held or b"")
+    match = _INDEX_ENTRY.fullmatch(held or b"")
     if match is not None and (match[1].decode(), match[2].decode()) == (
         meta.status,
         keys.operation_digest(operation) if operation else "",

@@ -181,7 +181,10 @@ class Feed:
     async def load_back(self, since: int, most: int) -> None:
         """Load what is stored from `since` on in front of the window, while all feeds hold less than `most` bytes.
 
-        Who waits for the same finds it done. Raises as `current` does.
+        Whoever waits for the same finds it done.
+
+        Raises:
+            DomainError, RedisError: as `current` does.
         """
         async with self._loading:
             while self._header is not None and self.window.start > since and self._memory.held < most:
