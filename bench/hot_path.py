@@ -179,7 +179,7 @@ def _logfire_pending(url: str) -> tuple[Any, Callable[[], int]]:
 
     OTLPSpanExporter.export = counting  # type: ignore[method-assign]
     logfire.configure(
-        token="pylf_v1_local_bench",  # noqa: S106 - no secret: nothing leaves this machine
+        token="pylf_v1_local_bench",
         service_name="bench",
         console=False,
         metrics=False,

@@ -31,7 +31,7 @@ class _Collect(SpanProcessor):
         self.starts: list[Any] = []
         self.ends: list[ReadableSpan] = []
 
-    def on_start(self, span: Any, parent_context: Any = None) -> None:  # noqa: ARG002 - SDK signature
+    def on_start(self, span: Any, parent_context: Any = None) -> None:
         self.starts.append(span)
 
     def on_end(self, span: ReadableSpan) -> None:

@@ -113,6 +113,6 @@ class RedisLivetailExporter(SpanExporter):
         if self._pid == os.getpid():
             self._writer.close()
 
-    def force_flush(self, timeout_millis: int = 30000) -> bool:  # noqa: ARG002 - SDK signature
+    def force_flush(self, timeout_millis: int = 30000) -> bool:
         """Nothing is held back here: true at once."""
         return True

@@ -18,9 +18,8 @@ def main() -> None:
         missing = error.name or ""
         if missing.startswith("spantail"):
             raise  # a broken installation, not a missing extra
-        print(  # noqa: T201 - nothing nicer than print is installed
+        sys.stderr.write(
             f"spantail: the package {missing!r} is missing: the command needs the service.\n"
-            "Install it with: pip install 'spantail[service]'",
-            file=sys.stderr,
+            "Install it with: pip install 'spantail[service]'\n"
         )
         sys.exit(2)

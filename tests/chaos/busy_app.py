@@ -63,7 +63,7 @@ def main(url: str, lease_s: str, beat_s: str, step_s: str) -> None:
 
     def tell(text: str) -> None:
         with lock:
-            print(text, flush=True)  # noqa: T201 - this is how it speaks
+            print(text, flush=True)
 
     tell(sink.runner_id)
     given = {"warm": warm, "stop": stop, "step_s": float(step_s)}

@@ -13,7 +13,7 @@ async def main(url: str, lease_s: str, sweep_s: str) -> None:
     """Reap, and say once when it may."""
     async with Reaper(url, timing=Timing(float(lease_s), float(sweep_s))) as reaper:
         await eventually_async(lambda: reaper.waited_s >= float(lease_s), 60)
-        print("ready", flush=True)  # noqa: T201 - this is how it speaks
+        print("ready", flush=True)
         await asyncio.Event().wait()
 
 

@@ -394,7 +394,7 @@ async def test_head_is_get_without_its_content(new_redis_url: str) -> None:
 
 
 async def test_head_of_an_endless_stream_ends(new_redis_url: str) -> None:
-    from starlette.responses import StreamingResponse  # noqa: PLC0415 - for this test alone
+    from starlette.responses import StreamingResponse
 
     async with running_app(new_redis_url) as client:
 

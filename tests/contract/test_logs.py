@@ -139,7 +139,7 @@ async def test_totals_layers_and_losses(redis_url: str) -> None:
             RUN, "00f067aa0ba902b9", parent_id=ROOT_SPAN, kind="llm_call", end=START + 9, account=
             "1 1 0 0 0 a:b\nclaude_cli",
         )  # fmt: skip
-        from spantail_exporters.model.changes import Change  # noqa: PLC0415
+        from spantail_exporters.model.changes import Change
 
         event = state(RUN, "00f067aa0ba902ba", parent_id=ROOT_SPAN, kind="layer")
         writer.write(RUN, [Change("00f067aa0ba902ba", ROOT_SPAN, [event], layers=layers)], drops={"queue": 3})

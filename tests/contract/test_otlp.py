@@ -264,7 +264,7 @@ provider.shutdown()
 
 
 def test_a_stock_application_is_a_run_with_a_right_tree(redis_url: str) -> None:
-    import httpx  # noqa: PLC0415
+    import httpx
 
     with spantail_process("serve", "--port", "0", "--redis-url", redis_url) as service:
         service.await_ready()

@@ -88,7 +88,7 @@ def main(arguments: Sequence[str]) -> int:
             if asked.what == "make":
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-                print(f"{path.relative_to(ROOT)}: {sum(map(len, lines)):,} characters")  # noqa: T201
+                print(f"{path.relative_to(ROOT)}: {sum(map(len, lines)):,} characters")
             else:
                 changed += _differs(path, lines)
     return 1 if changed else 0
@@ -101,7 +101,7 @@ def _differs(path: Path, lines: Sequence[str]) -> bool:
             _readable(before), _readable(lines), str(path.relative_to(ROOT)), "made afresh", lineterm="", n=2
         )
     )
-    print("\n".join(told) if told else f"{path.relative_to(ROOT)}: as kept")  # noqa: T201
+    print("\n".join(told) if told else f"{path.relative_to(ROOT)}: as kept")
     return bool(told)
 
 

@@ -38,12 +38,12 @@ def main() -> int:
                 answer = client.post(service.url + case.path, content=case.body, headers=case.headers)
                 sent += 1
                 if answer.status_code not in _ANSWERS:
-                    print(f"seed {seed}: {answer.status_code} {answer.text[:500]}\n{case}\n{service.output[-3_000:]}")  # noqa: T201
+                    print(f"seed {seed}: {answer.status_code} {answer.text[:500]}\n{case}\n{service.output[-3_000:]}")
                     return 1
             seed += 1
             memory_mb = worker.memory_info().rss / 1e6
             early_mb = early_mb or (memory_mb if sent >= 2_000 else 0.0)
-        print(f"{sent} requests, seeds {arguments.seed} to {seed - 1}; {early_mb:.0f} MB early, {memory_mb:.0f} MB now")  # noqa: T201
+        print(f"{sent} requests, seeds {arguments.seed} to {seed - 1}; {early_mb:.0f} MB early, {memory_mb:.0f} MB now")
     return 0
 
 

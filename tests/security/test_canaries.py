@@ -232,7 +232,7 @@ def test_no_secret_is_kept_or_said(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", [*KINDS, *FURTHER_KINDS])
 def test_each_kind_is_known_by_itself(kind: str) -> None:
-    from spantail.redaction import Redactor  # noqa: PLC0415 - for this test alone
+    from spantail.redaction import Redactor
 
     canaries = Canaries(KINDS | FURTHER_KINDS)
     for before, after in (("", ""), ("it is ", ", they said"), ('{"a": "', '"}'), ("x\n", "\ny"), ("(", ")")):
@@ -249,7 +249,7 @@ def test_each_kind_is_known_by_itself(kind: str) -> None:
      "--no-password --verbose", "sq0 is odd", "key%3Dvalue"],
 )  # fmt: skip
 def test_what_looks_like_one_and_is_none_stays(text: str) -> None:
-    from spantail.redaction import Redactor  # noqa: PLC0415 - as above
+    from spantail.redaction import Redactor
 
     assert Redactor().text(text) == text
 

@@ -37,7 +37,7 @@ class _TraceService(service.TraceServiceServicer):
     def __init__(self, received: Received) -> None:
         self._received = received
 
-    def Export(  # noqa: N802 - the name in OTLP's service definition
+    def Export(
         self, request: messages.ExportTraceServiceRequest, context: grpc.ServicerContext
     ) -> messages.ExportTraceServiceResponse:
         del context

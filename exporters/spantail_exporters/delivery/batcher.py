@@ -5,7 +5,7 @@ again. After a delivery the worker lingers a few milliseconds, so that under loa
 while it lingers nobody needs to wake it, and handing over costs a length check and an append.
 """
 
-# ruff: noqa: SLF001 - the SDK's field behind `context`, whose property costs a call
+# The SDK's private `_context` is read: its property would cost a call for each span.
 
 from __future__ import annotations
 

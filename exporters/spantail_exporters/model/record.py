@@ -1,6 +1,6 @@
 """A span as the live tier sees it: one neutral record, whether it comes from the SDK or over OTLP."""
 
-# ruff: noqa: SLF001 - the SDK's fields behind its properties, see `record_of`
+# The SDK's private fields are read instead of its properties, see `record_of`.
 
 from __future__ import annotations
 

@@ -115,7 +115,7 @@ def _master(parts: SplitResult, scheme: str, options: dict[str, Any]) -> redis.R
 
 def _widen(connection: Any) -> None:
     """Have the system take more at once over a UNIX socket; those of TCP grow by themselves."""
-    connected = connection._sock  # noqa: SLF001
+    connected = connection._sock
     if getattr(socket, "AF_UNIX", None) == connected.family:
         with contextlib.suppress(OSError):  # some refuse what is more than they allow
             connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _AT_ONCE_BYTES)

@@ -100,7 +100,7 @@ class Request:
         silence: Silence,
         on_failure: Callable[[], None] = lambda: None,
     ) -> None:
-        self._socket = connection._sock  # noqa: SLF001 - the connection itself can only wait
+        self._socket = connection._sock  # the connection itself can only wait
         if self._socket is None:
             raise RedisConnectionError("the connection was closed")
         self._unsent = memoryview(b"".join([_packed(command) for command in commands]))
@@ -118,7 +118,7 @@ class Request:
 
         Over TLS it cannot, nor where there is no time-out: such a socket blocks.
         """
-        connected = connection._sock  # noqa: SLF001 - `is_connected` is younger than the lowest version
+        connected = connection._sock  # `is_connected` is younger than the lowest version
         return (
             connected is not None and connection.socket_timeout is not None and not isinstance(connected, ssl.SSLSocket)
         )

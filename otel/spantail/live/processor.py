@@ -5,7 +5,7 @@ Trace SDK, section "Span processor": *on start* and *on end* must not block or t
 it passes a reference on. Everything else, from encoding to I/O, is the sink's affair, on the sink's thread.
 """
 
-# ruff: noqa: SLF001 - the SDK's field behind `context`, a tuple: its property, and the one of its flags, cost calls
+# The SDK's private `_context` is read as the tuple that it is: its properties would cost calls for each span.
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class LiveSpanProcessor(SpanProcessor):
         """Where the spans go."""
         return self._sink
 
-    def on_start(self, span: Span, parent_context: Context | None = None) -> None:  # noqa: ARG002 - SDK signature
+    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """Hand over a span that has just started; unsampled ones are passed over."""
         one: Any = span
         try:

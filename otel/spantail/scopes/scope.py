@@ -144,7 +144,7 @@ class Scope:
             report_trouble("a span could not be ended")
         if self._made_by is not None:
             with contextlib.suppress(ValueError):  # not there when it was a decorator's
-                self._made_by._made.remove(self)  # noqa: SLF001
+                self._made_by._made.remove(self)
         self._free.append(True)
 
     def is_current(self) -> bool:
@@ -166,7 +166,7 @@ class Scope:
     def __exit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None, /
     ) -> None:
-        found = _innermost_use(lambda scope: scope is self or scope._made_by is self)  # noqa: SLF001
+        found = _innermost_use(lambda scope: scope is self or scope._made_by is self)
         if found is not None:
             scope, outer = found
             otel_context.attach(outer)

@@ -158,5 +158,5 @@ def _remove_processors(provider: trace.TracerProvider, processors: tuple[SpanPro
     if multi is None or lock is None or not isinstance(held, tuple):
         return
     with lock:
-        kept = tuple(processor for processor in multi._span_processors if processor not in processors)  # noqa: SLF001
-        multi._span_processors = kept  # noqa: SLF001
+        kept = tuple(processor for processor in multi._span_processors if processor not in processors)
+        multi._span_processors = kept

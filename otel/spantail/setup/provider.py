@@ -107,9 +107,9 @@ class ResourceChange:
             return
         try:
             resource = Resource(attributes, provider.resource.schema_url)
-            with provider._tracers_lock:  # noqa: SLF001
-                provider._resource = resource  # noqa: SLF001
-                for tracer in provider._tracers.values():  # noqa: SLF001
-                    tracer._set_resource(resource)  # noqa: SLF001
+            with provider._tracers_lock:
+                provider._resource = resource
+                for tracer in provider._tracers.values():
+                    tracer._set_resource(resource)
         except Exception:
             report_trouble("the resource of the tracer provider could not be changed")

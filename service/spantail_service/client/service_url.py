@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from typing import TYPE_CHECKING, Annotated, Final
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 import typer
 
@@ -42,15 +42,22 @@ def service_url(option: str | None, environ: Mapping[str, str] = os.environ) -> 
         return f"http://127.0.0.1:{port if port.isdecimal() and port != '0' else DEFAULT_PORT}"
     if "://" not in given:
         given = f"http://{given}"
-    try:
-        parts = urlsplit(given)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
-            raise ValueError("not usable")  # noqa: TRY301 - one way to say so
-    except ValueError:  # also a port that is no number, half an IPv6 address
-        raise typer.BadParameter("this is no http or https URL (--url, SPANTAIL_URL)") from None
+    parts = _http_parts(given)
+    if parts is None:
+        raise typer.BadParameter("this is no http or https URL (--url, SPANTAIL_URL)")
     # An address copied from the page's address bar names the service just as well.
     path = parts.path.partition("/runs/")[0].rstrip("/")
     return urlunsplit((parts.scheme, parts.netloc, path, "", ""))
+
+
+def _http_parts(address: str) -> SplitResult | None:
+    """The parts of an http or https URL; None for what is none."""
+    try:
+        parts = urlsplit(address)
+        port = parts.port
+    except ValueError:  # a port that is no number, half an IPv6 address
+        return None
+    return parts if parts.scheme in ("http", "https") and parts.hostname and port != 0 else None
 
 
 def service_token(option: str | None, environ: Mapping[str, str] = os.environ) -> str | None:

@@ -42,7 +42,7 @@ class LineFormatter(logging.Formatter):
     a terminal obeys.
     """
 
-    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - its name in `logging`
+    def formatMessage(self, record: logging.LogRecord) -> str:
         """The record's own line."""
         return harmless(super().formatMessage(record))
 

@@ -52,8 +52,9 @@ def redis_findings(url: str, about: dict[str, Any] | None) -> list[Finding]:
     if isinstance(pong, Exception):
         return [_unreachable(shown, str(pong))]
     found = [ok("Redis", f"{shown} answers")]
-    if isinstance(clock, tuple | list) and len(clock) == 2:  # noqa: PLR2004 - seconds, microseconds
-        found.append(clock_finding("Redis", int(clock[0]) * 1_000_000 + int(clock[1]), asked, answered))
+    match clock:
+        case [seconds, microseconds]:
+            found.append(clock_finding("Redis", int(seconds) * 1_000_000 + int(microseconds), asked, answered))
     found += _server_findings(_info(server), about)
     found += _memory_findings(_info(memory))
     found += _channel_findings(published)

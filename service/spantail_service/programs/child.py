@@ -51,6 +51,7 @@ class Program:
             raise CannotStartError(f"{name}: there is no such program.", EXIT_NOT_FOUND) from None
         except OSError as error:
             raise CannotStartError(f"{name} cannot be started: {error.strerror}.", EXIT_NOT_EXECUTABLE) from None
+        self._pid = self._process.pid
         for number in self._early:
             self._process.send_signal(number)
         self.ended = asyncio.ensure_future(asyncio.to_thread(self._process.wait))
@@ -58,8 +59,7 @@ class Program:
     @property
     def pid(self) -> int:
         """Its process id."""
-        assert self._process is not None  # noqa: S101 - for the type checker; __init__ has raised otherwise
-        return self._process.pid
+        return self._pid
 
     async def exit_code(self) -> int:
         """Wait for its end: its exit code, or 128 + the signal's number, as shells say it."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from html import escape
-from typing import Final
+from typing import Annotated, Final
 from urllib.parse import parse_qs
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 from starlette.responses import RedirectResponse, Response
 
@@ -36,13 +36,13 @@ _PLAIN: Final = """<!doctype html>
 
 
 @router.get("/login")
-async def show_login(request: Request, next: str = "/") -> Response:  # noqa: A002 - its name in the address
+async def show_login(request: Request, target: Annotated[str, Query(alias="next")] = "/") -> Response:
     """The form; straight on where no token is wanted or somebody is signed in already."""
     guard = _guard_of(request)
     cookie = request.headers.get("cookie", "").encode("latin-1")
     if not guard.wants_token or (guard.sessions is not None and guard.sessions.is_valid(cookie)):
-        return RedirectResponse(_local(next), 303, _NO_STORE)
-    return _form(next)
+        return RedirectResponse(_local(target), 303, _NO_STORE)
+    return _form(target)
 
 
 @router.post("/login")

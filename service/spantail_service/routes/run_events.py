@@ -69,7 +69,7 @@ class _FrameStream(EventStream):
         self._epoch = epoch
         self._again = again
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer. What is wrong before the first frame is raised, and becomes a problem document."""
         async with self._hub.viewer(self._run_id, self._since, self._epoch) as viewer:
             frame = await viewer.next()

@@ -129,7 +129,7 @@ class _NewsStream(EventStream):
         self._wanted = wanted
         self._since = since
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer. What is wrong before the watch stands is raised, and becomes a problem document."""
         async with self._feed.watch(self._wanted, self._since) as watcher:
             if watcher is None:

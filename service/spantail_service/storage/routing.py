@@ -75,7 +75,7 @@ class RoutedRedis(Redis):
         await self._learn()
         return [await node.script_load(script) for node in self._primaries][-1]
 
-    def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Pipeline:  # noqa: FBT001, FBT002
+    def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Pipeline:
         """As redis-py's, over all servers."""
         return _RoutedPipeline(self, self.connection_pool, self.response_callbacks, transaction, shard_hint)
 
@@ -117,7 +117,7 @@ class RoutedRedis(Redis):
         # One that does not say goodbye (TLS) is let go all the same.
         await asyncio.gather(*(node.connection_pool.disconnect() for node in nodes), return_exceptions=True)
 
-    async def aclose(self, close_connection_pool: bool | None = None) -> None:  # noqa: FBT001
+    async def aclose(self, close_connection_pool: bool | None = None) -> None:
         """Close all connections for good."""
         for node in (*self._named, *self._nodes.values()):
             await node.aclose(close_connection_pool)
@@ -195,7 +195,7 @@ class _RoutedPipeline(Pipeline):
         with self._in_place():
             return await super().immediate_execute_command(*args, **options)  # type: ignore[no-untyped-call]
 
-    async def execute(self, raise_on_error: bool = True) -> list[Any]:  # noqa: FBT001, FBT002
+    async def execute(self, raise_on_error: bool = True) -> list[Any]:
         if self.watching:
             with self._in_place():
                 return await super().execute(raise_on_error)

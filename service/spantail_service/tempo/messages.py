@@ -30,6 +30,7 @@ MAX_SPANS: Final = 20_000
 """Spans of a trace that are handed out, the first ones: more than anybody looks at there, and three seconds' work."""
 
 _TRACE_TAG, _STATUS_TAG, _MESSAGE_TAG = b"\x0a", b"\x18", b"\x22"  # number << 3 | wire type
+_SEVEN_BITS: Final = 0x7F
 _PARTIAL: Final = 1
 _KINDS: Final = dict(enumerate(f"SPAN_KIND_{kind.upper()}" for kind in SPAN_KINDS))
 _CODES: Final = {1: "STATUS_CODE_OK", 2: "STATUS_CODE_ERROR"}
@@ -101,8 +102,8 @@ def _framed(tag: bytes, content: bytes) -> bytes:
     """A length-delimited field (protobuf encoding, "Length-Delimited Records")."""
     size = bytearray()
     rest = len(content)
-    while rest > 0x7F:  # noqa: PLR2004 - seven bits a byte
-        size.append(rest & 0x7F | 0x80)
+    while rest > _SEVEN_BITS:
+        size.append(rest & _SEVEN_BITS | 0x80)
         rest >>= 7
     size.append(rest)
     return tag + bytes(size) + content

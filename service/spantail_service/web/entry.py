@@ -7,6 +7,7 @@ it has its headers already, and passes nothing else.
 from __future__ import annotations
 
 import time
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, Protocol
 
 import orjson
@@ -134,7 +135,7 @@ async def close_refused(refusal: Refusal, receive: Receive, send: Send) -> None:
 
 def _refuse(refusal: Refusal, scope: Scope) -> Response:
     headers = dict(scope["headers"])
-    if refusal.status == 401 and b"text/html" in headers.get(b"accept", b""):  # noqa: PLR2004 - Unauthorized
+    if refusal.status == HTTPStatus.UNAUTHORIZED and b"text/html" in headers.get(b"accept", b""):
         return RedirectResponse(login_address(scope), 303, {"cache-control": "no-store"})
     if scope["path"].startswith("/v1/"):
         return _otlp_refusal(refusal, headers.get(b"content-type", b"").partition(b";")[0].strip().lower())

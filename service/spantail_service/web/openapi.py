@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 from fastapi.openapi.utils import get_openapi
@@ -113,7 +114,7 @@ def _complete_operation(path: str, operation: dict[str, Any], *, wants_token: bo
         default = responses.get("422", {}).get("content", {}).get("application/json", {}).get("schema", {})
         if default.get("$ref", "").endswith("HTTPValidationError"):
             del responses["422"]  # FastAPI adds it for any parameter, but a path's text always fits
-    problems = {status for status in map(int, responses) if status >= 400}  # noqa: PLR2004 - client errors and up
+    problems = {status for status in map(int, responses) if status >= HTTPStatus.BAD_REQUEST}
     problems.update(_EVERYWHERE)
     if path.startswith(("/api/", "/v1/", "/tempo/")):
         problems.add(503)

@@ -19,7 +19,7 @@ LangChainInstrumentor().instrument(tracer_provider=provider)
 class Shelf(BaseRetriever):
     """Finds one book."""
 
-    def _get_relevant_documents(self, query: str, *, run_manager: object) -> list[Document]:  # noqa: ARG002
+    def _get_relevant_documents(self, query: str, *, run_manager: object) -> list[Document]:
         return [Document(page_content="A book on tea.", metadata={"shelf": 3})]
 
 

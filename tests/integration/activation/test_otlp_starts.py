@@ -366,7 +366,7 @@ class _LogsService(service.LogsServiceServicer):
     def __init__(self) -> None:
         self.requests: list[messages.ExportLogsServiceRequest] = []
 
-    def Export(  # noqa: N802 - the name in OTLP's service definition
+    def Export(
         self, request: messages.ExportLogsServiceRequest, context: grpc.ServicerContext
     ) -> messages.ExportLogsServiceResponse:
         del context

@@ -79,7 +79,7 @@ def _described(request: Any) -> dict[str, tuple[Any, ...]]:
 
 
 @given(_GROUPS, st.booleans())
-def test_resources_and_scopes_are_kept(groups: list[Any], is_json: bool) -> None:  # noqa: FBT001
+def test_resources_and_scopes_are_kept(groups: list[Any], is_json: bool) -> None:
     request = _grouped(groups)
     if is_json:
         records = decode_traces_json(as_json(request), Tally())

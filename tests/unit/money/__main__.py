@@ -41,20 +41,20 @@ def main() -> int:
             told += [f"{case.id}: {fault}" for fault in faults]
     _print(table)
     if verbose:
-        print("", *told, sep="\n")  # noqa: T201
+        print("", *told, sep="\n")
     return 1 if told else 0
 
 
 def _print(table: dict[str, Counter[str]]) -> None:
     names = ("cases", "right", "unpriced", "WRONG", "silent")
     width = max(map(len, table))
-    print(f"{'library':{width}}", *(f"{name:>8}" for name in names))  # noqa: T201
+    print(f"{'library':{width}}", *(f"{name:>8}" for name in names))
     for library, row in sorted(table.items()):
-        print(f"{library:{width}}", *(f"{row[name]:8}" for name in names))  # noqa: T201
+        print(f"{library:{width}}", *(f"{row[name]:8}" for name in names))
     total = sum(table.values(), Counter[str]())
-    print(f"{'all':{width}}", *(f"{total[name]:8}" for name in names))  # noqa: T201
+    print(f"{'all':{width}}", *(f"{total[name]:8}" for name in names))
     share = 100 * (total["right"] + total["unpriced"]) / total["cases"]
-    print(f"\n{share:.1f} % right, {total['silent']} wrong by silence, {len(table)} libraries")  # noqa: T201
+    print(f"\n{share:.1f} % right, {total['silent']} wrong by silence, {len(table)} libraries")
 
 
 if __name__ == "__main__":

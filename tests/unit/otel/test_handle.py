@@ -31,7 +31,7 @@ class Slow(SpanProcessor):
         self.entered.set()
         self._stop()
 
-    def force_flush(self, timeout_millis: int = 30_000) -> bool:  # noqa: ARG002 - SDK signature
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
         self.flushed = True
         return True
 

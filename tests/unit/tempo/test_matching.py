@@ -128,5 +128,5 @@ def test_nobodys_span_has_the_name_that_opentelemetry_gives_it() -> None:
     [("text=ELL", True), ("service.name=own", True), ("number=3 yes=true", True), ("name=ha", True), ("text=x", False),
      ("none=", False), ("root.service.name=jobs status.code=unset", True), ("error=true", False)],
 )  # fmt: skip
-def test_tags_are_looked_for_within_values(tags: str, expected: bool) -> None:  # noqa: FBT001 - what is expected
+def test_tags_are_looked_for_within_values(tags: str, expected: bool) -> None:
     assert holds(parse_tags(tags), as_read(state(), NOW), TRACE) is expected

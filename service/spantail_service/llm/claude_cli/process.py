@@ -134,7 +134,7 @@ class _Output(asyncio.SubprocessProtocol):
             self.is_too_large = True
             self.settled.set()
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+    def connection_lost(self, exc: Exception | None) -> None:
         """The end."""
         self.closed.set()
         self.settled.set()

@@ -45,7 +45,7 @@ class JobspySource:
         self._demo = demo
         self._proxies = list(proxies)
 
-    def skip_reason(self, query: JobQuery) -> str | None:  # noqa: ARG002 - the same for every query
+    def skip_reason(self, query: JobQuery) -> str | None:
         """`demo` in demo mode."""
         return "demo" if self._demo else None  # the library cannot be pointed at loopback
 
