@@ -1,4 +1,4 @@
-"""``python -m spantail_service`` is the same as the ``spantail`` command."""
+"""`python -m spantail_service` is the same as the `spantail` command."""
 
 from spantail_service.cli import main
 

@@ -19,7 +19,7 @@ class Canaries:
         self._planted: dict[str, str] = {}
 
     def plant(self, kind: str, where: str) -> str:
-        """A new secret of a kind, to be put ``where``."""
+        """A new secret of a kind, to be put `where`."""
         hidden, text = self._kinds[kind](len(self._planted))
         self._planted[hidden] = f"{kind} in {where}"
         return text

@@ -1,6 +1,6 @@
 """What every request and every WebSocket has to pass before anything else sees it.
 
-One question with one answer, :meth:`Guard.refusal`: is the request for this host, does it come from our own page,
+One question with one answer, `Guard.refusal`: is the request for this host, does it come from our own page,
 does it carry the token or a session.
 
 Who polls says the same again and again, so what was let in is remembered for a while by all it said: one look-up
@@ -119,9 +119,9 @@ class Guard:
         return self._token is not None
 
     def refusal(self, scope: Scope) -> Refusal | None:
-        """Why this connection (``http`` or ``websocket``) may not come in; ``None`` when it may.
+        """Why this connection (`http` or `websocket`) may not come in; `None` when it may.
 
-        The session that lets it in is put into ``scope``, see :data:`SESSION`.
+        The session that lets it in is put into `scope`, see `SESSION`.
         """
         path, raw = scope["path"], scope["headers"]
         if len(scope.get("raw_path") or path) + len(scope["query_string"]) > MAX_TARGET_BYTES:
@@ -150,10 +150,10 @@ class Guard:
         return refusal
 
     def check_token(self, presented: str | bytes, client: str) -> Refusal | None:
-        """Why this token is refused; ``None`` when it is right or none is set. Wrong ones are counted for ``client``.
+        """Why this token is refused; `None` when it is right or none is set. Wrong ones are counted for `client`.
 
         For the login page too, and for the doors that are not HTTP: gRPC's metadata carries the same
-        ``authorization: Bearer …``. The right token is never refused, however many wrong ones came before: else
+        `authorization: Bearer …`. The right token is never refused, however many wrong ones came before: else
         anybody at the same address (behind a proxy, everybody) could lock its holders out.
         """
         raw = presented.encode() if isinstance(presented, str) else presented

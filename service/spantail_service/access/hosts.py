@@ -1,8 +1,8 @@
 """The names this service answers to, and whether a request comes from its own page.
 
 Against DNS rebinding: a page from elsewhere can make its own name point at this machine, but the browser goes on
-sending that name as ``Host``. Against requests forged from another page: a browser says where they come from
-(``Origin``, Fetch Metadata).
+sending that name as `Host`. Against requests forged from another page: a browser says where they come from
+(`Origin`, Fetch Metadata).
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ _REMEMBERED = 64  # spellings of an allowed host that are not parsed again
 class Hosts:
     """The host names that a request may be addressed to.
 
-    Always: ``localhost``, names below it, and loopback addresses. A service that listens on more than loopback also
-    answers to what it listens on and to any IP address, which no DNS can turn on somebody else. ``named`` are
-    further names, ``*.example.com`` for all below one, ``*`` for every name.
+    Always: `localhost`, names below it, and loopback addresses. A service that listens on more than loopback also
+    answers to what it listens on and to any IP address, which no DNS can turn on somebody else. `named` are
+    further names, `*.example.com` for all below one, `*` for every name.
     """
 
     def __init__(self, listens_on: str, named: Iterable[str] = ()) -> None:
@@ -38,7 +38,7 @@ class Hosts:
         self._allowed: set[bytes] = set()
 
     def allows(self, host: bytes) -> bool:
-        """Whether a request with this ``Host`` header is for us."""
+        """Whether a request with this `Host` header is for us."""
         if host in self._allowed:
             return True
         name = _name_of(host)
@@ -74,7 +74,7 @@ def is_loopback(host: str) -> bool:
 def is_own_origin(headers: Mapping[bytes, bytes], hosts: Hosts) -> bool:
     """Whether a request comes from the service's own page, from no page at all, or from a link to it.
 
-    Fetch Metadata is what the browser itself says; where it sends none (plain HTTP to another machine), ``Origin``
+    Fetch Metadata is what the browser itself says; where it sends none (plain HTTP to another machine), `Origin`
     has to name the host that is asked.
     """
     site = headers.get(b"sec-fetch-site")

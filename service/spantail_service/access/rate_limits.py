@@ -19,7 +19,7 @@ _NETWORK_BITS = 64  # one IPv6 household has that many addresses: they count as 
 
 
 class TokenBuckets:
-    """At most ``burst`` at once and ``per_minute`` in the long run, for each client; 0 a minute is no limit.
+    """At most `burst` at once and `per_minute` in the long run, for each client; 0 a minute is no limit.
 
     Memory is bounded: clients whose bucket is full again are forgotten, then those who were not heard for longest.
     """
@@ -103,14 +103,14 @@ class WrongTokens:
         self._of_all = TokenBuckets(per_minute_of_all, burst_of_all, now_s=now_s)
 
     def count(self, client: str) -> float:
-        """Count a wrong token of ``client``; the seconds until one more is answered as such, 0 within the limits."""
+        """Count a wrong token of `client`; the seconds until one more is answered as such, 0 within the limits."""
         return self._by_client.take(client) or self._of_all.take(self._EVERYBODY)
 
 
 def client_of(scope: Scope) -> str:
     """Whom a connection is counted for: its IP address, or its network in IPv6.
 
-    Behind a proxy that ``SPANTAIL_TRUSTED_PROXIES`` names it is what uvicorn takes from its ``X-Forwarded-For``.
+    Behind a proxy that `SPANTAIL_TRUSTED_PROXIES` names it is what uvicorn takes from its `X-Forwarded-For`.
     """
     host: str = (scope.get("client") or ("",))[0][:_LONGEST_ADDRESS]
     if ":" not in host:

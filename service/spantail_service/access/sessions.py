@@ -58,7 +58,7 @@ class Sessions:
         return (head + b"." + self._signature(head)).decode()
 
     def is_valid(self, cookie_header: bytes) -> bool:
-        """Whether a ``Cookie`` header carries a session that is signed by us, not over and not signed out of."""
+        """Whether a `Cookie` header carries a session that is signed by us, not over and not signed out of."""
         return self.read(cookie_header) is not None
 
     def is_over(self, session: Session) -> bool:
@@ -81,7 +81,7 @@ class Sessions:
             self._ended = {session: end for session, end in latest if end > now}
 
     def read(self, cookie_header: bytes) -> Session | None:
-        """The session in a ``Cookie`` header, if it is valid."""
+        """The session in a `Cookie` header, if it is valid."""
         if len(cookie_header) > _MOST_HEADER_BYTES:
             return None
         for pair in cookie_header.split(b";"):

@@ -19,9 +19,9 @@ class SignedOut(OSError):
 
 
 def while_signed_in(send: Send, scope: Scope, sessions: Sessions | None) -> Send:
-    """Pass messages on to ``send`` until the session that let ``scope`` in, if one did, is over.
+    """Pass messages on to `send` until the session that let `scope` in, if one did, is over.
 
-    The next message after that ends the connection, a WebSocket with 4401, and raises :class:`SignedOut`. What lives
+    The next message after that ends the connection, a WebSocket with 4401, and raises `SignedOut`. What lives
     so long says something every 15 s at least, be it that it is still there.
     """
     session: Session | None = scope.get(SESSION)

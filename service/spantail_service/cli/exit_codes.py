@@ -29,5 +29,5 @@ _OF_RUN: Final = {
 
 
 def exit_code_of(run_status: str) -> int:
-    """The exit code for a run that ended so; :data:`EXIT_FAILED` for a status that is no end."""
+    """The exit code for a run that ended so; `EXIT_FAILED` for a status that is no end."""
     return _OF_RUN.get(run_status, EXIT_FAILED)

@@ -24,7 +24,7 @@ _STOP_SIGNALS = tuple(
 
 
 def run_with_client(url: str, token: str | None, work: Callable[[ServiceClient], Awaitable[int]]) -> NoReturn:
-    """Run ``work`` with a client of the service, and end the command with the exit code that it answers.
+    """Run `work` with a client of the service, and end the command with the exit code that it answers.
 
     Raises:
         typer.Exit: always.
@@ -38,9 +38,9 @@ def run_with_client(url: str, token: str | None, work: Callable[[ServiceClient],
 
 
 def run_to_exit(work: Coroutine[Any, Any, int]) -> NoReturn:
-    """Run ``work`` and end the command with the exit code that it answers.
+    """Run `work` and end the command with the exit code that it answers.
 
-    A :class:`ServiceError` becomes one line and a code. SIGINT, SIGTERM and SIGHUP cancel ``work``, which so gets to
+    A `ServiceError` becomes one line and a code. SIGINT, SIGTERM and SIGHUP cancel `work`, which so gets to
     leave the terminal as it was; the code is then 128 + the signal's number.
 
     Raises:

@@ -25,7 +25,7 @@ _LEAST_TOKEN: Final = 16  # hex digits of 64 random bits: 10,000 guesses a secon
 
 
 def host_service(*, workload: bool, **options: Any) -> None:
-    """Serve until Ctrl-C, with ``options`` (by their settings' names; ``None`` is not given) before the environment.
+    """Serve until Ctrl-C, with `options` (by their settings' names; `None` is not given) before the environment.
 
     Raises:
         typer.Exit: a setting is wrong, the port is taken, or the service did not come up; it has been said why.

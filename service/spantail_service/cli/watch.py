@@ -39,12 +39,12 @@ class Form(Enum):
 
 
 async def watch(client: ServiceClient, given: str | None, form: Form, *, since: int, give_up_s: float) -> int:
-    """Show the run that ``given`` names (without it the newest one under way, else the next) until it has settled.
+    """Show the run that `given` names (without it the newest one under way, else the next) until it has settled.
 
     Answers the exit code, by the run's outcome. A tree becomes lines where nothing can be drawn over.
 
     Raises:
-        ServiceError: there is no such run, the service refuses, or it stayed away for ``give_up_s`` seconds.
+        ServiceError: there is no such run, the service refuses, or it stayed away for `give_up_s` seconds.
     """
     run_id = await find_run(client, given) if given else await _newest_or_next(client, give_up_s)
     follower = Follower(client, run_id, give_up_s=give_up_s)

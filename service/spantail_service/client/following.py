@@ -36,7 +36,7 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """The next events. ``reset``: they do not follow on those before."""
+    """The next events. `reset`: they do not follow on those before."""
 
     body: dict[str, Any]
     reset: bool = False
@@ -44,7 +44,7 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """The service does not answer; the next try comes in ``retry_in_s``."""
+    """The service does not answer; the next try comes in `retry_in_s`."""
 
     reason: str
     retry_in_s: float
@@ -65,7 +65,7 @@ def backoff_s(failures: int, chance: Callable[[], float] = random.random) -> flo
 class Follower:
     """Follows one run until it has settled.
 
-    ``give_up_s`` is how long the service may stay away before its error is raised; 0 is for ever.
+    `give_up_s` is how long the service may stay away before its error is raised; 0 is for ever.
     """
 
     def __init__(self, client: ServiceClient, run_id: str, *, give_up_s: float) -> None:
@@ -109,7 +109,7 @@ class Follower:
                 await asyncio.sleep(_PACE_S)
 
     async def events(self, since: int) -> AsyncIterator[Frame | Cut]:
-        """Every event from ``since`` on, as frames; raises as :meth:`states` does."""
+        """Every event from `since` on, as frames; raises as `states` does."""
         next_index, epoch = since, None
         while True:
             try:
@@ -131,7 +131,7 @@ class Follower:
         self._failures, self._failing_since, self._seen = 0, None, True
 
     def _cut(self, error: ServiceError) -> Cut:
-        """What to do about ``error``: wait, or raise it."""
+        """What to do about `error`: wait, or raise it."""
         if not self._seen:
             raise error  # from the start: a wrong address, most likely
         now = asyncio.get_running_loop().time()
@@ -148,7 +148,7 @@ class Follower:
 
 
 async def find_run(client: ServiceClient, given: str) -> str:
-    """The id of the run that ``given`` names: an id, a dashed one, its beginning (4 digits), or a page's address.
+    """The id of the run that `given` names: an id, a dashed one, its beginning (4 digits), or a page's address.
 
     Raises:
         NoRunError: none of the latest runs begins so, or more than one does.
@@ -174,13 +174,13 @@ async def find_run(client: ServiceClient, given: str) -> str:
 
 
 async def newest_running(client: ServiceClient) -> str | None:
-    """The id of the newest run that is under way; ``None`` when there is none."""
+    """The id of the newest run that is under way; `None` when there is none."""
     runs = (await client.runs(status="running", limit=_LATEST))["runs"]
     return next((run["run_id"] for run in runs if run["status"] in ALIVE), None)
 
 
 async def newest(client: ServiceClient) -> str | None:
-    """The id of the newest run, over or not; ``None`` when there is none."""
+    """The id of the newest run, over or not; `None` when there is none."""
     return next((run["run_id"] for run in (await client.runs(limit=1))["runs"]), None)
 
 

@@ -33,7 +33,7 @@ class ServiceError(Exception):
 
 
 class NoAnswerError(ServiceError):
-    """The service does not answer now: worth another try. ``retry_after_s`` is what it asked for, if anything."""
+    """The service does not answer now: worth another try. `retry_after_s` is what it asked for, if anything."""
 
     def __init__(self, message: str, retry_after_s: float = 0.0) -> None:
         super().__init__(message)
@@ -53,7 +53,7 @@ class NoRunError(RefusedError):
 
 
 class ServiceClient:
-    """One service. Every method raises :class:`ServiceError`."""
+    """One service. Every method raises `ServiceError`."""
 
     def __init__(self, url: str, token: str | None) -> None:
         self.url = url
@@ -81,7 +81,7 @@ class ServiceClient:
         return await self._json("/api/about")
 
     async def runs(self, **filters: str | int | None) -> dict[str, Any]:
-        """One page of runs, newest first: ``{runs, next_cursor}``."""
+        """One page of runs, newest first: `{runs, next_cursor}`."""
         return await self._json("/api/runs", **filters)
 
     async def run(self, run_id: str) -> dict[str, Any]:
@@ -89,13 +89,13 @@ class ServiceClient:
         return await self._json(f"/api/runs/{run_id}")
 
     async def snapshot(self, run_id: str) -> dict[str, Any]:
-        """Latest state of every span, without details: ``{run, spans, next_index, epoch}``."""
+        """Latest state of every span, without details: `{run, spans, next_index, epoch}`."""
         return await self._json(f"/api/traces/{run_id}", fields="tree")
 
     async def frame(
         self, run_id: str, since: int, epoch: str | None, *, wait_s: float = WAIT_S, limit: int = PAGE
     ) -> dict[str, Any]:
-        """The events from ``since`` on; held back for at most ``wait_s`` while there are none."""
+        """The events from `since` on; held back for at most `wait_s` while there are none."""
         return await self._json(f"/api/logs/{run_id}", since=since, epoch=epoch, wait=wait_s, limit=limit)
 
     async def delete_run(self, run_id: str) -> None:
@@ -105,7 +105,7 @@ class ServiceClient:
 
     @asynccontextmanager
     async def export(self, run_id: str, kind: str) -> AsyncIterator[httpx.Response]:
-        """A run in one of the formats of ``/api/runs/{run_id}/export``, its body not yet read."""
+        """A run in one of the formats of `/api/runs/{run_id}/export`, its body not yet read."""
         path = f"/api/runs/{run_id}/export"
         async with self._answer("GET", path, {"format": kind}, {"accept": "*/*"}) as answer:
             yield answer
@@ -169,7 +169,7 @@ class ServiceClient:
 
 
 def orjson_object(body: bytes) -> dict[str, Any] | None:
-    """The JSON object in ``body``; ``None`` when it is none."""
+    """The JSON object in `body`; `None` when it is none."""
     try:
         found = orjson.loads(body)
     except orjson.JSONDecodeError:

@@ -17,7 +17,7 @@ _RUN_ID: Final = re.compile(rb"^run_id:(\w+)", re.MULTILINE)
 def redis_url_from_here(about: dict[str, Any] | None) -> str | None:
     """The URL that reaches the service's Redis from this process; None when nothing surely does.
 
-    ``about`` is the answer of ``GET /api/about``, whose URL has no user and no password: a Redis that wants them, one
+    `about` is the answer of `GET /api/about`, whose URL has no user and no password: a Redis that wants them, one
     on another machine's socket, and another server at the same address are not taken for it. Blocks for some seconds
     at most.
     """

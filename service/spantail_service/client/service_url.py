@@ -31,7 +31,7 @@ Token = Annotated[
 def service_url(option: str | None, environ: Mapping[str, str] = os.environ) -> str:
     """The base URL of the service, without a slash at its end.
 
-    ``option``, else SPANTAIL_URL, else the port that SPANTAIL_PORT gives a service on this machine.
+    `option`, else SPANTAIL_URL, else the port that SPANTAIL_PORT gives a service on this machine.
 
     Raises:
         typer.BadParameter: it is no http or https URL.
@@ -61,7 +61,7 @@ def _http_parts(address: str) -> SplitResult | None:
 
 
 def service_token(option: str | None, environ: Mapping[str, str] = os.environ) -> str | None:
-    """``option``, else SPANTAIL_TOKEN; ``None`` without one.
+    """`option`, else SPANTAIL_TOKEN; `None` without one.
 
     Raises:
         typer.BadParameter: it cannot stand in a header.

@@ -21,7 +21,7 @@ _OBEYED: Final = re.compile(
 
 
 def harmless(text: object) -> str:
-    """One line of ``text`` without anything that a terminal would obey instead of showing it."""
+    """One line of `text` without anything that a terminal would obey instead of showing it."""
     return _OBEYED.sub(" ", text if isinstance(text, str) else str(text)).strip()
 
 
@@ -91,7 +91,7 @@ ASCII: Final = Glyphs("o", "*", "+", "x", ">", "-", "?", "|-", "`-", "| ", "  ",
 
 
 def glyphs_for(stream: TextIO) -> Glyphs:
-    """The marks that ``stream`` can encode: Unicode where its encoding is, ASCII elsewhere and on a dumb terminal."""
+    """The marks that `stream` can encode: Unicode where its encoding is, ASCII elsewhere and on a dumb terminal."""
     encoding = (getattr(stream, "encoding", None) or "ascii").lower().replace("-", "").replace("_", "")
     if encoding.startswith("utf") and os.environ.get("TERM", "") not in ("dumb", "linux"):
         return UNICODE

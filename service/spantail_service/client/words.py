@@ -28,7 +28,7 @@ _NOW_S: Final = 5  # clocks differ by as much
 
 
 def duration(us: int) -> str:
-    """Microseconds as ``412 µs``, ``12.3 ms``, ``1.20 s``, ``2 m 05 s``, ``1 h 02 m``; never negative."""
+    """Microseconds as `412 µs`, `12.3 ms`, `1.20 s`, `2 m 05 s`, `1 h 02 m`; never negative."""
     value = max(0, us)
     if value < _MILLISECOND:
         return f"{value} µs"
@@ -56,7 +56,7 @@ def ticking(us: int) -> str:
 
 
 def money(nano: int) -> str:
-    """Integer nano-USD as ``$0.0123``: four decimals, more for a small amount, which must never read as nothing."""
+    """Integer nano-USD as `$0.0123`: four decimals, more for a small amount, which must never read as nothing."""
     if nano == 0:
         return "$0"
     usd = abs(nano) / NANO
@@ -71,7 +71,7 @@ def money(nano: int) -> str:
 
 
 def tokens(value: int) -> str:
-    """Token counts: exact below ten thousand, then ``12.3k``, ``1.2M``."""
+    """Token counts: exact below ten thousand, then `12.3k`, `1.2M`."""
     if value < _ALL_TOKENS:
         return str(value)
     if value < _MILLION_TOKENS:
@@ -80,7 +80,7 @@ def tokens(value: int) -> str:
 
 
 def token_flow(held: Mapping[str, Any] | None, arrow: str) -> str:
-    """Tokens in and out as ``412→96``; what is unknown is left out."""
+    """Tokens in and out as `412→96`; what is unknown is left out."""
     if not held:
         return ""
     given, made = held.get("input"), held.get("output")
@@ -90,12 +90,12 @@ def token_flow(held: Mapping[str, Any] | None, arrow: str) -> str:
 
 
 def plural(value: int, one: str) -> str:
-    """``1 span``, ``1,204 spans``."""
+    """`1 span`, `1,204 spans`."""
     return f"{value:,} {one}{'' if value == 1 else 's'}"
 
 
 def ago(us: int, now_us: int) -> str:
-    """How long ago, roughly: ``now``, ``12 s ago``, ``5 m ago``, ``3 h ago``, ``2 d ago``."""
+    """How long ago, roughly: `now`, `12 s ago`, `5 m ago`, `3 h ago`, `2 d ago`."""
     seconds = max(0, (now_us - us) // _SECOND)
     if seconds < _NOW_S:
         return "now"
@@ -106,5 +106,5 @@ def ago(us: int, now_us: int) -> str:
 
 
 def time_of_day(us: int) -> str:
-    """Local time of day of a time stamp: ``12:04:07.412``."""
+    """Local time of day of a time stamp: `12:04:07.412`."""
     return f"{time.strftime('%H:%M:%S', time.localtime(us // _SECOND))}.{us // 1_000 % 1_000:03}"

@@ -44,7 +44,7 @@ class Ways(NamedTuple):
 
 
 def ways_of(environ: Mapping[str, str]) -> Ways:
-    """Where spans go, as ``spantail.configure()`` and the OpenTelemetry SDK read it."""
+    """Where spans go, as `spantail.configure()` and the OpenTelemetry SDK read it."""
     redis_url = next((environ[name] for name in URL_VARIABLES if environ.get(name)), None)
     exporters = tuple(
         part.strip().lower() for part in environ.get("OTEL_TRACES_EXPORTER", "").split(",") if part.strip()
@@ -221,6 +221,6 @@ def _sampling_findings(environ: Mapping[str, str]) -> list[Finding]:
 
 
 def sends_authorization(environ: Mapping[str, str]) -> bool:
-    """Whether the OTLP exporter's headers carry an ``authorization``."""
+    """Whether the OTLP exporter's headers carry an `authorization`."""
     given = next((environ[name] for name in _HEADERS if environ.get(name)), "")
     return any(part.partition("=")[0].strip().lower() == "authorization" for part in given.split(","))

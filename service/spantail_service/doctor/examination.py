@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 async def examine(
     url: str, token: str | None, environ: Mapping[str, str], *, send_probe: bool
 ) -> AsyncIterator[Finding]:
-    """Every finding, as it is made. ``environ`` is the environment that the application has."""
+    """Every finding, as it is made. `environ` is the environment that the application has."""
     ways = ways_of(environ)
     for finding in installation_findings(ways, environ):
         yield finding

@@ -17,7 +17,7 @@ class Level(StrEnum):
 
 
 class Finding(NamedTuple):
-    """One finding, in words for a person; ``advice`` says what to do about it, a line to paste after a newline."""
+    """One finding, in words for a person; `advice` says what to do about it, a line to paste after a newline."""
 
     level: Level
     subject: str

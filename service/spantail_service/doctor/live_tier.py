@@ -28,9 +28,9 @@ _CREDENTIALS: Final = re.compile(r"NOAUTH|WRONGPASS|invalid username-password|Au
 
 
 def redis_findings(url: str, about: dict[str, Any] | None) -> list[Finding]:
-    """Ask the Redis at ``url``, which has been found to be a readable URL; blocks for some seconds at most.
+    """Ask the Redis at `url`, which has been found to be a readable URL; blocks for some seconds at most.
 
-    ``about`` is the service's own account of itself, where there is one.
+    `about` is the service's own account of itself, where there is one.
     """
     shown = shown_url(url)
     try:

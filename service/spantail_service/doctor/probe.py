@@ -74,7 +74,7 @@ async def _not_seen_live(sink: EventSink) -> Finding:
 async def probe_otlp(client: ServiceClient, door: OtlpDoor, endpoint: str, *, is_ours: bool) -> list[Finding]:
     """Send a finished span over OTLP and look for it.
 
-    ``is_ours`` says that the endpoint is the service itself; with any other one, a Collector say, a span that does
+    `is_ours` says that the endpoint is the service itself; with any other one, a Collector say, a span that does
     not come through is no fault.
     """
     shown = shown_url(endpoint)
@@ -174,7 +174,7 @@ def _words_of_exporter() -> Iterator[list[str]]:
 
 
 async def _seen(client: ServiceClient, run_id: str, status: str, *, wait_s: float = _SEEN_S) -> bool:
-    """Whether the run shows with this status within ``wait_s``."""
+    """Whether the run shows with this status within `wait_s`."""
     deadline = time.monotonic() + wait_s
     while time.monotonic() < deadline:
         try:

@@ -22,7 +22,7 @@ _CLOCK_WRONG_US: Final = 5_000_000
 
 
 class Reached(NamedTuple):
-    """What became of asking the service. ``about`` is its own account of itself, ``None`` without one."""
+    """What became of asking the service. `about` is its own account of itself, `None` without one."""
 
     findings: list[Finding]
     usable: bool

@@ -27,7 +27,7 @@ _OF_THE_TERMINAL: Final = {
 
 
 class CannotStartError(Exception):
-    """The program cannot be started; ``code`` is what a shell ends with then."""
+    """The program cannot be started; `code` is what a shell ends with then."""
 
     def __init__(self, message: str, code: int) -> None:
         super().__init__(message)

@@ -35,9 +35,9 @@ def environment_for(
     launch_id: str,
     has_livetail: bool,
 ) -> dict[str, str]:
-    """``environ`` with what makes the program's spans come to the service at ``url``; what it says itself is kept.
+    """`environ` with what makes the program's spans come to the service at `url`; what it says itself is kept.
 
-    ``redis_url``: the service's Redis, where it can be reached from here. ``has_livetail``: the program's Python has
+    `redis_url`: the service's Redis, where it can be reached from here. `has_livetail`: the program's Python has
     the exporter `livetail`; another program would fail on that name.
     """
     added = {"SPANTAIL_URL": url, "OTEL_METRICS_EXPORTER": "none"}  # the service takes traces and logs
@@ -75,7 +75,7 @@ def program_name(command: Sequence[str]) -> str:
 
 
 def python_of(program: str) -> str | None:
-    """The Python that runs ``program``, which is one itself or a script with one in its first line; else None."""
+    """The Python that runs `program`, which is one itself or a script with one in its first line; else None."""
     found = shutil.which(program)
     if found is None:
         return None

@@ -1,4 +1,4 @@
-"""``GET /api/about``: what the service says of itself, for ``spantail doctor``."""
+"""`GET /api/about`: what the service says of itself, for `spantail doctor`."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ _REDIS_S = 2.0
 
 @router.get("/api/about", summary="Version, clock and Redis of this service", responses=answers(About))
 async def read_about(request: Request) -> Response:
-    """Answers ``{name, version, time_us, demo, redis: {url, version, id, time_us}}``; 503 without Redis.
+    """Answers `{name, version, time_us, demo, redis: {url, version, id, time_us}}`; 503 without Redis.
 
-    ``redis.id`` is the server's own id of its present life (``run_id`` of INFO): whoever reaches a Redis with
-    another one is on another server; of a cluster it is that of the node with the index. ``url`` has no password;
+    `redis.id` is the server's own id of its present life (`run_id` of INFO): whoever reaches a Redis with
+    another one is on another server; of a cluster it is that of the node with the index. `url` has no password;
     what Redis does not tell us is null.
     """
     services = services_of(request)

@@ -1,7 +1,7 @@
-"""``/docs``: the API as a plain page of our own.
+"""`/docs`: the API as a plain page of our own.
 
 FastAPI's page loads scripts from a content delivery network and needs them inline; this one needs neither, so
-it works offline and under the strict Content-Security-Policy. ``/openapi.json`` serves any other viewer.
+it works offline and under the strict Content-Security-Policy. `/openapi.json` serves any other viewer.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ class EventStream(Response):
     async def opened(
         self, receive: Receive, send: Send, left: Callable[[], None]
     ) -> AsyncIterator[Callable[[bytes], Awaitable[None]]]:
-        """Send the head, give the function that sends events, and end the answer; ``left`` is called when nobody
+        """Send the head, give the function that sends events, and end the answer; `left` is called when nobody
         reads any more.
         """
 

@@ -1,4 +1,4 @@
-"""``/healthz``: the process is alive. ``/readyz``: it can do its work, which needs Redis."""
+"""`/healthz`: the process is alive. `/readyz`: it can do its work, which needs Redis."""
 
 from __future__ import annotations
 

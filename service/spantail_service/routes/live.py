@@ -1,4 +1,4 @@
-"""``WS /ws/runs/{run_id}/logs``: a run over a WebSocket."""
+"""`WS /ws/runs/{run_id}/logs`: a run over a WebSocket."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ _CLOSE_REASON_BYTES = 123  # RFC 6455 §5.5
 async def follow_run(websocket: WebSocket, run_id: str) -> None:
     """History first, then live: each text message is a frame in the poll's shape.
 
-    A frame without logs is the heartbeat; a client may ask for one at any time by sending any text. Query: ``since``
-    and ``epoch`` as for the poll. Closes with 1000 when the run has settled and everything was sent, 1012 when the
+    A frame without logs is the heartbeat; a client may ask for one at any time by sending any text. Query: `since`
+    and `epoch` as for the poll. Closes with 1000 when the run has settled and everything was sent, 1012 when the
     process stops, 1013 while Redis is away or too many watch, 4400, 4404, 4410 as HTTP's 400, 404, 410.
     """
     # Accepted before anything is looked up: a browser hides why a handshake failed, a close code it shows.

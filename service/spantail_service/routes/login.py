@@ -1,4 +1,4 @@
-"""``/login`` and ``/logout``: from the token to a session in a cookie, for browsers."""
+"""`/login` and `/logout`: from the token to a session in a cookie, for browsers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``GET /api/logs/{run_id}``: the poll."""
+"""`GET /api/logs/{run_id}`: the poll."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ async def read_logs(
     ] = None,
     epoch: Annotated[str | None, Query(max_length=32, description="Epoch of what the reader holds.")] = None,
 ) -> Response:
-    """Answers ``{run_id, status, logs, next_index, first_index, reset, epoch, expected_log_count, layers,
-    backends, dropped}``. A reader asks again with ``since`` = ``next_index`` until the status is final and
-    ``next_index`` has reached ``expected_log_count``; at ``reset`` it takes the snapshot again.
+    """Answers `{run_id, status, logs, next_index, first_index, reset, epoch, expected_log_count, layers,
+    backends, dropped}`. A reader asks again with `since` = `next_index` until the status is final and
+    `next_index` has reached `expected_log_count`; at `reset` it takes the snapshot again.
     """
     services = services_of(request)
     canonical = parse_run_id(run_id)

@@ -1,4 +1,4 @@
-"""``GET /metrics``: Prometheus text exposition (or OpenMetrics, for who asks for it)."""
+"""`GET /metrics`: Prometheus text exposition (or OpenMetrics, for who asks for it)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _OPENMETRICS = "application/openmetrics-text"
 )
 async def read_metrics(request: Request) -> Response:
     """Counters of this process, and gauges of what all processes share in Redis. 200 also while Redis is away:
-    ``spantail_redis_up`` is 0 then.
+    `spantail_redis_up` is 0 then.
     """
     services = services_of(request)
     await services.metrics.read_redis(services.redis)

@@ -40,7 +40,7 @@ def _input_schema(op: Operation) -> dict[str, Any]:
 
 @router.get("/api/operations", summary="Operations that can be started", responses=answers(Operations))
 async def list_operations(request: Request) -> Response:
-    """Answers ``{operations, demo, login}``: each with the JSON schema of its input and the path to post it to."""
+    """Answers `{operations, demo, login}`: each with the JSON schema of its input and the path to post it to."""
     services = services_of(request)
     listed = [
         {
@@ -68,7 +68,7 @@ async def list_operations(request: Request) -> Response:
     openapi_extra={"requestBody": {"content": {"application/json": {"schema": {"type": "object"}}}}},
 )
 async def start_operation(request: Request, name: str) -> Response:
-    """Answers 202 ``{run_id, status}`` when the run can be seen; its work goes on in the background."""
+    """Answers 202 `{run_id, status}` when the run can be seen; its work goes on in the background."""
     return await _start(request, name, {})
 
 
@@ -81,7 +81,7 @@ async def start_operation(request: Request, name: str) -> Response:
     openapi_extra=_own_schema("job-search"),
 )
 async def search_jobs(request: Request) -> Response:
-    """Starts the operation ``job-search``."""
+    """Starts the operation `job-search`."""
     return await _start(request, "job-search", {})
 
 
@@ -94,7 +94,7 @@ async def search_jobs(request: Request) -> Response:
     openapi_extra=_own_schema("generate-annotations"),
 )
 async def generate_annotations(request: Request, job_id: str) -> Response:
-    """Starts the operation ``generate-annotations`` for one job."""
+    """Starts the operation `generate-annotations` for one job."""
     return await _start(request, "generate-annotations", {"job_id": job_id})
 
 

@@ -1,4 +1,4 @@
-"""``POST /v1/traces`` and ``/v1/logs``: OTLP/HTTP in, as the OTLP specification says (section "OTLP/HTTP")."""
+"""`POST /v1/traces` and `/v1/logs`: OTLP/HTTP in, as the OTLP specification says (section "OTLP/HTTP")."""
 
 from __future__ import annotations
 
@@ -60,13 +60,13 @@ def _described(summary: str, message: str) -> dict[str, Any]:
 
 @router.post("/v1/traces", **_described("OTLP traces (protobuf or JSON, gzip or plain)", "ExportTraceService"))
 async def receive_traces(request: Request) -> Response:
-    """200 with an ``ExportTraceServiceResponse`` once everything is stored; errors carry a ``Status``."""
+    """200 with an `ExportTraceServiceResponse` once everything is stored; errors carry a `Status`."""
     return await _receive(request, Signal.TRACES)
 
 
 @router.post("/v1/logs", **_described("OTLP logs (protobuf or JSON, gzip or plain)", "ExportLogsService"))
 async def receive_logs(request: Request) -> Response:
-    """200 with an ``ExportLogsServiceResponse`` once everything is stored; errors carry a ``Status``."""
+    """200 with an `ExportLogsServiceResponse` once everything is stored; errors carry a `Status`."""
     return await _receive(request, Signal.LOGS)
 
 
@@ -96,7 +96,7 @@ async def _receive(request: Request, signal: Signal) -> Response:
 
 
 async def read_body(request: Request, hold: Hold) -> bytes:
-    """The body of ``request``, counted while it arrives.
+    """The body of `request`, counted while it arrives.
 
     Raises:
         BusyError: there is no room for it.

@@ -1,4 +1,4 @@
-"""The page: one HTML file for ``/`` and ``/runs/{run_id}``, and its assets."""
+"""The page: one HTML file for `/` and `/runs/{run_id}`, and its assets."""
 
 from __future__ import annotations
 
@@ -61,5 +61,5 @@ class _Assets(StaticFiles):
 
 
 def assets() -> StaticFiles:
-    """The app to mount at ``/assets``."""
+    """The app to mount at `/assets`."""
     return _Assets(directory=STATIC / "assets", check_dir=False)

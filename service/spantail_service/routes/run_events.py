@@ -1,4 +1,4 @@
-"""``GET /api/runs/{run_id}/events``: a run as server-sent events."""
+"""`GET /api/runs/{run_id}/events`: a run as server-sent events."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``GET /api/runs``: the list of runs, its changes as they happen, one run, and what can be done with it."""
+"""`GET /api/runs`: the list of runs, its changes as they happen, one run, and what can be done with it."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ async def list_runs(
     cursor: Annotated[str | None, Query(max_length=64, description="`next_cursor` of the page before.")] = None,
     limit: Annotated[int, Query(ge=1, le=MAX_RUNS, description="Most runs to return.")] = 50,
 ) -> Response:
-    """Answers ``{runs, next_cursor}``; ``next_cursor`` is null on the last page.
+    """Answers `{runs, next_cursor}`; `next_cursor` is null on the last page.
 
     A page may have fewer runs than asked for and still not be the last: the service looks at a bounded number of runs
     for conditions other than status, operation and time.
@@ -95,7 +95,7 @@ async def list_runs(
 
 @router.get("/api/runs/facets", summary="What runs can be filtered by", responses=answers(Facets))
 async def run_facets(request: Request) -> Response:
-    """Answers ``{statuses: {status: runs}, operations: [{name, runs}], environments, versions}``.
+    """Answers `{statuses: {status: runs}, operations: [{name, runs}], environments, versions}`.
 
     Operations are the latest hundred; environments and versions are those of the newest two hundred runs.
     """
@@ -114,8 +114,8 @@ async def run_events(
     wanted: Wanted,
     last_event_id: Annotated[str | None, Header(max_length=64, description="Where to go on.")] = None,
 ) -> Response:
-    """``event: runs`` with ``{runs, removed, reset}``: the present state of runs that changed and are wanted, the ids
-    of those that are not any more; with ``reset`` the list has to be taken anew. A comment is the heartbeat.
+    """`event: runs` with `{runs, removed, reset}`: the present state of runs that changed and are wanted, the ids
+    of those that are not any more; with `reset` the list has to be taken anew. A comment is the heartbeat.
     """
     return _NewsStream(services_of(request).run_changes, wanted, last_event_id)
 
@@ -152,7 +152,7 @@ def _event(update: ListUpdate) -> bytes:
 
 @router.get("/api/runs/{run_id}", summary="One run with its totals", responses=answers(Run, 400, 404, 410))
 async def read_run(request: Request, run_id: str) -> Response:
-    """Answers the run as in the list, its layers, and ``links`` to it in other tools, by their name."""
+    """Answers the run as in the list, its layers, and `links` to it in other tools, by their name."""
     services = services_of(request)
     run = await services.snapshots.run(parse_run_id(run_id))
     run["links"] = services.links.of(run["run_id"], run["start"], run["end"], run["service"])

@@ -1,4 +1,4 @@
-"""``GET /api/spend``: what was spent."""
+"""`GET /api/spend`: what was spent."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ async def read_spend(
     by: Annotated[Literal["backend"], Query(description="What a day's sum is parted by.")] = "backend",  # noqa: ARG001 - the one there is
     days: Annotated[int, Query(ge=1, le=MAX_DAYS, description="How many days, today included.")] = 30,
 ) -> Response:
-    """Answers ``{by, from, to, cost_usd, cost_nano, backends, days: [{day, runs, cost_usd, cost_nano, backends}]}``.
+    """Answers `{by, from, to, cost_usd, cost_nano, backends, days: [{day, runs, cost_usd, cost_nano, backends}]}`.
 
     A run counts on the day (UTC) on which it began; the sums outlive the runs. They are a second behind.
     """

@@ -1,4 +1,4 @@
-"""``/tempo``: Tempo's HTTP API, for Grafana's Tempo data source. Running spans are in it, and say that they run.
+"""`/tempo`: Tempo's HTTP API, for Grafana's Tempo data source. Running spans are in it, and say that they run.
 
 Paths, parameters and shapes are those of Tempo's own documentation ("Tempo HTTP API") and `pkg/api`.
 """
@@ -65,7 +65,7 @@ _TRACE_ANSWERS: dict[int | str, dict[str, Any]] = {
     responses=answers(None, media="text/plain", says="`echo`."),
 )
 async def echo() -> Response:
-    """Answers ``echo``: what Grafana asks when it tests a data source."""
+    """Answers `echo`: what Grafana asks when it tests a data source."""
     return PlainTextResponse("echo", headers=_NO_STORE)
 
 
@@ -83,7 +83,7 @@ async def build_info() -> Response:
     responses=_TRACE_ANSWERS,
 )
 async def read_trace(request: Request, trace_id: str) -> Response:
-    """Answers Tempo's ``Trace``: what is stored of a run, its running spans included."""
+    """Answers Tempo's `Trace`: what is stored of a run, its running spans included."""
     return _trace(request, trace_id, messages.as_protobuf, messages.as_json)
 
 
@@ -95,7 +95,7 @@ async def read_trace(request: Request, trace_id: str) -> Response:
     responses=_TRACE_ANSWERS,
 )
 async def read_trace_v2(request: Request, trace_id: str) -> Response:
-    """Answers Tempo's ``TraceByIDResponse``; its status is ``PARTIAL`` where the trace was too large."""
+    """Answers Tempo's `TraceByIDResponse`; its status is `PARTIAL` where the trace was too large."""
     return _trace(request, trace_id, messages.as_protobuf_v2, messages.as_json_v2)
 
 
@@ -161,7 +161,7 @@ async def search_traces(
 ) -> Response:
     """Answers the newest traces that have spans which fulfil all conditions.
 
-    ``metrics`` says how many runs were looked into: the newest ones, up to a bound.
+    `metrics` says how many runs were looked into: the newest ones, up to a bound.
     """
     if q and tags:
         raise ProblemError(400, "two-queries", "Send `q` or `tags`, not both.")

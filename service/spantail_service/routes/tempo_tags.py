@@ -1,4 +1,4 @@
-"""``/tempo``: which attributes there are to search by, and their values; see `tempo.py`."""
+"""`/tempo`: which attributes there are to search by, and their values; see `tempo.py`."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Filter = Annotated[str, Query(description="TraceQL: only of spans that fulfil it
     responses=answers(TempoTags, 400, 422, 429),
 )
 async def list_tags(request: Request, within: Within, scope: OfScope = "", limit: Most = 0) -> Response:
-    """Answers ``{tagNames, metrics}``, from the newest runs."""
+    """Answers `{tagNames, metrics}`, from the newest runs."""
     scopes, looked_at = await _scopes(request, within, scope or "none", limit, "")
     if scope != "intrinsic":
         scopes.pop("intrinsic", None)
@@ -51,7 +51,7 @@ async def list_tags(request: Request, within: Within, scope: OfScope = "", limit
 async def list_tags_by_scope(
     request: Request, within: Within, q: Filter = "", scope: OfScope = "", limit: Most = 0
 ) -> Response:
-    """Answers ``{scopes: [{name, tags}], metrics}``, from the newest runs."""
+    """Answers `{scopes: [{name, tags}], metrics}`, from the newest runs."""
     scopes, looked_at = await _scopes(request, within, scope or "none", limit, q)
     return _told("scopes", [{"name": name, "tags": tags} for name, tags in scopes.items()], looked_at)
 
@@ -78,7 +78,7 @@ async def _scopes(
     responses=answers(TempoTagValues, 400, 404, 422, 429),
 )
 async def list_tag_values(request: Request, tag: str, within: Within, limit: Most = 0) -> Response:
-    """Answers ``{tagValues, metrics}``; ``tag`` is an attribute's bare name, or that of a field such as ``name``."""
+    """Answers `{tagValues, metrics}`; `tag` is an attribute's bare name, or that of a field such as `name`."""
     name = OTHER_NAMES.get(tag, tag)
     field = Field(Scope.INTRINSIC if name in INTRINSICS else Scope.ANY, name)
     values, looked_at = await _values(request, field, within, limit, "")
@@ -94,7 +94,7 @@ async def list_tag_values(request: Request, tag: str, within: Within, limit: Mos
 async def list_typed_tag_values(
     request: Request, tag: str, within: Within, q: Filter = "", limit: Most = 0
 ) -> Response:
-    """Answers ``{tagValues: [{type, value}], metrics}``; ``tag`` is written as in TraceQL."""
+    """Answers `{tagValues: [{type, value}], metrics}`; `tag` is written as in TraceQL."""
     field = understood(parse_field, tag)
     values, looked_at = await _values(request, field, within, limit, q)
     return _told("tagValues", [value._asdict() for value in values], looked_at)

@@ -1,4 +1,4 @@
-"""``GET /api/traces/{run_id}``: the snapshot of a run, and one span of it."""
+"""`GET /api/traces/{run_id}`: the snapshot of a run, and one span of it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ async def read_trace(
         Query(description="`tree` leaves attributes, span events, links and tracebacks out."),
     ] = "all",
 ) -> Response:
-    """Answers ``{run, resources, scopes, spans, next_index, epoch}``; polling on from ``next_index`` misses nothing.
+    """Answers `{run, resources, scopes, spans, next_index, epoch}`; polling on from `next_index` misses nothing.
 
     A span that is new in the tail may name a resource or a scope that is new too: what it stands for is in the next
     answer, and in that for the span alone.

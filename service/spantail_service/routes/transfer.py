@@ -1,4 +1,4 @@
-"""``GET /api/runs/{run_id}/export`` and ``POST /api/runs/import``: a run out, and in again."""
+"""`GET /api/runs/{run_id}/export` and `POST /api/runs/import`: a run out, and in again."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ async def export_run(
         ),
     ] = "ndjson",
 ) -> Response:
-    """The file. With ``otlp``, ``spantail-unfinished-spans`` says how many spans are not in it, for they go on."""
+    """The file. With `otlp`, `spantail-unfinished-spans` says how many spans are not in it, for they go on."""
     services = services_of(request)
     canonical = parse_run_id(run_id)
     return LargeResponse(services.large_responses, lambda: _exported(services, canonical, as_format))
@@ -122,7 +122,7 @@ async def _events(redis: Redis, run: dict[str, Any]) -> AsyncIterator[bytes]:
 async def import_runs(request: Request) -> Response:
     """Takes OTLP JSON (anybody's) or NDJSON as exported here, gzip or plain, within the limits of OTLP ingest.
 
-    Answers ``{runs: [run_id], rejected, reason}`` once everything is stored; 409 for NDJSON of a run that is here.
+    Answers `{runs: [run_id], rejected, reason}` once everything is stored; 409 for NDJSON of a run that is here.
     """
     services = services_of(request)
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()

@@ -77,7 +77,7 @@ class Field(NamedTuple):
 
 
 class Word(str):
-    """A word of TraceQL's own, such as ``error`` in ``status = error``: no text that an attribute could have."""
+    """A word of TraceQL's own, such as `error` in `status = error`: no text that an attribute could have."""
 
     __slots__ = ()
 
@@ -98,7 +98,7 @@ class Operator(StrEnum):
 
 
 class Comparison(NamedTuple):
-    """One condition. Durations are nanoseconds; ``None`` is ``nil``."""
+    """One condition. Durations are nanoseconds; `None` is `nil`."""
 
     field: Field
     operator: Operator

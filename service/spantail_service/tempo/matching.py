@@ -31,7 +31,7 @@ class Trace(NamedTuple):
 
 
 def holds(condition: Condition | None, span: Mapping[str, Any], trace: Trace) -> bool:
-    """Whether ``span`` (a state as it is read, see `reading.py`) fulfils the condition; without one each does.
+    """Whether `span` (a state as it is read, see `reading.py`) fulfils the condition; without one each does.
 
     Raises:
         RegexError: a pattern has worked all it may.
@@ -48,7 +48,7 @@ def holds(condition: Condition | None, span: Mapping[str, Any], trace: Trace) ->
 
 
 def value_of(field: Field, span: Mapping[str, Any], trace: Trace) -> Any:
-    """What ``span`` has for ``field``; ``None`` when nothing. Durations are nanoseconds."""
+    """What `span` has for `field`; `None` when nothing. Durations are nanoseconds."""
     match field.scope:
         case Scope.SPAN:
             return span["attributes"].get(field.name)
@@ -95,7 +95,7 @@ def _intrinsic(name: str, span: Mapping[str, Any], trace: Trace) -> Any:
 
 
 def _compares(value: Any, operator: Operator, wanted: Any) -> bool:
-    """As Tempo compares: what is not there fulfils ``= nil`` only, and of a list one item has to fit, or none."""
+    """As Tempo compares: what is not there fulfils `= nil` only, and of a list one item has to fit, or none."""
     if wanted is None:
         return (value is None) == (operator is Operator.EQUAL)
     if isinstance(value, list):

@@ -1,8 +1,8 @@
 """A trace in Tempo's shapes, protobuf and JSON (pure).
 
-`tempo.proto`: ``Trace { repeated ResourceSpans resourceSpans = 1 }`` is OTLP's ``TracesData``; ``TraceByIDResponse {
-Trace trace = 1; PartialStatus status = 3; string message = 4 }`` wraps it. In JSON the first has ``batches``, the other
-``resourceSpans``, and both have ids in base64 and enums by name, as protobuf's own JSON mapping says.
+`tempo.proto`: `Trace { repeated ResourceSpans resourceSpans = 1 }` is OTLP's `TracesData`; `TraceByIDResponse {
+Trace trace = 1; PartialStatus status = 3; string message = 4 }` wraps it. In JSON the first has `batches`, the other
+`resourceSpans`, and both have ids in base64 and enums by name, as protobuf's own JSON mapping says.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ class TraceAnswer(NamedTuple):
     """A trace on its way out."""
 
     batches: list[dict[str, Any]]
-    """OTLP JSON ``ResourceSpans``."""
+    """OTLP JSON `ResourceSpans`."""
     message: str
     """Why this is not all of it; empty when it is."""
 
 
 def trace_of(states: Sequence[bytes], now_us: int, sources: Sources = NO_SOURCES) -> TraceAnswer:
-    """The trace of a run's states as they are read at ``now_us``."""
+    """The trace of a run's states as they are read at `now_us`."""
     spans = [as_read(orjson.loads(state), now_us, sources) for state in in_order(states)[:MAX_SPANS]]
     missing = len(states) - len(spans)
     message = f"The first {MAX_SPANS} spans; {missing} later ones are left out." if missing else ""
@@ -54,7 +54,7 @@ def trace_of(states: Sequence[bytes], now_us: int, sources: Sources = NO_SOURCES
 
 
 def as_protobuf(answer: TraceAnswer) -> bytes:
-    """``Trace``."""
+    """`Trace`."""
     batches: list[ResourceSpans] = [
         ResourceSpans(
             resource=Resource(
@@ -78,7 +78,7 @@ def as_protobuf(answer: TraceAnswer) -> bytes:
 
 
 def as_protobuf_v2(answer: TraceAnswer) -> bytes:
-    """``TraceByIDResponse``."""
+    """`TraceByIDResponse`."""
     wire = _framed(_TRACE_TAG, as_protobuf(answer))
     if answer.message:
         wire += _STATUS_TAG + bytes([_PARTIAL]) + _framed(_MESSAGE_TAG, answer.message.encode())
@@ -86,12 +86,12 @@ def as_protobuf_v2(answer: TraceAnswer) -> bytes:
 
 
 def as_json(answer: TraceAnswer) -> bytes:
-    """``Trace`` in JSON."""
+    """`Trace` in JSON."""
     return orjson.dumps({"batches": [_json_names(batch) for batch in answer.batches]})
 
 
 def as_json_v2(answer: TraceAnswer) -> bytes:
-    """``TraceByIDResponse`` in JSON."""
+    """`TraceByIDResponse` in JSON."""
     body: dict[str, Any] = {"trace": {"resourceSpans": [_json_names(batch) for batch in answer.batches]}, "metrics": {}}
     if answer.message:
         body |= {"status": "PARTIAL", "message": answer.message}

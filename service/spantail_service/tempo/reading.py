@@ -14,15 +14,15 @@ if TYPE_CHECKING:
     from spantail_service.runs.sources import Sources
 
 RUNNING: Final = "running"
-"""Value of the attribute ``spantail.status`` of a span that has not ended."""
+"""Value of the attribute `spantail.status` of a span that has not ended."""
 UNKNOWN_SERVICE: Final = "unknown_service"
 """OpenTelemetry's name for a service that nobody named. Grafana leaves spans out whose resource says nothing."""
 
 
 def as_read(state: Mapping[str, Any], now_us: int, sources: Sources = NO_SOURCES) -> dict[str, Any]:
-    """The state with all that is read of it, ``resource_details`` and ``scope_details`` included where they are known.
+    """The state with all that is read of it, `resource_details` and `scope_details` included where they are known.
 
-    A span that goes on lasts until ``now_us`` (µs) and says that it does.
+    A span that goes on lasts until `now_us` (µs) and says that it does.
     """
     attributes = state.get("attributes") or {}
     seen = {**state, "attributes": attributes, "service": state.get("service") or UNKNOWN_SERVICE}
@@ -40,11 +40,11 @@ def resource_attribute(span: Mapping[str, Any], name: str) -> Any:
 
 
 def resource_names(span: Mapping[str, Any]) -> set[str]:
-    """The names of the attributes that :func:`resource_attribute` knows."""
+    """The names of the attributes that `resource_attribute` knows."""
     return resource_of(span).keys() | attributes_of(span, "resource_details").keys()
 
 
 def attributes_of(span: Mapping[str, Any], source: str) -> dict[str, Any]:
-    """The attributes of ``resource_details`` or ``scope_details``; none where that is not known."""
+    """The attributes of `resource_details` or `scope_details`; none where that is not known."""
     held = (span.get(source) or {}).get("attributes")
     return held if isinstance(held, dict) else {}

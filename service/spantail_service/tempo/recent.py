@@ -34,7 +34,7 @@ _AT_A_TIME: Final = 2  # searches of a process: their work holds the others up
 
 
 class Period(NamedTuple):
-    """A time that a run has to touch (µs since the epoch, the end is outside); ``None`` is open."""
+    """A time that a run has to touch (µs since the epoch, the end is outside); `None` is open."""
 
     start_us: int | None = None
     end_us: int | None = None
@@ -132,7 +132,7 @@ class RecentRuns:
     async def walk(
         self, within: Period, most_spans: int, has_left: Callable[[], Awaitable[bool]]
     ) -> AsyncIterator[Walk]:
-        """A way through the runs that touch ``within``, until ``most_spans`` or a few more; waits for its turn.
+        """A way through the runs that touch `within`, until `most_spans` or a few more; waits for its turn.
 
         Raises:
             UnavailableError: too many wait.

@@ -1,6 +1,6 @@
 """Regular expressions as Tempo reads them, by RE2: the time for a text grows with its length only, never exponentially.
 
-A pattern is anchored at both ends and ``.`` is any character, as in Prometheus' matchers, which Tempo uses.
+A pattern is anchored at both ends and `.` is any character, as in Prometheus' matchers, which Tempo uses.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Regex:
     """One pattern, for one search: the time that it has taken is counted over all calls."""
 
     def __init__(self, pattern: str) -> None:
-        """Read ``pattern``, in RE2's syntax.
+        """Read `pattern`, in RE2's syntax.
 
         Raises:
             RegexError: it cannot be read, or is too large.
@@ -49,10 +49,10 @@ class Regex:
         self._taken = 0.0
 
     def matches(self, text: str) -> bool:
-        """Whether the whole ``text`` fits.
+        """Whether the whole `text` fits.
 
         Raises:
-            RegexError: the pattern has taken :data:`MAX_SECONDS`.
+            RegexError: the pattern has taken `MAX_SECONDS`.
         """
         if len(text) > MAX_VALUE:
             return False

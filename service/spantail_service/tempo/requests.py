@@ -37,7 +37,7 @@ Within = Annotated[Period, Depends(searched_period)]
 
 
 def understood(read: Callable[[str], _Read], text: str) -> _Read:
-    """What ``read`` makes of a query.
+    """What `read` makes of a query.
 
     Raises:
         InputRefusedError: it says the part that is not understood, and what is.
@@ -62,7 +62,7 @@ async def bounded(work: Awaitable[_Read]) -> _Read:
 
 
 def duration(name: str, text: str) -> int | None:
-    """The duration (ns) that the parameter ``name`` has; ``None`` when it is empty.
+    """The duration (ns) that the parameter `name` has; `None` when it is empty.
 
     Raises:
         InputRefusedError: it is none.

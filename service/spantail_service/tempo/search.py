@@ -48,7 +48,7 @@ class Wanted(NamedTuple):
 
 
 async def search(recent: RecentRuns, wanted: Wanted, now_us: int) -> dict[str, Any]:
-    """``{traces, metrics}``; what was looked at stands in ``metrics``.
+    """`{traces, metrics}`; what was looked at stands in `metrics`.
 
     Raises:
         RegexError: a pattern has worked all it may.
@@ -80,7 +80,7 @@ def metrics(walk: Walk) -> dict[str, Any]:
 
 
 def read_trace(looked: Looked, now_us: int) -> tuple[Trace, list[dict[str, Any]]]:
-    """A run as a trace, and its spans by their start, as they are read at ``now_us``."""
+    """A run as a trace, and its spans by their start, as they are read at `now_us`."""
     spans = [as_read(orjson.loads(state), now_us, looked.sources) for state in looked.states]
     spans.sort(key=lambda span: span["start"])
     run = looked.run

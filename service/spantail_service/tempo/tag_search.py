@@ -1,4 +1,4 @@
-"""The older way to search: ``tags=service.name=shop http.url="/api"``, in logfmt (pure).
+"""The older way to search: `tags=service.name=shop http.url="/api"`, in logfmt (pure).
 
 As in Tempo, a value is looked for within the attribute's, whatever the case.
 """
@@ -19,7 +19,7 @@ _INTRINSICS: Final = {"name": "name", "root.name": "rootName", "root.service.nam
 
 
 def parse_tags(text: str) -> Condition | None:
-    """The conditions of a ``tags`` parameter, all of which have to hold; ``None`` when it has none.
+    """The conditions of a `tags` parameter, all of which have to hold; `None` when it has none.
 
     Raises:
         TraceQLError: it is no logfmt, or a tag stands twice.

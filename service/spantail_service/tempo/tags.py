@@ -33,7 +33,7 @@ class Value(NamedTuple):
     """A value that a tag has, as Tempo tells it."""
 
     type: str
-    """``string`` ``int`` ``float`` ``bool`` ``keyword``"""
+    """`string` `int` `float` `bool` `keyword`"""
     value: str
 
 
@@ -61,7 +61,7 @@ async def tag_names(recent: RecentRuns, asked: Asked, now_us: int) -> tuple[dict
 
 
 async def tag_values(recent: RecentRuns, field: Field, asked: Asked, now_us: int) -> tuple[list[Value], int]:
-    """The values that spans have for ``field``; and how many bytes were looked at."""
+    """The values that spans have for `field`; and how many bytes were looked at."""
     if field.kind in _FIXED:
         return [Value("keyword", word) for word in _FIXED[field.kind]], 0
     if field.scope is Scope.INTRINSIC and field.name in _IDS:
@@ -77,7 +77,7 @@ async def tag_values(recent: RecentRuns, field: Field, asked: Asked, now_us: int
 
 
 async def _first(limit: int, found: set[_Told]) -> list[_Told]:
-    """The first of ``found`` in their order. One run may bring hundreds of thousands, and `sorted` gives the
+    """The first of `found` in their order. One run may bring hundreds of thousands, and `sorted` gives the
     interpreter to nobody before it is done.
     """
     return await asyncio.to_thread(heapq.nsmallest, limit, found)

@@ -50,7 +50,7 @@ class Token(NamedTuple):
 
 
 def tokens(query: str) -> Iterator[Token]:
-    """The pieces of ``query`` and then its end; never fails."""
+    """The pieces of `query` and then its end; never fails."""
     for match in _TOKEN.finditer(query):
         if match.lastgroup is not None and match.lastgroup != "blank":
             yield Token(match.lastgroup, match[0], match.start())
@@ -79,14 +79,14 @@ def _unescaped(match: re.Match[str]) -> str:
 
 
 def attribute_in(literal: str) -> tuple[str, str]:
-    """Scope (maybe empty) and name of an attribute such as ``span."http method"``."""
+    """Scope (maybe empty) and name of an attribute such as `span."http method"`."""
     scope, _, name = literal.partition(".")
     parts = [quoted.replace('\\"', '"').replace("\\\\", "\\") or plain for quoted, plain in _NAME_PART.findall(name)]
     return scope, "".join(parts)
 
 
 def nanoseconds(text: str) -> int | None:
-    """A duration such as ``1h30m`` or ``1.5s`` in nanoseconds; ``None`` when it is none."""
+    """A duration such as `1h30m` or `1.5s` in nanoseconds; `None` when it is none."""
     if _DURATION.fullmatch(text) is None:
         return None
     total = sum(float(count) * _NANOSECONDS[unit] for count, unit in _DURATION_PART.findall(text))

@@ -1,6 +1,6 @@
-"""TraceQL, as far as it is understood here: one ``{ … }`` of conditions, read into a tree (pure).
+"""TraceQL, as far as it is understood here: one `{ … }` of conditions, read into a tree (pure).
 
-Grammar and rules as in Tempo (`pkg/traceql`): ``&&`` and ``||`` bind equally and from the left, a text is compared with
+Grammar and rules as in Tempo (`pkg/traceql`): `&&` and `||` bind equally and from the left, a text is compared with
 texts only, durations with numbers. What Tempo knows beyond that is refused with the part that is not understood.
 """
 
@@ -70,7 +70,7 @@ class TraceQLError(ValueError):
 
 
 def parse(query: str) -> Condition | None:
-    """The conditions of ``query``; ``None`` when it has none and so fits every span.
+    """The conditions of `query`; `None` when it has none and so fits every span.
 
     Raises:
         TraceQLError: it is no TraceQL, or goes beyond what is understood.
@@ -81,7 +81,7 @@ def parse(query: str) -> Condition | None:
 
 
 def parse_field(text: str) -> Field:
-    """The field that ``text`` names, as in a query: ``.http.method``, ``resource.service.name``, ``span:name``.
+    """The field that `text` names, as in a query: `.http.method`, `resource.service.name`, `span:name`.
 
     Raises:
         TraceQLError: it names none.

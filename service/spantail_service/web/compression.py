@@ -18,13 +18,13 @@ _HEADERS: Final = {"cache-control": "no-store", "vary": "accept-encoding"}
 
 
 def gzipped(body: bytes) -> bytes:
-    """``body`` in gzip format."""
+    """`body` in gzip format."""
     packer = zlib.compressobj(_GZIP_LEVEL, zlib.DEFLATED, _GZIP_WINDOW)
     return packer.compress(body) + packer.flush()
 
 
 def takes_gzip(accept_encoding: str) -> bool:
-    """Whether an ``Accept-Encoding`` header allows gzip (RFC 9110 §12.5.3)."""
+    """Whether an `Accept-Encoding` header allows gzip (RFC 9110 §12.5.3)."""
     for part in accept_encoding.lower().split(","):
         name, _, weight = part.partition(";")
         if name.strip() in ("gzip", "*"):
@@ -38,7 +38,7 @@ async def json_response(body: bytes, accept_encoding: str) -> Response:
 
 
 async def packed_response(body: bytes, accept_encoding: str, media_type: str) -> Response:
-    """As :func:`json_response`, of any media type."""
+    """As `json_response`, of any media type."""
     headers = _HEADERS
     if len(body) >= GZIP_FROM_BYTES and takes_gzip(accept_encoding):
         body = await asyncio.to_thread(gzipped, body) if len(body) > _IN_THREAD_BYTES else gzipped(body)

@@ -46,7 +46,7 @@ class Tally(Protocol):
     """Where requests are counted."""
 
     def request(self, scope: Scope, status: int, duration_s: float) -> None:
-        """An HTTP request has been answered; ``scope`` is as the application left it, its route included."""
+        """An HTTP request has been answered; `scope` is as the application left it, its route included."""
 
     def requests_of(self, method: str, route: str, status: int) -> Count:
         """The place for requests of one kind."""
@@ -58,7 +58,7 @@ class Tally(Protocol):
 class Entrance:
     """Lets in whom the guard lets in, and sends the others away in the language they speak.
 
-    Polls that ``ready`` knows the answer to are answered here, all else goes on to ``app``.
+    Polls that `ready` knows the answer to are answered here, all else goes on to `app`.
     """
 
     def __init__(self, app: ASGIApp, ready: FastPoll, guard: Guard, tally: Tally) -> None:
@@ -143,7 +143,7 @@ def _refuse(refusal: Refusal, scope: Scope) -> Response:
 
 
 def _otlp_refusal(refusal: Refusal, content_type: bytes) -> Response:
-    """A ``Status`` in the request's encoding (OTLP specification, "OTLP/HTTP Response", Failures)."""
+    """A `Status` in the request's encoding (OTLP specification, "OTLP/HTTP Response", Failures)."""
     code = _GRPC_CODES.get(refusal.status, INVALID_ARGUMENT)
     if content_type == b"application/json":
         body = orjson.dumps({"code": code, "message": refusal.detail})

@@ -1,6 +1,6 @@
 """The security headers of every answer, and the limit on request bodies as plain ASGI middleware.
 
-Plain, because Starlette's ``BaseHTTPMiddleware`` starts a task group per request, which a poll that answers
+Plain, because Starlette's `BaseHTTPMiddleware` starts a task group per request, which a poll that answers
 in well under a millisecond would feel.
 """
 
@@ -38,8 +38,8 @@ JSON_SECURITY_HEADERS: dict[str, str] = {
 }
 """What protects something where no browser makes a page of an answer (OWASP REST Security Cheat Sheet).
 
-Left out: ``x-frame-options``, which ``frame-ancestors`` replaces (CSP Level 2 §7.7.1); what speaks of a page's scripts,
-links, forms and windows; and ``cross-origin-resource-policy``, for the guard answers no request that says it comes from
+Left out: `x-frame-options`, which `frame-ancestors` replaces (CSP Level 2 §7.7.1); what speaks of a page's scripts,
+links, forms and windows; and `cross-origin-resource-policy`, for the guard answers no request that says it comes from
 another site. Every header costs a poll about 2 % of its time.
 """
 
@@ -67,7 +67,7 @@ def raw_security_headers(headers: Iterable[tuple[bytes, bytes]]) -> tuple[tuple[
 class BodyTooLargeError(HTTPException):
     """The request's body passed its limit; answered with 413.
 
-    An ``HTTPException``, because FastAPI turns any other exception of a body reader into a 400.
+    An `HTTPException`, because FastAPI turns any other exception of a body reader into a 400.
     """
 
     def __init__(self, limit: int) -> None:
@@ -77,7 +77,7 @@ class BodyTooLargeError(HTTPException):
 class BodyLimit:
     """Refuses request bodies above a limit, announced or counted while they arrive.
 
-    ``limit_of(path)`` says how many bytes a path takes. Nothing is refused before the application reads the
+    `limit_of(path)` says how many bytes a path takes. Nothing is refused before the application reads the
     body, so a route that takes none is not concerned.
     """
 

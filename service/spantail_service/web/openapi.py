@@ -47,9 +47,9 @@ with a `Status`. There is no CORS: browsers use this from the service's own page
 def answers(
     model: type[BaseModel] | None, *problems: int, status: int = 200, media: str = "application/json", says: str = ""
 ) -> dict[int | str, dict[str, Any]]:
-    """The ``responses`` of a route: what it answers with, and the problems that are its own.
+    """The `responses` of a route: what it answers with, and the problems that are its own.
 
-    ``model`` describes a JSON body; without one the body is text or bytes of ``media``. What the doors refuse, and
+    `model` describes a JSON body; without one the body is text or bytes of `media`. What the doors refuse, and
     Redis being away, need not be named.
     """
     good: dict[str, Any] = {"description": says or "Done."}
@@ -62,12 +62,12 @@ def answers(
 
 
 def nothing(*problems: int, says: str = "Done.") -> dict[int | str, dict[str, Any]]:
-    """As :func:`answers`, for a route that answers 204."""
+    """As `answers`, for a route that answers 204."""
     return {204: {"description": says}, **{problem: {"description": _REASONS[problem]} for problem in problems}}
 
 
 def describe(app: FastAPI, *, wants_token: bool) -> None:
-    """Make ``app.openapi()`` answer the whole document; it is put together once, when it is first asked for."""
+    """Make `app.openapi()` answer the whole document; it is put together once, when it is first asked for."""
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:

@@ -29,15 +29,15 @@ _DEFAULT_NAME: Final = "spantail"
 
 
 def service_name() -> str:
-    """What this service calls itself: ``OTEL_SERVICE_NAME`` or ``OTEL_RESOURCE_ATTRIBUTES``, else spantail."""
+    """What this service calls itself: `OTEL_SERVICE_NAME` or `OTEL_RESOURCE_ATTRIBUTES`, else spantail."""
     name = str(Resource.create().attributes.get(SERVICE_NAME, ""))
     return _DEFAULT_NAME if name.startswith("unknown_service") else name or _DEFAULT_NAME
 
 
 def instrument(app: FastAPI) -> Handle:
-    """Trace the requests of ``app`` that start work, with a provider that has no live pipeline.
+    """Trace the requests of `app` that start work, with a provider that has no live pipeline.
 
-    The spans go where ``OTEL_*`` says. Without any exporter they still have ids, so that an operation's root
+    The spans go where `OTEL_*` says. Without any exporter they still have ids, so that an operation's root
     links to the request's span and a caller's own trace goes on. The caller shuts the handle down.
     """
     # Should a Collector send these spans back to us, ingest knows them by this mark and makes no run.

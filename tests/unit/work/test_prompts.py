@@ -11,7 +11,7 @@ JOB = JobPosting("id-1", "himalayas", "Developer", "Acme", "Remote", "https://x.
 
 
 def test_a_score_is_found_between_other_words() -> None:
-    answer = 'Sure:\n```json\n{"score": 81, "reason": "fits", "matched": ["Python"], "extra": 1}\n```'
+    answer = 'Sure:\n``json\n{"score": 81, "reason": "fits", "matched": ["Python"], "extra": 1}\n``'
     score = prompts.read_score(answer)
     assert (score.score, score.matched) == (81, ["Python"])
 

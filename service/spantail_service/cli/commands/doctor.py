@@ -66,7 +66,7 @@ async def _examine(url: str, token: str | None, *, send_probe: bool, as_json: bo
 
 
 def finding_lines(finding: Finding, width: int, glyphs: Glyphs) -> list[Text]:
-    """A finding as lines of at most ``width`` columns: what was found, and below it what to do. Pure."""
+    """A finding as lines of at most `width` columns: what was found, and below it what to do. Pure."""
     mark, style = {
         "ok": (glyphs.ok, "green"),
         "note": ("!", "yellow"),

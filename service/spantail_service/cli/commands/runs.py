@@ -120,7 +120,7 @@ def _print_table(found: Sequence[dict[str, Any]], *, is_filtered: bool) -> None:
 
 
 def table(found: Sequence[dict[str, Any]], width: int, glyphs: Glyphs, now_us: int) -> list[Text]:
-    """The runs as lines of at most ``width`` columns, with a heading. Pure."""
+    """The runs as lines of at most `width` columns, with a heading. Pure."""
     texts = [COLUMNS, *(_row(run, glyphs, now_us) for run in found)]
     widths = [max(cell_len(row[column]) for row in texts) for column in range(len(COLUMNS))]
 

@@ -21,9 +21,9 @@ _LONGEST: Final = 2_000
 
 
 def event_line(event: Mapping[str, Any], view: RunView, glyphs: Glyphs) -> str | None:
-    """One event as a line; ``None`` for one that says nothing to a reader of lines (an update, say).
+    """One event as a line; `None` for one that says nothing to a reader of lines (an update, say).
 
-    ``view`` has the event folded in already.
+    `view` has the event folded in already.
     """
     text = _text(event, view, glyphs)
     if text is None:

@@ -27,7 +27,7 @@ _LEAST_ROWS: Final = 5
 
 
 class LiveTree:
-    """Draws a :class:`RunView` on the terminal's other screen while it is entered."""
+    """Draws a `RunView` on the terminal's other screen while it is entered."""
 
     def __init__(self, view: RunView, console: Console, glyphs: Glyphs) -> None:
         self._view = view

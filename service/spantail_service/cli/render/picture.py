@@ -36,14 +36,14 @@ class Paper(NamedTuple):
 
 
 def fit(text: str, width: int, more: str) -> str:
-    """``text`` in at most ``width`` columns, cut with a mark; wide characters count as two."""
+    """`text` in at most `width` columns, cut with a mark; wide characters count as two."""
     if cell_len(text) <= width:
         return text
     return set_cell_size(text, max(0, width - cell_len(more))).rstrip() + more if width > 0 else ""
 
 
 def draw_run(view: RunView, paper: Paper, now_us: int, *, room: int) -> list[Text]:
-    """Heading, layers, backends, the tree and what is new, on at most ``room`` lines where that is possible."""
+    """Heading, layers, backends, the tree and what is new, on at most `room` lines where that is possible."""
     above = [*heading(view, paper, now_us), *layer_strip(view, paper)[:_STRIP_LINES]]
     below: list[Text] = []
     if room >= _TALL:
@@ -126,7 +126,7 @@ def _facts(view: RunView) -> list[tuple[str, str]]:
 
 
 def cost_of_run(view: RunView) -> str:
-    """The sum of all attempts; ``unpriced`` where none had a price, empty where no call was made."""
+    """The sum of all attempts; `unpriced` where none had a price, empty where no call was made."""
     if view.cost_nano:
         return words.money(view.cost_nano)
     if view.total("unpriced"):
@@ -135,7 +135,7 @@ def cost_of_run(view: RunView) -> str:
 
 
 def layer_strip(view: RunView, paper: Paper) -> list[Text]:
-    """The layers and how far they are: ``✓ fetch   ◐ score 12/40   ○ rank``; empty without layers."""
+    """The layers and how far they are: `✓ fetch   ◐ score 12/40   ○ rank`; empty without layers."""
     items = []
     for layer in view.layers:
         state = span_text.LAYER_STATES.get(str(layer.get("status")), "pending")
@@ -191,7 +191,7 @@ def news_lines(view: RunView, paper: Paper, most: int) -> list[Text]:
 
 
 def fallback_text(event: dict[str, object], glyphs: Glyphs) -> str:
-    """``claude_cli → langchain: rate limited``, from an event ``llm_call_fallback``."""
+    """`claude_cli → langchain: rate limited`, from an event `llm_call_fallback`."""
     attributes = event.get("attributes")
     given = attributes if isinstance(attributes, dict) else {}
     origin, target = given.get("spantail.fallback.from"), given.get("spantail.fallback.to")
@@ -201,7 +201,7 @@ def fallback_text(event: dict[str, object], glyphs: Glyphs) -> str:
 
 
 def tree_lines(view: RunView, paper: Paper, now_us: int, *, room: int) -> list[Text]:
-    """The tree with cost, tokens and duration in columns, on at most ``room`` lines."""
+    """The tree with cost, tokens and duration in columns, on at most `room` lines."""
     rows = tree_rows(view.spans)
     if not rows:
         text = "waiting for the first span" if not view.is_over else "no spans"

@@ -54,7 +54,7 @@ def glyph(state: str, glyphs: Glyphs) -> str:
 
 
 def label(span: Mapping[str, Any]) -> str:
-    """What the span is called: an LLM call by its backend and model, as ``claude_cli claude-sonnet-4-5``."""
+    """What the span is called: an LLM call by its backend and model, as `claude_cli claude-sonnet-4-5`."""
     name = harmless(span.get("name") or "")[:_LONGEST]
     backend, model = span.get("backend"), harmless(span.get("model") or "")[:_LONGEST]
     if span.get("kind") != "llm_call":
@@ -95,13 +95,13 @@ def note(span: Mapping[str, Any], reason: str | None = None) -> str:
 
 
 def error_text(error: Mapping[str, Any]) -> str:
-    """``RateLimitError: try later``: the exception's own name, without the modules before it."""
+    """`RateLimitError: try later`: the exception's own name, without the modules before it."""
     kind = str(error.get("type") or "").rpartition(".")[2]
     return ": ".join(part for part in (kind, str(error.get("message") or "")) if part) or "error"
 
 
 def progress(held: object) -> str:
-    """``12/40 reading``; empty without progress."""
+    """`12/40 reading`; empty without progress."""
     if not isinstance(held, dict):
         return ""
     done, total, message = held.get("done"), held.get("total"), held.get("message")
@@ -112,7 +112,7 @@ def progress(held: object) -> str:
 
 
 def cost(span: Mapping[str, Any]) -> str:
-    """What an attempt cost; ``unpriced`` where a price is missing, empty where there is nothing to price."""
+    """What an attempt cost; `unpriced` where a price is missing, empty where there is nothing to price."""
     if is_unpriced(span):
         return "unpriced"
     nano = span.get("cost_nano")
@@ -120,7 +120,7 @@ def cost(span: Mapping[str, Any]) -> str:
 
 
 def cost_and_source(span: Mapping[str, Any]) -> str:
-    """``$0.0123 calculated``; of a cost that the provider told, :func:`note` says so."""
+    """`$0.0123 calculated`; of a cost that the provider told, `note` says so."""
     told = cost(span)
     return f"{told} calculated" if told and span.get("cost_source") == "calculated" else told
 
