@@ -13,10 +13,11 @@ import spantail
 from spantail import pricing
 from spantail.redaction import Redactor
 from spantail_service import __version__
+from spantail_service.access.ended_sessions import EndedSessions
 from spantail_service.access.guard import Guard
 from spantail_service.access.hosts import Hosts
 from spantail_service.access.rate_limits import RateLimits, WrongTokens
-from spantail_service.access.sessions import EndedSessions, Sessions
+from spantail_service.access.sessions import Sessions
 from spantail_service.ingest.receiver import OtlpReceiver
 from spantail_service.jobs.launcher import Launcher
 from spantail_service.llm.registry import open_llm
@@ -85,11 +86,11 @@ _SERVER_SHARE = 0.1
 class SpantailApp(FastAPI):
     """FastAPI behind the entry: what that does not let in, no route and no middleware sees."""
 
-    entrance: Entrance
+    entry: Entry
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI connection."""
-        await self.entrance(scope, receive, send)
+        await self.entry(scope, receive, send)
 
 
 def create_app(settings: Settings) -> SpantailApp:
@@ -151,7 +152,7 @@ def _lifespan_of(settings: Settings, redis_url: str) -> Callable[[SpantailApp], 
     async def lifespan(app: SpantailApp) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             app.state.services = await _open_services(app, settings, redis_url, stack)
-            app.entrance.ready.hub = app.state.services.hub
+            app.entry.ready.hub = app.state.services.hub
             yield
 
     return lifespan

@@ -174,7 +174,7 @@ class _Beside:
 def web_config(app: SpantailApp, settings: Settings) -> uvicorn.Config:
     """How the web server is set up."""
     return uvicorn.Config(
-        app.entrance,  # what `app` itself would call: one call less for each poll
+        app.entry,  # what `app` itself would call: one call less for each poll
         http=BoundedHttp,
         ws="websockets-sansio",
         # A client has nothing to say but that it is there. Frames go out to many as they are: packing each for each

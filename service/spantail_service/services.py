@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from redis.asyncio import Redis
     from starlette.requests import Request
 
+    from spantail_service.access.ended_sessions import EndedSessions
     from spantail_service.access.rate_limits import RateLimits
-    from spantail_service.access.sessions import EndedSessions
     from spantail_service.ingest.receiver import OtlpReceiver
     from spantail_service.jobs.launcher import Launcher
     from spantail_service.metrics import ServiceMetrics

@@ -10,7 +10,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from spantail_service.access.guard import CLOSE_REFUSED
+from spantail_service.access.refusals import CLOSE_REFUSED
 from tests.integration.service.harness import RUN, Writer
 from tests.support.served import Served, served_app
 

@@ -6,11 +6,9 @@ it, and scrypt makes guessing a weak one from a stolen cookie slow. Another toke
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import hashlib
 import hmac
-import logging
 import re
 import secrets
 import time
@@ -23,14 +21,11 @@ from spantail_service.bounds.cancel import cancel
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from redis.asyncio import Redis
-
-logger = logging.getLogger(__name__)
-
 COOKIE = "spantail_session"
 _COOKIE_BYTES = COOKIE.encode()
 _VALUE = re.compile(rb"([0-9a-f]{32})\.([0-9]{10,12})\.([A-Za-z0-9_-]{43})")
-_MOST_ENDED = 10_000
+MOST_ENDED = 10_000
+"""Sessions that were signed out of and have not run out by themselves: how many are remembered."""
 _MOST_HEADER_BYTES = 8_192
 
 
@@ -76,8 +71,8 @@ class Sessions:
         """Refuse these sessions from now on."""
         now = self._now_s()
         self._ended.update(ended)
-        if len(self._ended) > _MOST_ENDED:
-            latest = sorted(self._ended.items(), key=lambda item: item[1])[-_MOST_ENDED:]
+        if len(self._ended) > MOST_ENDED:
+            latest = sorted(self._ended.items(), key=lambda item: item[1])[-MOST_ENDED:]
             self._ended = {session: end for session, end in latest if end > now}
 
     def read(self, cookie_header: bytes) -> Session | None:

@@ -1,10 +1,11 @@
-"""What is told for longer than a request lasts (WebSockets, event streams) ends with the session that asked for it."""
+"""Streams (WebSockets, event streams) end with the session that asked for them."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from spantail_service.access.guard import CLOSE_REFUSED, SESSION
+from spantail_service.access.guard import SESSION
+from spantail_service.access.refusals import CLOSE_REFUSED
 
 if TYPE_CHECKING:
     from starlette.types import Message, Scope, Send
@@ -21,8 +22,8 @@ class SignedOut(OSError):
 def while_signed_in(send: Send, scope: Scope, sessions: Sessions | None) -> Send:
     """Pass messages on to `send` until the session that let `scope` in, if one did, is over.
 
-    The next message after that ends the connection, a WebSocket with 4401, and raises `SignedOut`. What lives
-    so long says something every 15 s at least, be it that it is still there.
+    The next message after that ends the connection, a WebSocket with 4401, and raises `SignedOut`. A stream sends
+    something every 15 s at least, be it that it is still there.
     """
     session: Session | None = scope.get(SESSION)
     if sessions is None or session is None:

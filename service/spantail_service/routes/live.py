@@ -27,7 +27,7 @@ COME_AGAIN: Final = 1013
 BAD_REQUEST: Final = 4400
 UNKNOWN: Final = 4404
 EXPIRED: Final = 4410
-# 4401 (not allowed, or not any more) is closed with in doors/entrance.py
+# 4401 (not allowed, or not any more) is closed with in web/refused.py
 
 _CODES: Final = {400: BAD_REQUEST, 404: UNKNOWN, 410: EXPIRED, 503: COME_AGAIN}
 _MAX_EPOCH = 32

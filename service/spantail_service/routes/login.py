@@ -11,8 +11,9 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 from starlette.responses import RedirectResponse, Response
 
-from spantail_service.access.guard import Guard, Refusal
+from spantail_service.access.guard import Guard
 from spantail_service.access.rate_limits import client_of
+from spantail_service.access.refusals import Refusal
 from spantail_service.access.sessions import COOKIE
 from spantail_service.routes import page
 from spantail_service.services import services_of

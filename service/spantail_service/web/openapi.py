@@ -1,4 +1,4 @@
-"""The OpenAPI document: FastAPI's, with the errors as they are, and with the doors in front of every route."""
+"""The OpenAPI document: FastAPI's, with the errors as they are, and with what every route may be refused with."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def answers(
 ) -> dict[int | str, dict[str, Any]]:
     """The `responses` of a route: what it answers with, and the problems that are its own.
 
-    `model` describes a JSON body; without one the body is text or bytes of `media`. What the doors refuse, and
+    `model` describes a JSON body; without one the body is text or bytes of `media`. What `web/entry.py` refuses, and
     Redis being away, need not be named.
     """
     good: dict[str, Any] = {"description": says or "Done."}
