@@ -21,7 +21,7 @@ from spantail_service.client.terminal import can_redraw, complain, harmless_json
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from spantail_service.client.following import Cut
+    from spantail_service.client.following import Interruption
     from spantail_service.client.http import ServiceClient
 
 _FINAL_ROWS: Final = 300  # of the tree that stays in the terminal; more would scroll everything else away
@@ -68,7 +68,7 @@ async def _newest_or_next(client: ServiceClient, give_up_s: float) -> str:
     async for step in next_run(client, give_up_s=give_up_s):
         if isinstance(step, str):
             return step
-        _tell_cut(step)
+        _report_interruption(step)
     raise AssertionError("waiting ends with a run")
 
 
@@ -77,10 +77,10 @@ async def _print_json(follower: Follower, since: int) -> int:
     status = "running"
     async for step in follower.events(since):
         if not isinstance(step, Frame):
-            _tell_cut(step)
+            _report_interruption(step)
             continue
         if step.reset:
-            _tell_reset(step.body)
+            _report_reset(step.body)
         for event in step.body["logs"]:
             output.write(harmless_json(orjson.dumps(event, option=orjson.OPT_APPEND_NEWLINE)))
         output.flush()
@@ -93,12 +93,12 @@ async def _print_lines(follower: Follower, console: Console, run_id: str, since:
     view = RunView(run_id)
     async for step in follower.events(since):
         if not isinstance(step, Frame):
-            _tell_cut(step)
+            _report_interruption(step)
             continue
         if not view.version:
             print(f"run {run_id}", flush=True)
         if step.reset or (since == 0 and not view.version and step.body["first_index"]):
-            _tell_reset(step.body)
+            _report_reset(step.body)
         for event in step.body["logs"]:
             view.fold_event(event)
             line = event_line(event, view, glyphs)
@@ -126,17 +126,17 @@ async def _show_tree(follower: Follower, console: Console, run_id: str) -> int:
                     view.load(step.body)
                 elif isinstance(step, Frame):
                     view.fold(step.body)
-                tree.changed(cut=None if isinstance(step, Snapshot | Frame) else step)
+                tree.changed(interruption=None if isinstance(step, Snapshot | Frame) else step)
     finally:
         tree.leave_behind(_FINAL_ROWS)
     return exit_code_of(view.status)
 
 
-def _tell_cut(cut: Cut) -> None:
-    complain(f"{cut.reason} Trying again in {cut.retry_in_s:.1f} s.")
+def _report_interruption(interruption: Interruption) -> None:
+    complain(f"{interruption.reason} Trying again in {interruption.retry_in_s:.1f} s.")
 
 
-def _tell_reset(frame: dict[str, Any]) -> None:
+def _report_reset(frame: dict[str, Any]) -> None:
     complain(f"the events before {frame['first_index']} are not kept any more: going on from there.")
 
 

@@ -1,4 +1,4 @@
-"""Following a run: history first, then live, over long polls, through cuts and restarts."""
+"""Following a run: history first, then live, over long polls, through interruptions and restarts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ALIVE: Final = frozenset({"running", "queued"})
 _PACE_S: Final = 0.1  # a busy run fills frames instead of asking for each event
 _LONGEST_BACKOFF_S: Final = 10.0
 _FIRST_BACKOFF_S: Final = 0.5
-_GONE_FOR_S: Final = 30.0  # a Redis that came back empty is told of open runs again by their writers
+_GONE_FOR_S: Final = 30.0  # a Redis that came back empty gets open runs again from their writers
 _NEXT_RUN_S: Final = 1.0
 _LATEST: Final = 200
 _RUN_ID: Final = re.compile(r"[0-9a-f]{32}")
@@ -43,7 +43,7 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
+class Interruption:
     """The service does not answer; the next try comes in `retry_in_s`."""
 
     reason: str
@@ -51,13 +51,13 @@ class Cut:
 
 
 def is_settled(frame: dict[str, Any]) -> bool:
-    """Whether the run is over and everything of it has been read (design §6.6)."""
+    """Whether the run is over and everything of it has been read."""
     expected = frame["expected_log_count"]
     return frame["status"] in FINAL and expected is not None and frame["next_index"] >= expected
 
 
 def backoff_s(failures: int, chance: Callable[[], float] = random.random) -> float:
-    """Seconds until the next try: doubling from 0.5 to 10, jittered, so that viewers do not knock in step."""
+    """Seconds until the next try: doubling from 0.5 to 10, jittered, so that viewers do not all come at once."""
     full: float = min(_LONGEST_BACKOFF_S, _FIRST_BACKOFF_S * 2 ** min(failures - 1, 10))
     return full * (0.5 + chance() / 2)
 
@@ -76,7 +76,7 @@ class Follower:
         self._failing_since: float | None = None
         self._seen = False
 
-    async def states(self) -> AsyncIterator[Snapshot | Frame | Cut]:
+    async def states(self) -> AsyncIterator[Snapshot | Frame | Interruption]:
         """A snapshot, then the frames after it; a snapshot again whenever the tail cannot be followed on.
 
         Raises:
@@ -93,9 +93,9 @@ class Follower:
                     continue
                 frame = await self._client.frame(self._run_id, held["next_index"], held["epoch"])
             except ServiceError as error:
-                cut = self._cut(error)
-                yield cut
-                await asyncio.sleep(cut.retry_in_s)
+                interruption = self._interrupted(error)
+                yield interruption
+                await asyncio.sleep(interruption.retry_in_s)
                 continue
             self._answered()
             if frame["reset"] or (held["epoch"] is not None and frame["epoch"] != held["epoch"]):
@@ -108,16 +108,16 @@ class Follower:
             if len(frame["logs"]) < PAGE:
                 await asyncio.sleep(_PACE_S)
 
-    async def events(self, since: int) -> AsyncIterator[Frame | Cut]:
+    async def events(self, since: int) -> AsyncIterator[Frame | Interruption]:
         """Every event from `since` on, as frames; raises as `states` does."""
         next_index, epoch = since, None
         while True:
             try:
                 frame = await self._client.frame(self._run_id, next_index, epoch)
             except ServiceError as error:
-                cut = self._cut(error)
-                yield cut
-                await asyncio.sleep(cut.retry_in_s)
+                interruption = self._interrupted(error)
+                yield interruption
+                await asyncio.sleep(interruption.retry_in_s)
                 continue
             self._answered()
             next_index, epoch = frame["next_index"], frame["epoch"]
@@ -130,21 +130,21 @@ class Follower:
     def _answered(self) -> None:
         self._failures, self._failing_since, self._seen = 0, None, True
 
-    def _cut(self, error: ServiceError) -> Cut:
+    def _interrupted(self, error: ServiceError) -> Interruption:
         """What to do about `error`: wait, or raise it."""
         if not self._seen:
             raise error  # from the start: a wrong address, most likely
         now = asyncio.get_running_loop().time()
         if self._failing_since is None:
             self._failing_since = now
-        patience = _GONE_FOR_S if isinstance(error, NoRunError) else self._give_up_s
+        limit_s = _GONE_FOR_S if isinstance(error, NoRunError) else self._give_up_s
         if (isinstance(error, RefusedError) and not isinstance(error, NoRunError)) or (
-            patience and now - self._failing_since >= patience
+            limit_s and now - self._failing_since >= limit_s
         ):
             raise error
         self._failures += 1
         retry_after = error.retry_after_s if isinstance(error, NoAnswerError) else 0.0
-        return Cut(str(error), min(max(backoff_s(self._failures), retry_after), _LONGEST_BACKOFF_S))
+        return Interruption(str(error), min(max(backoff_s(self._failures), retry_after), _LONGEST_BACKOFF_S))
 
 
 async def find_run(client: ServiceClient, given: str) -> str:
@@ -184,8 +184,8 @@ async def newest(client: ServiceClient) -> str | None:
     return next((run["run_id"] for run in (await client.runs(limit=1))["runs"]), None)
 
 
-async def next_run(client: ServiceClient, *, give_up_s: float) -> AsyncIterator[Cut | str]:
-    """Waits for a run that is not there yet; yields cuts meanwhile, and at last its id."""
+async def next_run(client: ServiceClient, *, give_up_s: float) -> AsyncIterator[Interruption | str]:
+    """Waits for a run that is not there yet; yields interruptions meanwhile, and at last its id."""
     known: set[str] | None = None
     newest = 0
     failures, failing_since = 0, 0.0
@@ -198,9 +198,11 @@ async def next_run(client: ServiceClient, *, give_up_s: float) -> AsyncIterator[
             if known is None or (give_up_s and clock() - failing_since >= give_up_s):
                 raise
             failures += 1
-            cut = Cut(str(error), min(max(backoff_s(failures), error.retry_after_s), _LONGEST_BACKOFF_S))
-            yield cut
-            await asyncio.sleep(cut.retry_in_s)
+            interruption = Interruption(
+                str(error), min(max(backoff_s(failures), error.retry_after_s), _LONGEST_BACKOFF_S)
+            )
+            yield interruption
+            await asyncio.sleep(interruption.retry_in_s)
             continue
         failures = 0
         ids = {run["run_id"] for run in runs}

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 WAIT_S: Final = 20.0
-"""How long a long poll is held: under the 30 s that the service allows, and under most proxies' patience."""
+"""How long a long poll is held: under the 30 s that the service allows, and under the time limit of most proxies."""
 PAGE: Final = 1_000
 """Events asked for at a time, the most that the service gives."""
 

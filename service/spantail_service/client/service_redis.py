@@ -21,8 +21,8 @@ def redis_url_from_here(about: dict[str, Any] | None) -> str | None:
     on another machine's socket, and another server at the same address are not taken for it. Blocks for some seconds
     at most.
     """
-    told = (about or {}).get("redis") or {}
-    url, server_id = told.get("url"), told.get("id")
+    redis = (about or {}).get("redis") or {}
+    url, server_id = redis.get("url"), redis.get("id")
     if not isinstance(url, str) or not url:
         return None
     try:

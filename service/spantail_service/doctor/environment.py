@@ -32,8 +32,8 @@ _GRPC_PORT, _HTTP_PORT = 4317, 4318
 _TRACES_PATH: Final = "/v1/traces"
 
 
-class Ways(NamedTuple):
-    """The ways on which this environment sends spans."""
+class Destinations(NamedTuple):
+    """Where this environment sends its spans."""
 
     redis_url: str | None
     otlp_url: str | None
@@ -43,7 +43,7 @@ class Ways(NamedTuple):
     """What OTEL_TRACES_EXPORTER names."""
 
 
-def ways_of(environ: Mapping[str, str]) -> Ways:
+def destinations_of(environ: Mapping[str, str]) -> Destinations:
     """Where spans go, as `spantail.configure()` and the OpenTelemetry SDK read it."""
     redis_url = next((environ[name] for name in URL_VARIABLES if environ.get(name)), None)
     exporters = tuple(
@@ -58,7 +58,7 @@ def ways_of(environ: Mapping[str, str]) -> Ways:
         otlp_url = "http://localhost:4317" if protocol == "grpc" else f"http://localhost:4318{_TRACES_PATH}"
     if exporters and not {"otlp", "otlp_proto_http", "otlp_proto_grpc"} & set(exporters):
         otlp_url = None
-    return Ways(redis_url, otlp_url, protocol == "grpc", exporters)
+    return Destinations(redis_url, otlp_url, protocol == "grpc", exporters)
 
 
 def _protocol(environ: Mapping[str, str]) -> str:
@@ -67,7 +67,7 @@ def _protocol(environ: Mapping[str, str]) -> str:
 
 def environment_findings(environ: Mapping[str, str]) -> list[Finding]:
     """Every finding about the environment: a switched-off SDK, the ways out, sampling."""
-    ways = ways_of(environ)
+    destinations = destinations_of(environ)
     found: list[Finding] = []
     if environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
         found.append(wrong("SDK", "OTEL_SDK_DISABLED=true: no span is made at all.", "Unset OTEL_SDK_DISABLED."))
@@ -79,13 +79,13 @@ def environment_findings(environ: Mapping[str, str]) -> list[Finding]:
                 "See that the file has `exporter: {livetail: {url: …}}` or an OTLP exporter.",
             )
         )
-    found += _live_findings(environ, ways)
-    found += _otlp_findings(environ, ways)
-    if not ways.redis_url and not ways.otlp_url:
-        found.append(_no_way(ways))
+    found += _live_findings(environ, destinations)
+    found += _otlp_findings(environ, destinations)
+    if not destinations.redis_url and not destinations.otlp_url:
+        found.append(_no_destination(destinations))
     found += _sampling_findings(environ)
     delay = environ.get(_DELAY, "")
-    if ways.otlp_url and delay.isdecimal() and int(delay) > _LONG_DELAY_MS:
+    if destinations.otlp_url and delay.isdecimal() and int(delay) > _LONG_DELAY_MS:
         found.append(
             note(
                 "OTLP",
@@ -96,17 +96,17 @@ def environment_findings(environ: Mapping[str, str]) -> list[Finding]:
     return found
 
 
-def _no_way(ways: Ways) -> Finding:
+def _no_destination(destinations: Destinations) -> Finding:
     advice = (
         "Set SPANTAIL_REDIS_URL (spans show from their start) or OTEL_EXPORTER_OTLP_TRACES_ENDPOINT (finished spans), "
         "or run spantail doctor where these are set: in the environment of your application."
     )
-    if "none" in ways.exporters:
+    if "none" in destinations.exporters:
         return wrong("way out", "OTEL_TRACES_EXPORTER=none and no Redis URL: spans go nowhere.", advice)
     return note("way out", "Nothing in this environment says where spans go.", advice)
 
 
-def _live_findings(environ: Mapping[str, str], ways: Ways) -> list[Finding]:
+def _live_findings(environ: Mapping[str, str], destinations: Destinations) -> list[Finding]:
     found: list[Finding] = []
     given = {name: environ[name] for name in URL_VARIABLES if environ.get(name)}
     starts = environ.get(STARTS_VARIABLE, "").strip().lower()
@@ -118,17 +118,17 @@ def _live_findings(environ: Mapping[str, str], ways: Ways) -> list[Finding]:
                 f"Take {URL_VARIABLES[1]} away.",
             )
         )
-    if ways.redis_url:
+    if destinations.redis_url:
         name = next(iter(given))
         try:
-            redis_client.connect(ways.redis_url, 1.0).close()
+            redis_client.connect(destinations.redis_url, 1.0).close()
         except ValueError as error:
             # what redis-py says may hold the URL, and with it a password
-            told = "it cannot be read as one" if ways.redis_url in str(error) else str(error)
-            found.append(wrong("live", f"{name}: {told}", "Write it as redis://host:6379/0."))
+            reason = "it cannot be read as one" if destinations.redis_url in str(error) else str(error)
+            found.append(wrong("live", f"{name}: {reason}", "Write it as redis://host:6379/0."))
         else:
-            found.append(ok("live", f"{name}: {shown_url(ways.redis_url)}"))
-    elif "livetail" in ways.exporters:
+            found.append(ok("live", f"{name}: {shown_url(destinations.redis_url)}"))
+    elif "livetail" in destinations.exporters:
         found.append(
             wrong(
                 "live",
@@ -138,22 +138,22 @@ def _live_findings(environ: Mapping[str, str], ways: Ways) -> list[Finding]:
         )
     if starts not in ("", "none", "otlp"):
         found.append(wrong("live", f"{STARTS_VARIABLE}={starts} is not known.", f"Write {STARTS_VARIABLE}=otlp."))
-    elif starts == "otlp" and ways.redis_url:
+    elif starts == "otlp" and destinations.redis_url:
         found.append(note("live", f"{STARTS_VARIABLE}=otlp has no effect beside a Redis URL, which is the better way."))
     return found
 
 
-def _otlp_findings(environ: Mapping[str, str], ways: Ways) -> list[Finding]:
-    if not ways.otlp_url:
+def _otlp_findings(environ: Mapping[str, str], destinations: Destinations) -> list[Finding]:
+    if not destinations.otlp_url:
         return []
     found: list[Finding] = []
     protocol = _protocol(environ)
-    parts = urlsplit(ways.otlp_url)
+    parts = urlsplit(destinations.otlp_url)
     try:
         port = parts.port
     except ValueError:
         return [wrong("OTLP", "The OTLP endpoint's port is no number.", f"Mend {TRACES_ENDPOINT} or {ENDPOINT}.")]
-    shown = shown_url(ways.otlp_url)
+    shown = shown_url(destinations.otlp_url)
     if protocol not in ("grpc", "http/protobuf"):
         found.append(
             note(
@@ -162,9 +162,9 @@ def _otlp_findings(environ: Mapping[str, str], ways: Ways) -> list[Finding]:
                 "Take it away, or set http/protobuf.",
             )
         )
-    if parts.scheme not in ("http", "https") and not ways.is_grpc:
+    if parts.scheme not in ("http", "https") and not destinations.is_grpc:
         found.append(wrong("OTLP", f"The endpoint {shown} has no http:// or https://.", "Write the whole URL."))
-    elif not ways.is_grpc and parts.path.endswith(_TRACES_PATH * 2):
+    elif not destinations.is_grpc and parts.path.endswith(_TRACES_PATH * 2):
         found.append(
             wrong(
                 "OTLP",
@@ -172,7 +172,7 @@ def _otlp_findings(environ: Mapping[str, str], ways: Ways) -> list[Finding]:
                 f"Take {_TRACES_PATH} off {ENDPOINT}, or name it {TRACES_ENDPOINT}.",
             )
         )
-    elif not ways.is_grpc and environ.get(TRACES_ENDPOINT) and parts.path in ("", "/"):
+    elif not destinations.is_grpc and environ.get(TRACES_ENDPOINT) and parts.path in ("", "/"):
         found.append(
             wrong(
                 "OTLP",
@@ -180,8 +180,8 @@ def _otlp_findings(environ: Mapping[str, str], ways: Ways) -> list[Finding]:
                 f"Write it with {_TRACES_PATH} at its end, or name it {ENDPOINT}.",
             )
         )
-    elif (port == _HTTP_PORT and ways.is_grpc) or (port == _GRPC_PORT and not ways.is_grpc):
-        usual = "http/protobuf" if ways.is_grpc else "grpc"
+    elif (port == _HTTP_PORT and destinations.is_grpc) or (port == _GRPC_PORT and not destinations.is_grpc):
+        usual = "http/protobuf" if destinations.is_grpc else "grpc"
         found.append(
             wrong(
                 "OTLP",
@@ -190,7 +190,9 @@ def _otlp_findings(environ: Mapping[str, str], ways: Ways) -> list[Finding]:
             )
         )
     else:
-        found.append(ok("OTLP", f"finished spans go to {shown} ({'grpc' if ways.is_grpc else 'http/protobuf'})"))
+        found.append(
+            ok("OTLP", f"finished spans go to {shown} ({'grpc' if destinations.is_grpc else 'http/protobuf'})")
+        )
     return found
 
 

@@ -21,20 +21,20 @@ class Finding(NamedTuple):
 
     level: Level
     subject: str
-    told: str
+    message: str
     advice: str = ""
 
 
-def ok(subject: str, told: str) -> Finding:
+def ok(subject: str, message: str) -> Finding:
     """All is well."""
-    return Finding(Level.OK, subject, told)
+    return Finding(Level.OK, subject, message)
 
 
-def note(subject: str, told: str, advice: str = "") -> Finding:
+def note(subject: str, message: str, advice: str = "") -> Finding:
     """Something to know."""
-    return Finding(Level.NOTE, subject, told, advice)
+    return Finding(Level.NOTE, subject, message, advice)
 
 
-def wrong(subject: str, told: str, advice: str) -> Finding:
+def wrong(subject: str, message: str, advice: str) -> Finding:
     """Something to mend."""
-    return Finding(Level.WRONG, subject, told, advice)
+    return Finding(Level.WRONG, subject, message, advice)

@@ -12,7 +12,7 @@ from spantail_service.doctor.finding import Finding, note, ok, wrong
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from spantail_service.doctor.environment import Ways
+    from spantail_service.doctor.environment import Destinations
 
 _OURS: Final = (
     ("spantail_live_sink", "redis"),
@@ -25,7 +25,7 @@ _WITHOUT_ENTRY_POINT: Final = frozenset({"none", "otlp"})
 _SHOWN: Final = ("opentelemetry-sdk", "redis")
 
 
-def installation_findings(ways: Ways, environ: Mapping[str, str]) -> list[Finding]:
+def installation_findings(destinations: Destinations, environ: Mapping[str, str]) -> list[Finding]:
     """Findings about this Python: is Spantail installed so that OpenTelemetry finds it, and does each name resolve?"""
     found: list[Finding] = []
     versions = ", ".join(f"{name} {_version(name)}" for name in _SHOWN)
@@ -41,13 +41,13 @@ def installation_findings(ways: Ways, environ: Mapping[str, str]) -> list[Findin
         )
     else:
         found.append(ok("wiring", "entry points found: live sinks, exporter `livetail`, its hook"))
-    asked = () if broken else (name for name in ways.exporters if name not in _WITHOUT_ENTRY_POINT)
+    asked = () if broken else (name for name in destinations.exporters if name not in _WITHOUT_ENTRY_POINT)
     found += [
         wrong("wiring", f"OTEL_TRACES_EXPORTER names {name!r}: {why}.", "Install its package, or mend the name.")
         for name in asked
         if (why := _trouble(_EXPORTERS, name))
     ]
-    if "livetail" in ways.exporters and _version("opentelemetry-distro") == "(not installed)":
+    if "livetail" in destinations.exporters and _version("opentelemetry-distro") == "(not installed)":
         found.append(
             wrong(
                 "wiring",
@@ -57,10 +57,10 @@ def installation_findings(ways: Ways, environ: Mapping[str, str]) -> list[Findin
                 "spantail.configure() in the application.",
             )
         )
-    if ways.otlp_url:
-        kind = "grpc" if ways.is_grpc else "http"
+    if destinations.otlp_url:
+        kind = "grpc" if destinations.is_grpc else "http"
         if why := _trouble(_EXPORTERS, f"otlp_proto_{kind}"):
-            extra = "otlp-grpc" if ways.is_grpc else "otlp"
+            extra = "otlp-grpc" if destinations.is_grpc else "otlp"
             found.append(wrong("wiring", f"OTLP over {kind}: {why}.", f"pip install 'spantail[{extra}]'."))
     elsewhere = environ.get("VIRTUAL_ENV")
     if elsewhere and not sys.prefix.startswith(elsewhere):

@@ -61,7 +61,7 @@ def redis_findings(url: str, about: dict[str, Any] | None) -> list[Finding]:
     return found
 
 
-def way_in(url: str, about: dict[str, Any] | None) -> Finding:
+def connect_finding(url: str, about: dict[str, Any] | None) -> Finding:
     """The very line that makes an application's spans come to this service; asks its Redis, which may block."""
     redis_url = redis_url_from_here(about)
     if redis_url is not None:
@@ -146,7 +146,7 @@ def _memory_findings(memory: dict[str, str]) -> list[Finding]:
 
 
 def _channel_findings(published: Sequence[object]) -> list[Finding]:
-    """Say what the replies to PUBLISH tell: a new user of Redis 7 may use no channel."""
+    """Say what the replies to PUBLISH say: a new user of Redis 7 may use no channel."""
     if not any(isinstance(reply, Exception) for reply in published):
         return []
     return [

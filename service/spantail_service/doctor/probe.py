@@ -1,4 +1,4 @@
-"""A span of our own, sent on the ways that an application's spans take, and looked for at the service."""
+"""A span of our own, sent as an application sends its spans, and looked for at the service."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _FLUSH_S: Final = 3.0
 _NAME: Final = "spantail doctor probe"
 
 
-class OtlpDoor(Protocol):
+class ExporterFactory(Protocol):
     """Makes the exporter that a probe goes out by."""
 
     def __call__(self) -> SpanExporter:
@@ -71,7 +71,9 @@ async def _not_seen_live(sink: EventSink) -> Finding:
     )
 
 
-async def probe_otlp(client: ServiceClient, door: OtlpDoor, endpoint: str, *, is_ours: bool) -> list[Finding]:
+async def probe_otlp(
+    client: ServiceClient, make_exporter: ExporterFactory, endpoint: str, *, is_ours: bool
+) -> list[Finding]:
     """Send a finished span over OTLP and look for it.
 
     `is_ours` says that the endpoint is the service itself; with any other one, a Collector say, a span that does
@@ -79,17 +81,19 @@ async def probe_otlp(client: ServiceClient, door: OtlpDoor, endpoint: str, *, is
     """
     shown = shown_url(endpoint)
     provider = _provider({})
-    outcome = _Outcome(door())
+    outcome = _Outcome(make_exporter())
     provider.add_span_processor(SimpleSpanProcessor(outcome))
     span = provider.get_tracer("spantail.doctor").start_span(_NAME)
     run_id = f"{span.get_span_context().trace_id:032x}"
-    with _words_of_exporter() as told:
+    with _messages_of_exporter() as logged:
         await asyncio.to_thread(span.end)
         await asyncio.to_thread(provider.shutdown)
     try:
         if outcome.result is not SpanExportResult.SUCCESS:
-            reason = f" ({told[-1]})" if told else ""
-            return [wrong("probe", f"OTLP: {shown} did not take a span{reason}.", _otlp_advice(told, is_ours=is_ours))]
+            reason = f" ({logged[-1]})" if logged else ""
+            return [
+                wrong("probe", f"OTLP: {shown} did not take a span{reason}.", _otlp_advice(logged, is_ours=is_ours))
+            ]
         began = time.monotonic()
         if await _seen(client, run_id, "completed", wait_s=_SEEN_S if is_ours else _SEEN_S / 2):
             took_us = int((time.monotonic() - began) * 1_000_000)
@@ -108,8 +112,8 @@ async def probe_otlp(client: ServiceClient, door: OtlpDoor, endpoint: str, *, is
         await _forget(client, run_id)
 
 
-def _otlp_advice(told: Sequence[str], *, is_ours: bool) -> str:
-    if any("401" in words or "Unauthorized" in words or "UNAUTHENTICATED" in words for words in told):
+def _otlp_advice(logged: Sequence[str], *, is_ours: bool) -> str:
+    if any("401" in words or "Unauthorized" in words or "UNAUTHENTICATED" in words for words in logged):
         return (
             "It wants a token: set OTEL_EXPORTER_OTLP_HEADERS='authorization=Bearer%20<token>' where the application "
             "runs."
@@ -125,7 +129,7 @@ def _provider(attributes: dict[str, Any]) -> TracerProvider:
 
 
 class _Outcome(SpanExporter):
-    """Passes spans on and keeps what became of the last ones: processors do not tell."""
+    """Passes spans on and keeps what became of the last ones: processors do not say."""
 
     def __init__(self, exporter: SpanExporter) -> None:
         self._exporter = exporter
@@ -151,15 +155,15 @@ class _Listener(logging.Handler):
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
-        self.told: list[str] = []
+        self.messages: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep one message."""
-        self.told.append(record.getMessage()[:300])
+        self.messages.append(record.getMessage()[:300])
 
 
 @contextmanager
-def _words_of_exporter() -> Iterator[list[str]]:
+def _messages_of_exporter() -> Iterator[list[str]]:
     """What OpenTelemetry logs meanwhile: the only place where an exporter says why it failed."""
     logger = logging.getLogger("opentelemetry")
     listener = _Listener()
@@ -167,7 +171,7 @@ def _words_of_exporter() -> Iterator[list[str]]:
     logger.addHandler(listener)
     logger.propagate = False
     try:
-        yield listener.told
+        yield listener.messages
     finally:
         logger.removeHandler(listener)
         logger.propagate = propagate

@@ -80,11 +80,11 @@ def clock_finding(whose: str, theirs_us: int, asked_us: int, answered_us: int) -
     off = theirs_us - (asked_us + half)
     surely = max(0, abs(off) - half)
     ahead = "ahead of" if off > 0 else "behind"
-    told = f"{whose} is {words.duration(abs(off))} {ahead} this machine"
+    difference = f"{whose} is {words.duration(abs(off))} {ahead} this machine"
     if surely < _CLOCK_NOTE_US:
         return ok("clock", f"{whose} agrees with this machine (to {words.duration(abs(off))})")
     advice = "Set the clocks by NTP: spans of machines that disagree stand in wrong places of the timeline."
-    return Finding(Level.NOTE if surely < _CLOCK_WRONG_US else Level.WRONG, "clock", f"{told}.", advice)
+    return Finding(Level.NOTE if surely < _CLOCK_WRONG_US else Level.WRONG, "clock", f"{difference}.", advice)
 
 
 async def _why_no_answer(client: ServiceClient, error: NoAnswerError) -> Finding:
@@ -104,8 +104,8 @@ async def _why_no_answer(client: ServiceClient, error: NoAnswerError) -> Finding
 
 async def _older_or_stranger(client: ServiceClient, error: RefusedError) -> Reached:
     if await _is_alive(client.healthz):
-        told = note("versions", "The service does not know /api/about: it is older than this command.", "Update it.")
-        return Reached([told], usable=True)
+        finding = note("versions", "The service does not know /api/about: it is older than this command.", "Update it.")
+        return Reached([finding], usable=True)
     return Reached([wrong("service", str(error), "Check --url and SPANTAIL_URL.")], usable=False)
 
 

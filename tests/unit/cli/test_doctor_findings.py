@@ -6,7 +6,7 @@ import pytest
 
 from spantail_service.cli.commands.doctor import finding_lines
 from spantail_service.client.terminal import ASCII, UNICODE
-from spantail_service.doctor.environment import environment_findings, sends_authorization, ways_of
+from spantail_service.doctor.environment import destinations_of, environment_findings, sends_authorization
 from spantail_service.doctor.finding import Level, note, wrong
 from spantail_service.doctor.installation import installation_findings
 from spantail_service.doctor.reach import clock_finding
@@ -17,7 +17,7 @@ LIVE = {"SPANTAIL_REDIS_URL": "redis://127.0.0.1:6379/0"}
 def found(environ: dict[str, str], level: Level = Level.WRONG) -> str:
     findings = environment_findings(environ)
     assert all(finding.advice for finding in findings if finding.level is Level.WRONG)
-    return "\n".join(f"{finding.told} {finding.advice}" for finding in findings if finding.level is level)
+    return "\n".join(f"{finding.message} {finding.advice}" for finding in findings if finding.level is level)
 
 
 def test_a_good_environment_has_nothing_to_mend() -> None:
@@ -75,22 +75,25 @@ def test_what_may_be_the_reason_is_a_note(environ: dict[str, str], words: str) -
 def test_no_password_is_told() -> None:
     for url in ("redis://me:secret@host:1/0", "http://me:secret@host", "redis://me:secret@host:port/0"):
         environ = {"SPANTAIL_REDIS_URL": url, "OTEL_EXPORTER_OTLP_ENDPOINT": "http://me:secret@host:1"}
-        assert "secret" not in "".join(f"{one.told}{one.advice}" for one in environment_findings(environ))
+        assert "secret" not in "".join(f"{one.message}{one.advice}" for one in environment_findings(environ))
 
 
 def test_where_otlp_goes() -> None:
-    assert ways_of({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4318/"}).otlp_url == "http://c:4318/v1/traces"
-    assert ways_of({"OTEL_TRACES_EXPORTER": "otlp"}).otlp_url == "http://localhost:4318/v1/traces"
-    assert ways_of({"SPANTAIL_STARTS": "otlp"}).otlp_url == "http://localhost:4318/v1/traces"
-    assert ways_of({**LIVE, "OTEL_TRACES_EXPORTER": "livetail", "OTEL_EXPORTER_OTLP_ENDPOINT": "x"}).otlp_url is None
+    assert destinations_of({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4318/"}).otlp_url == "http://c:4318/v1/traces"
+    assert destinations_of({"OTEL_TRACES_EXPORTER": "otlp"}).otlp_url == "http://localhost:4318/v1/traces"
+    assert destinations_of({"SPANTAIL_STARTS": "otlp"}).otlp_url == "http://localhost:4318/v1/traces"
+    assert (
+        destinations_of({**LIVE, "OTEL_TRACES_EXPORTER": "livetail", "OTEL_EXPORTER_OTLP_ENDPOINT": "x"}).otlp_url
+        is None
+    )
     assert sends_authorization({"OTEL_EXPORTER_OTLP_HEADERS": "a=b, Authorization=Bearer%20x"})
     assert not sends_authorization({"OTEL_EXPORTER_OTLP_HEADERS": "a=authorization"})
 
 
 def test_an_exporter_that_is_not_installed_is_found() -> None:
     environ = {"OTEL_TRACES_EXPORTER": "nowhere,otlp"}
-    told = [one for one in installation_findings(ways_of(environ), environ) if one.level is Level.WRONG]
-    assert [one.told for one in told] == ["OTEL_TRACES_EXPORTER names 'nowhere': is not installed."]
+    told = [one for one in installation_findings(destinations_of(environ), environ) if one.level is Level.WRONG]
+    assert [one.message for one in told] == ["OTEL_TRACES_EXPORTER names 'nowhere': is not installed."]
 
 
 @pytest.mark.parametrize(

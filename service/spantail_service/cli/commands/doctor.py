@@ -74,9 +74,9 @@ def finding_lines(finding: Finding, width: int, glyphs: Glyphs) -> list[Text]:
     }[finding.level.value]
     first = Text(f"{mark} ", style=style)
     first.append(f"{finding.subject:<{_SUBJECT}}  ", style="" if finding.level.value != "ok" else "dim")
-    told = _wrapped(finding.told, width)
-    lines = [first.append(told[0], style="")]
-    lines += [Text(" " * _INDENT + text) for text in told[1:]]
+    lines_of_message = _wrapped(finding.message, width)
+    lines = [first.append(lines_of_message[0], style="")]
+    lines += [Text(" " * _INDENT + text) for text in lines_of_message[1:]]
     arrow = glyphs.arrow if glyphs is UNICODE else "->"
     advice, _, paste = finding.advice.partition("\n")
     for number, text in enumerate(_wrapped(f"{arrow} {advice}", width) if advice else ()):
@@ -108,6 +108,11 @@ def _print_json(finding: Finding) -> None:
 
     typer.echo(
         orjson.dumps(
-            {"level": finding.level.value, "subject": finding.subject, "told": finding.told, "advice": finding.advice}
+            {
+                "level": finding.level.value,
+                "subject": finding.subject,
+                "told": finding.message,
+                "advice": finding.advice,
+            }
         ).decode()
     )

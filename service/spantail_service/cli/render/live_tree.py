@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from spantail_service.cli.render.view import RunView
-    from spantail_service.client.following import Cut
+    from spantail_service.client.following import Interruption
     from spantail_service.client.terminal import Glyphs
 
 _TICK_S: Final = 1.0  # running durations, when nothing else moves
@@ -35,8 +35,8 @@ class LiveTree:
         self._glyphs = glyphs
         self._live = Live(console=console, screen=True, auto_refresh=False, transient=True)
         self._changed = asyncio.Event()
-        self._cut: Cut | None = None
-        self._cut_at = 0.0
+        self._interruption: Interruption | None = None
+        self._interrupted_at = 0.0
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -53,10 +53,10 @@ class LiveTree:
         finally:
             self._live.stop()  # a drawing that failed must not leave the terminal on its other screen
 
-    def changed(self, *, cut: Cut | None) -> None:
+    def changed(self, *, interruption: Interruption | None) -> None:
         """Say that the view has changed, or that the service does not answer."""
-        self._cut = cut
-        self._cut_at = time.monotonic()
+        self._interruption = interruption
+        self._interrupted_at = time.monotonic()
         self._changed.set()
 
     def leave_behind(self, most_rows: int) -> None:
@@ -76,8 +76,8 @@ class LiveTree:
                 async with asyncio.timeout(_TICK_S):
                     await self._changed.wait()
             self._changed.clear()
-            ticks = not self._view.is_over or self._cut is not None
-            now = (self._view.version, self._cut, self._console.size, int(time.monotonic()) if ticks else 0)
+            ticks = not self._view.is_over or self._interruption is not None
+            now = (self._view.version, self._interruption, self._console.size, int(time.monotonic()) if ticks else 0)
             if now == shown:
                 continue
             shown = now
@@ -98,9 +98,9 @@ class LiveTree:
         return Group(*lines, self._foot(width))
 
     def _foot(self, width: int) -> Text:
-        if self._cut is not None:
-            left_s = max(0.0, self._cut.retry_in_s - (time.monotonic() - self._cut_at))
-            words = f"reconnecting in {left_s:.0f} s: {self._cut.reason}"
+        if self._interruption is not None:
+            left_s = max(0.0, self._interruption.retry_in_s - (time.monotonic() - self._interrupted_at))
+            words = f"reconnecting in {left_s:.0f} s: {self._interruption.reason}"
             return Text(fit(words, width, self._glyphs.more), style="bold yellow", no_wrap=True, end="")
         return Text(fit("live  Ctrl-C leaves, the run goes on", width, self._glyphs.more), style="dim", end="")
 
