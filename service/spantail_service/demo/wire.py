@@ -63,7 +63,11 @@ class Reply:
 
 
 async def read_json(request: Request) -> dict[str, Any]:
-    """The request's body. Raises `BadRequestError`, also when it is larger than 2 MiB."""
+    """The request's body.
+
+    Raises:
+        BadRequestError: It is no JSON object, or larger than 2 MiB.
+    """
     raw = bytearray()
     async for block in request.stream():
         raw += block
@@ -100,7 +104,11 @@ def _texts(content: object) -> Iterator[str]:
 
 
 def inputs_of(value: object) -> list[str]:
-    """The texts to embed. Raises `BadRequestError`."""
+    """The texts to embed.
+
+    Raises:
+        BadRequestError: There is none, there are too many, or one is no text.
+    """
     texts = [value] if isinstance(value, str) else value
     if not isinstance(texts, list) or not texts or len(texts) > _MAX_INPUTS:
         raise BadRequestError(f"input must be a text or 1 to {_MAX_INPUTS} texts")

@@ -61,7 +61,7 @@ class Operation:
     """Runs inside the operation's span: takes an instance of `input_model`, returns the result. Raises
     `OperationError` and others; a cancellation stops everything it started."""
     subject: Callable[[BaseModel], str]
-    """What tells a run from other runs of this operation, by its input: `python developer`."""
+    """What distinguishes a run from other runs of this operation, by its input: `python developer`."""
 
     def run_name(self, given: BaseModel) -> str:
         """The name of a run on this input, at most `MAX_RUN_NAME` characters: `job search · python developer`."""

@@ -85,7 +85,7 @@ class Program:
 
 
 def _has_terminal() -> bool:
-    """Whether we are in the foreground of a terminal, which then has told the child as well as us."""
+    """Whether we are in the foreground of a terminal, which then has sent its signal to the child as well as to us."""
     if sys.platform == "win32":
         return True
     try:

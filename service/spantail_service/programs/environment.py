@@ -66,9 +66,9 @@ def environment_for(
 def program_name(command: Sequence[str]) -> str:
     """What a program is called that says nothing of its service: its script or module, else its first word."""
     words = list(command)
-    for place, word in enumerate(words):
-        if word == "-m" and place and place + 1 < len(words):
-            return words[place + 1]
+    for index, word in enumerate(words):
+        if word == "-m" and index and index + 1 < len(words):
+            return words[index + 1]
         if Path(word).suffix in {".py", ".js", ".mjs", ".cjs", ".ts", ".rb", ".jar"}:
             return Path(word).stem
     return Path(words[0]).name

@@ -21,10 +21,10 @@ _CLOCK_US: Final = 5_000_000
 """How far the service's clock may be behind ours."""
 
 
-class Sightings:
+class OwnRuns:
     """Looks for the runs of one program, among those that began since this was made.
 
-    A run is the program's when the resource of its spans has the launch's id; where the service tells of no resource,
+    A run is the program's when the resource of its spans has the launch's id; where the service knows no resource,
     when its process is the program or one below it, or, of a source that names no process, when it has the service name
     that the program was given.
     """
@@ -34,23 +34,27 @@ class Sightings:
         self._launch_id = launch_id
         self._service = service
         self._since = time.time_ns() // 1_000 - _CLOCK_US
-        self._judged: set[str] = set()
+        self._decided: set[str] = set()
 
     async def begin(self) -> None:
-        """Leave out what is there already. Raises ServiceError."""
-        self._judged = {run["run_id"] for run in await self._recent()}
+        """Leave out what is there already.
+
+        Raises:
+            ServiceError: The service does not answer, or refuses.
+        """
+        self._decided = {run["run_id"] for run in await self._recent()}
 
     async def look(self, pid: int) -> list[dict[str, Any]]:
-        """The runs of the program with this id that were not told before, oldest first; none when nobody answers."""
+        """New runs of the program with this process id, oldest first; none when nobody answers."""
         found = []
         try:
             for run in reversed(await self._recent()):
-                if run["run_id"] in self._judged or (run.get("start") or self._since) < self._since:
+                if run["run_id"] in self._decided or (run.get("start") or self._since) < self._since:
                     continue
-                verdict = self._is_ours(await self._client.snapshot(run["run_id"]), run, pid)
-                if verdict is not None:
-                    self._judged.add(run["run_id"])
-                if verdict:
+                is_ours = self._is_ours(await self._client.snapshot(run["run_id"]), run, pid)
+                if is_ours is not None:
+                    self._decided.add(run["run_id"])
+                if is_ours:
                     found.append(run)
         except ServiceError:
             pass  # it may be back at the next look

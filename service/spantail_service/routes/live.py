@@ -61,7 +61,7 @@ async def _follow(websocket: WebSocket, hub: TailHub, run_id: str) -> tuple[int,
     try:
         since, epoch = _cursor(websocket)
         async with hub.viewer(parse_run_id(run_id), since, epoch) as viewer:
-            hearing = asyncio.create_task(_hear(websocket, viewer))
+            listener = asyncio.create_task(_listen(websocket, viewer))
             try:
                 while True:
                     frame = await viewer.next()
@@ -69,8 +69,8 @@ async def _follow(websocket: WebSocket, hub: TailHub, run_id: str) -> tuple[int,
                     if frame.settled:
                         return DONE, "the run has settled"
             finally:
-                hearing.cancel()
-                await asyncio.gather(hearing, return_exceptions=True)
+                listener.cancel()
+                await asyncio.gather(listener, return_exceptions=True)
     except Stopping:
         return RESTARTING, "this process is about to stop"
     except DomainError as error:
@@ -79,7 +79,7 @@ async def _follow(websocket: WebSocket, hub: TailHub, run_id: str) -> tuple[int,
         return COME_AGAIN, "Redis cannot be reached at the moment"
 
 
-async def _hear(websocket: WebSocket, viewer: Viewer) -> None:
+async def _listen(websocket: WebSocket, viewer: Viewer) -> None:
     """Notice when the client goes; whatever it sends asks for a sign of life."""
     while (await websocket.receive())["type"] != "websocket.disconnect":
         viewer.call(heartbeat=True)

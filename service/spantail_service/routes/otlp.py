@@ -14,7 +14,7 @@ from spantail_service.ingest.answers import TOO_SLOW, Refusal, refusal_of, respo
 from spantail_service.ingest.decoding.body import is_gzip
 from spantail_service.ingest.decoding.entries import Received, Signal
 from spantail_service.services import services_of
-from spantail_service.web.headers import BodyTooLargeError
+from spantail_service.web.body_limit import BodyTooLargeError
 from spantail_service.web.problems import ProblemError
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ _BODY_S: Final = 60.0  # for a body to arrive: nobody may hold room longer than 
 
 
 def _described(summary: str, message: str) -> dict[str, Any]:
-    """The OpenAPI facts that FastAPI cannot see, for the body is read by hand."""
+    """The parts of the OpenAPI document that FastAPI cannot see, for the body is read by hand."""
     body = {
         PROTOBUF: {"schema": {"type": "string", "format": "binary", "description": f"{message}Request"}},
         JSON: {"schema": {"type": "object", "description": f"{message}Request in OTLP's JSON encoding"}},

@@ -79,10 +79,10 @@ class _FrameStream(EventStream):
                 await send({"type": "http.response.body", "body": b""})
                 return
             async with self.opened(receive, send, viewer.leave) as write:
-                await _tell(viewer, frame, write)
+                await _write_frames(viewer, frame, write)
 
 
-async def _tell(viewer: Viewer, frame: Frame, write: Callable[[bytes], Awaitable[None]]) -> None:
+async def _write_frames(viewer: Viewer, frame: Frame, write: Callable[[bytes], Awaitable[None]]) -> None:
     head = _RETRY
     try:
         while True:

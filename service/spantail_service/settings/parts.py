@@ -158,7 +158,7 @@ class StorageSettings(Part):
     @classmethod
     def _known_scheme(cls, value: str | None) -> str | None:
         if value is not None and value.partition("://")[0] not in _REDIS_SCHEMES:
-            raise ValueError(  # the alias is named, for the error is told by the setting's own name
+            raise ValueError(  # both names are named, for the error comes under the first one only
                 f"must begin with one of {', '.join(f'{scheme}://' for scheme in _REDIS_SCHEMES)} "
                 "(also where OTEL_EXPORTER_LIVETAIL_URL says it)"
             )

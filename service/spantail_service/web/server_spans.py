@@ -1,4 +1,4 @@
-"""The service's own server spans: over OTLP only, for they make no run (design §1, *run*)."""
+"""The service's own server spans: over OTLP only, for they make no run."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from spantail_service.programs.child import Program
-    from spantail_service.programs.own_runs import Sightings
+    from spantail_service.programs.own_runs import OwnRuns
 
 EPILOG: Final = "Exit code: the program's own; 128 + n when signal n ended it; 127 when there is no such program."
 
@@ -77,12 +77,12 @@ async def _run(command: Sequence[str], url: str, token: str | None) -> int:
         has_livetail,
         python_of,
     )
-    from spantail_service.programs.own_runs import Sightings
+    from spantail_service.programs.own_runs import OwnRuns
 
     launch_id = uuid.uuid4().hex
     environment = dict(os.environ)
     async with ServiceClient(url, token) as client:
-        sightings: Sightings | None = None
+        own_runs: OwnRuns | None = None
         try:
             async with asyncio.timeout(_ANSWER_S):
                 about = await client.about()
@@ -93,37 +93,37 @@ async def _run(command: Sequence[str], url: str, token: str | None) -> int:
                 command, os.environ, url=url, token=token, redis_url=redis_url, launch_id=launch_id,
                 has_livetail=livetail,
             )  # fmt: skip
-            sightings = Sightings(client, launch_id=launch_id, service=environment.get("OTEL_SERVICE_NAME"))
-            await sightings.begin()
+            own_runs = OwnRuns(client, launch_id=launch_id, service=environment.get("OTEL_SERVICE_NAME"))
+            await own_runs.begin()
         except (ServiceError, TimeoutError) as error:
             why = str(error) or f"{shown_url(url)} does not answer in time."
             complain(f"{why}\nThe program runs unseen. Start the service first: spantail serve (or: make run)")
         try:
             with Program(command, environment) as program:
-                if sightings is not None:
-                    await _tell_runs(sightings, program, url)
+                if own_runs is not None:
+                    await _print_runs(own_runs, program, url)
                 return await program.exit_code()
         except CannotStartError as error:
             complain(str(error))
             return error.code
 
 
-async def _tell_runs(sightings: Sightings, program: Program, url: str) -> None:
+async def _print_runs(own_runs: OwnRuns, program: Program, url: str) -> None:
     """Print the link of each run as it appears, until the program has ended and its last runs have had time to come."""
-    told = 0
+    printed = 0
     began = time.monotonic()
     last_look: float | None = None  # when looking ends: set at the program's end
     while True:
-        for run in await sightings.look(program.pid):
-            told += 1
-            if told <= _MOST_LINKS:
+        for run in await own_runs.look(program.pid):
+            printed += 1
+            if printed <= _MOST_LINKS:
                 typer.echo(f"spantail: {shown_url(url)}/runs/{run['run_id']}  {harmless(run['name'])[:60]}", err=True)
-            elif told == _MOST_LINKS + 1:
+            elif printed == _MOST_LINKS + 1:
                 typer.echo(f"spantail: more runs: {shown_url(url)}/", err=True)
         now = time.monotonic()
         if last_look is None and program.ended.done():
             last_look = now + _LAST_LOOK_S
-        elif last_look is not None and (told or now > last_look):
+        elif last_look is not None and (printed or now > last_look):
             break
         pause = _RELAXED_LOOK_S if now - began > _EAGER_S else _LOOK_S
         if last_look is None:
@@ -132,7 +132,7 @@ async def _tell_runs(sightings: Sightings, program: Program, url: str) -> None:
                     await asyncio.shield(program.ended)
         else:
             await asyncio.sleep(_LOOK_S)
-    if not told:
+    if not printed:
         complain(
             "no run of this program was seen. A Python program that sets no OpenTelemetry up itself: "
             "spantail run --instrument -- …; otherwise `spantail doctor` tells why."

@@ -38,9 +38,12 @@ async def run_bounded(
 ) -> Finished:
     """Run `argv` (never through a shell) in a session of its own and feed it `stdin`.
 
-    Raises `OSError` when it cannot be started and `OutputTooLargeError`. When the caller is cancelled, or a
-    limit is passed, the whole process group is killed before this returns, so that no child process of
-    the command lives on.
+    When the caller is cancelled, or a limit is passed, the whole process group is killed before this returns, so that
+    no child process of the command lives on.
+
+    Raises:
+        OSError: The command cannot be started.
+        OutputTooLargeError: It wrote more than `max_stdout_bytes`.
     """
     output = _Output(max_stdout_bytes)
     transport = await _start(argv, output, env, cwd)

@@ -63,14 +63,18 @@ class ClaudeResult:
     usage: ClaudeUsage | None
     cost_usd: Decimal | None
     """None when the CLI names no price, or none above zero: zero tokens cost nothing, and tokens of a
-    model unknown to the CLI are unpriced, not free (design §6, invariant 8)."""
+    model unknown to the CLI are unpriced, not free."""
     time_to_first_token_s: float | None
     session_id: str | None
     stop_reason: str | None
 
 
 def read_result(stdout: bytes) -> ClaudeResult:
-    """The result object in `stdout`. Raises `BackendError` (`bad_response`) when there is none."""
+    """The result object in `stdout`.
+
+    Raises:
+        BackendError: There is none (`bad_response`).
+    """
     try:
         data = json.loads(stdout, parse_float=Decimal)
     except ValueError:

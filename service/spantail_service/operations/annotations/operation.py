@@ -43,8 +43,10 @@ class _Draft:
 
 
 async def annotate_job(request: AnnotationInput, tools: Tools) -> Result:
-    """The annotations that passed their check. Raises `OperationError` for an unknown job, or when no
-    annotation could be written.
+    """The annotations that passed their check.
+
+    Raises:
+        OperationError: The job is unknown, or no annotation could be written.
     """
     return await _Annotating(request, tools).run()
 

@@ -46,19 +46,21 @@ class Fetching:
         """Per source: status, jobs, cache, reason."""
 
     async def run(self) -> None:
-        """The `fetch` layer; `found` ends with None, whatever happens. Raises `OperationError` when no source
-        could be read at all.
+        """The `fetch` layer; `found` ends with None, whatever happens.
+
+        Raises:
+            OperationError: No source could be read at all.
         """
         wanted = [self._tools.sources[name] for name in dict.fromkeys(self._request.sources)]
         try:
             with layer("fetch") as stage:
 
-                def tell() -> None:
+                def report() -> None:
                     jobs = f"{self.total} job{'' if self.total == 1 else 's'} found" if self.total else None
                     stage.progress(len(self.reports), len(wanted), jobs)
 
-                tell()
-                await together(self._expand(), *(self._read(source, tell) for source in wanted))
+                report()
+                await together(self._expand(), *(self._read(source, report) for source in wanted))
                 failed = {name: said["message"] for name, said in self.reports.items() if "message" in said}
                 if not self.total and failed and not any(s["status"] == "ok" for s in self.reports.values()):
                     raise OperationError(
@@ -85,11 +87,11 @@ class Fetching:
             if not self.expansion.done():  # a cancelled run has cancelled it too
                 self.expansion.set_result(expansion)
 
-    async def _read(self, source: JobSource, tell: Callable[[], None]) -> None:
+    async def _read(self, source: JobSource, report: Callable[[], None]) -> None:
         name = source.name.value
         try:
             with retrieval(f"source {name}", attributes={"spantail.source": name}) as span:
-                await self._read_source(source, span, tell)
+                await self._read_source(source, span, report)
         except SourceUnavailableError as error:
             # On the span it stands with its traceback already; the other sources go on.
             logger.warning("source %s is unavailable, %s: %s", name, error.reason, error)
@@ -99,9 +101,9 @@ class Fetching:
                 "reason": error.reason,
                 "message": str(error),
             }
-        tell()
+        report()
 
-    async def _read_source(self, source: JobSource, span: Scope, tell: Callable[[], None]) -> None:
+    async def _read_source(self, source: JobSource, span: Scope, report: Callable[[], None]) -> None:
         name = source.name.value
         reason = source.skip_reason(self._query(self._request.job_titles[0], self._per_source))
         if reason is not None:
@@ -122,7 +124,7 @@ class Fetching:
                 new = self._offer(page)
                 span.event("page_read", jobs=len(page), new=new)
                 span.progress(len(jobs), self._per_source, "jobs")
-                tell()
+                report()
         except SourceUnavailableError:
             self.reports[name] = {**said, "jobs": len(jobs)}
             raise

@@ -28,7 +28,8 @@ logger = logging.getLogger(__name__)
 async def search_jobs(request: JobSearchInput, tools: Tools) -> Result:
     """The ranked jobs, what each source gave, and a summary.
 
-    Raises `OperationError` when no source could be read or no job could be scored.
+    Raises:
+        OperationError: No source could be read, or no job could be scored.
     """
     return await _Search(request, tools).run()
 

@@ -79,7 +79,11 @@ class JobSource(Protocol):
         """Why it is not worth asking, or None."""
 
     def search(self, query: JobQuery) -> AsyncIterator[list[JobPosting]]:
-        """The jobs, page by page, best first. Raises `SourceUnavailableError`, after what it could read."""
+        """The jobs, page by page, best first.
+
+        Raises:
+            SourceUnavailableError: The source cannot be read, or not to its end; what could be read came before.
+        """
 
 
 _DROPPED = re.compile(r"<(script|style)\b", re.IGNORECASE)

@@ -88,8 +88,10 @@ class HimalayasBoard:
 
 
 def read_page(body: bytes) -> tuple[list[JobPosting], int | None]:
-    """The jobs of one answer and the total it names. A job without title or id is left out; an answer of
-    another shape raises `SourceUnavailableError` (`bad_response`).
+    """The jobs of one answer and the total it names. A job without title or id is left out.
+
+    Raises:
+        SourceUnavailableError: The answer has another form (`bad_response`).
     """
     try:
         data = json.loads(body)
