@@ -18,7 +18,7 @@ from spantail_service.demo.server import DemoServer
 from spantail_service.llm.registry import open_llm
 from spantail_service.operations.tools import open_tools
 from spantail_service.settings import Settings
-from tests.integration.work.traces import Traces
+from tests.integration.operations.traces import Traces
 from tests.support import tools
 
 if TYPE_CHECKING:

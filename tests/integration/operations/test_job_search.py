@@ -12,8 +12,8 @@ import pytest
 from spantail import llm_call
 from spantail.attributes import CONTENT_LEFT_OUT
 from spantail_service.operations.base import OperationError
-from tests.integration.work.conftest import demo_world, settings_for, tools_for
-from tests.integration.work.traces import Traces, attributes, event, events, run, status
+from tests.integration.operations.conftest import demo_world, settings_for, tools_for
+from tests.integration.operations.traces import Traces, attributes, event, events, run, status
 from tests.support.waiting import eventually_async
 
 if TYPE_CHECKING:

@@ -18,8 +18,8 @@ from spantail_service.llm import BackendError, ChainError, LlmChain, Message
 from spantail_service.llm.base import models_by_tier
 from spantail_service.llm.claude_cli.backend import ClaudeCli
 from spantail_service.llm.claude_cli.process import OutputTooLargeError, run_bounded
-from tests.integration.work.conftest import demo_world, settings_for, tools_for
-from tests.integration.work.traces import Traces, attributes, status
+from tests.integration.operations.conftest import demo_world, settings_for, tools_for
+from tests.integration.operations.traces import Traces, attributes, status
 from tests.support.waiting import eventually_async
 
 if TYPE_CHECKING:

@@ -9,11 +9,11 @@ import pytest
 from spantail_service.demo.corpus import make_jobs
 from spantail_service.operations.base import OperationError
 from spantail_service.operations.sources.himalayas import read_job
-from tests.integration.work.conftest import demo_world, settings_for, tools_for
-from tests.integration.work.traces import attributes, event, events, run, status
+from tests.integration.operations.conftest import demo_world, settings_for, tools_for
+from tests.integration.operations.traces import attributes, event, events, run, status
 
 if TYPE_CHECKING:
-    from tests.integration.work.traces import Traces
+    from tests.integration.operations.traces import Traces
 
 
 def a_job_id() -> str:
