@@ -1,4 +1,4 @@
-"""A command at work on a service, so that every end is a clean one: signals, errors, a reader that went away."""
+"""From a command's work to its exit code: signals, errors, and a reader of the output that went away."""
 
 from __future__ import annotations
 

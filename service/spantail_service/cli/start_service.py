@@ -1,4 +1,4 @@
-"""The service in this terminal: settings, the console's log, and what is said at the start."""
+"""Starts the service in this terminal: settings, the console's log, and what is printed at the start."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from spantail_service.web.listener import CannotServeError, PortTakenError
 _LEAST_TOKEN: Final = 16  # hex digits of 64 random bits: 10,000 guesses a second need 29 million years for half of them
 
 
-def host_service(*, workload: bool, **options: Any) -> None:
+def start_service(*, workload: bool, **options: Any) -> None:
     """Serve until Ctrl-C, with `options` (by their settings' names; `None` is not given) before the environment.
 
     Raises:

@@ -1,4 +1,4 @@
-"""A span as somebody sees it who reads now, through an API that knows finished spans only (pure)."""
+"""A span that may still run, as an API shows it that knows finished spans only (pure)."""
 
 from __future__ import annotations
 

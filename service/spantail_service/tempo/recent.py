@@ -27,7 +27,7 @@ LONGEST_US: Final = 3_600_000_000
 """A run that has ended is found by a time within it when it took no longer than this."""
 
 MAX_WAITING: Final = 20
-"""Searches of a process that wait for their turn."""
+"""Searches of a process that may wait for a slot."""
 
 _PAGE: Final = 50
 _AT_A_TIME: Final = 2  # searches of a process: their work holds the others up
@@ -51,7 +51,7 @@ class Looked(NamedTuple):
 
 
 class Walk:
-    """One way through the newest runs, and an account of what was looked at."""
+    """One pass over the newest runs, which counts what was looked at."""
 
     def __init__(self, redis: Redis, runs: RunIndex, within: Period, most_spans: int) -> None:
         self._redis = redis
@@ -75,7 +75,7 @@ class Walk:
         return self._steps
 
     async def close(self) -> None:
-        """End the way where it is."""
+        """Stop here."""
         await self._steps.aclose()
 
     async def _through(self) -> AsyncGenerator[Looked]:
@@ -120,7 +120,7 @@ class Walk:
 
 
 class RecentRuns:
-    """Leads searches through the newest runs, a few at a time."""
+    """Searches through the newest runs, a few at a time."""
 
     def __init__(self, redis: Redis, runs: RunIndex) -> None:
         self._redis = redis
@@ -132,7 +132,7 @@ class RecentRuns:
     async def walk(
         self, within: Period, most_spans: int, has_left: Callable[[], Awaitable[bool]]
     ) -> AsyncIterator[Walk]:
-        """A way through the runs that touch `within`, until `most_spans` or a few more; waits for its turn.
+        """A pass over the runs that touch `within`, until about `most_spans` spans; waits for a free slot.
 
         Raises:
             UnavailableError: too many wait.

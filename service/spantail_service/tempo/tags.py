@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from spantail_service.tempo.recent import Looked, Period, RecentRuns
 
 MOST: Final = 5_000
-"""Names of a scope, or values of a tag, that are told at most: what Grafana asks for by itself."""
+"""Names of a scope, or values of a tag, that are answered at most: what Grafana asks for by itself."""
 MAX_SPANS: Final = 20_000
 """Spans that are looked at for a list, which somebody waits for while typing."""
 INTRINSIC_NAMES: Final = tuple(sorted({*INTRINSICS, *OTHER_NAMES}))
@@ -30,7 +30,7 @@ _IDS: Final = frozenset({"span:id", "span:parentID", "trace:id"})
 
 
 class Value(NamedTuple):
-    """A value that a tag has, as Tempo tells it."""
+    """A value that a tag has, as Tempo shows it."""
 
     type: str
     """`string` `int` `float` `bool` `keyword`"""
@@ -38,7 +38,7 @@ class Value(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """Where to look, and how much to tell."""
+    """Where to look, and how much to answer."""
 
     within: Period
     condition: Condition | None

@@ -41,7 +41,7 @@ _SURROGATES: Final = range(0xD800, 0xE000)
 
 
 class Token(NamedTuple):
-    """A piece of a query, what it is, and where it stands."""
+    """A token of a query: its text, its kind, and where it begins."""
 
     kind: str
     """`text` `duration` `number` `attribute` `word` `operator` `junction` `bracket` `other` `end`"""
@@ -50,7 +50,7 @@ class Token(NamedTuple):
 
 
 def tokens(query: str) -> Iterator[Token]:
-    """The pieces of `query` and then its end; never fails."""
+    """The tokens of `query` and then its end; never fails."""
     for match in _TOKEN.finditer(query):
         if match.lastgroup is not None and match.lastgroup != "blank":
             yield Token(match.lastgroup, match[0], match.start())

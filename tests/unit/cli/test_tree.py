@@ -45,8 +45,8 @@ def view_of(*spans: dict[str, Any], **run: Any) -> RunView:
     return view
 
 
-def picture(view: RunView, *, width: int = 80, room: int = 22, at: int = 4_200, ascii_only: bool = False) -> str:
-    lines = draw_run(view, Paper(width, ASCII if ascii_only else UNICODE), START + at * 1_000, room=room)
+def picture(view: RunView, *, width: int = 80, max_lines: int = 22, at: int = 4_200, ascii_only: bool = False) -> str:
+    lines = draw_run(view, Paper(width, ASCII if ascii_only else UNICODE), START + at * 1_000, max_lines=max_lines)
     return "\n".join(line.plain.rstrip() for line in lines)
 
 
@@ -102,7 +102,7 @@ def test_a_run_at_80_columns() -> None:
 
 
 def test_the_same_on_a_narrow_screen_without_unicode() -> None:
-    shown = picture(a_run(), width=40, room=12, ascii_only=True)
+    shown = picture(a_run(), width=40, max_lines=12, ascii_only=True)
     assert shown.isascii()
     assert all(len(line) <= 40 for line in shown.splitlines())
     assert "* job search" in shown
@@ -111,13 +111,13 @@ def test_the_same_on_a_narrow_screen_without_unicode() -> None:
 
 def test_every_line_fits_any_screen() -> None:
     for width in range(20, 130, 7):
-        for room in range(6, 40, 5):
+        for max_lines in range(6, 40, 5):
             view = a_run()
             view.spans["root"]["name"] = "調査" * 40
-            lines = draw_run(view, Paper(width, UNICODE), START, room=room)
-            assert all(cell_len(line.plain) <= width for line in lines), (width, room)
+            lines = draw_run(view, Paper(width, UNICODE), START, max_lines=max_lines)
+            assert all(cell_len(line.plain) <= width for line in lines), (width, max_lines)
             assert any("lost" in line.plain for line in lines)
-            assert any("調" in line.plain for line in lines) or room < 12
+            assert any("調" in line.plain for line in lines) or max_lines < 12
 
 
 def test_names_cannot_draw_outside_their_place() -> None:
@@ -152,7 +152,7 @@ def test_every_span_of_a_loop_is_a_row_once(shape: Shape) -> None:
     rows = tree_rows({one["span_id"]: one for one in spans})
     assert sorted(row.span_id for row in rows if row.span) == sorted(one["span_id"] for one in spans)
     view = view_of(*spans)
-    assert all(f"{number}" in picture(view, room=50) for number, _ in shape.spans)
+    assert all(f"{number}" in picture(view, max_lines=50) for number, _ in shape.spans)
     for one in spans:
         assert event_line({**one, "ts": one["end"], "event": "span_complete", "seq": 1}, view, ASCII)
 
@@ -185,10 +185,10 @@ def test_what_is_chosen_fits_is_in_order_and_has_its_ancestors(data: st.DataObje
         spans[str(number)] = span(str(number), None if parent < 0 else str(parent), number, took)
     rows = tree_rows(spans)
     assert len(rows) == count
-    room = data.draw(st.integers(1, 70))
-    shown = choose(rows, room)
+    max_lines = data.draw(st.integers(1, 70))
+    shown = choose(rows, max_lines)
     deepest = max(len(row.lasts) for row in rows)
-    assert len(shown) <= max(room, 1) or deepest >= room
+    assert len(shown) <= max(max_lines, 1) or deepest >= max_lines
     kept = [item.span_id for item in shown if isinstance(item, Row)]
     order = [row.span_id for row in rows]
     assert kept == [span_id for span_id in order if span_id in set(kept)]
@@ -198,7 +198,7 @@ def test_what_is_chosen_fits_is_in_order_and_has_its_ancestors(data: st.DataObje
 
 def test_what_runs_is_shown_when_there_is_room_for_little() -> None:
     done = [span(f"d{n}", "root", n, 1) for n in range(200)]
-    shown = picture(view_of(span("root", None, 0), *done, span("now", "root", 500)), room=10)
+    shown = picture(view_of(span("root", None, 0), *done, span("now", "root", 500)), max_lines=10)
     assert "◐ now" in shown
     assert "… 197 more" in shown or "more" in shown
     assert len(shown.splitlines()) <= 10

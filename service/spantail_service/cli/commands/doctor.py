@@ -87,8 +87,8 @@ def finding_lines(finding: Finding, width: int, glyphs: Glyphs) -> list[Text]:
 
 
 def _wrapped(text: str, width: int) -> list[str]:
-    room = max(20, width - _INDENT - 2)
-    return textwrap.wrap(harmless(text), room, break_long_words=False, break_on_hyphens=False) or [""]
+    columns = max(20, width - _INDENT - 2)
+    return textwrap.wrap(harmless(text), columns, break_long_words=False, break_on_hyphens=False) or [""]
 
 
 def _width(console: Console) -> int:

@@ -1,4 +1,4 @@
-"""`spantail run`: start a program so that it is seen, tell where, and end as it ends."""
+"""`spantail run`: start a program so that its runs are seen, print their links, and end as it ends."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Each run as one line of JS
 COLUMNS: Final = ("", "run", "name", "status", "cost", "errors", "spans", "took", "started")
 _RIGHT: Final = (False, False, False, False, True, True, True, True, True)
 _NAME: Final = 2
-_GOES_FIRST: Final = (6, 5, 8, 4)  # columns that go, in this order, where names would get too little room
+_GOES_FIRST: Final = (6, 5, 8, 4)  # columns that are left out, in this order, where names would be too short
 
 
 def runs(
@@ -124,14 +124,14 @@ def table(found: Sequence[dict[str, Any]], width: int, glyphs: Glyphs, now_us: i
     texts = [COLUMNS, *(_row(run, glyphs, now_us) for run in found)]
     widths = [max(cell_len(row[column]) for row in texts) for column in range(len(COLUMNS))]
 
-    def room() -> int:
+    def left_for_names() -> int:
         return width - sum(wide + 2 for i, wide in enumerate(widths) if wide and i != _NAME)
 
     for column in _GOES_FIRST:
-        if room() >= min(_LEAST_NAME, widths[_NAME]):
+        if left_for_names() >= min(_LEAST_NAME, widths[_NAME]):
             break
         widths[column] = 0
-    widths[_NAME] = max(1, min(widths[_NAME], room()))
+    widths[_NAME] = max(1, min(widths[_NAME], left_for_names()))
     lines = []
     for number, row in enumerate(texts):
         line = Text(no_wrap=True, end="\n")

@@ -31,9 +31,9 @@ def serve(host: Host = None, port: Port = None, data_dir: DataDir = None, redis_
 
     Without a Redis URL a Redis server is started and stopped with it, its data kept in the data folder.
     """
-    from spantail_service.cli.start_service import host_service
+    from spantail_service.cli.start_service import start_service
 
-    host_service(workload=False, host=host, port=port, data_dir=data_dir, redis_url=redis_url)
+    start_service(workload=False, host=host, port=port, data_dir=data_dir, redis_url=redis_url)
 
 
 def demo(host: Host = None, port: Port = None, data_dir: DataDir = None, redis_url: RedisUrl = None) -> None:
@@ -41,6 +41,6 @@ def demo(host: Host = None, port: Port = None, data_dir: DataDir = None, redis_u
 
     Needs no key and no network.
     """
-    from spantail_service.cli.start_service import host_service
+    from spantail_service.cli.start_service import start_service
 
-    host_service(workload=True, host=host, port=port, data_dir=data_dir, redis_url=redis_url, demo=True)
+    start_service(workload=True, host=host, port=port, data_dir=data_dir, redis_url=redis_url, demo=True)

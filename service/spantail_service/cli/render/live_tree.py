@@ -87,9 +87,9 @@ class LiveTree:
 
     def _picture(self) -> Group:
         width, height = self._console.size
-        room = max(_LEAST_ROWS, height - 2)
+        max_lines = max(_LEAST_ROWS, height - 2)
         if self._view.version:
-            lines = draw_run(self._view, Paper(width, self._glyphs), _now_us(), room=room)[:room]
+            lines = draw_run(self._view, Paper(width, self._glyphs), _now_us(), max_lines=max_lines)[:max_lines]
         else:
             lines = [Text("connecting", style="dim", end="")]
         lines += [Text("", end="")] * (height - 1 - len(lines))

@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 _LEAST_NAME: Final = 30  # columns that a name keeps; tokens, then cost, go before it gets less
 _STRIP_LINES: Final = 2
-_LEAST_TREE: Final = 3  # lines, however little room the heading leaves
+_LEAST_TREE: Final = 3  # lines, however few the heading leaves
 _NEWS_LINES: Final = 3
 _FEW_NEWS_LINES: Final = 2
-_TALL: Final = 20  # lines from which there is room for more than the tree, …
+_TALL: Final = 20  # lines from which more than the tree is shown, …
 _VERY_TALL: Final = 34  # … and for all of it
 _SHORT_ID: Final = 8
-_ROOM_FOR_ID: Final = 48
+_WIDTH_FOR_ID: Final = 48
 
 
 class Paper(NamedTuple):
@@ -42,43 +42,45 @@ def fit(text: str, width: int, more: str) -> str:
     return set_cell_size(text, max(0, width - cell_len(more))).rstrip() + more if width > 0 else ""
 
 
-def draw_run(view: RunView, paper: Paper, now_us: int, *, room: int) -> list[Text]:
-    """Heading, layers, backends, the tree and what is new, on at most `room` lines where that is possible."""
+def draw_run(view: RunView, paper: Paper, now_us: int, *, max_lines: int) -> list[Text]:
+    """Heading, layers, backends, the tree and what is new, on at most `max_lines` lines where that is possible."""
     above = [*heading(view, paper, now_us), *layer_strip(view, paper)[:_STRIP_LINES]]
     below: list[Text] = []
-    if room >= _TALL:
+    if max_lines >= _TALL:
         above += backend_lines(view, paper)
-        news = news_lines(view, paper, _NEWS_LINES if room >= _VERY_TALL else _FEW_NEWS_LINES)
+        news = news_lines(view, paper, _NEWS_LINES if max_lines >= _VERY_TALL else _FEW_NEWS_LINES)
         below = [Text("", end=""), *news] if news else []
     above.append(Text("", end=""))
-    tree = tree_lines(view, paper, now_us, room=max(_LEAST_TREE, room - len(above) - len(below)))
+    tree = tree_lines(view, paper, now_us, max_lines=max(_LEAST_TREE, max_lines - len(above) - len(below)))
     return [*above, *tree, *below]
 
 
 def draw_result(view: RunView, paper: Paper, now_us: int, *, most_rows: int) -> list[Text]:
-    """A run that is not watched any more: the tree, and below it what is read last and so should be seen first."""
+    """A run that is not watched any more: the tree, and below it the summary, which is still seen when a long tree
+    has scrolled away.
+    """
     summary = [*heading(view, paper, now_us), *layer_strip(view, paper), *backend_lines(view, paper)]
-    return [*tree_lines(view, paper, now_us, room=most_rows), Text("", end=""), *summary]
+    return [*tree_lines(view, paper, now_us, max_lines=most_rows), Text("", end=""), *summary]
 
 
 def heading(view: RunView, paper: Paper, now_us: int) -> list[Text]:
-    """Name, status and length of the run; below it the facts that are not as they should be, and what it cost."""
+    """Name, status and duration of the run; below it what it cost, and what is not as it should be."""
     state = span_text.RUN_STATES.get(view.status, "pending")
     length = view.length_us(now_us)
     took = "" if length is None else words.duration(length) if view.is_over else words.ticking(length)
     status = f"  {view.status} {took}".rstrip()
     tail = f"  {view.run_id[:_SHORT_ID]}"
-    if paper.width < _ROOM_FOR_ID:
+    if paper.width < _WIDTH_FOR_ID:
         tail = ""
-    room = paper.width - 2 - cell_len(status) - cell_len(tail)
+    name_width = paper.width - 2 - cell_len(status) - cell_len(tail)
     first = Text(no_wrap=True, end="")
     first.append(span_text.glyph(state, paper.glyphs), style=span_text.STYLES.get(state, ""))
-    first.append(f" {fit(harmless(view.name or 'run'), max(4, room), paper.glyphs.more)}", style="bold")
+    first.append(f" {fit(harmless(view.name or 'run'), max(4, name_width), paper.glyphs.more)}", style="bold")
     first.append(status, style=span_text.STYLES.get(state, ""))
     first.append(" " * max(0, paper.width - cell_len(first.plain) - cell_len(tail)) + tail, style="dim")
     first.truncate(paper.width)
-    facts = [Text(fit(text, paper.width - 2, paper.glyphs.more), style=style) for text, style in _facts(view)]
-    return [first, *_packed(facts, paper.width, "  ")]
+    items = [Text(fit(text, paper.width - 2, paper.glyphs.more), style=style) for text, style in _summary_items(view)]
+    return [first, *_packed(items, paper.width, "  ")]
 
 
 def _packed(items: Iterable[Text], width: int, separator: str) -> list[Text]:
@@ -93,36 +95,36 @@ def _packed(items: Iterable[Text], width: int, separator: str) -> list[Text]:
     return lines
 
 
-def _facts(view: RunView) -> list[tuple[str, str]]:
-    """What is to know of a run; what is lost or missing is among it on every screen."""
+def _summary_items(view: RunView) -> list[tuple[str, str]]:
+    """The summary of a run, as texts with their styles; what is lost or missing is shown on every screen."""
     spans = view.spans.values()
     running = sum(1 for span in spans if span.get("status") == "running")
     errors = sum(1 for span in spans if span.get("status") == "error")
     unpriced, fallbacks, lost = view.total("unpriced"), view.total("fallbacks"), sum(view.dropped.values())
     abandoned = view.marks.get("abandoned") or 0
-    facts = [(cost_of_run(view), "bold"), (words.plural(len(view.spans), "span"), "")]
+    items = [(cost_of_run(view), "bold"), (words.plural(len(view.spans), "span"), "")]
     if running and not view.is_over:
-        facts.append((f"{running} running", "cyan"))
+        items.append((f"{running} running", "cyan"))
     if errors:
-        facts.append((words.plural(errors, "error"), "red"))
+        items.append((words.plural(errors, "error"), "red"))
     if fallbacks:
-        facts.append((words.plural(fallbacks, "fallback"), "yellow"))
+        items.append((words.plural(fallbacks, "fallback"), "yellow"))
     if lost:
         reasons = ", ".join(f"{harmless(reason)} {count:,}" for reason, count in sorted(view.dropped.items()))
-        facts.append((f"{words.plural(lost, 'event')} lost ({reasons})", "red"))
+        items.append((f"{words.plural(lost, 'event')} lost ({reasons})", "red"))
     if abandoned:
-        facts.append((f"{abandoned:,} abandoned", "yellow"))
+        items.append((f"{abandoned:,} abandoned", "yellow"))
     if unpriced and view.cost_nano:
-        facts.append((f"{unpriced:,} unpriced", "yellow"))
+        items.append((f"{unpriced:,} unpriced", "yellow"))
     if view.marks.get("maybe_incomplete"):
-        facts.append(("maybe incomplete", "yellow"))
+        items.append(("maybe incomplete", "yellow"))
     if view.marks.get("stale"):
-        facts.append(("silent source", "yellow"))
+        items.append(("silent source", "yellow"))
     if view.marks.get("corrected"):
-        facts.append(("corrected", "yellow"))
+        items.append(("corrected", "yellow"))
     if view.service:
-        facts.append((harmless(view.service), "dim"))
-    return [fact for fact in facts if fact[0]]
+        items.append((harmless(view.service), "dim"))
+    return [item for item in items if item[0]]
 
 
 def cost_of_run(view: RunView) -> str:
@@ -139,12 +141,12 @@ def layer_strip(view: RunView, paper: Paper) -> list[Text]:
     items = []
     for layer in view.layers:
         state = span_text.LAYER_STATES.get(str(layer.get("status")), "pending")
-        told = span_text.progress(layer)
+        progress = span_text.progress(layer)
         name = fit(harmless(layer.get("name") or ""), max(4, paper.width - 4), paper.glyphs.more)
         item = Text(span_text.glyph(state, paper.glyphs), style=span_text.STYLES.get(state, "dim"))
         item.append(f" {name}", style="dim" if state == "pending" else "default")
-        if told and state == "running":
-            item.append(f" {told}", style="cyan")
+        if progress and state == "running":
+            item.append(f" {progress}", style="cyan")
         item.truncate(paper.width - 2)
         items.append(item)
     return _packed(items, paper.width, "   ")
@@ -182,10 +184,10 @@ def news_lines(view: RunView, paper: Paper, most: int) -> list[Text]:
     lines = []
     for event in list(view.news)[-most:]:
         if event["event"] == "log":
-            told = f"{event.get('level')} {event.get('logger')}: {event.get('message')}"
+            content = f"{event.get('level')} {event.get('logger')}: {event.get('message')}"
         else:
-            told = fallback_text(event, paper.glyphs)
-        text = f"{words.time_of_day(event.get('ts') or 0)}  {harmless(told)}"
+            content = fallback_text(event, paper.glyphs)
+        text = f"{words.time_of_day(event.get('ts') or 0)}  {harmless(content)}"
         lines.append(Text(fit(text, paper.width, paper.glyphs.more), style="yellow", no_wrap=True, end=""))
     return lines
 
@@ -195,18 +197,20 @@ def fallback_text(event: dict[str, object], glyphs: Glyphs) -> str:
     attributes = event.get("attributes")
     given = attributes if isinstance(attributes, dict) else {}
     origin, target = given.get("spantail.fallback.from"), given.get("spantail.fallback.to")
-    ways = f" {glyphs.arrow} ".join(str(way) for way in (origin, target) if way)
+    backends = f" {glyphs.arrow} ".join(str(name) for name in (origin, target) if name)
     reason = given.get("spantail.fallback.reason")
-    return harmless(f"fallback {'from ' if origin and not target else ''}{ways}" + (f": {reason}" if reason else ""))
+    return harmless(
+        f"fallback {'from ' if origin and not target else ''}{backends}" + (f": {reason}" if reason else "")
+    )
 
 
-def tree_lines(view: RunView, paper: Paper, now_us: int, *, room: int) -> list[Text]:
-    """The tree with cost, tokens and duration in columns, on at most `room` lines."""
+def tree_lines(view: RunView, paper: Paper, now_us: int, *, max_lines: int) -> list[Text]:
+    """The tree with cost, tokens and duration in columns, on at most `max_lines` lines."""
     rows = tree_rows(view.spans)
     if not rows:
         text = "waiting for the first span" if not view.is_over else "no spans"
         return [Text(f"  {text}", style="dim", no_wrap=True, end="")]
-    shown = choose(rows, room)
+    shown = choose(rows, max_lines)
     cells = [_cells(item, view, paper, now_us) for item in shown if isinstance(item, Row)]
     widths = _column_widths(cells, paper.width)
     lines: list[Text] = []
@@ -216,8 +220,8 @@ def tree_lines(view: RunView, paper: Paper, now_us: int, *, room: int) -> list[T
             text = f"{_guides(item.lasts[:-1], paper.glyphs)}{paper.glyphs.more} {item.count:,} more"
             lines.append(Text(fit(text, paper.width, paper.glyphs.more), style="dim", no_wrap=True, end=""))
             continue
-        told = span_text.note(item.span, view.reasons.get(item.span_id)) if item.span else ""
-        lines.append(_row_line(item, told, cells[at], widths, paper))
+        note = span_text.note(item.span, view.reasons.get(item.span_id)) if item.span else ""
+        lines.append(_row_line(item, note, cells[at], widths, paper))
         at += 1
     return lines
 
@@ -240,7 +244,7 @@ def _cells(row: Row, view: RunView, paper: Paper, now_us: int) -> tuple[str, str
 
 
 def _column_widths(cells: Sequence[tuple[str, str, str]], width: int) -> list[int]:
-    """Columns as wide as what is in them; tokens go first where names would get too little room, then cost."""
+    """Columns as wide as what is in them; tokens go first where names would be too short, then cost."""
     widths = [max((cell_len(texts[column]) for texts in cells), default=0) for column in range(3)]
     for column in (0, 1, 2):
         if width - sum(wide + 2 for wide in widths if wide) >= _LEAST_NAME:
@@ -249,7 +253,7 @@ def _column_widths(cells: Sequence[tuple[str, str, str]], width: int) -> list[in
     return widths
 
 
-def _row_line(row: Row, told: str, cells: tuple[str, str, str], widths: Sequence[int], paper: Paper) -> Text:
+def _row_line(row: Row, note: str, cells: tuple[str, str, str], widths: Sequence[int], paper: Paper) -> Text:
     """A row with its note and its cells, in the columns' widths."""
     glyphs = paper.glyphs
     name_width = max(1, paper.width - sum(width + 2 for width in widths if width))
@@ -269,9 +273,9 @@ def _row_line(row: Row, told: str, cells: tuple[str, str, str], widths: Sequence
     name = fit(span_text.label(span), name_width - line.cell_len, glyphs.more)
     line.append(name, style="dim" if status in ("skipped", "cancelled") else "bold" if not row.lasts else "")
     left = name_width - line.cell_len - 2
-    if told and left >= min(cell_len(told), 6):
+    if note and left >= min(cell_len(note), 6):
         line.append("  ")
-        line.append(fit(told, left, glyphs.more), style=style or "dim")
+        line.append(fit(note, left, glyphs.more), style=style or "dim")
     line.append(" " * (name_width - line.cell_len))
     own = span.get("kind") == "llm_call"
     for text, width, column_style in zip(cells, widths, ("dim", "" if own else "dim", ""), strict=True):

@@ -69,7 +69,7 @@ def label(span: Mapping[str, Any]) -> str:
 
 
 def note(span: Mapping[str, Any], reason: str | None = None) -> str:
-    """What else there is to say, in one line: error, fallback, progress, why it was given up; mostly nothing."""
+    """What else there is to say, in one line: error, fallback, progress, why it was abandoned; mostly nothing."""
     parts: list[str] = []
     status = span.get("status")
     if origin := span.get("fallback_from"):
@@ -78,8 +78,8 @@ def note(span: Mapping[str, Any], reason: str | None = None) -> str:
     if status == "error" and isinstance(error := span.get("error"), dict):
         parts.append(error_text(error))
     elif status == "abandoned":
-        verdict = span.get("abandoned")
-        silent = isinstance(verdict, dict) and verdict.get("reason") == "silent"
+        abandoned = span.get("abandoned")
+        silent = isinstance(abandoned, dict) and abandoned.get("reason") == "silent"
         parts.append("abandoned: its source fell silent" if silent else "abandoned: its process died")
     elif status in ("skipped", "cancelled"):
         parts.append(f"{status}: {reason}" if reason else str(status))
@@ -89,8 +89,8 @@ def note(span: Mapping[str, Any], reason: str | None = None) -> str:
         parts.append(f"price: {about}" if "cost_nano" in span else f"unpriced: {about}")
     elif span.get("cost_source") == "provider" and span.get("cost_nano"):
         parts.append("cost told by the provider")
-    if status == "running" and (told := progress(span.get("progress"))):
-        parts.append(told)
+    if status == "running" and (shown := progress(span.get("progress"))):
+        parts.append(shown)
     return harmless(" · ".join(parts))[:_LONGEST]
 
 
@@ -120,9 +120,9 @@ def cost(span: Mapping[str, Any]) -> str:
 
 
 def cost_and_source(span: Mapping[str, Any]) -> str:
-    """`$0.0123 calculated`; of a cost that the provider told, `note` says so."""
-    told = cost(span)
-    return f"{told} calculated" if told and span.get("cost_source") == "calculated" else told
+    """`$0.0123 calculated`; where the provider named the cost, `note` says so."""
+    shown = cost(span)
+    return f"{shown} calculated" if shown and span.get("cost_source") == "calculated" else shown
 
 
 def length(span: Mapping[str, Any], now_us: int) -> str:

@@ -19,12 +19,12 @@ def split(text: str, *, size: int = 280) -> list[str]:
     for paragraph in text.splitlines():
         current = ""
         for sentence in _SENTENCE_END.split(paragraph.strip()):
-            piece = sentence[: 4 * size]
-            if current and len(current) + 1 + len(piece) > size:
+            part = sentence[: 4 * size]
+            if current and len(current) + 1 + len(part) > size:
                 passages.append(current)
-                current = piece
+                current = part
             else:
-                current = f"{current} {piece}".strip()
+                current = f"{current} {part}".strip()
         if current:
             passages.append(current)
     return passages[:MAX_PASSAGES]

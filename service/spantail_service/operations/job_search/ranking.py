@@ -1,4 +1,4 @@
-"""Puts scored jobs in order, and tells the same job from two sources (pure)."""
+"""Puts scored jobs in order, and finds the same job in two sources (pure)."""
 
 from __future__ import annotations
 
