@@ -3,7 +3,6 @@
 The source folder is the whole checkout, so that a link from a page to a file of the repository is checked as well.
 Sphinx reads Markdown by MyST; the theme is Furo, which asks no other host for anything.
 """
-# ruff: noqa: INP001 - Sphinx reads this file by its path
 
 from __future__ import annotations
 

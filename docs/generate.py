@@ -8,7 +8,6 @@ A page of `docs/reference/` marks such a part:
 What stands between the marks is replaced by what the function of that name in `PARTS` makes of the code. A test
 fails where a page is not what this program would write, so nobody has to remember to run it; `make docs` does.
 """
-# ruff: noqa: INP001, T201 - a script, not a package; it prints which pages have changed
 
 from __future__ import annotations
 

@@ -3,7 +3,6 @@
 Starts the service on demo data (with the Claude CLI where it is on PATH or `make test-tools` has installed it), and
 photographs a job search while it runs: light, dark with a span's details, and as wide as a telephone.
 """
-# ruff: noqa: INP001, S310, T201 - a script, not a package; it prints, and opens the address of the demo it started
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ differ, nothing else.
 from __future__ import annotations
 
 import json
+import math
 import re
 import struct
 from dataclasses import dataclass, field
@@ -129,7 +130,7 @@ def value_in(value: AnyValue) -> Any:
             return kind, attributes_in(value.kvlist_value.values)
         case "double_value":  # all NaN are one; zero has a sign
             number = value.double_value
-            return kind, "NaN" if number != number else struct.pack("<d", number)  # noqa: PLR0124
+            return kind, "NaN" if math.isnan(number) else struct.pack("<d", number)
         case _:
             return kind, getattr(value, kind)
 

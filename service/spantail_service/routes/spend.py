@@ -18,7 +18,7 @@ router = APIRouter(tags=["runs"])
 @router.get("/api/spend", summary="Sums by day and backend", responses=answers(Spend, 422))
 async def read_spend(
     request: Request,
-    by: Annotated[Literal["backend"], Query(description="What a day's sum is parted by.")] = "backend",  # noqa: ARG001 - the one there is
+    _by: Annotated[Literal["backend"], Query(alias="by", description="What a day's sum is parted by.")] = "backend",
     days: Annotated[int, Query(ge=1, le=MAX_DAYS, description="How many days, today included.")] = 30,
 ) -> Response:
     """Answers `{by, from, to, cost_usd, cost_nano, backends, days: [{day, runs, cost_usd, cost_nano, backends}]}`.

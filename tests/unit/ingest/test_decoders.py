@@ -241,7 +241,8 @@ def test_json_is_read_as_protobuf_writes_it_and_a_little_wider() -> None:
     assert (record.run_id, record.span_id, record.parent_id) == ("0a" * 16, "0b" * 8, None)
     assert (record.start_us, record.end_us, record.name, record.failed) == (5, 9, "", True)
     nan = dict(record.attributes).pop("nan")
-    assert nan != nan  # noqa: PLR0124
+    assert isinstance(nan, float)
+    assert math.isnan(nan)
     assert {key: value for key, value in record.attributes.items() if key != "nan"} == {
         "int": 5, "int text": -5, "new kind": None, "none": None, "empty list": []
     }  # fmt: skip
