@@ -19,7 +19,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from bench.servers import private_redis, running_service
-from spantail_service.routes.page import STATIC
+from spantail_service.routes.pages.page import STATIC
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

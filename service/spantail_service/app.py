@@ -107,7 +107,7 @@ def create_app(settings: Settings) -> SpantailApp:
         version=__version__,
         summary="Operations and LLM calls, while they run.",
         lifespan=_lifespan_of(settings, redis_url),
-        docs_url=None,  # FastAPI's own pages load scripts from elsewhere; see routes/docs.py
+        docs_url=None,  # FastAPI's own pages load scripts from elsewhere; see routes/pages/docs.py
         redoc_url=None,
         # FastAPI's own telemetry would write to the global provider, which is the live pipeline: every poll
         # would make a run.

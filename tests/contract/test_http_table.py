@@ -193,7 +193,7 @@ SHOWN_ELSEWHERE = {
 @pytest.fixture
 def page(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """A page, for checkouts in which none has been built."""
-    from spantail_service.routes import page
+    from spantail_service.routes.pages import page
 
     folder = tmp_path_factory.mktemp("page")
     for name in ("index.html", "favicon.svg"):

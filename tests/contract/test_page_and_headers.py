@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from spantail_service.app import create_app
-from spantail_service.routes import page
+from spantail_service.routes.pages import page
 from spantail_service.settings import Settings
 from spantail_service.web.headers import JSON_SECURITY_HEADERS, SECURITY_HEADERS
 from tests.integration.service.harness import RUN, running_app

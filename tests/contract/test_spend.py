@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from redis.asyncio import Redis
 
 from spantail_exporters.model import keys
-from spantail_service.routes import spend as spend_route
+from spantail_service.routes.runs import spend as spend_route
 from spantail_service.runs.meta import SILENCE_US
 from spantail_service.runs.spend import Bookkeeper, day_of, spend_by_backend
 from tests.integration.service.harness import ROOT_SPAN, RUN, START, Writer, running_app

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
-from spantail_service.routes.page import STATIC
+from spantail_service.routes.pages.page import STATIC
 from tests.support.browser import chromium
 from tests.support.held_world import HeldWorld, held_world
 from tests.support.service_process import ServiceProcess, running_service

@@ -1,1 +1,9 @@
-"""HTTP routes, one module per subject. A route parses, asks one function, and answers."""
+"""HTTP routes, a module for each subject. A route parses, asks one function, and answers.
+
+runs/         /api/runs, /api/logs, /api/traces, /api/spend, /ws/runs
+operations.py /api/operations, /api/jobs
+otlp.py       /v1/traces, /v1/logs
+tempo/        /tempo
+service/      /api/about, /healthz, /readyz, /metrics
+pages/        the page, its login, and the documents of the API
+"""

@@ -10,8 +10,8 @@ from fastapi.responses import Response
 from redis.exceptions import RedisError
 
 from spantail_service.errors import DomainError
-from spantail_service.routes.event_stream import EventStream
-from spantail_service.routes.logs import MAX_INDEX
+from spantail_service.routes.runs.event_stream import EventStream
+from spantail_service.routes.runs.logs import MAX_INDEX
 from spantail_service.runs.meta import parse_run_id
 from spantail_service.services import services_of
 from spantail_service.tail import Left, Stopping

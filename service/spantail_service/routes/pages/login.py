@@ -15,7 +15,7 @@ from spantail_service.access.guard import Guard
 from spantail_service.access.rate_limits import client_of
 from spantail_service.access.refusals import Refusal
 from spantail_service.access.sessions import COOKIE
-from spantail_service.routes import page
+from spantail_service.routes.pages import page
 from spantail_service.services import services_of
 from spantail_service.web.problems import ProblemError
 

@@ -10,7 +10,7 @@ from redis.exceptions import RedisError
 from starlette.websockets import WebSocketDisconnect, WebSocketState
 
 from spantail_service.errors import DomainError, InputRefusedError
-from spantail_service.routes.logs import MAX_INDEX
+from spantail_service.routes.runs.logs import MAX_INDEX
 from spantail_service.runs.meta import parse_run_id
 from spantail_service.services import services_in
 from spantail_service.tail import Left, Stopping

@@ -8,8 +8,8 @@ import orjson
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
 from spantail.pricing import NANO
-from spantail_service.routes.event_stream import EventStream
 from spantail_service.routes.rate_limited import HEAVY, take_heavy
+from spantail_service.routes.runs.event_stream import EventStream
 from spantail_service.runs.filter import RunFilter
 from spantail_service.runs.index import MAX_RUNS
 from spantail_service.runs.meta import parse_run_id

@@ -12,7 +12,7 @@ from starlette.types import Scope
 
 from spantail_service.web.problems import ProblemError
 
-STATIC = Path(__file__).resolve().parent.parent / "static"
+STATIC = Path(__file__).resolve().parents[2] / "static"
 """Where the frontend's build puts the page."""
 
 router = APIRouter(include_in_schema=False)
