@@ -1,4 +1,4 @@
-"""Who has signed out, told to the other processes by way of Redis."""
+"""Who has signed out; the other processes learn of it by way of Redis."""
 
 from __future__ import annotations
 

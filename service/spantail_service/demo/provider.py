@@ -77,10 +77,10 @@ class _Provider:
         body, reply = prepared
         if body.get("stream") is not True:
             await self._think(reply)
-            said: dict[str, Any] = {"role": "assistant", "content": reply.text}
+            message: dict[str, Any] = {"role": "assistant", "content": reply.text}
             if reply.tool is not None:
-                said = {**said, "content": None, "tool_calls": openai_tool_calls(reply.tool, reply.id)}
-            choice = {"index": 0, "message": said, "finish_reason": "tool_calls" if reply.tool else "stop"}
+                message = {**message, "content": None, "tool_calls": openai_tool_calls(reply.tool, reply.id)}
+            choice = {"index": 0, "message": message, "finish_reason": "tool_calls" if reply.tool else "stop"}
             return JSONResponse(
                 {**completion(reply, "chat.completion"), "choices": [choice], "usage": openai_usage(reply)}
             )

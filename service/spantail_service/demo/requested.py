@@ -15,7 +15,7 @@ _TOOL = re.compile(r"\[\[demo-tool ([A-Za-z0-9_-]{1,64}) (\{.*?\})\]\]", re.DOTA
 
 
 class SpecialTokens(NamedTuple):
-    """Tokens that APIs tell apart: read from a cache, written to it, and spent on reasoning."""
+    """Tokens that APIs count apart: read from a cache, written to it, and spent on reasoning."""
 
     cached: int = 0
     written: int = 0

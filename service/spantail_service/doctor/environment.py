@@ -66,7 +66,7 @@ def _protocol(environ: Mapping[str, str]) -> str:
 
 
 def environment_findings(environ: Mapping[str, str]) -> list[Finding]:
-    """Every finding about the environment: a switched-off SDK, the ways out, sampling."""
+    """Every finding about the environment: a switched-off SDK, destinations, sampling."""
     destinations = destinations_of(environ)
     found: list[Finding] = []
     if environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
@@ -217,8 +217,8 @@ def _sampling_findings(environ: Mapping[str, str]) -> list[Finding]:
     if ratio == 0:
         return [wrong("sampling", f"{_SAMPLER}={name} with 0: no trace is kept.", f"Unset {_SAMPLER}.")]
     if ratio < 1:
-        told = f"{ratio:.3%}".rstrip("0%").rstrip(".") + " %"
-        return [note("sampling", f"{told} of the traces are kept; the others are never seen.", f"Unset {_SAMPLER}.")]
+        share = f"{ratio:.3%}".rstrip("0%").rstrip(".") + " %"
+        return [note("sampling", f"{share} of the traces are kept; the others are never seen.", f"Unset {_SAMPLER}.")]
     return [ok("sampling", f"every trace ({_SAMPLER}={name})")]
 
 

@@ -40,7 +40,7 @@ class ExporterFactory(Protocol):
 
 
 async def probe_live(client: ServiceClient, redis_url: str) -> list[Finding]:
-    """Start a span on the live way, see it run, end it, see it end."""
+    """Start a live span, see it run, end it, see it end."""
     sink = await asyncio.to_thread(create_sink, redis_url)
     provider = _provider({RESOURCE_LIVE: True})
     provider.add_span_processor(LiveSpanProcessor(sink))

@@ -33,7 +33,7 @@ async def reach(client: ServiceClient) -> Reached:
     """Ask the service who it is."""
     shown = shown_url(client.url)
     try:
-        await client.about()  # the connection is made: only then the way there and back says something of clocks
+        await client.about()  # the connection is made: only then the time of a request says something of clocks
         asked = time.time_ns() // 1_000
         about = await client.about()
     except NoAnswerError as error:
@@ -75,7 +75,7 @@ async def runs_finding(client: ServiceClient) -> Finding:
 
 
 def clock_finding(whose: str, theirs_us: int, asked_us: int, answered_us: int) -> Finding:
-    """How far a clock is from ours: what half the way there and back cannot explain (pure)."""
+    """How far a clock is from ours: what half the time of the request cannot explain (pure)."""
     half = (answered_us - asked_us) // 2
     off = theirs_us - (asked_us + half)
     surely = max(0, abs(off) - half)

@@ -72,7 +72,7 @@ class Operation:
 def work_on(
     model: type[_Input], work: Callable[[_Input, Tools], Awaitable[Result]]
 ) -> Callable[[BaseModel, Tools], Awaitable[Result]]:
-    """`work` as `Operation.work`: says so when it is given another operation's input."""
+    """`work` as `Operation.work`: raises `TypeError` for another operation's input."""
 
     async def checked(request: BaseModel, tools: Tools) -> Result:
         return await work(_as(model, request), tools)

@@ -112,11 +112,11 @@ async def read_body(request: Request, hold: Hold) -> bytes:
 
 def _taken(signal: Signal, received: Received, *, is_json: bool) -> Response:
     if is_json:
-        said: dict[str, Any] = {}
+        answer: dict[str, Any] = {}
         if received.reason:
             what = "rejectedSpans" if signal is Signal.TRACES else "rejectedLogRecords"
-            said["partialSuccess"] = {what: str(received.rejected), "errorMessage": received.reason}
-        return Response(orjson.dumps(said), media_type=JSON)
+            answer["partialSuccess"] = {what: str(received.rejected), "errorMessage": received.reason}
+        return Response(orjson.dumps(answer), media_type=JSON)
     return Response(response_bytes(signal, received), media_type=PROTOBUF)
 
 

@@ -35,7 +35,7 @@ def default_data_dir() -> Path:
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Application Support" / "spantail"
     base = Path(os.environ.get("XDG_DATA_HOME", ""))
-    # The XDG specification tells to ignore a relative path.
+    # The XDG Base Directory specification says to ignore a relative path.
     root = base if base.is_absolute() else Path.home() / ".local" / "share"
     return root / "spantail"
 

@@ -40,13 +40,13 @@ def understood(read: Callable[[str], _Read], text: str) -> _Read:
     """What `read` makes of a query.
 
     Raises:
-        InputRefusedError: it says the part that is not understood, and what is.
+        InputRefusedError: it names the part that is not understood, and what is.
     """
     try:
         return read(text)
     except TraceQLError as error:
-        said = {"part": error.part, "at": error.at, "understood": list(UNDERSTOOD)}
-        raise InputRefusedError(str(error), kind="traceql-not-understood", data=said) from None
+        data = {"part": error.part, "at": error.at, "understood": list(UNDERSTOOD)}
+        raise InputRefusedError(str(error), kind="traceql-not-understood", data=data) from None
 
 
 async def bounded(work: Awaitable[_Read]) -> _Read:

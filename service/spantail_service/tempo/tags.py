@@ -97,10 +97,10 @@ def _gather_values(looked: Looked, field: Field, condition: Condition | None, no
     for span in spans:
         if holds(condition, span, trace):
             value = value_of(field, span, trace)
-            found.update(_told(value if isinstance(value, list) else [value]))
+            found.update(_typed_values(value if isinstance(value, list) else [value]))
 
 
-def _told(values: Iterable[Any]) -> Iterable[Value]:
+def _typed_values(values: Iterable[Any]) -> Iterable[Value]:
     for value in values:
         match value:
             case bool():

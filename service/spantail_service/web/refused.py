@@ -1,4 +1,4 @@
-"""How a refusal is answered: as a problem, a way to the login page, OTLP's `Status`, or a closed WebSocket."""
+"""How a refusal is answered: as a problem, a redirect to the login page, OTLP's `Status`, or a closed WebSocket."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _CLOSE_REASON_BYTES: Final = 123  # RFC 6455 §5.5
 
 
 async def close_refused(refusal: Refusal, receive: Receive, send: Send) -> None:
-    """Refuse a WebSocket so that a browser can tell why: it hides the status of a handshake that failed."""
+    """Refuse a WebSocket so that a browser can tell why: it hides the status of a failed handshake."""
     await receive()  # websocket.connect
     await send({"type": "websocket.accept"})
     reason = refusal.detail.encode()[:_CLOSE_REASON_BYTES].decode(errors="ignore")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 HEAD_S: Final = 20.0
 """Longest time from a connection, or from a request's first byte, to the end of its head."""
 HEAD_BYTES: Final = 65_536
-"""Most bytes of a head, or of trailers; twice what the guard lets pass, which says it nicely."""
+"""Most bytes of a head, or of trailers; twice what the guard lets pass, whose answer says what is wrong."""
 BODY_S: Final = 20.0
 """A body has to bring something within this time, …"""
 BODY_BYTES: Final = 2_000

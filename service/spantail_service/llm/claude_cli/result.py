@@ -23,7 +23,7 @@ _BY_STATUS: dict[int, Reason] = {
     529: "overloaded",
 }
 
-# The CLI tells some failures in words only.
+# Of some failures the CLI gives words only.
 _BY_WORDS: tuple[tuple[str, Reason], ...] = (
     ("rate limit", "rate_limited"),
     ("usage limit", "rate_limited"),

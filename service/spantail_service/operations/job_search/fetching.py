@@ -61,7 +61,7 @@ class Fetching:
 
                 report()
                 await together(self._expand(), *(self._read(source, report) for source in wanted))
-                failed = {name: said["message"] for name, said in self.reports.items() if "message" in said}
+                failed = {name: report["message"] for name, report in self.reports.items() if "message" in report}
                 if not self.total and failed and not any(s["status"] == "ok" for s in self.reports.values()):
                     raise OperationError(
                         "no source could be read: " + "; ".join(f"{name}: {why}" for name, why in failed.items())
@@ -115,7 +115,7 @@ class Fetching:
         cached = self._tools.cache.get(key)
         span.set("spantail.cache", "miss" if cached is None else "hit")
         span.event("cache_miss" if cached is None else "cache_hit", key=key)
-        said: dict[str, Any] = {"jobs": 0, "cache": "miss" if cached is None else "hit"}
+        outcome: dict[str, Any] = {"jobs": 0, "cache": "miss" if cached is None else "hit"}
         jobs: list[JobPosting] = []
         pages = self._pages(source) if cached is None else _one_page(cached)
         try:
@@ -126,14 +126,14 @@ class Fetching:
                 span.progress(len(jobs), self._per_source, "jobs")
                 report()
         except SourceUnavailableError:
-            self.reports[name] = {**said, "jobs": len(jobs)}
+            self.reports[name] = {**outcome, "jobs": len(jobs)}
             raise
         finally:
             span.set("spantail.results", len(jobs))
         if cached is None:
             self._tools.cache.put(key, tuple(jobs))
-        self.reports[name] = {**said, "status": "ok", "jobs": len(jobs)}
-        logger.info("source %s gave %d jobs, cache %s", name, len(jobs), said["cache"])
+        self.reports[name] = {**outcome, "status": "ok", "jobs": len(jobs)}
+        logger.info("source %s gave %d jobs, cache %s", name, len(jobs), outcome["cache"])
 
     async def _pages(self, source: JobSource) -> AsyncIterator[list[JobPosting]]:
         """All pages of the titles asked for, then of the related ones, up to the source's share."""

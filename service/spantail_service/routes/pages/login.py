@@ -62,7 +62,7 @@ async def log_in(request: Request) -> Response:
         raise ProblemError(refusal.status, refusal.kind, refusal.detail, headers=dict(refusal.headers))
     answer = RedirectResponse(target, 303, _NO_STORE)
     # Lax, not Strict: a link from a chat or from Jaeger has to find the reader signed in. What changes anything is
-    # guarded by the origin check, for SameSite does not tell apart the ports of one host.
+    # guarded by the origin check, for SameSite does not distinguish the ports of one host.
     answer.set_cookie(
         COOKIE,
         guard.sessions.issue(),
@@ -95,8 +95,8 @@ def _guard_of(request: Request) -> Guard:
 def _form(target: str, refusal: Refusal | None = None) -> Response:
     file = page.STATIC / "login.html"
     html = file.read_text(encoding="utf-8") if file.is_file() else _PLAIN
-    said = refusal.detail.partition(":")[0].rstrip(".") + "." if refusal else ""  # what to do stands below the field
-    problem = f'<p class="form-problem" role="alert">{escape(said)}</p>' if said else ""
+    message = refusal.detail.partition(":")[0].rstrip(".") + "." if refusal else ""  # what to do stands below the field
+    problem = f'<p class="form-problem" role="alert">{escape(message)}</p>' if message else ""
     hidden = f'<input type="hidden" name="next" value="{escape(_local(target))}">'
     html = html.replace("<!--problem-->", problem).replace("<!--next-->", hidden)
     headers = {**_NO_STORE, **dict(refusal.headers if refusal else ())}

@@ -121,7 +121,7 @@ async def run_events(
 
 
 class _NewsStream(EventStream):
-    """Writes what one watcher of the list is told until it leaves or the process stops."""
+    """Writes what one watcher of the list is sent until it leaves or the process stops."""
 
     def __init__(self, feed: RunListChanges, wanted: RunFilter, since: str | None) -> None:
         super().__init__()

@@ -29,7 +29,7 @@ async def read_about(request: Request) -> Response:
 
     `redis.id` is the server's own id of its present life (`run_id` of INFO): whoever reaches a Redis with
     another one is on another server; of a cluster it is that of the node with the index. `url` has no password;
-    what Redis does not tell us is null.
+    what Redis does not say is null.
     """
     services = services_of(request)
     server: dict[str, Any] = {}

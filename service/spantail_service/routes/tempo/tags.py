@@ -1,4 +1,4 @@
-"""`/tempo`: which attributes there are to search by, and their values; see `tempo.py`."""
+"""`/tempo`: which attributes there are to search by, and their values; see `search.py`."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ async def list_tags(request: Request, within: Within, scope: OfScope = "", limit
     scopes, looked_at = await _scopes(request, within, scope or "none", limit, "")
     if scope != "intrinsic":
         scopes.pop("intrinsic", None)
-    return _told("tagNames", sorted({name for names in scopes.values() for name in names}), looked_at)
+    return _answer("tagNames", sorted({name for names in scopes.values() for name in names}), looked_at)
 
 
 @router.get(
@@ -53,7 +53,7 @@ async def list_tags_by_scope(
 ) -> Response:
     """Answers `{scopes: [{name, tags}], metrics}`, from the newest runs."""
     scopes, looked_at = await _scopes(request, within, scope or "none", limit, q)
-    return _told("scopes", [{"name": name, "tags": tags} for name, tags in scopes.items()], looked_at)
+    return _answer("scopes", [{"name": name, "tags": tags} for name, tags in scopes.items()], looked_at)
 
 
 async def _scopes(
@@ -82,7 +82,7 @@ async def list_tag_values(request: Request, tag: str, within: Within, limit: Mos
     name = OTHER_NAMES.get(tag, tag)
     field = Field(Scope.INTRINSIC if name in INTRINSICS else Scope.ANY, name)
     values, looked_at = await _values(request, field, within, limit, "")
-    return _told("tagValues", list(dict.fromkeys(value.value for value in values)), looked_at)
+    return _answer("tagValues", list(dict.fromkeys(value.value for value in values)), looked_at)
 
 
 @router.get(
@@ -97,7 +97,7 @@ async def list_typed_tag_values(
     """Answers `{tagValues: [{type, value}], metrics}`; `tag` is written as in TraceQL."""
     field = understood(parse_field, tag)
     values, looked_at = await _values(request, field, within, limit, q)
-    return _told("tagValues", [value._asdict() for value in values], looked_at)
+    return _answer("tagValues", [value._asdict() for value in values], looked_at)
 
 
 async def _values(request: Request, field: Field, within: Period, limit: int, query: str) -> tuple[list[Value], int]:
@@ -113,6 +113,6 @@ def _if_understood(query: str) -> Condition | None:
         return None
 
 
-def _told(name: str, found: list[Any], looked_at: int) -> Response:
+def _answer(name: str, found: list[Any], looked_at: int) -> Response:
     body = orjson.dumps({name: found, "metrics": {"inspectedBytes": str(looked_at)}})
     return Response(body, media_type="application/json", headers=_NO_STORE)
