@@ -25,25 +25,10 @@ from spantail_service.metrics import ServiceMetrics
 from spantail_service.operations.catalogue import CATALOGUE
 from spantail_service.operations.tools import open_tools
 from spantail_service.reaper import Reaper
-from spantail_service.routes import (
-    about,
-    docs,
-    health,
-    live,
-    login,
-    logs,
-    metrics,
-    operations,
-    otlp,
-    page,
-    run_events,
-    runs,
-    spend,
-    tempo,
-    tempo_tags,
-    traces,
-    transfer,
-)
+from spantail_service.routes import operations, otlp
+from spantail_service.routes.pages import docs, login, page
+from spantail_service.routes.runs import logs, spend, traces, transfer
+from spantail_service.routes.service import about, health, metrics
 from spantail_service.runs.changes import RunListChanges
 from spantail_service.runs.index import RunIndex
 from spantail_service.runs.links import LinkTemplates
@@ -57,9 +42,9 @@ from spantail_service.storage.wakeups import WakeUps
 from spantail_service.tail import RunReader, TailHub
 from spantail_service.tempo.recent import RecentRuns
 from spantail_service.transfer.importing import RunImporter
-from spantail_service.web.entry import Entrance
+from spantail_service.web.body_limit import BodyLimit
+from spantail_service.web.entry import Entry
 from spantail_service.web.fast_poll import FastPoll
-from spantail_service.web.headers import BodyLimit
 from spantail_service.web.openapi import describe
 from spantail_service.web.problems import install_error_handlers
 from spantail_service.web.server_spans import instrument, keep_logs_out_of_the_tail, service_name
@@ -74,7 +59,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _ROUTES: Final = (
-    logs, run_events, live, traces, transfer, runs, spend, operations, otlp, tempo, tempo_tags,
+    logs, events, websocket, traces, transfer, run_list, spend, operations, otlp, search, tags,
     health, about, metrics, login, docs, page,
 )  # fmt: skip
 # Shares of the time that a stop may take.
@@ -127,7 +112,7 @@ def create_app(settings: Settings) -> SpantailApp:
     app.state.server_spans = instrument(app)
     app.state.metrics = ServiceMetrics()
     app.state.guard = guard_of(settings)
-    app.entrance = Entrance(super(SpantailApp, app).__call__, FastPoll(), app.state.guard, app.state.metrics)
+    app.entry = Entry(super(SpantailApp, app).__call__, FastPoll(), app.state.guard, app.state.metrics)
     describe(app, wants_token=settings.access.token is not None)
     return app
 

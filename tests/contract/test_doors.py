@@ -13,9 +13,9 @@ import pytest
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
 
 from spantail_exporters.redis.errors import REDIS_UNREACHABLE
-from spantail_service.access.guard import CLOSE_REFUSED
-from spantail_service.routes import runs
-from spantail_service.routes.login import FORM
+from spantail_service.access.refusals import CLOSE_REFUSED
+from spantail_service.routes.pages.login import FORM
+from spantail_service.routes.runs import run_list as runs
 from spantail_service.settings import Settings
 from spantail_service.tail import feed
 from spantail_service.web.headers import JSON_SECURITY_HEADERS

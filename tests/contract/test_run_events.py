@@ -32,7 +32,7 @@ PATIENCE_S = 10.0
 
 
 @asynccontextmanager
-async def _watching(client: Any, wanted: RunFilter = RunFilter(), since: str | None = None) -> AsyncIterator[Watcher]:  # noqa: B008
+async def _watching(client: Any, wanted: RunFilter = RunFilter(), since: str | None = None) -> AsyncIterator[Watcher]:
     feed: RunListChanges = services_in(client.app).run_changes
     async with feed.watch(wanted, since) as watcher:
         assert watcher is not None

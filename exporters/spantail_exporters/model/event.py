@@ -22,13 +22,12 @@ from spantail_exporters.model.event_parts import (
     BESIDE_ATTRIBUTES,
     add_attributes,
     add_fields,
-    change,
-    differ,
     error_of,
     link_of,
     note_of,
 )
 from spantail_exporters.model.layers import layers_of
+from spantail_exporters.model.remarks import change, differ
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,9 +8,9 @@ import time
 from typing import TYPE_CHECKING, Any, Self
 
 from spantail_exporters.model import keys
+from spantail_exporters.redis.errors import REDIS_UNREACHABLE
 from spantail_service.access.sessions import MOST_ENDED, Session
-from spantail_service.bounds.cancel import end
-from spantail_service.storage.errors import REDIS_UNREACHABLE
+from spantail_service.bounds.cancel import cancel
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -39,7 +39,7 @@ class EndedSessions:
     async def __aexit__(self, *_: object) -> None:
         """Stop."""
         self._stopping = True
-        await end(self._task)
+        await cancel(self._task)
 
     async def publish(self, session: Session) -> None:
         """Tell the others that a session is over; while Redis is away only this process knows, and sends it later."""

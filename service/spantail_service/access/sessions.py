@@ -12,11 +12,7 @@ import hmac
 import re
 import secrets
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
-
-from spantail_exporters.model import keys
-from spantail_exporters.redis.errors import REDIS_UNREACHABLE
-from spantail_service.bounds.cancel import cancel
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -94,64 +90,3 @@ class Sessions:
 
     def _signature(self, head: bytes) -> bytes:
         return base64.urlsafe_b64encode(hmac.digest(self._key, head, "sha256")).rstrip(b"=")
-
-
-class EndedSessions:
-    """Tells the other processes who has signed out, by way of Redis: each asks every few seconds."""
-
-    def __init__(self, redis: Redis, sessions: Sessions, *, interval_s: float = 5.0) -> None:
-        self._redis = redis
-        self._sessions = sessions
-        self._interval_s = interval_s
-        self._stopping = False
-        self._unsaid: dict[bytes, int] = {}
-        self._task: asyncio.Task[None] | None = None
-
-    async def __aenter__(self) -> Self:
-        """Begin to listen to the others."""
-        self._task = asyncio.create_task(self._run(), name="spantail-ended-sessions")
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        """Stop."""
-        self._stopping = True
-        await cancel(self._task)
-
-    async def publish(self, session: Session) -> None:
-        """Tell the others; while Redis is away only this process knows, and says so as soon as it can."""
-        if len(self._unsaid) < _MOST_ENDED:
-            self._unsaid[session.id] = session.end_s
-        try:
-            await self._say()
-        except REDIS_UNREACHABLE as error:
-            logger.warning("other processes do not know of a sign-out yet, Redis is not reachable: %s", error)
-
-    async def exchange(self) -> None:
-        """Publish what could not be, and take over what the others have published."""
-        await self._say()
-        found: Any = await self._redis.zrange(keys.SESSIONS_ENDED, 0, -1, withscores=True)
-        self._sessions.forget([Session(session, int(end)) for session, end in found])
-
-    async def _say(self) -> None:
-        if not self._unsaid:
-            return
-        told = self._unsaid.copy()
-        pipe = self._redis.pipeline(transaction=True)
-        pipe.zadd(keys.SESSIONS_ENDED, told)
-        pipe.zremrangebyscore(keys.SESSIONS_ENDED, "-inf", int(time.time()))
-        pipe.zremrangebyrank(keys.SESSIONS_ENDED, 0, -_MOST_ENDED - 1)
-        pipe.expire(keys.SESSIONS_ENDED, self._sessions.lifetime_s)
-        await pipe.execute()
-        for session in told:
-            self._unsaid.pop(session, None)
-
-    async def _run(self) -> None:
-        while not self._stopping:
-            try:
-                await self.exchange()
-            except REDIS_UNREACHABLE:
-                pass  # said by whoever needs Redis; what is known stays known
-            except Exception:
-                logger.exception("the sessions that have ended could not be read")
-            if not self._stopping:
-                await asyncio.sleep(self._interval_s)

@@ -20,6 +20,9 @@ from spantail_service.web.refused import close_refused, refused_response
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+    from spantail_service.access.guard import Guard
+    from spantail_service.access.refusals import Refusal
+    from spantail_service.access.sessions import Sessions
     from spantail_service.web.fast_poll import FastPoll
 
 
@@ -49,7 +52,7 @@ class Entry:
     Polls that `ready` knows the answer to are answered here, all else goes on to `app`.
     """
 
-    def __init__(self, app: ASGIApp, ready: FastPoll, guard: Guard, tally: Tally) -> None:
+    def __init__(self, app: ASGIApp, ready: FastPoll, guard: Guard, metrics: RequestMetrics) -> None:
         self.app = app
         self.ready = ready
         self.guard = guard
