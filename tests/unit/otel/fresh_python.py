@@ -76,7 +76,10 @@ class Python:
     def __init__(self, folder: Path) -> None:
         self._path = os.pathsep.join([str(folder), *(entry for entry in sys.path if entry)])
 
-    def __call__(self, script: str, *, status: int = 0, **environ: str) -> Run:
+    def __call__(self, script: str, **environ: str) -> Run:
+        return self.ends(script, 0, **environ)
+
+    def ends(self, script: str, status: int, /, **environ: str) -> Run:
         clean = {key: value for key, value in os.environ.items() if not key.startswith(("OTEL_", "SPANTAIL_"))}
         prelude = "import json, logging, sys\nlogging.basicConfig(level=logging.INFO, format='%(name)s %(message)s')\n"
         before = time.monotonic()

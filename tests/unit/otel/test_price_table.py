@@ -25,6 +25,7 @@ from genai_prices.types import (
 
 from spantail.pricing import Price, Terms, Tokens, Unpriced, nano_usd, price
 from spantail.pricing import table as price_table
+from spantail.pricing.rates import DatedRates
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -253,7 +254,7 @@ def test_days_that_are_made_up_do_not_add_up() -> None:
         price(Tokens(10, 1), ["o3"], "openai", at=day * 86_400.0)
     assert len(price_table.present()._rates) == 1
     (dated,) = price_table.present()._rates_of_model.values()
-    assert isinstance(dated, price_table._Dated)
+    assert isinstance(dated, DatedRates)
     assert len(dated.periods) == 2
 
 

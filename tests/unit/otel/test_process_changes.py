@@ -230,7 +230,7 @@ os.kill(os.getpid(), signal.SIGTERM)
 while True:
     threading.Event().wait(0.05)
 """
-    run = python(PRELUDE + script, status=-signal.SIGTERM, SPANTAIL_REDIS_URL=REDIS)
+    run = python.ends(PRELUDE + script, -signal.SIGTERM, SPANTAIL_REDIS_URL=REDIS)
     assert "the handler of SIGTERM stays" in run.err
 
 
@@ -281,7 +281,7 @@ with {lock}:
     while True:
         time.sleep(0.05)
 """
-    run = python(script, status=-signal.SIGTERM, SPANTAIL_REDIS_URL=REDIS, OTEL_TRACES_EXPORTER="console")
+    run = python.ends(script, -signal.SIGTERM, SPANTAIL_REDIS_URL=REDIS, OTEL_TRACES_EXPORTER="console")
     assert "FLUSHED" in run.out
     assert '"name": "work"' in run.out
     assert run.took_s < 20
