@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from spantail.content import Dropped
-    from spantail.redaction.redactor import Redactor, Remarks
+    from spantail.redaction.attribute_sets import Remarks
+    from spantail.redaction.redactor import Redactor
 
 
 class RedactingExporter(SpanExporter):

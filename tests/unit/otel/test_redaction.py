@@ -475,7 +475,7 @@ def test_what_was_found_clean_is_still_found_clean_after_many_others() -> None:
         redactor.attributes({f"key.{n}": f"value number {n}"})
         redactor.text(f"name number {n}")
     assert len(redactor._clean) <= 4_096
-    assert len(redactor._rules) <= 4_096
+    assert len(redactor._keys._rules) <= 4_096
     assert redactor.attributes({"key.1": "value number 1", "token": CANARY}) == {
         "key.1": "value number 1",
         "token": "[redacted]",
