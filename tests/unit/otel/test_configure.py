@@ -324,16 +324,19 @@ def test_it_joins_a_provider_that_is_already_there(python: Python, receiver: Rec
         assert handle.tracer_provider is provider is trace.get_tracer_provider()
         with tracer.start_as_current_span("plain"):
             pass
+        wired = dict(provider.resource.attributes)
         handle.shutdown()
         assert provider._active_span_processor._span_processors == ()
-        print("RESULT", json.dumps(dict(provider.resource.attributes)))
+        print("RESULT", json.dumps([wired, dict(provider.resource.attributes)]))
         """,
         SPANTAIL_REDIS_URL="redis://h",
         OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url,
     )
     assert run.sink["events"] == [["start", "plain"], ["end", "plain"], ["shutdown"]]
-    assert run.result["service.name"] == "theirs"
-    assert run.result["spantail.live"] is True
+    wired, after = run.result
+    assert wired["service.name"] == after["service.name"] == "theirs"
+    assert wired["spantail.live"] is True
+    assert not [name for name in after if name.startswith("spantail.")]
     assert receiver.bodies == []  # what that provider exports is its owner's affair
 
 
