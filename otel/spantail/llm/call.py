@@ -16,6 +16,7 @@ from opentelemetry.trace import SpanKind
 from spantail import attributes as keys
 from spantail import pricing
 from spantail.content import as_attribute, content_capture_allowed, marks_of, size_of
+from spantail.llm.usage import Usage
 from spantail.scopes.scope import Scope
 from spantail.trouble import report_trouble
 
@@ -38,21 +39,6 @@ _PROVIDER_OF_BACKEND: Final[Mapping[str, str]] = MappingProxyType(
 _TEXT_LIMIT: Final = 32 * 1024  # characters of a streamed answer that are kept when content may be recorded
 
 
-class LlmGroup(Scope):
-    """A call that may fall back: the attempts are the `llm_call` scopes inside it."""
-
-    def fallback(self, from_backend: str, to_backend: str, reason: str) -> None:
-        """Say that the next attempt goes to another backend, as span event `llm_call_fallback`."""
-        self.event(
-            keys.EVENT_FALLBACK,
-            **{
-                keys.FALLBACK_FROM: from_backend,
-                keys.FALLBACK_TO: to_backend,
-                keys.FALLBACK_REASON: reason,
-            },
-        )
-
-
 class LlmCall(Scope):
     """One attempt of an LLM call at one backend."""
 
@@ -71,16 +57,14 @@ class LlmCall(Scope):
 
     def _reset(self) -> None:
         super()._reset()
-        self._tokens: dict[str, int] = {}
-        self._refused: set[str] = set()
-        self._terms: dict[str, str] = {}
-        self._cost_told = False
+        self._usage = Usage()
+        self._cost_known = False
         self._chunks = 0
         self._text: list[str] = []
         self._text_length = 0
         self._text_left_out = 0
         self._left_out: dict[str, int] = {}
-        self._completion_told = False
+        self._completion_known = False
         self._response_model: str | None = None
         self._started_s = 0.0
 
@@ -128,7 +112,7 @@ class LlmCall(Scope):
         the reason in `spantail.cost.note`. A number that is none (negative, a fraction) is refused with a log line,
         and leaves the attempt unpriced unless its cost is told.
         """
-        told = {
+        counts = {
             keys.GEN_AI_USAGE_INPUT_TOKENS: input_tokens,
             keys.GEN_AI_USAGE_OUTPUT_TOKENS: output_tokens,
             keys.GEN_AI_USAGE_CACHE_READ_TOKENS: cache_read_tokens,
@@ -145,24 +129,8 @@ class LlmCall(Scope):
             keys.USAGE_FILE_SEARCHES: file_searches,
             keys.USAGE_CODE_EXECUTIONS: code_executions,
         }
-        known = {key: count for key, value in told.items() if (count := _count(value)) is not None}
-        self._refused.difference_update(known)
-        refused = {key for key, value in told.items() if value is not None and key not in known}
-        if refused:
-            self._refused |= refused
-            report_trouble("a number of tokens or uses was refused, it is none")
-        self._tokens.update(known)
-        terms = {
-            key: word
-            for key, word in (
-                (keys.SERVICE_TIER, service_tier),
-                (keys.SPEED, speed),
-                (keys.INFERENCE_GEO, inference_geo),
-            )
-            if word is not None
-        }
-        self._terms.update(terms)
-        self._write({**known, **terms})
+        terms = {keys.SERVICE_TIER: service_tier, keys.SPEED: speed, keys.INFERENCE_GEO: inference_geo}
+        self._write({**self._usage.set_counts(counts), **self._usage.set_terms(terms)})
 
     def cost(self, usd: float | Decimal, source: str = keys.SOURCE_PROVIDER) -> None:
         """Tell the cost of this attempt in USD, as the backend said it; `source` is `provider` or `calculated`.
@@ -174,7 +142,7 @@ class LlmCall(Scope):
         if nano is None:
             report_trouble("a cost was refused, it is no amount in USD")
             return
-        self._cost_told = True
+        self._cost_known = True
         self._write_cost(nano, source)
 
     def chunk(self, text: str = "", tokens: int | None = None) -> None:
@@ -188,10 +156,7 @@ class LlmCall(Scope):
             written[keys.GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK] = time.perf_counter() - self._started_s
         self._chunks += 1
         written[keys.STREAM_CHUNKS] = self._chunks
-        count = _count(tokens)
-        if count is not None:
-            total = self._tokens.get(keys.GEN_AI_USAGE_OUTPUT_TOKENS, 0) + count
-            self._tokens[keys.GEN_AI_USAGE_OUTPUT_TOKENS] = total
+        if (total := self._usage.add_output(tokens)) is not None:
             written[keys.GEN_AI_USAGE_OUTPUT_TOKENS] = total
         if text and self._text_length < _TEXT_LIMIT:
             if content_capture_allowed():
@@ -225,7 +190,7 @@ class LlmCall(Scope):
 
     def completion(self, messages: object) -> None:
         """Record the answer (text, or messages as JSON), where the environment allows content at all."""
-        self._completion_told = True
+        self._completion_known = True
         self._content(keys.GEN_AI_OUTPUT_MESSAGES, messages)
 
     def _content(self, key: str, messages: object) -> None:
@@ -259,54 +224,18 @@ class LlmCall(Scope):
         )
 
     def _before_end(self) -> None:
-        if self._text_left_out and not self._completion_told:
+        if self._text_left_out and not self._completion_known:
             self._leave_out(keys.GEN_AI_OUTPUT_MESSAGES, self._text_left_out)
-        if self._text and not self._completion_told:
+        if self._text and not self._completion_known:
             self._content(keys.GEN_AI_OUTPUT_MESSAGES, "".join(self._text)[:_TEXT_LIMIT])
-        if self._cost_told:
+        if self._cost_known:
             return
-        price = self._price()
+        # what answered is what is billed; an alias in the request may be in no price table
+        price = self._usage.price([model for model in (self._response_model, self._model) if model], self._provider)
         if isinstance(price, pricing.Price):
             self._write_cost(price.nano_usd, keys.SOURCE_CALCULATED, price)
         else:
             self._write({keys.COST_SOURCE: keys.SOURCE_UNPRICED, keys.COST_NOTE: price.note})
-
-    def _price(self) -> pricing.Price | pricing.Unpriced:
-        if self._refused:
-            return pricing.Unpriced("a number of tokens or uses was none")
-        told, terms = self._tokens.get, self._terms.get
-        return pricing.price(
-            pricing.Tokens(
-                input=told(keys.GEN_AI_USAGE_INPUT_TOKENS),
-                output=told(keys.GEN_AI_USAGE_OUTPUT_TOKENS),
-                cache_read=told(keys.GEN_AI_USAGE_CACHE_READ_TOKENS),
-                cache_write=told(keys.GEN_AI_USAGE_CACHE_WRITE_TOKENS),
-                cache_write_1h=told(keys.USAGE_CACHE_WRITE_1H),
-                reasoning=told(keys.GEN_AI_USAGE_REASONING_TOKENS),
-                audio_input=told(keys.USAGE_AUDIO_INPUT),
-                audio_output=told(keys.USAGE_AUDIO_OUTPUT),
-                audio_cache_read=told(keys.USAGE_AUDIO_CACHE_READ),
-                image_input=told(keys.USAGE_IMAGE_INPUT),
-                image_output=told(keys.USAGE_IMAGE_OUTPUT),
-                image_cache_read=told(keys.USAGE_IMAGE_CACHE_READ),
-            ),
-            # what answered is what is billed; an alias in the request may be in no price table
-            models=[model for model in (self._response_model, self._model) if model],
-            provider=self._provider,
-            terms=pricing.Terms(
-                terms(keys.SERVICE_TIER),
-                terms(keys.SPEED),
-                terms(keys.INFERENCE_GEO),
-                told(keys.USAGE_WEB_SEARCHES, 0),
-                told(keys.USAGE_FILE_SEARCHES, 0),
-                told(keys.USAGE_CODE_EXECUTIONS, 0),
-            ),
-        )
-
-
-def llm_group(name: str = "llm", *, attributes: Mapping[str, object] | None = None) -> LlmGroup:
-    """Open a call that may fall back; make its attempts with `llm_call` inside it."""
-    return LlmGroup(name, keys.KIND_LLM_GROUP, attributes=attributes)
 
 
 def llm_call(
@@ -343,14 +272,3 @@ def llm_call(
         keys.FALLBACK_REASON: fallback_reason,
     }
     return LlmCall(f"{operation} {model}", model=model, provider=provider, own=own, attributes=attributes)
-
-
-def _count(value: object) -> int | None:
-    """Return a token count as int; None for what is none (absent, negative, a flag, a fraction)."""
-    if value is None or isinstance(value, bool):
-        return None
-    if isinstance(value, int):
-        return value if value >= 0 else None
-    if isinstance(value, float) and value.is_integer() and value >= 0:
-        return int(value)
-    return None

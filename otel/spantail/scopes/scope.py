@@ -7,11 +7,9 @@ No call raises into the application because of the instrumentation; what goes wr
 from __future__ import annotations
 
 import contextlib
-import functools
 import time
 from collections.abc import Callable, Mapping, Sequence
-from importlib import metadata
-from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 from opentelemetry import context as otel_context
 from opentelemetry import trace
@@ -21,6 +19,8 @@ from opentelemetry.trace import INVALID_SPAN, Link, NonRecordingSpan, Span, Span
 from spantail import attributes as keys
 from spantail.scopes.decoration import decorate
 from spantail.scopes.outcome import Outcome, write_outcome
+from spantail.scopes.tracer import tracer_of
+from spantail.scopes.use import USE_KEY, Use, innermost_use
 from spantail.trouble import report_trouble
 from spantail.values import legal_attributes, legal_text
 
@@ -29,23 +29,6 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 LinkLike = Link | SpanContext | Span
-
-_USE_KEY: Final = otel_context.create_key("spantail-use")
-
-
-@functools.cache
-def instrumentation_version() -> str:
-    """Return the version of this package, which its tracer bears."""
-    try:
-        return metadata.version("spantail")
-    except metadata.PackageNotFoundError:  # run from a source tree that is not installed
-        return "0"
-
-
-@functools.lru_cache(maxsize=1)
-def _tracer_of(provider: trace.TracerProvider) -> trace.Tracer:
-    # kept, because the SDK's get_tracer takes a lock and resets the warning filters on each call
-    return provider.get_tracer("spantail", instrumentation_version())
 
 
 class Scope:
@@ -86,7 +69,7 @@ class Scope:
     def _reset(self) -> None:
         """Set the state of one use; a subclass adds its own."""
         self._span: Span = INVALID_SPAN
-        self._use: _Use | None = None
+        self._use: Use | None = None
         self._outcome: Outcome | None = None
 
     def _fresh(self, name: str | None = None) -> Self:
@@ -108,9 +91,9 @@ class Scope:
         attaches the context. End it with `finish()`.
         """
         outer = otel_context.get_current()
-        self._use = use = _Use(self, outer)
+        self._use = use = Use(self, outer)
         try:
-            self._span = _tracer_of(trace.get_tracer_provider()).start_span(
+            self._span = tracer_of(trace.get_tracer_provider()).start_span(
                 legal_text(str(self._name or self._kind)),
                 context=Context() if self._root else outer,
                 kind=self._span_kind,
@@ -121,7 +104,7 @@ class Scope:
             report_trouble("a span could not be started")
             # what happens inside then hangs under the span outside
             self._span = NonRecordingSpan(trace.get_current_span(outer).get_span_context())
-        return otel_context.set_value(_USE_KEY, use, trace.set_span_in_context(self._span, outer))
+        return otel_context.set_value(USE_KEY, use, trace.set_span_in_context(self._span, outer))
 
     def finish(self, error: BaseException | None = None) -> None:
         """End the span that `begin()` started; `error` is what ended the work, None when it went well."""
@@ -149,7 +132,7 @@ class Scope:
 
     def is_current(self) -> bool:
         """Tell whether this scope, or one inside it, is the current one here."""
-        return _innermost_use(lambda scope: scope is self) is not None
+        return innermost_use(lambda scope: scope is self) is not None
 
     def __enter__(self) -> Self:
         try:
@@ -166,7 +149,7 @@ class Scope:
     def __exit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None, /
     ) -> None:
-        found = _innermost_use(lambda scope: scope is self or scope._made_by is self)
+        found = innermost_use(lambda scope: scope is self or scope._made_by is self)  # noqa: SLF001
         if found is not None:
             scope, outer = found
             otel_context.attach(outer)
@@ -248,36 +231,6 @@ class Scope:
                 self._span.set_attributes(legal_attributes(attributes))
         except Exception:
             report_trouble("an attribute could not be set")
-
-
-class _Use:
-    """One use of a scope, as it stands in the context: from it the way leads out, to the uses around it.
-
-    An object of its own for each use, so that a scope that is used again deep inside of its own, already ended
-    use makes no circle. A closed use holds nothing: a task that starts the next one from inside its scope, and
-    so on, would else keep all that came before.
-    """
-
-    __slots__ = ("outer", "scope")
-
-    def __init__(self, scope: Scope, outer: Context) -> None:
-        self.scope: Scope | None = scope
-        self.outer = outer
-
-    def close(self) -> None:
-        self.scope = None
-        self.outer = Context()
-
-
-def _innermost_use(accept: Callable[[Scope], bool]) -> tuple[Scope, Context] | None:
-    """Return the innermost open scope of the current context that is accepted, with the context around it."""
-    use = otel_context.get_current().get(_USE_KEY)
-    while isinstance(use, _Use):
-        scope, outer = use.scope, use.outer
-        if scope is not None and accept(scope):
-            return scope, outer
-        use = outer.get(_USE_KEY)
-    return None
 
 
 def _links(links: Sequence[object]) -> list[Link]:

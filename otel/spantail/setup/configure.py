@@ -26,7 +26,7 @@ from spantail.process.exit import ProcessExit
 from spantail.process.log_capture import LogCapture
 from spantail.redaction import Redactor
 from spantail.redaction.exporter import RedactingExporter
-from spantail.scopes.scope import instrumentation_version
+from spantail.scopes.tracer import instrumentation_version
 from spantail.setup.handle import Handle
 from spantail.setup.live_sink import URL_VARIABLES, live_sink, starts_over_otlp
 from spantail.setup.process_changes import ProcessChanges, allowed_changes
