@@ -83,13 +83,13 @@ SOURCE_PROVIDER: Final = "provider"
 SOURCE_CALCULATED: Final = "calculated"
 SOURCE_UNPRICED: Final = "unpriced"
 
-# Message content that was not kept, as JSON (`content.py`)
+# Message content that was not kept, as JSON (`content/left_out.py`)
 CONTENT_LEFT_OUT: Final = "spantail.content.left_out"
 
-# What an OTLP export of ours says of a span, an event or a link whose attributes are not all as they were sent
+# In our OTLP exports: what is not as it was sent in a span, an event or a link
 CHANGED: Final = "spantail.changed"  # names of those that were masked or cut; `span:name` and the like for what is none
 SPAN_NAME, SPAN_STATUS_MESSAGE, SPAN_TRACE_STATE = "span:name", "span:statusMessage", "span:traceState"
-NOTE_NAME, LINK_TRACE_STATE, LINK_IDS = "event:name", "link:traceState", "link:ids"
+EVENT_NAME, LINK_TRACE_STATE, LINK_IDS = "event:name", "link:traceState", "link:ids"
 DERIVED: Final = "spantail.derived"  # names of those that nobody sent, or sent otherwise (`dialects/origin.py`)
 SENT: Final = "spantail.sent"  # the values of derived ones that were sent otherwise, by name
 

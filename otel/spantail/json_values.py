@@ -52,7 +52,12 @@ def type_of(value: Any) -> ValueType | None:
 
 
 def as_json(value: Any, *, readable: bool = False) -> Any:
-    """Return a value as JSON says it; bytes are base64, or with `readable` the text that they are."""
+    """Return a value as JSON says it.
+
+    Args:
+        value: A value of plain types.
+        readable: Whether bytes become the text that they are, see `bytes_as_text`; else they become base64.
+    """
     if isinstance(value, bytes):
         return bytes_as_text(value) if readable else base64.b64encode(value).decode("ascii")
     if isinstance(value, float):
@@ -64,17 +69,22 @@ def as_json(value: Any, *, readable: bool = False) -> Any:
     return value
 
 
-def as_sent(value: Any, told: object) -> Any:
-    """Return what a JSON value of the type `told` stands for; what is none of that type stands for itself."""
-    if isinstance(told, dict):
+def as_sent(value: Any, kind: object) -> Any:
+    """Return what a JSON value stands for; one that is not of the type `kind` stands for itself.
+
+    Args:
+        value: A JSON value.
+        kind: A `ValueType`, or anything else from an untrusted event.
+    """
+    if isinstance(kind, dict):
         if isinstance(value, dict):
-            return {key: as_sent(item, told.get(key)) for key, item in value.items()}
+            return {key: as_sent(item, kind.get(key)) for key, item in value.items()}
         if isinstance(value, list):
-            return [as_sent(item, told.get(str(at))) for at, item in enumerate(value)]
+            return [as_sent(item, kind.get(str(at))) for at, item in enumerate(value)]
     elif isinstance(value, str):
-        if told == DOUBLE:
+        if kind == DOUBLE:
             return _DOUBLES.get(value, value)
-        if told == BYTES:
+        if kind == BYTES:
             try:
                 return base64.b64decode(value, validate=True)
             except (binascii.Error, ValueError):
@@ -83,14 +93,14 @@ def as_sent(value: Any, told: object) -> Any:
 
 
 def all_as_sent(attributes: Mapping[str, Any], types: object) -> dict[str, Any]:
-    """Return attributes with the values that their JSON stands for."""
+    """Return attributes with the values that their JSON stands for; `types` is by name, see `as_sent`."""
     if not types or not isinstance(types, dict):
         return dict(attributes)
     return {name: as_sent(value, types.get(name)) for name, value in attributes.items()}
 
 
 def json_size(value: Any) -> int:
-    """Estimate the bytes of a JSON value; exact for text."""
+    """Estimate the size of a JSON value in bytes; exact for text."""
     if isinstance(value, str):
         return len(value) if value.isascii() else len(value.encode())
     if isinstance(value, bytes):
@@ -103,6 +113,12 @@ def json_size(value: Any) -> int:
 
 
 def cut_text(text: str, limit: int, size: int) -> str:
-    """Cut `text` to `limit` bytes of UTF-8, with a mark that names `size`, the bytes there were."""
+    """Cut a text, with a mark at its end.
+
+    Args:
+        text: The text.
+        limit: How many bytes of UTF-8 are kept, the mark not included.
+        size: How many bytes there were, which the mark names.
+    """
     cut = text.encode()[:limit].decode(errors="ignore")
     return f"{cut}…[truncated {size:,} → {len(cut.encode()):,} bytes]"

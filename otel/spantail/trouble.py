@@ -11,10 +11,13 @@ _REPORT_LIMIT: Final = 100
 
 
 def report_trouble(what: str) -> None:
-    """Log, once per `what` and process, that an instrumentation call failed; call it in an `except` block.
+    """Log, once per `what` and process, that an instrumentation call failed.
 
-    Instrumentation must not raise into the application, but neither may it fail in silence. `what` holds no values
-    or names that the application makes up: after 100 different texts nothing more is logged.
+    Instrumentation must not raise into the application, but neither may it fail in silence.
+
+    Args:
+        what: What went wrong, without values or names of the application: after 100 different texts nothing more is
+            logged.
     """
     if what in _reported or len(_reported) >= _REPORT_LIMIT:
         return

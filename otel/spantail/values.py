@@ -1,4 +1,4 @@
-"""What may be written to a span: legal attribute values made of whatever the caller has at hand.
+"""Legal attribute values, made of whatever the caller has.
 
 An attribute that an exporter cannot encode loses the whole batch it travels in (an integer beyond 64 bits and
 a lone surrogate do so in OTLP), so values are made legal where they are set.
@@ -45,7 +45,8 @@ def legal_value(value: object) -> AnyValue:
     at 8 levels, a container at 1,000 items, the whole at 10,000. None stays None, which means "not known": do not
     set it.
 
-    Raises whatever the value's own `__str__` or iteration raises.
+    Raises:
+        Exception: Whatever the value's own `__str__` or iteration raises.
     """
     return _legal(value, 0, [_NODE_LIMIT])
 

@@ -111,7 +111,7 @@ def note_of(note: Note, redactor: Redactor, left_out: Dropped, *, whole: bool = 
         del attributes[key.EXCEPTION_STACKTRACE]
     name = redactor.text(note.name)
     if differ(name, note.name):
-        change(remarks, key.NOTE_NAME)
+        change(remarks, key.EVENT_NAME)
     if key.CHANGED in attributes:
         take_changed(attributes, remarks)
     made = {"ts": note.time_us, "name": name, "attributes": attributes}

@@ -31,7 +31,7 @@ _INDEX: Final = re.compile(r"\.\d.*", re.DOTALL)
 
 
 def size_of(value: object) -> int:
-    """How many bytes of UTF-8 a text takes, or about as many as a value does as JSON."""
+    """Return how many bytes of UTF-8 a text takes, or about how many a value takes as JSON."""
     if isinstance(value, str):
         return len(value) if value.isascii() else len(value.encode(errors="surrogatepass"))
     if isinstance(value, bytes | bytearray):
@@ -57,7 +57,7 @@ def count_dropped(dropped: Dropped, key: str, value: object) -> None:
 
 
 def marks_of(dropped: Dropped, where: Where) -> list[dict[str, Any]]:
-    """Marks for what was dropped by the process at `where`."""
+    """Return the marks for what was dropped by the process at `where`."""
     return [
         {"field": field, "bytes": size, "setting": CAPTURE_CONTENT_VARIABLE, "where": where}
         for field, size in dropped.items()
@@ -72,17 +72,17 @@ def take_marks(attributes: dict[str, Any]) -> list[dict[str, Any]]:
     return marks
 
 
-def _read(told: object) -> list[dict[str, Any]]:
-    if not isinstance(told, str) or len(told) > _MOST_TEXT:
+def _read(value: object) -> list[dict[str, Any]]:
+    if not isinstance(value, str) or len(value) > _MOST_TEXT:
         return []
     try:
-        told = json.loads(told)
+        found_json = json.loads(value)
     except (ValueError, RecursionError):
         return []
-    if not isinstance(told, list) or len(told) > _MOST_FIELDS:
+    if not isinstance(found_json, list) or len(found_json) > _MOST_FIELDS:
         return []
     found = []
-    for one in told:
+    for one in found_json:
         if not isinstance(one, dict):
             return []
         field, size, setting, where = (one.get(name) for name in ("field", "bytes", "setting", "where"))
@@ -100,5 +100,5 @@ def _read(told: object) -> list[dict[str, Any]]:
 
 
 def as_attribute(marks: list[dict[str, Any]]) -> str:
-    """The marks as the attribute `spantail.content.left_out` carries them."""
+    """Return the marks as the attribute `spantail.content.left_out` carries them."""
     return json.dumps(marks, ensure_ascii=False, separators=(",", ":"))

@@ -1,8 +1,8 @@
-"""What people and models said to each other, by the name it stands under, with the source of each name. Pure.
+"""The names of attributes that hold message content, each with its source. Pure.
 
 Three kinds of names: those that mean content wherever they stand; those that do so unless their value is a number or
 a flag (a `prompt` of 512 is a count of tokens); and everyday words (`content`, `input`), which mean it among the
-attributes of a span or event that speaks of LLM calls.
+attributes of a span or event of an LLM call.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ _EVERYDAY: Final = frozenset({
 Pydantic AI before 1.0 (`events`), raw bodies of Claude Code (`body`), tool results of Codex (`arguments`, `output`)."""
 
 _EVENTS: Final = ("gen_ai.", "claude_code.", "com.anthropic.claude_code", "codex.", "gemini_cli.", "qwen-code.")
-"""How the names of events begin that tell of messages; Claude Code's say so in their body and scope alone."""
+"""How the names of events begin that hold messages; for Claude Code, only their body and scope say so."""
 _VOCABULARIES: Final = (
     "gen_ai.", "llm.", "openinference.", "traceloop.", "langfuse.", "langsmith.", "mlflow.", "ai.model.",
     "ai.operationId", "mastra.", "spring.ai.", "haystack.", "gcp.vertex.agent.",
@@ -116,30 +116,35 @@ _VOCABULARIES: Final = (
 
 
 def is_content(key: str) -> bool:
-    """Whether a name means content wherever it stands."""
+    """Tell whether a name means content wherever it stands."""
     return key in _CONTENT or _INDEXED.match(key) is not None
 
 
 def is_content_text(key: str) -> bool:
-    """Whether a name means content unless its value is a number or a flag."""
+    """Tell whether a name means content unless its value is a number or a flag."""
     return key in _TEXTS
 
 
 def is_message_event(name: str) -> bool:
-    """Whether the name of an event (or, for a log record, its scope or body) says that it tells of messages."""
+    """Tell whether an event holds messages, by its name (or, for a log record, by its scope or body)."""
     return name.startswith(_EVENTS)
 
 
 def is_said_in_body(name: str) -> bool:
-    """Whether the body of a log record with this event name is a prompt or an answer."""
+    """Tell whether the body of a log record with this event name is a prompt or an answer."""
     return name.startswith("gen_ai.")
 
 
 def everyday_content(attributes: Mapping[str, Any], event: str = "") -> list[str]:
-    """Which of the attributes are content by the company they are in; `event` is the name of the event they are of."""
+    """Return the names of attributes that are content by the other attributes or the event they are with.
+
+    Args:
+        attributes: All attributes of one span, event or log record.
+        event: The name of the event that they are of.
+    """
     if _EVERYDAY.isdisjoint(attributes):
         return []
-    if not (is_message_event(event) or _speaks_of_calls(attributes)):
+    if not (is_message_event(event) or _is_of_llm_call(attributes)):
         return []
     return [
         name
@@ -148,5 +153,5 @@ def everyday_content(attributes: Mapping[str, Any], event: str = "") -> list[str
     ]
 
 
-def _speaks_of_calls(names: Iterable[object]) -> bool:
+def _is_of_llm_call(names: Iterable[object]) -> bool:
     return any(isinstance(name, str) and name.startswith(_VOCABULARIES) for name in names)

@@ -1,4 +1,4 @@
-"""Log lines of spans: what the standard `logging` says inside a span becomes a log event of that span."""
+"""Log lines of spans: a record that is logged inside a span becomes a log event of that span."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 LEVEL_VARIABLE: Final = "SPANTAIL_LOG_LEVEL"
 _MESSAGE_LIMIT: Final = 32 * 1024  # characters
-# Whoever delivers the events must not cause new ones by speaking about it (no echo).
+# Whoever delivers the events must not cause new ones by logging about it.
 _OWN_LOGGERS: Final = ("spantail", "spantail_exporters", "opentelemetry", "redis")
 _OWN_PREFIXES: Final = tuple(name + "." for name in _OWN_LOGGERS)
 
 
 def log_level(environ: Mapping[str, str] = os.environ) -> int:
-    """Return the lowest level that is taken, by SPANTAIL_LOG_LEVEL (a name or number); INFO by default."""
+    """Return the lowest level that is taken: SPANTAIL_LOG_LEVEL as a name or number, INFO by default."""
     text = environ.get(LEVEL_VARIABLE, "").strip().upper()
     if text.isdigit():
         return int(text)
@@ -39,6 +39,10 @@ class SpanLogHandler(logging.Handler):
 
     The message is formatted on the logging thread, where its arguments are still what they were. Nothing that
     goes wrong here reaches the caller of the logger.
+
+    Args:
+        sink: Where the records go.
+        level: The lowest level that is taken.
     """
 
     def __init__(self, sink: EventSink, level: int = logging.INFO) -> None:

@@ -1,8 +1,8 @@
 """Live spans: hand every span over when it starts and when it ends.
 
 The processor runs on the application's own thread, unguarded by the SDK (OpenTelemetry specification,
-Trace SDK, section "Span processor": *on start* and *on end* must not block or throw). So it does one thing:
-it passes a reference on. Everything else, from encoding to I/O, is the sink's affair, on the sink's thread.
+Trace SDK, section "Span processor": `OnStart` and `OnEnd` must not block or throw). So it does one thing: it passes
+a reference on. Everything else, from encoding to I/O, is done by the sink, on the sink's thread.
 """
 
 # The SDK's private `_context` is read as the tuple that it is: its properties would cost calls for each span.
@@ -24,7 +24,7 @@ _FLAGS = 3  # their place in a `SpanContext`
 
 
 def _is_sampled(span: ReadableSpan) -> bool:
-    """Tell it of a span that was not made by the SDK's tracer, by the public names."""
+    """Tell whether a span that was not made by the SDK's tracer is sampled, by the public names."""
     context: Any = span.context
     return context is not None and bool(context.trace_flags & _SAMPLED)
 
@@ -32,8 +32,14 @@ def _is_sampled(span: ReadableSpan) -> bool:
 class LogEvent(NamedTuple):
     """One log record, formatted on the thread that logged it.
 
-    `time_ns` is nanoseconds since the epoch; `trace_id` and `span_id` are those of the span it was logged in;
-    `error` has the keys `type`, `message` and `traceback` when the record carries an exception.
+    Attributes:
+        time_ns: When it was logged, in nanoseconds since 1970.
+        trace_id: The trace of the span it was logged in.
+        span_id: That span.
+        level: The name of its level: `INFO`, …
+        logger: The logger's name.
+        message: The message, with its arguments.
+        error: `type`, `message` and `traceback` of the exception that the record carries; None without one.
     """
 
     time_ns: int
@@ -67,10 +73,24 @@ class EventSink(Protocol):
         """Take over a log record."""
 
     def flush(self, timeout_s: float) -> bool:
-        """Wait until all that was handed over is stored; False when `timeout_s` was not enough."""
+        """Wait until all that was handed over is stored.
+
+        Args:
+            timeout_s: The longest wait, in seconds.
+
+        Returns:
+            False when the time was not enough, or something could not be stored.
+        """
 
     def shutdown(self, timeout_s: float) -> bool:
-        """Flush, then stop for good; safe to call twice."""
+        """Flush, then stop for good; safe to call twice.
+
+        Args:
+            timeout_s: The longest wait, in seconds.
+
+        Returns:
+            As `flush` does.
+        """
 
 
 class LiveSpanProcessor(SpanProcessor):
@@ -114,5 +134,12 @@ class LiveSpanProcessor(SpanProcessor):
         self._sink.shutdown(5.0)
 
     def force_flush(self, timeout_millis: int = 30000) -> bool:
-        """Wait until all that was handed over is stored; False when the time was not enough."""
+        """Wait until all that was handed over is stored.
+
+        Args:
+            timeout_millis: The longest wait, in milliseconds.
+
+        Returns:
+            False when the time was not enough, or something could not be stored.
+        """
         return self._sink.flush(timeout_millis / 1000)

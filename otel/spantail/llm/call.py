@@ -1,7 +1,7 @@
 """LLM calls: one span per attempt at one backend, with its tokens, its cost and its place in a fallback chain.
 
 The attributes are those of the OpenTelemetry GenAI semantic conventions; `spantail.*` stands where they have
-no name. No figure is ever made up: what was not told stays unset.
+no name. No figure is ever made up: what is not known stays unset.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _TEXT_LIMIT: Final = 32 * 1024  # characters of a streamed answer that are kept 
 
 
 class LlmCall(Scope):
-    """One attempt of an LLM call at one backend."""
+    """One attempt of an LLM call at one backend; `llm_call` makes it. No method raises."""
 
     def __init__(
         self,
@@ -99,18 +99,33 @@ class LlmCall(Scope):
         speed: str | None = None,
         inference_geo: str | None = None,
     ) -> None:
-        """Tell what this attempt used and how it was served; the last word on each counts, None leaves it as it is.
+        """Record what this attempt used and how it was served.
 
-        `input_tokens` includes what was read from and written to a cache, `output_tokens` includes reasoning
-        (GenAI semantic conventions); an API that reports them apart, as Anthropic's does, must be added up first.
-        All other tokens are parts of these two: `cache_write_1h_tokens` of `cache_write_tokens`,
-        `audio_cache_read_tokens` of both `cache_read_tokens` and `audio_input_tokens`, images likewise.
+        It may be called again and again: of each argument the last value counts, None leaves it as it is. All tokens
+        but the first two are parts of these two. A number that is no count (negative, a fraction) is refused with a
+        log line, and leaves the attempt unpriced unless `cost()` is called. What the price table has no rate for does
+        so too; the reason stands in `spantail.cost.note`.
 
-        The rest are facts that change a price: how many web or file searches and code executions the provider did
-        within the call, and the provider's words for its service tier (`flex`, `priority`, `batch`, …), its speed
-        (`fast`) and where it ran the model. What the price table has no rate for makes the attempt `unpriced`, with
-        the reason in `spantail.cost.note`. A number that is none (negative, a fraction) is refused with a log line,
-        and leaves the attempt unpriced unless its cost is told.
+        Args:
+            input_tokens: All tokens of the input, those read from and written to a cache included (GenAI semantic
+                conventions). Where an API reports these apart, as Anthropic's does, add them up.
+            output_tokens: All tokens of the output, reasoning included.
+            cache_read_tokens: The part of the input that was read from a cache.
+            cache_write_tokens: The part of the input that was written to a cache.
+            reasoning_tokens: The part of the output that is reasoning.
+            cache_write_1h_tokens: The part of `cache_write_tokens` that is kept for an hour.
+            audio_input_tokens: The part of the input that is audio.
+            audio_output_tokens: The part of the output that is audio.
+            audio_cache_read_tokens: The part of both `cache_read_tokens` and `audio_input_tokens`.
+            image_input_tokens: The part of the input that is images.
+            image_output_tokens: The part of the output that is images.
+            image_cache_read_tokens: The part of both `cache_read_tokens` and `image_input_tokens`.
+            web_searches: How many web searches the provider did within the call.
+            file_searches: How many searches in files or a vector store it did.
+            code_executions: How many times it ran code.
+            service_tier: The provider's word for its service tier: `flex`, `priority`, `batch`, …
+            speed: The provider's word for its speed: `fast`.
+            inference_geo: The provider's word for where it ran the model.
         """
         counts = {
             keys.GEN_AI_USAGE_INPUT_TOKENS: input_tokens,
@@ -133,10 +148,12 @@ class LlmCall(Scope):
         self._write({**self._usage.set_counts(counts), **self._usage.set_terms(terms)})
 
     def cost(self, usd: float | Decimal, source: str = keys.SOURCE_PROVIDER) -> None:
-        """Tell the cost of this attempt in USD, as the backend said it; `source` is `provider` or `calculated`.
+        """Record the cost of this attempt as the backend reported it; without it the tokens are priced.
 
-        It is rounded here, once, to whole nano-USD. What is no amount (negative, not finite) is refused with a
-        log line, and the attempt is priced as if nothing had been told.
+        Args:
+            usd: US dollars, rounded here, once, to whole nano-USD. What is no amount (negative, not finite, a million
+                or more) is refused with a log line.
+            source: `provider`, or `calculated` where the caller worked it out.
         """
         nano = pricing.nano_usd(usd)
         if nano is None:
@@ -146,10 +163,11 @@ class LlmCall(Scope):
         self._write_cost(nano, source)
 
     def chunk(self, text: str = "", tokens: int | None = None) -> None:
-        """Tell that a piece of a streamed answer came in.
+        """Record that a chunk of a streamed answer came in; the first one sets the time to first chunk.
 
-        The first one sets the time to first chunk. `tokens`, where the stream says how many came, add up in
-        `gen_ai.usage.output_tokens`; without it only `spantail.stream.chunks` counts.
+        Args:
+            text: The chunk's text; kept only where the environment allows message content.
+            tokens: How many tokens it had, where the stream says so; they add up in `gen_ai.usage.output_tokens`.
         """
         written: dict[str, object] = {}
         if not self._chunks:
@@ -173,7 +191,13 @@ class LlmCall(Scope):
         id: str | None = None,  # noqa: A002 - the convention's name
         finish_reasons: Sequence[str] | None = None,
     ) -> None:
-        """Tell what the answer says of itself: the model that gave it, its id, why it ended."""
+        """Record what the answer says of itself; None leaves a value as it is.
+
+        Args:
+            model: The model that gave it, by which it is priced.
+            id: The answer's id.
+            finish_reasons: Why it ended, a word for each choice: `stop`, `length`, …
+        """
         if model:
             self._response_model = model
         self._write(
@@ -185,11 +209,19 @@ class LlmCall(Scope):
         )
 
     def prompt(self, messages: object) -> None:
-        """Record the prompt (text, or messages as JSON), where the environment allows content at all."""
+        """Record the prompt, where the environment allows message content; else only how many bytes it had.
+
+        Args:
+            messages: A text, or messages that JSON can say.
+        """
         self._content(keys.GEN_AI_INPUT_MESSAGES, messages)
 
     def completion(self, messages: object) -> None:
-        """Record the answer (text, or messages as JSON), where the environment allows content at all."""
+        """Record the answer, where the environment allows message content; else only how many bytes it had.
+
+        Args:
+            messages: A text, or messages that JSON can say.
+        """
         self._completion_known = True
         self._content(keys.GEN_AI_OUTPUT_MESSAGES, messages)
 
@@ -251,13 +283,25 @@ def llm_call(
     stream: bool = False,
     attributes: Mapping[str, object] | None = None,
 ) -> LlmCall:
-    """Open one attempt of an LLM call.
+    """Open one attempt of an LLM call at one backend.
 
-    `backend` is who serves it (`claude_cli`, `langchain`, …), `provider` whose model it is in the words of the
-    GenAI conventions (`anthropic`, `openai`, …; known backends have a default), `operation` is `chat`,
-    `embeddings`, …; `tier` is the model tier asked for. `attempt` counts from 1; from the second on it is
-    written, with the backend it fell back from and why. An attempt whose cost nobody tells is priced from its
-    tokens when it ends, or marked `unpriced`.
+    When it ends, it is priced from its tokens unless `LlmCall.cost` was called, or marked `unpriced`.
+
+    Args:
+        backend: Who serves it: `claude_cli`, `langchain`, …
+        model: The model asked for.
+        provider: Whose model it is, in the words of the GenAI conventions: `anthropic`, `openai`, … Known backends
+            have a default.
+        operation: `chat`, `embeddings`, …
+        tier: The model tier asked for.
+        attempt: Which attempt it is, from 1; written from the second on.
+        fallback_from: The backend that it fell back from.
+        fallback_reason: Why it did.
+        stream: Whether the answer is streamed.
+        attributes: Further attributes of the span.
+
+    Returns:
+        A scope, for `with` or `async with`.
     """
     provider = provider or _PROVIDER_OF_BACKEND.get(backend)
     own: dict[str, object] = {

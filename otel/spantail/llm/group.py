@@ -12,10 +12,16 @@ if TYPE_CHECKING:
 
 
 class LlmGroup(Scope):
-    """A call that may fall back: the attempts are the `llm_call` scopes inside it."""
+    """A call that may fall back: the attempts are the `llm_call` scopes inside it. `llm_group` makes it."""
 
     def fallback(self, from_backend: str, to_backend: str, reason: str) -> None:
-        """Say that the next attempt goes to another backend, as span event `llm_call_fallback`."""
+        """Record that the next attempt goes to another backend, as span event `llm_call_fallback`.
+
+        Args:
+            from_backend: The backend that failed.
+            to_backend: The next one.
+            reason: Why, for a person.
+        """
         self.event(
             keys.EVENT_FALLBACK,
             **{
@@ -27,5 +33,10 @@ class LlmGroup(Scope):
 
 
 def llm_group(name: str = "llm", *, attributes: Mapping[str, object] | None = None) -> LlmGroup:
-    """Open a call that may fall back; make its attempts with `llm_call` inside it."""
+    """Open a call that may fall back; make its attempts with `llm_call` inside it.
+
+    Args:
+        name: The name of the span.
+        attributes: Further attributes of the span.
+    """
     return LlmGroup(name, keys.KIND_LLM_GROUP, attributes=attributes)

@@ -28,9 +28,13 @@ if TYPE_CHECKING:
 
 
 class RedactingExporter(SpanExporter):
-    """Hands redacted copies of finished spans to `exporter` (OpenTelemetry Trace SDK, "Span Exporter").
+    """Hands redacted copies of finished spans to another exporter (OpenTelemetry Trace SDK, "Span Exporter").
 
     A span that cannot be copied is left out with a log line, never sent as it is.
+
+    Args:
+        exporter: The other exporter.
+        redactor: Redacts the copies.
     """
 
     def __init__(self, exporter: SpanExporter, redactor: Redactor) -> None:
@@ -39,7 +43,7 @@ class RedactingExporter(SpanExporter):
         self._resource: tuple[Resource, Resource] | None = None  # the last one seen, and its redacted form
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        """Redact and pass on; returns what the exporter behind says."""
+        """Redact and pass on; return what the other exporter returns."""
         copies = []
         for span in spans:
             try:
@@ -49,11 +53,11 @@ class RedactingExporter(SpanExporter):
         return self._exporter.export(copies) if copies else SpanExportResult.SUCCESS
 
     def shutdown(self) -> None:
-        """Shut the exporter behind down."""
+        """Shut the other exporter down."""
         self._exporter.shutdown()
 
     def force_flush(self, timeout_millis: int = 30000) -> bool:
-        """Flush the exporter behind."""
+        """Flush the other exporter; `timeout_millis` is in milliseconds."""
         return self._exporter.force_flush(timeout_millis)
 
     def _copy(self, span: ReadableSpan) -> ReadableSpan:

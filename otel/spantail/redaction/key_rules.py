@@ -18,7 +18,7 @@ class KeyRule(Enum):
     PLAIN = auto()
     SECRET = auto()
     SECRET_TEXT = auto()  # numbers and flags under such a name are counts and settings
-    CONTENT = auto()  # what people and models said to each other
+    CONTENT = auto()  # prompts and answers
     CONTENT_TEXT = auto()  # numbers and flags under such a name are counts and settings
     ALLOWED = auto()
 
@@ -50,7 +50,12 @@ def _holds(key_words: Sequence[str], name: Sequence[str]) -> bool:
 
 
 def key_rule(key: str, more_names: Sequence[Sequence[str]] = ()) -> KeyRule:
-    """Tell what a key says about its value; `more_names` (as `words()` gives them) count as secret too."""
+    """Return what a key says about its value.
+
+    Args:
+        key: The name of an attribute.
+        more_names: Further names that count as secret, as `words()` splits them.
+    """
     if is_content(key):
         return KeyRule.CONTENT
     if is_content_text(key):

@@ -30,7 +30,7 @@ class Openable(Protocol):
     ) -> None: ...
 
     def begin(self) -> Context:
-        """Start the span; returns the context in which it is current."""
+        """Start the span; return the context in which it is current."""
 
     def finish(self, error: BaseException | None = None) -> None:
         """End the span; `error` is what ended the work."""

@@ -61,10 +61,19 @@ def operation(
 ) -> Scope | F:
     """Open a unit of work that a user starts or a queue runs.
 
-    `name` defaults, for a decorator, to the function's qualified name; `@operation` without parentheses works
-    too. `layers` names the layers to come, in order, so that viewers can show the pending ones. `root=True`
-    starts a new trace, and so a new run, whatever span is current; `links` are the spans it comes from.
-    `session_id` and `user_id` are written when they are given.
+    Args:
+        name: Its name; for a decorator by default the function's qualified name. `@operation` without parentheses
+            works too.
+        kind: What it counts as, for example `queue`; one of `spantail.attributes.KINDS`.
+        layers: The names of the layers to come, in order, so that viewers can show the pending ones.
+        attributes: Further attributes of the span.
+        root: True starts a new trace, and so a new run, whatever span is current.
+        links: The spans it comes from.
+        session_id: The user's session.
+        user_id: The user.
+
+    Returns:
+        A scope, for `with`, `async with` or as a decorator; for `@operation` the decorated function.
     """
     if callable(name):
         return Scope(None, kind)(name)
@@ -84,27 +93,38 @@ def pipeline(
     root: bool = False,
     links: Sequence[LinkLike] = (),
 ) -> Scope:
-    """Open a pipeline: work in layers, which `layers` names in order."""
+    """Open a pipeline: work in layers. The arguments are those of `operation()`."""
     return operation(name, kind=keys.KIND_PIPELINE, layers=layers, attributes=attributes, root=root, links=links)
 
 
 def layer(name: str, *, attributes: Mapping[str, object] | None = None) -> Scope:
-    """Open a layer of a pipeline or operation; its `name` is its place in the layer strip."""
+    """Open a layer of a pipeline or operation.
+
+    Args:
+        name: Its name, by which it has its place in the layer strip.
+        attributes: Further attributes of the span.
+    """
     return Scope(name, keys.KIND_LAYER, own={keys.LAYER: name}, attributes=attributes)
 
 
 def phase(name: str | None = None, *, attributes: Mapping[str, object] | None = None) -> Scope:
-    """Open a phase, a step of a layer."""
+    """Open a phase, a step of a layer; see `operation()` for the arguments."""
     return Scope(name, keys.KIND_PHASE, attributes=attributes)
 
 
 def subphase(name: str | None = None, *, attributes: Mapping[str, object] | None = None) -> Scope:
-    """Open a subphase, a step of a phase."""
+    """Open a subphase, a step of a phase; see `operation()` for the arguments."""
     return Scope(name, keys.KIND_SUBPHASE, attributes=attributes)
 
 
 def tool(name: str, *, call_id: str | None = None, attributes: Mapping[str, object] | None = None) -> Scope:
-    """Open the execution of a tool (GenAI semantic conventions, "Execute tool span")."""
+    """Open the execution of a tool (GenAI semantic conventions, "Execute tool span").
+
+    Args:
+        name: The tool's name.
+        call_id: The id that the model gave the call.
+        attributes: Further attributes of the span.
+    """
     own: dict[str, object] = {
         keys.GEN_AI_OPERATION_NAME: "execute_tool",
         keys.GEN_AI_TOOL_NAME: name,
@@ -114,12 +134,18 @@ def tool(name: str, *, call_id: str | None = None, attributes: Mapping[str, obje
 
 
 def retrieval(name: str | None = None, *, attributes: Mapping[str, object] | None = None) -> Scope:
-    """Open a retrieval: a search in a store, a cache or somebody else's data."""
+    """Open a retrieval: a search in a store, a cache or somebody else's data; see `operation()` for the arguments."""
     return Scope(name, keys.KIND_RETRIEVAL, attributes=attributes)
 
 
 def progress(done: float, total: float | None = None, message: str | None = None) -> None:
-    """Say how far the current span is: `done` of `total`, in any unit; None leaves the value told before."""
+    """Record how far the current span is; None leaves the value of before.
+
+    Args:
+        done: How much is done, in any unit.
+        total: How much there is to do, in the same unit.
+        message: What is being done, for a person.
+    """
     write_progress(trace.get_current_span(), done, total, message)
 
 

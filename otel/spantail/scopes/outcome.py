@@ -1,4 +1,4 @@
-"""How a piece of work ended, as its span says it: well, skipped, cancelled or in error."""
+"""How the work of a span ended: well, skipped, cancelled or in error."""
 
 from __future__ import annotations
 
@@ -25,11 +25,16 @@ class Outcome(NamedTuple):
 
 
 def write_outcome(span: Span, said: Outcome | None, error: BaseException | None) -> None:
-    """Write how the work of `span` ended, by what was `said` of it and the `error` that ended it, if any.
+    """Write how the work of a span ended.
 
     A cancelled task, a closed generator and Ctrl-C are no errors (status UNSET, `spantail.status` = `cancelled`),
     nor is `sys.exit()` without a code. Any other exception is recorded and sets ERROR (OpenTelemetry semantic
     conventions, "Recording errors"), unless the application itself had called the work cancelled.
+
+    Args:
+        span: The span, which is still open.
+        said: What the application said of its work.
+        error: What ended it; None when nothing did.
     """
     outcome = said
     cancelled = said is not None and said.status == keys.STATUS_CANCELLED

@@ -40,6 +40,17 @@ class Scope:
 
     A cancelled task and an abandoned generator end it with `spantail.status` = `cancelled`; any other exception
     is recorded, sets the status to ERROR and goes on to the caller.
+
+    `operation()`, `layer()`, `llm_call()` and their like make scopes. No method raises because of the instrumentation.
+
+    Args:
+        name: The name of the span; None in a decorator stands for the function's qualified name.
+        kind: What it counts as, see `spantail.attributes.KINDS`.
+        own: Attributes that the scope itself sets.
+        attributes: Further attributes, of the caller.
+        root: Whether it starts a new trace, whatever span is current.
+        links: The spans it comes from.
+        span_kind: The kind in OpenTelemetry's sense.
     """
 
     def __init__(
@@ -85,10 +96,13 @@ class Scope:
     # -- one use --
 
     def begin(self) -> Context:
-        """Start the span without making it current; returns the context in which it is.
+        """Start the span without making it current; end it with `finish()`.
 
-        `with` does this and more; it is for adapters that keep a span over several steps, each of which
-        attaches the context. End it with `finish()`.
+        `with` does this and more; it is for adapters that keep a span over several steps, each of which attaches the
+        context.
+
+        Returns:
+            The context in which the span is current.
         """
         outer = otel_context.get_current()
         self._use = use = Use(self, outer)
@@ -107,7 +121,11 @@ class Scope:
         return otel_context.set_value(USE_KEY, use, trace.set_span_in_context(self._span, outer))
 
     def finish(self, error: BaseException | None = None) -> None:
-        """End the span that `begin()` started; `error` is what ended the work, None when it went well."""
+        """End the span that `begin()` started.
+
+        Args:
+            error: What ended the work; None when it went well.
+        """
         use, self._use = self._use, None
         if use is None:
             return
@@ -206,7 +224,12 @@ class Scope:
         self._write({key: value})
 
     def event(self, name: str, /, **attributes: object) -> None:
-        """Add a span event, which the tail shows at once; dotted keys go in as `**{"a.b": 1}`."""
+        """Add a span event, which viewers see at once.
+
+        Args:
+            name: The event's name.
+            **attributes: Its attributes; dotted keys go in as `**{"a.b": 1}`.
+        """
         try:
             if self._span.is_recording():
                 self._span.add_event(legal_text(str(name)), legal_attributes(attributes))
@@ -214,7 +237,13 @@ class Scope:
             report_trouble("a span event could not be added")
 
     def progress(self, done: float, total: float | None = None, message: str | None = None) -> None:
-        """Say how far the work is: `done` of `total`, in any unit; None leaves the value told before."""
+        """Record how far the work is; None leaves the value of before.
+
+        Args:
+            done: How much is done, in any unit.
+            total: How much there is to do, in the same unit.
+            message: What is being done, for a person.
+        """
         write_progress(self._span, done, total, message)
 
     def skip(self, reason: str) -> None:
@@ -248,7 +277,7 @@ def _links(links: Sequence[object]) -> list[Link]:
 
 
 def write_progress(span: Span, done: float, total: float | None, message: str | None) -> None:
-    """Write how far `span` is; what is None stays as it was told before. Never raises."""
+    """Write how far `span` is; what is None stays as it was. Never raises."""
     try:
         if span.is_recording():
             span.set_attributes(

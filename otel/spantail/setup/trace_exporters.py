@@ -53,7 +53,11 @@ def _shown_host(address: str) -> str:
 def exporters_asked_for(environ: Mapping[str, str]) -> list[NamedExporter]:
     """Make the exporters that OTEL_TRACES_EXPORTER names; without it, OTLP if an endpoint is set.
 
-    `none` means none. One that is not installed or cannot be made is left out with a warning.
+    Args:
+        environ: The environment.
+
+    Returns:
+        The exporters; `none` means none. One that is not installed or cannot be made is left out with a warning.
     """
     names = _split(environ.get("OTEL_TRACES_EXPORTER", ""))
     if not names:
