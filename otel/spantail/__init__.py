@@ -1,6 +1,6 @@
 """See every operation and every LLM call of a pipeline while it runs, on plain OpenTelemetry.
 
-Example:
+Example::
 
     import spantail
 

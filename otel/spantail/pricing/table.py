@@ -24,7 +24,7 @@ from spantail.pricing.kinds import INPUT_KINDS, KINDS, OUTPUT, REASONING, Counts
 from spantail.pricing.model import NoRateError, no_price_for
 from spantail.pricing.model_prices import days_of_change, holds_all_day, own_prices, uncounted
 from spantail.pricing.rates import NO_RATES, NOTHING, DatedRates, Quote, Rates
-from spantail.pricing.terms import Context, spoken
+from spantail.pricing.terms import Context, in_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -154,7 +154,7 @@ class PriceTable:
         prices = nothing.model_price
         own = own_prices(nothing, context, when)
         if own is None:
-            return NO_RATES._replace(refusal=no_price_for(spoken(context)))
+            return NO_RATES._replace(refusal=no_price_for(in_words(context)))
         stepped = (price for price in vars(prices).values() if isinstance(price, TieredPrices))
         most_input = min((tier.start for price in stepped for tier in price.tiers), default=math.inf)
         per_token = type(prices) is ModelPrice and not nothing.total_price  # nothing for the request as such
@@ -184,7 +184,7 @@ class PriceTable:
         found = self._calculate(usage, model, provider, context, when)
         own = own_prices(found, context, when)
         if own is None:
-            raise NoRateError(no_price_for(spoken(context)))
+            raise NoRateError(no_price_for(in_words(context)))
         if type(found.model_price) is ModelPrice:
             if (refusal := uncounted(found.model_price)) is not None:
                 raise NoRateError(refusal)

@@ -52,7 +52,7 @@ def context_of(terms: Terms) -> tuple[tuple[str, str], ...]:
     return tuple(found)
 
 
-def spoken(context: Context) -> str:
+def in_words(context: Context) -> str:
     """Return the terms in words for a person: `flex tier with fast mode`."""
     words = {"service_tier": "{} tier", "speed": "{} mode", "processing": "{} tier"}
     return " with ".join(words[name].format(value) for name, value in context)
