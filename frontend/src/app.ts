@@ -1,4 +1,4 @@
-/** The page's controller: address ↔ run, and who draws what when. */
+/** The page's controller: it keeps address and run together and decides what is drawn when. */
 import { type Api, ProblemError } from "./api";
 import type { ConnectionState } from "./connection/connection";
 import { RunConnection } from "./connection/follow";
@@ -23,9 +23,9 @@ import type { RunSummary } from "./wire";
 
 /** The duration in the header ticks in tenths of a second. */
 const TICK_MS = 100;
-/** However many events come, the page is drawn no more often: nobody reads faster, and scrolling stays smooth. */
+/** The page is drawn no more often than this, however many events come: nobody reads faster, and scrolling stays smooth. */
 const DRAW_MS = 100;
-/** Nor does drawing take more than this part of the time, of a large run on a slow machine. */
+/** Drawing takes no more than this share of the time, even for a large run on a slow machine. */
 const DRAW_SHARE = 0.2;
 const DRAW_HIDDEN_MS = 500;
 /** Whole seconds are enough for the list. */

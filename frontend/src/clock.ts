@@ -1,9 +1,9 @@
 /**
- * The service's clock, as far as the Date headers of its answers tell.
+ * The service's clock, as far as the Date headers of its answers show it.
  *
- * A header counts whole seconds, but each narrows down how far the clocks are apart: when the answer came the service's
- * clock had reached that second, and when the request went out it had not passed it. What all answers allow is kept, so
- * that the time shown does not jump with each of them.
+ * A header has whole seconds only, but each one narrows down how far the clocks are apart: when the answer came, the
+ * service's clock had reached that second; when the request went out, it had not passed it. What all answers together
+ * allow is kept, so that the time shown does not jump with each of them.
  */
 
 /** The header is written from a time that the server looks up once a second. */
@@ -28,7 +28,7 @@ export class ServiceClock {
   /** What is to be added to this browser's time, in milliseconds; none where the clocks may well agree. */
   get aheadMs(): number {
     if (this.least <= 0 && this.most >= 0) return 0;
-    // The one that grows towards the truth, but for the way of an answer.
+    // The lower bound: it is too small by no more than the time an answer takes to arrive.
     return this.least;
   }
 }

@@ -1,4 +1,4 @@
-/** What the livetail says about an event: its family, its tone and one line of text. Pure. */
+/** What the livetail shows of an event: its family, its tone and one line of text. Pure. */
 import * as format from "./format";
 import { writeJson } from "./json";
 import type { Attributes, AttributeValue, TailEvent, Tokens } from "./wire";

@@ -7,7 +7,7 @@
 /** Found wherever a whole number of 2^53 or more stands; what has none needs nothing but `JSON.parse`. */
 const MAY_BE_LARGE = /[:,[ -](?:9\d{15}|\d{17})/;
 const CANDIDATE = /[:,[ ](-?(?:9\d{15}|\d{17,}))(?=[\s,}\]])/g;
-/** Below these names stands what applications say. */
+/** Below these names stand values of applications. */
 const SAID_BY_APPLICATIONS: ReadonlySet<string> = new Set(["attributes", "sent"]);
 
 /** The value of a JSON text. Raises a SyntaxError, as `JSON.parse` does. */
@@ -63,7 +63,7 @@ export function indented(text: string): string | null {
   return out;
 }
 
-/** Not to be guessed: no text of a stranger passes for a number. */
+/** Random, so that no text of an application can pass for a number. */
 function newMark(): string {
   return `${Math.random().toString(36).slice(2)}:`;
 }

@@ -66,7 +66,7 @@ const shell: object & ThisType<PageData> = {
   get pinnedPressed() {
     return String(this.filterPinned);
   },
-  /** Where no run tells them, there is nothing to choose. */
+  /** Where no run has them, there is nothing to choose. */
   get hasSources() {
     return this.environmentChoices.length > 0 || this.versionChoices.length > 0;
   },

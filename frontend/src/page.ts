@@ -1,8 +1,8 @@
 /** What the shell binds to: small, flat, ready texts. Spans never come in here. */
 import type { Choice } from "./run-filter";
 import type { BackendItem } from "./views/backends";
-import type { Fact } from "./views/facts";
 import type { LayerItem } from "./views/layers";
+import type { Field } from "./views/run-fields";
 import type { RunItem } from "./views/run-list";
 
 export interface LinkItem {
@@ -61,7 +61,7 @@ export interface PageData {
   started: string;
   startedTitle: string;
   service: string;
-  facts: Fact[];
+  fields: Field[];
   layers: LayerItem[];
   backends: BackendItem[];
   backendTotal: BackendItem[];
@@ -110,7 +110,7 @@ export function emptyPage(): PageData {
     started: "",
     startedTitle: "",
     service: "",
-    facts: [],
+    fields: [],
     layers: [],
     backends: [],
     backendTotal: [],

@@ -1,4 +1,4 @@
-/** The tree as the rows that are visible. Pure, but for the depth that each row's node is told. */
+/** The tree as the rows that are visible. Pure, but for the depth, which is set on each row's node. */
 import type { TraceTree, TreeNode } from "./tree";
 
 /**

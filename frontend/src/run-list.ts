@@ -155,7 +155,7 @@ export class RunList {
     this.listener.changed();
   }
 
-  /** A run that was deleted here: the service's word on it comes later. */
+  /** Takes out a run that was deleted here; the service confirms it later. */
   forget(runId: string): void {
     if (this.byId.delete(runId)) this.listener.changed();
   }

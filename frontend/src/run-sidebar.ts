@@ -27,7 +27,7 @@ export class RunSidebar {
   private typing: ReturnType<typeof setTimeout> | undefined;
   private figures: ReturnType<typeof setTimeout> | undefined;
   /** What the figures were last asked for: they are asked again when the list says something else. */
-  private told = "";
+  private lastChoices = "";
 
   constructor(page: PageData, api: Api, listener: SidebarListener) {
     this.page = page;
@@ -112,12 +112,12 @@ export class RunSidebar {
   }
 
   private refreshFigures(): void {
-    const told = JSON.stringify(
+    const choices = JSON.stringify(
       this.runs.slice(0, 100).map((run) => [run.run_id, run.status, run.cost_nano]),
     );
-    if (told === this.told || this.figures !== undefined) return;
-    const first = this.told === "";
-    this.told = told;
+    if (choices === this.lastChoices || this.figures !== undefined) return;
+    const first = this.lastChoices === "";
+    this.lastChoices = choices;
     // The sums are a second behind the runs.
     this.figures = setTimeout(() => void this.askFigures(), first ? 0 : FIGURES_MS);
   }

@@ -88,7 +88,7 @@ function resolve(schema: JsonSchema, root: JsonSchema): JsonSchema {
   const real = anyOf?.filter((branch) => branch.type !== "null");
   if (real?.length === 1 && real[0]) {
     const branch = resolve(real[0], root);
-    // Yes, no, or neither: a check box could not say the third.
+    // Yes, no, or neither: a check box cannot show the third.
     const type = branch.type === "boolean" && real.length < (anyOf?.length ?? 0) ? MAYBE : branch.type;
     return { ...branch, ...own, ...(type !== undefined && { type }) };
   }
@@ -131,7 +131,7 @@ export function unique(entries: readonly string[]): string[] {
   return [...new Set(entries.filter(Boolean))];
 }
 
-/** What the page can tell before it asks: required fields left empty, numbers and JSON that are none. */
+/** What the page can check before it sends: required fields left empty, texts that are no numbers or no JSON. */
 export function check(list: readonly Field[], values: Values): Map<string, string> {
   const errors = new Map<string, string>();
   for (const item of list) {
@@ -185,7 +185,7 @@ export interface FormErrors {
   readonly general: string;
 }
 
-/** Sorts the errors of a problem details answer to the fields they speak of. */
+/** Sorts the errors of a problem details answer to their fields. */
 export function fieldErrors(problem: Problem, list: readonly Field[]): FormErrors {
   const known = new Set(list.map((item) => item.name));
   const byField = new Map<string, string>();

@@ -39,7 +39,7 @@ export class RunSession {
   private wakeUp: (() => void) | null = null;
   /** Spans that the list counted when the run was followed again because of them. */
   private askedFor = 0;
-  /** Since the run has settled, the list has said the same. */
+  /** Since the run has settled, the list has shown the same. */
   private listAgreed = false;
 
   constructor(api: Api, runId: string, connect: Connect, listener: SessionListener) {
@@ -59,7 +59,7 @@ export class RunSession {
     });
   }
 
-  /** What the list says of the run, until the snapshot is here. */
+  /** What the list shows of the run, until the snapshot is here. */
   expect(listed: RunSummary | undefined): void {
     if (!listed) return;
     this.run = listed;
@@ -119,7 +119,7 @@ export class RunSession {
 
   /**
    * A settled run may go on (a late span, a runner that came back), and the list is the first to know: it is followed
-   * again when the list counts more spans, or says another status than before.
+   * again when the list counts more spans, or shows another status than before.
    */
   compare(listed: RunSummary): void {
     if (this.state.phase !== "settled") {

@@ -1,9 +1,9 @@
-/** What a span says of itself beyond its figures, in words. Pure. */
+/** What is known of a span beside its figures, in words. Pure. */
 import * as format from "./format";
 import { writeJson } from "./json";
 import type { Attributes, DroppedCounts, LostContent, Source, SpanLink, SpanState } from "./wire";
 
-/** Where a cost comes from, and what a reader should know of it; undefined where there is no cost to speak of. */
+/** Where a cost comes from, and what a reader should know of it; undefined where there is no cost. */
 export function costSource(span: SpanState): string | undefined {
   const note = span.cost_note ? `: ${span.cost_note}` : "";
   switch (span.cost_source) {
@@ -18,7 +18,7 @@ export function costSource(span: SpanState): string | undefined {
   }
 }
 
-/** What a span around LLM calls says that they cost; undefined for a call itself, and where nothing is told. */
+/** What a span around LLM calls says that they cost; undefined for a call itself, and where it does not say. */
 export function costAround(span: SpanState): { value: string; title: string } | undefined {
   if (span.cost_source) return undefined;
   const { "spantail.cost.note": note, ...attributes } = span.attributes ?? {};
@@ -82,7 +82,7 @@ export function lostContent(content: readonly LostContent[]): LostWords[] {
   });
 }
 
-/** A word on an attribute that is not as it was sent, and a sentence. */
+/** For an attribute that is not as it was sent: a word for its row, and a sentence for the tooltip. */
 export function attributeNote(
   key: string,
   { changed, derived, sent }: Pick<SpanState, "changed" | "derived" | "sent">,
@@ -102,13 +102,13 @@ export function skewWords(us: number | undefined): string | undefined {
   return `about ${by} ${us > 0 ? "ahead of" : "behind"} the root's`;
 }
 
-/** Where a link leads, in words where the ids are none that could be followed. */
+/** Where a link leads; in words where its ids are not valid. */
 export function linkWords(link: SpanLink): string {
   if (link.run_id) return `${link.run_id.slice(0, 8)}…${link.span_id ? ` / ${link.span_id}` : ""}`;
   const odd = link.odd_ids;
   const ids = odd !== null && typeof odd === "object" ? Object.values(odd) : [odd];
-  const told = ids.filter((id) => typeof id === "string" && id !== "");
-  return told.length > 0 ? told.join(" / ") : "no ids";
+  const known = ids.filter((id) => typeof id === "string" && id !== "");
+  return known.length > 0 ? known.join(" / ") : "no ids";
 }
 
 /** "my.library 1.2.0". */

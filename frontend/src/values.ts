@@ -10,7 +10,7 @@ const DOUBLES: Readonly<Record<string, number>> = {
 
 /**
  * The value to show: a number that JSON cannot say as that number, bytes as the text that they are, else as their size
- * and base64. What is not of the told type stays as it is.
+ * and base64. A value that is not of its declared type stays as it is.
  */
 export function shown(value: AttributeValue, type: ValueType | undefined): AttributeValue {
   if (type === undefined) return value;

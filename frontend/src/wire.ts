@@ -1,4 +1,4 @@
-/** The JSON the service speaks: the only file that spells its field names out. Times are microseconds. */
+/** The JSON of the service: the only file with its field names. Times are in microseconds. */
 
 export type SpanStatus = "running" | "ok" | "error" | "skipped" | "cancelled" | "abandoned";
 export type RunStatus = "queued" | "running" | "completed" | "failed" | "cancelled" | "abandoned";
@@ -20,7 +20,7 @@ export interface Tokens {
   output?: number;
   cache_read?: number;
   cache_write?: number;
-  /** Of what was written to the cache, what stays for an hour. */
+  /** The part of the tokens written to the cache that stays for an hour. */
   cache_write_1h?: number;
   reasoning?: number;
   audio_input?: number;
@@ -51,7 +51,7 @@ export interface SpanEvent {
 }
 
 export interface SpanLink {
-  /** Absent where the ids are none: then they stand in `odd_ids`, as they came. */
+  /** Absent where the ids are not valid: then they stand in `odd_ids`, as they came. */
   run_id?: string;
   span_id?: string;
   odd_ids?: unknown;
@@ -65,7 +65,7 @@ export interface SpanLink {
 
 export type SpanKind = "internal" | "server" | "client" | "producer" | "consumer";
 
-/** What a span's spans come from: the resource of a process, or a library in it. */
+/** Where spans come from: the resource of a process, or a library in it. */
 export interface Source {
   name?: string;
   version?: string;
@@ -121,7 +121,7 @@ export interface SpanState {
   resource_details?: Source;
   trace_state?: string;
   flags?: number;
-  /** "ok" where the application said so, "error" where `status` does not tell it, digits for one that is not known; absent is unset. */
+  /** "ok" where the application said so, "error" where `status` does not show it, digits for an unknown one; absent is unset. */
   status_code?: string;
   status_message?: string;
   dropped?: DroppedCounts;
@@ -155,13 +155,13 @@ export interface SpanState {
   span_events?: SpanEvent[];
   links?: SpanLink[];
   error?: ErrorInfo;
-  /** Why the span was given up, and when its process was last heard. */
-  abandoned?: Verdict;
-  /** The page's own: it was given up and has been heard of again. */
+  /** Why the span counts as abandoned, and when something last came from its process. */
+  abandoned?: Abandonment;
+  /** Set by the page: it counted as abandoned, and then something came again. */
   corrected?: boolean;
 }
 
-export interface Verdict {
+export interface Abandonment {
   reason: "runner_died" | "silent";
   last_heartbeat?: number;
 }
@@ -170,7 +170,7 @@ export interface Verdict {
 export interface Marks {
   /** Spans that are abandoned now. */
   abandoned?: number;
-  /** Spans that were thought abandoned and were heard of again. */
+  /** Spans that counted as abandoned until something came again. */
   corrected?: number;
   maybe_incomplete?: boolean;
   stale?: boolean;

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import type { Cursor } from "../src/connection/connection";
 import { PushTransport } from "../src/connection/push";
 
-/** Is told what comes in, instead of a socket. */
+/** A transport that the test feeds, instead of a socket. */
 class Told extends PushTransport {
   opened: Cursor[] = [];
   closed = 0;
@@ -18,7 +18,7 @@ class Told extends PushTransport {
   }
 }
 
-function told() {
+function fed() {
   const log: string[] = [];
   const transport = new Told("r", {
     frame: (frame) => log.push(`frame ${frame.next_index}`),
@@ -36,7 +36,7 @@ afterEach(() => {
 });
 
 it("ends with what cannot be read, so that it comes again from the same place", () => {
-  const { transport, log } = told();
+  const { transport, log } = fed();
   transport.say('{"next_index": 4}');
   transport.say('{"next_index": 5');
   expect(log).toEqual(["frame 4", "The service sent something that cannot be read"]);
@@ -56,10 +56,10 @@ it("rounds no number of an application", () => {
 });
 
 it("takes silence for a failure: sooner before the first frame than after it", () => {
-  const { log } = told();
+  const { log } = fed();
   vi.advanceTimersByTime(5_000);
   expect(log).toEqual(["The service has fallen silent"]);
-  const later = told();
+  const later = fed();
   later.transport.say('{"next_index": 4}');
   vi.advanceTimersByTime(14_000);
   expect(later.log).toEqual(["frame 4"]);

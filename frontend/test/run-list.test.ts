@@ -13,7 +13,7 @@ function news(runs: RunSummary[], removed: string[] = [], reset = false): RunNew
   return { runs, removed, reset };
 }
 
-/** A stream that does what it is told. */
+/** A stream whose events the test sends. */
 class Stream extends EventTarget {
   readyState = 1;
   readonly url: string;
@@ -166,7 +166,7 @@ it("takes the page anew when the stream stands, and when it says so", async () =
   await vi.advanceTimersByTimeAsync(0);
   expect(asked.length).toBe(2);
   await vi.advanceTimersByTimeAsync(60_000);
-  expect(asked.length).toBe(2); // nothing is asked while it is told
+  expect(asked.length).toBe(2); // nothing is asked while the events come
 });
 
 it("asks while it is refused, and gives its stream back while it is hidden", async () => {

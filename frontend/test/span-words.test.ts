@@ -12,7 +12,7 @@ import {
 } from "../src/span-words";
 import { RunStore } from "../src/store";
 import { backendTable } from "../src/views/backends";
-import { facts } from "../src/views/facts";
+import { fields } from "../src/views/run-fields";
 
 const ID = "4bf92f3577b34da6a3ce929d0e0e4736";
 
@@ -33,8 +33,8 @@ it("says where a cost comes from", () => {
 });
 
 it("tells what a span around calls says of their cost", () => {
-  const told = { "gen_ai.usage.cost.amount": 0.0077, "gen_ai.usage.cost.source": "provider" };
-  const around = { span_id: "1", attributes: told };
+  const sent = { "gen_ai.usage.cost.amount": 0.0077, "gen_ai.usage.cost.source": "provider" };
+  const around = { span_id: "1", attributes: sent };
   expect(costAround(around)?.value).toBe("$0.0077, told by the provider");
   expect(costAround(around)?.title).toContain("$0.0077");
   expect(costAround({ ...around, cost_source: "provider" })).toBeUndefined();
@@ -74,7 +74,7 @@ it("tells with the run's cost why calls have no price", () => {
   });
   const table = backendTable({ openai: { calls: 2, unpriced: 2 } });
   const input = { store, table, dropped: {}, marks: {}, start: 1, end: 5, alive: false, nowUs: 5 };
-  expect(facts(input)[0]).toMatchObject({
+  expect(fields(input)[0]).toMatchObject({
     value: "unpriced",
     title: "2 calls without a price\nflex tier: no price known",
   });

@@ -23,7 +23,7 @@ it("shows bytes as the text they are, else as size and base64", () => {
   expect(shown("no base64!", "bytes")).toBe("no base64!");
 });
 
-it("leaves a value alone that is not of the told type", () => {
+it("leaves a value alone that is not of its declared type", () => {
   expect(shown("warm", "double")).toBe("warm");
   expect(shown(5, "bytes")).toBe(5);
   expect(shown("x", { 0: "double" })).toBe("x");

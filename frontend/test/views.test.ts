@@ -2,8 +2,8 @@ import { expect, it } from "vitest";
 import { address, parse } from "../src/router";
 import { RunStore } from "../src/store";
 import { backendTable } from "../src/views/backends";
-import { facts, lostTitle, runLength } from "../src/views/facts";
 import { layerItems } from "../src/views/layers";
+import { fields, lostTitle, runLength } from "../src/views/run-fields";
 import { runCost, runItem } from "../src/views/run-list";
 import { impliedWord } from "../src/views/trace-row";
 import type { RunSummary } from "../src/wire";
@@ -66,15 +66,15 @@ it("says what was lost, and why", () => {
     alive: false,
     nowUs: 5,
   };
-  const lost = facts(input).find((fact) => fact.name === "lost");
+  const lost = fields(input).find((field) => field.name === "lost");
   expect(lost).toMatchObject({ value: "3", tone: "warn" });
   expect(lost?.title).toContain("queue_full");
   expect(lost?.title).toContain("faster than they could be sent");
-  expect(facts(input).map((fact) => fact.name)).not.toContain("incomplete");
-  const calm = facts({ ...input, dropped: {} });
-  expect(calm.filter((fact) => fact.value === "0" && fact.name !== "spans").map((fact) => fact.tone)).toEqual(
-    ["quiet", "quiet", "quiet"],
-  );
+  expect(fields(input).map((field) => field.name)).not.toContain("incomplete");
+  const calm = fields({ ...input, dropped: {} });
+  expect(
+    calm.filter((field) => field.value === "0" && field.name !== "spans").map((field) => field.tone),
+  ).toEqual(["quiet", "quiet", "quiet"]);
   expect(lostTitle({})).toBe("Everything that was sent is here");
   expect(runLength(input)).toBe("1.00 s");
 });
@@ -82,10 +82,10 @@ it("says what was lost, and why", () => {
 it("marks what a dead process leaves behind, and what was corrected", () => {
   const input = { store: new RunStore(), table: backendTable({}), dropped: {}, start: 0, end: 1, nowUs: 5 };
   const marks = { abandoned: 3, corrected: 1, maybe_incomplete: true, stale: true };
-  const shown = facts({ ...input, alive: true, marks }).map((fact) => `${fact.value} ${fact.name}`);
+  const shown = fields({ ...input, alive: true, marks }).map((field) => `${field.value} ${field.name}`);
   expect(shown.slice(-4)).toEqual(["3 abandoned", "1 corrected", "possibly incomplete", "silent source"]);
   const none = { abandoned: 0, corrected: 0, maybe_incomplete: false, stale: false };
-  expect(facts({ ...input, alive: true, marks: none })).toHaveLength(shown.length - 4);
+  expect(fields({ ...input, alive: true, marks: none })).toHaveLength(shown.length - 4);
   const run: RunSummary = { run_id: ID, status: "abandoned", ...marks };
   expect(runItem(run, null, 5).title).toBe(
     "run 4bf92f35 · abandoned · 3 abandoned · corrected · possibly incomplete · silent source",

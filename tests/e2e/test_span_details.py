@@ -76,7 +76,7 @@ def _value(details: Locator, key: str) -> Locator:
 
 
 def _fact(details: Locator, name: str) -> Locator:
-    return details.locator(f'.facts-list > dt:text-is("{name}") + dd').first
+    return details.locator(f'.field-list > dt:text-is("{name}") + dd').first
 
 
 async def test_everything_that_was_sent_of_a_span_is_shown(
@@ -102,7 +102,7 @@ async def test_everything_that_was_sent_of_a_span_is_shown(
             await expect(_value(details, "said")).to_have_text(f'{{\n  "id": {EXACT},\n  "x": 1.0\n}}')
             await expect(_value(details, "text")).to_have_text(f'"x":{EXACT},')
             await details.get_by_role("button", name="Copy the span as JSON").click()
-            await expect(details.locator("#details-copy")).to_have_attribute("data-told", "Copied")
+            await expect(details.locator("#details-copy")).to_have_attribute("data-answer", "Copied")
             copied = orjson.loads(await page.evaluate("navigator.clipboard.readText()"))
             assert copied["attributes"] == CALL_FIELDS["attributes"]
             assert copied["resource_details"] == RESOURCE

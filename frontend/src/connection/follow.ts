@@ -1,8 +1,8 @@
 /**
  * A run followed by the best transport that works here: each goes on at the cursor where the one before was cut.
  *
- * A transport that never delivered is left for the next after one failure, one that had worked after three. From a
- * lesser one the best is tried again beside it now and then, and takes over with its first frame.
+ * A transport that never delivered is given up after one failure, one that had worked after three; then the next one
+ * is taken. From time to time the best one is tried again beside it, and takes over with its first frame.
  */
 import type { Frame } from "../wire";
 import { backoffMs } from "./backoff";
@@ -19,7 +19,7 @@ import {
 
 const FAILURES_OF_A_GOOD_ONE = 3;
 const BETTER_AFTER_MS = 30_000;
-/** A run that was just here may be told again by its writers, when the live store was emptied. */
+/** When the live store was emptied, its writers may send a run that was just here again. */
 const GONE_GRACE_MS = 20_000;
 
 export interface FollowOptions {

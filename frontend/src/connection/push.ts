@@ -1,12 +1,12 @@
-/** What the transports that are pushed to have in common: silence is a failure, and so is what cannot be read. */
+/** What the transports with pushed frames have in common: silence is a failure, and so is a frame that cannot be read. */
 import { parseJson } from "../json";
 import type { Frame } from "../wire";
 import type { Cursor, Failure, Transport, TransportListener } from "./connection";
 import { Watchdog } from "./watchdog";
 
-/** Also what a proxy that collects answers instead of passing them on is found out by. */
+/** It also finds a proxy that collects answers instead of passing them on. */
 const OPEN_MS = 5_000;
-/** The service speaks every 5 s at least. */
+/** The service sends something every 5 s at least. */
 const SILENCE_MS = 15_000;
 
 export abstract class PushTransport implements Transport {
@@ -37,7 +37,7 @@ export abstract class PushTransport implements Transport {
   /** Lets go of the connection; it may be none. */
   protected abstract close(): void;
 
-  /** Something must be heard within so many milliseconds. */
+  /** Something must come within so many milliseconds. */
   protected expect(ms: number): void {
     this.watchdog.expect(ms);
   }

@@ -1,4 +1,4 @@
-/** Ends what has fallen silent: a cable that was pulled closes no connection. */
+/** Ends a connection that has fallen silent: a pulled cable closes none. */
 export class Watchdog {
   private timer: ReturnType<typeof setTimeout> | null = null;
   private readonly silent: () => void;
@@ -7,7 +7,7 @@ export class Watchdog {
     this.silent = silent;
   }
 
-  /** Something must be heard within so many milliseconds. */
+  /** Something must come within so many milliseconds. */
   expect(ms: number): void {
     this.rest();
     this.timer = setTimeout(this.silent, ms);

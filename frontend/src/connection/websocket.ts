@@ -60,7 +60,7 @@ export class WebSocketTransport extends PushTransport {
     this.socket = null;
   }
 
-  /** Any text is answered with a frame at once: how long the way is. */
+  /** Any text is answered with a frame at once, which shows the latency. */
   private ping(): void {
     if (this.socket?.readyState !== WebSocket.OPEN) return;
     this.askedAt ??= performance.now();

@@ -4,14 +4,14 @@ import type { RunStore } from "../store";
 import type { Marks } from "../wire";
 import type { BackendTable } from "./backends";
 
-export interface Fact {
+export interface Field {
   name: string;
   value: string;
   title: string;
   tone: "plain" | "quiet" | "warn" | "bad";
 }
 
-export interface FactsInput {
+export interface RunFieldsInput {
   readonly store: Pick<RunStore, "spans" | "errors" | "start" | "latest" | "unpricedNotes">;
   readonly table: BackendTable;
   readonly dropped: Readonly<Record<string, number>>;
@@ -36,7 +36,7 @@ const REASONS: Readonly<Record<string, string>> = {
   refused: "the live store refused them",
 };
 
-export function runLength(input: FactsInput): string {
+export function runLength(input: RunFieldsInput): string {
   const start = input.start ?? input.store.start;
   if (start === undefined || start === null) return "";
   if (input.alive) return ticking(input.nowUs - start);
@@ -50,11 +50,11 @@ export function lostTitle(dropped: Readonly<Record<string, number>>): string {
   return lines.length > 0 ? `Lost events by reason\n${lines.join("\n")}` : "Everything that was sent is here";
 }
 
-export function facts(input: FactsInput): Fact[] {
+export function fields(input: RunFieldsInput): Field[] {
   const { store, table, dropped, marks } = input;
   const lost = Object.values(dropped).reduce((sum, each) => sum + each, 0);
-  const list: Fact[] = [];
-  const add = (name: string, value: string, title: string, tone: Fact["tone"] = "plain") =>
+  const list: Field[] = [];
+  const add = (name: string, value: string, title: string, tone: Field["tone"] = "plain") =>
     list.push({ name, value, title, tone });
   const why = [...store.unpricedNotes.keys()]
     .slice(0, MOST_NOTES)

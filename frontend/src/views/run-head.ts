@@ -4,8 +4,8 @@ import { assign, type PageData } from "../page";
 import type { RunSession } from "../session";
 import type { RunSummary } from "../wire";
 import { backendTable } from "./backends";
-import { facts, runLength } from "./facts";
 import { layerItems } from "./layers";
+import { fields, runLength } from "./run-fields";
 import { isAlive, runName, serviceText } from "./run-list";
 import { RUN_ICONS } from "./status";
 
@@ -43,13 +43,13 @@ export function drawRunHead(page: PageData, session: RunSession, nowUs: number):
     nowUs: Math.max(nowUs, store.latest),
   };
   assign(page, "length", runLength(input));
-  assign(page, "facts", session.loaded ? facts(input) : []);
+  assign(page, "fields", session.loaded ? fields(input) : []);
   assign(page, "layers", layerItems(session.layers));
   assign(page, "backends", table.rows);
   assign(page, "backendTotal", table.rows.length > 0 ? [table.total] : []);
 }
 
-/** The run as its session knows it, for the list: it is told more often than the list. */
+/** The run as its session knows it, for the list: the session hears of changes more often. */
 export function summaryOf(session: RunSession): RunSummary | null {
   const { run, store, backends, loaded } = session;
   if (!loaded || !run || store.spans.size === 0) return null;

@@ -13,8 +13,8 @@ import {
   DROPPED,
   errorBlock,
   eventBlock,
-  type Fact,
-  factList,
+  type Field,
+  fieldList,
   head,
   linkBlock,
   logBlock,
@@ -61,8 +61,8 @@ export class SpanDetailsView {
     this.now = now;
     const copy = byId("details-copy");
     copy.addEventListener("click", async () => {
-      copy.dataset.told = (await copyText(this.text)) ? "Copied" : "Not allowed";
-      setTimeout(() => delete copy.dataset.told, 1_500);
+      copy.dataset.answer = (await copyText(this.text)) ? "Copied" : "Not allowed";
+      setTimeout(() => delete copy.dataset.answer, 1_500);
     });
     byId("details-close").addEventListener("click", close);
     this.panel.addEventListener("keydown", (event) => {
@@ -174,14 +174,14 @@ export class SpanDetailsView {
   }
 
   private sections(span: SpanState): Section[] {
-    const facts = this.facts(span);
+    const fields = this.fields(span);
     const sections: Section[] = [
       {
         key: "head",
         value: [span.status, span.kind, span.span_kind, span.backend, span.corrected],
         build: () => head(span),
       },
-      { key: "facts", value: facts.map(([name, value]) => [name, value]), build: () => factList(facts) },
+      { key: "fields", value: fields.map(([name, value]) => [name, value]), build: () => fieldList(fields) },
     ];
     if (span.error) sections.push({ key: "error", value: span.error, build: () => errorBlock(span) });
     if (this.failed) sections.push({ key: "failed", value: this.failed, build: () => this.missing() });
@@ -231,10 +231,10 @@ export class SpanDetailsView {
     return this.lines.found;
   }
 
-  private facts(span: SpanState): Fact[] {
-    const facts: Fact[] = [];
+  private fields(span: SpanState): Field[] {
+    const fields: Field[] = [];
     const add = (name: string, value: string | undefined | null, title?: string, mono = false) => {
-      if (value) facts.push([name, value, title, mono]);
+      if (value) fields.push([name, value, title, mono]);
     };
     const runStart = this.session?.store.start;
     if (span.start !== undefined) {
@@ -285,7 +285,7 @@ export class SpanDetailsView {
     add("Parent id", span.parent_id, undefined, true);
     add("Trace state", span.trace_state, undefined, true);
     if (span.flags !== undefined) add("Flags", flagWords(span.flags), undefined, true);
-    return facts;
+    return fields;
   }
 }
 

@@ -10,7 +10,7 @@ import type { Attributes, AttributeValue, Source, SpanState, TailEvent, ValueTyp
 import { BackendMark } from "./backend-mark";
 import { STATUS_ICONS } from "./status";
 
-export type Fact = [name: string, value: string, title: string | undefined, mono: boolean];
+export type Field = [name: string, value: string, title: string | undefined, mono: boolean];
 
 /** The fetched state has the attributes; the store may be ahead of it in everything else. */
 export function merge(whole: SpanState | null, known: SpanState | undefined): SpanState | null {
@@ -55,9 +55,9 @@ export function head(span: SpanState): HTMLElement {
   );
 }
 
-export function factList(facts: readonly Fact[]): HTMLElement {
-  const list = h("dl", { class: "facts-list" });
-  for (const [name, value, title, mono] of facts) {
+export function fieldList(fields: readonly Field[]): HTMLElement {
+  const list = h("dl", { class: "field-list" });
+  for (const [name, value, title, mono] of fields) {
     list.append(h("dt", {}, name), h("dd", { title, class: mono ? "mono" : null }, value));
   }
   return list;
@@ -98,7 +98,7 @@ export function errorBlock(span: SpanState): HTMLElement {
   return block;
 }
 
-/** What is told of attributes beside their values. */
+/** What is known of attributes beside their values. */
 type Beside = Pick<SpanState, "types" | "changed" | "derived" | "sent">;
 
 function attributeTable(attributes: Attributes, beside: Beside): HTMLElement {
@@ -123,7 +123,7 @@ function breakable(key: string): (string | HTMLElement)[] {
   return key.split(/(?<=[._])/).flatMap((part, at) => (at === 0 ? [part] : [h("wbr"), part]));
 }
 
-/** `type` is told where JSON has no value for what was sent, such as NaN, which then comes as the text "NaN". */
+/** `type` is given where JSON has no value for what was sent, such as NaN, which then comes as the text "NaN". */
 function valueElement(sent: AttributeValue, type: ValueType | undefined): HTMLElement {
   const value = shown(sent, type);
   const text = typeof value === "string" ? pretty(value) : laidOut(value);
@@ -166,14 +166,14 @@ export function sourceBlock(title: string, source: Source): HTMLElement {
   const { attributes = {}, dropped, schema_url: schema } = source;
   const name = sourceName(source);
   const count = Object.keys(attributes).length;
-  const facts: Fact[] = [];
-  if (dropped) facts.push(["Dropped", format.plural(dropped, "attribute"), DROPPED, false]);
-  if (schema) facts.push(["Schema", schema, undefined, true]);
+  const fields: Field[] = [];
+  if (dropped) fields.push(["Dropped", format.plural(dropped, "attribute"), DROPPED, false]);
+  if (schema) fields.push(["Schema", schema, undefined, true]);
   return section(
     title,
     name ? h("p", { class: "source-name mono" }, name) : null,
     count > 0 ? attributeTable(attributes, source) : null,
-    facts.length > 0 ? factList(facts) : null,
+    fields.length > 0 ? fieldList(fields) : null,
   );
 }
 
@@ -182,11 +182,11 @@ export function lostContentBlock(lost: readonly LostWords[]): HTMLElement {
   return h(
     "section",
     { class: "details-hint", "aria-label": "Content that was not kept" },
-    ...lost.map(({ lost: told, setting, where }) =>
+    ...lost.map(({ lost: what, setting, where }) =>
       h(
         "p",
         {},
-        told,
+        what,
         setting && " Set ",
         setting && h("code", {}, ...breakable(setting)),
         setting && ` ${where}`,
@@ -248,7 +248,7 @@ export function linkBlock(span: SpanState): HTMLElement {
           { class: "mono odd-link", title: "Kept as it came: these are no ids of a trace and a span" },
           text,
         );
-    const told = [
+    const more = [
       link.trace_state && `trace state ${link.trace_state}`,
       link.flags ? `flags ${flagWords(link.flags)}` : "",
       runId ? "" : "unusual ids",
@@ -257,7 +257,7 @@ export function linkBlock(span: SpanState): HTMLElement {
       "li",
       {},
       target,
-      told.some(Boolean) ? h("p", { class: "details-aside" }, told.filter(Boolean).join(" · ")) : null,
+      more.some(Boolean) ? h("p", { class: "details-aside" }, more.filter(Boolean).join(" · ")) : null,
       Object.keys(attributes).length > 0 ? attributeTable(attributes, link) : null,
       droppedNote(link.dropped),
     );

@@ -1,5 +1,5 @@
 /** Icons of states: the shape says it too, not the colour alone. */
-import type { LayerStatus, RunStatus, SpanStatus, Verdict } from "../wire";
+import type { Abandonment, LayerStatus, RunStatus, SpanStatus } from "../wire";
 
 export const STATUS_ICONS: Readonly<Record<SpanStatus, string>> = {
   running: "running",
@@ -11,8 +11,8 @@ export const STATUS_ICONS: Readonly<Record<SpanStatus, string>> = {
 };
 
 /** Why a span was given up, in words. */
-export function abandonedText(verdict: Verdict): string {
-  return verdict.reason === "silent" ? "its source fell silent" : "its process died";
+export function abandonedText(abandonment: Abandonment): string {
+  return abandonment.reason === "silent" ? "its source fell silent" : "its process died";
 }
 
 export const RUN_ICONS: Readonly<Record<RunStatus, string>> = {

@@ -25,7 +25,7 @@ export class WindowedList<T> {
   private readonly shown = new Map<string, RowView<T>>();
   private readonly spare: RowView<T>[] = [];
   private items: readonly T[] = [];
-  // As of the last event about them: to ask the elements would be a layout each time.
+  // Kept from the last event: asking the elements would cost a layout each time.
   private top = 0;
   private height = 0;
   private hidden = true;
@@ -36,7 +36,7 @@ export class WindowedList<T> {
     viewport.addEventListener(
       "scroll",
       () => {
-        // Of another height it was not scrolled but resized, and that is told by itself.
+        // With another height it was resized, not scrolled; the resize observer handles that.
         if (viewport.clientHeight !== this.height) return;
         this.top = viewport.scrollTop;
         this.fill(false);
@@ -49,7 +49,7 @@ export class WindowedList<T> {
       this.height = viewport.clientHeight;
       this.hidden = this.height === 0;
       if (this.hidden) return;
-      // What is hidden forgets its place.
+      // A hidden element loses its scroll position.
       if (wasHidden) viewport.scrollTop = this.top;
       this.top = viewport.scrollTop;
       this.fill(false);
@@ -118,7 +118,7 @@ export class WindowedList<T> {
 
   /** Pixels of the view; 0 while it is hidden. */
   get viewHeight(): number {
-    // It has just been shown, and is told of that at the end of the frame.
+    // It has just been shown; the resize observer reports that only at the end of the frame.
     if (this.height === 0) this.height = this.options.viewport.clientHeight;
     return this.height;
   }
