@@ -113,7 +113,7 @@ export function tokensText(tokens: TailEvent["tokens"]): string | undefined {
 }
 
 /** Every count that is known, exact and in words. */
-export function tokenFacts(tokens: Tokens | undefined): string | undefined {
+export function tokenCounts(tokens: Tokens | undefined): string | undefined {
   if (!tokens) return undefined;
   const parts: string[] = [];
   if (tokens.input !== undefined) parts.push(`${format.count(tokens.input)} in`);

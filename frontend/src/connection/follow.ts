@@ -123,8 +123,8 @@ export class RunConnection implements Connection {
       return;
     }
     this.failures++;
-    const patience = this.proven.has(kind) && !failure.useless ? FAILURES_OF_A_GOOD_ONE : 1;
-    if (this.failures >= patience && !failure.gone) {
+    const failuresAllowed = this.proven.has(kind) && !failure.useless ? FAILURES_OF_A_GOOD_ONE : 1;
+    if (this.failures >= failuresAllowed && !failure.gone) {
       if (this.level + 1 < this.kinds.length) {
         this.level++;
         this.failures = 0;

@@ -1,7 +1,7 @@
 /** The selected span, whole: fetched once, then kept up to date while it changes. */
 import { type Api, ProblemError } from "../api";
 import { byId, copyText, h, setText } from "../dom";
-import { progressText, tokenFacts } from "../events";
+import { progressText, tokenCounts } from "../events";
 import * as format from "../format";
 import { writeJson } from "../json";
 import type { RunSession } from "../session";
@@ -265,7 +265,7 @@ export class SpanDetailsView {
     if (span.attempt !== undefined) add("Attempt", String(span.attempt));
     if (span.fallback_from)
       add("Fallback from", [span.fallback_from, span.fallback_reason].filter(Boolean).join(": "));
-    add("Tokens", tokenFacts(span.tokens));
+    add("Tokens", tokenCounts(span.tokens));
     const nano = format.costNano(span);
     if (nano !== undefined) add("Cost", format.money(nano), format.moneyExact(nano));
     else if (isUnpriced(span)) add("Cost", "unpriced", "No price is known for this call");

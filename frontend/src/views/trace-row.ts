@@ -1,6 +1,6 @@
 /** One row of the trace tree: name, mark, tokens, cost, duration and the bar. */
 import { h, icon, setAttr, setIcon, setText } from "../dom";
-import { progressText, tokenFacts, tokensText } from "../events";
+import { progressText, tokenCounts, tokensText } from "../events";
 import * as format from "../format";
 import { costSource } from "../span-words";
 import type { TreeNode } from "../tree";
@@ -136,7 +136,7 @@ export class TraceRow implements RowView<TreeNode> {
     const errorsBelow = node.total.errors - node.own.errors;
     setText(this.hiddenErrors, collapsed && errorsBelow > 0 ? format.plural(errorsBelow, "error") : "");
     setText(this.tokens, tokensText(span.tokens) ?? "");
-    setAttr(this.tokens, "title", tokenFacts(span.tokens) ?? null);
+    setAttr(this.tokens, "title", tokenCounts(span.tokens) ?? null);
     this.drawCost(span, node);
     if (this.running) {
       this.grow();

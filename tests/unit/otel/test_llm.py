@@ -264,7 +264,7 @@ async def test_as_decorator_and_async(spans: Spans) -> None:
     assert [span.name for span in spans.all()] == ["embeddings gpt-4o-mini", "chat gpt-4o-mini"]
 
 
-def test_facts_that_change_a_price_are_told_and_priced(spans: Spans) -> None:
+def test_terms_that_change_a_price_are_written_and_priced(spans: Spans) -> None:
     with llm_call(backend="anthropic", model="claude-haiku-4-5") as call:
         call.usage(input_tokens=1000, output_tokens=1000, web_searches=3, service_tier="standard")
     told = spans.one("chat claude-haiku-4-5").attributes or {}
