@@ -36,7 +36,7 @@ class Rates(NamedTuple):
             NoRateError: There is no rate for something, or a count that has one is not known.
         """
         usd = NOTHING
-        for rate, count in zip(self.each, counts):  # noqa: B905 - the last count is that of reasoning
+        for rate, count in zip(self.each, counts, strict=False):  # the last count is that of reasoning
             if count:
                 if count > 0 and rate is not None:
                     usd += rate * count

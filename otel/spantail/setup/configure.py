@@ -42,8 +42,22 @@ __all__ = ["Handle", "configure"]
 
 _logger: Final = logging.getLogger("spantail")
 
-_state_lock = threading.Lock()
-_current: Handle | None = None
+
+class _Current:
+    """The handle of what is wired: there is one global tracer provider, and one handle to it."""
+
+    def __init__(self) -> None:
+        self.handle: Handle | None = None
+        self.lock = threading.Lock()
+
+    def renew_lock(self) -> None:
+        """Take a new lock in a forked child: another thread of the parent may have held this one at the fork."""
+        self.lock = threading.Lock()
+
+
+_current: Final = _Current()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_current.renew_lock)
 
 
 def configure(
@@ -95,7 +109,6 @@ def configure(
     Returns:
         The handle to flush and stop what was wired.
     """
-    global _current  # noqa: PLW0603 - there is one global tracer provider, and one handle to it
     changes = allowed_changes(
         os.environ,
         log_capture=log_capture,
@@ -104,34 +117,35 @@ def configure(
         handle_sigterm=handle_sigterm,
         patch_signal=patch_signal,
     )
-    with _state_lock:
-        if _current is None or _current.closed:
-            _current = _wire(service_name, redis_url, resource_attributes, set_global=set_global, changes=changes)
+    with _current.lock:
+        handle = _current.handle
+        if handle is None or handle.closed:
+            handle = _wire(service_name, redis_url, resource_attributes, set_global=set_global, changes=changes)
+            _current.handle = handle
             _exit.watch(
                 exit_hooks=changes.exit_hooks,
                 handle_sigterm=changes.handle_sigterm,
                 patch_signal=changes.patch_signal,
             )
-        return _current
+        return handle
 
 
 def _forget(handle: Handle) -> None:
-    global _current  # noqa: PLW0603
-    with _state_lock:
-        if _current is handle:
-            _current = None
+    with _current.lock:
+        if _current.handle is handle:
+            _current.handle = None
             _exit.unwatch()
 
 
 def _shut_down(timeout_s: float) -> None:
-    handle = _current
+    handle = _current.handle
     if handle is not None:
         handle.shutdown(timeout_s)
 
 
 def _flush_all(timeout_s: float) -> None:
     """Flush what is ours and, where a provider was joined, its own processors too: they get no other chance."""
-    handle = _current
+    handle = _current.handle
     if handle is None:
         return
     provider = handle.tracer_provider
@@ -150,15 +164,6 @@ def _flush_all(timeout_s: float) -> None:
 
 
 _exit: Final = ProcessExit(_flush_all, _shut_down)
-
-
-def _renew_lock() -> None:
-    global _state_lock  # noqa: PLW0603 - another thread of the parent may have held it at the fork
-    _state_lock = threading.Lock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_lock)
 
 
 def _wire(

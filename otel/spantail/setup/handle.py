@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from spantail.live import EventSink, LiveSpanProcessor
 from spantail.process.background import Call, SignalSafeCall, ThreadCall, wait_for_all
+from spantail.setup.sdk_internals import remove_processors
 from spantail.trouble import report_trouble
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ class Handle:
         try:
             return self._each(_stop, timeout_s, ThreadCall, self._stopping)
         finally:
-            _remove_processors(self.tracer_provider, self._processors)
+            remove_processors(self.tracer_provider, self._processors)
             self._on_shutdown(self)  # late: until here, who ends the process must know that something is under way
             self._over.set()
 
@@ -146,17 +147,3 @@ def _stop(processor: SpanProcessor, left_s: float) -> bool:
         return processor.sink.shutdown(left_s)
     processor.shutdown()
     return True
-
-
-def _remove_processors(provider: trace.TracerProvider, processors: tuple[SpanProcessor, ...]) -> None:
-    """Take stopped processors out of a provider, which would ask them about every span for ever.
-
-    Not public in the SDK: where it cannot be done they stay, and do nothing.
-    """
-    multi = getattr(provider, "_active_span_processor", None)
-    lock, held = getattr(multi, "_lock", None), getattr(multi, "_span_processors", None)
-    if multi is None or lock is None or not isinstance(held, tuple):
-        return
-    with lock:
-        kept = tuple(processor for processor in multi._span_processors if processor not in processors)
-        multi._span_processors = kept

@@ -12,8 +12,8 @@ from opentelemetry.sdk.trace.id_generator import IdGenerator
 from opentelemetry.sdk.trace.sampling import Sampler
 
 from spantail.redaction.secret_patterns import mask_secrets
+from spantail.setup.sdk_internals import replace_resource
 from spantail.setup.trace_exporters import component
-from spantail.trouble import report_trouble
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -72,15 +72,15 @@ def _made(group: str, name: str, *args: object) -> object | None:
 
 
 class ResourceChange:
-    """Resource attributes that a provider has for a while, from `set()` to `undo()`; none of them raises.
+    """Resource attributes that a provider has for a while, from `set()` to `undo()`; neither raises.
 
-    The resource of a provider cannot be changed by the SDK's public names. The SDK itself does so after a fork, by the
-    private ones that are used here; where they are missing, the resource stays as it is.
+    Args:
+        provider: The provider.
     """
 
     def __init__(self, provider: TracerProvider) -> None:
         self._provider = provider
-        self._before: dict[str, Any] = {}  # None: it was not there
+        self._before: dict[str, Any] = {}  # None stands for an attribute that was not there
         self._set: dict[str, Any] = {}
 
     def set(self, attributes: Mapping[str, Any]) -> None:
@@ -102,14 +102,6 @@ class ResourceChange:
         self._replace({key: value for key, value in attributes.items() if value is not None})
 
     def _replace(self, attributes: Mapping[str, Any]) -> None:
-        provider: Any = self._provider
-        if dict(provider.resource.attributes) == dict(attributes):
-            return
-        try:
-            resource = Resource(attributes, provider.resource.schema_url)
-            with provider._tracers_lock:
-                provider._resource = resource
-                for tracer in provider._tracers.values():
-                    tracer._set_resource(resource)
-        except Exception:
-            report_trouble("the resource of the tracer provider could not be changed")
+        present = self._provider.resource
+        if dict(present.attributes) != dict(attributes):
+            replace_resource(self._provider, Resource(attributes, present.schema_url))

@@ -76,7 +76,7 @@ def test_without_another_thread_the_own_processors_are_flushed(
         raise RuntimeError("can't start new thread")
 
     slow = Slow(lambda: None)
-    monkeypatch.setattr(configure, "_current", Handle(provider, (slow,)))
+    monkeypatch.setattr(configure._current, "handle", Handle(provider, (slow,)))
     monkeypatch.setattr(_thread, "start_new_thread", refuse)
     configure._flush_all(1.0)
     assert slow.flushed
