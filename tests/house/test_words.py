@@ -62,6 +62,8 @@ WORDS: Final = (
     Word(_whole(r"ready[ _]polls?"), "fast poll"),
     Word(_whole(r"run[ _-]feeds?"), "run changes"),
     Word(_whole("stretch(?:es)?|portions?"), "chunk"),
+    # as the name of a variable or field; "was told" in a sentence is plain English
+    Word(r"last_told|\.told\b|\btold\s*(?:=(?!=)|:)", "last_sent, or what it holds", where=(".py", ".lua", ".ts")),
     Word(r"design §|design\.md", "the reason itself: no document outside of the repository is pointed to"),
     Word(r":(?:mod|class|func|meth|attr|data|exc|ref):`", "single backticks", where=(".py", ".lua")),
     Word(r"(?<!`)``(?!`)", "single backticks", where=(".py", ".lua", ".ts")),
@@ -153,6 +155,7 @@ def test_names_of_files_have_none_of_them_either() -> None:
         ("as :mod:`this` says", "single backticks"),
         ("WHOLE_ANSWERS = 4", "large response"),
         ("span_facts(span)", "fields"),
+        ("self.told = event", "last_sent"),
     ],
 )
 def test_a_word_is_found_in_names_and_in_sentences(text: str, instead: str) -> None:

@@ -137,17 +137,17 @@ def test_the_start_and_updates_of_a_running_span(live: Live, endpoint: Endpoint)
                 wanted = {key.SPAN_NAME: "chat m", key.SPAN_EVENT_COUNT: 2, "gen_ai.usage.output_tokens": 12}
                 return said if said.items() >= wanted.items() else None
 
-            last = eventually(whole, what="all three changes are told")
+            last = eventually(whole, what="all three changes arrive")
             assert last is not None
             assert last["gen_ai.request.model"] == "m"
             assert last[key.SPAN_START] == span.start_time  # type: ignore[attr-defined]
-            told = [
+            arrived = [
                 event["name"]
                 for record in endpoint.records()
                 if record.span_id == start.span_id
                 for event in record.attributes.get(key.SPAN_EVENTS, [])
             ]
-            assert told == ["first", "second"], "each span event once"
+            assert arrived == ["first", "second"], "each span event once"
 
     assert live.sink.flush(5)
     count = len(endpoint.records(key.EVENT_UPDATE))
@@ -157,7 +157,7 @@ def test_the_start_and_updates_of_a_running_span(live: Live, endpoint: Endpoint)
     assert not endpoint.traces, "the trace signal is not touched"
 
 
-def test_a_span_that_is_over_at_once_is_not_told(live: Live, endpoint: Endpoint) -> None:
+def test_a_span_that_is_over_at_once_has_no_start_record(live: Live, endpoint: Endpoint) -> None:
     with live.tracer.start_as_current_span("long") as span:
         for _ in range(100):
             with live.tracer.start_as_current_span("short"):

@@ -40,9 +40,9 @@ def test_indexed_names_are_one_field() -> None:
 
 
 def test_content_within_other_values_is_counted_too() -> None:
-    told = {"request": {"gen_ai.prompt": "hello", "n": 1}, "list": [{"user_prompt": "hi"}]}
+    value = {"request": {"gen_ai.prompt": "hello", "n": 1}, "list": [{"user_prompt": "hi"}]}
     dropped: dict[str, int] = {}
-    assert Redactor().attributes(told, dropped) == {"request": {"n": 1}, "list": [{}]}
+    assert Redactor().attributes(value, dropped) == {"request": {"n": 1}, "list": [{}]}
     assert dropped == {"gen_ai.prompt": 5, "user_prompt": 2}
 
 
@@ -74,7 +74,7 @@ def test_marks_come_back_from_their_attribute(dropped: dict[str, int]) -> None:
 
 
 @pytest.mark.parametrize(
-    "told",
+    "value",
     [
         "", "nonsense", "{}", "[1]", "[" * 100_000, 7, None, ["x"],
         json.dumps([{"field": "a", "bytes": -1, **SETTING}]),
@@ -85,7 +85,7 @@ def test_marks_come_back_from_their_attribute(dropped: dict[str, int]) -> None:
         json.dumps([{"field": "a", "bytes": 1, **SETTING}] * 33),
     ],
 )  # fmt: skip
-def test_what_is_no_list_of_marks_stays_an_attribute(told: Any) -> None:
-    attributes = {CONTENT_LEFT_OUT: told}
+def test_what_is_no_list_of_marks_stays_an_attribute(value: Any) -> None:
+    attributes = {CONTENT_LEFT_OUT: value}
     assert take_marks(attributes) == []
-    assert attributes == {CONTENT_LEFT_OUT: told}
+    assert attributes == {CONTENT_LEFT_OUT: value}

@@ -131,7 +131,7 @@ def test_the_time_it_takes_to_price_is_not_the_call_s(spans: Spans, monkeypatch:
     assert span.end_time - span.start_time < 30 * 10**9
 
 
-def test_streaming_counts_what_is_told(spans: Spans) -> None:
+def test_streaming_counts_what_the_stream_says(spans: Spans) -> None:
     with llm_call(backend="langchain", model="gpt-4o-mini", stream=True) as call:
         call.chunk("Hel", tokens=1)
         first = dict(call.span.attributes or {})  # type: ignore[attr-defined]
@@ -267,24 +267,24 @@ async def test_as_decorator_and_async(spans: Spans) -> None:
 def test_terms_that_change_a_price_are_written_and_priced(spans: Spans) -> None:
     with llm_call(backend="anthropic", model="claude-haiku-4-5") as call:
         call.usage(input_tokens=1000, output_tokens=1000, web_searches=3, service_tier="standard")
-    told = spans.one("chat claude-haiku-4-5").attributes or {}
-    assert told["gen_ai.usage.cost.amount"] == told["spantail.cost_usd"] == 0.036
-    assert told["gen_ai.usage.cost.source"] == "calculated"
-    assert (told["spantail.usage.web_searches"], told["spantail.service_tier"]) == (3, "standard")
+    written = spans.one("chat claude-haiku-4-5").attributes or {}
+    assert written["gen_ai.usage.cost.amount"] == written["spantail.cost_usd"] == 0.036
+    assert written["gen_ai.usage.cost.source"] == "calculated"
+    assert (written["spantail.usage.web_searches"], written["spantail.service_tier"]) == (3, "standard")
 
 
 def test_why_a_call_has_no_price_is_said(spans: Spans) -> None:
     with llm_call(backend="openai", model="gpt-4o") as call:
         call.usage(input_tokens=1000, output_tokens=1000, service_tier="flex")
-    told = spans.one("chat gpt-4o").attributes or {}
-    assert "spantail.cost_usd" not in told
-    assert told["spantail.cost.source"] == "unpriced"
-    assert told["spantail.cost.note"] == "flex tier: no price known"
+    written = spans.one("chat gpt-4o").attributes or {}
+    assert "spantail.cost_usd" not in written
+    assert written["spantail.cost.source"] == "unpriced"
+    assert written["spantail.cost.note"] == "flex tier: no price known"
 
 
 def test_a_number_that_is_none_leaves_no_price(spans: Spans) -> None:
     with llm_call(backend="openai", model="gpt-4o-mini") as call:
         call.usage(input_tokens=1000, output_tokens=10, cache_read_tokens=-1)
-    told = spans.one("chat gpt-4o-mini").attributes or {}
-    assert "spantail.cost_usd" not in told
-    assert told["spantail.cost.note"] == "a number of tokens or uses was none"
+    written = spans.one("chat gpt-4o-mini").attributes or {}
+    assert "spantail.cost_usd" not in written
+    assert written["spantail.cost.note"] == "a number of tokens or uses was none"

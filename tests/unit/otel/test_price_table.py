@@ -92,9 +92,9 @@ def by_the_package(tokens: Tokens, model: str, provider: str | None) -> int | No
         return None
     if prices.output_mtok is not None and tokens.output is None:
         return None
-    told = {"output_audio_mtok": tokens.audio_output, "output_image_mtok": tokens.image_output,
+    priced = {"output_audio_mtok": tokens.audio_output, "output_image_mtok": tokens.image_output,
             "output_reasoning_mtok": tokens.reasoning}  # fmt: skip
-    if tokens.output and any(count is None and getattr(prices, name) is not None for name, count in told.items()):
+    if tokens.output and any(count is None and getattr(prices, name) is not None for name, count in priced.items()):
         return None  # a share that has a rate of its own, and nobody knows how large it is
     if any(getattr(prices, name) for name in ("output_citation_mtok", "output_video_mtok")):
         return None

@@ -202,7 +202,7 @@ _PARTS = st.lists(st.integers(0, 10**6), min_size=8, max_size=8)
 
 
 @given(parts=_PARTS, searches=st.integers(0, 50))
-def test_the_parts_add_up_and_nothing_told_is_left_out(parts: list[int], searches: int) -> None:
+def test_the_parts_add_up_and_nothing_counted_is_left_out(parts: list[int], searches: int) -> None:
     fresh, read, short, long, audio, audio_read, text_out, audio_out = parts
     whole = Tokens(
         fresh + read + short + long + audio + audio_read, text_out + audio_out, read + audio_read, short + long, long,

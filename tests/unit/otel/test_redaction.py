@@ -301,7 +301,7 @@ def test_values_become_json() -> None:
     assert out["7"] == "seven"
 
 
-def test_what_json_has_no_value_for_is_told_beside_it() -> None:
+def test_what_json_has_no_value_for_is_named_beside_it() -> None:
     redactor, remarks = Redactor(), dict[str, Any]()
     given: dict[str, Any] = {
         "nan": math.nan, "minus": -math.inf, "whole": 2.0, "raw": b"\xff\xfe", "text": b"text", "none": b"",
