@@ -27,8 +27,9 @@ from spantail_service.operations.tools import open_tools
 from spantail_service.reaper import Reaper
 from spantail_service.routes import operations, otlp
 from spantail_service.routes.pages import docs, login, page
-from spantail_service.routes.runs import logs, spend, traces, transfer
+from spantail_service.routes.runs import events, logs, run_list, spend, traces, transfer, websocket
 from spantail_service.routes.service import about, health, metrics
+from spantail_service.routes.tempo import search, tags
 from spantail_service.runs.changes import RunListChanges
 from spantail_service.runs.index import RunIndex
 from spantail_service.runs.links import LinkTemplates

@@ -167,7 +167,7 @@ class Scope:
     def __exit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None, /
     ) -> None:
-        found = innermost_use(lambda scope: scope is self or scope._made_by is self)  # noqa: SLF001
+        found = innermost_use(lambda scope: scope is self or scope._made_by is self)
         if found is not None:
             scope, outer = found
             otel_context.attach(outer)

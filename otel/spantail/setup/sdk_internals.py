@@ -3,8 +3,6 @@
 Where a private name is missing, nothing is done: each function says what is so then.
 """
 
-# ruff: noqa: SLF001 - see above
-
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any

@@ -185,8 +185,8 @@ def test_without_a_disk_it_stays_in_memory(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(spill, "_AHEAD_BYTES", 150)
     full = Full(capacity=None)
     full.backlog.offer([batch(1)], NOW)
-    assert full.backlog.accepts
+    before = full.backlog.accepts
     full.backlog.offer([batch(2)], NOW)
-    assert not full.backlog.accepts
+    assert (before, full.backlog.accepts) == (True, False)
     full.spill(is_asked=False)
     assert (full.backlog.in_memory, full.backlog.spooled, full.lost) == (True, False, [])
