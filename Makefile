@@ -90,6 +90,12 @@ soak: $(DEVELOPMENT) ## Kill Redis, service and workers at random for minutes, t
 screenshots: $(DEVELOPMENT) $(PAGE) test-tools ## Take the pictures of the README anew, in a real browser
 	$(BIN)/python docs/screenshots.py
 
+.PHONY: docs
+docs: $(DEVELOPMENT) ## Build the site of the documents in site/; every link in it is checked
+	$(BIN)/python docs/generate.py
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet -c docs . site $(ARGS)
+	@echo "site/index.html"
+
 ##@ Release it
 
 .PHONY: build
@@ -103,7 +109,7 @@ lock: $(DEVELOPMENT) ## Lock the newest allowed versions of all packages, with h
 
 .PHONY: clean
 clean: ## Remove everything that make made, but not the data in .spantail
-	rm -rf "$(VENV)" .tools dist frontend/node_modules service/spantail_service/static
+	rm -rf "$(VENV)" .tools dist site frontend/node_modules service/spantail_service/static
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 .PHONY: help

@@ -32,6 +32,8 @@ SERVICE: Final = REFERENCE.parents[1] / "service" / "spantail_service"
 _PART: Final = re.compile(r"(?s)(<!-- begin: (?P<name>\w+) -->\n).*?(<!-- end: (?P=name) -->)")
 _ANYWHERE: Final = {"403", "414", "421", "431", "500"}
 """Answers that any route may give: the page says so once."""
+_LARGEST: Final = 2**53 - 1
+_LARGEST_SHOWN: Final = 1_000_000
 _TAGS: Final = {
     "runs": "Runs",
     "operations": "Operations",
@@ -103,15 +105,18 @@ def _allowed(schema: dict[str, Any]) -> str:
         elif values := one.get("enum", [one["const"]] if "const" in one else None):
             words.append(", ".join(f"`{value}`" for value in values))
         else:
-            least, most = one.get("minimum"), one.get("maximum")
-            limits = (
-                f" {least} to {most}"
-                if least is not None and most is not None
-                else (f" from {least}" if least is not None else f" up to {most}" if most is not None else "")
-            )
-            words.append(f"{one.get('type', 'text').replace('string', 'text')}{limits}")
+            words.append(one.get("type", "text").replace("string", "text") + _limits(one))
     default = schema.get("default")
     return " or ".join(words) + (f"; default `{default}`" if default not in (None, [], "") else "")
+
+
+def _limits(schema: dict[str, Any]) -> str:
+    least, most = (schema.get(name) for name in ("minimum", "maximum"))
+    if most == _LARGEST:
+        most = None  # there because no reader in JavaScript holds more; nobody gets near it
+    if least is not None and most is not None:
+        return f" from {least:g} to {most:g}" if most < _LARGEST_SHOWN else f" from {least:g}"
+    return f" from {least:g}" if least is not None else f" up to {most:g}" if most is not None else ""
 
 
 def metrics() -> str:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import re
+import shutil
 import subprocess
+import tempfile
 import textwrap
 import tomllib
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -13,6 +15,7 @@ import orjson
 import pytest
 import yaml
 
+from tests.support.strict import missing
 from tests.support.tools import ROOT
 
 if TYPE_CHECKING:
@@ -67,15 +70,31 @@ def _shell(code: str) -> None:
     subprocess.run(["bash", "-n"], input=code.encode(), check=True, timeout=10)
 
 
+def _javascript(code: str) -> None:
+    with tempfile.NamedTemporaryFile(suffix=".mjs") as file:
+        file.write(code.encode())
+        file.flush()
+        # finds Node.js, or installs it as a Python package
+        subprocess.run([ROOT / "deploy" / "node", "node", "--check", file.name], check=True, timeout=300)
+
+
+def _go(code: str) -> None:
+    gofmt = shutil.which("gofmt") or missing("no Go on PATH")
+    answer = subprocess.run([gofmt], input=code.encode(), capture_output=True, check=True, timeout=60)
+    assert answer.stdout.decode() == code, "gofmt would write it otherwise"
+
+
 READERS: Final[dict[str, Callable[[str], object]]] = {
     "python": _python,
     "sh": _shell,
     "json": orjson.loads,
     "yaml": yaml.safe_load,
     "toml": tomllib.loads,
+    "js": _javascript,
+    "go": _go,
 }
-UNREAD: Final = {"text", "mermaid", "js", "ts", "go"}
-"""Languages of pictures and of examples whose programs stand in `examples/` and run there."""
+UNREAD: Final = {"text", "ts", "lua", "html", "diff", "{toctree}", "{eval-rst}"}
+"""Pictures, output, parts of our own files that their own tests read, and what the builder of the site reads."""
 BLOCKS: Final = [*_documents(), *_in_docstrings()]
 
 
