@@ -6,22 +6,24 @@ import ipaddress
 import os
 import socket
 import sys
+import tempfile
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
 
-from tests.support import leaks, tools
+from tests.support import leaks, tools, workers
 from tests.support.redis_servers import NEW, OLD, VALKEY, RedisServer, running_redis
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 _FOREIGN_SETTINGS = ("OTEL_", "SPANTAIL_", "ANTHROPIC_", "OPENAI_", "CLAUDE", "LANGSMITH_", "LANGCHAIN_")
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """Take the caller's settings and keys out of the environment before anything is imported.
 
     Hypothesis tries the same examples each time, so that what fails is due to the change that is tested;
@@ -30,6 +32,9 @@ def pytest_configure() -> None:
     for name in list(os.environ):
         if name.startswith(_FOREIGN_SETTINGS) and not name.startswith("SPANTAIL_TEST_"):
             del os.environ[name]
+    # Tests start hundreds of processes: without bytecode each would compile all of our modules anew.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    workers.register(config)
     sys.addaudithook(_loopback_only)
     hypothesis.settings.register_profile(
         "tests",
@@ -39,6 +44,12 @@ def pytest_configure() -> None:
         suppress_health_check=[hypothesis.HealthCheck.too_slow],  # … and may be slow
     )
     hypothesis.settings.load_profile("tests")
+
+
+@pytest.hookimpl(optionalhook=True)  # pytest-xdist's
+def pytest_xdist_auto_num_workers() -> int:
+    """Twice as many workers as cores: most tests wait for other processes. Those that measure are marked `alone`."""
+    return 2 * (os.cpu_count() or 1)
 
 
 def _loopback_only(event: str, arguments: tuple[object, ...]) -> None:
@@ -66,10 +77,16 @@ def _own_data_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session")
+def _cache_homes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for thousands of folders: pytest's own would look through all of them for the next number."""
+    return tmp_path_factory.mktemp("cache-homes")
+
+
 @pytest.fixture(autouse=True)
-def _own_cache_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+def _own_cache_home(_cache_homes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The spool is in it: what one test left there would be delivered in the next."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache-home")))
+    monkeypatch.setenv("XDG_CACHE_HOME", tempfile.mkdtemp(dir=_cache_homes))
 
 
 @pytest.fixture(autouse=True)

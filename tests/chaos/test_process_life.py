@@ -292,6 +292,7 @@ def test_sigterm_while_the_main_thread_waits(world: World, collector: Endpoint) 
     assert collector.names()["work"] >= before
 
 
+@pytest.mark.alone
 def test_sigterm_waits_for_no_lock_of_the_interrupted_thread(world: World) -> None:
     """A signal may come while the main thread holds a lock that the delivery wants."""
     script = """
@@ -352,6 +353,7 @@ def test_sigterm_while_the_worker_is_started(world: World, where: str) -> None:
     assert world.stored()["work"] >= before
 
 
+@pytest.mark.alone
 def test_a_second_sigterm_ends_at_once(world: World) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         world.environment["SPANTAIL_REDIS_URL"] = f"redis://127.0.0.1:{silent.getsockname()[1]}/0"

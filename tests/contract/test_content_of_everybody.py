@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+pytestmark = pytest.mark.xdist_group("content-of-everybody")  # what its fixtures start is started once
+
 SAID = "what was said between them"
 NDJSON = {"content-type": "application/x-ndjson"}
 CALL = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "gpt-4o-mini"}

@@ -6,6 +6,8 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from tests.e2e.viewer import SMALL_SEARCH, Viewer, children, client_of, the
 from tests.support.live_runs import fold
 
@@ -102,6 +104,7 @@ async def test_an_operation_that_fails_says_why(service: ServiceProcess) -> None
         assert "annotations.py" in root["error"]["traceback"]
 
 
+@pytest.mark.alone
 async def test_the_running_root_is_polled_within_a_quarter_of_a_second(
     service: ServiceProcess, world: HeldWorld
 ) -> None:

@@ -126,6 +126,7 @@ async def test_a_body_that_has_come_is_no_head(service: Served) -> None:
             assert answer.status_code == 200, answer.text
 
 
+@pytest.mark.alone
 async def test_many_who_say_nothing_keep_nobody_out(service: Served) -> None:
     """Half of them have begun a request; a thousand WebSockets watch a run in which nothing happens."""
     host, _, port = service.address.partition(":")

@@ -220,6 +220,7 @@ def test_an_endpoint_that_refuses_gets_open_spans_again(live: Live, endpoint: En
         eventually(lambda: dropped()[-1:] == [{"export_failed": 1}])
 
 
+@pytest.mark.alone
 def test_the_queue_is_bounded_and_its_losses_are_counted(endpoint: Endpoint) -> None:
     live = Live(endpoint, capacity=10)
     release = threading.Event()
@@ -267,6 +268,7 @@ def test_hostile_spans_harm_nobody(live: Live, endpoint: Endpoint) -> None:
     assert live.sink.dropped == {}
 
 
+@pytest.mark.alone
 def test_shutdown_is_bounded_with_a_silent_endpoint() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]

@@ -22,6 +22,8 @@ from tests.support.waiting import eventually
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.xdist_group("run-programs")  # its service is started once
+
 LINK = re.compile(r"^spantail: http://\S+/runs/([0-9a-f]{32})  (.*)$", re.MULTILINE)
 TOKEN = "hush-%,=" * 4
 

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from spantail_exporters.redis.client import Client
     from tests.support.redis_faults import Cluster, FaultyRedis
 
+pytestmark = pytest.mark.xdist_group("redis-client")  # what its fixtures start is started once
+
 MANY = [f"key-{n}" for n in range(60)]
 
 

@@ -23,6 +23,7 @@ for one in shapes(MILLIONS):
     WAYS.setdefault(one.name.partition(":")[0], []).append(one)
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 @pytest.mark.allow_leaks  # the resource tracker of multiprocessing
 @pytest.mark.parametrize("way", WAYS)

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
     from tests.support.redis_faults import Cluster, FaultyRedis
 
+pytestmark = pytest.mark.xdist_group("redis-cluster")  # what its fixtures start is started once
+
 RUNS = [f"{n:x}".ljust(32, "0") for n in range(1, 13)]
 DEAD = "host:4242:1795308000"
 TIMING = Timing(lease_s=2, sweep_s=0.2)

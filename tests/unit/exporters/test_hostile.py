@@ -242,6 +242,7 @@ def test_attributes_that_are_none(attributes: Any) -> None:
     assert len(events) + drops.get("encode_error", 0) == 1
 
 
+@pytest.mark.alone
 def test_ten_megabytes_are_cut_with_a_mark() -> None:
     begun = time.monotonic()
     state = state_of(span(name="n" * 10_000_000, attributes={"a": "x" * 10_000_000, "b": "ä" * 10_000_000}))
@@ -552,6 +553,7 @@ def test_an_attribute_that_cannot_be_compared_is_told_once(kept: Path) -> None:
     assert place.states()[f"{odd.get_span_context().span_id:016x}"]["attributes"]["a"] == 1
 
 
+@pytest.mark.alone
 def test_a_slow_value_blocks_the_worker_alone(kept: Path) -> None:
     place, sink, provider = kept
     let_go = threading.Event()

@@ -369,6 +369,7 @@ def test_a_wrong_url_is_said_without_its_password(python: Python) -> None:
     assert "s3cretpw" not in run.err
 
 
+@pytest.mark.alone
 def test_a_dead_endpoint_costs_neither_the_application_nor_its_exit(python: Python, closed_port: int) -> None:
     run = python(
         """
