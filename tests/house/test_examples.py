@@ -1,16 +1,21 @@
-"""Each example, run as its docstring says, is a run with the right tree."""
+"""Each example, run as its own text says, is a run with the right tree."""
 
 from __future__ import annotations
 
 import ast
 import os
+import re
+import shutil
 import subprocess
 import sys
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 
 from tests.support.service_process import ServiceProcess, running_service
+from tests.support.strict import missing
 from tests.support.tools import ROOT
 from tests.support.waiting import eventually
 
@@ -18,25 +23,59 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+pytestmark = pytest.mark.xdist_group("examples")  # their service is started once
+
 EXAMPLES = ROOT / "examples"
 SOURCES = os.pathsep.join(str(ROOT / part) for part in ("otel", "exporters", "service"))
+RUN_S = 120
 
 
-@pytest.fixture
-def service(new_redis_url: str, tmp_path: Path) -> Iterator[ServiceProcess]:
-    command = [sys.executable, "-m", "spantail_service", "serve", "--port", "0", "--redis-url", new_redis_url]
-    with running_service(command, tmp_path, {"PYTHONPATH": SOURCES}) as process:
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The service's data directory, in which its Redis listens on a socket: what `make run` calls `.spantail`."""
+    return tmp_path_factory.mktemp("data")
+
+
+@pytest.fixture(scope="module")
+def service(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]:
+    command = [sys.executable, "-m", "spantail_service", "serve", "--port", "0", "--data-dir", str(data)]
+    with running_service(command, tmp_path_factory.mktemp("service"), {"PYTHONPATH": SOURCES}) as process:
         yield process
 
 
+@pytest.fixture
+def settings(service: ServiceProcess, data: Path) -> dict[str, str]:
+    """What each example is told by environment variables."""
+    return {
+        "SPANTAIL_REDIS_URL": f"unix://{data}/redis/redis.sock",
+        "SPANTAIL_URL": service.url,
+        "PYTHONPATH": SOURCES,
+    }
+
+
+def _needs(*modules: str) -> None:
+    absent = [name for name in modules if find_spec(name.partition(".")[0]) is None]
+    if absent:
+        missing(f"not installed: {', '.join(absent)}")
+
+
 def _run_example(name: str, environment: dict[str, str]) -> str:
-    """Run an example to its end; returns the run id at the end of the address that it prints."""
+    """Run an example to its end; answers the run id at the end of the address that it prints."""
+    return _run_id(_output(sys.executable, EXAMPLES / name, environment=environment))
+
+
+def _output(*command: object, cwd: Path | None = None, environment: dict[str, str]) -> str:
     answer = subprocess.run(
-        [sys.executable, EXAMPLES / name],
-        env=os.environ | environment, capture_output=True, text=True, timeout=60, check=False,
+        [str(word) for word in command], cwd=cwd,
+        env=os.environ | environment, capture_output=True, text=True, timeout=RUN_S, check=False,
     )  # fmt: skip
-    assert answer.returncode == 0, answer.stderr
-    return answer.stdout.strip().rpartition("/runs/")[2]
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    return answer.stdout
+
+
+def _run_id(text: str) -> str:
+    (found,) = re.findall(r"/runs/([0-9a-f]{32})$", text.strip(), re.MULTILINE)
+    return str(found)
 
 
 def _settled_trace(service: ServiceProcess, run_id: str) -> dict[str, Any]:
@@ -85,8 +124,7 @@ def test_the_stock_sdk_needs_none_of_our_code(service: ServiceProcess) -> None:
     assert [event["name"] for event in spans["answer a question"]["span_events"]] == ["answer kept in memory"]
 
 
-def test_the_live_pipeline(service: ServiceProcess, new_redis_url: str) -> None:
-    settings = {"SPANTAIL_REDIS_URL": new_redis_url, "SPANTAIL_URL": service.url, "PYTHONPATH": SOURCES}
+def test_the_live_pipeline(service: ServiceProcess, settings: dict[str, str]) -> None:
     run_id = _run_example("live_pipeline.py", settings)
     trace = _settled_trace(service, run_id)
     tree = _tree(trace)
@@ -105,10 +143,165 @@ def test_the_live_pipeline(service: ServiceProcess, new_redis_url: str) -> None:
     assert sum(call["cost_nano"] for call in calls) == tail["backends"]["openai"]["cost_nano"] > 0
 
 
-def test_every_example_is_tested_and_says_how_to_run_it() -> None:
-    names = {path.name for path in EXAMPLES.glob("*.py")}
-    assert names == {"stock_opentelemetry.py", "live_pipeline.py"}
-    for name in names:
+def test_a_fastapi_application(service: ServiceProcess, settings: dict[str, str], tmp_path: Path) -> None:
+    _needs("fastapi", "uvicorn", "opentelemetry.instrumentation.fastapi")
+    command = [sys.executable, "-m", "uvicorn", "--app-dir", str(EXAMPLES), "--port", "0", "fastapi_app:app"]
+    with running_service(command, tmp_path, settings) as application:
+        answer = httpx.post(f"{application.url}/summaries", params={"document": "report"}, timeout=60)
+        assert answer.status_code == 200, answer.text
+        trace = _settled_trace(service, _run_id(answer.json()["trace"]))
+    assert _tree(trace) == {
+        "POST /summaries": None,
+        "find the document": "POST /summaries",
+        "summarise": "POST /summaries",
+        "chat gpt-4o-mini": "summarise",
+    }
+    spans = {span["name"]: span for span in trace["spans"]}
+    assert spans["POST /summaries"]["span_kind"] == "server"
+    assert spans["find the document"]["kind"] == "retrieval"
+    call = spans["chat gpt-4o-mini"]
+    assert (call["backend"], call["cost_source"], call["tokens"]["output"]) == ("openai", "calculated", 20)
+    assert call["cost_nano"] > 0
+
+
+def test_a_celery_worker(service: ServiceProcess, settings: dict[str, str], data: Path, tmp_path: Path) -> None:
+    _needs("celery")
+    settings |= {"CELERY_BROKER_URL": f"redis+socket://{data}/redis/redis.sock?virtual_host=1"}
+    log = tmp_path / "worker.log"
+    command = [
+        sys.executable, "-m", "celery", "--workdir", str(EXAMPLES), "--app", "celery_worker", "worker",
+        "--concurrency", "2",
+    ]  # fmt: skip
+    with (
+        log.open("wb") as output,
+        subprocess.Popen(command, env=os.environ | settings, stdout=output, stderr=output) as worker,
+    ):
+        try:
+            run_id = _run_example("celery_worker.py", settings)
+            eventually(
+                lambda: worker.poll() is not None or _ended(service, run_id, "summarise") == 3,
+                RUN_S, interval_s=0.1, what="three tasks",
+            )  # fmt: skip
+        finally:
+            worker.terminate()
+    assert worker.returncode == 0, log.read_text(encoding="utf-8")
+    trace = _settled_trace(service, run_id)
+    assert sorted((span["name"], span["kind"]) for span in trace["spans"]) == [
+        *[("chat gpt-4o-mini", "llm_call")] * 3,
+        ("send documents", "operation"),
+        *[("summarise", "operation")] * 3,
+    ]
+    tree = _tree(trace)
+    assert tree == {"send documents": None, "summarise": "send documents", "chat gpt-4o-mini": "summarise"}
+    assert len({span["runner"] for span in trace["spans"]}) > 1, "the tasks ran in the worker"
+    assert service.json(f"/api/logs/{run_id}")["backends"]["openai"]["calls"] == 3
+
+
+def test_fallback_between_backends(service: ServiceProcess, settings: dict[str, str]) -> None:
+    run_id = _run_example("fallback.py", settings)
+    trace = _settled_trace(service, run_id)
+    tree = _tree(trace)
+    assert tree["ask"] == tree["store"] == "answer questions"
+    assert {tree[f"answer question {number}"] for number in range(1, 5)} == {"ask"}
+    parents = {span["span_id"]: span["name"] for span in trace["spans"]}
+    attempts = sorted(
+        (parents[span["parent_id"]], span["backend"], span["status"])
+        for span in trace["spans"] if span["kind"] == "llm_call"
+    )  # fmt: skip
+    assert attempts == [
+        ("answer question 1", "anthropic", "ok"),
+        ("answer question 2", "anthropic", "error"),
+        ("answer question 2", "openai", "ok"),
+        ("answer question 3", "anthropic", "ok"),
+        ("answer question 4", "anthropic", "error"),
+        ("answer question 4", "openai", "ok"),
+    ]
+    tail = service.json(f"/api/logs/{run_id}?limit=1000")
+    assert (tail["status"], [layer["status"] for layer in tail["layers"]]) == ("completed", ["complete"] * 2)
+    assert (tail["backends"]["anthropic"]["errors"], tail["backends"]["anthropic"]["fallbacks"]) == (2, 2)
+    assert tail["backends"]["openai"]["cost_nano"] > 0
+    assert [line["event"] for line in tail["logs"]].count("llm_call_fallback") == 2
+
+
+def test_a_langchain_agent(service: ServiceProcess, settings: dict[str, str]) -> None:
+    _needs("langchain_openai", "openinference.instrumentation.langchain")
+    run_id = _run_example("langchain_agent.py", settings)
+    trace = _settled_trace(service, run_id)
+    calls = [span for span in trace["spans"] if span["kind"] == "llm_call"]
+    tools = [span for span in trace["spans"] if span["kind"] == "tool"]
+    assert [(span["name"], span["status"]) for span in tools] == [("find_jobs", "ok")]
+    assert [(span["model"], span["cost_source"]) for span in calls] == [("gpt-4o-mini", "calculated")] * 2
+    assert all(span["cost_nano"] > 0 and span["tokens"]["input"] > 0 for span in calls)
+    roots = [span for span in trace["spans"] if span["parent_id"] is None]
+    assert [(span["name"], span["kind"]) for span in roots] == [("find work", "operation")]
+    assert {_tree(trace)[span["name"]] for span in (*calls, *tools)} == {"find work"}
+    # Prompts are content, and content stays at home.
+    assert "Bern" not in str(trace)
+
+
+def _assert_answer(service: ServiceProcess, run_id: str, runs_in: str) -> None:
+    """What the Node.js and the Go example have in common: an answer with one call, and an error."""
+    trace = _settled_trace(service, run_id)
+    assert _tree(trace) == {
+        "answer a question": None,
+        "find documents": "answer a question",
+        "chat gpt-4o-mini": "answer a question",
+        "store the answer": "answer a question",
+    }
+    spans = {span["name"]: span for span in trace["spans"]}
+    assert {span["service"] for span in spans.values()} == {runs_in}
+    call = spans["chat gpt-4o-mini"]
+    assert (call["kind"], call["backend"], call["tokens"]) == ("llm_call", "openai", {"input": 412, "output": 96})
+    assert call["cost_source"] == "calculated"
+    assert call["cost_nano"] == service.json(f"/api/logs/{run_id}")["backends"]["openai"]["cost_nano"] > 0
+    assert spans["store the answer"]["status"] == "error"
+    assert spans["store the answer"]["error"]["message"] == "the database did not answer"
+    assert [event["name"] for event in spans["answer a question"]["span_events"]] == ["answer kept in memory"]
+
+
+def test_node_js(service: ServiceProcess, tmp_path: Path) -> None:
+    """With the packages of its lock file, installed beside a copy of it."""
+    application = tmp_path / "nodejs"
+    shutil.copytree(EXAMPLES / "nodejs", application, ignore=shutil.ignore_patterns("node_modules"))
+    node = ROOT / "deploy" / "node"
+    environment = {"OTEL_EXPORTER_OTLP_ENDPOINT": service.url, "VENV": sys.prefix}
+    installed = subprocess.run(
+        [node, "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"],
+        cwd=application, env=os.environ | environment, capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    if installed.returncode:
+        missing(f"npm cannot install the packages of the Node.js example: {installed.stderr[-500:]}")
+    run_id = _run_id(_output(node, "node", "answer.mjs", cwd=application, environment=environment))
+    _assert_answer(service, run_id, "nodejs-example")
+
+
+def test_go(service: ServiceProcess, tmp_path: Path) -> None:
+    """With the modules of its go.sum."""
+    if shutil.which("go") is None:
+        missing("no Go on PATH")
+    built = subprocess.run(
+        ["go", "build", "-mod=readonly", "-o", tmp_path / "answer", "."],
+        cwd=EXAMPLES / "go", capture_output=True, text=True, timeout=600, check=False,
+    )  # fmt: skip
+    if any(words in built.stderr for words in ("dial tcp", "no such host", "i/o timeout")):
+        missing(f"the Go module proxy cannot be reached: {built.stderr[-500:]}")
+    assert built.returncode == 0, built.stderr
+    run_id = _run_id(_output(tmp_path / "answer", environment={"OTEL_EXPORTER_OTLP_ENDPOINT": service.url}))
+    _assert_answer(service, run_id, "go-example")
+
+
+def _ended(service: ServiceProcess, run_id: str, name: str) -> int:
+    spans = service.json(f"/api/traces/{run_id}")["spans"]
+    return sum(span["name"] == name and span["end"] is not None for span in spans)
+
+
+def test_the_gallery_names_every_example_and_each_says_how_to_run_it() -> None:
+    gallery = (EXAMPLES / "README.md").read_text(encoding="utf-8")
+    linked = set(re.findall(r"\]\(([\w./-]+)\)", gallery))
+    scripts = {path.name for path in EXAMPLES.glob("*.py")}
+    folders = {f"{path.name}/" for path in EXAMPLES.iterdir() if path.is_dir() and path.name != "__pycache__"}
+    assert scripts | folders <= linked
+    for name in scripts:
         text = ast.get_docstring(ast.parse((EXAMPLES / name).read_text(encoding="utf-8")))
         assert text is not None
-        assert f"python examples/{name}" in text
+        assert f"python examples/{name}" in text or "--app-dir examples" in text
