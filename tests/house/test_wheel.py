@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
+from spantail.version import __version__
 from tests.support.service_process import running_service
 from tests.support.strict import missing
 from tests.support.tools import ROOT
@@ -78,6 +79,7 @@ def test_it_carries_what_is_needed_and_no_more(wheel: Path) -> None:
     for asset in re.findall(r'(?:src|href)="/?(assets/[^"]+)"', page):
         assert f"spantail_service/static/{asset}" in names
     assert not [name for name in names if name.endswith((".map", ".pyc", ".ts"))]
+    assert wheel.name.startswith(f"spantail-{__version__}-")
 
 
 def test_the_library_alone_is_small_and_its_command_says_what_is_missing(wheel: Path, tmp_path: Path) -> None:
@@ -106,7 +108,7 @@ def test_an_empty_environment_and_an_empty_folder_are_enough(wheel: Path, tmp_pa
 
     folder = tmp_path / "empty"
     folder.mkdir()
-    assert _run(str(bin_dir / "spantail"), "version", cwd=folder).startswith("spantail 0.1.0")
+    assert _run(str(bin_dir / "spantail"), "version", cwd=folder).startswith(f"spantail {__version__} ")
 
     command = [str(bin_dir / "spantail"), "demo", "--port", "0", "--data-dir", "data"]
     with running_service(command, folder) as service:
