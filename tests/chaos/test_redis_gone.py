@@ -184,7 +184,7 @@ def test_it_is_killed_in_the_midst_of_writing(
 def test_it_comes_back_empty(
     server: FaultyRedis, application: Callable[[str], LedgerApplication], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("spantail_exporters.delivery.delivery._RECENT_S", 60.0)  # however long it takes here
+    monkeypatch.setattr("spantail_exporters.delivery.recent._KEPT_S", 60.0)  # however long it takes here
     app = application(server.url)
     with app.span() as root, app.span("quiet, and open all the time"):
         app.work(root, 300)
@@ -207,7 +207,7 @@ def test_it_comes_back_empty(
 def test_it_comes_back_without_what_is_long_confirmed(
     server: FaultyRedis, application: Callable[[str], LedgerApplication], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("spantail_exporters.delivery.delivery._RECENT_S", -1.0)
+    monkeypatch.setattr("spantail_exporters.delivery.recent._KEPT_S", -1.0)
     app = application(server.url)
     with app.span() as root, app.span("quiet, and open all the time") as quiet:
         app.work(root, 300)
@@ -235,9 +235,7 @@ def test_it_comes_back_without_what_is_long_confirmed(
 def test_what_never_got_a_number_is_not_taken_for_stored_again(
     server: FaultyRedis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        "spantail_exporters.delivery.delivery._RECENT_S", -1.0
-    )  # what is stored now cannot be sent again
+    monkeypatch.setattr("spantail_exporters.delivery.recent._KEPT_S", -1.0)  # what is stored now cannot be sent again
     limits = Limits(span_cap=10)
     sink = Batcher(lambda *parts: Sender(RedisWriter(server.url, limits=limits), *parts), Redactor())
     provider = TracerProvider(shutdown_on_exit=False)
@@ -249,7 +247,7 @@ def test_what_never_got_a_number_is_not_taken_for_stored_again(
         assert sink.flush(FLUSH_S)
         before = StoredRun(server.url, run_of(root))
         assert (before.next_seq, before.drops()) == (10, {"run_cap": 11})
-        monkeypatch.setattr("spantail_exporters.delivery.delivery._RECENT_S", 600.0)
+        monkeypatch.setattr("spantail_exporters.delivery.recent._KEPT_S", 600.0)
         for _ in range(100):
             tracer.start_span("step too many").end()
         assert sink.flush(FLUSH_S)
@@ -270,7 +268,7 @@ def test_a_run_that_was_deleted_stays_so(
     kept_s: float,
 ) -> None:
     """Unless it was confirmed so lately that Redis may have lost it."""
-    monkeypatch.setattr("spantail_exporters.delivery.delivery._RECENT_S", kept_s)
+    monkeypatch.setattr("spantail_exporters.delivery.recent._KEPT_S", kept_s)
     app = application(server.url)
     with app.span() as root:
         app.work(root, 3)
@@ -409,7 +407,7 @@ def test_a_long_way_back_is_no_death(
 ) -> None:
     """What waits on disk takes its time over a slow wire; the heartbeat must not wait for it."""
     monkeypatch.setattr(
-        "spantail_exporters.delivery.delivery._PORTION", (1, 4 * 1024 * 1024)
+        "spantail_exporters.delivery.sender._READ_BACK", (1, 4 * 1024 * 1024)
     )  # else it all goes at once
     with wire_to(server) as wire:
         app = application(wire.url)
@@ -514,7 +512,7 @@ def test_without_a_disk_the_queue_counts_what_it_cannot_hold(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, application: Callable[[str], LedgerApplication]
 ) -> None:
     monkeypatch.setenv("SPANTAIL_SPOOL_MAX_BYTES", "0")
-    monkeypatch.setattr("spantail_exporters.delivery.delivery._AHEAD_BYTES", 1)
+    monkeypatch.setattr("spantail_exporters.delivery.spill._AHEAD_BYTES", 1)
     with faulty_redis(tmp_path / "redis", started=False) as server:
         app = application(server.url)
         sink: Any = app.sink

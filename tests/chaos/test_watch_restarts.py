@@ -125,7 +125,7 @@ async def test_redis_restarts_with_its_file(
 async def test_redis_restarts_empty(
     server: FaultyRedis, application: LedgerApplication, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("spantail_exporters.delivery.delivery._RECENT_S", -1.0)  # else all of it would come back
+    monkeypatch.setattr("spantail_exporters.delivery.recent._KEPT_S", -1.0)  # else all of it would come back
     async with watched(server, application) as (_, watchers, run_id):
         before = StoredRun(server.url, run_id).next_seq
         await asyncio.to_thread(server.kill)
@@ -149,7 +149,7 @@ async def test_both_restart(server: FaultyRedis, application: LedgerApplication)
 async def test_both_restart_and_redis_is_empty(
     server: FaultyRedis, application: LedgerApplication, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("spantail_exporters.delivery.delivery._RECENT_S", -1.0)
+    monkeypatch.setattr("spantail_exporters.delivery.recent._KEPT_S", -1.0)
     async with watched(server, application) as (service, watchers, run_id):
         before = StoredRun(server.url, run_id).next_seq
         await service.stop()

@@ -486,7 +486,7 @@ def test_what_waited_on_disk_is_not_taken_for_a_duplicate(store: Store, applicat
 def test_a_run_that_ended_just_before_redis_was_set_back_is_not_left_running(
     store: Store, application: Application, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("spantail_exporters.delivery.delivery._RECENT_S", 60.0)  # however long it takes here
+    monkeypatch.setattr("spantail_exporters.delivery.recent._KEPT_S", 60.0)  # however long it takes here
     with application.tracer.start_as_current_span("root") as root:
         run_id = f"{root.get_span_context().trace_id:032x}"
         names = run_keys(run_id)
