@@ -1,4 +1,4 @@
-"""The two doors to the live tier: a sink for live spans, and an exporter for stock span processors."""
+"""The two ways into the live tier: a sink for live spans, and an exporter for stock span processors."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import logging
 import os
 import threading
 import uuid
-import weakref
 from typing import TYPE_CHECKING
 
 from opentelemetry.context import attach, detach, set_value
@@ -20,6 +19,7 @@ from spantail_exporters.redis import client as redis_client
 from spantail_exporters.redis.errors import Unavailable
 from spantail_exporters.redis.writer import RedisWriter
 from spantail_exporters.spool.adoption import open_spools
+from spantail_exporters.worker.fork import call_in_child
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,8 +37,10 @@ URL_VARIABLES = ("SPANTAIL_REDIS_URL", "OTEL_EXPORTER_LIVETAIL_URL")
 def create_sink(url: str) -> EventSink:
     """Make the sink that stores live events in the Redis at `url`; it connects when the first event comes.
 
-    Raises ValueError when there is no such kind of URL (`redis_client.connect`). Found by `spantail.configure`
-    through the entry-point group `spantail_live_sink`.
+    Found by `spantail.configure` through the entry-point group `spantail_live_sink`.
+
+    Raises:
+        ValueError: There is no such kind of URL (`redis.client.connect`).
     """
     # sends nothing: a wrong URL is the caller's to hear, not the worker's
     redis_client.connect(url, 1.0).close()
@@ -52,11 +54,15 @@ def create_sink(url: str) -> EventSink:
 class RedisLivetailExporter(SpanExporter):
     """Writes finished spans to the live tier, under any stock span processor (Batch or Simple).
 
-    OpenTelemetry specification, Trace SDK, "Span exporter". A stock processor never tells of a start: for spans
+    OpenTelemetry specification, Trace SDK, "Span exporter". A stock processor never passes on a start: for spans
     that are seen while they run use `spantail.configure` or `LiveSpanProcessor`.
 
-    `url` is a Redis URL, by default that of `SPANTAIL_REDIS_URL` or `OTEL_EXPORTER_LIVETAIL_URL`; ValueError when
-    there is none.
+    Args:
+        url: A Redis URL, by default that of `SPANTAIL_REDIS_URL` or `OTEL_EXPORTER_LIVETAIL_URL`.
+        redactor: Applied to everything that is stored, by default as the environment says.
+
+    Raises:
+        ValueError: There is no URL.
     """
 
     def __init__(self, url: str | None = None, *, redactor: Redactor | None = None) -> None:
@@ -67,14 +73,7 @@ class RedisLivetailExporter(SpanExporter):
         self._redactor = redactor or Redactor.from_environment()
         self._stopped = False
         self._begin()
-        if hasattr(os, "register_at_fork"):
-            begin = weakref.WeakMethod(self._begin)  # a fork hook is for ever
-
-            def after_fork() -> None:
-                if begin_again := begin():
-                    begin_again()
-
-            os.register_at_fork(after_in_child=after_fork)
+        call_in_child(self._begin)
 
     def _begin(self) -> None:
         """Start from nothing: in a new process, also after a fork (a thread of the parent may hold the old lock)."""

@@ -1,1 +1,1 @@
-"""From the application's threads to a place that keeps: queue, worker, batches, retry, spill to disk."""
+"""From the application's threads to Redis: queue, worker, batches, retry, spill to disk."""

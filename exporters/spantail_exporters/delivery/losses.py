@@ -1,4 +1,4 @@
-"""What was lost, counted by run and reason until it is told. Pure."""
+"""What was lost, counted by run and reason until a batch of the run carries it. Pure."""
 
 from __future__ import annotations
 
@@ -7,24 +7,29 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-_RUNS: Final = 10_000  # told apart; hours without Redis must not fill the memory with counts
+_RUNS: Final = 10_000  # counted one by one; hours without Redis must not fill the memory with counts
 
 
 class Losses:
-    """`dropped` is told of every loss (the metrics): events and reason; what is beyond the limit, it alone."""
+    """Counts what is lost.
+
+    Args:
+        dropped: Called at every loss with the number of events and the reason (the metrics); beyond 10,000 runs
+            nothing else counts it.
+    """
 
     def __init__(self, dropped: Callable[[int, str], None]) -> None:
         self._dropped = dropped
         self._drops: dict[str, dict[str, int]] = {}
-        self._ends: dict[str, int] = {}  # by run, that found no room in the queue
+        self._ends: dict[str, int] = {}  # by run, for which the queue was full
 
     def __bool__(self) -> bool:
-        """Whether there is anything to tell."""
+        """Whether any run has losses that were not handed out."""
         return bool(self._drops)
 
     @property
     def runs(self) -> Iterable[str]:
-        """The runs that something is to be told of."""
+        """The runs that have losses which were not handed out."""
         return tuple(self._drops)
 
     def add(self, run_id: str, reason: str, count: int) -> None:
@@ -33,7 +38,7 @@ class Losses:
         self._count(run_id, reason, count)
 
     def add_ends(self, run_id: str, count: int) -> None:
-        """Count ends of spans that found no room in the queue."""
+        """Count ends of spans for which the queue was full."""
         self.add(run_id, "queue_full", count)
         if len(self._ends) < _RUNS or run_id in self._ends:
             self._ends[run_id] = self._ends.get(run_id, 0) + count
@@ -51,12 +56,12 @@ class Losses:
         self._count(run_id, reason, -1)
 
     def put_back(self, run_id: str, drops: Mapping[str, int]) -> None:
-        """Keep what was taken and could not be told: no new losses."""
+        """Keep what was taken and not stored: no new losses."""
         for reason, count in drops.items():
             self._count(run_id, reason, count)
 
     def take(self, run_id: str) -> Mapping[str, int]:
-        """Hand out what is to be told to a run."""
+        """Hand out the losses of a run, by reason."""
         return self._drops.pop(run_id, {})
 
     def _count(self, run_id: str, reason: str, count: int) -> None:

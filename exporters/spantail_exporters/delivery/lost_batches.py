@@ -28,7 +28,7 @@ class LostBatches:
         return bool(self._runs)
 
     def add(self, run_id: str, changes: Changes) -> None:
-        """Note what was lost of a run. A span that began and ended in it is lost as a whole: nobody knows of it."""
+        """Note what was lost of a run. A span that began and ended in it is left out: nobody knows of it."""
         if run_id not in self._runs and len(self._runs) >= _CAPACITY:
             return
         self._runs.add(run_id)

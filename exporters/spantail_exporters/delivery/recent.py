@@ -1,4 +1,4 @@
-"""What Redis has confirmed and may yet lose, to be sent again after it was away. Pure: it is told the time.
+"""What Redis has confirmed and may yet lose, to be sent again after it was away. Pure: callers pass the time.
 
 With `appendfsync everysec` Redis loses a second when it crashes, two when its disk is slow.
 """

@@ -1,4 +1,4 @@
-"""When to try again after Redis could not be reached. Pure: it is told the time."""
+"""When to try again after Redis could not be reached. Pure: callers pass the time."""
 
 from __future__ import annotations
 

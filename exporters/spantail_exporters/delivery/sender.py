@@ -120,7 +120,7 @@ class Sender:
 
     @property
     def accepts(self) -> bool:
-        """Whether more batches may be offered; while Redis is away only the disk makes room for them."""
+        """Whether more batches may be offered; while Redis is away only the disk takes them."""
         return self._backlog.accepts
 
     @property

@@ -1,7 +1,7 @@
 """What was offered and is not stored yet: in memory, and when it spills over to the disk.
 
 It does so while Redis is away, and when an answer is overdue: what is on disk survives the process. Without a spool,
-or where that is full, it stays in memory or is lost, and counted. Nothing here waits or knows the time; it is told.
+or where that is full, it stays in memory or is lost, and counted. Nothing here waits; callers pass the time.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Spooling(Protocol):
         """Bytes on disk."""
 
     def append(self, batch: Batch) -> bool:
-        """Keep a batch; False when there is no room."""
+        """Keep a batch; False when it does not fit."""
 
     def peek(self, max_batches: int, max_bytes: int) -> list[Batch]:
         """Return the oldest batches, at least one if there is any."""
@@ -47,7 +47,7 @@ class Backlog:
 
     Args:
         spool: This process's own; None where there is no place on disk.
-        lose: Called with each batch that finds no room on disk.
+        lose: Called with each batch that does not fit on the disk.
     """
 
     def __init__(self, spool: Spooling | None, lose: Callable[[Batch], None]) -> None:
@@ -61,7 +61,7 @@ class Backlog:
 
     @property
     def accepts(self) -> bool:
-        """Whether more may be offered; while Redis is away only the disk makes room for it."""
+        """Whether more may be offered; while Redis is away only the disk takes it."""
         return sum(batch.changes.size for batch in self._pending) < _AHEAD_BYTES
 
     @property

@@ -4,7 +4,7 @@
 (their shape: `spantail_exporters.otlp.records`); finished spans go their usual way, over the trace signal.
 
 A span that is over before it was sent costs nothing: the finished span says it all. When a batch could not be
-delivered, its open spans are told again, whole, with the next one; log lines are counted as `export_failed`.
+delivered, its open spans are sent again, whole, with the next one; log lines are counted as `export_failed`.
 
 The SDK's OTLP log exporters do the sending. Its batch processor does not fit: it counts no losses, its
 `force_flush` knows no time limit, and it cannot look at an open span again.
@@ -53,8 +53,10 @@ _PROTOCOLS: Final = ("OTEL_EXPORTER_OTLP_LOGS_PROTOCOL", "OTEL_EXPORTER_OTLP_PRO
 def create_sink() -> EventSink:
     """Make the sink, by OpenTelemetry's own settings for OTLP logs; it connects when the first span starts.
 
-    Found through the entry-point group `spantail_live_sink`. Raises RuntimeError when no OTLP log exporter is
-    installed.
+    Found through the entry-point group `spantail_live_sink`.
+
+    Raises:
+        RuntimeError: No OTLP log exporter is installed.
     """
     exporter = _exporter_class(os.environ)
     return OtlpStarts(exporter, Redactor.from_environment())
@@ -73,20 +75,20 @@ def _exporter_class(environ: Mapping[str, str]) -> Callable[[], LogRecordExporte
 
 
 class _Open:
-    """A span that has started and not ended, and what was told of it; `attributes` is None until it was told."""
+    """A span that has started and not ended, and what was sent of it; `attributes` is None until something was."""
 
-    __slots__ = ("attributes", "name", "noted", "rev", "span")
+    __slots__ = ("attributes", "events_sent", "name", "rev", "span")
 
     def __init__(self, span: Span) -> None:
         self.span = span
         self.rev = 0
         self.name = ""
-        self.noted = 0
+        self.events_sent = 0
         self.attributes: Mapping[str, Any] | None = None
 
     def forget(self) -> None:
-        """Nobody knows whether what was told has arrived: tell all again."""
-        self.attributes, self.noted = None, 0
+        """Nobody knows whether what was sent has arrived: send all again."""
+        self.attributes, self.events_sent = None, 0
 
 
 class OtlpStarts(Worker[LogRecordExporter]):
@@ -133,7 +135,7 @@ class OtlpStarts(Worker[LogRecordExporter]):
         self._take(span)
 
     def ended(self, span: ReadableSpan) -> None:
-        """Take no note: the worker sees by itself that a span is over, and the trace signal tells it."""
+        """Do nothing: the worker sees by itself that a span is over, and the trace signal carries its end."""
 
     def logged(self, event: LogEvent) -> None:
         """Take over a log record."""
@@ -200,7 +202,7 @@ class OtlpStarts(Worker[LogRecordExporter]):
     def _round(self, exporter: LogRecordExporter) -> tuple[list[Flush], bool]:
         """Send everything that is new; return the markers that were met, and whether all was delivered."""
         flushes: list[Flush] = []
-        told: list[tuple[ReadableLogRecord, _Open | None]] = []
+        to_send: list[tuple[ReadableLogRecord, _Open | None]] = []
         for _ in range(len(self._queue)):
             item = self._queue.popleft()
             if type(item) is Flush:
@@ -208,14 +210,14 @@ class OtlpStarts(Worker[LogRecordExporter]):
                 continue
             try:
                 if isinstance(item, LogEvent):
-                    told.append((log_record(item, self._redactor, self._redacted[1]), None))
+                    to_send.append((log_record(item, self._redactor, self._redacted[1]), None))
                 elif one := self._entered(item):
-                    told.append((self._news(one), one))
+                    to_send.append((self._changes(one), one))
             except Exception as error:
                 self._failed(error)
         now = time.monotonic()
         if flushes or now >= self._next_scan:
-            told += self._scan()
+            to_send += self._scan()
             self._next_scan = now + min(1.0, max(_SCAN_S, 10 * (time.monotonic() - now)))
         if now >= self._next_beat:
             self._next_beat = now + _BEAT_S
@@ -223,14 +225,14 @@ class OtlpStarts(Worker[LogRecordExporter]):
             beat = heartbeat_record(
                 self._runner_id, self._redacted[1], open_spans=len(self._open_spans), dropped=self._dropped
             )
-            told.insert(0, (beat, None))
+            to_send.insert(0, (beat, None))
         delivered = True
-        for at in range(0, len(told), _BATCH_RECORDS):
-            delivered = self._send(exporter, told[at : at + _BATCH_RECORDS]) and delivered
+        for at in range(0, len(to_send), _BATCH_RECORDS):
+            delivered = self._send(exporter, to_send[at : at + _BATCH_RECORDS]) and delivered
         return flushes, delivered
 
     def _entered(self, span: Span) -> _Open | None:
-        """Keep a span that has just started; None when there is nothing to tell of it."""
+        """Keep a span that has just started; None when there is nothing to send of it."""
         if self._redacted[0] is not span.resource:
             attributes = self._redactor.attributes(span.resource.attributes)
             self._redacted = (span.resource, Resource(attributes, span.resource.schema_url))
@@ -244,8 +246,8 @@ class OtlpStarts(Worker[LogRecordExporter]):
         return one
 
     def _scan(self) -> list[tuple[ReadableLogRecord, _Open | None]]:
-        """Find what changed in open spans since it was told, and let go of those that are over."""
-        told: list[tuple[ReadableLogRecord, _Open | None]] = []
+        """Find what changed in open spans since it was sent, and let go of those that are over."""
+        to_send: list[tuple[ReadableLogRecord, _Open | None]] = []
         for key, one in list(self._open_spans.items()):
             span = one.span
             try:
@@ -254,21 +256,21 @@ class OtlpStarts(Worker[LogRecordExporter]):
                     continue
                 attributes: Any = span.attributes
                 count = span.dropped_events + len(span.events)
-                # an attribute set of None differs from every other: what nobody was told of yet
-                if count != one.noted or attributes != one.attributes or span.name != one.name:
-                    told.append((self._news(one), one))
+                # None differs from all attributes: nothing was sent yet
+                if count != one.events_sent or attributes != one.attributes or span.name != one.name:
+                    to_send.append((self._changes(one), one))
             except Exception as error:
                 self._open_spans.pop(key, None)
                 self._failed(error)
-        return told
+        return to_send
 
-    def _news(self, one: _Open) -> ReadableLogRecord:
+    def _changes(self, one: _Open) -> ReadableLogRecord:
         span = one.span
         present: Any = span.attributes
         attributes = present.copy()  # one C call: whole under the GIL, however busy the writer is
         events = span.events
         count = span.dropped_events + len(events)
-        new = events[-(count - one.noted) :] if count > one.noted else ()
+        new = events[-(count - one.events_sent) :] if count > one.events_sent else ()
         start = one.attributes is None
         one.rev += 1
         record = span_record(
@@ -282,7 +284,7 @@ class OtlpStarts(Worker[LogRecordExporter]):
             event_count=count,
             start=start,
         )
-        one.attributes, one.name, one.noted = attributes, span.name, count
+        one.attributes, one.name, one.events_sent = attributes, span.name, count
         return record
 
     def _scope_of(self, span: Span) -> InstrumentationScope:
@@ -302,9 +304,9 @@ class OtlpStarts(Worker[LogRecordExporter]):
         )
         return InstrumentationScope(name, version, schema_url, self._redactor.attributes(scope.attributes or {}))
 
-    def _send(self, exporter: LogRecordExporter, told: list[tuple[ReadableLogRecord, _Open | None]]) -> bool:
+    def _send(self, exporter: LogRecordExporter, sent: list[tuple[ReadableLogRecord, _Open | None]]) -> bool:
         try:
-            result = exporter.export([record for record, _ in told])
+            result = exporter.export([record for record, _ in sent])
         except Exception as error:
             _logger.debug("the OTLP log exporter raised %s", type(error).__name__)
             result = LogRecordExportResult.FAILURE
@@ -315,8 +317,8 @@ class OtlpStarts(Worker[LogRecordExporter]):
             return True
         if not self._failing:
             self._failing = True
-            _logger.warning("span starts do not reach the OTLP endpoint; open spans are told again once it answers")
-        for record, one in told:
+            _logger.warning("span starts do not reach the OTLP endpoint; open spans are sent again once it answers")
+        for record, one in sent:
             if one is not None:
                 one.forget()
             elif record.log_record.trace_id:

@@ -1,4 +1,4 @@
-"""A conversation with Redis: commands and replies by turns, without waiting as far as that goes."""
+"""A conversation with Redis: commands and replies one after the other, without waiting as far as possible."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ T = TypeVar("T")
 
 
 class Exchange(Call[T]):
-    """`turns` yields commands, is sent their replies, and returns what came of it.
+    """`steps` yields commands, is sent their replies, and returns what came of it.
 
     What cannot reach Redis is thrown into it as `Unavailable`, which it may raise itself as well. Commands may be sent
     twice. One thread at a time: whoever began it may look now and then (`go_on`), or leave the rest to a thread that
     waits (`finish`).
     """
 
-    def __init__(self, client: Client, turns: Generator[Sequence[Command], list[Any], T]) -> None:
+    def __init__(self, client: Client, steps: Generator[Sequence[Command], list[Any], T]) -> None:
         self._client = client
-        self._turns = turns
+        self._steps = steps
         self._commands: Sequence[Command] | None = None
         self._request: Request | None = None
         self._result: T
@@ -38,7 +38,7 @@ class Exchange(Call[T]):
     def go_on(self) -> bool:
         """Ask, and look for replies, as far as that needs no waiting; true when all is said. Raises `Unavailable`."""
         if self._commands is None and not self._over:
-            self._turn()
+            self._next()
         while not self._over and not self.must_wait:
             try:
                 if self._request is None:
@@ -55,13 +55,13 @@ class Exchange(Call[T]):
     def finish(self) -> T:
         """Say the rest, waiting, and return what came of it. Raises `Unavailable`."""
         if self._commands is None and not self._over:
-            self._turn()
+            self._next()
         while not self._over:
             try:
                 if self._request is not None:
                     self._take(self._request.wait())
                 else:
-                    self._turn(self._client.execute(self._commands or ()))
+                    self._next(self._client.execute(self._commands or ()))
             except RedisConnectionError as error:
                 self._fail(error)
         return self._result
@@ -71,12 +71,12 @@ class Exchange(Call[T]):
             self._request = None
             self.must_wait = True  # this is a node of a cluster, as it turns out: `execute` finds the others
         else:
-            self._turn(replies)
+            self._next(replies)
 
-    def _turn(self, replies: list[Any] | None = None) -> None:
+    def _next(self, replies: list[Any] | None = None) -> None:
         self._request = None
         try:
-            self._commands = next(self._turns) if replies is None else self._turns.send(replies)
+            self._commands = next(self._steps) if replies is None else self._steps.send(replies)
         except StopIteration as end:
             self._over, self._result = True, end.value
 
@@ -84,5 +84,5 @@ class Exchange(Call[T]):
         self._request = None
         trouble = Unavailable(str(error))
         trouble.__cause__ = error
-        self._turns.throw(trouble)
+        self._steps.throw(trouble)
         raise trouble  # a conversation that went on regardless would have to be asked again

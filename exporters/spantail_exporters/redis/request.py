@@ -1,7 +1,7 @@
 """Commands on their way over one connection to Redis, and their replies as they come in.
 
-What was asked can be waited for, or looked at now and then: the worker encodes while Redis works, and needs no other
-thread, and no turn of the interpreter, for an answer that lies there when it looks.
+An answer can be waited for, or looked for now and then: the worker encodes while Redis works. For an answer that is
+there when it looks it needs no other thread, and need not wait for the interpreter.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _readers: Final[WeakKeyDictionary[Any, hiredis.Reader]] = WeakKeyDictionary()
 
 
 def _refusal(text: str) -> ResponseError:
-    """Make the error that a reply is; its text keeps the code it begins with, but for what is told by its class."""
+    """Make the error that a reply is; its text keeps the code it begins with, unless the class says the same."""
     code, _, rest = text.partition(" ")
     return _NAMED[code](rest) if code in _NAMED else ResponseError(text)
 
@@ -129,7 +129,7 @@ class Request:
         # interpreter away, twice.
         descriptor = self._socket.fileno()
         try:
-            # one call each: to be told that there is no more room, or nothing more to read, would cost as much again
+            # one call each: to hear that no more fits, or that there is nothing more to read, would cost as much again
             if self._unsent:
                 self._unsent = self._unsent[os.write(descriptor, self._unsent) :]
                 return False  # no server is as quick as that

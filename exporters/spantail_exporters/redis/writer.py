@@ -32,88 +32,94 @@ if TYPE_CHECKING:
     from spantail_exporters.redis.request import Command
 
     T = TypeVar("T")
-    Turns = Generator[Sequence[Command], list[Any], T]
+    Steps = Generator[Sequence[Command], list[Any], T]
 
 _KNOWN_RUNS = 10_000
 _KNOWN_FOR_US = 3600 * 1_000_000  # well below the expiry of a settled run
 
 
 class Sent(NamedTuple):
-    """What became of the batches: those refused for good with Redis' words, runs that Redis had lost, batches stored.
-
-    With each that was stored stands how many sequence numbers it took: what loses in the fold takes none. Of one that
-    had been stored before, and whose answer was lost, each event is taken to have got one.
-    """
+    """What became of the batches."""
 
     refused: list[tuple[Batch, str]]
+    """Those refused for good, each with Redis' words."""
     renewed: set[str]
+    """The runs that Redis had lost."""
     stored: list[tuple[Batch, int]]
+    """Those stored, each with how many sequence numbers it took: what loses in the fold takes none.
+
+    Of one that had been stored before, and whose answer was lost, each event is taken to have got one.
+    """
 
 
 class RedisWriter:
     """Sends batches in order. Not thread-safe: one thread owns it. Connects on first use.
 
-    `url` is as `redis_client.connect` takes it: one server, a cluster, or Sentinel. `timeout_s` bounds every wait.
+    Args:
+        url: One server, a cluster, or Sentinel (`redis.client.connect`).
+        limits: What the script holds a run to.
+        timeout_s: Bounds every wait, in seconds.
     """
 
     def __init__(self, url: str, *, limits: Limits | None = None, timeout_s: float = 5.0) -> None:
         self._limits = limits or Limits()
         self._known: OrderedDict[str, Known] = OrderedDict()
-        self._renewed: set[str] = set()  # to be told, also when what follows fails
-        self._index: list[tuple[str | int, ...]] = []  # to be told, also when what follows fails
+        self._renewed: set[str] = set()  # kept until it is reported, also when what follows fails
+        self._index: list[tuple[str | int, ...]] = []  # commands for the next trip, also when what follows fails
         self._beaten_us = 0
         self._beaten_at = 0.0  # the same moment, by the clock that nobody sets
         self._client = redis_client.connect(url, timeout_s)
 
     def write(self, batches: Sequence[Batch]) -> Sent:
-        """Apply batches in order, tell the index over runs what is news, and wait for it.
+        """Apply batches in order, bring the index over runs up to date, and wait for both.
 
-        Raises `Unavailable` when Redis cannot be reached or cannot write now; then any of the batches may or may
-        not have been applied, and all may be sent again.
+        Raises:
+            Unavailable: Redis cannot be reached or cannot write now. Any of the batches may or may not have been
+                applied, and all may be sent again.
         """
         sent = self.send(batches).finish()
         self.update_index().finish()
         return sent
 
     def send(self, batches: Sequence[Batch]) -> Exchange[Sent]:
-        """Apply batches in order; what is news is told to the index by the next call, or by `update_index`."""
+        """Apply batches in order; what is new for the index goes with the next call, or with `update_index`."""
         return Exchange(self._client, self._apply(batches))
 
     def update_index(self) -> Exchange[None]:
-        """Tell the index over runs what is news."""
-        return Exchange(self._client, self._tell())
+        """Bring the index over runs up to date."""
+        return Exchange(self._client, self._send_index())
 
     def beat(self, runner_id: str) -> Exchange[bool]:
         """Give a sign of life; false when the lease had run out."""
-        return Exchange(self._client, self._live(runner_id))
+        return Exchange(self._client, self._beat(runner_id))
 
     @property
     def index_waits(self) -> bool:
-        """Whether the index over runs has not been told yet what is news."""
+        """Whether the index over runs does not know yet what is new."""
         return bool(self._index)
 
     def known(self, run_id: str) -> Known | None:
         """Where a run stood at the last answer; may be asked by another thread."""
         return self._known.get(run_id)
 
-    def _apply(self, batches: Sequence[Batch]) -> Turns[Sent]:
+    def _apply(self, batches: Sequence[Batch]) -> Steps[Sent]:
         now_us = time.time_ns() // 1000
         sent = Sent([], set(), [])
         left, load = batches, False
         while left:
             # the index travels with the calls: a trip of its own would halve the rate
-            news = self._news(left)
-            replies = yield from self._with_index([*news, *self._calls(left, now_us, load=load)])
-            left, load = self._learn_all(left, replies[len(news) :], now_us, sent), True
+            names = self._name_new_runs(left)
+            replies = yield from self._with_index([*names, *self._calls(left, now_us, load=load)])
+            left, load = self._learn_all(left, replies[len(names) :], now_us, sent), True
         sent.renewed.update(self._renewed)
         self._renewed.clear()
         return sent
 
-    def _tell(self) -> Turns[None]:
+    def _send_index(self) -> Steps[None]:
         if self._index:
             yield from self._with_index([])
 
-    def _live(self, runner_id: str) -> Turns[bool]:
+    def _beat(self, runner_id: str) -> Steps[bool]:
         now_us, now = time.time_ns() // 1000, time.monotonic()
         replies = yield beat_commands(runner_id, now_us)
         for reply in replies:
@@ -127,8 +133,8 @@ class RedisWriter:
         self._beaten_us, self._beaten_at = now_us, now
         return alive
 
-    def _news(self, batches: Sequence[Batch]) -> list[Command]:
-        """Name runs to the reaper before they are there: a process may die before it can tell the index of them."""
+    def _name_new_runs(self, batches: Sequence[Batch]) -> list[Command]:
+        """Name runs to the reaper before they are there: a process may die before the index knows of them."""
         new = {batch.run_id for batch in batches if batch.changes and batch.run_id not in self._known}
         return [("SADD", keys.RUNS_OPEN, *new)] if new else []
 
@@ -144,7 +150,7 @@ class RedisWriter:
             before[who] = batch.writer_seq
         return calls
 
-    def _with_index(self, calls: Sequence[Command]) -> Turns[list[Any]]:
+    def _with_index(self, calls: Sequence[Command]) -> Steps[list[Any]]:
         index, self._index = self._index, []
         try:
             replies = yield [*index, *calls]
@@ -189,9 +195,9 @@ class RedisWriter:
 
     def _arguments(self, batch: Batch, now_us: int, after: int) -> Sequence[Any]:
         known = self._known.get(batch.run_id)
-        told = batch.known
-        if told and told.at_us > now_us - _KNOWN_FOR_US and (known is None or known.writer != batch.writer):
-            known = told  # by a process that is gone
+        at_spill = batch.known
+        if at_spill and at_spill.at_us > now_us - _KNOWN_FOR_US and (known is None or known.writer != batch.writer):
+            known = at_spill  # the knowledge of a process that is gone
         return append_arguments(
             batch.run_id,
             batch.changes,
@@ -206,7 +212,7 @@ class RedisWriter:
         )[1:]
 
     def _learn(self, batch: Batch, applied: Applied, now_us: int) -> bool:
-        """Remember where the run stands; true when Redis has lost what it held of it."""
+        """Remember where the run stands; true when Redis has lost what it had of the run."""
         known = self._known.get(batch.run_id)
         writer, seq = batch.writer, batch.writer_seq
         if known and not writer:  # a ping has no number; where the run was lost, nothing of it is confirmed any more

@@ -1,4 +1,4 @@
-"""Where a spool is: its folder, by the environment, and the locks that tell the living from the dead."""
+"""Where a spool is: its folder, by the environment, and the locks that tell living processes from dead ones."""
 
 from __future__ import annotations
 

@@ -43,8 +43,13 @@ def encode(batch: Batch) -> bytes:
 
 
 def read(descriptor: int, offset: int, size: int) -> tuple[Batch | None, int]:
-    """Read the record at `offset` of a file of which `size` bytes count: its batch, None when it is damaged, and
-    where the next one begins. Raises OSError when the disk does.
+    """Read the record at `offset` of a file of which `size` bytes count.
+
+    Returns:
+        Its batch, None when it is damaged, and where the next one begins.
+
+    Raises:
+        OSError: The disk cannot be read.
     """
     head = os.pread(descriptor, _HEAD.size, offset)
     if len(head) < _HEAD.size:

@@ -40,10 +40,15 @@ SEGMENT_BYTES: Final = 1024 * 1024  # what is read again, at most, by one who ad
 class Spool:
     """A first-in first-out queue of batches. One thread owns it.
 
-    `folder` is made on first use. `limit_bytes` bounds all files in it, those of other processes included: however
-    many crash, one after the other, the disk does not fill. `owner` goes into the file names, for people to read.
     Nothing here raises for what the disk does: what cannot be written is refused, what cannot be read is skipped
     and counted in `damaged`.
+
+    Args:
+        folder: Made on first use.
+        limit_bytes: Bounds all files in the folder, those of other processes included: however many crash, one after
+            the other, the disk does not fill.
+        segment_bytes: A file that is larger gets no more records.
+        owner: Goes into the file names, for people to read.
     """
 
     def __init__(
@@ -69,7 +74,7 @@ class Spool:
         self._number = 0
         self._size = 0
         self._others = 0  # bytes of other spools in the folder when they were counted last
-        self._trouble_told = False
+        self._has_warned = False
         self._damaged = 0
         _spools.add(self)
 
@@ -110,7 +115,12 @@ class Spool:
     def peek(self, max_batches: int, max_bytes: int, /) -> list[Batch]:
         """Read the oldest batches, at least one when there is one; `advance` takes them out.
 
-        `max_bytes` bounds their bytes on disk. The list is empty when nothing is left.
+        Args:
+            max_batches: How many at most.
+            max_bytes: Bounds their bytes on disk.
+
+        Returns:
+            An empty list when nothing is left.
         """
         self._peeked = []
         found: list[Batch] = []
@@ -137,7 +147,8 @@ class Spool:
     def advance(self, count: int, /) -> None:
         """Take out the first `count` batches of the last `peek`: they are stored.
 
-        Raises ValueError when there were fewer.
+        Raises:
+            ValueError: There were fewer.
         """
         if count > len(self._peeked):
             raise ValueError(f"{count} batches to take out, {len(self._peeked)} were read")
@@ -201,8 +212,8 @@ class Spool:
         return False
 
     def _complain(self, error: OSError) -> None:
-        if not self._trouble_told:
-            self._trouble_told = True
+        if not self._has_warned:
+            self._has_warned = True
             _logger.warning(
                 "the spool in %s cannot be written, what does not fit is counted and dropped: %s", self._folder, error
             )

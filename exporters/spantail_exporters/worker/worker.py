@@ -12,12 +12,12 @@ import os
 import socket
 import sys
 import time
-import weakref
 from collections import deque
 from typing import Any, Generic, TypeVar
 
 from opentelemetry.context import attach, set_value
 
+from spantail_exporters.worker.fork import call_in_child
 from spantail_exporters.worker.thread import Signal, WorkerThread, block_sigpipe
 
 _logger = logging.getLogger(__name__)
@@ -63,14 +63,7 @@ class Worker(Generic[T]):
         self._name = name
         self._full_capacity = capacity
         self._begin()
-        if hasattr(os, "register_at_fork"):
-            begin = weakref.WeakMethod(self._begin)  # a fork hook is for ever
-
-            def after_fork() -> None:
-                if begin_again := begin():
-                    begin_again()
-
-            os.register_at_fork(after_in_child=after_fork)
+        call_in_child(self._begin)
 
     def _begin(self) -> None:
         """Start from nothing: in a new process, also after a fork."""
