@@ -5,16 +5,23 @@ from __future__ import annotations
 import _thread
 import gc
 import threading
-from typing import Any
+import time
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from opentelemetry.sdk.trace import TracerProvider
 
 from spantail.live import LiveSpanProcessor
+from spantail.redaction import Redactor
 from spantail_exporters.delivery import batcher
 from spantail_exporters.livetail import create_sink
 from tests.support.live_runs import StoredRun
 from tests.support.waiting import eventually
+
+if TYPE_CHECKING:
+    from spantail_exporters.delivery.sender import Sender
+
+SOON_S = 20.0
 
 
 def test_two_pipelines_of_one_process_have_two_names(new_redis_url: str) -> None:
@@ -91,3 +98,21 @@ def test_after_shutdown_nothing_is_kept(new_redis_url: str) -> None:
         tracer.start_span("after, and left open")
     assert (len(sink._queue), len(sink._starts), len(sink._lost)) == (0, 0, 0)
     assert sink.flush(5)
+
+
+def test_a_worker_that_cannot_begin_holds_nobody_up(caplog: pytest.LogCaptureFixture) -> None:
+    def fail(*_: object) -> Sender:
+        raise OSError("words")
+
+    sink: Any = batcher.Batcher(fail, Redactor())
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(LiveSpanProcessor(sink))
+    provider.get_tracer("t").start_span("root").end()
+    begun = time.monotonic()
+    assert not sink.flush(SOON_S)
+    provider.get_tracer("t").start_span("after").end()
+    assert not sink.flush(SOON_S)
+    sink.shutdown(SOON_S)
+    assert time.monotonic() - begun < SOON_S
+    assert (len(sink._queue), len(sink._starts)) == (0, 0)
+    assert "OSError" in caplog.text
