@@ -190,7 +190,7 @@ def held_by(server: FaultyRedis, run_id: str) -> int:
     return int(answer or 0)
 
 
-def test_answers_that_come_after_the_patience_double_nothing(
+def test_answers_that_come_after_the_timeout_double_nothing(
     tmp_path: Path, spool_dir: Path, application: Callable[[str], LedgerApplication]
 ) -> None:
     with faulty_redis(tmp_path / "redis") as server, wire_to(server) as wire:

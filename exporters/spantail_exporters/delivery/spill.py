@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from spantail_exporters.model.batch import Batch
 
-PATIENCE_S: Final = 0.04  # it may pass twice, in the queue and then here: a `kill -9` may take the last 100 ms, no more
+OVERDUE_S: Final = 0.04  # it may pass twice, in the queue and then here: a `kill -9` may take the last 100 ms, no more
 _AHEAD_BYTES: Final = 1024 * 1024  # that wait while others are under way: the next trip is larger
 _ANY_SIZE: Final = 1 << 62
 
@@ -87,7 +87,7 @@ class Backlog:
     @property
     def overdue_at(self) -> float:
         """When the oldest of what is in memory has waited long enough for an answer."""
-        return (self._under_way_since if self._under_way else self._pending_since) + PATIENCE_S
+        return (self._under_way_since if self._under_way else self._pending_since) + OVERDUE_S
 
     def offer(self, batches: list[Batch], now: float) -> None:
         """Take over batches."""

@@ -36,9 +36,9 @@ def change(
         "name": f"span {span}", "kind": "llm_call" if account else kind,
         "end": None if status == "running" else start + 10, **_told(account), "attributes": {},
     }  # fmt: skip
-    told = [orjson.dumps({**body, "event": f"note {n}", "noted": n}) for n in range(noted - notes + 1, noted + 1)]
+    sent = [orjson.dumps({**body, "event": f"note {n}", "noted": n}) for n in range(noted - notes + 1, noted + 1)]
     return Change(
-        f"{span:016x}", "" if parent is None else f"{parent:016x}", [*told, orjson.dumps(body)], notes, account,
+        f"{span:016x}", "" if parent is None else f"{parent:016x}", [*sent, orjson.dumps(body)], notes, account,
         b"\n".join(orjson.dumps(layer) for layer in layers or ()),
     )  # fmt: skip
 
@@ -256,7 +256,7 @@ def test_layers(writing: Writing) -> None:
         change(3, 1, "ok", layers=[entry(odd, "complete")]),
         change(4, 1, "ok", layers=[entry("new", "error")]),
     )
-    writing.send(change(1, None, "running", rev=2, layers=pending))  # told again, it forgets nothing
+    writing.send(change(1, None, "running", rev=2, layers=pending))  # sent again, it forgets nothing
     assert writing.run().layers == [
         entry("fetch", "running", 1), entry(odd, "complete"), entry("store", "pending"), entry("new", "error"),
     ]  # fmt: skip

@@ -119,8 +119,8 @@ def check(store: Store, tree: Tree, *, root: bool = True) -> StoredRun:
     run = store.run(tree.run_id)
     winners = tree.winners()
     assert run.spans == {span_id: parsed(state) for span_id, state in winners.items()}
-    for span_id, told in tree.spans.items():
-        assert run.spans[span_id]["parent_id"] == told[0].state["parent_id"]
+    for span_id, sent in tree.spans.items():
+        assert run.spans[span_id]["parent_id"] == sent[0].state["parent_id"]
     assert run.first == 0
     assert run.next_seq == len(run.events)
     assert story(fold(run.events)) == story(run.spans), "the tail tells another story than the snapshot"
@@ -139,10 +139,10 @@ def check(store: Store, tree: Tree, *, root: bool = True) -> StoredRun:
 @given(tapes)
 def test_in_whatever_order_events_arrive_the_outcome_is_that_of_in_order_delivery(store: Store, tape: Tape) -> None:
     tree = random_tree(tape, f"{next(_run_ids):032x}")
-    everything = tape.shuffled(told for history in tree.spans.values() for told in history)
+    everything = tape.shuffled(sent for history in tree.spans.values() for sent in history)
     queues: dict[str, list[Change]] = {}
-    for told in everything:  # not by its owner alone: a span may reach us by two ways
-        queues.setdefault(f"w{tape.below(3)}", []).append(told.change)
+    for sent in everything:  # not by its owner alone: a span may reach us by two ways
+        queues.setdefault(f"w{tape.below(3)}", []).append(sent.change)
     line = batches_of(tape, queues)
     first_time: set[tuple[str, int]] = set()
     for batch in line:
@@ -160,9 +160,9 @@ def test_each_writer_in_its_order_gives_every_event_once(store: Store, tape: Tap
     queues: dict[str, list[Change]] = {}
     by_writer: dict[int, list[list[Change]]] = {}
     for history in tree.spans.values():
-        # the judge's verdict is left to the other properties: here nothing at all may get lost
-        kept = [told for told in history if told.writer != 9]
-        by_writer.setdefault(kept[0].writer, []).append([told.change for told in kept])
+        # the reaper is left to the other properties: here nothing at all may get lost
+        kept = [sent for sent in history if sent.writer != 9]
+        by_writer.setdefault(kept[0].writer, []).append([sent.change for sent in kept])
         tree.spans[kept[0].state["span_id"]] = kept
     for writer, histories in by_writer.items():
         queues[f"w{writer}"] = tape.interleaved(histories)
@@ -172,8 +172,8 @@ def test_each_writer_in_its_order_gives_every_event_once(store: Store, tape: Tap
     sent = [event for changes in queues.values() for change in changes for event in change.events]
     assert sorted(map(_identity, run.events)) == sorted(_identity(parsed_line) for parsed_line in map(_load, sent))
     for span_id, history in tree.spans.items():
-        told = [_identity(event) for event in run.events if event["span_id"] == span_id]
-        assert told == [_identity(_load(event)) for one in history for event in one.change.events]
+        seen = [_identity(event) for event in run.events if event["span_id"] == span_id]
+        assert seen == [_identity(_load(event)) for one in history for event in one.change.events]
     store.forget(tree.run_id)
 
 
@@ -190,8 +190,8 @@ def _load(line: bytes) -> dict[str, Any]:
 @given(tapes)
 def test_clocks_that_disagree_change_nothing_but_the_choice_among_orphans(store: Store, tape: Tape) -> None:
     tree = random_tree(tape, f"{next(_run_ids):032x}", sane_clocks=False)
-    everything = tape.shuffled(told for history in tree.spans.values() for told in history)
-    for batch in batches_of(tape, {"w": [told.change for told in everything]}):
+    everything = tape.shuffled(sent for history in tree.spans.values() for sent in history)
+    for batch in batches_of(tape, {"w": [sent.change for sent in everything]}):
         store.apply(tree.run_id, batch)
     run = check(store, tree, root=False)
     winners = tree.winners()
@@ -360,7 +360,7 @@ def test_what_a_failover_lost_is_noticed_and_counted(
     names = run_keys(tree.run_id)
     queues: dict[str, list[Change]] = {}
     for history in tree.spans.values():
-        queues.setdefault(f"w{history[0].writer}", []).extend(told.change for told in history)
+        queues.setdefault(f"w{history[0].writer}", []).extend(sent.change for sent in history)
     # nothing is sent again here: what was confirmed is not, and what was not is no loss that a writer could know of
     line = list(dict.fromkeys(batches_of(tape, queues)))
     rewind_at = 1 + tape.below(len(line))

@@ -135,9 +135,9 @@ def test_the_index_learns_of_a_run_that_was_lost_though_the_clock_was_set_back(
     monkeypatch.setattr(time, "time_ns", lambda: (begun_us - 4_000_000) * 1000)
     writer.write([batch(3)])
     run = StoredRun(redis_url, RUN)
-    facts = client.hget(keys.RUNS_FACTS, RUN)
-    assert facts is not None
-    assert facts.split()[:2] == [run.meta["epoch"].encode(), b"1"]
+    fields = client.hget(keys.RUNS_FACTS, RUN)
+    assert fields is not None
+    assert fields.split()[:2] == [run.meta["epoch"].encode(), b"1"]
     assert run.drops() == {"redis_lost": 2}
 
 

@@ -137,16 +137,16 @@ AROUND = b',"account":{"backend":"openai","tokens":{"input":10,"output":5},"cost
 def _around(span: int = AGENT, parent: int = 1, rev: int = 1) -> Change:
     """A span that is no call, and tells what the calls within it came to."""
     plain = change(span, parent, "ok", rev=rev)
-    told = plain.events[-1].replace(b',"attributes":{', AROUND)
-    assert b'"kind":"span"' in told
-    assert told != plain.events[-1]
-    return plain._replace(events=[told], account=TOLD_TWICE)
+    sent = plain.events[-1].replace(b',"attributes":{', AROUND)
+    assert b'"kind":"span"' in sent
+    assert sent != plain.events[-1]
+    return plain._replace(events=[sent], account=TOLD_TWICE)
 
 
 def test_a_span_that_alone_tells_what_its_calls_cost_counts(writing: Writing) -> None:
     writing.send(change(1, None, "ok"), _around())
     assert _sums(writing) == ONCE
-    writing.send(change(1, None, "ok"), _around())  # told again
+    writing.send(change(1, None, "ok"), _around())  # sent again
     writing.send(_around(rev=2))  # and once more, as a newer state
     assert _sums(writing) == ONCE
 
@@ -156,13 +156,13 @@ def test_a_span_that_alone_tells_what_its_calls_cost_counts(writing: Writing) ->
 def test_a_span_around_calls_that_are_told_counts_nothing(
     writing: Writing, order: tuple[int, ...], *, together: bool
 ) -> None:
-    told = [
+    sent = [
         change(1, None, "ok"),
         _around(),
         change(INNER, AGENT, "ok"),
         change(CALL, INNER, "ok", account="0 0 8 4 600 openai\n", kind="llm_call"),
     ]
-    changes = [told[place] for place in order]
+    changes = [sent[place] for place in order]
     for batch in [changes] if together else [[one] for one in changes]:
         writing.send(*batch)
     right = {"b:openai:calls": "1", "b:openai:input": "8", "b:openai:output": "4", "b:openai:nano": "600"}

@@ -1,4 +1,4 @@
-"""What becomes of spans whose end is lost, and of span events that are told while their span is open."""
+"""What becomes of spans whose end is lost, and of span events that are sent while their span is open."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class World:
     def batches(self) -> list[Batch]:
         return self.assembler.batches()
 
-    def told(self) -> list[dict[str, Any]]:
+    def sent(self) -> list[dict[str, Any]]:
         return [orjson.loads(line) for batch in self.batches() for line in batch.changes.lines]
 
 
@@ -61,7 +61,7 @@ def world() -> World:
 def test_an_end_that_found_no_room_is_told_from_the_span(world: World) -> None:
     span = world.started()
     run_id = f"{span.context.trace_id:032x}"
-    world.told()
+    world.sent()
     span.set_attribute("answer", 42)
     span.end()
     world.assembler.drop_ends(run_id, 1)
@@ -84,15 +84,15 @@ def test_an_end_that_comes_late_is_told_once(world: World) -> None:
     span.end()
     for taken in (0, 1):
         world.assembler.scan(LATER_US, handed_over=1, taken=taken)
-    assert [event["status"] for event in world.told()] == ["running", "ok"]
+    assert [event["status"] for event in world.sent()] == ["running", "ok"]
     world.assembler.take(world.ended)
-    (again,) = world.told()
+    (again,) = world.sent()
     assert (again["status"], again["rev"]) == ("ok", 1), "the script passes over what is not above the stored revision"
 
 
 def test_what_was_lost_with_the_disk_full_is_told_once_there_is_room(world: World) -> None:
     root, done = world.started("root"), world.started("done")
-    world.told()
+    world.sent()
     done.set_attribute("large", "x" * 10_000)
     done.end()
     unseen: Any = world.tracer.start_span("unseen")
@@ -118,8 +118,8 @@ def test_open_spans_of_a_run_that_lost_something_are_told_again(world: World) ->
     (batch,) = world.batches()
     world.assembler.lose(batch, "spool_full")
     world.assembler.make_up(LATER_US)
-    (told,) = world.told()
-    assert (told["event"], told["span_id"]) == ("span_update", f"{root.context.span_id:016x}")
+    (sent,) = world.sent()
+    assert (sent["event"], sent["span_id"]) == ("span_update", f"{root.context.span_id:016x}")
 
 
 def test_losses_that_wait_are_no_new_losses(world: World) -> None:
@@ -133,7 +133,7 @@ def test_losses_that_wait_are_no_new_losses(world: World) -> None:
 
 def test_an_end_that_cannot_be_encoded_ends_its_span(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     span = world.started()
-    world.told()
+    world.sent()
     span.set_status(Status(StatusCode.ERROR, "no"))
     span.end()
 
@@ -156,13 +156,13 @@ def test_more_open_spans_than_are_followed_are_told_when_they_end(
 ) -> None:
     monkeypatch.setattr(assembler_module, "OPEN_CAPACITY", 2)
     spans = [world.started(f"s{n}") for n in range(3)]
-    told = world.batches()
-    assert sum(len(batch.changes) for batch in told) == 2
-    assert [dict(batch.drops) for batch in told if batch.drops] == [{"open_cap": 1}]
+    sent = world.batches()
+    assert sum(len(batch.changes) for batch in sent) == 2
+    assert [dict(batch.drops) for batch in sent if batch.drops] == [{"open_cap": 1}]
     for span in spans:
         span.end()
     world.assembler.take(world.ended)
-    assert [event["status"] for event in world.told()] == ["ok"] * 3
+    assert [event["status"] for event in world.sent()] == ["ok"] * 3
 
 
 def test_span_events_out_of_order_of_time_are_told_once_each(world: World) -> None:
@@ -174,7 +174,7 @@ def test_span_events_out_of_order_of_time_are_told_once_each(world: World) -> No
     world.assembler.scan(LATER_US)
     root.end()
     world.assembler.take(world.ended)
-    events = [event["event"] for event in world.told() if event["event"] in {"first", "late", "second"}]
+    events = [event["event"] for event in world.sent() if event["event"] in {"first", "late", "second"}]
     assert events == ["first", "late", "second"]
 
 
@@ -186,7 +186,7 @@ def test_an_exception_that_was_told_takes_no_other_event_with_it(world: World) -
     span.set_status(Status(StatusCode.ERROR))
     span.end()
     world.assembler.take(world.ended)
-    events = world.told()
+    events = world.sent()
     assert [event["event"] for event in events] == ["span_start", "exception", "cleanup", "span_error"]
     assert [event["noted"] for event in events] == [0, 1, 2, 2]
     assert events[-1]["error"]["type"] == "ValueError"

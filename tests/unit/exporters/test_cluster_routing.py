@@ -84,11 +84,11 @@ def test_transactions_go_apart(slot_map: SlotMap) -> None:
 
 
 def test_a_slot_that_has_moved_is_asked_for_once_more(slot_map: SlotMap) -> None:
-    told: list[Address] = []
+    asked: list[Address] = []
 
     def answer(address: Address, _: int) -> Any:
-        told.append(address)
-        return "OK" if len(told) > 1 else MovedError("1 b:2")
+        asked.append(address)
+        return "OK" if len(asked) > 1 else MovedError("1 b:2")
 
     replies, _ = carried_out(slot_map, {0: 1}, answer)
     assert replies == ["OK"]

@@ -140,7 +140,7 @@ def test_in_order_to_disk_what_is_under_way_first() -> None:
     full.backlog.offer([batch(1), batch(2)], NOW)
     assert numbers(full.backlog.send_all()) == [1, 2]
     full.backlog.offer([batch(3)], NOW + 1)
-    assert full.backlog.overdue_at == NOW + spill.PATIENCE_S, "the oldest tells"
+    assert full.backlog.overdue_at == NOW + spill.OVERDUE_S, "the oldest tells"
     full.spill(is_asked=True)
     assert numbers(full.disk.batches) == [1, 2, 3]
     assert (full.backlog.in_memory, full.backlog.spooled) == (False, True)
@@ -154,7 +154,7 @@ def test_without_an_answer_all_of_it_is_sent_again() -> None:
     full.backlog.send_all()
     full.backlog.offer([batch(2)], NOW + 1)
     full.backlog.begin_again()
-    assert full.backlog.overdue_at == NOW + spill.PATIENCE_S
+    assert full.backlog.overdue_at == NOW + spill.OVERDUE_S
     assert numbers(full.backlog.send_all()) == [1, 2]
 
 

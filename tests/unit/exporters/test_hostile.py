@@ -365,8 +365,8 @@ def test_a_span_without_a_vital_part_costs_itself_alone(damage: str) -> None:
     setattr(broken, f"_{damage}", [object()] if damage in {"events", "links"} else None)
     assembler = Assembler("web-1:1:1", "w", Redactor())
     assembler.take([broken, span(context=context(3))])
-    told = [change.span_id for batch in assembler.batches() for change in batch.changes]
-    assert told[-1] == f"{3:016x}"
+    sent = [change.span_id for batch in assembler.batches() for change in batch.changes]
+    assert sent[-1] == f"{3:016x}"
 
 
 def test_ids_out_of_range_do_not_leave_their_run() -> None:

@@ -295,7 +295,7 @@ def test_what_is_offered_during_a_heartbeat_that_hangs_goes_to_disk_too(life: Li
     assert life.redis.sent == [[1]]
 
 
-def test_the_patience_begins_with_the_offer_not_with_the_call(life: Life) -> None:
+def test_the_timeout_begins_with_the_offer_not_with_the_call(life: Life) -> None:
     """Of several calls each may be quick enough, and together they are not."""
     life.redis.hang()
     life.offer()
@@ -472,7 +472,7 @@ def test_what_the_dead_left_is_delivered_though_the_present_never_pauses(
     own, left = Spool(tmp_path / "spool"), adopt(tmp_path / "spool")
     life = live(own, *left)
 
-    # whenever a call is carried out the next portion is there already
+    # whenever a call is carried out the next chunk is there already
     def another() -> None:
         if life.delivery.accepts:
             life.offer()
@@ -482,9 +482,9 @@ def test_what_the_dead_left_is_delivered_though_the_present_never_pauses(
     eventually(lambda: (life.steps(), left[0].empty)[1], SOON_S)
     life.redis.on_send = lambda: None
     life.until_stored()
-    told = [number for call in life.redis.sent for number in call]
-    assert [number for number in told if number >= 1_000] == list(range(1_000, 1_100))
-    own_numbers = [number for number in told if number < 1_000]
+    sent = [number for call in life.redis.sent for number in call]
+    assert [number for number in sent if number >= 1_000] == list(range(1_000, 1_100))
+    own_numbers = [number for number in sent if number < 1_000]
     assert own_numbers == sorted(set(own_numbers))
     assert not list((tmp_path / "spool").iterdir())
 

@@ -45,9 +45,9 @@ def numbers(batches: list[Batch]) -> list[int]:
 
 def drain(spool: Spool) -> list[int]:
     found = []
-    while portion := spool.peek(3, 1 << 20):
-        found += numbers(portion)
-        spool.advance(len(portion))
+    while chunk := spool.peek(3, 1 << 20):
+        found += numbers(chunk)
+        spool.advance(len(chunk))
     assert is_empty(spool)
     return found
 
@@ -626,8 +626,8 @@ class SpoolModel(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         for spool in (self.own, *self.heirs):
-            while portion := spool.peek(*PLENTY):
-                spool.advance(len(portion))
+            while chunk := spool.peek(*PLENTY):
+                spool.advance(len(chunk))
             spool.close()
         left = files(self.folder)
         shutil.rmtree(self.folder)
