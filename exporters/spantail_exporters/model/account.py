@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from spantail import attributes as key
-from spantail_exporters.model.fold import FINAL, rank
+from spantail_exporters.model.fold import NOT_FINAL
 from spantail_exporters.model.money import lacks_price
 
 if TYPE_CHECKING:
@@ -21,20 +21,36 @@ def account_of(state: Mapping[str, Any]) -> str:
 
     An LLM attempt has one once it has ended, and so has a span around attempts that says in `account` what they came
     to.
+    """
+    counted = state if state["kind"] == key.KIND_LLM_CALL else state.get("account")
+    if counted is None:
+        return ""
+    get = counted.get
+    return account_line(state["status"], get("tokens"), get("cost_nano"), get("backend"), get("fallback_from"))
+
+
+def account_line(
+    status: str, tokens: Mapping[str, int] | None, nano: int | None, /, backend: str | None, fallback_from: str | None
+) -> str:
+    """Write an account; empty for a span that has not ended.
+
+    Args:
+        status: of the span.
+        tokens: `input` and `output`, as far as they are known.
+        nano: the cost in nano-USD; None is unknown.
+        backend: who served the call.
+        fallback_from: the backend that was fallen back from.
 
     Returns:
         `errors unpriced input output nano backend`, a newline, and the backend that was fallen back from, if any.
-        The first two are 0 or 1, then tokens, nano-USD and a name on one line.
+        The first two are 0 or 1.
     """
-    counted = state if state["kind"] == key.KIND_LLM_CALL else state.get("account")
-    if counted is None or rank(state["status"]) != FINAL:
+    if status in NOT_FINAL:
         return ""
-    status, tokens, fallback_from = state["status"], counted.get("tokens") or {}, counted.get("fallback_from")
-    unpriced = lacks_price(counted if counted is state else {**counted, "status": status})
-    account = (
-        f"{'1' if status == 'error' else '0'} {'1' if unpriced else '0'} {tokens.get('input', 0)} "
-        f"{tokens.get('output', 0)} {counted.get('cost_nano') or 0} {_one_line(counted.get('backend') or 'unknown')}\n"
-    )
+    failed = "1" if status == "error" else "0"
+    unpriced = "1" if nano is None and lacks_price({"status": status, "tokens": tokens}) else "0"
+    read, written = (tokens.get("input", 0), tokens.get("output", 0)) if tokens else (0, 0)
+    account = f"{failed} {unpriced} {read} {written} {nano or 0} {_one_line(backend) if backend else 'unknown'}\n"
     return account + _one_line(fallback_from) if fallback_from else account
 
 

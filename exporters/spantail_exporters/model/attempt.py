@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from spantail import attributes as key
 from spantail_exporters.dialects.older_names import OLDER_NAMES
-from spantail_exporters.model.account import account_of
+from spantail_exporters.model.account import account_line, account_of
 from spantail_exporters.model.money import amount, nano_of
-from spantail_exporters.model.whole_numbers import token_count
+from spantail_exporters.model.whole_numbers import MOST_TOKENS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,8 +35,7 @@ def add_usage(body: dict[str, Any], attributes: Mapping[str, Any]) -> str:
         The account of an ended span (`account.account_of`); empty where it has none.
     """
     if body["kind"] == key.KIND_LLM_CALL:
-        _add_attempt(body, attributes, body["status"])
-        return account_of(body)
+        return _add_attempt(body, attributes, body["status"])
     if body["end"] is not None and (
         key.GEN_AI_USAGE_COST_AMOUNT in attributes or key.GEN_AI_USAGE_INPUT_TOKENS in attributes
     ):
@@ -45,22 +44,22 @@ def add_usage(body: dict[str, Any], attributes: Mapping[str, Any]) -> str:
     return ""
 
 
-def _add_attempt(body: dict[str, Any], attributes: Mapping[str, Any], status: str) -> None:
+def _add_attempt(body: dict[str, Any], attributes: Mapping[str, Any], status: str) -> str:
     if not _OLDER.isdisjoint(attributes):
         attributes = _renamed(attributes)
     get = attributes.get
     backend = get(key.BACKEND) or get(key.GEN_AI_PROVIDER_NAME)
     if backend is not None:
-        body["backend"] = str(backend)
+        body["backend"] = backend = str(backend)
     if (tier := get(key.TIER)) is not None:
         body["tier"] = str(tier)
     model = get(key.GEN_AI_RESPONSE_MODEL) or get(key.GEN_AI_REQUEST_MODEL)
     if model is not None:
         body["model"] = str(model)
-    source = get(key.COST_SOURCE)
+    nano, source = None, get(key.COST_SOURCE)
     if (cost := _cost(attributes)) is not None:
         body["cost_usd"] = cost
-        body["cost_nano"] = nano_of(cost)
+        body["cost_nano"] = nano = nano_of(cost)
     elif status != "running":
         source = key.SOURCE_UNPRICED
     if source is not None:
@@ -72,9 +71,10 @@ def _add_attempt(body: dict[str, Any], attributes: Mapping[str, Any], status: st
     if (attempt := get(key.ATTEMPT)) is not None:
         body["attempt"] = attempt
     if (fallback_from := get(key.FALLBACK_FROM)) is not None:
-        body["fallback_from"] = str(fallback_from)
+        body["fallback_from"] = fallback_from = str(fallback_from)
     if (reason := get(key.FALLBACK_REASON)) is not None:
         body["fallback_reason"] = str(reason)
+    return account_line(status, tokens, nano, backend, fallback_from)
 
 
 def _add_account(body: dict[str, Any], attributes: Mapping[str, Any]) -> None:
@@ -93,11 +93,11 @@ def _add_account(body: dict[str, Any], attributes: Mapping[str, Any]) -> None:
 
 
 def _tokens(attributes: Mapping[str, Any], names: tuple[tuple[str, str], ...]) -> dict[str, int]:
-    return {
-        name: count
-        for name, attribute in names
-        if attribute in attributes and (count := token_count(attributes[attribute])) is not None
-    }
+    tokens = {}
+    for name, attribute in names:
+        if attribute in attributes and type(count := attributes[attribute]) is int and 0 <= count <= MOST_TOKENS:
+            tokens[name] = count
+    return tokens
 
 
 def _renamed(attributes: Mapping[str, Any]) -> Mapping[str, Any]:

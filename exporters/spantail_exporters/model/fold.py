@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 RUNNING, ABANDONED, FINAL = 0, 1, 2
+NOT_FINAL: Final = frozenset({"running", "abandoned"})
+"""Statuses below `FINAL`; every other one is."""
 _BY_NAME: Final = ("attributes", "tokens")
 _REVIVED: Final = "_revived"
 _CHANGES: Final = frozenset(

@@ -11,8 +11,3 @@ MOST_TOKENS: Final = 10**12
 def whole_number(value: object) -> int | None:
     """Return `value` where it is an integer that is not negative; True and False are none."""
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
-
-
-def token_count(value: object) -> int | None:
-    """Return `value` where it can be a number of tokens."""
-    return value if type(value) is int and 0 <= value <= MOST_TOKENS else None
