@@ -31,7 +31,7 @@ local function take_lines(begin, last, after, ends, notes, already_noted, follow
     leave_out(after, after - 2) -- nothing, but here ends a piece
     added = added + 1
   end
-  put_in(full)
+  pieces[#pieces + 1] = full
 end
 
 local at = 1 -- where the next line begins

@@ -16,7 +16,3 @@ local function set_layer(entry)
     layers = sub(layers, 1, from - 1) .. entry .. sub(layers, to + 1)
   end
 end
-
-local function write_layers()
-  if layers_changed then call('SET', layers_key, layers) end
-end

@@ -10,7 +10,3 @@ if count == 0 then
     layers = '[]'
   end
 end
-
-local function delete_leftovers()
-  if left_over then call('DEL', buffer, spans, layers_key, wraps, sources) end
-end

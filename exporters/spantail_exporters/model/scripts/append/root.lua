@@ -26,9 +26,3 @@ local function consider_root(span_id, parent_id, json)
   end
   root, root_start, root_orphan, root_moved = span_id, start, orphan, true
 end
-
-local function write_root()
-  if not root then return end
-  call('HSET', meta, 'root', root, 'root_start', string.format('%.0f', root_start), 'root_orphan',
-    root_orphan and 1 or 0, 'root_status', root_status, 'end', root_end)
-end

@@ -28,3 +28,9 @@ if last_of_writer < -known_writer_seq then
   -- the one before was refused: were this one taken, its number would say of both that they had been applied
   return redis.error_reply('BEHIND spantail: the batch before this one is missing')
 end
+
+local meta_fields = {} -- of `meta`, each with its new value: they are written in one call
+local function set_meta(field, value)
+  local n = #meta_fields
+  meta_fields[n + 1], meta_fields[n + 2] = field, value
+end

@@ -36,9 +36,14 @@ local status = (rooted or silent) and RUN_STATUS[root_status or 'abandoned'] or 
 if run_state and (FINAL[run_state] or (root_status and root_status ~= 'running')) then status = run_state end
 local settled = not kept_open and ((rooted and root_status ~= 'running') or silent) or false
 
-local function write_status()
-  if state_json ~= '' then call('SET', state_key, state_json) end
-  if run_state then call('HSET', meta, 'state', run_state) end
-  if operation and operation ~= last_operation then call('HSET', meta, 'operation', operation) end
-  if state_operation and state_operation ~= seen[18] then call('HSET', meta, 'state_operation', state_operation) end
+set_meta('status', status)
+if run_state then set_meta('state', run_state) end
+if operation and operation ~= last_operation then set_meta('operation', operation) end
+if state_operation and state_operation ~= seen[18] then set_meta('state_operation', state_operation) end
+if root then
+  set_meta('root', root)
+  set_meta('root_start', string.format('%.0f', root_start))
+  set_meta('root_orphan', root_orphan and 1 or 0)
+  set_meta('root_status', root_status)
+  set_meta('end', root_end)
 end

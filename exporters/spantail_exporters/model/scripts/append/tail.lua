@@ -8,8 +8,6 @@ local function leave_out(from, to)
   kept_from = to + 2
 end
 
-local function put_in(line) pieces[#pieces + 1] = line end
-
 local function write_entry(text, events)
   next_seq = next_seq + events
   call('XADD', buffer, '0-' .. next_seq, 'n', events, 'b', text)
@@ -22,13 +20,13 @@ local function trim_tail()
   call('XTRIM', buffer, 'MINID', '0-' .. (from + 1))
   local oldest = call('XRANGE', buffer, '-', '+', 'COUNT', 1)[1]
   local last = tonumber(match(oldest[1], '%-(%d+)$'))
-  call('HSET', meta, 'first', last - tonumber(oldest[2][2]))
+  set_meta('first', last - tonumber(oldest[2][2]))
 end
 
 local function write_tail()
   if added == 0 then return end
   if kept_from > 1 then
-    if kept_from <= #lines then put_in(sub(lines, kept_from)) end
+    if kept_from <= #lines then pieces[#pieces + 1] = sub(lines, kept_from) end
     write_entry(table.concat(pieces, '\n'), added)
   elseif cut_at and cut_at > 1 then
     write_entry(sub(lines, 1, cut_at - 2), added_before_cut)

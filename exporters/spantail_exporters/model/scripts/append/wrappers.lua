@@ -7,7 +7,8 @@
 
 local ahead_before = tonumber(seen[20] or '')
 local ahead = ahead_before
-local marked, fresh, is_fresh, arrived = {}, {}, {}, {}
+local marked, arrived = {}, {}
+local fresh, is_fresh = {}, {} -- the marks that are new, by their order and by span
 
 local function look_up_marks()
   local lookups, looked_up = {}, {}
@@ -55,7 +56,7 @@ end
 local function mark_above(span_id, above)
   if is_marked(span_id) and is_above_itself(span_id, above) then return end
   while above and above ~= '' and above ~= span_id and not is_marked(above) do
-    marked[above], is_fresh[above], fresh[#fresh + 1] = true, true, above
+    marked[above], is_fresh[above], fresh[#fresh + 1] = true, '', above
     local state = stored(above)
     if not state then
       ahead = (ahead or 0) + 1
@@ -93,9 +94,4 @@ for span_id, account in pairs(accounts) do
 end
 add_accounts()
 
-local function write_marks()
-  local marks = {}
-  for _, span_id in ipairs(fresh) do marks[span_id] = '' end
-  write_fields(wraps, fresh, marks)
-  if ahead and ahead ~= ahead_before then call('HSET', meta, 'ahead', ahead) end
-end
+if ahead and ahead ~= ahead_before then set_meta('ahead', ahead) end

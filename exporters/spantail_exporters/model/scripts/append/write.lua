@@ -1,22 +1,21 @@
 -- All is decided: from here on nothing is refused.
 
 local next_before = next_seq
-delete_leftovers()
+if left_over then call('DEL', buffer, spans, layers_key, wraps, sources) end
 write_tail()
 write_fields(spans, order, written)
-write_marks()
+write_fields(wraps, fresh, is_fresh)
 write_sources()
 write_totals()
-write_layers()
+if layers_changed then call('SET', layers_key, layers) end
+if state_json ~= '' then call('SET', state_key, state_json) end
 
 -- what changes nothing (the same once more) breaks no silence
 local has_changed = next_seq > next_before or next(totals) ~= nil or state_json ~= ''
+set_meta('last', has_changed and now or last_change or now)
+if writer ~= '' then set_meta('w:' .. writer, writer_seq) end
 call('HSET', meta, 'next', next_seq, 'epoch', epoch, 'open', open, 'spans', count, 'errors', errors,
-  'status', status, 'last', has_changed and now or last_change)
-if writer ~= '' then call('HSET', meta, 'w:' .. writer, writer_seq) end
-write_losses()
-write_status()
-write_root()
+  unpack(meta_fields))
 if settled then call('HSET', meta, 'expected', next_seq) else call('HDEL', meta, 'expected') end
 
 if is_pinned then -- a key that was just made has no expiry, the others lost theirs with the pin
