@@ -16,12 +16,12 @@ from fastapi.responses import PlainTextResponse
 from spantail_service import __version__
 from spantail_service.errors import RunExpiredError, RunNotFoundError
 from spantail_service.routes.rate_limited import HEAVY
+from spantail_service.routes.tempo.parameters import LARGEST, Within, bounded, duration, understood
 from spantail_service.runs.meta import parse_run_id
 from spantail_service.runs.sources import read_tables
 from spantail_service.services import services_of
 from spantail_service.storage.run_writes import now_us
 from spantail_service.tempo import messages
-from spantail_service.tempo.requests import LARGEST, Within, bounded, duration, understood
 from spantail_service.tempo.schemas import TempoBuild, TempoSearch
 from spantail_service.tempo.search import MAX_SPANS_SHOWN, Wanted, search
 from spantail_service.tempo.tag_search import parse_tags

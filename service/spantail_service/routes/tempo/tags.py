@@ -8,11 +8,11 @@ import orjson
 from fastapi import APIRouter, Query, Request, Response
 
 from spantail_service.routes.rate_limited import HEAVY
+from spantail_service.routes.tempo.parameters import LARGEST, Within, bounded, understood
 from spantail_service.services import services_of
 from spantail_service.storage.run_writes import now_us
 from spantail_service.tempo.conditions import INTRINSICS, OTHER_NAMES, Condition, Field, Scope
 from spantail_service.tempo.recent import Period
-from spantail_service.tempo.requests import LARGEST, Within, bounded, understood
 from spantail_service.tempo.schemas import TempoScopes, TempoTags, TempoTagValues, TempoTypedValues
 from spantail_service.tempo.tags import INTRINSIC_NAMES, MOST, Asked, Value, tag_names, tag_values
 from spantail_service.tempo.traceql import TraceQLError, parse, parse_field
