@@ -88,7 +88,7 @@ class Liveness:
             raise Interrupted
 
     def redis_clock(self, redis_us: int, now: float) -> None:
-        """Redis told its time, in µs since the epoch.
+        """Redis reported its time, in µs since the epoch.
 
         Raises:
             Interrupted: its clock stepped, so that leases may have expired at once.
