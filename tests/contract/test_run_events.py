@@ -32,9 +32,9 @@ PATIENCE_S = 10.0
 
 
 @asynccontextmanager
-async def _watching(client: Any, wanted: RunFilter = RunFilter(), since: str | None = None) -> AsyncIterator[Watcher]:
+async def _watching(client: Any, wanted: RunFilter | None = None, since: str | None = None) -> AsyncIterator[Watcher]:
     feed: RunListChanges = services_in(client.app).run_changes
-    async with feed.watch(wanted, since) as watcher:
+    async with feed.watch(wanted or RunFilter(), since) as watcher:
         assert watcher is not None
         yield watcher
 

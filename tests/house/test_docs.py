@@ -30,7 +30,7 @@ MADE = {
     "dist/", "service/spantail_service/static", "site/",
     # by who follows the pages for contributors
     "frontend/src/views/failures.ts", "service/spantail_service/llm/local_model/",
-    "service/spantail_service/operations/summary/", "tests/integration/work/test_summary.py",
+    "service/spantail_service/operations/summary/", "tests/integration/operations/test_summary.py",
 }  # fmt: skip
 """Paths that are named and not in the repository."""
 EXTERNAL = re.compile(r"^(?:https?:|mailto:|#)")
