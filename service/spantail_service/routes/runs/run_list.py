@@ -167,7 +167,7 @@ async def read_run(request: Request, run_id: str) -> Response:
     responses=nothing(400, 404, 409, 410, 429),
 )
 async def delete_run(request: Request, run_id: str) -> Response:
-    """204 once it is gone, 409 while it is going on. What it cost stays in ``/api/spend``."""
+    """204 once it is gone, 409 while it is going on. What it cost stays in `/api/spend`."""
     await services_of(request).run_retention.delete(parse_run_id(run_id))
     return Response(status_code=204, headers=_NO_STORE)
 
