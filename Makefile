@@ -30,12 +30,25 @@ install: $(RUNTIME) $(PAGE) ## Set up what `make run` needs: virtual environment
 
 ##@ Work on it
 
+.PHONY: dev
+dev: install $(DEVELOPMENT) ## As `make run`, and a change of the sources restarts the service or builds the page anew
+	@deploy/dev $(ARGS)
+
 .PHONY: test
 test: $(DEVELOPMENT) $(PAGE) test-tools ## Every test, on real parts; PYTEST_ARGS="-k name" narrows it down
 	$(NPM) --silent run test
 	$(BIN)/python -m pytest -n $(TEST_PROCESSES) $(PYTEST_ARGS)
 
-TEST_PROCESSES ?= logical
+# Two for each core (tests/conftest.py).
+TEST_PROCESSES ?= auto
+
+.PHONY: coverage
+coverage: $(DEVELOPMENT) $(PAGE) test-tools ## Which lines and branches the Python tests reach; PYTEST_ARGS="tests/unit"
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -n $(TEST_PROCESSES) $(PYTEST_ARGS)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+	$(BIN)/coverage html --quiet
 
 .PHONY: test-tools
 test-tools: $(DEVELOPMENT) ## Get the programs that tests run against: Redis, Chromium, Claude CLI, a Collector
@@ -110,7 +123,7 @@ lock: $(DEVELOPMENT) ## Lock the newest allowed versions of all packages, with h
 .PHONY: clean
 clean: ## Remove everything that make made, but not the data in .spantail
 	rm -rf "$(VENV)" .tools dist site frontend/node_modules service/spantail_service/static
-	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage htmlcov
 
 .PHONY: help
 help: ## Show this list
