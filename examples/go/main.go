@@ -26,7 +26,9 @@ import (
 var tracer trace.Tracer
 
 // traced runs work in a span, which keeps the error that work returns.
-func traced(ctx context.Context, name string, work func(context.Context, trace.Span) error, options ...trace.SpanStartOption) error {
+func traced(
+	ctx context.Context, name string, work func(context.Context, trace.Span) error, options ...trace.SpanStartOption,
+) error {
 	ctx, span := tracer.Start(ctx, name, options...)
 	defer span.End()
 	err := work(ctx, span)
