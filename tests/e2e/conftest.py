@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
@@ -18,7 +19,6 @@ from tests.support.tools import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-    from pathlib import Path
 
     from playwright.async_api import Browser
 
@@ -52,7 +52,7 @@ def start(world: HeldWorld, tools_path: Path, tmp_path: Path) -> Start:
     others = [
         folder
         for folder in os.environ.get("PATH", "").split(os.pathsep)
-        if folder and not os.path.exists(os.path.join(folder, "claude"))  # noqa: PTH110, PTH118 - PATH is text
+        if folder and not Path(folder, "claude").exists()
     ]
 
     @asynccontextmanager
