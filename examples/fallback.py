@@ -46,17 +46,20 @@ CHAIN = (
 
 async def ask(question: str) -> str:
     """Ask one backend after the other until one answers."""
-    failed: tuple[str, str] | None = None
+    failed: str | None = None
     async with spantail.llm_group(f"answer {question}") as group:
         for attempt, (backend, model, function) in enumerate(CHAIN, start=1):
+            reason = None
             if failed:
-                group.fallback(failed[0], backend, failed[1])
-            why = {"fallback_from": failed[0], "fallback_reason": failed[1]} if failed else {}
+                reason = "rate limited"
+                group.fallback(failed, backend, reason)
             try:
-                async with spantail.llm_call(backend=backend, model=model, attempt=attempt, **why) as call:
+                async with spantail.llm_call(
+                    backend=backend, model=model, attempt=attempt, fallback_from=failed, fallback_reason=reason
+                ) as call:
                     return await function(question, call)
             except RateLimitedError:
-                failed = (backend, "rate limited")
+                failed = backend
         raise RuntimeError("no backend answers")
 
 

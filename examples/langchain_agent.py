@@ -13,7 +13,7 @@ import asyncio
 import os
 from contextlib import AsyncExitStack
 
-from langchain_core.messages import HumanMessage, ToolMessage
+from langchain_core.messages import BaseMessage, HumanMessage, ToolMessage
 from langchain_core.tools import tool
 from langchain_openai import ChatOpenAI
 from openinference.instrumentation.langchain import LangChainInstrumentor
@@ -35,7 +35,7 @@ def find_jobs(city: str) -> str:
 async def answer(model: ChatOpenAI) -> None:
     """Let the model call the tool until it has its answer."""
     agent = model.bind_tools([find_jobs])
-    messages = [HumanMessage(QUESTION)]
+    messages: list[BaseMessage] = [HumanMessage(QUESTION)]
     while (said := await agent.ainvoke(messages)).tool_calls:
         messages.append(said)
         for call in said.tool_calls:
