@@ -1,25 +1,26 @@
 /** The page's controller: it keeps address and run together and decides what is drawn when. */
-import { type Api, ProblemError } from "./api";
+
+import { byId } from "./browser/dom";
+import { address, parse, type Route } from "./browser/router";
 import type { ConnectionState } from "./connection/connection";
 import { RunConnection } from "./connection/follow";
 import { poll } from "./connection/poll";
 import { serverSentEvents } from "./connection/sse";
 import { webSocket } from "./connection/websocket";
-import { byId } from "./dom";
 import { assign, type PageData, updateItem, updateList } from "./page";
-import { address, parse, type Route } from "./router";
-import { RunSidebar } from "./run-sidebar";
-import { words } from "./schema-form";
-import { RunSession } from "./session";
-import { ConnectionBadge } from "./views/connection-badge";
+import { RunSession } from "./run/session";
+import { RunSidebar } from "./runs/run-sidebar";
+import { type Api, ProblemError } from "./service/api";
+import type { RunSummary } from "./service/wire";
+import { SpanDetailsView } from "./views/details/span-details";
 import { LivetailView } from "./views/livetail";
-import { NewRunDialog } from "./views/new-run";
-import { drawRunHead, isLive, summaryOf } from "./views/run-head";
+import { ConnectionBadge } from "./views/run/connection-badge";
+import { drawRunHead, isLive, summaryOf } from "./views/run/run-head";
+import { RunMenu } from "./views/run/run-menu";
 import { runItem, runItems } from "./views/run-list";
-import { RunMenu } from "./views/run-menu";
-import { SpanDetailsView } from "./views/span-details";
-import { TraceTreeView } from "./views/trace-tree";
-import type { RunSummary } from "./wire";
+import { NewRunDialog } from "./views/start/new-run";
+import { words } from "./views/start/schema-form";
+import { TraceTreeView } from "./views/trace/trace-tree";
 
 /** The duration in the header ticks in tenths of a second. */
 const TICK_MS = 100;

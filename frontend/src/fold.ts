@@ -4,7 +4,7 @@
  * Per span: final over abandoned over running, then the higher `rev`. The run script and the Python readers have
  * their own copies; all are held to `tests/golden/rules/fold.json`.
  */
-import type { SpanState, SpanStatus, TailEvent } from "./wire";
+import type { SpanState, SpanStatus, TailEvent } from "./service/wire";
 
 const CHANGE = /_(start|update|complete|error|skip|cancelled|abandoned|revived)$/;
 

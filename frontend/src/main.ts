@@ -1,11 +1,11 @@
 import Alpine from "@alpinejs/csp";
 import "./styles/page.css";
-import { Api } from "./api";
 import { App } from "./app";
-import { byId, copyText } from "./dom";
+import { byId, copyText } from "./browser/dom";
+import { applyTheme, currentTheme, toggleTheme, watchTheme } from "./browser/theme";
 import { emptyPage, type PageData } from "./page";
-import { leave, toLogin } from "./sign-in";
-import { applyTheme, currentTheme, toggleTheme, watchTheme } from "./theme";
+import { Api } from "./service/api";
+import { leave, toLogin } from "./service/sign-in";
 import { splitter } from "./views/splitter";
 
 applyTheme();

@@ -1,8 +1,8 @@
 /** What the shell binds to: small, flat, ready texts. Spans never come in here. */
-import type { Choice } from "./run-filter";
-import type { BackendItem } from "./views/backends";
-import type { LayerItem } from "./views/layers";
-import type { Field } from "./views/run-fields";
+import type { Choice } from "./runs/run-filter";
+import type { BackendItem } from "./views/run/backends";
+import type { LayerItem } from "./views/run/layers";
+import type { Field } from "./views/run/run-fields";
 import type { RunItem } from "./views/run-list";
 
 export interface LinkItem {

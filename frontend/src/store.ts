@@ -5,9 +5,9 @@
  * views compare `version` and read what they need.
  */
 import { changesSpan, compare, FINAL, merged, RUNNING, rank } from "./fold";
-import { costNano } from "./format";
+import type { Frame, Snapshot, SpanEvent, SpanState, TailEvent } from "./service/wire";
+import { costNano } from "./text/format";
 import { type Share, TraceTree } from "./tree";
-import type { Frame, Snapshot, SpanEvent, SpanState, TailEvent } from "./wire";
 
 /** Events kept for the livetail; older ones are dropped from the page, never from the run. */
 export const TAIL_LIMIT = 10_000;

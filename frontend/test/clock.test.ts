@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { ServiceClock } from "../src/clock";
+import { ServiceClock } from "../src/service/clock";
 
 /** Answers of a service whose clock is ahead of the browser's by so much, asked every 370 ms. */
 function asked(aheadMs: number, times: number): number[] {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { family, label, matches, progressText, summary, tokensText, tone } from "../src/events";
-import type { TailEvent } from "../src/wire";
+import { family, label, matches, progressText, summary, tokensText, tone } from "../src/run/events";
+import type { TailEvent } from "../src/service/wire";
 
 function event(name: string, rest: Partial<TailEvent> = {}): TailEvent {
   return { seq: 0, ts: 0, event: name, ...rest };

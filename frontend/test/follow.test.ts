@@ -7,7 +7,7 @@ import type {
   TransportName,
 } from "../src/connection/connection";
 import { RunConnection } from "../src/connection/follow";
-import type { Frame } from "../src/wire";
+import type { Frame } from "../src/service/wire";
 
 function frame(change: Partial<Frame> = {}): Frame {
   return {

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { indented, parseJson, writeJson } from "../src/json";
+import { indented, parseJson, writeJson } from "../src/service/json";
 
 const INT64_MAX = "9223372036854775807";
 const INT64_MIN = "-9223372036854775808";

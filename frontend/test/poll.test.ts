@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { ProblemError } from "../src/api";
 import { backoffMs } from "../src/connection/backoff";
 import { isSettled, query } from "../src/connection/connection";
 import { PAGE_SIZE, PollTransport } from "../src/connection/poll";
-import type { Frame } from "../src/wire";
+import { ProblemError } from "../src/service/api";
+import type { Frame } from "../src/service/wire";
 
 function answer(change: Partial<Frame> = {}): Frame {
   return {

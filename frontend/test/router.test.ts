@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { address, parse } from "../src/router";
+import { address, parse } from "../src/browser/router";
 
 const RUN = "4bf92f3577b34da6a3ce929d0e0e4736";
 

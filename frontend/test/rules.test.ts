@@ -2,9 +2,9 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { changesSpan, compare, merged } from "../src/fold";
-import { costNano } from "../src/format";
+import type { SpanState, SpanStatus, TailEvent } from "../src/service/wire";
 import { isUnpriced, RunStore } from "../src/store";
-import type { SpanState, SpanStatus, TailEvent } from "../src/wire";
+import { costNano } from "../src/text/format";
 
 interface Case {
   why: string;

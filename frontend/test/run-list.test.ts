@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import type { Api } from "../src/api";
-import { EVERY_RUN, isEverything, namedChoices, runQuery, statusChoices } from "../src/run-filter";
-import { MOST_LISTED, RunList } from "../src/run-list";
-import { spendText } from "../src/views/spend";
-import type { RunNews, RunSummary, RunsPage } from "../src/wire";
+import { EVERY_RUN, isEverything, namedChoices, runQuery, statusChoices } from "../src/runs/run-filter";
+import { MOST_LISTED, RunList } from "../src/runs/run-list";
+import type { Api } from "../src/service/api";
+import type { RunNews, RunSummary, RunsPage } from "../src/service/wire";
+import { spendText } from "../src/views/run/spend";
 
 function run(number: number, more: Partial<RunSummary> = {}): RunSummary {
   return { run_id: String(number).padStart(32, "0"), status: "completed", start: number, ...more };

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { check, fieldErrors, fields, request, splitEntries } from "../src/schema-form";
-import type { JsonSchema, OperationInfo } from "../src/wire";
+import type { JsonSchema, OperationInfo } from "../src/service/wire";
+import { check, fieldErrors, fields, request, splitEntries } from "../src/views/start/schema-form";
 
 const schema: JsonSchema = {
   type: "object",

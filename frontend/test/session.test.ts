@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import { type Api, ProblemError } from "../src/api";
 import type { Connection, ConnectionListener, ConnectionState } from "../src/connection/connection";
-import { RunSession } from "../src/session";
-import type { Frame, RunStatus, RunSummary, Snapshot, TailEvent } from "../src/wire";
+import { RunSession } from "../src/run/session";
+import { type Api, ProblemError } from "../src/service/api";
+import type { Frame, RunStatus, RunSummary, Snapshot, TailEvent } from "../src/service/wire";
 
 const ID = "4bf92f3577b34da6a3ce929d0e0e4736";
 

@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
-import { bytes } from "../src/format";
+import { RunStore } from "../src/store";
+import { bytes } from "../src/text/format";
 import {
   costAround,
   costSource,
@@ -9,10 +10,9 @@ import {
   lostContent,
   skewWords,
   sourceName,
-} from "../src/span-words";
-import { RunStore } from "../src/store";
-import { backendTable } from "../src/views/backends";
-import { fields } from "../src/views/run-fields";
+} from "../src/text/span-words";
+import { backendTable } from "../src/views/run/backends";
+import { fields } from "../src/views/run/run-fields";
 
 const ID = "4bf92f3577b34da6a3ce929d0e0e4736";
 

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import type { Frame, SpanState, TailEvent } from "../src/service/wire";
 import { RunStore, TAIL_LIMIT } from "../src/store";
-import type { Frame, SpanState, TailEvent } from "../src/wire";
 
 const RUN = "4bf92f3577b34da6a3ce929d0e0e4736";
 

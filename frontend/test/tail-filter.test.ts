@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
-import { TailFilter } from "../src/tail-filter";
-import type { TailEvent } from "../src/wire";
+import { TailFilter } from "../src/run/tail-filter";
+import type { TailEvent } from "../src/service/wire";
 
 function events(from: number, to: number, message = (seq: number) => `line ${seq % 2 ? "odd" : "even"}`) {
   return Array.from(

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import { applyTheme, currentTheme, toggleTheme, watchTheme } from "../src/theme";
+import { applyTheme, currentTheme, toggleTheme, watchTheme } from "../src/browser/theme";
 
 const system = Object.assign(new EventTarget(), { matches: false });
 const kept = new Map<string, string>();

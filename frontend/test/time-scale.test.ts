@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { liveScale, settledScale, share, ticks } from "../src/time-scale";
+import { liveScale, settledScale, share, ticks } from "../src/run/time-scale";
 
 const S = 1_000_000;
 

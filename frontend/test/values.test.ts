@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
-import { parseJson, writeJson } from "../src/json";
-import { attributeNote } from "../src/span-words";
-import { shown, typeWords } from "../src/values";
+import { parseJson, writeJson } from "../src/service/json";
+import { attributeNote } from "../src/text/span-words";
+import { shown, typeWords } from "../src/text/values";
 
 it("shows numbers that JSON has no form for as the numbers they are", () => {
   expect(shown("NaN", "double")).toBeNaN();

@@ -1,12 +1,12 @@
 import { expect, it } from "vitest";
-import { address, parse } from "../src/router";
+import { address, parse } from "../src/browser/router";
+import type { RunSummary } from "../src/service/wire";
 import { RunStore } from "../src/store";
-import { backendTable } from "../src/views/backends";
-import { layerItems } from "../src/views/layers";
-import { fields, lostTitle, runLength } from "../src/views/run-fields";
+import { backendTable } from "../src/views/run/backends";
+import { layerItems } from "../src/views/run/layers";
+import { fields, lostTitle, runLength } from "../src/views/run/run-fields";
 import { runCost, runItem } from "../src/views/run-list";
-import { impliedWord } from "../src/views/trace-row";
-import type { RunSummary } from "../src/wire";
+import { impliedWord } from "../src/views/trace/trace-row";
 
 const ID = "4bf92f3577b34da6a3ce929d0e0e4736";
 

@@ -1,7 +1,7 @@
 """What an attempt costs, in whole nano-USD. Pure.
 
 An amount is rounded once, to `cost_nano`, and every sum is over those. The page rounds only what tells no `cost_nano`
-(`costNano` in `frontend/src/format.ts`). Held to `tests/golden/rules/money.json`.
+(`costNano` in `frontend/src/text/format.ts`). Held to `tests/golden/rules/money.json`.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 /** What a run page wants: the frames of a run in order, whatever carries them. */
-import type { Frame } from "../wire";
+import type { Frame } from "../service/wire";
 
 export type TransportName = "websocket" | "sse" | "poll";
 

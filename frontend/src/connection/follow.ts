@@ -4,7 +4,7 @@
  * A transport that never delivered is given up after one failure, one that had worked after three; then the next one
  * is taken. From time to time the best one is tried again beside it, and takes over with its first frame.
  */
-import type { Frame } from "../wire";
+import type { Frame } from "../service/wire";
 import { backoffMs } from "./backoff";
 import {
   type Connection,

@@ -1,6 +1,6 @@
 /** The poll: one request at a time, the next one 200 ms after the last answer, at once after a full page. */
-import { ProblemError } from "../api";
-import type { Frame } from "../wire";
+import { ProblemError } from "../service/api";
+import type { Frame } from "../service/wire";
 import {
   type Cursor,
   type Epoch,

@@ -1,6 +1,6 @@
 /** What the transports with pushed frames have in common: silence is a failure, and so is a frame that cannot be read. */
-import { parseJson } from "../json";
-import type { Frame } from "../wire";
+import { parseJson } from "../service/json";
+import type { Frame } from "../service/wire";
 import type { Cursor, Failure, Transport, TransportListener } from "./connection";
 import { Watchdog } from "./watchdog";
 

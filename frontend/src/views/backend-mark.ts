@@ -1,6 +1,6 @@
 /** The mark of who served a call: Claude CLI green with a robot, LangChain amber with a warning sign. */
-import { h, icon, setAttr, setIcon, setText } from "../dom";
-import { backendTitle } from "../format";
+import { h, icon, setAttr, setIcon, setText } from "../browser/dom";
+import { backendTitle } from "../text/format";
 
 const ICONS: Readonly<Record<string, string>> = { claude_cli: "robot", langchain: "warning" };
 

@@ -1,10 +1,10 @@
 /** Every event of the run by time: windowed, filtered, paused on demand, followed only from its end. */
-import { byId, h, icon, setAttr, setIcon, setText } from "../dom";
-import { type Family, family, label, summary, tone } from "../events";
-import { costNano, count, money, timeOfDay } from "../format";
+import { byId, h, icon, setAttr, setIcon, setText } from "../browser/dom";
+import { type Family, family, label, summary, tone } from "../run/events";
+import { indexAt, TailFilter } from "../run/tail-filter";
+import type { TailEvent } from "../service/wire";
 import { isUnpriced, type RunStore } from "../store";
-import { indexAt, TailFilter } from "../tail-filter";
-import type { TailEvent } from "../wire";
+import { costNano, count, money, timeOfDay } from "../text/format";
 import { BackendMark } from "./backend-mark";
 import { type RowView, WindowedList } from "./windowed";
 

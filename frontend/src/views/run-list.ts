@@ -1,7 +1,8 @@
 /** The list of runs as the page shows it. Pure: wire shapes in, texts out. */
-import * as format from "../format";
-import { address } from "../router";
-import type { RunSummary } from "../wire";
+
+import { address } from "../browser/router";
+import type { RunSummary } from "../service/wire";
+import * as format from "../text/format";
 import { RUN_ICONS } from "./status";
 
 export interface RunItem {

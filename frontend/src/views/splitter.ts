@@ -1,5 +1,5 @@
 /** A bar between two parts that can be dragged, or moved with the arrow keys; its place is kept. */
-import { byId } from "../dom";
+import { byId } from "../browser/dom";
 
 export interface SplitterOptions {
   readonly id: string;

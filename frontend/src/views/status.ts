@@ -1,5 +1,5 @@
 /** Icons of states: the shape says it too, not the colour alone. */
-import type { Abandonment, LayerStatus, RunStatus, SpanStatus } from "../wire";
+import type { Abandonment, LayerStatus, RunStatus, SpanStatus } from "../service/wire";
 
 export const STATUS_ICONS: Readonly<Record<SpanStatus, string>> = {
   running: "running",

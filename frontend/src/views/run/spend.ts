@@ -1,6 +1,7 @@
 /** What today's runs cost, for the bar at the top. Pure. */
-import * as format from "../format";
-import type { Spend } from "../wire";
+
+import type { Spend } from "../../service/wire";
+import * as format from "../../text/format";
 
 export interface SpendText {
   value: string;

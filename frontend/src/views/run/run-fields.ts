@@ -1,7 +1,8 @@
 /** The run's header in figures. Pure. */
-import { count, duration, money, moneyExact, plural, ticking } from "../format";
-import type { RunStore } from "../store";
-import type { Marks } from "../wire";
+
+import type { Marks } from "../../service/wire";
+import type { RunStore } from "../../store";
+import { count, duration, money, moneyExact, plural, ticking } from "../../text/format";
 import type { BackendTable } from "./backends";
 
 export interface Field {

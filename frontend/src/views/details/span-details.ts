@@ -1,13 +1,22 @@
 /** The selected span, whole: fetched once, then kept up to date while it changes. */
-import { type Api, ProblemError } from "../api";
-import { byId, copyText, h, setText } from "../dom";
-import { progressText, tokenCounts } from "../events";
-import * as format from "../format";
-import { writeJson } from "../json";
-import type { RunSession } from "../session";
-import { costAround, costSource, droppedWords, flagWords, lostContent, skewWords } from "../span-words";
-import { isUnpriced } from "../store";
-import type { SpanState, TailEvent } from "../wire";
+
+import { byId, copyText, h, setText } from "../../browser/dom";
+import { progressText, tokenCounts } from "../../run/events";
+import type { RunSession } from "../../run/session";
+import { type Api, ProblemError } from "../../service/api";
+import { writeJson } from "../../service/json";
+import type { SpanState, TailEvent } from "../../service/wire";
+import { isUnpriced } from "../../store";
+import * as format from "../../text/format";
+import {
+  costAround,
+  costSource,
+  droppedWords,
+  flagWords,
+  lostContent,
+  skewWords,
+} from "../../text/span-words";
+import { abandonedText } from "../status";
 import {
   attributeBlock,
   DROPPED,
@@ -22,7 +31,6 @@ import {
   merge,
   sourceBlock,
 } from "./span-sections";
-import { abandonedText } from "./status";
 
 /** A span may change many times a second; its whole state is asked for less often. */
 const REFETCH_MS = 600;

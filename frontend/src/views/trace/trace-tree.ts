@@ -1,13 +1,13 @@
 /** The trace tree with its waterfall: windowed rows, a time axis beside them, keyboard, bars that grow. */
-import { byId, setText } from "../dom";
-import { plural } from "../format";
-import { hiddenBy, rowIndex, visibleRows } from "../rows";
-import type { RunStore } from "../store";
-import { liveScale, settledScale, share, type TimeScale } from "../time-scale";
-import type { TreeNode } from "../tree";
+import { byId, setText } from "../../browser/dom";
+import { hiddenBy, rowIndex, visibleRows } from "../../run/rows";
+import { liveScale, settledScale, share, type TimeScale } from "../../run/time-scale";
+import type { RunStore } from "../../store";
+import { plural } from "../../text/format";
+import type { TreeNode } from "../../tree";
+import { WindowedList } from "../windowed";
 import { TimeAxis } from "./time-axis";
 import { TraceRow } from "./trace-row";
-import { WindowedList } from "./windowed";
 
 export const ROW_HEIGHT = 30;
 

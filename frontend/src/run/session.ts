@@ -1,9 +1,10 @@
 /** One run on the page: its snapshot, then its tail, and the snapshot again when the tail cannot be followed. */
-import { type Api, ProblemError } from "./api";
-import { backoffMs } from "./connection/backoff";
-import type { Connection, ConnectionListener, ConnectionState } from "./connection/connection";
-import { RunStore } from "./store";
-import type { BackendTotals, Frame, LayerInfo, Marks, RunSummary } from "./wire";
+
+import { backoffMs } from "../connection/backoff";
+import type { Connection, ConnectionListener, ConnectionState } from "../connection/connection";
+import { type Api, ProblemError } from "../service/api";
+import type { BackendTotals, Frame, LayerInfo, Marks, RunSummary } from "../service/wire";
+import { RunStore } from "../store";
 
 /** Events from before the snapshot that the livetail shows at first. */
 const HISTORY = 1_000;

@@ -1,5 +1,5 @@
 /** JSON schema → form fields → request; problem details → field errors. Pure. */
-import type { JsonSchema, OperationInfo, Problem } from "./wire";
+import type { JsonSchema, OperationInfo, Problem } from "../../service/wire";
 
 export type FieldKind =
   | "text"

@@ -1,7 +1,8 @@
 /** Totals per backend and over all of them. Pure; money is summed as integer nano-USD. */
-import { costNano, count, money, moneyExact, tokens } from "../format";
-import type { BackendTotals } from "../wire";
-import { backendIcon } from "./backend-mark";
+
+import type { BackendTotals } from "../../service/wire";
+import { costNano, count, money, moneyExact, tokens } from "../../text/format";
+import { backendIcon } from "../backend-mark";
 
 export interface BackendItem {
   backend: string;

@@ -1,6 +1,7 @@
 /** Attribute values that JSON has no form for, as they were sent: bytes, NaN and infinities. Pure. */
+
+import type { AttributeValue, ValueType } from "../service/wire";
 import * as format from "./format";
-import type { AttributeValue, ValueType } from "./wire";
 
 const DOUBLES: Readonly<Record<string, number>> = {
   NaN: Number.NaN,

@@ -1,6 +1,7 @@
 /** fetch() with what every call needs: a time limit, problem details as errors, and the service's clock. */
+
+import { type Epoch, query } from "../connection/connection";
 import { ServiceClock } from "./clock";
-import { type Epoch, query } from "./connection/connection";
 import { parseJson } from "./json";
 import type {
   Frame,

@@ -1,7 +1,8 @@
 /** What the livetail shows of an event: its family, its tone and one line of text. Pure. */
-import * as format from "./format";
-import { writeJson } from "./json";
-import type { Attributes, AttributeValue, TailEvent, Tokens } from "./wire";
+
+import { writeJson } from "../service/json";
+import type { Attributes, AttributeValue, TailEvent, Tokens } from "../service/wire";
+import * as format from "../text/format";
 
 export type Family =
   | "pipeline"

@@ -1,6 +1,6 @@
 /** The time axis above the waterfall, with the lines behind the rows. */
-import { byId, h } from "../dom";
-import { type TimeScale, ticks } from "../time-scale";
+import { byId, h } from "../../browser/dom";
+import { type TimeScale, ticks } from "../../run/time-scale";
 
 /** A label that would begin nearer to the edge is written to its left. */
 const LABEL_PX = 44;

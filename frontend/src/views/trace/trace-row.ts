@@ -1,13 +1,13 @@
 /** One row of the trace tree: name, mark, tokens, cost, duration and the bar. */
-import { h, icon, setAttr, setIcon, setText } from "../dom";
-import { progressText, tokenCounts, tokensText } from "../events";
-import * as format from "../format";
-import { costSource } from "../span-words";
-import type { TreeNode } from "../tree";
-import type { SpanState } from "../wire";
-import { BackendMark } from "./backend-mark";
-import { abandonedText, STATUS_ICONS } from "./status";
-import type { RowView } from "./windowed";
+import { h, icon, setAttr, setIcon, setText } from "../../browser/dom";
+import { progressText, tokenCounts, tokensText } from "../../run/events";
+import type { SpanState } from "../../service/wire";
+import * as format from "../../text/format";
+import { costSource } from "../../text/span-words";
+import type { TreeNode } from "../../tree";
+import { BackendMark } from "../backend-mark";
+import { abandonedText, STATUS_ICONS } from "../status";
+import type { RowView } from "../windowed";
 
 /** Deeper levels are not indented further: the name must keep room. There the level stands as a number. */
 const MAX_INDENT = 14;

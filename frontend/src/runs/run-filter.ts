@@ -1,5 +1,5 @@
 /** What the list of runs is narrowed to. Pure. */
-import type { NamedCount, RunFacets, RunStatus } from "./wire";
+import type { NamedCount, RunFacets, RunStatus } from "../service/wire";
 
 export interface RunFilter {
   /** Words in name, operation, service, backends or id. */

@@ -1,11 +1,12 @@
 /** The list's side of the page: filter, paging, import, what today cost. Draws no run; the page's controller does. */
-import { type Api, ProblemError } from "./api";
-import { plural } from "./format";
-import { assign, type PageData } from "./page";
+
+import { assign, type PageData } from "../page";
+import { type Api, ProblemError } from "../service/api";
+import type { RunStatus, RunSummary } from "../service/wire";
+import { plural } from "../text/format";
+import { spendText } from "../views/run/spend";
 import { isEverything, namedChoices, type RunFilter, statusChoices } from "./run-filter";
 import { MOST_LISTED, RunList } from "./run-list";
-import { spendText } from "./views/spend";
-import type { RunStatus, RunSummary } from "./wire";
 
 /** Typing is over when nothing came for so long. */
 const TYPING_MS = 250;

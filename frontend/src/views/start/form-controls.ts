@@ -1,6 +1,6 @@
 /** One input per field of an operation's schema, with its label, hint and error. */
-import { h, icon } from "../dom";
-import { type Field, splitEntries, unique } from "../schema-form";
+import { h, icon } from "../../browser/dom";
+import { type Field, splitEntries, unique } from "./schema-form";
 
 export interface Control {
   readonly field: Field;

@@ -1,14 +1,14 @@
 /** What the details panel is built of: one function per section, span in, element out. */
-import { copyText, h, icon } from "../dom";
-import { label } from "../events";
-import * as format from "../format";
-import { indented, writeJson } from "../json";
-import { address } from "../router";
-import { attributeNote, flagWords, type LostWords, linkWords, sourceName } from "../span-words";
-import { shown, typeWords } from "../values";
-import type { Attributes, AttributeValue, Source, SpanState, TailEvent, ValueType } from "../wire";
-import { BackendMark } from "./backend-mark";
-import { STATUS_ICONS } from "./status";
+import { copyText, h, icon } from "../../browser/dom";
+import { address } from "../../browser/router";
+import { label } from "../../run/events";
+import { indented, writeJson } from "../../service/json";
+import type { Attributes, AttributeValue, Source, SpanState, TailEvent, ValueType } from "../../service/wire";
+import * as format from "../../text/format";
+import { attributeNote, flagWords, type LostWords, linkWords, sourceName } from "../../text/span-words";
+import { shown, typeWords } from "../../text/values";
+import { BackendMark } from "../backend-mark";
+import { STATUS_ICONS } from "../status";
 
 export type Field = [name: string, value: string, title: string | undefined, mono: boolean];
 

@@ -1,6 +1,6 @@
 /** The layer strip. Pure. */
-import type { LayerInfo } from "../wire";
-import { LAYER_ICONS } from "./status";
+import type { LayerInfo } from "../../service/wire";
+import { LAYER_ICONS } from "../status";
 
 export interface LayerItem {
   name: string;

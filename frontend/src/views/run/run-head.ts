@@ -1,13 +1,14 @@
 /** What stands above the tree and beside the livetail: name, status, figures, layers, totals. */
-import { ago, dateTime } from "../format";
-import { assign, type PageData } from "../page";
-import type { RunSession } from "../session";
-import type { RunSummary } from "../wire";
+
+import { assign, type PageData } from "../../page";
+import type { RunSession } from "../../run/session";
+import type { RunSummary } from "../../service/wire";
+import { ago, dateTime } from "../../text/format";
+import { isAlive, runName, serviceText } from "../run-list";
+import { RUN_ICONS } from "../status";
 import { backendTable } from "./backends";
 import { layerItems } from "./layers";
 import { fields, runLength } from "./run-fields";
-import { isAlive, runName, serviceText } from "./run-list";
-import { RUN_ICONS } from "./status";
 
 /** A session whose snapshot is not here counts as alive: the run may be anything. */
 export function isLive(session: RunSession): boolean {

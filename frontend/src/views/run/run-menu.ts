@@ -1,8 +1,9 @@
 /** What can be done with a run: a menu beside the button that opened it. */
-import { type Api, ProblemError } from "../api";
-import { byId, h, icon } from "../dom";
-import type { RunSummary } from "../wire";
-import { isAlive, runName } from "./run-list";
+
+import { byId, h, icon } from "../../browser/dom";
+import { type Api, ProblemError } from "../../service/api";
+import type { RunSummary } from "../../service/wire";
+import { isAlive, runName } from "../run-list";
 
 const FORMATS = [
   ["otlp", "OTLP JSON"],

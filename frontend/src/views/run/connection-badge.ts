@@ -1,6 +1,6 @@
 /** The corner that says how the page is connected, and how long the way is. */
-import type { ConnectionState, TransportName } from "../connection/connection";
-import { assign, type PageData } from "../page";
+import type { ConnectionState, TransportName } from "../../connection/connection";
+import { assign, type PageData } from "../../page";
 
 /** The latency is smoothed and shown at most this often: it must not flicker. */
 const LATENCY_MS = 1_000;

@@ -1,8 +1,9 @@
 /** The runs that are listed: pages from the service, kept up to date by its push, or by asking while there is none. */
-import { type Api, ProblemError } from "./api";
-import { backoffMs } from "./connection/backoff";
+
+import { backoffMs } from "../connection/backoff";
+import { type Api, ProblemError } from "../service/api";
+import type { RunNews, RunSummary } from "../service/wire";
 import { EVERY_RUN, type RunFilter, runQuery } from "./run-filter";
-import type { RunNews, RunSummary } from "./wire";
 
 const PAGE = 50;
 /** The service answers no more at once. */

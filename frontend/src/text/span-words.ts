@@ -1,7 +1,8 @@
 /** What is known of a span beside its figures, in words. Pure. */
+
+import { writeJson } from "../service/json";
+import type { Attributes, DroppedCounts, LostContent, Source, SpanLink, SpanState } from "../service/wire";
 import * as format from "./format";
-import { writeJson } from "./json";
-import type { Attributes, DroppedCounts, LostContent, Source, SpanLink, SpanState } from "./wire";
 
 /** Where a cost comes from, and what a reader should know of it; undefined where there is no cost. */
 export function costSource(span: SpanState): string | undefined {

@@ -1,6 +1,7 @@
 /** The events of a tail that fit a filter. Pure. */
+
+import type { TailEvent } from "../service/wire";
 import { matches } from "./events";
-import type { TailEvent } from "./wire";
 
 /** Index of an event by its seq, or of the next one: a tail is ordered. */
 export function indexAt(events: readonly TailEvent[], seq: number): number {

@@ -1,5 +1,5 @@
 /** The tree as the rows that are visible. Pure, but for the depth, which is set on each row's node. */
-import type { TraceTree, TreeNode } from "./tree";
+import type { TraceTree, TreeNode } from "../tree";
 
 /**
  * One pass over the visible nodes, without recursion: a trace may be thousands of levels deep. It makes no object but

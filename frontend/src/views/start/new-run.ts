@@ -1,11 +1,12 @@
 /** The "new run" dialog: a form made from the operation's input schema. */
-import { type Api, ProblemError } from "../api";
-import { backoffMs } from "../connection/backoff";
-import { byId, h } from "../dom";
-import type { PageData } from "../page";
-import { check, fieldErrors, fields, request, words } from "../schema-form";
-import type { OperationInfo } from "../wire";
+
+import { byId, h } from "../../browser/dom";
+import { backoffMs } from "../../connection/backoff";
+import type { PageData } from "../../page";
+import { type Api, ProblemError } from "../../service/api";
+import type { OperationInfo } from "../../service/wire";
 import { type Control, control } from "./form-controls";
+import { check, fieldErrors, fields, request, words } from "./schema-form";
 
 export class NewRunDialog {
   private readonly dialog = byId<HTMLDialogElement>("new-run");
