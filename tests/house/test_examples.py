@@ -16,7 +16,7 @@ import pytest
 
 from tests.support.service_process import ServiceProcess, running_service
 from tests.support.strict import missing
-from tests.support.tools import ROOT
+from tests.support.tools import ROOT, TOOLS
 from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
@@ -260,34 +260,23 @@ def _assert_answer(service: ServiceProcess, run_id: str, runs_in: str) -> None:
 
 
 def test_node_js(service: ServiceProcess, tmp_path: Path) -> None:
-    """With the packages of its lock file, installed beside a copy of it."""
-    application = tmp_path / "nodejs"
-    shutil.copytree(EXAMPLES / "nodejs", application, ignore=shutil.ignore_patterns("node_modules"))
-    node = ROOT / "deploy" / "node"
+    """A copy of it beside the packages of its lock file."""
+    packages = TOOLS / "examples" / "nodejs" / "node_modules"
+    if not packages.is_dir():
+        missing("no packages for the Node.js example: `make test-tools` installs them")
+    shutil.copy(EXAMPLES / "nodejs" / "answer.mjs", tmp_path)
+    (tmp_path / "node_modules").symlink_to(packages)
     environment = {"OTEL_EXPORTER_OTLP_ENDPOINT": service.url, "VENV": sys.prefix}
-    installed = subprocess.run(
-        [node, "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"],
-        cwd=application, env=os.environ | environment, capture_output=True, text=True, timeout=300, check=False,
-    )  # fmt: skip
-    if installed.returncode:
-        missing(f"npm cannot install the packages of the Node.js example: {installed.stderr[-500:]}")
-    run_id = _run_id(_output(node, "node", "answer.mjs", cwd=application, environment=environment))
-    _assert_answer(service, run_id, "nodejs-example")
+    printed = _output(ROOT / "deploy" / "node", "node", "answer.mjs", cwd=tmp_path, environment=environment)
+    _assert_answer(service, _run_id(printed), "nodejs-example")
 
 
-def test_go(service: ServiceProcess, tmp_path: Path) -> None:
-    """With the modules of its go.sum."""
-    if shutil.which("go") is None:
-        missing("no Go on PATH")
-    built = subprocess.run(
-        ["go", "build", "-mod=readonly", "-o", tmp_path / "answer", "."],
-        cwd=EXAMPLES / "go", capture_output=True, text=True, timeout=600, check=False,
-    )  # fmt: skip
-    if any(words in built.stderr for words in ("dial tcp", "no such host", "i/o timeout")):
-        missing(f"the Go module proxy cannot be reached: {built.stderr[-500:]}")
-    assert built.returncode == 0, built.stderr
-    run_id = _run_id(_output(tmp_path / "answer", environment={"OTEL_EXPORTER_OTLP_ENDPOINT": service.url}))
-    _assert_answer(service, run_id, "go-example")
+def test_go(service: ServiceProcess) -> None:
+    program = TOOLS / "examples" / "go" / "answer"
+    if not program.exists():
+        missing("the Go example is not built: `make test-tools` builds it, with Go on PATH")
+    printed = _output(program, environment={"OTEL_EXPORTER_OTLP_ENDPOINT": service.url})
+    _assert_answer(service, _run_id(printed), "go-example")
 
 
 def _ended(service: ServiceProcess, run_id: str, name: str) -> int:
