@@ -40,7 +40,6 @@ highlight_language = "python"
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_preserve_defaults = True
-autodoc_class_signature = "separated"  # what a function of ours returns is not made by hand: no constructor is shown
 napoleon_numpy_docstring = False
 napoleon_use_rtype = False
 python_use_unqualified_type_names = True
@@ -69,6 +68,8 @@ html_theme_options = {
     },
 }
 
+_MADE_BY_HAND: Final = {"LiveSpanProcessor", "RedisLivetailExporter", "LivetailExporter"}
+"""Classes whose objects an application makes; of the others the constructor is nobody's affair."""
 _FENCE: Final = re.compile(r"(?ms)^```(\w+)\n(.*?)^```$")
 _CODE: Final = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 
@@ -76,6 +77,7 @@ _CODE: Final = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 def setup(app: Sphinx) -> None:
     """Called by Sphinx: what no option says."""
     app.connect("autodoc-process-docstring", _as_restructured_text, priority=400)  # before napoleon reads it
+    app.connect("autodoc-process-signature", _without_constructor)
     app.connect("build-finished", _lead_from_the_top)
 
 
@@ -90,6 +92,14 @@ def _as_restructured_text(
 
     text = _FENCE.sub(directive, "\n".join(lines))
     lines[:] = _CODE.sub(r"``\1``", text).splitlines()
+
+
+def _without_constructor(
+    _app: Sphinx, what: str, name: str, _obj: object, _options: object, signature: str | None, returns: str | None
+) -> tuple[str | None, str | None] | None:
+    if what == "class" and name.rpartition(".")[2] not in _MADE_BY_HAND:
+        return "", None
+    return signature, returns
 
 
 def _lead_from_the_top(app: Sphinx, error: Exception | None) -> None:
