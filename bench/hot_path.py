@@ -2,7 +2,7 @@
 
 Spantail; BatchSpanProcessor with OTLP/HTTP; and Logfire's SDK, whose pending spans are the nearest thing to a live
 start, exporting to the same local receiver. Every variant is a process of its own, and they take turns. Within each,
-portions of spans alternate with portions of the bare SDK, and a portion is compared with the two beside it: the speed
+chunks of spans alternate with chunks of the bare SDK, and a chunk is compared with the two beside it: the speed
 of a shared machine changes by half from one second to the next.
 """
 
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.trace import Tracer
 
-SPANS = 20_000  # in a portion: what is done after it has been made is not in its wall time, and must be little
+SPANS = 20_000  # in a chunk: what is done after it has been made is not in its wall time, and must be little
 BARE_SPANS = 2_000
-PORTIONS = 2
+CHUNKS = 2
 WARM_UP = 2_000
 UNREDACTED = "  no redaction"  # the same, to see what redaction costs
 ROUNDS = 5
@@ -49,7 +49,7 @@ def run(rounds: int = ROUNDS) -> dict[str, float]:
     bare = statistics.median(row["bare"] for rows in results.values() for row in rows)
     print(
         f"\nCost of a span for the application, over the bare SDK's {bare:.1f} us (12 attributes, start and end; "
-        f"portions of {SPANS}, median of {rounds * PORTIONS})"
+        f"chunks of {SPANS}, median of {rounds * CHUNKS})"
     )
     print(f"{'us a span, added':20}{'thread':>9}{'':>7}{'wall':>9}{'CPU/delivered':>16}{'delivered':>11}")
     figures: dict[str, float] = {}
@@ -87,12 +87,12 @@ def _child(variant: str, url: str) -> None:
     flush()
     make_spans(bare, WARM_UP)
     rows = []
-    before = _portion(bare, BARE_SPANS)
-    for _ in range(PORTIONS):
+    before = _chunk(bare, BARE_SPANS)
+    for _ in range(CHUNKS):
         stored = delivered()
-        thread, wall, cpu = _portion(tracer, SPANS, flush)
+        thread, wall, cpu = _chunk(tracer, SPANS, flush)
         share = (delivered() - stored) / SPANS
-        after = _portion(bare, BARE_SPANS)
+        after = _chunk(bare, BARE_SPANS)
         own_thread, own_wall, own_cpu = ((one + other) / 2 for one, other in zip(before, after, strict=True))
         rows.append(
             {
@@ -109,7 +109,7 @@ def _child(variant: str, url: str) -> None:
     os._exit(0)  # Logfire asks its server for the token on a thread of its own, which nobody answers here
 
 
-def _portion(tracer: Tracer, spans: int, flush: Callable[[], None] = lambda: None) -> tuple[float, float, float]:
+def _chunk(tracer: Tracer, spans: int, flush: Callable[[], None] = lambda: None) -> tuple[float, float, float]:
     """Make so many spans; thread time, wall time and, delivery included, the process's CPU time, in us a span."""
     cpu, thread, wall = time.process_time(), time.thread_time(), time.perf_counter()
     make_spans(tracer, spans)

@@ -60,7 +60,7 @@ def _varint(number: int) -> bytes:
 
 
 def shapes(millions: float = 30.0) -> Iterator[Shape]:
-    """Every shape by every way that takes it; ``millions`` of the smallest messages in each, as far as they fit."""
+    """Every shape by every way that takes it; `millions` of the smallest messages in each, as far as they fit."""
     many = max(int(millions * 1_000_000), 300)
     few = many // 6  # JSON is taken up to a quarter of the size
     for kind in ("traces", "logs"):

@@ -38,7 +38,7 @@ _DEADLINE_S: Final = 600.0
 
 
 class Peer(NamedTuple):
-    """A program to measure. ``command`` is below its virtual environment's ``bin``; ``count`` reads an answer."""
+    """A program to measure. `command` is below its virtual environment's `bin`; `count` reads an answer."""
 
     name: str
     package: str
@@ -48,7 +48,7 @@ class Peer(NamedTuple):
     headers: dict[str, str]
     alive: str
     run: str
-    """The path that answers with all spans of the run ``{run_id}``."""
+    """The path that answers with all spans of the run `{run_id}`."""
     count: Callable[[Any], int]
 
 
@@ -122,7 +122,7 @@ def main() -> None:
 
 
 def _measure(peer: Peer, bodies: list[bytes], run_ids: list[str], beside: psutil.Process | None) -> dict[str, float]:
-    """``beside`` is a process that works for the program and counts with it."""
+    """`beside` is a process that works for the program and counts with it."""
     with tempfile.TemporaryDirectory(prefix="spantail-bench-") as text, _running(peer, Path(text)) as (port, process):
         everybody = [process, *process.children(recursive=True), *([beside] if beside else [])]
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_DEADLINE_S)

@@ -54,7 +54,7 @@ class Outcome(NamedTuple):
     p99: float
     worst: float
     own_p99: float
-    """As ``p99``, of what the service itself is to blame for."""
+    """As `p99`, of what the service itself is to blame for."""
     own_worst: float
     grown: int
     """Growth of the process' memory, in bytes."""
@@ -102,13 +102,13 @@ def _call(address: str, method: str, message: bytes) -> str:
 
 
 def measured(service: Service, shape: Shape, *, senders: int = SENDERS, least_waits: int = _LEAST_WAITS) -> Outcome:
-    """Send several of a kind, and look on until they are answered; for ``least_waits`` at least."""
+    """Send several of a kind, and look on until they are answered; for `least_waits` at least."""
     wire = shape.wire
     context = multiprocessing.get_context("spawn")
     done = context.Event()
     parent, child = context.Pipe()
-    told = service.address, service.worker.pid, done, child, least_waits
-    watcher = context.Process(target=_watch, args=told, daemon=True)
+    reported = service.address, service.worker.pid, done, child, least_waits
+    watcher = context.Process(target=_watch, args=reported, daemon=True)
     watcher.start()
     parent.recv()
     begun = time.perf_counter()

@@ -142,7 +142,7 @@ def measure(url: str, client: redis.Redis) -> dict[str, float]:
 
 
 def _feed(hand_over: Callable[[Any], None], spans: Sequence[Any], sink: Any) -> float:
-    """Hand over in portions that the queue can hold; return the seconds until all are stored."""
+    """Hand over in chunks that the queue can hold; return the seconds until all are stored."""
     begun = time.perf_counter()
     for first in range(0, len(spans), 50_000):
         for span in spans[first : first + 50_000]:

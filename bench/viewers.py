@@ -1,6 +1,6 @@
 """Many viewers on one service process: polls with nothing new, a thousand polling pages, a thousand WebSockets.
 
-The service runs as a user would start it, with a token set, so that the doors are part of what is measured.
+The service runs as a user would start it, with a token set, so that the checks of access are part of what is measured.
 """
 
 from __future__ import annotations
@@ -143,7 +143,7 @@ class _Writer:
         self._append([Change(ROOT, "", [orjson.dumps(state)])])
 
     def write(self, count: int) -> None:
-        """So many log lines at :data:`EVENTS_PER_S`, each with the time of its writing."""
+        """So many log lines at `EVENTS_PER_S`, each with the time of its writing."""
         begun = time.perf_counter()
         written = 0
         while written < count:

@@ -32,7 +32,7 @@ BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome", "google-chro
 DESK: Final = ViewportSize(width=1440, height=900)
 TELEPHONE: Final = ViewportSize(width=390, height=844)
 START_S: Final = 60
-PATIENCE_MS: Final = 60_000
+TIMEOUT_MS: Final = 60_000
 
 
 def main() -> None:
@@ -40,7 +40,7 @@ def main() -> None:
     browser_path = os.environ.get("SPANTAIL_TEST_CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
     if browser_path is None:
         sys.exit("No Chromium on PATH: install your system's chromium package.")
-    expect.set_options(timeout=PATIENCE_MS)
+    expect.set_options(timeout=TIMEOUT_MS)
     with demo() as url, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=browser_path, args=["--no-sandbox", "--disable-gpu"])
         page = browser.new_page(base_url=url, viewport=DESK, color_scheme="light")

@@ -12,18 +12,18 @@ import { type Share, TraceTree } from "./tree";
 /** Events kept for the livetail; older ones are dropped from the page, never from the run. */
 export const TAIL_LIMIT = 10_000;
 
-/** What a span adds to the sums of its branch, if it is no wrapper (`tree.ts`): an LLM call, or what is told of several. */
+/** What a span adds to the sums of its branch, if it is no wrapper (`tree.ts`): an LLM call, or what is stated of several. */
 function shareOf(state: SpanState): Share {
   const hasEnded = rank(state.status) === FINAL;
-  const told = state.kind === "llm_call" ? state : hasEnded ? state.account : undefined;
-  const cost = told && costNano(told);
-  const unpriced = told === state ? isUnpriced(state) : told !== undefined && cost === undefined;
+  const stated = state.kind === "llm_call" ? state : hasEnded ? state.account : undefined;
+  const cost = stated && costNano(stated);
+  const unpriced = stated === state ? isUnpriced(state) : stated !== undefined && cost === undefined;
   return {
     cost: cost ?? 0,
     priced: cost === undefined ? 0 : 1,
     unpriced: unpriced ? 1 : 0,
     errors: state.status === "error" ? 1 : 0,
-    llm: told && hasEnded ? 1 : 0,
+    llm: stated && hasEnded ? 1 : 0,
   };
 }
 
@@ -40,8 +40,8 @@ function lean(state: SpanState): SpanState {
   const kept: SpanState = rest;
   if (events) kept.span_events = events.map(({ ts, name }) => ({ ts, name }));
   if (error) {
-    const { traceback: _traceback, ...told } = error;
-    kept.error = told;
+    const { traceback: _traceback, ...stated } = error;
+    kept.error = stated;
   }
   return kept;
 }
@@ -67,7 +67,7 @@ export class RunStore {
   readonly running = new Set<string>();
   /** Why a span was skipped or cancelled, as far as the tail tells: a snapshot comes without attributes. */
   readonly reasons = new Map<string, string>();
-  /** Why calls have no price, as far as it is told, and how many each reason holds for. */
+  /** Why calls have no price, as far as it is stated, and how many each reason holds for. */
   readonly unpricedNotes = new Map<string, number>();
 
   readonly tree = new TraceTree();

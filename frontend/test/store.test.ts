@@ -207,7 +207,7 @@ describe("the golden events", () => {
   it("make one tree, and their money adds up", () => {
     const known = store.tree.roots.filter((root) => root.known);
     expect(known.length).toBeGreaterThan(0);
-    const told = [...store.spans.values()].map((state) =>
+    const stated = [...store.spans.values()].map((state) =>
       state.kind === "llm_call" ? state : state.account,
     );
     const sum = told.reduce((total, cost) => total + (cost?.cost_nano ?? 0), 0);

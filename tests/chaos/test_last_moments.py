@@ -145,7 +145,7 @@ def test_a_kill_takes_the_last_moments_and_no_more(
         work = workloads(wire.url)
         delay_s = {"is slow": 0.2, "is at the edge of being slow": 0.05}.get(how)
         killed_in(lambda: slow(wire, delay_s) if delay_s else server.hanging(), work, after_s)
-        accounts = close_accounts(work.journal, lambda run_id: StoredRun(server.url, run_id), judged=False)
+        accounts = close_accounts(work.journal, lambda run_id: StoredRun(server.url, run_id), reaped=False)
     assert_only_the_last_moments_are_missing(accounts)
 
 
@@ -159,7 +159,7 @@ def test_a_kill_while_one_node_of_a_cluster_hangs(tmp_path: Path, workloads: Cal
 
         killed_in(cluster.nodes[1].hanging, work, 1.5)
         eventually(cluster._stands, SOON_S)
-        accounts = close_accounts(work.journal, stored, judged=False)
+        accounts = close_accounts(work.journal, stored, reaped=False)
     assert_only_the_last_moments_are_missing(accounts)
 
 

@@ -57,8 +57,8 @@ async def test_it_is_in_the_answers_and_nowhere_else(redis_url: str) -> None:
         spans = {one: (await client.get(f"/api/traces/{RUN}/spans/{one}")).json() for one in (ROOT_SPAN, CALL, BEHIND)}
         exported = (await client.get(f"/api/runs/{RUN}/export?format=otlp")).json()
         tail = (await client.get(f"/api/logs/{RUN}")).text
-    told = [{"service": "bank", "host": None, "skew_us": SHIFT, "spans": 2}]
-    assert run["clock_skew"] == whole["run"]["clock_skew"] == tree["run"]["clock_skew"] == told
+    reported = [{"service": "bank", "host": None, "skew_us": SHIFT, "spans": 2}]
+    assert run["clock_skew"] == whole["run"]["clock_skew"] == tree["run"]["clock_skew"] == reported
     for listed in (whole["spans"], tree["spans"]):
         marks = {span["span_id"]: span.get("clock_skew_us") for span in listed}
         assert marks == {ROOT_SPAN: None, RIGHT: None, CALL: SHIFT, BEHIND: SHIFT}
@@ -93,8 +93,8 @@ async def test_several_services_ahead_and_behind_and_parents_that_are_not_there(
             assert (await client.post("/v1/traces", json={"resourceSpans": [one]})).json() == {}
         run = (await client.get(f"/api/runs/{RUN}")).json()
         spans = (await client.get(f"/api/traces/{RUN}?fields=tree")).json()["spans"]
-    told = {one["service"]: (one["skew_us"], one["spans"]) for one in run["clock_skew"]}
-    assert told == {"ahead": (SHIFT, 1), "behind": (-SHIFT, 1)}
+    reported = {one["service"]: (one["skew_us"], one["spans"]) for one in run["clock_skew"]}
+    assert reported == {"ahead": (SHIFT, 1), "behind": (-SHIFT, 1)}
     marks = {span["span_id"]: span.get("clock_skew_us") for span in spans}
     assert marks == {ROOT_SPAN: None, ahead: SHIFT, behind: -SHIFT, below: None, orphan: None, late: None}
     starts = {span["span_id"]: span["start"] for span in spans}

@@ -105,10 +105,10 @@ async def test_marks_go_out_and_come_in_again(redis_url: str) -> None:
     """What an application left out it tells over OTLP; the service adds what it left out itself."""
     attribute = f'[{{"field":"gen_ai.input.messages","bytes":412,"setting":"{CAPTURE_CONTENT_VARIABLE}",'
     attribute += '"where":"application"}]'
-    told = values(gen_ai__output__messages=ANSWER, spantail__content__left_out=attribute)
-    told[-1]["key"] = "spantail.content.left_out"
+    reported = values(gen_ai__output__messages=ANSWER, spantail__content__left_out=attribute)
+    reported[-1]["key"] = "spantail.content.left_out"
     async with running_app(redis_url) as client:
-        assert (await client.post("/v1/traces", json=request(*told))).status_code == 200
+        assert (await client.post("/v1/traces", json=request(*reported))).status_code == 200
         span = await span_of(client)
         expected = [mark("gen_ai.input.messages", 412, "application"), mark("gen_ai.output.messages", 7)]
         assert span["content"] == expected
@@ -122,11 +122,11 @@ async def test_marks_go_out_and_come_in_again(redis_url: str) -> None:
 
 
 @pytest.mark.parametrize("told", ["nonsense", "[1]", "[]"])
-async def test_what_is_no_mark_is_an_attribute(redis_url: str, told: str) -> None:
-    attributes = values(x=told)
+async def test_what_is_no_mark_is_an_attribute(redis_url: str, reported: str) -> None:
+    attributes = values(x=reported)
     attributes[0]["key"] = "spantail.content.left_out"
     async with running_app(redis_url) as client:
         assert (await client.post("/v1/traces", json=request(*attributes))).status_code == 200
         span = await span_of(client)
     assert "content" not in span
-    assert span["attributes"] == {"spantail.content.left_out": told}
+    assert span["attributes"] == {"spantail.content.left_out": reported}

@@ -178,5 +178,5 @@ async def test_without_leave_no_content_is_kept(new_redis_url: str, name: str) -
         await _send(client, requests)
         seen = await _snapshots(client, _run_ids(requests))
     for span in (span for snapshot in seen for span in snapshot["spans"]):
-        told = [name for name, value in span["attributes"].items() if _CONTENT.search(str(value))]
-        assert not told, span["name"]
+        reported = [name for name, value in span["attributes"].items() if _CONTENT.search(str(value))]
+        assert not reported, span["name"]

@@ -1,4 +1,4 @@
-"""`WS /ws/runs/{run_id}/logs` and `GET /api/runs/{run_id}/events`: the poll's frames, pushed (design §7)."""
+"""`WS /ws/runs/{run_id}/logs` and `GET /api/runs/{run_id}/events`: the poll's frames, pushed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`GET /api/logs/{run_id}`: the poll and the long poll (design §7)."""
+"""`GET /api/logs/{run_id}`: the poll and the long poll."""
 
 from __future__ import annotations
 

@@ -154,7 +154,7 @@ def test_spend_only_grows_whatever_the_sums_do() -> None:
 async def test_spend_of_a_run_arrives(new_redis_url: str) -> None:
     today = time.time_ns() // 1_000
 
-    async def told() -> bool:
+    async def reported() -> bool:
         samples = samples_of(await client.get("/metrics"))
         assert value(samples, "spantail_llm_cost_usd_total", backend="claude_cli") == pytest.approx(0.00099)
         assert value(samples, "spantail_llm_tokens_total", backend="claude_cli", type="input") == 120
@@ -169,7 +169,7 @@ async def test_spend_of_a_run_arrives(new_redis_url: str) -> None:
                 account="0 0 120 42 990000 claude_cli\n",
             )  # fmt: skip
             writer.span(RUN, start=today, end=today + 5)
-        await eventually_async(told)  # type: ignore[arg-type]  # mypy finds no T in a coroutine
+        await eventually_async(reported)  # type: ignore[arg-type]  # mypy finds no T in a coroutine
 
 
 async def test_no_accept_header_makes_it_fail(new_redis_url: str) -> None:

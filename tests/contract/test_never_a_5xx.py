@@ -90,7 +90,7 @@ class Route(NamedTuple):
     """Of the query."""
 
     def target(self, part: bytes | None = None) -> bytes:
-        """With a run that is there, or with ``part`` in every place."""
+        """With a run that is there, or with `part` in every place."""
         known = {b"run_id": RUN.encode(), b"trace_id": RUN.encode(), b"span_id": ROOT_SPAN.encode()}
         return re.sub(
             rb"\{([^}:]+)[^}]*\}", lambda name: known.get(name[1], b"x") if part is None else part, self.path.encode()

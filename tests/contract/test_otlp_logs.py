@@ -304,7 +304,7 @@ async def test_heartbeats_keep_the_runner_alive_and_tell_of_losses(redis_url: st
         assert counts["sender_dropped.queue_full"] == 5
 
 
-async def test_a_run_is_known_by_its_runner_to_the_judge(redis_url: str) -> None:
+async def test_a_run_is_known_by_its_runner_to_the_reaper(redis_url: str) -> None:
     async with running_app(redis_url) as client:
         await _send(client, _start())
     fields = StoredRun(redis_url, RUN).meta
@@ -318,9 +318,9 @@ async def test_a_condemned_process_that_is_heard_again_runs_on(redis_url: str) -
     async with running_app(redis_url) as client:
         await _send(client, beat, _start(also={"a": 1}), _start(span_id=CHILD, parent=ROOT))
         with Writer(redis_url) as writer, redis.Redis.from_url(redis_url) as store:
-            verdict = Abandonment(RUNNER_DIED, time.time_ns() // 1_000, START)
+            abandonment = Abandonment(RUNNER_DIED, time.time_ns() // 1_000, START)
             for span_id in (CHILD, ROOT):
-                writer.write(RUN, [abandoned(StoredRun(redis_url, RUN).spans[span_id], verdict)])
+                writer.write(RUN, [abandoned(StoredRun(redis_url, RUN).spans[span_id], abandonment)])
             store.delete(keys.runner(RUNNER))
         assert {span["status"] for span in StoredRun(redis_url, RUN).spans.values()} == {"abandoned"}
         await _send(client, beat)
@@ -347,8 +347,8 @@ async def test_what_was_heard_again_while_redis_failed_runs_on_later(
     async with running_app(redis_url) as client:
         await _send(client, beat, _start())
         with Writer(redis_url) as writer, redis.Redis.from_url(redis_url) as store:
-            verdict = Abandonment(RUNNER_DIED, time.time_ns() // 1_000, START)
-            writer.write(RUN, [abandoned(StoredRun(redis_url, RUN).spans[ROOT], verdict)])
+            abandonment = Abandonment(RUNNER_DIED, time.time_ns() // 1_000, START)
+            writer.write(RUN, [abandoned(StoredRun(redis_url, RUN).spans[ROOT], abandonment)])
             store.delete(keys.runner(RUNNER))
         monkeypatch.setattr(Revival, "of", fails_once)
         body = logs(RESOURCE, [beat]).SerializeToString()

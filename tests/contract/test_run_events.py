@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import httpx
     import pytest
 
-PATIENCE_S = 10.0
+TIMEOUT_S = 10.0
 
 
 @asynccontextmanager
@@ -41,7 +41,7 @@ async def _watching(client: Any, wanted: RunFilter | None = None, since: str | N
 
 async def _until(watcher: Watcher, run_id: str, status: str) -> ListUpdate:
     while True:
-        update = await watcher.next(PATIENCE_S)
+        update = await watcher.next(TIMEOUT_S)
         assert update is not None, f"no update of {run_id}"
         if any(run["run_id"] == run_id and run["status"] == status for run in update.runs):
             return update
@@ -58,14 +58,14 @@ async def test_a_run_is_told_of_from_its_start_to_its_end(redis_url: str) -> Non
             writer.span(RUN)
             await _until(watcher, RUN, "running")
             writer.span(RUN, "a" * 16, parent_id="00f067aa0ba902b7")  # progress tells nothing to the index
-            while (update := await watcher.next(PATIENCE_S)) and update.runs[0]["spans"] < 2:
+            while (update := await watcher.next(TIMEOUT_S)) and update.runs[0]["spans"] < 2:
                 pass
             writer.span(RUN, end=START + 9, status="error")
             await _until(watcher, RUN, "failed")
             writer.span(RUN, "a" * 16, parent_id="00f067aa0ba902b7", end=START + 9)
             await eventually_async(lambda: writer.redis.scard(keys.RUNS_OPEN) == 0)
             assert (await client.delete(f"/api/runs/{RUN}")).status_code == 204
-            while (update := await watcher.next(PATIENCE_S)) and update.removed != [RUN]:
+            while (update := await watcher.next(TIMEOUT_S)) and update.removed != [RUN]:
                 pass
             assert update is not None
 
@@ -87,7 +87,7 @@ async def test_what_does_not_fit_the_filter_any_more_is_removed(redis_url: str) 
             writer.span(RUN)
             await _until(watcher, RUN, "running")
             writer.span(RUN, end=START + 9)
-            while (update := await watcher.next(PATIENCE_S)) and RUN not in update.removed:
+            while (update := await watcher.next(TIMEOUT_S)) and RUN not in update.removed:
                 pass
             assert update is not None
 
@@ -103,7 +103,7 @@ async def test_going_on_where_one_was(redis_url: str) -> None:
                 await _until(watcher, OTHER_RUN, "completed")
             for unknown in ("1-1", "nonsense"):
                 async with _watching(client, since=unknown) as watcher:
-                    update = await watcher.next(PATIENCE_S)
+                    update = await watcher.next(TIMEOUT_S)
                     assert update is not None
                     assert update.reset
 
@@ -140,7 +140,7 @@ async def test_a_redis_that_was_emptied_is_told_as_reset(redis_url: str) -> None
             writer.span(RUN)
             await _until(watcher, RUN, "running")
             writer.redis.flushall()
-            while (update := await watcher.next(PATIENCE_S)) and not update.reset:
+            while (update := await watcher.next(TIMEOUT_S)) and not update.reset:
                 pass
             assert update is not None
 
@@ -193,7 +193,7 @@ async def test_no_more_watchers_are_let_in_at_once(redis_url: str, monkeypatch: 
                 let_in.append(watcher is not None)
                 await over.wait()
 
-        async with asyncio.timeout(PATIENCE_S), asyncio.TaskGroup() as group:
+        async with asyncio.timeout(TIMEOUT_S), asyncio.TaskGroup() as group:
             for _ in range(9):
                 group.create_task(watch())
             await eventually_async(lambda: len(let_in) == 9)
@@ -233,7 +233,7 @@ async def test_progress_is_told_though_a_reading_fails(redis_url: str, monkeypat
             child = Change("a" * 16, ROOT_SPAN, [state(RUN, "a" * 16, parent_id=ROOT_SPAN)])
             arguments = append_arguments(RUN, [child], writer="", writer_seq=0, now_us=START)
             writer._execute("EVALSHA", *arguments)  # the index is told nothing, and nothing else happens
-            while (update := await watcher.next(PATIENCE_S)) and update.runs[0]["spans"] < 2:
+            while (update := await watcher.next(TIMEOUT_S)) and update.runs[0]["spans"] < 2:
                 pass
             assert update is not None
             assert index.read == read
@@ -262,7 +262,7 @@ async def _first_blocks(client: httpx.AsyncClient, then: Any) -> tuple[str, str]
     }  # fmt: skip
     serving = asyncio.create_task(app(scope, receive, send))
     try:
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(TIMEOUT_S):
             first = await sent.get()
             then()
             return first.decode(), (await sent.get()).decode()

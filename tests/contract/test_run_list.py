@@ -77,33 +77,33 @@ def _source(writer: Writer, run_id: str, **attributes: Any) -> None:
 
 async def test_environment_and_version(redis_url: str) -> None:
     with Writer(redis_url) as writer:
-        told = [_run(writer, number, resource="0") for number in range(1, 6)]
+        reported = [_run(writer, number, resource="0") for number in range(1, 6)]
         silent = _run(writer, 6)
         lost = _run(writer, 7, resource="1")  # its table is not there
-        _source(writer, told[0], deployment__environment__name="production", service__version="1.4.2")
-        _source(writer, told[1], deployment__environment="production", service__version="1.5")
-        _source(writer, told[2], deployment__environment__name="test", deployment__environment="production")
-        _source(writer, told[3], deployment__environment__name=7, service__version="")
-        _source(writer, told[4], service__version="1.4.2")
+        _source(writer, reported[0], deployment__environment__name="production", service__version="1.4.2")
+        _source(writer, reported[1], deployment__environment="production", service__version="1.5")
+        _source(writer, reported[2], deployment__environment__name="test", deployment__environment="production")
+        _source(writer, reported[3], deployment__environment__name=7, service__version="")
+        _source(writer, reported[4], service__version="1.4.2")
         async with running_app(redis_url) as client:
-            assert await _ids(client, environment="production") == [told[1], told[0]]
-            assert await _ids(client, environment="test") == [told[2]]
-            assert await _ids(client, version="1.4.2") == [told[4], told[0]]
-            assert await _ids(client, version="1.4.2", environment="production") == [told[0]]
+            assert await _ids(client, environment="production") == [reported[1], reported[0]]
+            assert await _ids(client, environment="test") == [reported[2]]
+            assert await _ids(client, version="1.4.2") == [reported[4], reported[0]]
+            assert await _ids(client, version="1.4.2", environment="production") == [reported[0]]
             assert await _ids(client, environment="prod") == []
             # an empty condition is none
-            assert await _ids(client, environment="", version="") == [lost, silent, *reversed(told)]
+            assert await _ids(client, environment="", version="") == [lost, silent, *reversed(reported)]
             assert (await client.get("/api/runs", params={"environment": "x" * 201})).status_code == 422
             listed = {run["run_id"]: run for run in (await client.get("/api/runs")).json()["runs"]}
-            one = (await client.get(f"/api/runs/{told[0]}")).json()
-            snapshot = (await client.get(f"/api/traces/{told[0]}")).json()
+            one = (await client.get(f"/api/runs/{reported[0]}")).json()
+            snapshot = (await client.get(f"/api/traces/{reported[0]}")).json()
             facets = (await client.get("/api/runs/facets")).json()
             later = _run(writer, 8, resource="0", status="running")
             _source(writer, later, service__version="2")
             again = (await client.get("/api/runs/facets")).json()
-    for run in (listed[told[0]], one, snapshot["run"]):
+    for run in (listed[reported[0]], one, snapshot["run"]):
         assert (run["environment"], run["version"]) == ("production", "1.4.2")
-    for run_id in (told[3], silent, lost):
+    for run_id in (reported[3], silent, lost):
         assert (listed[run_id]["environment"], listed[run_id]["version"]) == (None, None)
     assert facets["environments"] == [{"name": "test", "runs": 1}, {"name": "production", "runs": 2}]
     assert facets["versions"] == [{"name": "1.4.2", "runs": 2}, {"name": "1.5", "runs": 1}]

@@ -121,8 +121,8 @@ async def test_tempo_answers_with_every_span(new_redis_url: str, shape: Shape) -
             spans = [
                 span for resource in by_id["batches"] for scope in resource["scopeSpans"] for span in scope["spans"]
             ]
-            told = {(_hex(span["spanId"]), _hex(span.get("parentSpanId", ""))) for span in spans}
-            assert told == {(span_id(one), span_id(parent) if parent else "") for one, parent in shape.spans}
+            reported = {(_hex(span["spanId"]), _hex(span.get("parentSpanId", ""))) for span in spans}
+            assert reported == {(span_id(one), span_id(parent) if parent else "") for one, parent in shape.spans}
             newer = (await client.get(f"/tempo/api/v2/traces/{RUN_ID}")).json()["trace"]
             assert sum(len(scope["spans"]) for one in newer["resourceSpans"] for scope in one["scopeSpans"]) == len(
                 spans

@@ -236,8 +236,8 @@ async def test_starts_and_log_lines_say_it_too(new_redis_url: str) -> None:
     run = StoredRun(new_redis_url, RUN)
     assert run.come_from(ROOT) == ({"attributes": WEB, "schema_url": SCHEMA}, {"name": "lib", "version": "2.0"})
     assert run.spans[ROOT]["span_kind"] == "client"
-    (told,) = [event for event in run.events if event["event"] == "log"]
-    assert (told["resource"], told["scope"]) == (run.spans[ROOT]["resource"], run.spans[ROOT]["scope"])
+    (reported,) = [event for event in run.events if event["event"] == "log"]
+    assert (reported["resource"], reported["scope"]) == (run.spans[ROOT]["resource"], run.spans[ROOT]["scope"])
 
 
 async def test_the_tables_live_and_die_with_their_run(new_redis_url: str) -> None:

@@ -378,12 +378,12 @@ async def test_what_spans_come_from_is_found_and_offered(redis_url: str) -> None
         assert {"instrumentation:name", "instrumentation:version"} <= set(tags["intrinsic"])
         one = (await client.get("/tempo/api/v2/search/tags", params={"scope": "instrumentation"})).json()
         assert one["scopes"] == [{"name": "instrumentation", "tags": ["team"]}]
-        for tag, told in (
+        for tag, reported in (
             ("instrumentation:name", "my.library"), ("instrumentation.team", "search"),
             ("resource.service.version", "1.2"),
         ):  # fmt: skip
             answer = await client.get(f"/tempo/api/v2/search/tag/{tag}/values")
-            assert answer.json()["tagValues"] == [{"type": "string", "value": told}]
+            assert answer.json()["tagValues"] == [{"type": "string", "value": reported}]
 
 
 async def test_values_of_attributes(redis_url: str) -> None:

@@ -292,9 +292,9 @@ async def test_span_events_are_told_in_their_order_and_stand_in_the_state(new_re
         run = StoredRun(new_redis_url, RUN)
     assert run.names() == ["span_start", "span_start", *(f"note {n}" for n in range(10)), "span_complete"]
     for span_id, first in ((ROOT_SPAN, 0), (other, 1)):
-        told = run.spans[span_id]
-        assert [note["name"] for note in told["span_events"]] == [f"note {n}" for n in range(first, 10, 2)]
-        assert told["noted"] == 5
+        reported = run.spans[span_id]
+        assert [note["name"] for note in reported["span_events"]] == [f"note {n}" for n in range(first, 10, 2)]
+        assert reported["noted"] == 5
 
 
 async def test_an_update_changes_what_it_names_and_leaves_the_rest(new_redis_url: str) -> None:

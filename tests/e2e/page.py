@@ -60,7 +60,7 @@ class RunPage:
         """The row of one span."""
         return self.tree.locator(f'[role=row][data-span-id="{span_id}"]')
 
-    def fact(self, name: str) -> Locator:
+    def field(self, name: str) -> Locator:
         """A figure in the run's head."""
         return self.page.locator(f"#run-fields [data-run-field={name}]")
 

@@ -44,8 +44,8 @@ async def test_the_real_cli_and_the_fallback_without_it(
         totals = without.frame["backends"]
         assert totals["claude_cli"]["errors"] == totals["claude_cli"]["fallbacks"] == totals["langchain"]["calls"] > 0
         assert totals["claude_cli"]["cost_nano"] == totals["claude_cli"]["unpriced"] == 0
-        told = [event["attributes"] for event in without.named("llm_call_fallback")]
-        assert len(told) == totals["claude_cli"]["fallbacks"]
+        reported = [event["attributes"] for event in without.named("llm_call_fallback")]
+        assert len(reported) == totals["claude_cli"]["fallbacks"]
         await check_total(without)
         groups = [group_names(await run.spans()) for run in (with_it, without)]
         assert groups[0] == groups[1], "the same work, whoever served it"

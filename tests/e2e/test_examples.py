@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tests.e2e.conftest import Start
     from tests.support.service_process import ServiceProcess
 
-_PATIENCE_S = 60
+_TIMEOUT_S = 60
 
 
 async def test_a_stock_application_is_seen(service: ServiceProcess, browser: Browser) -> None:
@@ -66,7 +66,7 @@ async def test_a_live_application_is_seen_while_it_works(start: Start, browser: 
             process.send_signal(signal.SIGCONT)
         await expect(run.status).to_have_text("completed")
         await expect(run.rows(kind="llm_call", status="ok")).to_have_count(5)
-        await expect(run.fact("cost")).to_contain_text("$0.")
+        await expect(run.field("cost")).to_contain_text("$0.")
         await expect(run.livetail.get_by_text("document 4 is short")).to_be_visible()
 
 
@@ -78,7 +78,7 @@ async def example(name: str, environment: dict[str, str]) -> AsyncIterator[async
     )
     try:
         yield process
-        async with asyncio.timeout(_PATIENCE_S):
+        async with asyncio.timeout(_TIMEOUT_S):
             await process.communicate()
         assert process.returncode == 0
     finally:
@@ -89,5 +89,5 @@ async def example(name: str, environment: dict[str, str]) -> AsyncIterator[async
 
 async def first_line(process: asyncio.subprocess.Process) -> str:
     assert process.stdout is not None
-    async with asyncio.timeout(_PATIENCE_S):
+    async with asyncio.timeout(_TIMEOUT_S):
         return (await process.stdout.readline()).decode().strip()

@@ -43,7 +43,7 @@ async def test_a_tree_grows_in_the_browser(service: ServiceProcess, world: HeldW
 
 
 async def the_held_run_is_seen_running(run: RunPage, world: HeldWorld) -> str:
-    """Root, source and one LLM call, while the board and the provider owe their answers; answers the root's id."""
+    """Root, source and one LLM call, while the board and the provider have not answered; answers the root's id."""
     await expect(run.status).to_have_text("running")
     root = run.rows(kind="operation", name="job search")
     await expect(root).to_have_attribute("data-status", "running")
@@ -82,11 +82,11 @@ async def marks_and_money_are_right(run: RunPage, service: ServiceProcess) -> No
     async with client_of(service.url) as client:
         summary = (await client.get(f"/api/runs/{run.run_id}")).json()
     assert summary["cost_nano"] > 0
-    await expect(run.fact("cost")).to_have_attribute("title", exact_usd(summary["cost_nano"]))
-    await expect(run.fact("cost")).to_contain_text(re.compile(r"\$0\.0\d+"))
-    await expect(run.fact("spans")).to_contain_text(str(summary["spans"]))
-    await expect(run.fact("fallbacks")).to_contain_text(str(summary["fallbacks"]))
-    await expect(run.fact("lost")).to_contain_text("0")
+    await expect(run.field("cost")).to_have_attribute("title", exact_usd(summary["cost_nano"]))
+    await expect(run.field("cost")).to_contain_text(re.compile(r"\$0\.0\d+"))
+    await expect(run.field("spans")).to_contain_text(str(summary["spans"]))
+    await expect(run.field("fallbacks")).to_contain_text(str(summary["fallbacks"]))
+    await expect(run.field("lost")).to_contain_text("0")
 
     for backend, icon in (("claude_cli", "#i-robot"), ("langchain", "#i-warning")):
         mark = run.rows(kind="llm_call", backend=backend).first.locator(".mark")

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from tests.support.held_world import HeldWorld
     from tests.support.service_process import ServiceProcess
 
-PATIENCE_S = 90.0
+TIMEOUT_S = 90.0
 
 
 @asynccontextmanager
@@ -50,7 +50,7 @@ async def running(command: list[str], environment: Mapping[str, str], folder: Pa
     )
     try:
         yield
-        output, _ = await asyncio.wait_for(process.communicate(), PATIENCE_S)
+        output, _ = await asyncio.wait_for(process.communicate(), TIMEOUT_S)
         assert process.returncode == 0, output.decode(errors="replace")
     finally:
         if process.returncode is None:
@@ -67,7 +67,7 @@ async def only_run(client: httpx.AsyncClient, **wanted: str) -> dict[str, Any]:
         assert {name: runs[0][name] for name in wanted} == wanted
         return runs[0]
 
-    run: dict[str, Any] = await eventually_async(listed, PATIENCE_S, interval_s=0.05, what=f"a run with {wanted}")
+    run: dict[str, Any] = await eventually_async(listed, TIMEOUT_S, interval_s=0.05, what=f"a run with {wanted}")
     return run
 
 
@@ -84,7 +84,7 @@ async def until_tree(client: httpx.AsyncClient, run_id: str, *lines: str) -> Non
         assert [line for line in lines if line not in tree] == [], tree
         return True
 
-    await eventually_async(seen, PATIENCE_S, interval_s=0.05)
+    await eventually_async(seen, TIMEOUT_S, interval_s=0.05)
 
 
 @pytest.mark.slow
@@ -120,7 +120,7 @@ async def test_logfire_live(service: ServiceProcess, world: HeldWorld, browser: 
             "  llm_call \"Chat Completion with 'gpt-4o-mini'\", openai gpt-4o-mini, "
             "input 76, output 24, cache_read 64, reasoning 8, 21000 nano-USD calculated\n"
         )
-        await expect(shown.fact("cost")).to_have_attribute("title", exact_usd(21_000))
+        await expect(shown.field("cost")).to_have_attribute("title", exact_usd(21_000))
 
 
 @pytest.mark.slow
@@ -165,7 +165,7 @@ async def test_langchain_under_openinference_live(
         await expect(shown.rows(status="running")).to_have_count(0)
         frame = (await client.get(f"/api/logs/{run['run_id']}")).json()
         assert frame["backends"]["openai"]["cost_nano"] == 21_750
-        await expect(shown.fact("cost")).to_have_attribute("title", exact_usd(21_750))
+        await expect(shown.field("cost")).to_have_attribute("title", exact_usd(21_750))
 
 
 @pytest.mark.slow
@@ -198,8 +198,8 @@ async def test_the_claude_cli_with_its_own_telemetry(
         )
         viewer = Viewer(client, run["run_id"])
         await viewer.to_the_end()
-        told = [event.get("attributes", {}) for event in viewer.events]
-        costs = [said["cost_usd"] for said in told if said.get("event.name") == "api_request"]
+        reported = [event.get("attributes", {}) for event in viewer.events]
+        costs = [said["cost_usd"] for said in reported if said.get("event.name") == "api_request"]
         # the CLI works its cost out by a price list of its own, and says so in its log: ours agrees
         assert sorted(round(cost * 1e9) for cost in costs) == [669_000, 819_000]
         assert viewer.frame["backends"]["anthropic"]["cost_nano"] == 669_000 + 819_000

@@ -153,7 +153,7 @@ def started_calls(run: Viewer, backend: str) -> list[dict[str, Any]]:
 
 
 async def check_money(run: Viewer) -> None:
-    """What each call cost, the sum per backend and the run's total are the same money (design §6, 8)."""
+    """What each call cost, the sum per backend and the run's total are the same money."""
     snapshot = await run.snapshot()
     calls = [span for span in snapshot["spans"] if span["kind"] == "llm_call"]
     done = [call for call in calls if call["status"] == "ok"]
@@ -172,7 +172,7 @@ async def check_money(run: Viewer) -> None:
 
 
 async def check_that_the_tail_is_the_snapshot(run: Viewer) -> None:
-    """Who folds the tail holds what the snapshot holds (design §6, 3)."""
+    """Who folds the tail holds what the snapshot holds."""
     spans = await run.spans()
     folded = fold(run.events)
     assert folded.keys() == spans.keys()

@@ -75,7 +75,7 @@ def _value(details: Locator, key: str) -> Locator:
     return row.locator("td").first
 
 
-def _fact(details: Locator, name: str) -> Locator:
+def _field(details: Locator, name: str) -> Locator:
     return details.locator(f'.field-list > dt:text-is("{name}") + dd').first
 
 
@@ -109,12 +109,12 @@ async def test_everything_that_was_sent_of_a_span_is_shown(
 
             # kind, status, cost, clock, what is missing
             await expect(details.locator(".details-head")).to_contain_text("client")
-            await expect(_fact(details, "Status code")).to_have_text("OK")
-            await expect(_fact(details, "Cost source")).to_have_text("calculated by genai-prices 0.0.37")
-            await expect(_fact(details, "Clock")).to_have_text("about 1.20 s ahead of the root's")
-            await expect(_fact(details, "Dropped")).to_have_text("3 attributes and 1 event")
-            await expect(_fact(details, "Flags")).to_have_text("0x101 (sampled, parent in the same process)")
-            await expect(_fact(details, "Trace state")).to_have_text(f"vendor={HOSTILE}")
+            await expect(_field(details, "Status code")).to_have_text("OK")
+            await expect(_field(details, "Cost source")).to_have_text("calculated by genai-prices 0.0.37")
+            await expect(_field(details, "Clock")).to_have_text("about 1.20 s ahead of the root's")
+            await expect(_field(details, "Dropped")).to_have_text("3 attributes and 1 event")
+            await expect(_field(details, "Flags")).to_have_text("0x101 (sampled, parent in the same process)")
+            await expect(_field(details, "Trace state")).to_have_text(f"vendor={HOSTILE}")
             content = details.get_by_role("region", name="Content that was not kept")
             await expect(content).to_have_text(
                 "gen_ai.input.messages and gen_ai.output.messages, 12 kB, were not kept. "
@@ -141,7 +141,7 @@ async def test_everything_that_was_sent_of_a_span_is_shown(
             await expect(links.nth(1).get_by_role("link")).to_have_count(0)
 
             # the reason for a missing price: in the tree, in the head, in the details
-            await expect(run.fact("cost")).to_have_attribute("title", f"$0.0123, and 1 call without a price\n{NOTE}")
+            await expect(run.field("cost")).to_have_attribute("title", f"$0.0123, and 1 call without a price\n{NOTE}")
             await expect(run.row(UNPRICED).locator(".cell-cost")).to_have_attribute(
                 "title", f"1 call without a price\nno price: {NOTE}"
             )
@@ -149,8 +149,8 @@ async def test_everything_that_was_sent_of_a_span_is_shown(
                 "title", "$0.0123, calculated by genai-prices"
             )
             await run.row(UNPRICED).click()
-            await expect(_fact(details, "Cost source")).to_have_text(f"no price: {NOTE}")
-            await expect(_fact(details, "Status code")).to_have_text("unset")
+            await expect(_field(details, "Cost source")).to_have_text(f"no price: {NOTE}")
+            await expect(_field(details, "Status code")).to_have_text("unset")
 
             # the list says where the run ran, and is narrowed by it
             await expect(page.locator(".run-when")).to_contain_text("shop 1.4.2 · production")

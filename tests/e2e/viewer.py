@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
 SMALL_SEARCH: Final = {"job_titles": ["python developer"], "max_results": 1}
-_PATIENCE_S = 60.0
+_TIMEOUT_S = 60.0
 _INTERVAL_S = 0.05
 
 
@@ -50,7 +50,7 @@ class Viewer:
 
     async def until(self, seen: Callable[[Viewer], object]) -> None:
         """Poll until `seen`."""
-        deadline = time.monotonic() + _PATIENCE_S
+        deadline = time.monotonic() + _TIMEOUT_S
         while not seen(self):
             assert time.monotonic() < deadline, f"not seen in {[event['event'] for event in self.events]}"
             if not await self.poll():

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 KEPT: Final = ROOT / "tests" / "fixtures" / "exports"
-_PATIENCE_S: Final = 180
+_TIMEOUT_S: Final = 180
 
 
 async def exported(source: Source) -> Kept:
@@ -47,7 +47,7 @@ async def exported(source: Source) -> Kept:
                 stderr=asyncio.subprocess.STDOUT,
             )
             try:
-                output, _ = await asyncio.wait_for(process.communicate(), _PATIENCE_S)
+                output, _ = await asyncio.wait_for(process.communicate(), _TIMEOUT_S)
             except TimeoutError:
                 process.kill()
                 raise
@@ -96,13 +96,13 @@ def main(arguments: Sequence[str]) -> int:
 
 def _differs(path: Path, lines: Sequence[str]) -> bool:
     before = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    told = list(
+    reported = list(
         difflib.unified_diff(
             _readable(before), _readable(lines), str(path.relative_to(ROOT)), "made afresh", lineterm="", n=2
         )
     )
-    print("\n".join(told) if told else f"{path.relative_to(ROOT)}: as kept")
-    return bool(told)
+    print("\n".join(reported) if reported else f"{path.relative_to(ROOT)}: as kept")
+    return bool(reported)
 
 
 def _readable(lines: Sequence[str]) -> list[str]:

@@ -202,13 +202,6 @@ def _is_there(name: str) -> bool:
     return any(ROOT.glob(name.rstrip("/")))
 
 
-def test_no_page_has_a_word_that_only_we_use() -> None:
-    """Words that were once ours for what has a common name."""
-    ours = re.compile(r"\b(?:courier|owed|ready poll|whole answers?|run feed|rouses?d?|hearing)\b", re.IGNORECASE)
-    found = {page.name: set(ours.findall(_text(page))) for page in PAGES if page.name != "CHANGELOG.md"}
-    assert not {name: words for name, words in found.items() if words}
-
-
 @pytest.mark.slow
 def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
     """A page that no index names is a warning, and a link or an anchor that leads nowhere, and a docstring's fault."""

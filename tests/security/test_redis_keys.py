@@ -96,7 +96,7 @@ async def test_a_name_in_a_log_record_is_a_value_and_no_key(new_redis_url: str, 
         add_attributes(made.attributes, attributes)
         return made
 
-    told = {
+    reported = {
         "spantail.span.name": name, "spantail.span.kind": name, "spantail.span.parent_id": name,
         "spantail.span.start_time_unix_nano": now, "spantail.span.rev": 1, "spantail.layers": [name],
         "spantail.span.events": [{"time_unix_nano": now, "name": name, "attributes": {name: name}}],
@@ -104,7 +104,7 @@ async def test_a_name_in_a_log_record_is_a_value_and_no_key(new_redis_url: str, 
     }  # fmt: skip
     beat = {"spantail.runner": name, "spantail.heartbeat.open_spans": 1, "spantail.dropped": {name: 2}}
     records = [
-        record("spantail.span.start", told), record("spantail.span.update", {**told, "spantail.span.rev": 2}),
+        record("spantail.span.start", reported), record("spantail.span.update", {**reported, "spantail.span.rev": 2}),
         record("spantail.process.heartbeat", beat, of_span=False), record(name, {name: name}),
     ]  # fmt: skip
     async with running_app(new_redis_url) as client:

@@ -84,14 +84,14 @@ class Accounts:
         return "\n".join(lines)
 
 
-def close_accounts(journal: Journal, stored: Callable[[str], StoredRun], *, judged: bool = True) -> Accounts:
+def close_accounts(journal: Journal, stored: Callable[[str], StoredRun], *, reaped: bool = True) -> Accounts:
     """Compare every run in the ledgers with what `stored` finds of it. Raises nothing for what it finds.
 
-    `judged` says that a reaper had its time: spans that a killed process left open are then abandoned.
+    `reaped` says that a reaper had its time: spans that a killed process left open are then abandoned.
     """
     accounts = Accounts()
     for run_id, run in _runs(journal).items():
-        _close_run(accounts, run_id, run, journal, stored, judged=judged)
+        _close_run(accounts, run_id, run, journal, stored, reaped=reaped)
     return accounts
 
 
@@ -169,7 +169,7 @@ def _close_run(
     journal: Journal,
     stored: Callable[[str], StoredRun],
     *,
-    judged: bool,
+    reaped: bool,
 ) -> None:
     accounts.runs["in the ledgers"] += 1
     try:
@@ -184,14 +184,14 @@ def _close_run(
     if not absent and held.next_seq != held.first + len(held.events):
         accounts.fault("a hole in the sequence", f"run {run_id}: next {held.next_seq}, {len(held.events)} events")
     cover = _Cover(run, drops, journal, absent=absent, marked=bool(held.meta.get("maybe_incomplete")))
-    _close_spans(accounts, run, held, cover, judged=judged)
+    _close_spans(accounts, run, held, cover, reaped=reaped)
     _close_logs(accounts, run_id, run, held, cover)
     _check_order(accounts, run_id, run, held.events)
-    if judged and cover.by_kill and not absent and not held.meta.get("maybe_incomplete"):
+    if reaped and cover.by_kill and not absent and not held.meta.get("maybe_incomplete"):
         accounts.fault("lost something to a kill, and is not marked maybe_incomplete", f"run {run_id}")
 
 
-def _close_spans(accounts: Accounts, run: RunLedger, held: StoredRun, cover: _Cover, *, judged: bool) -> None:
+def _close_spans(accounts: Accounts, run: RunLedger, held: StoredRun, cover: _Cover, *, reaped: bool) -> None:
     run_id, killed_us = run.lines[0].run_id, run.killed_us
     ends = {line.span_id: line for line in run.lines if line.what == END}
     begun = {line.span_id for line in run.lines if line.what == START}
@@ -225,25 +225,25 @@ def _close_spans(accounts: Accounts, run: RunLedger, held: StoredRun, cover: _Co
                 accounts.fault("abandoned, but it had ended", f"{where}: ended {_age(end, killed_us)}")
         else:
             accounts.spans["still running"] += 1
-            if not judged and killed_us is not None and (end is None or cover.of(end)):
+            if not reaped and killed_us is not None and (end is None or cover.of(end)):
                 continue
             why = f"ended {_age(end, killed_us)}" if end else "never ended"
             accounts.fault("spins for ever", f"{where}: {why}, process {'killed' if killed_us else 'gone'}")
 
 
 def _close_logs(accounts: Accounts, run_id: str, run: RunLedger, held: StoredRun, cover: _Cover) -> None:
-    told = Counter(event["message"] for event in held.events if event["event"] == "log")
+    reported = Counter(event["message"] for event in held.events if event["event"] == "log")
     for line in run.lines:
         if line.what != LOG:
             continue
         accounts.logs["in the ledgers"] += 1
-        count = told.pop(f"line {line.detail}", 0)
+        count = reported.pop(f"line {line.detail}", 0)
         if count:
             accounts.logs["stored"] += 1
         else:
             where = f"run {run_id} line {line.detail} pid {run.pid}, written {line.time_us}"
             _missing(accounts, accounts.logs, cover.of(line), where)
-    for message in told:
+    for message in reported:
         accounts.fault("stored, but never logged", f"run {run_id}: {message}")
 
 

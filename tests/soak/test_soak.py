@@ -146,13 +146,13 @@ def test_a_machine_that_did_not_let_the_process_run_covers_as_much_more(world: W
     assert world.close().faults == {"lost in silence": 1}, "the gap was long before"
 
 
-def test_what_is_not_judged_may_be_open_but_not_without_its_end(world: World) -> None:
+def test_what_is_not_reaped_may_be_open_but_not_without_its_end(world: World) -> None:
     world.spans[LEAF] = world.event(LEAF, ROOT, "running", 1)
     world.done("workload killed", 0.05, PID)
-    assert world.close(judged=False).closed
+    assert world.close(reaped=False).closed
     world.journal.deeds.clear()
     world.done("workload killed", 0.5, PID)
-    assert world.close(judged=False).faults == {"spins for ever": 1}
+    assert world.close(reaped=False).faults == {"spins for ever": 1}
 
 
 def test_a_loss_of_redis_covers_only_when_it_was_counted(world: World) -> None:
@@ -183,7 +183,7 @@ def test_a_span_that_spins(world: World) -> None:
     assert world.close().faults == {"spins for ever": 1}
 
 
-def test_a_verdict_on_the_living(world: World) -> None:
+def test_the_living_are_taken_for_dead(world: World) -> None:
     world.spans[LEAF] = world.event(LEAF, ROOT, "abandoned", 1)
     assert world.close().faults == {"abandoned, but it had ended": 1}
 

@@ -24,7 +24,7 @@ _QUIET = (
 )
 # Tall enough for every row of a small run: rows out of sight are not in the document.
 _VIEWPORT = {"width": 1440, "height": 1500}
-_PATIENCE_MS = 30_000
+_TIMEOUT_MS = 30_000
 
 
 @asynccontextmanager
@@ -61,7 +61,7 @@ async def open_page(browser: Browser, url: str, **options: Any) -> AsyncIterator
     an error (a violated Content-Security-Policy is one), raised an exception or asked another server.
     """
     context = await browser.new_context(base_url=url, **{"viewport": _VIEWPORT, **options})
-    context.set_default_timeout(_PATIENCE_MS)
+    context.set_default_timeout(_TIMEOUT_MS)
     complaints = Complaints()
 
     def on_console(message: ConsoleMessage) -> None:

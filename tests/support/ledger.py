@@ -96,10 +96,10 @@ class LedgerApplication:
         over = {span_id for span_id, span in run.spans.items() if span["status"] == "ok"}
         without_end = len(emitted - over)
         drops = sum(run.drops().values())
-        told = sum(event["event"].endswith(("_start", "_complete")) for event in run.events)
+        seen = sum(event["event"].endswith(("_start", "_complete")) for event in run.events)
         # Each span is handed over twice. A start that the worker meets after the end is told with it: no loss.
         assert without_end <= drops, f"{without_end} ends are missing, {run.drops()} are counted"
-        assert drops <= 2 * len(emitted) - told, f"{run.drops()} are counted, {2 * len(emitted) - told} are missing"
+        assert drops <= 2 * len(emitted) - seen, f"{run.drops()} are counted, {2 * len(emitted) - seen} are missing"
         assert bool(drops) == lost, run.drops()
         finals = [event["span_id"] for event in run.events if event["event"].endswith("_complete")]
         assert len(finals) == len(set(finals)), "an end was told twice"

@@ -184,8 +184,8 @@ def _names(holder: Meaning, mark: str) -> set[str]:
 
 def _left_out(holder: Meaning) -> frozenset[str]:
     """The fields of message content that were not kept, as the mark of a span names them."""
-    kind, told = holder.attributes.get(key.CONTENT_LEFT_OUT, ("string_value", "[]"))
-    return frozenset(one["field"] for one in json.loads(told)) if kind == "string_value" else frozenset()
+    kind, reported = holder.attributes.get(key.CONTENT_LEFT_OUT, ("string_value", "[]"))
+    return frozenset(one["field"] for one in json.loads(reported)) if kind == "string_value" else frozenset()
 
 
 def _map(holder: Meaning, mark: str) -> dict[str, Any]:

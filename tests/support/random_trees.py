@@ -29,7 +29,7 @@ _RUN_STATUS: Final = {"running": "running", "ok": "completed", "skipped": "compl
 
 
 @dataclass(frozen=True)
-class Told:
+class Reported:
     """One change of one span, with the whole state that it leads to."""
 
     change: Change
@@ -47,15 +47,15 @@ class Tree:
     """A run: per span its changes, in the order in which they came about."""
 
     run_id: str
-    spans: dict[str, list[Told]] = field(default_factory=dict)
+    spans: dict[str, list[Reported]] = field(default_factory=dict)
 
     def winners(self) -> dict[str, dict[str, Any]]:
         """The state of each span that must remain, in whatever order all of it arrives."""
-        return {span_id: max(told, key=lambda one: one.strength).state for span_id, told in self.spans.items()}
+        return {span_id: max(reported, key=lambda one: one.strength).state for span_id, reported in self.spans.items()}
 
 
 def random_tree(tape: Tape, run_id: str, *, writers: int = 3, sane_clocks: bool = True) -> Tree:
-    """Up to 7 spans of several writers; some orphans, some without an end, some judged dead."""
+    """Up to 7 spans of several writers; some orphans, some without an end, some taken for dead."""
     tree = Tree(run_id)
     starts: list[int] = []
     for number in range(1 + tape.below(7)):
@@ -78,10 +78,10 @@ def random_tree(tape: Tape, run_id: str, *, writers: int = 3, sane_clocks: bool 
     return tree
 
 
-def _history(tape: Tape, record: SpanRecord, owner: int) -> list[Told]:
+def _history(tape: Tape, record: SpanRecord, owner: int) -> list[Reported]:
     span_id, parent, start = record.span_id, record.parent_id, record.start_us
     kind: str = record.attributes["spantail.kind"]
-    told: list[Told] = []
+    reported: list[Reported] = []
     rev = 0
     body: dict[str, Any] = {}
     noted = 0
@@ -89,7 +89,7 @@ def _history(tape: Tape, record: SpanRecord, owner: int) -> list[Told]:
         rev = 1
         state = encode_state(record, rev, _REDACTOR, event="_start")
         body = state.body
-        told.append(Told(Change(span_id, parent or "", [dumps(body)], layers=state.layers), body, owner))
+        reported.append(Reported(Change(span_id, parent or "", [dumps(body)], layers=state.layers), body, owner))
         for number in range(tape.below(4)):
             record, changed = _moved(tape, record, number)
             rev += 1
@@ -101,20 +101,20 @@ def _history(tape: Tape, record: SpanRecord, owner: int) -> list[Told]:
             if events:
                 whole = dumps(body)
                 change = Change(span_id, parent or "", events, len(notes), layers=state.layers, state=whole)
-                told.append(Told(change, body, owner))
+                reported.append(Reported(change, body, owner))
         if tape.chance(4):
-            told.append(_verdict(body))
-    if tape.chance(4) and told:
-        return told
+            reported.append(_abandonment(body))
+    if tape.chance(4) and reported:
+        return reported
     for _ in range(2 if tape.chance(6) else 1):  # another source may bring a second, later final state
         record = _ended(tape, record, kind)
         rev += 1
         state = encode_state(record, rev, _REDACTOR, noted=noted)
         notes = encode_notes(state, state.noted - noted)
         change = Change(span_id, parent or "", [*notes, dumps(state.body)], len(notes), state.account, state.layers)
-        told.append(Told(change, state.body, owner))
+        reported.append(Reported(change, state.body, owner))
         noted = state.noted
-    return told
+    return reported
 
 
 def _moved(tape: Tape, record: SpanRecord, number: int) -> tuple[SpanRecord, dict[str, Any]]:
@@ -147,10 +147,10 @@ def _ended(tape: Tape, record: SpanRecord, kind: str) -> SpanRecord:
     return replace(record, attributes=attributes, end_us=end, failed=how == "error")
 
 
-def _verdict(held: dict[str, Any]) -> Told:
+def _abandonment(held: dict[str, Any]) -> Reported:
     state = {**held, "status": "abandoned", "event": f"{held['kind']}_abandoned", "end": held["start"] + 90,
              "abandoned": {"reason": "runner_died", "last_heartbeat": held["start"] + 90}}  # fmt: skip
-    return Told(Change(held["span_id"], held["parent_id"] or "", [dumps(state)]), state, 9)
+    return Reported(Change(held["span_id"], held["parent_id"] or "", [dumps(state)]), state, 9)
 
 
 def expected_totals(winners: dict[str, dict[str, Any]]) -> dict[str, int]:

@@ -161,10 +161,10 @@ def test_a_shift_is_estimated_within_the_slack_of_its_parents(
         max_size=30,
     )
 )
-def test_whatever_is_told_is_estimated_without_harm(told: dict[int, tuple[int, int, int | None, int]]) -> None:
+def test_whatever_is_told_is_estimated_without_harm(reported: dict[int, tuple[int, int, int | None, int]]) -> None:
     spans_by_id = {
         f"{number:016x}".encode(): times(number, parent or None, at * S, took and took * S, f"s{service}")
-        for number, (parent, at, took, service) in told.items()
+        for number, (parent, at, took, service) in reported.items()
     }
     skews = estimate(spans_by_id)
     assert all(skew != 0 for skew in skews.by_clock.values())

@@ -34,12 +34,12 @@ def states(draw: st.DrawFn) -> dict[str, Any]:
 
 @given(states())
 def test_is_what_parsing_would_leave(state: dict[str, Any]) -> None:
-    told = orjson.loads(without_details(orjson.dumps(state)))
+    reported = orjson.loads(without_details(orjson.dumps(state)))
     for name in DETAILS:
         state.pop(name, None)
     if state.get("error"):
         state["error"].pop("traceback", None)
-    assert told == state
+    assert reported == state
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What a call cost, where it is told: by one number or inside a JSON object. Pure."""
+"""What a call cost, where it is stated: by one number or inside a JSON object. Pure."""
 
 from __future__ import annotations
 
@@ -123,8 +123,8 @@ def read_cost(attributes: dict[str, Any], objects: Objects, *, used: bool) -> To
             said = attributes.get(key.GEN_AI_USAGE_COST_SOURCE) if theirs.startswith("gen_ai.usage.cost") else None
             return Told(cost, _SOURCES.get(said, origin) if isinstance(said, str) else origin)
     for _, usage in objects:
-        if (told := _within(usage, used=used)) is not None:
-            return told
+        if (stated := _within(usage, used=used)) is not None:
+            return stated
     if not told_flat:
         return None
     for theirs, total, _ in _TOTALS:
@@ -141,15 +141,15 @@ def read_cost(attributes: dict[str, Any], objects: Objects, *, used: bool) -> To
 def other_currency(attributes: dict[str, Any]) -> str | None:
     """What to say of a cost that is told in another currency than USD; None without one."""
     for theirs, _, _ in () if COST_NAMES.isdisjoint(attributes) else COST_RULES:
-        if theirs in attributes and _cost(attributes[theirs]) and (told := _currency_of(attributes, theirs)) != "USD":
-            return f"its cost is told in {told[:10]}, which is not converted"
+        if theirs in attributes and _cost(attributes[theirs]) and (stated := _currency_of(attributes, theirs)) != "USD":
+            return f"its cost is told in {stated[:10]}, which is not converted"
     return None
 
 
 def _currency_of(attributes: dict[str, Any], theirs: str) -> str:
     whole = theirs.removesuffix(".amount")
-    told = attributes.get(f"{whole}.currency", attributes.get(f"{whole}_currency"))
-    return told.strip().upper() if isinstance(told, str) and told else "USD"
+    stated = attributes.get(f"{whole}.currency", attributes.get(f"{whole}_currency"))
+    return stated.strip().upper() if isinstance(stated, str) and stated else "USD"
 
 
 def _within(usage: dict[str, Any], *, used: bool) -> Told | None:

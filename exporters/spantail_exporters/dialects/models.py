@@ -49,7 +49,7 @@ _BEFORE_MODELS: Final[Mapping[str, str]] = MappingProxyType(
     }
 )  # fmt: skip
 _WITHOUT_PROVIDER: Final = frozenset({"openai", "anthropic", "azure", "bedrock", "gemini", "vertex_ai", "groq"})
-"""Those of them that say who serves the model also where no provider is told: LiteLLM's, and no maker's at OpenRouter
+"""Those of them that say who serves the model also where no provider is stated: LiteLLM's, and no maker's at OpenRouter
 that has another price there."""
 
 _PLACES: Final = ("models/", "publishers/", "projects/")  # Gemini API, Vertex AI: the model's name is the last part
@@ -58,7 +58,7 @@ _PLACES: Final = ("models/", "publishers/", "projects/")  # Gemini API, Vertex A
 def served(attributes: dict[str, Any]) -> tuple[str | None, Sequence[str]]:
     """The provider, None = not told, and the names of the model, those that answered before those asked for."""
     names = (key.GEN_AI_PROVIDER_NAME, key.GEN_AI_RESPONSE_MODEL, key.GEN_AI_REQUEST_MODEL)
-    return _served(*(told if isinstance(told := attributes.get(name), str) and told else None for name in names))
+    return _served(*(stated if isinstance(stated := attributes.get(name), str) and stated else None for name in names))
 
 
 @lru_cache(1_024)

@@ -117,10 +117,10 @@ def unwrapped(answer: dict[str, Any]) -> dict[str, Any]:
 
 def _answered(metadata: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """The usage objects of a provider's metadata, with what it tells beside them of tier and cost."""
-    for told in map(mapping, metadata.values()):
-        usage = unwrapped(told)
-        if usage is told:
-            usage = {name: told[name] for name in _BESIDE_USAGE if told.get(name) is not None}
+    for stated in map(mapping, metadata.values()):
+        usage = unwrapped(stated)
+        if usage is stated:
+            usage = {name: stated[name] for name in _BESIDE_USAGE if stated.get(name) is not None}
         if usage:
             yield usage
 

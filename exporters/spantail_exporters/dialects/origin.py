@@ -97,7 +97,7 @@ def _unjoined(value: object, pattern: str) -> dict[str, Any]:
     if not isinstance(messages, list) or not all(isinstance(message, dict) for message in messages):
         return {}
     return {
-        pattern.replace("#", str(at), 1) + name: told
+        pattern.replace("#", str(at), 1) + name: stated
         for at, message in enumerate(messages)
-        for name, told in message.items()
+        for name, stated in message.items()
     }

@@ -63,8 +63,8 @@ def _family_of(provider: str, model: str) -> _Family:
 
 def quirk_of(attributes: dict[str, Any]) -> tuple[Quirk, bool]:
     """The quirk of whoever wrote these counts, and whether the provider's API counts cached tokens into the input."""
-    told, asked = attributes.get(key.GEN_AI_PROVIDER_NAME), attributes.get(key.GEN_AI_REQUEST_MODEL)
-    provider = told.strip() if isinstance(told, str) else ""
+    stated, asked = attributes.get(key.GEN_AI_PROVIDER_NAME), attributes.get(key.GEN_AI_REQUEST_MODEL)
+    provider = stated.strip() if isinstance(stated, str) else ""
     lower = provider.lower()
     family = _family_of(lower, asked.lower() if isinstance(asked, str) else "")
     return family.quirk or _quirk_of_library(attributes, provider, lower, apart=family.apart), family.including

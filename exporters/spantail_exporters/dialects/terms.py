@@ -190,9 +190,9 @@ def _telling(attributes: dict[str, Any], name: str, words: tuple[str, ...]) -> d
     return mapping(value)
 
 
-def _tier_of(told: dict[str, Any], found: dict[str, Any]) -> None:
+def _tier_of(stated: dict[str, Any], found: dict[str, Any]) -> None:
     for name in _TIERS:
-        if (said := text(told.get(name))) is not None:
+        if (said := text(stated.get(name))) is not None:
             found.setdefault(key.SERVICE_TIER, said)
 
 

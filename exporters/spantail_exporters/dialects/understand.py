@@ -122,9 +122,9 @@ def _account(
     tokens = usage.tokens if usage is not None else {}
     # LiteLLM's own cache answers for nothing, and tells the tokens of the first answer
     used = any(tokens.values()) and attributes.get("litellm.cache_hit") is not True
-    told = read_cost(attributes, objects, used=used)
-    if told is not None:
-        _write(attributes, told, several=several)
+    stated = read_cost(attributes, objects, used=used)
+    if stated is not None:
+        _write(attributes, stated, several=several)
     elif ended and (tokens or not several):
         note = (usage.note if usage is not None else None) or doubt
         began = start_us / 1e6 if start_us else None

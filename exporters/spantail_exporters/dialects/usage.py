@@ -50,12 +50,12 @@ def read_usage(attributes: dict[str, Any], objects: Objects) -> Usage:
     groups = [[*_flat(attributes, usage)]]
     if is_of_claude_code(attributes):
         groups.append([*_by_rules(attributes, {rule.theirs: rule for rule in t.CLAUDE_CODE_RULES}, usage)])
-    for rule, told in objects:
-        found, doubt = counts_in(rule, told)
+    for rule, stated in objects:
+        found, doubt = counts_in(rule, stated)
         usage.doubt(doubt)
         if rule is FLAT:
             groups[0] += found
-        elif quirk.reasoning is not None and rule.place is None and "prompt_tokens" in told:
+        elif quirk.reasoning is not None and rule.place is None and "prompt_tokens" in stated:
             groups.append(_placed(found, None, quirk.reasoning[0]))
         else:
             groups.append(found)
@@ -132,7 +132,9 @@ def _settled(counted: list[Counted], *, including: bool, no_total_within: bool) 
         if number:
             others.setdefault(kind, set()).add(number)
     get = found.get
-    if all(len(told) == 1 for told in others.values()) and _is_plain(found, places, no_total_within=no_total_within):
+    if all(len(numbers) == 1 for numbers in others.values()) and _is_plain(
+        found, places, no_total_within=no_total_within
+    ):
         found.pop(t.TOTAL, None)
         return found, None
     doubt = None
@@ -148,12 +150,12 @@ def _settled(counted: list[Counted], *, including: bool, no_total_within: bool) 
         if get(kind):
             doubt = doubt or "there are tokens of a kind whose price is not known"
     cached = get(t.CACHE_READ, 0) + get(t.CACHE_WRITE, 0)
-    for kind, told in others.items():
-        if len(told) > 1:
-            if kind == t.INPUT and told == {max(told), max(told) - cached}:
-                found[kind], places[t.CACHE_READ], places[t.CACHE_WRITE] = max(told), t.WITHIN, t.WITHIN
-            elif kind == t.OUTPUT and told == {max(told), max(told) - get(t.REASONING, 0)}:
-                found[kind], places[t.REASONING] = max(told), t.WITHIN
+    for kind, stated in others.items():
+        if len(stated) > 1:
+            if kind == t.INPUT and stated == {max(stated), max(stated) - cached}:
+                found[kind], places[t.CACHE_READ], places[t.CACHE_WRITE] = max(stated), t.WITHIN, t.WITHIN
+            elif kind == t.OUTPUT and stated == {max(stated), max(stated) - get(t.REASONING, 0)}:
+                found[kind], places[t.REASONING] = max(stated), t.WITHIN
             elif kind in {*t.OURS, t.TOTAL}:
                 doubt = doubt or f"there are two different numbers of {kind.replace('_', ' ')} tokens"
     if cached and t.FRESH in found and t.INPUT in found:

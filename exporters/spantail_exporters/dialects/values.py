@@ -40,8 +40,8 @@ def count(value: object) -> int | None:
 def usd(value: object) -> float | None:
     """An amount of money; Vercel's AI Gateway writes it as text."""
     if isinstance(value, str):
-        told = _AMOUNT.match(value)
-        value = float(told[1]) if told else None
+        stated = _AMOUNT.match(value)
+        value = float(stated[1]) if stated else None
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return float(value) if math.isfinite(value) and value >= 0 else None

@@ -28,7 +28,7 @@ MAX_TEXT: Final = 200
 MAX_SPANS: Final = 100_000
 """Spans that one search looks at; about two seconds' work."""
 
-_LARGEST_MS: Final = 2**32 - 1  # a larger one would make readers in Go drop the whole answer
+_LARGEST_MS: Final = 2**32 - 1  # a larger one would make readers in Go drop all of the answer
 # What the answer says of a trace or a span anyway.
 _UNSHOWN: Final = frozenset({"name", "duration", "traceDuration", "rootName", "rootServiceName", "trace:id", "span:id"})
 

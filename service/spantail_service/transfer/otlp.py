@@ -145,7 +145,7 @@ def _span(span: Mapping[str, Any]) -> dict[str, Any]:
         body["parentSpanId"] = span["parent_id"]
     kind = span.get("span_kind") or "0"
     body["kind"] = _KINDS.get(kind) or _number(kind)
-    return _with_facts(body, span, span.get("dropped") or {})
+    return _with_fields(body, span, span.get("dropped") or {})
 
 
 def _attributes(span: Mapping[str, Any]) -> tuple[dict[str, Any], Mapping[str, Any]]:
@@ -156,7 +156,7 @@ def _attributes(span: Mapping[str, Any]) -> tuple[dict[str, Any], Mapping[str, A
         back = put_back(attributes, moved)
         changed += back if not moved.keys().isdisjoint(changed) else ()
     marks = {DERIVED: derived, SENT: span.get("sent"), CHANGED: changed}
-    attributes.update((name, told) for name, told in marks.items() if told)
+    attributes.update((name, stated) for name, stated in marks.items() if stated)
     return attributes, span.get("types") or {}
 
 
@@ -176,25 +176,25 @@ def _number(text: str) -> int:
 def _link(link: Mapping[str, Any]) -> dict[str, Any]:
     run_id, span_id = link["odd_ids"] if "odd_ids" in link else (link["run_id"], link["span_id"])
     body = {"traceId": run_id, "spanId": span_id, "attributes": _noted_attributes(link)}
-    return _with_facts(body, link, {"attributes": link.get("dropped")})
+    return _with_fields(body, link, {"attributes": link.get("dropped")})
 
 
-def _with_facts(body: dict[str, Any], held: Mapping[str, Any], dropped: Mapping[str, Any]) -> dict[str, Any]:
+def _with_fields(body: dict[str, Any], held: Mapping[str, Any], dropped: Mapping[str, Any]) -> dict[str, Any]:
     """Add what spans and links may say beside the rest; what is the default is left out."""
-    facts = {
+    extra = {
         "traceState": held.get("trace_state"),
         "flags": held.get("flags"),
         **{f"dropped{what.capitalize()}Count": count for what, count in dropped.items()},
     }
-    body.update((name, value) for name, value in facts.items() if value)
+    body.update((name, value) for name, value in extra.items() if value)
     return body
 
 
 def _events(span: Mapping[str, Any]) -> list[dict[str, Any]]:
-    told = [dict(event) for event in span.get("span_events") or ()]
+    stated = [dict(event) for event in span.get("span_events") or ()]
     traceback = (span.get("error") or {}).get("traceback")
     if traceback is not None:  # of the exception that ended the span; it stands nowhere else
-        last = next((event for event in reversed(told) if event["name"] == EVENT_EXCEPTION), None)
+        last = next((event for event in reversed(stated) if event["name"] == EVENT_EXCEPTION), None)
         if last is not None:
             last["attributes"] = {EXCEPTION_STACKTRACE: traceback, **(last.get("attributes") or {})}
     return [
@@ -204,7 +204,7 @@ def _events(span: Mapping[str, Any]) -> list[dict[str, Any]]:
             "attributes": _noted_attributes(event),
             **({"droppedAttributesCount": event["dropped"]} if event.get("dropped") else {}),
         }
-        for event in told
+        for event in stated
     ]
 
 
@@ -235,13 +235,13 @@ def any_values(values: Mapping[str, Any], types: Mapping[str, Any] = MappingProx
     return [{"key": name, "value": _value(value, types.get(name))} for name, value in values.items()]
 
 
-def _value(value: Any, told: Any = None) -> dict[str, Any]:
-    if told and isinstance(value, str):
-        if told == BYTES:
+def _value(value: Any, stated: Any = None) -> dict[str, Any]:
+    if stated and isinstance(value, str):
+        if stated == BYTES:
             return {"bytesValue": value}
-        if told == DOUBLE:
+        if stated == DOUBLE:
             return {"doubleValue": value}
-    inner: Mapping[str, Any] = told if isinstance(told, dict) else {}
+    inner: Mapping[str, Any] = stated if isinstance(stated, dict) else {}
     match value:
         case None:
             return {}

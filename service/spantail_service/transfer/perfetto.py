@@ -58,24 +58,24 @@ def perfetto_file(states: Iterable[bytes], run: Mapping[str, Any], now_us: int) 
         at_pid, of_parent = placed.get(span.get("parent_id") or "", (0, None))
         lane = lanes.setdefault(pid, _Lanes()).place(span, end, of_parent if at_pid == pid else None)
         placed[span["span_id"]] = (pid, lane)
-        told = [
+        stated = [
             {
                 "ph": "X", "name": span["name"], "cat": ",".join(_categories(span)), "pid": pid,
                 "tid": lane.number, "ts": span["start"] - base, "dur": end - span["start"], "args": _arguments(span),
             },
             *_instants(span, pid, lane.number, base),
         ]  # fmt: skip
-        events += map(orjson.dumps, told)
+        events += map(orjson.dumps, stated)
         if span.get("cost_nano"):
             costs.append((end, span["cost_nano"]))
     for end, nano in sorted(costs):
         spent_nano += nano
         usd = spent_nano / NANO
         events.append(orjson.dumps({"ph": "C", "name": "cost", "pid": 1, "ts": end - base, "args": {"usd": usd}}))
-    facts = {name: run[name] for name in ("run_id", "name", "status", "cost_usd")} | {"start_us": base}
+    summary = {name: run[name] for name in ("run_id", "name", "status", "cost_usd")} | {"start_us": base}
     names = map(orjson.dumps, _names(processes, lanes))
     return b'{"displayTimeUnit":"ms","otherData":%b,"traceEvents":[%b]}' % (
-        orjson.dumps(facts), b",".join([*names, *events])
+        orjson.dumps(summary), b",".join([*names, *events])
     )  # fmt: skip
 
 

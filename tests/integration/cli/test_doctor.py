@@ -31,7 +31,7 @@ def findings(url: str, *arguments: str, **environment: str) -> tuple[int, list[d
     return done.returncode, [orjson.loads(line) for line in done.stdout.splitlines()]
 
 
-def told(found: list[dict[str, Any]], level: str) -> str:
+def reported(found: list[dict[str, Any]], level: str) -> str:
     return "\n".join(f"{one['subject']}: {one['told']} {one['advice']}" for one in found if one["level"] == level)
 
 
@@ -43,8 +43,8 @@ def test_all_is_well_and_the_probe_leaves_nothing(service: Service, new_redis_ur
         "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": f"{service.url}/v1/traces",
     }
     code, found = findings(service.url, **environment)
-    assert code == 0, told(found, "wrong")
-    well = told(found, "ok")
+    assert code == 0, reported(found, "wrong")
+    well = reported(found, "ok")
     assert "live: a span was seen" in well
     assert "took a span, and it was seen" in well
     assert "it is the one that the service reads" in well
@@ -62,9 +62,9 @@ def test_all_is_well_and_the_probe_leaves_nothing(service: Service, new_redis_ur
 def test_without_any_way_out_the_service_itself_is_tried(service: Service) -> None:
     code, found = findings(service.url)
     assert code == 0
-    assert "Nothing in this environment says where spans go." in told(found, "note")
-    assert "The service has seen no run yet." in told(found, "note")
-    assert "/v1/traces took a span, and it was seen" in told(found, "ok")
+    assert "Nothing in this environment says where spans go." in reported(found, "note")
+    assert "The service has seen no run yet." in reported(found, "note")
+    assert "/v1/traces took a span, and it was seen" in reported(found, "ok")
     code, found = findings(service.url, "--no-probe")
     assert "probe" not in {one["subject"] for one in found}
 
@@ -74,7 +74,7 @@ def test_another_redis_is_found_out(service: Service, redis_servers: Callable[[s
     other.empty()
     code, found = findings(service.url, SPANTAIL_REDIS_URL=other.url)
     assert code == 1
-    assert "writes to another Redis than the service reads" in told(found, "wrong")
+    assert "writes to another Redis than the service reads" in reported(found, "wrong")
 
 
 def test_a_user_without_channels_is_told_of(service: Service, new_redis_url: str) -> None:
@@ -85,11 +85,11 @@ def test_a_user_without_channels_is_told_of(service: Service, new_redis_url: str
         try:
             url = urlsplit(new_redis_url)._replace(netloc="app:pw@").geturl()
             code, found = findings(service.url, SPANTAIL_REDIS_URL=url)
-            assert "Redis: The user may not publish" in told(found, "note")
-            assert "live: a span was seen" in told(found, "ok")
+            assert "Redis: The user may not publish" in reported(found, "note")
+            assert "live: a span was seen" in reported(found, "ok")
             assert code == 0
             client.acl_setuser("app", channels=["run_logs:*", "runs_changed"])
-            assert "publish" not in told(findings(service.url, SPANTAIL_REDIS_URL=url)[1], "note")
+            assert "publish" not in reported(findings(service.url, SPANTAIL_REDIS_URL=url)[1], "note")
         finally:
             client.acl_deluser("app")
 
@@ -100,14 +100,14 @@ def test_another_database_of_the_same_redis_is_found_by_the_probe(
     url = redis_servers(NEW).tcp_url.removesuffix("/0") + "/1"
     code, found = findings(service.url, SPANTAIL_REDIS_URL=url)
     assert code == 1
-    assert "the service did not show it" in told(found, "wrong")
+    assert "the service did not show it" in reported(found, "wrong")
 
 
 def test_nobody_at_home_is_said_for_each_part() -> None:
     nowhere = f"127.0.0.1:{free_port()}"
     code, found = findings(f"http://{nowhere}", SPANTAIL_REDIS_URL=f"redis://me:secret@{nowhere}/0")
     assert code == 1
-    wrong = told(found, "wrong")
+    wrong = reported(found, "wrong")
     assert "service: " in wrong
     assert "spantail serve" in wrong
     assert f"Redis: redis://{nowhere}/0 cannot be reached" in wrong
@@ -120,7 +120,7 @@ def test_a_service_without_its_redis_is_told_from_one_that_is_away() -> None:
         service.await_ready()
         code, found = findings(service.url)
         assert code == 1
-        assert "it cannot reach its Redis" in told(found, "wrong")
+        assert "it cannot reach its Redis" in reported(found, "wrong")
         assert service.stop() == 0
 
 
@@ -130,13 +130,13 @@ def test_the_token(new_redis_url: str) -> None:
         service.await_ready()
         code, found = findings(service.url)
         assert code == 1
-        assert "token: " in told(found, "wrong")
+        assert "token: " in reported(found, "wrong")
         environment = {"SPANTAIL_TOKEN": token, "OTEL_EXPORTER_OTLP_ENDPOINT": service.url}
         code, found = findings(service.url, **environment)
         assert code == 1
-        assert "the OTLP exporter sends none" in told(found, "wrong")
+        assert "the OTLP exporter sends none" in reported(found, "wrong")
         environment["OTEL_EXPORTER_OTLP_HEADERS"] = f"authorization=Bearer%20{token}"
         code, found = findings(service.url, **environment)
-        assert code == 0, told(found, "wrong")
+        assert code == 0, reported(found, "wrong")
         assert token not in orjson.dumps(found).decode()
         assert service.stop() == 0

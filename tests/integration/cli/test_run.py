@@ -156,8 +156,8 @@ def test_the_line_to_paste_works(service: Service) -> None:
     """What the start and the doctor say is taken by a shell as it stands, and another program is seen by it."""
     (line,) = (line.split(maxsplit=1)[1] for line in service.lines if "SPANTAIL_REDIS_URL" in line)
     assert line.startswith("export SPANTAIL_REDIS_URL=unix://")
-    told = run_command(service.url, "doctor", "--no-probe").stdout
-    assert line in [one.strip() for one in told.splitlines()]
+    reported = run_command(service.url, "doctor", "--no-probe").stdout
+    assert line in [one.strip() for one in reported.splitlines()]
     script = f"{line}\nexec {shlex.quote(sys.executable)} examples/live_pipeline.py"
     environment = {k: v for k, v in command_environment(service.url).items() if k != "SPANTAIL_REDIS_URL"}
     done = subprocess.run(

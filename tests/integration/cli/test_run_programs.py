@@ -75,8 +75,8 @@ def test_a_node_program_sends_where_its_environment_says(service: Service, tmp_p
     assert (done.stdout, done.returncode) == (b'its own 200 ["a b"]\n', 5), done.stderr.decode()
     ((run_id, name),) = LINK.findall(done.stderr.decode())
     assert name == "from node"
-    told = httpx.get(f"{service.url}/api/runs/{run_id}", headers={"authorization": f"Bearer {TOKEN}"}).json()
-    assert told["service"] == "shop"
+    reported = httpx.get(f"{service.url}/api/runs/{run_id}", headers={"authorization": f"Bearer {TOKEN}"}).json()
+    assert reported["service"] == "shop"
 
 
 def test_arguments_and_streams_are_handed_on_byte_by_byte(service: Service) -> None:

@@ -214,9 +214,9 @@ def test_a_service_that_goes_and_comes_back_is_followed_on(new_redis_url: str, w
                 end_call(writer)
                 end_root(writer)
                 assert terminal.ended() == 0
-                output, told = tail.communicate(timeout=30)
+                output, reported = tail.communicate(timeout=30)
                 assert [orjson.loads(line)["seq"] for line in output.splitlines()] == [1, 2, 3]
-                assert "Trying again" in told
+                assert "Trying again" in reported
                 assert tail.returncode == 0
                 assert second.stop() == 0
 
@@ -229,9 +229,9 @@ def test_a_service_that_stays_away_is_given_up(new_redis_url: str, writer: Write
             assert tail.stdout is not None
             assert tail.stdout.readline()
             service.stop(signal.SIGKILL)
-            _, told = tail.communicate(timeout=30)
+            _, reported = tail.communicate(timeout=30)
             assert tail.returncode == 1
-            assert "cannot be reached" in told.splitlines()[-1]
+            assert "cannot be reached" in reported.splitlines()[-1]
 
 
 def test_a_reader_that_goes_away_ends_it_without_a_word(service: Service, writer: Writer) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-class Told(Listener):
+class Reported(Listener):
     """Counts how often it was subscribed."""
 
     def __init__(self) -> None:
@@ -77,10 +77,10 @@ async def test_a_cut_between_a_subscription_and_its_answer(tmp_path: Path) -> No
     with faulty_redis(tmp_path) as server:
         async with _cutting(server.port) as (port, cuts):
             redis = _client(f"redis://127.0.0.1:{port}/0")
-            wakeups, told = WakeUps(redis, 10), Told()
+            wakeups, reported = WakeUps(redis, 10), Reported()
             try:
-                await wakeups.add("channel", told)
-                await eventually_async(lambda: told.subscriptions, what="the subscription")
+                await wakeups.add("channel", reported)
+                await eventually_async(lambda: reported.subscriptions, what="the subscription")
                 assert cuts
             finally:
                 await wakeups.close()
@@ -89,7 +89,7 @@ async def test_a_cut_between_a_subscription_and_its_answer(tmp_path: Path) -> No
 
 async def test_who_leaves_while_subscribing_leaves_nobody_behind(new_redis_url: str) -> None:
     redis = _client(new_redis_url)
-    wakeups, first, hasty, patient = WakeUps(redis, 10), Told(), Told(), Told()
+    wakeups, first, hasty, patient = WakeUps(redis, 10), Reported(), Reported(), Reported()
     try:
         await wakeups.add("first", first)
         await eventually_async(lambda: first.subscriptions)

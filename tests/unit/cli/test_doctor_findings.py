@@ -92,15 +92,15 @@ def test_where_otlp_goes() -> None:
 
 def test_an_exporter_that_is_not_installed_is_found() -> None:
     environ = {"OTEL_TRACES_EXPORTER": "nowhere,otlp"}
-    told = [one for one in installation_findings(destinations_of(environ), environ) if one.level is Level.WRONG]
-    assert [one.message for one in told] == ["OTEL_TRACES_EXPORTER names 'nowhere': is not installed."]
+    reported = [one for one in installation_findings(destinations_of(environ), environ) if one.level is Level.WRONG]
+    assert [one.message for one in reported] == ["OTEL_TRACES_EXPORTER names 'nowhere': is not installed."]
 
 
 @pytest.mark.parametrize(
     ("theirs", "level"),
     [(1_000_050_000, Level.OK), (1_001_000_000, Level.NOTE), (990_000_000, Level.WRONG), (1_010_000_000, Level.WRONG)],
 )
-def test_a_clock_is_judged_by_what_the_way_cannot_explain(theirs: int, level: Level) -> None:
+def test_a_clock_is_measured_by_what_the_way_cannot_explain(theirs: int, level: Level) -> None:
     finding = clock_finding("Redis", theirs, 1_000_000_000, 1_000_100_000)
     assert finding.level is level
     assert ("NTP" in finding.advice) == (level is not Level.OK)

@@ -273,22 +273,22 @@ NO_FLEX = "flex tier: no price known"
 
 
 def test_a_cost_says_where_it_comes_from_and_why_there_is_none() -> None:
-    told = call("a", "root", 1, 2, backend="x", cost_nano=12_300_000, cost_source="provider")
+    reported = call("a", "root", 1, 2, backend="x", cost_nano=12_300_000, cost_source="provider")
     assumed = call(
         "b", "root", 1, 2, backend="x", cost_nano=1_000_000, cost_source="calculated", cost_note="batch price"
     )
     unpriced = call("c", "root", 1, 2, backend="x", tokens={"input": 5}, cost_source="unpriced", cost_note=NO_FLEX)
-    assert [span_text.cost_and_source(one) for one in (told, assumed, unpriced)] == [
+    assert [span_text.cost_and_source(one) for one in (reported, assumed, unpriced)] == [
         "$0.0123", "$0.0010 calculated", "unpriced",
     ]  # fmt: skip
     assert span_text.cost_and_source(call("d", "root", 1, cost_source="calculated")) == ""
-    assert span_text.note(told) == "cost told by the provider"
+    assert span_text.note(reported) == "cost told by the provider"
     assert span_text.note(assumed) == "price: batch price"
     assert span_text.note(unpriced) == f"unpriced: {NO_FLEX}"
     before = call("e", "root", 1, 2, status="error", cost_source="unpriced", cost_note="no tokens")
     assert span_text.note(before) == "", "it failed before there was anything to price"
     assert "\x1b" not in span_text.note({**unpriced, "cost_note": "\x1b[2J"})
-    view = view_of(span("root", None, 0), told, assumed, unpriced)
+    view = view_of(span("root", None, 0), reported, assumed, unpriced)
     shown = picture(view, width=100)
     assert f"unpriced: {NO_FLEX}" in shown
     assert "batch price" in shown

@@ -25,27 +25,27 @@ _logs = st.builds(lambda line: Change("", "", [line]), _line)
 
 
 @given(st.lists(_states | _logs, max_size=8))
-def test_what_went_in_comes_out(told: list[Change]) -> None:
-    changes = Changes(told)
-    assert list(changes) == told
+def test_what_went_in_comes_out(reported: list[Change]) -> None:
+    changes = Changes(reported)
+    assert list(changes) == reported
     assert Changes(changes) == changes
-    assert len(changes) == sum(len(change.events) for change in told)
-    assert changes.size == sum(len(line) for change in told for line in (*change.events, change.state))
+    assert len(changes) == sum(len(change.events) for change in reported)
+    assert changes.size == sum(len(line) for change in reported for line in (*change.events, change.state))
 
 
 @given(st.lists(_states | _logs, max_size=8))
-def test_the_script_is_told_the_same_either_way(told: list[Change]) -> None:
-    by_one = append_arguments("run", told, writer="w", writer_seq=1, now_us=5)
-    assert append_arguments("run", Changes(told), writer="w", writer_seq=1, now_us=5) == by_one
-    assert by_one.count(b"\n".join(line for change in told for line in change.events)) >= 1
+def test_the_script_is_told_the_same_either_way(reported: list[Change]) -> None:
+    by_one = append_arguments("run", reported, writer="w", writer_seq=1, now_us=5)
+    assert append_arguments("run", Changes(reported), writer="w", writer_seq=1, now_us=5) == by_one
+    assert by_one.count(b"\n".join(line for change in reported for line in change.events)) >= 1
 
 
 @given(st.lists(st.tuples(_states | _logs, _sources), max_size=8))
-def test_what_events_come_from_is_said_once(told: list[tuple[Change, dict[str, bytes]]]) -> None:
-    changes = Changes(change._replace(sources=sources) for change, sources in told)
-    assert list(changes) == [change for change, _ in told]
-    assert changes.sources == {field: entry for _, sources in told for field, entry in sources.items()}
-    assert changes.size == Changes(change for change, _ in told).size + sum(map(len, changes.sources.values()))
+def test_what_events_come_from_is_said_once(reported: list[tuple[Change, dict[str, bytes]]]) -> None:
+    changes = Changes(change._replace(sources=sources) for change, sources in reported)
+    assert list(changes) == [change for change, _ in reported]
+    assert changes.sources == {field: entry for _, sources in reported for field, entry in sources.items()}
+    assert changes.size == Changes(change for change, _ in reported).size + sum(map(len, changes.sources.values()))
     arguments = append_arguments("run", changes, writer="w", writer_seq=1, now_us=5, drops={"lost": 2})
     begin = arguments.index("lost") + 2
     pairs = [part for pair in changes.sources.items() for part in pair]

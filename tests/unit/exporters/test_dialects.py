@@ -88,9 +88,9 @@ def test_a_cost_in_dollars_is_taken_and_no_other(rule: Any) -> None:
 
 
 def test_money_of_another_currency_is_no_cost() -> None:
-    told = {"gen_ai.usage.cost.amount": 0.25, "gen_ai.usage.cost.currency": "EUR"}
-    assert key.COST_USD not in _understood(**told)
-    assert _understood(**{**told, "gen_ai.usage.cost.currency": "usd"})[key.COST_USD] == 0.25
+    reported = {"gen_ai.usage.cost.amount": 0.25, "gen_ai.usage.cost.currency": "EUR"}
+    assert key.COST_USD not in _understood(**reported)
+    assert _understood(**{**reported, "gen_ai.usage.cost.currency": "usd"})[key.COST_USD] == 0.25
 
 
 def test_what_is_not_told_is_worked_out_when_the_call_has_ended() -> None:

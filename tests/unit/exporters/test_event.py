@@ -54,9 +54,9 @@ def story() -> list[bytes]:
     redactor = Redactor()
     lines: list[bytes] = []
 
-    def tell(span: SpanRecord, rev: int, told: int = 0, event: str | None = None) -> None:
-        state = encode_state(span, rev, redactor, event=event, noted=told)
-        lines.extend(encode_notes(state, state.noted - told))
+    def tell(span: SpanRecord, rev: int, reported: int = 0, event: str | None = None) -> None:
+        state = encode_state(span, rev, redactor, event=event, noted=reported)
+        lines.extend(encode_notes(state, state.noted - reported))
         lines.append(dumps(state.body))
 
     def ended(kind: str, span: int, **more: Any) -> None:
@@ -137,9 +137,9 @@ def story() -> list[bytes]:
 
     # its prompt and answer are not kept
     said = {"gen_ai.input.messages": '[{"role":"user"}]', "gen_ai.output.messages": "grüße"}
-    told = Note(T0 + 4700, "said", {"gen_ai.prompt": "in an event"})
+    reported = Note(T0 + 4700, "said", {"gen_ai.prompt": "in an event"})
     quiet = attempt("claude_cli", "claude-sonnet-4-5", **said)
-    tell(record(15, 1, "chat claude-sonnet-4-5", 4600, 4900, attributes=quiet, notes=(told,)), 1)
+    tell(record(15, 1, "chat claude-sonnet-4-5", 4600, 4900, attributes=quiet, notes=(reported,)), 1)
 
     log = LogEvent(time_ns=(T0 + 5200) * 1000, trace_id=int(RUN, 16), span_id=1, level="WARNING", logger="app.search",
                    message="Bayt answered late")  # fmt: skip

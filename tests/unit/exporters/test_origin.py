@@ -111,12 +111,12 @@ def test_the_tree_is_cut_before_what_was_derived() -> None:
 @pytest.mark.parametrize("description", [None, "no answer", "it failed"])
 @pytest.mark.parametrize("trace", ["Traceback", ["Trace", "back"], None])
 def test_status_and_exception_stay_apart(description: str | None, trace: Any) -> None:
-    told = {"exception.message": "no answer", **({"exception.stacktrace": trace} if trace else {})}
-    state = _state({}, failed=True, description=description, notes=(Note(2, "exception", told),))
+    reported = {"exception.message": "no answer", **({"exception.stacktrace": trace} if trace else {})}
+    state = _state({}, failed=True, description=description, notes=(Note(2, "exception", reported),))
     (span,) = otlp_json([state])["resourceSpans"][0]["scopeSpans"][0]["spans"]
     assert span["status"] == ({"code": 2, "message": description} if description else {"code": 2})
     attributes = _plain({pair["key"]: pair["value"] for pair in span["events"][0]["attributes"]})
-    assert attributes == told
+    assert attributes == reported
 
 
 def _plain(exported: dict[str, Any]) -> dict[str, Any]:

@@ -23,14 +23,14 @@ def main() -> int:
     parser.add_argument("-v", "--verbose", action="store_true", help="say what is wrong with each case")
     verbose = parser.parse_args().verbose
     table: dict[str, Counter[str]] = defaultdict(Counter)
-    told: list[str] = []
+    reported: list[str] = []
     for case in single_cases():
         verdict = judge(case)
         row = table[case.library]
         row["cases"] += 1
         row["WRONG" if verdict.faults else "unpriced" if verdict.cost_nano is None else "right"] += 1
         row["silent"] += verdict.silently_wrong
-        told += [f"{case.id}: {fault}" for fault in verdict.faults]
+        reported += [f"{case.id}: {fault}" for fault in verdict.faults]
     with private_redis() as url:
         for case in run_cases():
             faults = asyncio.run(faults_of_runs(url, case))
@@ -38,11 +38,11 @@ def main() -> int:
             row["cases"] += 1
             row["WRONG" if faults else "right"] += 1
             row["silent"] += any("nano-USD" in fault for fault in faults)
-            told += [f"{case.id}: {fault}" for fault in faults]
+            reported += [f"{case.id}: {fault}" for fault in faults]
     _print(table)
     if verbose:
-        print("", *told, sep="\n")
-    return 1 if told else 0
+        print("", *reported, sep="\n")
+    return 1 if reported else 0
 
 
 def _print(table: dict[str, Counter[str]]) -> None:

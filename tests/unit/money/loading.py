@@ -84,7 +84,7 @@ class Case:
 
 def all_cases() -> list[Case]:
     """Read every case of every library."""
-    return [_case(told) for path in sorted(FOLDER.glob("*.json")) for told in json.loads(path.read_text("utf-8"))]
+    return [_case(one) for path in sorted(FOLDER.glob("*.json")) for one in json.loads(path.read_text("utf-8"))]
 
 
 def single_cases() -> list[Case]:
@@ -97,13 +97,13 @@ def run_cases() -> list[Case]:
     return [case for case in all_cases() if case.run is not None]
 
 
-def _case(told: dict[str, Any]) -> Case:
-    expected, run = told.pop("expected", None), told.pop("run", None)
-    spans = tuple(Span(**span) for span in told.pop("spans", ()))
+def _case(one: dict[str, Any]) -> Case:
+    expected, run = one.pop("expected", None), one.pop("run", None)
+    spans = tuple(Span(**span) for span in one.pop("spans", ()))
     if (expected is None) == (run is None) or bool(spans) != (run is not None):
-        raise ValueError(f"{told['name']}: a case has `attributes` and `expected`, or `spans` and `run`")
+        raise ValueError(f"{one['name']}: a case has `attributes` and `expected`, or `spans` and `run`")
     return Case(
-        **told,
+        **one,
         spans=spans,
         expected=None if expected is None else Expected(**expected),
         run=None if run is None else Run(**run),

@@ -27,8 +27,8 @@ def requests_of(case: Case, trace: int, order: Sequence[int]) -> list[bytes]:
     for index in order:
         span: Span = case.spans[index]
         parent = None if span.parent is None else places[span.parent]
-        told = _span(trace, places[span.id], parent, index, span.attributes, failed=span.failed)
-        requests.append(_request(case.library, [told]))
+        reported = _span(trace, places[span.id], parent, index, span.attributes, failed=span.failed)
+        requests.append(_request(case.library, [reported]))
     return requests
 
 

@@ -33,7 +33,7 @@ def judged(attributes: dict[str, Any]) -> Verdict:
     return judge(Case("", "", "", "", "", "", attributes=attributes, expected=Expected(None)))
 
 
-def told(truth: Truth, vocabulary: Vocabulary) -> Truth:
+def reported(truth: Truth, vocabulary: Vocabulary) -> Truth:
     """What of it the vocabulary has words for."""
     return Truth(
         truth.fresh,
@@ -48,7 +48,7 @@ def told(truth: Truth, vocabulary: Vocabulary) -> Truth:
 @CALLS
 @given(TRUTHS, EACH)
 def test_every_token_is_counted_once(truth: Truth, vocabulary: Vocabulary) -> None:
-    truth = told(truth, vocabulary)
+    truth = reported(truth, vocabulary)
     verdict = judged(vocabulary.attributes(truth))
     assert verdict.cost_nano == nano_usd(vocabulary.maker.usd(truth)), (vocabulary.source, verdict)
     assert (verdict.tokens.get("input", 0), verdict.tokens.get("output", 0)) == (truth.input, truth.output)
@@ -57,7 +57,7 @@ def test_every_token_is_counted_once(truth: Truth, vocabulary: Vocabulary) -> No
 @CALLS
 @given(TRUTHS, EACH, EACH)
 def test_two_sources_that_tell_the_same_are_one(truth: Truth, one: Vocabulary, other: Vocabulary) -> None:
-    truth = told(told(truth, one), other)
+    truth = reported(reported(truth, one), other)
     if one.maker is other.maker:
         verdict = judged(one.attributes(truth) | other.attributes(truth))
         assert verdict.cost_nano in {nano_usd(one.maker.usd(truth)), None}, (one.source, other.source, verdict)
@@ -77,7 +77,7 @@ def test_two_sources_that_tell_the_same_are_one(truth: Truth, one: Vocabulary, o
 def test_a_count_that_nobody_knows_is_never_plain(
     truth: Truth, vocabulary: Vocabulary, what: str, name: str, count: int
 ) -> None:
-    verdict = judged(vocabulary.attributes(told(truth, vocabulary)) | {name.format(what): count})
+    verdict = judged(vocabulary.attributes(reported(truth, vocabulary)) | {name.format(what): count})
     assert verdict.cost_nano is None
     assert "not known what it counts" in verdict.cost_note
 
@@ -91,7 +91,7 @@ NAMES: Final = st.from_regex(
 @given(TRUTHS, NAMES, st.sampled_from(["flex", "FLEX", "batch", "scale", "reserved", "ultra"]))
 def test_a_tier_is_a_tier_whoever_tells_it(truth: Truth, name: str, tier: str) -> None:
     vocabulary = VOCABULARIES[0]
-    truth = told(truth, vocabulary)
+    truth = reported(truth, vocabulary)
     verdict = judged(vocabulary.attributes(truth) | {name: tier})
     if tier.lower() in {"flex", "batch"}:  # both cost half
         assert verdict.cost_nano is not None
@@ -122,7 +122,7 @@ NO_COUNTS: Final = st.one_of(
 @given(TRUTHS, st.sampled_from(sorted(VOCABULARIES[0].of(Truth(1, 1, 0, 0, 1, 1)))), NO_COUNTS)
 def test_what_is_no_number_of_tokens_is_never_priced(truth: Truth, name: str, value: object) -> None:
     vocabulary = VOCABULARIES[0]
-    verdict = judged(vocabulary.attributes(told(truth, vocabulary)) | {name: value})
+    verdict = judged(vocabulary.attributes(reported(truth, vocabulary)) | {name: value})
     assert verdict.cost_nano is None
     assert verdict.cost_note
 
@@ -139,7 +139,7 @@ AMOUNTS: Final = st.one_of(
 def test_a_cost_that_is_told_counts_before_all_else(
     truth: Truth, vocabulary: Vocabulary, amount: float | str, name: str
 ) -> None:
-    verdict = judged(vocabulary.attributes(told(truth, vocabulary)) | {name: amount})
+    verdict = judged(vocabulary.attributes(reported(truth, vocabulary)) | {name: amount})
     assert verdict.cost_source == "provider"
     assert verdict.cost_nano == nano_usd(float(str(amount).removeprefix("$")))
 
@@ -165,11 +165,11 @@ JSON: Final = st.recursive(
     st.sampled_from(VOCABULARIES),
 )
 def test_nothing_that_is_told_breaks_it(
-    told: dict[str, Any], name: str, flat: dict[str, int], vocabulary: Vocabulary
+    reported: dict[str, Any], name: str, flat: dict[str, int], vocabulary: Vocabulary
 ) -> None:
     """Whatever stands in usage objects: a price, or a note that says why there is none."""
     call = vocabulary.attributes(Truth(0, 0, 0, 0, 0, 0))
-    verdict = judged({**flat, name: json.dumps(told), **{key: call[key] for key in call if "usage" not in key}})
+    verdict = judged({**flat, name: json.dumps(reported), **{key: call[key] for key in call if "usage" not in key}})
     assert verdict.cost_nano is not None or verdict.cost_note
 
 
@@ -181,7 +181,7 @@ NO_AMOUNTS: Final = st.sampled_from(
 @CALLS
 @given(TRUTHS, EACH, NO_AMOUNTS)
 def test_what_is_no_amount_is_no_cost(truth: Truth, vocabulary: Vocabulary, amount: object) -> None:
-    truth = told(truth, vocabulary)
+    truth = reported(truth, vocabulary)
     verdict = judged(vocabulary.attributes(truth) | {"gen_ai.usage.cost": amount})
     assert verdict.cost_source == "calculated"
     assert verdict.cost_nano == nano_usd(vocabulary.maker.usd(truth))
@@ -191,7 +191,7 @@ def test_what_is_no_amount_is_no_cost(truth: Truth, vocabulary: Vocabulary, amou
 @given(TRUTHS, EACH)
 def test_a_cost_of_nothing_for_tokens_is_no_cost(truth: Truth, vocabulary: Vocabulary) -> None:
     """A library whose price list has no such model writes 0."""
-    truth = told(truth, vocabulary)
+    truth = reported(truth, vocabulary)
     if truth.input + truth.output:
         verdict = judged(vocabulary.attributes(truth) | {"gen_ai.usage.cost": 0.0})
         assert verdict.cost_nano == nano_usd(vocabulary.maker.usd(truth))
@@ -201,7 +201,7 @@ def test_a_cost_of_nothing_for_tokens_is_no_cost(truth: Truth, vocabulary: Vocab
 @given(TRUTHS, st.integers(1, 5_000))
 def test_a_total_that_is_not_the_sum_leaves_the_call_unpriced(truth: Truth, more: int) -> None:
     vocabulary = VOCABULARIES[0]
-    truth = told(truth, vocabulary)
+    truth = reported(truth, vocabulary)
     total = truth.input + truth.output + truth.read + truth.reasoning + more
     verdict = judged(vocabulary.attributes(truth) | {"gen_ai.usage.total_tokens": total})
     assert verdict.cost_nano is None

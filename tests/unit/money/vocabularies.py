@@ -188,9 +188,9 @@ def _ai_sdk_5(truth: Truth) -> dict[str, Any]:
 
 
 def _flattened(usage: Callable[[Truth], dict[str, Any]], prefix: str) -> Callable[[Truth], dict[str, Any]]:
-    def names(told: dict[str, Any], before: str) -> dict[str, Any]:
+    def names(reported: dict[str, Any], before: str) -> dict[str, Any]:
         found: dict[str, Any] = {}
-        for name, value in told.items():
+        for name, value in reported.items():
             found |= names(value, f"{before}{name}.") if isinstance(value, dict) else {before + name: value}
         return {name: value for name, value in found.items() if value is not None}
 

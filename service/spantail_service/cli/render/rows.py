@@ -92,10 +92,10 @@ def _sum_up(rows: Sequence[Row], spans: Mapping[str, Mapping[str, Any]]) -> None
     counted_elsewhere = wrappers(spans)
     for row in reversed(rows):
         if row.span is not None and row.span_id not in counted_elsewhere:
-            told = row.span if row.span.get("kind") == key.KIND_LLM_CALL else row.span.get("account")
-            if told is not None:
-                row.nano += told.get("cost_nano") or 0
-                row.unpriced += is_unpriced(row.span) if told is row.span else "cost_nano" not in told
+            stated = row.span if row.span.get("kind") == key.KIND_LLM_CALL else row.span.get("account")
+            if stated is not None:
+                row.nano += stated.get("cost_nano") or 0
+                row.unpriced += is_unpriced(row.span) if stated is row.span else "cost_nano" not in stated
         if row.parent >= 0:
             above = rows[row.parent]
             above.nano += row.nano

@@ -73,9 +73,9 @@ class RunView:
         for event in frame["logs"]:
             self.fold_event(event)
         # A long poll that ran out tells the same again: what is unchanged is no news.
-        told = (frame["status"], frame["layers"], frame["backends"], frame["dropped"], [frame.get(m) for m in _MARKS])
+        shown = (frame["status"], frame["layers"], frame["backends"], frame["dropped"], [frame.get(m) for m in _MARKS])
         held = (self.status, self.layers, self.backends, self.dropped, [self.marks.get(m) for m in _MARKS])
-        if frame["logs"] or told != held:
+        if frame["logs"] or shown != held:
             self.version += 1
         self.status, self.layers, self.backends = frame["status"], frame["layers"], frame["backends"]
         self.dropped = frame["dropped"]

@@ -9,7 +9,7 @@ from pydantic import Field
 from spantail_service.web.schemas.base import Described
 
 
-class RedisFacts(Described):
+class RedisStatus(Described):
     """Which Redis the service works on. Null is what it does not tell."""
 
     url: str = Field(description="Without user name and password.")
@@ -25,7 +25,7 @@ class About(Described):
     version: str
     time_us: int
     demo: bool
-    redis: RedisFacts
+    redis: RedisStatus
 
 
 class Alive(Described):

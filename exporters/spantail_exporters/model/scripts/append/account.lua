@@ -37,12 +37,12 @@ local function account_of(json)
   local to = find(json, ',"attributes":', at, true) or #json
   local is_call = sub(json, at + 1, at + 9) == 'llm_call"'
   if not is_call and not find(sub(json, at, to), ',"account":{', 1, true) then return nil end
-  local told = cjson.decode('{' .. sub(json, from + 1, to - 1) .. '}')
-  if not is_call then told = told.account end
-  local tokens = told.tokens or {}
-  local unpriced = not told.cost_nano and (status ~= 'error' or told.tokens ~= nil)
-  local backend = told.backend and told.backend ~= '' and told.backend or 'unknown'
+  local stated = cjson.decode('{' .. sub(json, from + 1, to - 1) .. '}')
+  if not is_call then stated = stated.account end
+  local tokens = stated.tokens or {}
+  local unpriced = not stated.cost_nano and (status ~= 'error' or stated.tokens ~= nil)
+  local backend = stated.backend and stated.backend ~= '' and stated.backend or 'unknown'
   return string.format('%d %d %.0f %.0f %.0f %s\n%s', status == 'error' and 1 or 0, unpriced and 1 or 0,
-    tokens.input or 0, tokens.output or 0, told.cost_nano or 0, (string.gsub(backend, '\n', ' ')),
-    (string.gsub(told.fallback_from or '', '\n', ' ')))
+    tokens.input or 0, tokens.output or 0, stated.cost_nano or 0, (string.gsub(backend, '\n', ' ')),
+    (string.gsub(stated.fallback_from or '', '\n', ' ')))
 end

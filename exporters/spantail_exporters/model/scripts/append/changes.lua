@@ -19,9 +19,9 @@ end
 -- Takes the lines of a change that tells of span events, or of a state beside its last line. `ends` is where they end,
 -- the first `notes` of them are span events; another writer may have told the first ones of these.
 local function take_lines(begin, last, after, ends, notes, already_noted, follows, full)
-  local told = math.min(math.max(0, already_noted), notes)
-  if told > 0 then leave_out(begin, ends[told]) end
-  added = added + #ends - told
+  local known = math.min(math.max(0, already_noted), notes)
+  if known > 0 then leave_out(begin, ends[known]) end
+  added = added + #ends - known
   if follows then return end
   -- A change that builds on one that is not here (an emptied Redis, another way that was faster) goes out whole, else
   -- the tail would not lead to the snapshot; span events alone carry no state.

@@ -1,4 +1,4 @@
-"""Token, session, host, origin, limits: what stands in front of every route (design §7)."""
+"""Token, session, host, origin, limits: what stands in front of every route."""
 
 from __future__ import annotations
 
@@ -189,11 +189,11 @@ async def test_signing_out_ends_the_session_in_every_process(new_redis_url: str)
         assert "spantail_session" not in client.cookies
         assert (await client.get("/api/runs", headers=mine)).status_code == 401  # a copy of it is worth nothing
 
-        async def told() -> bool:
+        async def reported() -> bool:
             await other.app.state.services.ended_sessions.exchange()  # type: ignore[attr-defined]  # as it does by itself
             return (await other.get("/api/runs", headers=mine)).status_code == 401
 
-        await eventually_async(told)  # type: ignore[arg-type]  # mypy finds no T in a coroutine
+        await eventually_async(reported)  # type: ignore[arg-type]  # mypy finds no T in a coroutine
 
 
 async def test_a_sign_out_while_redis_was_away_is_told_later(tmp_path: Path) -> None:
@@ -204,13 +204,13 @@ async def test_a_sign_out_while_redis_was_away_is_told_later(tmp_path: Path) -> 
             with redis.hanging():
                 assert (await client.post("/logout")).status_code == 303
 
-            async def told() -> bool:
+            async def reported() -> bool:
                 with contextlib.suppress(*REDIS_UNREACHABLE):  # it has only just come back
                     await client.app.state.services.ended_sessions.exchange()  # type: ignore[attr-defined]
                     await other.app.state.services.ended_sessions.exchange()  # type: ignore[attr-defined]
                 return (await other.get("/api/runs", headers=mine)).status_code == 401
 
-            await eventually_async(told)  # type: ignore[arg-type]  # mypy finds no T in a coroutine
+            await eventually_async(reported)  # type: ignore[arg-type]  # mypy finds no T in a coroutine
 
 
 async def _sign_out(service: Served, client: httpx.AsyncClient) -> None:
@@ -335,7 +335,7 @@ async def websocket(app: Any, path: str, headers: dict[str, str]) -> list[Mutabl
      ({"origin": "http://evil.example", **BEARER}, True), ({"origin": "null", **BEARER}, True),
      ({"origin": "http://localhost", **BEARER}, False), (BEARER, False)],
 )  # fmt: skip
-async def test_websockets_pass_the_same_doors(new_redis_url: str, headers: dict[str, str], *, refused: bool) -> None:
+async def test_websockets_pass_the_same_checks(new_redis_url: str, headers: dict[str, str], *, refused: bool) -> None:
     async with guarded(new_redis_url) as client:
         sent = await websocket(client.app, f"/ws/runs/{RUN}/logs", headers)  # type: ignore[attr-defined]
     if refused:
