@@ -210,7 +210,7 @@ describe("the golden events", () => {
     const stated = [...store.spans.values()].map((state) =>
       state.kind === "llm_call" ? state : state.account,
     );
-    const sum = told.reduce((total, cost) => total + (cost?.cost_nano ?? 0), 0);
+    const sum = stated.reduce((total, cost) => total + (cost?.cost_nano ?? 0), 0);
     const roots = store.tree.roots.reduce((total, root) => total + root.total.cost, 0);
     expect(roots).toBe(sum);
   });

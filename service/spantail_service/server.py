@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gc
 import logging
+import os
 import signal
 import sys
 from contextlib import AsyncExitStack
@@ -130,6 +131,8 @@ class _Beside:
         host, port = self._settings.server.host, self._settings.server.otlp_grpc_port
         if port is None:
             return
+        # We start programs and never fork this one: without this gRPC says at each start that it skips its fork handlers.
+        os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "false")
         from spantail_service.ingest.otlp_grpc import OtlpGrpcServer, PortError  # gRPC is 20 MB
 
         receiver, max_bytes = services_in(self._app).receiver, self._settings.limits.max_ingest_bytes
