@@ -131,7 +131,7 @@ class _Beside:
         host, port = self._settings.server.host, self._settings.server.otlp_grpc_port
         if port is None:
             return
-        # We start programs and never fork this one: without this gRPC says at each start that it skips its fork handlers.
+        # This process starts programs and is never forked: gRPC would say each time that it skips its fork handlers.
         os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "false")
         from spantail_service.ingest.otlp_grpc import OtlpGrpcServer, PortError  # gRPC is 20 MB
 
