@@ -59,7 +59,7 @@ def _start(rev: int = 1, span_id: str = ROOT, parent: str | None = None, **said:
     return _record(span_id, rev - 1, event_name=name, attributes=attributes | said)
 
 
-def _notes(*names: str, count: int) -> dict[str, Any]:
+def _span_events(*names: str, count: int) -> dict[str, Any]:
     events = [{"time_unix_nano": START * 1_000, "name": name, "attributes": {"n": 1}} for name in names]
     return {key.SPAN_EVENTS: events, key.SPAN_EVENT_COUNT: count}
 
@@ -221,12 +221,16 @@ async def test_lines_of_an_unsampled_trace_make_no_run_but_join_one(redis_url: s
 
 async def test_a_span_appears_with_its_start_changes_and_ends(redis_url: str) -> None:
     async with running_app(redis_url) as client:
-        await _send(client, _start(also={"spantail.kind": "layer", "spantail.layer": "fetch"}, **_notes("a", count=1)))
+        await _send(
+            client, _start(also={"spantail.kind": "layer", "spantail.layer": "fetch"}, **_span_events("a", count=1))
+        )
         await _send(client, _start(span_id=CHILD, parent=ROOT, also={"model": "m"}))
         live = (await client.get(f"/api/traces/{RUN}")).json()
         await _send(
             client,
-            _start(2, **{key.SPAN_NAME: "work on"}, also={"spantail.kind": "layer", "n": 1}, **_notes("b", count=2)),
+            _start(
+                2, **{key.SPAN_NAME: "work on"}, also={"spantail.kind": "layer", "n": 1}, **_span_events("b", count=2)
+            ),
         )
         running = StoredRun(redis_url, RUN)
         await _end(client, CHILD, parent_span_id=bytes.fromhex(ROOT))
@@ -251,10 +255,10 @@ async def test_a_span_appears_with_its_start_changes_and_ends(redis_url: str) ->
 
 async def test_snapshot_and_tail_agree_while_a_span_changes(redis_url: str) -> None:
     async with running_app(redis_url) as client:
-        await _send(client, _start(also={"a": 1}), _start(2, also={"a": 1, "b": 2}, **_notes("x", count=1)))
-        await _send(client, _start(3, also={"a": 5, "b": 2}, **_notes("y", "z", count=3)))
-        await _send(client, _start(4, also={"a": 5, "b": 2}, **_notes(count=3)))  # nothing new
-        await _send(client, _start(7, also={"a": 6, "b": 2}, **_notes(count=3)))  # some were lost on the way
+        await _send(client, _start(also={"a": 1}), _start(2, also={"a": 1, "b": 2}, **_span_events("x", count=1)))
+        await _send(client, _start(3, also={"a": 5, "b": 2}, **_span_events("y", "z", count=3)))
+        await _send(client, _start(4, also={"a": 5, "b": 2}, **_span_events(count=3)))  # nothing new
+        await _send(client, _start(7, also={"a": 6, "b": 2}, **_span_events(count=3)))  # some were lost on the way
     stored = StoredRun(redis_url, RUN)
     held = stored.spans[ROOT]
     assert held["attributes"] == {"a": 6, "b": 2}

@@ -76,19 +76,19 @@ async def test_the_tree_says_what_was_done(service: ServiceProcess) -> None:
         assert the(await again.spans(), "source himalayas")["attributes"]["spantail.cache"] == "hit"
 
         job_id = scored[0]["attributes"]["spantail.job.id"]
-        notes = await Viewer.start(client, f"/api/jobs/{job_id}/generate-annotations", {"count": 2})
-        await notes.to_the_end()
-        assert notes.status == "completed"
-        spans = await notes.spans()
+        span_events = await Viewer.start(client, f"/api/jobs/{job_id}/generate-annotations", {"count": 2})
+        await span_events.to_the_end()
+        assert span_events.status == "completed"
+        spans = await span_events.spans()
         assert [layer["name"] for layer in children(spans, the(spans, "generate annotations"))] == [
             "load", "embed", "annotate", "validate",
         ]  # fmt: skip
         assert {span["name"] for span in children(spans, the(spans, "embed"))} >= {"embeddings text-embedding-3-small"}
-        await check_money(notes)
+        await check_money(span_events)
 
         listed = (await client.get("/api/runs")).json()["runs"]
         assert [(run["run_id"], run["status"], run["demo"]) for run in listed] == [
-            (run.run_id, "completed", True) for run in (notes, again, first)
+            (run.run_id, "completed", True) for run in (span_events, again, first)
         ]
 
 

@@ -15,8 +15,8 @@ import orjson
 
 from spantail.redaction import Redactor
 from spantail_exporters.model.changes import Change
-from spantail_exporters.model.event import dumps, encode_notes, encode_state, update_of
-from spantail_exporters.model.record import Note, SpanRecord
+from spantail_exporters.model.event import dumps, encode_span_events, encode_state, update_of
+from spantail_exporters.model.record import SpanEvent, SpanRecord
 
 if TYPE_CHECKING:
     from tests.support.tape import Tape
@@ -95,12 +95,12 @@ def _history(tape: Tape, record: SpanRecord, owner: int) -> list[Reported]:
             rev += 1
             ts = start + 5 * rev
             state = encode_state(record, rev, _REDACTOR, event="_update", ts=ts, noted=noted)
-            notes = encode_notes(state, state.noted - noted)
-            events = [*notes, dumps(update_of(state, body, changed))] if changed else notes
+            span_events = encode_span_events(state, state.noted - noted)
+            events = [*span_events, dumps(update_of(state, body, changed))] if changed else span_events
             body, noted = state.body, state.noted
             if events:
                 whole = dumps(body)
-                change = Change(span_id, parent or "", events, len(notes), layers=state.layers, state=whole)
+                change = Change(span_id, parent or "", events, len(span_events), layers=state.layers, state=whole)
                 reported.append(Reported(change, body, owner))
         if tape.chance(4):
             reported.append(_abandonment(body))
@@ -110,8 +110,10 @@ def _history(tape: Tape, record: SpanRecord, owner: int) -> list[Reported]:
         record = _ended(tape, record, kind)
         rev += 1
         state = encode_state(record, rev, _REDACTOR, noted=noted)
-        notes = encode_notes(state, state.noted - noted)
-        change = Change(span_id, parent or "", [*notes, dumps(state.body)], len(notes), state.account, state.layers)
+        span_events = encode_span_events(state, state.noted - noted)
+        change = Change(
+            span_id, parent or "", [*span_events, dumps(state.body)], len(span_events), state.account, state.layers
+        )
         reported.append(Reported(change, state.body, owner))
         noted = state.noted
     return reported
@@ -119,14 +121,17 @@ def _history(tape: Tape, record: SpanRecord, owner: int) -> list[Reported]:
 
 def _moved(tape: Tape, record: SpanRecord, number: int) -> tuple[SpanRecord, dict[str, Any]]:
     changed: dict[str, Any] = {}
-    notes = record.notes
+    span_events = record.span_events
     what = tape.below(3)
     if what != 1:
         changed = {f"a{tape.below(3)}": number, "b": number}
     if what != 0:
         count = 1 + tape.below(2)
-        notes += tuple(Note(record.start_us + len(notes) + n, f"note {len(notes) + n}", {"n": n}) for n in range(count))
-    return replace(record, attributes={**record.attributes, **changed}, notes=notes), changed
+        span_events += tuple(
+            SpanEvent(record.start_us + len(span_events) + n, f"note {len(span_events) + n}", {"n": n})
+            for n in range(count)
+        )
+    return replace(record, attributes={**record.attributes, **changed}, span_events=span_events), changed
 
 
 def _ended(tape: Tape, record: SpanRecord, kind: str) -> SpanRecord:

@@ -15,7 +15,7 @@ from spantail_exporters.delivery.losses import Losses
 from spantail_exporters.delivery.lost_batches import LostBatches
 from spantail_exporters.delivery.open_span import OpenSpan
 from spantail_exporters.delivery.run_batches import RunBatches
-from spantail_exporters.model.event import Encoded, dumps, encode_log, encode_notes, encode_state
+from spantail_exporters.model.event import Encoded, dumps, encode_log, encode_span_events, encode_state
 from spantail_exporters.model.record import SpanRecord, record_of, span_hex, trace_hex
 from spantail_exporters.model.sources import KnownSources
 
@@ -170,10 +170,10 @@ class Assembler:
     def _catch_up(self, run_id: str, span_id: str, until_us: int) -> None:
         """Send the span events of an open span before what happened below it later: a tail reads in order of time."""
         one = self._open.get((run_id, span_id))
-        if one is not None and one.has_new_notes:
+        if one is not None and one.has_new_span_events:
             record = record_of(one.span, self._runner_id, self._sources)
-            record.notes = tuple(takewhile(lambda note: note.time_us <= until_us, record.notes))
-            if record.end_us is None and record.dropped_notes + len(record.notes) > one.notes_sent:
+            record.span_events = tuple(takewhile(lambda span_event: span_event.time_us <= until_us, record.span_events))
+            if record.end_us is None and record.dropped_span_events + len(record.span_events) > one.span_events_sent:
                 self._change(one, record, until_us)
 
     def _start(self, span: Span) -> None:
@@ -184,7 +184,8 @@ class Assembler:
             return
         record = record_of(span, self._runner_id, self._sources)
         record.end_us = None  # it may have ended between the two lines; the end comes as one of its own
-        record.notes, record.dropped_notes = (), 0  # the start comes first, what happened since at the next look
+        # the start comes first, what happened since at the next look
+        record.span_events, record.dropped_span_events = (), 0
         state = encode_state(record, 1, self._redactor, event="_start")
         line = self._line(state)
         if self._open and record.parent_id is not None:
@@ -194,27 +195,27 @@ class Assembler:
         self._add(record, state, line)
 
     def _end(self, span: ReadableSpan | Parts) -> None:
-        notes_sent, rev, one = 0, 1, None
+        span_events_sent, rev, one = 0, 1, None
         try:
             record = record_of(span, self._runner_id, self._sources)
             if self._open:
                 if (one := self._open.pop((record.run_id, record.span_id), None)) is not None:
-                    notes_sent, rev = one.notes_sent, one.rev + 1
+                    span_events_sent, rev = one.span_events_sent, one.rev + 1
                 if record.parent_id is not None and record.end_us is not None:
                     self._catch_up(record.run_id, record.parent_id, record.end_us)
-            state = encode_state(record, rev, self._redactor, noted=notes_sent)
-            line = self._line(state, notes_sent)
-            notes = encode_notes(state, state.noted - notes_sent) if record.notes else ()
+            state = encode_state(record, rev, self._redactor, noted=span_events_sent)
+            line = self._line(state, span_events_sent)
+            span_events = encode_span_events(state, state.noted - span_events_sent) if record.span_events else ()
         except BaseException:
             one = one or self._open.pop(_ids_of(span), None)
             if one is not None:
                 self._end_alone(one, span)  # it is over all the same
             raise
         self._service = record.service
-        if notes:
+        if span_events:
             self._batches.of_run(record.run_id).add(
-                record.span_id, record.parent_id or "", [*notes, line], len(notes), state.account, state.layers,
-                sources=state.sources,
+                record.span_id, record.parent_id or "", [*span_events, line], len(span_events),
+                state.account, state.layers, sources=state.sources,
             )  # fmt: skip
         else:
             self._add(record, state, line)
@@ -243,12 +244,14 @@ class Assembler:
         self._change(one, record, now_us)
 
     def _change(self, one: OpenSpan, record: SpanRecord, now_us: int) -> None:
-        state = encode_state(record, one.rev + 1, self._redactor, event="_update", ts=now_us, noted=one.notes_sent)
-        line = self._line(state, one.notes_sent)
-        events, notes, layers = one.update(record, state, line)
+        state = encode_state(
+            record, one.rev + 1, self._redactor, event="_update", ts=now_us, noted=one.span_events_sent
+        )
+        line = self._line(state, one.span_events_sent)
+        events, span_events, layers = one.update(record, state, line)
         if events:
             self._batches.of_run(record.run_id).add(
-                record.span_id, record.parent_id or "", events, notes, "", layers, line, state.sources
+                record.span_id, record.parent_id or "", events, span_events, "", layers, line, state.sources
             )
 
     def _resend(self, one: OpenSpan, event: str, now_us: int) -> None:
@@ -259,14 +262,14 @@ class Assembler:
             body["span_id"], body["parent_id"] or "", (one.last_sent,), 0, "", one.layers, sources=one.sources
         )
 
-    def _line(self, state: Encoded, notes_sent: int = 0) -> bytes:
+    def _line(self, state: Encoded, span_events_sent: int = 0) -> bytes:
         """Serialise a state; one that is too large keeps its place in the tree and loses what made it so, counted.
 
-        `notes_sent` is how many of its span events were sent already: the others are lost with it.
+        `span_events_sent` is how many of its span events were sent already: the others are lost with it.
         """
         line = dumps(state.body)
         if len(line) > _MAX_EVENT_BYTES:
-            self.drop(state.body["run_id"], "too_large", 1 + max(0, state.noted - notes_sent))
+            self.drop(state.body["run_id"], "too_large", 1 + max(0, state.noted - span_events_sent))
             state.cut(f"…[an event of {len(line):,} bytes, the limit is {_MAX_EVENT_BYTES:,}]")
             line = dumps(state.body)
         return line

@@ -36,7 +36,7 @@ class LostBatches:
             state = _STATE.match(change.state or change.events[-1])
             if state is None or state[1] == b"1" or state[2] == b"running" or len(self._ends) >= _CAPACITY:
                 continue
-            end = change._replace(events=(_cut(change.events[-1]),), notes=0, sources=changes.sources)
+            end = change._replace(events=(_cut(change.events[-1]),), span_events=0, sources=changes.sources)
             self._ends[run_id, change.span_id] = end
 
     def take(self) -> tuple[list[tuple[str, Change]], set[str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from spantail.redaction import TRUNCATED_KEY
-from spantail_exporters.model.event import dumps, encode_notes, event_of, loads, update_of
+from spantail_exporters.model.event import dumps, encode_span_events, event_of, loads, update_of
 from spantail_exporters.model.event_parts import BESIDE_ATTRIBUTES
 from spantail_exporters.model.record import end_of
 
@@ -21,11 +21,22 @@ if TYPE_CHECKING:
 class OpenSpan:
     """`rev` numbers what is sent of the span; what is not sent takes no number: a gap says that something is missing.
 
-    `notes_sent` says how many of its span events were sent, `due` among how many handed-over items its end is, once
-    it is over.
+    `span_events_sent` says how many of its span events were sent, `due` among how many handed-over items its end is,
+    once it is over.
     """
 
-    __slots__ = ("attributes", "due", "last_sent", "layers", "name", "notes_sent", "rev", "run_id", "sources", "span")
+    __slots__ = (
+        "attributes",
+        "due",
+        "last_sent",
+        "layers",
+        "name",
+        "rev",
+        "run_id",
+        "sources",
+        "span",
+        "span_events_sent",
+    )
 
     def __init__(self, span: Span, record: SpanRecord, line: bytes, state: Encoded) -> None:
         self.span = span
@@ -33,7 +44,7 @@ class OpenSpan:
         self.name = record.name
         self.attributes = record.attributes
         self.rev = 1
-        self.notes_sent = 0
+        self.span_events_sent = 0
         self.last_sent = line  # as bytes: thousands of open spans as dicts would be a garbage collector's work
         self.layers = state.layers
         self.sources = state.sources
@@ -44,14 +55,14 @@ class OpenSpan:
         span = self.span
         attributes: Any = span.attributes
         present: Mapping[str, Any] = attributes.copy()
-        notes = span.dropped_events + len(span.events)
-        is_new = notes != self.notes_sent or span.name != self.name or _differ(present, self.attributes)
+        span_events = span.dropped_events + len(span.events)
+        is_new = span_events != self.span_events_sent or span.name != self.name or _differ(present, self.attributes)
         return present if is_new else None
 
     @property
-    def has_new_notes(self) -> bool:
+    def has_new_span_events(self) -> bool:
         """Whether it has more span events than were sent."""
-        return len(getattr(self.span, "_events", ())) > self.notes_sent
+        return len(getattr(self.span, "_events", ())) > self.span_events_sent
 
     def update(self, record: SpanRecord, state: Encoded, line: bytes) -> tuple[Sequence[bytes], int, bytes]:
         """Take over a new state.
@@ -64,20 +75,20 @@ class OpenSpan:
         Returns:
             The events that say what is new, how many of them are span events, and the layers that changed.
         """
-        notes = encode_notes(state, state.noted - self.notes_sent)
+        span_events = encode_span_events(state, state.noted - self.span_events_sent)
         last_sent: dict[str, Any] = loads(self.last_sent)
         before = last_sent["attributes"]
         changed = {k: v for k, v in state.body["attributes"].items() if k not in before or before[k] != v}
-        events = notes
+        events = span_events
         layers = b""
         if changed or state.body["name"] != last_sent["name"]:
-            events = [*notes, dumps(update_of(state, last_sent, changed))]
+            events = [*span_events, dumps(update_of(state, last_sent, changed))]
             layers = state.layers
         self.attributes, self.name = record.attributes, record.name
-        self.last_sent, self.notes_sent, self.layers = line, state.noted, state.layers
+        self.last_sent, self.span_events_sent, self.layers = line, state.noted, state.layers
         if events:
             self.rev += 1
-        return events, len(notes), layers
+        return events, len(span_events), layers
 
     def again(self, event: str, now_us: int) -> dict[str, Any]:
         """Return what was sent last, to be sent once more.

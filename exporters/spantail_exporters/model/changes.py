@@ -15,7 +15,7 @@ NO_SOURCES: Final[Mapping[str, bytes]] = MappingProxyType({})
 class Change(NamedTuple):
     """One change of a run: a span's new state with the events that tell of it, or a log line.
 
-    `events` are JSON bytes without `seq`, the first `notes` of them span events, the rest the change of state.
+    `events` are JSON bytes without `seq`, the first `span_events` of them span events, the rest the change of state.
     `state` is the whole new state, empty when the last event is it. `span_id` is empty for a log line.
     `account` and `layers` are as `event.encode_state` gives them. `sources` are the resource and the scope that the
     events name (`sources.EncodedSource.tables`).
@@ -24,7 +24,7 @@ class Change(NamedTuple):
     span_id: str
     parent_id: str
     events: Sequence[bytes]
-    notes: int = 0
+    span_events: int = 0
     account: str = ""
     layers: bytes = b""
     state: bytes = b""
@@ -64,9 +64,9 @@ class Changes:
             ids = str(head)
             if ids[:1] == "*":
                 sizes: Any = next(values)
-                notes, account, layers, state = (next(values) for _ in range(4))
+                span_events, account, layers, state = (next(values) for _ in range(4))
                 events = [next(lines) for _ in sizes.split()]
-                yield Change(*_ids(ids[1:]), events, notes, account, layers, state)  # type: ignore[arg-type]
+                yield Change(*_ids(ids[1:]), events, span_events, account, layers, state)  # type: ignore[arg-type]
             else:
                 next(values)
                 account = next(values) if ids[:1] == "$" else ""
@@ -83,7 +83,7 @@ class Changes:
     __hash__ = None  # type: ignore[assignment]
 
     def add(  # noqa: PLR0917 - the fields of a `Change`
-        self, span_id: str, parent_id: str, events: Sequence[bytes], notes: int = 0,
+        self, span_id: str, parent_id: str, events: Sequence[bytes], span_events: int = 0,
         account: str = "", layers: bytes = b"", state: bytes = b"", sources: Mapping[str, bytes] = NO_SOURCES,
     ) -> None:  # fmt: skip
         """Add one; the fields are those of `Change`."""
@@ -91,10 +91,10 @@ class Changes:
         if not span_id:
             for event in events:
                 self.add_log(event)
-        elif notes or layers or state or len(events) != 1:
+        elif span_events or layers or state or len(events) != 1:
             self.values += (
                 f"*{span_id}{parent_id}", " ".join([str(len(event)) for event in events]),
-                notes, account, layers, state,
+                span_events, account, layers, state,
             )  # fmt: skip
             self.lines += events
             self.size += sum(map(len, events)) + len(state)

@@ -24,7 +24,7 @@ from spantail_exporters.model.event_parts import (
     add_fields,
     error_of,
     link_of,
-    note_of,
+    span_event_of,
 )
 from spantail_exporters.model.layers import layers_of
 from spantail_exporters.model.remarks import change, differ
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from spantail.content import Dropped
     from spantail.live import LogEvent
     from spantail.redaction import Remarks
-    from spantail_exporters.model.record import Note, SpanRecord
+    from spantail_exporters.model.record import SpanEvent, SpanRecord
     from spantail_exporters.model.redactor import Redactor
 
 _GEN_AI_KINDS: Final = {
@@ -120,17 +120,17 @@ def encode_state(record: SpanRecord, rev: int, redactor: Redactor, *, event: str
         # a copy: the span's own are compared at the next look
         raw, origin = told_apart(raw, ended=end is not None, start_us=record.start_us)
     status, kind = status_of(record), kind_of(raw)
-    text, notes = redactor.text, record.notes
+    text, span_events = redactor.text, record.span_events
     left_out: Dropped = {}
     remarks: Remarks = {}
     attributes = redactor.attributes(raw, left_out, remarks)
     marks = take_marks(attributes) if key.CONTENT_LEFT_OUT in attributes else _NOTHING
     failed = record.failed and end is not None
     error, folded = error_of(record, attributes, redactor) if failed else (None, None)
-    separate = notes
-    if notes:
+    separate = span_events
+    if span_events:
         separate = _with_events_of_their_own(record, folded, noted)
-        noted = max(noted, record.dropped_notes + len(separate))
+        noted = max(noted, record.dropped_span_events + len(separate))
     body: dict[str, Any] = {
         "rev": rev,
         "status": status,
@@ -163,7 +163,7 @@ def encode_state(record: SpanRecord, rev: int, redactor: Redactor, *, event: str
         body["content"] = marks  # its place: what is large comes last
     add_attributes(body, attributes, origin, remarks, redactor)
     tail_events = _NOTHING
-    if notes or record.links:
+    if span_events or record.links:
         tail_events = _add_events_and_links(body, record, redactor, left_out, folded=folded, separate=separate)
     if left_out:
         body["content"] = [*marks, *marks_of(left_out, redactor.where)]
@@ -179,28 +179,32 @@ def _add_events_and_links(
     redactor: Redactor,
     left_out: Dropped,
     *,
-    folded: Note | None,
-    separate: tuple[Note, ...],
+    folded: SpanEvent | None,
+    separate: tuple[SpanEvent, ...],
 ) -> list[dict[str, Any]]:
     """Add span events and links; returns the span events that are tail events of their own."""
     tail_events = _NOTHING
-    if notes := record.notes:
-        body["span_events"] = made = [note_of(note, redactor, left_out, whole=note is not folded) for note in notes]
-        tail_events = [one for one, note in zip(made, notes, strict=True) if note is not folded or separate is notes]
+    if span_events := record.span_events:
+        body["span_events"] = made = [
+            span_event_of(each, redactor, left_out, whole=each is not folded) for each in span_events
+        ]
+        tail_events = [
+            one for one, each in zip(made, span_events, strict=True) if each is not folded or separate is span_events
+        ]
     if record.links:
         body["links"] = [link_of(link, redactor, left_out) for link in record.links]
     return tail_events
 
 
-def _with_events_of_their_own(record: SpanRecord, folded: Note | None, noted: int) -> tuple[Note, ...]:
+def _with_events_of_their_own(record: SpanRecord, folded: SpanEvent | None, noted: int) -> tuple[SpanEvent, ...]:
     """Return the span events that are events of the tail, or have been.
 
     The exception that `error` tells of needs none of its own, unless it has had one while the span was open.
     """
-    notes = record.notes
-    if folded is None or record.dropped_notes + next(i for i, note in enumerate(notes) if note is folded) < noted:
-        return notes
-    return tuple(note for note in notes if note is not folded)
+    span_events = record.span_events
+    if folded is None or record.dropped_span_events + next(i for i, x in enumerate(span_events) if x is folded) < noted:
+        return span_events
+    return tuple(each for each in span_events if each is not folded)
 
 
 def _add_progress(body: dict[str, Any], attributes: Mapping[str, Any]) -> None:
@@ -254,14 +258,14 @@ _ALWAYS: Final = frozenset(
 )
 
 
-def encode_notes(state: Encoded, count: int) -> list[bytes]:
+def encode_span_events(state: Encoded, count: int) -> list[bytes]:
     """Encode the last `count` span events of a state as tail events of their own, in their order.
 
     Each carries the identity of its span and the status `running`: it happened while the span was open, even
     when it travels together with the end.
     """
-    notes = state.tail_events[-count:] if count > 0 else []
-    if not notes:
+    span_events = state.tail_events[-count:] if count > 0 else []
+    if not span_events:
         return []
     body = state.body
     head = {
@@ -270,11 +274,11 @@ def encode_notes(state: Encoded, count: int) -> list[bytes]:
         "name": body["name"], "kind": body["kind"], "end": None,
     }  # fmt: skip
     head.update((name, body[name]) for name in ("service", "runner") if name in body)
-    first = state.noted - len(notes) + 1
+    first = state.noted - len(span_events) + 1
     lines = []
-    for noted, note in enumerate(notes, first):
-        head.update(noted=noted, ts=note["ts"], event=note["name"], attributes=note["attributes"])
-        beside: dict[str, Any] = {name: note[name] for name in ("types", "changed") if name in note}
+    for noted, span_event in enumerate(span_events, first):
+        head.update(noted=noted, ts=span_event["ts"], event=span_event["name"], attributes=span_event["attributes"])
+        beside: dict[str, Any] = {name: span_event[name] for name in ("types", "changed") if name in span_event}
         lines.append(dumps({**head, **beside} if beside else head))
     return lines
 

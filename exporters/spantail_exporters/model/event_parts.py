@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from spantail.content import Dropped
     from spantail.redaction import Remarks
-    from spantail_exporters.model.record import Link, Note, SpanRecord
+    from spantail_exporters.model.record import Link, SpanEvent, SpanRecord
     from spantail_exporters.model.redactor import Redactor
 
 BESIDE_ATTRIBUTES: Final = (*ORIGIN_FIELDS, "types", "changed")
@@ -82,10 +82,10 @@ _TEXTS: Final = (("trace_state", key.SPAN_TRACE_STATE), ("name_told", key.SPAN_N
 
 def error_of(
     record: SpanRecord, attributes: Mapping[str, Any], redactor: Redactor
-) -> tuple[dict[str, str], Note | None]:
+) -> tuple[dict[str, str], SpanEvent | None]:
     """Build `error` from the last exception event, else from the status; say which event it came from."""
     error: dict[str, str] = {}
-    folded = next((note for note in reversed(record.notes) if note.name == "exception"), None)
+    folded = next((span_event for span_event in reversed(record.span_events) if span_event.name == "exception"), None)
     if folded is not None:
         made = redactor.attributes(folded.attributes)
         for name, attribute in (
@@ -102,20 +102,22 @@ def error_of(
     return error, folded
 
 
-def note_of(note: Note, redactor: Redactor, left_out: Dropped, *, whole: bool = True) -> dict[str, Any]:
+def span_event_of(
+    span_event: SpanEvent, redactor: Redactor, left_out: Dropped, *, whole: bool = True
+) -> dict[str, Any]:
     """Build a span event; one that is not `whole` stands in `error` of its span."""
     remarks: Remarks = {}
-    attributes = redactor.attributes(note.attributes, left_out, remarks, note.name)
+    attributes = redactor.attributes(span_event.attributes, left_out, remarks, span_event.name)
     if not whole and isinstance(attributes.get(key.EXCEPTION_STACKTRACE), str):
         # the traceback stands in `error` already, and is by far the largest part
         del attributes[key.EXCEPTION_STACKTRACE]
-    name = redactor.text(note.name)
-    if differ(name, note.name):
+    name = redactor.text(span_event.name)
+    if differ(name, span_event.name):
         change(remarks, key.EVENT_NAME)
     if key.CHANGED in attributes:
         take_changed(attributes, remarks)
-    made = {"ts": note.time_us, "name": name, "attributes": attributes}
-    return {**made, **remarks, **(note.fields or {})} if remarks or note.fields else made
+    made = {"ts": span_event.time_us, "name": name, "attributes": attributes}
+    return {**made, **remarks, **(span_event.fields or {})} if remarks or span_event.fields else made
 
 
 def link_of(link: Link, redactor: Redactor, left_out: Dropped) -> dict[str, Any]:

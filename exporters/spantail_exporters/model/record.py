@@ -29,7 +29,7 @@ Parts = tuple[Any, ...]  # of an ended span, see `parts_of`
 END_TIME, STATUS = 5, 7  # their places in them
 
 
-class Note(NamedTuple):
+class SpanEvent(NamedTuple):
     """A span event: `time_us` since the epoch, name and attributes.
 
     `fields` are further fields of its event (`dropped` attributes, `ns` within the microsecond).
@@ -58,7 +58,7 @@ class Link(NamedTuple):
 class SpanRecord:
     """One state of one span. Times are microseconds since the epoch, `end_us` is None while it is open.
 
-    `dropped_notes` counts span events that the SDK threw away before `notes` (its limit is 128 a span).
+    `dropped_span_events` counts span events that the SDK threw away before `span_events` (its limit is 128 a span).
     `failed` and `description` are the span's status (OpenTelemetry API, "Set Status").
     `fields` are fields of the event that need no more than redaction: `span_kind`, `trace_state`, `flags`,
     `status_code`, `dropped`, `ns`, `end_told`. What is the default is absent. Many spans share one: not to be changed.
@@ -72,8 +72,8 @@ class SpanRecord:
     start_us: int
     end_us: int | None
     attributes: Mapping[str, Any]
-    notes: tuple[Note, ...] = ()
-    dropped_notes: int = 0
+    span_events: tuple[SpanEvent, ...] = ()
+    dropped_span_events: int = 0
     links: tuple[Link, ...] = ()
     failed: bool = False
     description: str | None = None
@@ -220,9 +220,9 @@ def record_of(span: ReadableSpan | Parts, runner: str | None, sources: KnownSour
     else:
         end_us = None
     fields = _fields_of(kind, code, context.trace_state, remote=parent is not None and parent.is_remote)
-    dropped_notes = span.dropped_events if events else 0
-    if lost or dropped_notes or links:
-        fields = _with_dropped(fields, lost, dropped_notes, span.dropped_links)
+    dropped_span_events = span.dropped_events if events else 0
+    if lost or dropped_span_events or links:
+        fields = _with_dropped(fields, lost, dropped_span_events, span.dropped_links)
     source, service = sources.of(resource, scope)
     return SpanRecord(  # by position: 0.3 us instead of 1.0 by name
         trace_hex(context.trace_id),
@@ -233,8 +233,8 @@ def record_of(span: ReadableSpan | Parts, runner: str | None, sources: KnownSour
         end_us,
         attributes,
         # most spans have neither, and the properties take a lock and copy to say so
-        _notes(span) if events else (),
-        dropped_notes,
+        _span_events(span) if events else (),
+        dropped_span_events,
         _links(span) if links else (),
         code is _ERROR,
         description,
@@ -262,9 +262,9 @@ def end_of(span: ReadableSpan | Parts) -> tuple[int, bool]:
     return microseconds(end_time), getattr(status, "status_code", None) is _ERROR
 
 
-def _notes(span: ReadableSpan) -> tuple[Note, ...]:
+def _span_events(span: ReadableSpan) -> tuple[SpanEvent, ...]:
     return tuple(
-        Note(microseconds(e.timestamp), e.name, e.attributes or {}, _dropped_from(e.dropped_attributes))
+        SpanEvent(microseconds(e.timestamp), e.name, e.attributes or {}, _dropped_from(e.dropped_attributes))
         for e in span.events
     )
 

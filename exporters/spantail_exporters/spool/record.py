@@ -30,7 +30,7 @@ def encode(batch: Batch) -> bytes:
         "drops": dict(batch.drops),
         "known": list(batch.known or ()),
         "changes": [
-            [c.span_id, c.parent_id, c.notes, c.account, len(c.layers), len(c.state), [len(e) for e in c.events]]
+            [c.span_id, c.parent_id, c.span_events, c.account, len(c.layers), len(c.state), [len(e) for e in c.events]]
             for c in changes
         ],
         "sources": {field: entry.decode() for field, entry in batch.changes.sources.items()},
@@ -77,9 +77,9 @@ def _decode(payload: bytes) -> Batch:
         return payload[position - length : position]
 
     changes = Changes()
-    for span_id, parent_id, notes, account, layers_size, state_size, sizes in header["changes"]:
+    for span_id, parent_id, span_events, account, layers_size, state_size, sizes in header["changes"]:
         layers, state = take(layers_size), take(state_size)
-        changes.add(span_id, parent_id, [take(size) for size in sizes], notes, account, layers, state)
+        changes.add(span_id, parent_id, [take(size) for size in sizes], span_events, account, layers, state)
     # absent in what an earlier version wrote
     changes.add_sources({field: entry.encode() for field, entry in header.get("sources", {}).items()})
     known = header.get("known")

@@ -8,7 +8,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from spantail_exporters.model.changes import Change
-from spantail_exporters.model.event import dumps, encode_notes, encode_state
+from spantail_exporters.model.event import dumps, encode_span_events, encode_state
 from spantail_service.bounds.byte_budget import ByteBudget
 from spantail_service.bounds.chunks import CHUNK_BYTES
 from spantail_service.bounds.time_slice import LARGE, in_slices
@@ -171,8 +171,14 @@ def finished_change(record: SpanRecord, redactor: Redactor) -> Change:
     """
     record = as_meant(record)
     state = encode_state(record, 1, redactor, event="_start" if record.end_us is None else None)
-    notes = encode_notes(state, state.noted) if record.notes else []
-    events = [*notes, dumps(state.body)]
+    span_events = encode_span_events(state, state.noted) if record.span_events else []
+    events = [*span_events, dumps(state.body)]
     return Change(
-        record.span_id, record.parent_id or "", events, len(notes), state.account, state.layers, sources=state.sources
+        record.span_id,
+        record.parent_id or "",
+        events,
+        len(span_events),
+        state.account,
+        state.layers,
+        sources=state.sources,
     )

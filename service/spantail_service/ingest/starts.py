@@ -8,8 +8,8 @@ import orjson
 
 from spantail.json_values import all_as_sent
 from spantail_exporters.model.changes import Change
-from spantail_exporters.model.event import dumps, encode_notes, encode_state, update_of
-from spantail_exporters.model.record import Link, Note, SpanRecord, microseconds
+from spantail_exporters.model.event import dumps, encode_span_events, encode_state, update_of
+from spantail_exporters.model.record import Link, SpanEvent, SpanRecord, microseconds
 from spantail_exporters.otlp import records as key
 from spantail_service.ingest.decoding.span_fields import KINDS
 
@@ -32,7 +32,7 @@ class Start(NamedTuple):
     time_us: int
     """When it was in this state."""
     is_start: bool
-    notes: int
+    span_events: int
     """How many of the record's span events are new: all that came with it."""
 
     @property
@@ -51,7 +51,7 @@ def start_of(entry: LogEntry) -> Start | None:
         return None
     if parent is not None and not _is_hex(parent, _SPAN_DIGITS):
         return None
-    notes = _notes(own.get(key.SPAN_EVENTS))
+    span_events = _span_events(own.get(key.SPAN_EVENTS))
     count = own.get(key.SPAN_EVENT_COUNT)
     record = SpanRecord(
         entry.run_id,
@@ -61,15 +61,15 @@ def start_of(entry: LogEntry) -> Start | None:
         microseconds(start_ns),
         None,
         attributes,
-        notes=notes,
-        dropped_notes=max(count - len(notes), 0) if _is_count(count) else 0,
+        span_events=span_events,
+        dropped_span_events=max(count - len(span_events), 0) if _is_count(count) else 0,
         links=_links(own.get(key.SPAN_LINKS)),
         service=entry.source.service,
         runner=entry.source.runner,
         fields={"span_kind": kind} if (kind := own.get(key.SPAN_KIND)) in KINDS[1:] else None,
         source=entry.source.whole,
     )
-    return Start(record, rev, entry.time_us, entry.event_name == key.EVENT_START, len(notes))
+    return Start(record, rev, entry.time_us, entry.event_name == key.EVENT_START, len(span_events))
 
 
 def start_change(start: Start, held: bytes | None, redactor: Redactor) -> Change | None:
@@ -90,31 +90,38 @@ def start_change(start: Start, held: bytes | None, redactor: Redactor) -> Change
     if before is not None:
         suffix = "_revived" if before["status"] == "abandoned" else "_update"
         earlier = [
-            Note(note["ts"], note["name"], all_as_sent(note["attributes"], note.get("types")), _event_fields(note))
-            for note in before.get("span_events", ())[: record.dropped_notes]
+            SpanEvent(
+                span_event["ts"],
+                span_event["name"],
+                all_as_sent(span_event["attributes"], span_event.get("types")),
+                _event_fields(span_event),
+            )
+            for span_event in before.get("span_events", ())[: record.dropped_span_events]
         ]
-        record.notes = (*earlier, *record.notes)
-        record.dropped_notes = max(record.dropped_notes - len(earlier), 0)
+        record.span_events = (*earlier, *record.span_events)
+        record.dropped_span_events = max(record.dropped_span_events - len(earlier), 0)
     state = encode_state(record, start.rev, redactor, event=suffix, ts=start.time_us)
     whole = dumps(state.body)
-    notes = encode_notes(state, start.notes)
+    span_events = encode_span_events(state, start.span_events)
     parent_id = record.parent_id or ""
     if before is None or suffix == "_revived":
-        return Change(record.span_id, parent_id, [*notes, whole], len(notes), "", state.layers, sources=state.sources)
+        return Change(
+            record.span_id, parent_id, [*span_events, whole], len(span_events), "", state.layers, sources=state.sources
+        )
     earlier_attributes = before.get("attributes", {})
     changed = {
         k: v for k, v in state.body["attributes"].items() if k not in earlier_attributes or earlier_attributes[k] != v
     }
-    events = notes
+    events = span_events
     if changed or state.body["name"] != before["name"]:
-        events = [*notes, dumps(update_of(state, before, changed))]
+        events = [*span_events, dumps(update_of(state, before, changed))]
     elif state.noted <= before["noted"]:
         return None
-    return Change(record.span_id, parent_id, events, len(notes), "", state.layers, whole, state.sources)
+    return Change(record.span_id, parent_id, events, len(span_events), "", state.layers, whole, state.sources)
 
 
-def _event_fields(note: dict[str, Any]) -> dict[str, Any]:
-    return {name: note[name] for name in ("ns", "dropped", "changed") if name in note}
+def _event_fields(span_event: dict[str, Any]) -> dict[str, Any]:
+    return {name: span_event[name] for name in ("ns", "dropped", "changed") if name in span_event}
 
 
 def _is_count(value: object, limit: int = _MOST) -> TypeGuard[int]:
@@ -125,9 +132,11 @@ def _is_hex(value: object, digits: int) -> bool:
     return isinstance(value, str) and len(value) == digits and all(digit in "0123456789abcdef" for digit in value)
 
 
-def _notes(events: object) -> tuple[Note, ...]:
+def _span_events(events: object) -> tuple[SpanEvent, ...]:
     return tuple(
-        Note(microseconds(event.get("time_unix_nano")), str(event.get("name", "")), _mapping(event.get("attributes")))
+        SpanEvent(
+            microseconds(event.get("time_unix_nano")), str(event.get("name", "")), _mapping(event.get("attributes"))
+        )
         for event in (events if isinstance(events, list) else ())
         if isinstance(event, dict)
     )

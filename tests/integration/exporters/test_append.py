@@ -27,8 +27,8 @@ RUN = "4bf92f3577b34da6a3ce929d0e0e4736"
 
 
 def change(
-    span: int, parent: int | None, status: str, *, rev: int = 1, start: int = 1000, notes: int = 0, noted: int = 0,
-    account: str = "", layers: list[dict[str, Any]] | None = None, kind: str = "span",
+    span: int, parent: int | None, status: str, *, rev: int = 1, start: int = 1000, span_events: int = 0,
+    noted: int = 0, account: str = "", layers: list[dict[str, Any]] | None = None, kind: str = "span",
 ) -> Change:  # fmt: skip
     body = {
         "rev": rev, "status": status, "start": start, "noted": noted, "ts": start, "event": f"{kind}_{status}",
@@ -36,9 +36,9 @@ def change(
         "name": f"span {span}", "kind": "llm_call" if account else kind,
         "end": None if status == "running" else start + 10, **_told(account), "attributes": {},
     }  # fmt: skip
-    sent = [orjson.dumps({**body, "event": f"note {n}", "noted": n}) for n in range(noted - notes + 1, noted + 1)]
+    sent = [orjson.dumps({**body, "event": f"note {n}", "noted": n}) for n in range(noted - span_events + 1, noted + 1)]
     return Change(
-        f"{span:016x}", "" if parent is None else f"{parent:016x}", [*sent, orjson.dumps(body)], notes, account,
+        f"{span:016x}", "" if parent is None else f"{parent:016x}", [*sent, orjson.dumps(body)], span_events, account,
         b"\n".join(orjson.dumps(layer) for layer in layers or ()),
     )  # fmt: skip
 
@@ -157,8 +157,8 @@ def test_a_start_and_an_end_in_one_batch(writing: Writing) -> None:
 
 def test_span_events_are_told_once_whoever_brings_them(writing: Writing) -> None:
     writing.send(change(1, None, "running"))
-    writing.send(change(1, None, "running", rev=2, notes=2, noted=2))
-    Writing(writing.url, "another").send(change(1, None, "ok", rev=3, notes=3, noted=3))
+    writing.send(change(1, None, "running", rev=2, span_events=2, noted=2))
+    Writing(writing.url, "another").send(change(1, None, "ok", rev=3, span_events=3, noted=3))
     assert [n for n in writing.run().names() if n.startswith("note")] == ["note 1", "note 2", "note 3"]
 
 
@@ -367,7 +367,7 @@ def test_a_thousand_events_in_one_call(writing: Writing) -> None:
 @pytest.mark.parametrize("count", [20, 47, 90, 100, 130, 400, 900])
 def test_a_large_batch_is_cut_into_entries_that_fill_their_memory(writing: Writing, count: int) -> None:
     sent = [change(n, None if n == 1 else 1, "running") for n in range(1, count + 1)]
-    sent.insert(6, change(1, None, "running", rev=2, notes=2, noted=2))
+    sent.insert(6, change(1, None, "running", rev=2, span_events=2, noted=2))
     assert writing.send(*sent).next_seq == count + 3
     assert writing.send(change(1, None, "ok", rev=3)).next_seq == count + 4
     run = writing.run()
@@ -490,7 +490,7 @@ def test_more_stored_again_than_was_found_missing_is_no_loss_below_zero(writing:
 def test_it_says_how_many_numbers_a_call_took(redis_url: str) -> None:
     writing = Writing(redis_url, limits=Limits(span_cap=2))
     assert writing.send(change(1, None, "running"), change(2, 1, "ok"), change(3, 1, "ok")).added == 2
-    assert writing.send(change(2, 1, "running"), change(1, None, "running", rev=2, notes=2, noted=2)).added == 3
+    assert writing.send(change(2, 1, "running"), change(1, None, "running", rev=2, span_events=2, noted=2)).added == 3
     assert writing.send(change(1, None, "ok", rev=3), seq=2).added == 0, "a duplicate"
     assert writing.send(*(Change("", "", [b'{"ts":1,"event":"log","t":"' + b"x" * 999 + b'"}']),) * 99).added == 99
 

@@ -15,7 +15,7 @@ _states = st.builds(
     span_id=_span_id,
     parent_id=_span_id | st.just(""),
     events=st.lists(_line, min_size=1, max_size=4),
-    notes=st.integers(0, 3),
+    span_events=st.integers(0, 3),
     account=st.sampled_from(["", "0 0 1 2 3 langchain\n"]),
     layers=st.sampled_from([b"", b'{"name":"fetch"}']),
     state=_line | st.just(b""),

@@ -14,8 +14,8 @@ import pytest
 
 from spantail.live import LogEvent
 from spantail.redaction import Redactor
-from spantail_exporters.model.event import dumps, encode_log, encode_notes, encode_state, update_of
-from spantail_exporters.model.record import Link, Note, SpanRecord
+from spantail_exporters.model.event import dumps, encode_log, encode_span_events, encode_state, update_of
+from spantail_exporters.model.record import Link, SpanEvent, SpanRecord
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "events.ndjson"
 RUN = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -56,7 +56,7 @@ def story() -> list[bytes]:
 
     def tell(span: SpanRecord, rev: int, reported: int = 0, event: str | None = None) -> None:
         state = encode_state(span, rev, redactor, event=event, noted=reported)
-        lines.extend(encode_notes(state, state.noted - reported))
+        lines.extend(encode_span_events(state, state.noted - reported))
         lines.append(dumps(state.body))
 
     def ended(kind: str, span: int, **more: Any) -> None:
@@ -87,11 +87,14 @@ def story() -> list[bytes]:
         "exception.message": "no answer",
         "exception.stacktrace": "Traceback",
     }
-    ended("retrieval", 10, failed=True, notes=(Note(T0 + 1900, "exception", trouble),))
+    ended("retrieval", 10, failed=True, span_events=(SpanEvent(T0 + 1900, "exception", trouble),))
     ended(
         "phase",
         11,
-        notes=(Note(T0 + 1500, "decision_point", {"chose": "b"}), Note(T0 + 1600, "validation_result", {})),
+        span_events=(
+            SpanEvent(T0 + 1500, "decision_point", {"chose": "b"}),
+            SpanEvent(T0 + 1600, "validation_result", {}),
+        ),
     )
 
     # an attempt that fails, the fallback, an attempt that streams and succeeds
@@ -115,7 +118,7 @@ def story() -> list[bytes]:
         ),
         2,
     )
-    fallback = Note(
+    fallback = SpanEvent(
         T0 + 3950,
         "llm_call_fallback",
         {"spantail.fallback.from": "claude_cli", "spantail.fallback.to": "langchain"},
@@ -132,14 +135,16 @@ def story() -> list[bytes]:
     usage = {"gen_ai.usage.input_tokens": 412, "gen_ai.usage.output_tokens": 96, "spantail.cost_usd": 0.0001194,
              "spantail.cost.source": "calculated"}  # fmt: skip
     tell(record(14, 12, "chat gpt-4o-mini", 4000, 5000, attributes=second | usage), 3)
-    group = record(12, 1, "score job 12", 3000, 5100, attributes={"spantail.kind": "llm_group"}, notes=(fallback,))
+    group = record(
+        12, 1, "score job 12", 3000, 5100, attributes={"spantail.kind": "llm_group"}, span_events=(fallback,)
+    )
     tell(group, 2)
 
     # its prompt and answer are not kept
     said = {"gen_ai.input.messages": '[{"role":"user"}]', "gen_ai.output.messages": "grüße"}
-    reported = Note(T0 + 4700, "said", {"gen_ai.prompt": "in an event"})
+    reported = SpanEvent(T0 + 4700, "said", {"gen_ai.prompt": "in an event"})
     quiet = attempt("claude_cli", "claude-sonnet-4-5", **said)
-    tell(record(15, 1, "chat claude-sonnet-4-5", 4600, 4900, attributes=quiet, notes=(reported,)), 1)
+    tell(record(15, 1, "chat claude-sonnet-4-5", 4600, 4900, attributes=quiet, span_events=(reported,)), 1)
 
     log = LogEvent(time_ns=(T0 + 5200) * 1000, trace_id=int(RUN, 16), span_id=1, level="WARNING", logger="app.search",
                    message="Bayt answered late")  # fmt: skip
@@ -249,5 +254,5 @@ def test_a_backend_cannot_break_out_of_its_account() -> None:
 
 def test_the_traceback_stands_once() -> None:
     trouble = {"exception.type": "E", "exception.message": "m", "exception.stacktrace": "S" * 1000}
-    failed = record(1, None, "x", 0, 1, failed=True, notes=(Note(T0, "exception", trouble),))
+    failed = record(1, None, "x", 0, 1, failed=True, span_events=(SpanEvent(T0, "exception", trouble),))
     assert dumps(encode_state(failed, 1, Redactor()).body).count(b"S" * 1000) == 1

@@ -11,7 +11,7 @@ import pytest
 from spantail.redaction import Redactor
 from spantail_exporters.dialects.origin import names_in, put_back, read_back, understood_apart
 from spantail_exporters.model.event import encode_state
-from spantail_exporters.model.record import Note, SpanRecord
+from spantail_exporters.model.record import SpanEvent, SpanRecord
 from spantail_service.runs.snapshot import without_details
 from spantail_service.transfer.otlp import otlp_json
 
@@ -112,7 +112,7 @@ def test_the_tree_is_cut_before_what_was_derived() -> None:
 @pytest.mark.parametrize("trace", ["Traceback", ["Trace", "back"], None])
 def test_status_and_exception_stay_apart(description: str | None, trace: Any) -> None:
     reported = {"exception.message": "no answer", **({"exception.stacktrace": trace} if trace else {})}
-    state = _state({}, failed=True, description=description, notes=(Note(2, "exception", reported),))
+    state = _state({}, failed=True, description=description, span_events=(SpanEvent(2, "exception", reported),))
     (span,) = otlp_json([state])["resourceSpans"][0]["scopeSpans"][0]["spans"]
     assert span["status"] == ({"code": 2, "message": description} if description else {"code": 2})
     attributes = _plain({pair["key"]: pair["value"] for pair in span["events"][0]["attributes"]})

@@ -83,7 +83,7 @@ _changes = st.builds(
     span_id=_text,
     parent_id=_text,
     events=st.lists(st.binary(max_size=200), max_size=5),
-    notes=st.integers(0, 5),
+    span_events=st.integers(0, 5),
     account=_text,
     layers=st.binary(max_size=50),
     state=st.binary(max_size=50),

@@ -182,9 +182,9 @@ def test_a_span_is_the_same_in_both_encodings() -> None:
         assert getattr(second, slot) == getattr(plain, slot), slot
     assert (first.run_id, first.span_id, first.parent_id) == ("01" * 16, "02" * 8, "03" * 8)
     assert (first.start_us, first.end_us) == (1_795_308_986_084_596, 1_795_308_986_084_600)
-    assert (first.failed, first.description, first.dropped_notes) == (True, "no", 2)
+    assert (first.failed, first.description, first.dropped_span_events) == (True, "no", 2)
     assert first.attributes.items() >= {"text": "ü", "bytes": b"\0\1", "big": 2**63 - 1}.items()
-    assert [tuple(note) for note in first.notes] == [(5, "retry", {"n": 1}, None)]
+    assert [tuple(note) for note in first.span_events] == [(5, "retry", {"n": 1}, None)]
     assert tuple(first.links[0][:3]) == ("04" * 16, "05" * 8, {"why": "retry"})
     assert [list((link.fields or {}).get("odd_ids", ())) for link in first.links] == [[], ["04", "05"]]
     assert (first.service, first.runner) == ("shop", "web:1:2")

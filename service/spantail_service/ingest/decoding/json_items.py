@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from spantail_exporters.model import sources
-from spantail_exporters.model.record import Link, Note, SpanRecord, microseconds
+from spantail_exporters.model.record import Link, SpanEvent, SpanRecord, microseconds
 from spantail_service.bounds.time_slice import LARGE
 from spantail_service.ingest.decoding.entries import (
     BAD_CONTENT,
@@ -176,8 +176,8 @@ def _record(span: dict[str, Any], source: Source) -> SpanRecord | None:
         start_us,
         max(microseconds(end_ns), start_us),
         attributes_of(span),
-        notes=tuple(_note(event) for event in map(object_of, list_of(span, "events"))),
-        dropped_notes=unsigned_of(span, "droppedEventsCount", UINT32),
+        span_events=tuple(_span_event(event) for event in map(object_of, list_of(span, "events"))),
+        dropped_span_events=unsigned_of(span, "droppedEventsCount", UINT32),
         links=tuple(_link(link) for link in map(object_of, list_of(span, "links"))),
         failed=code == STATUS_CODE_ERROR,
         description=text_of(status, "message") or None,
@@ -200,10 +200,10 @@ def _record(span: dict[str, Any], source: Source) -> SpanRecord | None:
     )
 
 
-def _note(event: dict[str, Any]) -> Note:
+def _span_event(event: dict[str, Any]) -> SpanEvent:
     time_ns = unsigned_of(event, "timeUnixNano", UINT64)
     fields = event_fields_of(time_ns, unsigned_of(event, "droppedAttributesCount", UINT32))
-    return Note(microseconds(time_ns), text_of(event, "name"), attributes_of(event), fields)
+    return SpanEvent(microseconds(time_ns), text_of(event, "name"), attributes_of(event), fields)
 
 
 def _link(link: dict[str, Any]) -> Link:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
 from spantail_exporters.model import sources
-from spantail_exporters.model.record import Link, Note, SpanRecord, microseconds
+from spantail_exporters.model.record import Link, SpanEvent, SpanRecord, microseconds
 from spantail_service.bounds.time_slice import LARGE
 from spantail_service.ingest.decoding.entries import (
     BAD_CONTENT,
@@ -170,7 +170,7 @@ def _record(span: Any, source: Source) -> SpanRecord | None:
         # OTLP carries finished spans only: one without an end has ended at an unknown time.
         microseconds(end_ns) if end_ns > start_ns else start_us,
         attributes_of(span.attributes),
-        tuple(map(_note, events)) if events else (),
+        tuple(map(_span_event, events)) if events else (),
         dropped_events,
         tuple(map(_link, links)) if links else (),
         code == STATUS_CODE_ERROR,
@@ -195,10 +195,10 @@ def _record(span: Any, source: Source) -> SpanRecord | None:
 _NONE: Final[dict[str, int]] = {}
 
 
-def _note(event: Any) -> Note:
+def _span_event(event: Any) -> SpanEvent:
     time_ns = event.time_unix_nano
     fields = event_fields_of(time_ns, event.dropped_attributes_count)
-    return Note(microseconds(time_ns), event.name, attributes_of(event.attributes), fields)
+    return SpanEvent(microseconds(time_ns), event.name, attributes_of(event.attributes), fields)
 
 
 def _link(link: Any) -> Link:

@@ -54,9 +54,9 @@ class _Span:
                 merge(state, event)
                 state.setdefault("attributes", {})
             else:
-                note = {"ts": event["ts"], "name": event["event"], "attributes": event.get("attributes", {})}
-                note |= {name: event[name] for name in ("types", "changed") if name in event}
-                state.setdefault("span_events", []).append(note)
+                span_event = {"ts": event["ts"], "name": event["event"], "attributes": event.get("attributes", {})}
+                span_event |= {name: event[name] for name in ("types", "changed") if name in event}
+                state.setdefault("span_events", []).append(span_event)
         state["rev"], state["noted"] = self.rev, self.noted
         return state
 

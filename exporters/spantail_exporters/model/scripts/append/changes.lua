@@ -16,16 +16,16 @@ local function count_states(status, rank, old_status, old_rank)
   end
 end
 
--- Takes the lines of a change that tells of span events, or of a state beside its last line. `ends` is where they end,
--- the first `notes` of them are span events; another writer may have told the first ones of these.
-local function take_lines(begin, last, after, ends, notes, already_noted, follows, full)
-  local known = math.min(math.max(0, already_noted), notes)
+-- Takes the lines of a change that brings span events, or of a state beside its last line. `ends` is where they end,
+-- the first `span_events` of them are span events; another writer may have sent the first ones of these.
+local function take_lines(begin, last, after, ends, span_events, already_noted, follows, full)
+  local known = math.min(math.max(0, already_noted), span_events)
   if known > 0 then leave_out(begin, ends[known]) end
   added = added + #ends - known
   if follows then return end
   -- A change that builds on one that is not here (an emptied Redis, another way that was faster) goes out whole, else
   -- the tail would not lead to the snapshot; span events alone carry no state.
-  if notes < #ends then
+  if span_events < #ends then
     leave_out(last, after - 2)
   else
     leave_out(after, after - 2) -- nothing, but here ends a piece
@@ -43,10 +43,10 @@ for i, first in ipairs(begins) do
     added = added + 1
   else
     local mark = byte(head)
-    local parent_id, account, layer, notes, full, ends = '', '', '', 0, nil, nil
+    local parent_id, account, layer, span_events, full, ends = '', '', '', 0, nil, nil
     local begin, last = at, at -- where its first line begins, and its last one
     if mark == WITH_ALL then
-      parent_id, notes = sub(head, 18), tonumber(ARGV[first + 2])
+      parent_id, span_events = sub(head, 18), tonumber(ARGV[first + 2])
       account, layer = ARGV[first + 3], ARGV[first + 4]
       ends = {}
       for length in string.gmatch(ARGV[first + 1], '%d+') do
@@ -86,7 +86,7 @@ for i, first in ipairs(begins) do
       if ends then
         -- a state without lines sums up changes that the tail has told already
         local follows = rank ~= RUNNING or (old and (#ends == 0 or tonumber(rev) <= old_rev + 1))
-        take_lines(begin, last, at, ends, notes, old and notes - (noted - old_noted) or 0, follows, full)
+        take_lines(begin, last, at, ends, span_events, old and span_events - (noted - old_noted) or 0, follows, full)
       else
         added = added + 1
       end
