@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from spantail import attributes as key
 from spantail_exporters.dialects.older_names import OLDER_NAMES
-from spantail_exporters.model.account import account_line, account_of
-from spantail_exporters.model.money import amount, nano_of
-from spantail_exporters.model.whole_numbers import MOST_TOKENS
+from spantail_exporters.model.rules.account import account_line, account_of
+from spantail_exporters.model.rules.money import amount, nano_of
+from spantail_exporters.model.rules.whole_numbers import MOST_TOKENS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -26,8 +26,8 @@ from spantail_exporters.model.event_parts import (
     link_of,
     span_event_of,
 )
-from spantail_exporters.model.layers import layers_of
 from spantail_exporters.model.remarks import change, differ
+from spantail_exporters.model.rules.layers import layers_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,7 +9,7 @@ import orjson
 from spantail import attributes as key
 from spantail_exporters.model.changes import Change
 from spantail_exporters.model.event import dumps
-from spantail_exporters.model.layers import layers_of
+from spantail_exporters.model.rules.layers import layers_of
 
 RUNNER_DIED = "runner_died"
 SILENT = "silent"

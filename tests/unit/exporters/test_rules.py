@@ -8,11 +8,11 @@ from typing import Any, Final
 import orjson
 import pytest
 
-from spantail_exporters.model.account import account_of
-from spantail_exporters.model.fold import changes_state, compare, merged
-from spantail_exporters.model.layers import layers_of
-from spantail_exporters.model.money import amount, is_unpriced, nano_of
-from spantail_exporters.model.wrapping import has_account, wrappers
+from spantail_exporters.model.rules.account import account_of
+from spantail_exporters.model.rules.fold import changes_state, compare, merged
+from spantail_exporters.model.rules.layers import layers_of
+from spantail_exporters.model.rules.money import amount, is_unpriced, nano_of
+from spantail_exporters.model.rules.wrapping import has_account, wrappers
 from spantail_service.cli.render.rows import tree_rows
 from spantail_service.cli.render.view import RunView
 from tests.support.rules import cases, why

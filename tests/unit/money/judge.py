@@ -57,7 +57,7 @@ def judge(case: Case) -> Verdict:
     assert len(records) == 1, tally
     change = finished_change(records[0], Redactor())
     event: dict[str, Any] = json.loads(change.events[-1])
-    # the account begins "failed unpriced …", see `model/account.py`; a span that is no call has none
+    # the account begins "failed unpriced …", see `model/rules/account.py`; a span that is no call has none
     unpriced = change.account.split(" ")[1] == "1" if change.account else False
     found = Verdict(
         event.get("tokens", {}),

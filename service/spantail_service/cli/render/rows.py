@@ -7,8 +7,8 @@ from heapq import nlargest
 from typing import TYPE_CHECKING, Any, Final
 
 from spantail import attributes as key
-from spantail_exporters.model.money import is_unpriced
-from spantail_exporters.model.wrapping import wrappers
+from spantail_exporters.model.rules.money import is_unpriced
+from spantail_exporters.model.rules.wrapping import wrappers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

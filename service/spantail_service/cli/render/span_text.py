@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from spantail_exporters.model.money import is_unpriced
+from spantail_exporters.model.rules.money import is_unpriced
 from spantail_service.client import words
 from spantail_service.client.terminal import harmless
 

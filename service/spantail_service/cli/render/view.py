@@ -6,7 +6,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from spantail_exporters.model.fold import changes_state, compare, merged
+from spantail_exporters.model.rules.fold import changes_state, compare, merged
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Lines of a run's NDJSON folded as a viewer folds them (`model/fold.py`), into changes for the run script. Pure."""
+"""Lines of a run as NDJSON, folded as a viewer folds them (`model/rules/fold.py`), into changes for the script. Pure."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from spantail import attributes as key
-from spantail_exporters.model.account import account_of
 from spantail_exporters.model.changes import Change
 from spantail_exporters.model.event import dumps
-from spantail_exporters.model.fold import changes_state, merge
-from spantail_exporters.model.layers import layers_of
+from spantail_exporters.model.rules.account import account_of
+from spantail_exporters.model.rules.fold import changes_state, merge
+from spantail_exporters.model.rules.layers import layers_of
 from spantail_service.ingest.decoding.body import TooManyError
 from spantail_service.transfer.ndjson.redacting import LineRedactor
 

@@ -10,8 +10,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from spantail import attributes as key
 from spantail.content import as_attribute
 from spantail.json_values import all_as_sent
+from spantail_exporters.model.rules.whole_numbers import MOST_TOKENS
 from spantail_exporters.model.sources import Resource, Scope, encode_entry, runner_id
-from spantail_exporters.model.whole_numbers import MOST_TOKENS
 
 if TYPE_CHECKING:
     from spantail_exporters.model.redactor import Redactor

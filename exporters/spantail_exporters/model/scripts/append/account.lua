@@ -1,6 +1,6 @@
 -- What an ended span adds to the totals of its backend. An account is
 --   errors unpriced input output nano backend\nbackend fallen back from
--- The same rule stands in `model/account.py`; both are held to `tests/golden/rules/account.json`.
+-- The same rule stands in `model/rules/account.py`; both are held to `tests/golden/rules/account.json`.
 
 local backends = {}
 local SUMS = { 'calls', 'errors', 'unpriced', 'input', 'output', 'nano' }

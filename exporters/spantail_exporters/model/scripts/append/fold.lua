@@ -1,5 +1,5 @@
 -- Which state of a span stays: final over abandoned over running, then the higher `rev`. The same rule stands in
--- `model/fold.py` and in the page's `fold.ts`; all are held to `tests/golden/rules/fold.json`.
+-- `model/rules/fold.py` and in the page's `fold.ts`; all are held to `tests/golden/rules/fold.json`.
 
 local RUNNING, ABANDONED, ENDED = 0, 1, 2
 local RANK = { running = RUNNING, abandoned = ABANDONED, ok = ENDED, error = ENDED, skipped = ENDED, cancelled = ENDED }

@@ -2,7 +2,7 @@
 -- again. Every span above a call that has an account bears a mark in `wraps`, and what bears one counts nothing,
 -- whichever of the two comes first. `ahead` = marks on spans that are not here yet; it is absent in a run without marks,
 -- so that nothing is looked up where there is nothing to find.
--- The same rule stands in `model/wrapping.py` and in the page's `tree.ts`; all are held to
+-- The same rule stands in `model/rules/wrapping.py` and in the page's `tree.ts`; all are held to
 -- `tests/golden/rules/wrapping.json`.
 
 local ahead_before = tonumber(seen[20] or '')

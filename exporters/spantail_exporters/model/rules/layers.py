@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from spantail import attributes as key
-from spantail_exporters.model.whole_numbers import whole_number
+from spantail_exporters.model.rules.whole_numbers import whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

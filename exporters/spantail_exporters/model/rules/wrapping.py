@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from spantail import attributes as key
-from spantail_exporters.model.fold import FINAL, rank
+from spantail_exporters.model.rules.fold import FINAL, rank
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from spantail import attributes as key
-from spantail_exporters.model.fold import NOT_FINAL
-from spantail_exporters.model.money import lacks_price
+from spantail_exporters.model.rules.fold import NOT_FINAL
+from spantail_exporters.model.rules.money import lacks_price
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
