@@ -1,4 +1,4 @@
-"""Lines of a run as NDJSON, folded as a viewer folds them (`model/rules/fold.py`), into changes for the script. Pure."""
+"""Lines of a run as NDJSON, folded as a viewer folds them (`model/rules/fold.py`), into changes of a run. Pure."""
 
 from __future__ import annotations
 
