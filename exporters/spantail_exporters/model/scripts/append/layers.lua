@@ -1,4 +1,5 @@
--- The layer strip. It is text of our own making (`model/rules/layers.py`): names hold no bare quote, objects no inner brace.
+-- The layer strip. It is text that only our code writes (`model/rules/layers.py`): names hold no bare quote, objects no
+-- inner brace.
 -- Held to `tests/golden/rules/layers.json`.
 
 local layers_changed = false
