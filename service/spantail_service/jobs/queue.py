@@ -1,0 +1,272 @@
+"""The job queue in Redis: each step is one script, so no item is ever lost, or handed to two runners.
+
+A claim gives an item to a runner for the time of a lease, with a fencing token that only grows. The runner renews the
+lease while it works; one that stops doing so loses the item (`JobQueue.recover`), and its word on it counts no more,
+however late it comes. Every step may be repeated when its answer was lost.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from importlib import resources
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from redis.exceptions import NoScriptError
+
+from spantail_service.jobs.item import PRIORITIES, QueueItem, as_json, fields_of, item_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from redis.asyncio import Redis
+
+KEEP_S: Final = 7 * 86_400
+"""How long an item is kept after it is over, in seconds. One that waits or runs does not expire."""
+
+_RESULT_BYTES: Final = 65_536
+_ERROR_CHARACTERS: Final = 2_000
+_PARTS: Final = (
+    "pending:high",
+    "pending",
+    "pending:low",
+    "delayed",
+    "running",
+    "lease",
+    "failed",
+    "history",
+    "version",
+)
+_FOLDER: Final = resources.files(__package__) / "scripts"
+
+
+class _Script(NamedTuple):
+    text: str
+    sha: str
+
+
+def _script(name: str) -> _Script:
+    text = "\n".join((_FOLDER / f"{part}.lua").read_text(encoding="utf-8") for part in ("head", name))
+    return _Script(text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
+
+
+_ENQUEUE: Final = _script("enqueue")
+_CLAIM: Final = _script("claim")
+_BEGIN: Final = _script("begin")
+_RENEW: Final = _script("renew")
+_FINISH: Final = _script("finish")
+_RECOVER: Final = _script("recover")
+_CANCEL: Final = _script("cancel")
+_RETRY: Final = _script("retry")
+
+
+class Claims(NamedTuple):
+    """What a claim got."""
+
+    items: list[QueueItem]
+    next_due_s: float | None
+    """When the next delayed item is due, in seconds from now; None where none waits."""
+
+
+class Recovered(NamedTuple):
+    """An item that was taken back from a runner."""
+
+    id: str
+    run_id: str
+    """The run that it was in; empty where none had begun."""
+    became: str
+    """`pending`: it runs again; `failed`: it had its attempts; `cancelled`."""
+
+
+class Overview(NamedTuple):
+    """The queue at one moment."""
+
+    version: int
+    """Grows with every change; a poller that knows it need not ask for more."""
+    pending: int
+    delayed: int
+    running: int
+    failed: int
+    items: list[QueueItem]
+    """Those that run, then those that wait in the order in which they will be served, then delayed, failed, others."""
+
+
+class JobQueue:
+    """Puts items into the queue, hands them out, and says how it stands.
+
+    Every method raises redis-py's errors when Redis cannot be reached.
+    """
+
+    def __init__(self, redis: Redis, *, is_cluster: bool = False) -> None:
+        self._redis = redis
+        self._prefix = "{queue}:" if is_cluster else "queue:"
+        self._keys = [self._prefix + part for part in _PARTS]
+
+    @property
+    def channel(self) -> str:
+        """What is published to on every change: version, status and id."""
+        return "queue:events"
+
+    async def enqueue(
+        self,
+        operation: str,
+        given: bytes,
+        *,
+        item_id: str = "",
+        priority: str = "normal",
+        delay_s: float = 0.0,
+        max_attempts: int = 3,
+        run_id: str = "",
+        traceparent: str = "",
+    ) -> str:
+        """Take an item in.
+
+        Args:
+            operation: Which one is to be run.
+            given: Its input, a JSON object.
+            item_id: A name of the caller's; the same one again changes nothing. Made up where it is empty.
+            priority: One of `PRIORITIES`.
+            delay_s: How long it waits at least, in seconds.
+            max_attempts: How often it may be claimed before it is given up.
+            run_id: The run that has been made for it, if any.
+            traceparent: W3C trace context of the caller.
+
+        Returns:
+            The item's id.
+
+        Raises:
+            ValueError: The priority is not known, or a number is out of range.
+        """
+        if priority not in PRIORITIES:
+            raise ValueError(f"priority must be one of {', '.join(PRIORITIES)}, not {priority!r}")
+        if max_attempts < 1 or delay_s < 0:
+            raise ValueError("max_attempts must be at least 1, and delay_s not negative")
+        item_id = item_id or uuid.uuid4().hex
+        fields: list[Any] = ["operation", operation, "input", given, "priority", PRIORITIES.index(priority) + 1]
+        fields += ["max_attempts", max_attempts, "run_id", run_id, "traceparent", traceparent]
+        await self._call(_ENQUEUE, item_id, round(delay_s * 1000), *fields)
+        return item_id
+
+    async def claim(self, runner_id: str, lease_s: float, count: int = 1) -> Claims:
+        """Take at most `count` items for the time of a lease (seconds); the lease is to be renewed while they run."""
+        claimed, due_ms = await self._call(_CLAIM, runner_id, round(lease_s * 1000), count)
+        return Claims([item_of(fields_of(flat)) for flat in claimed], None if due_ms < 0 else due_ms / 1000)
+
+    async def begin(self, item: QueueItem, run_id: str) -> bool:
+        """Name the run of a claimed item; False when the item is no longer its holder's."""
+        return bool(await self._call(_BEGIN, item.id, item.token, run_id))
+
+    async def renew(self, items: Sequence[QueueItem], lease_s: float) -> list[bool | None]:
+        """Prolong leases.
+
+        Returns:
+            For each item: True, it goes on; False, it was cancelled and is to be stopped; None, it is no longer its
+            holder's and has to be stopped without a word.
+        """
+        pairs = [part for item in items for part in (item.id, item.token)]
+        answers = await self._call(_RENEW, round(lease_s * 1000), *pairs) if pairs else []
+        return [None if answer == 0 else answer == 1 for answer in answers]
+
+    async def succeed(self, item: QueueItem, result: object = None) -> bool:
+        """End a claimed item well; False when it is no longer its holder's: nothing is written then."""
+        return await self._finish(item, "succeeded", "result", as_json(result, _RESULT_BYTES), "error", "")
+
+    async def fail(self, item: QueueItem, error: str, *, retry_in_s: float | None = None) -> bool:
+        """End an attempt with an error.
+
+        Args:
+            item: As it was claimed.
+            error: For people, at most 2,000 characters are kept.
+            retry_in_s: Try again after so many seconds, if it has attempts left; None gives it up at once.
+
+        Returns:
+            False when the item is no longer its holder's: nothing is written then.
+        """
+        outcome, delay_s = ("failed", 0.0) if retry_in_s is None else ("retry", retry_in_s)
+        return await self._finish(item, outcome, "error", error[:_ERROR_CHARACTERS], delay_s=delay_s)
+
+    async def stopped(self, item: QueueItem) -> bool:
+        """Say that a claimed item was cancelled; False when it is no longer its holder's."""
+        return await self._finish(item, "cancelled")
+
+    async def recover(self, count: int = 100) -> list[Recovered]:
+        """Take back items whose lease has run out; they run again, before all others of their priority."""
+        taken = await self._call(_RECOVER, count)
+        return [Recovered(*(part.decode() for part in one)) for one in taken]
+
+    async def cancel(self, item_id: str) -> bool:
+        """Cancel an item, or have its runner do so; False when it is over, or not known."""
+        return bool(await self._call(_CANCEL, item_id))
+
+    async def retry(self, item_id: str) -> bool:
+        """Have a failed or cancelled item run again; False when it is neither."""
+        return bool(await self._call(_RETRY, item_id))
+
+    async def get(self, item_id: str) -> QueueItem | None:
+        """One item; None where it is not known."""
+        fields: Any = await self._redis.hgetall(self._item_key(item_id))
+        return item_of({name.decode(): value for name, value in fields.items()}) if fields else None
+
+    async def version(self) -> int:
+        """Grows with every change of the queue."""
+        return int(await self._redis.get(self._keys[8]) or 0)
+
+    async def position(self, item: QueueItem) -> int | None:
+        """How many items are served before this one; None when it does not wait in line."""
+        index = PRIORITIES.index(item.priority)
+        pipe = self._redis.pipeline(transaction=True)
+        for key in self._keys[:index]:
+            pipe.llen(key)
+        pipe.lpos(self._keys[index], item.id)
+        *before, place = await pipe.execute()
+        return None if place is None else sum(before) + place
+
+    async def overview(self, limit: int = 100) -> Overview:
+        """Counts, and at most `limit` items of each kind."""
+        high, normal, low, delayed, running, _, failed, history, version = self._keys
+        pipe = self._redis.pipeline(transaction=True)
+        pipe.get(version)
+        for key in (high, normal, low):
+            pipe.llen(key)
+            pipe.lrange(key, 0, limit - 1)
+        pipe.zcard(delayed)
+        pipe.zrange(delayed, 0, limit - 1)
+        pipe.scard(running)
+        pipe.srandmember(running, limit)
+        pipe.zcard(failed)
+        pipe.zrevrange(failed, 0, limit - 1)
+        pipe.lrange(history, 0, limit - 1)
+        said: list[Any] = await pipe.execute()
+        waiting = [*said[2], *said[4], *said[6]][:limit]
+        ids = list(dict.fromkeys([*said[10], *waiting, *said[8], *said[12], *said[13]]))
+        return Overview(
+            version=int(said[0] or 0),
+            pending=said[1] + said[3] + said[5],
+            delayed=said[7],
+            running=said[9],
+            failed=said[11],
+            items=await self._items(ids),
+        )
+
+    async def _items(self, ids: Sequence[bytes]) -> list[QueueItem]:
+        pipe = self._redis.pipeline(transaction=False)
+        for item_id in ids:
+            pipe.hgetall(self._item_key(item_id.decode()))
+        hashes: list[Any] = await pipe.execute() if ids else []
+        return [item_of({name.decode(): value for name, value in fields.items()}) for fields in hashes if fields]
+
+    async def _finish(self, item: QueueItem, outcome: str, *fields: str | bytes, delay_s: float = 0.0) -> bool:
+        named = fields or ("error", "")
+        return bool(await self._call(_FINISH, item.id, item.token, outcome, round(delay_s * 1000), *named))
+
+    def _item_key(self, item_id: str) -> str:
+        return f"{self._prefix}item:{{{item_id}}}"
+
+    async def _call(self, script: _Script, *arguments: Any) -> Any:
+        own = (f"{self._prefix}item:", self.channel, KEEP_S * 1000)
+        command = (script.sha, len(self._keys), *self._keys, *own, *arguments)
+        try:
+            return await self._redis.execute_command("EVALSHA", *command)  # type: ignore[no-untyped-call]
+        except NoScriptError:  # Redis was restarted, or its scripts were flushed
+            await self._redis.script_load(script.text)
+            return await self._redis.execute_command("EVALSHA", *command)  # type: ignore[no-untyped-call]
