@@ -101,3 +101,37 @@ def runs_of_runner(runner_id: str) -> str:
 def ingested(run_id: str, mark: str) -> str:
     """Name the STRING that says how many log lines of a request are stored; `mark` is a digest. Kept for minutes."""
     return f"logs:{{{run_id}}}:came:{mark}"
+
+
+class QueueKeys(NamedTuple):
+    """The keys of the job queue, in the order in which its scripts take them."""
+
+    high: str  # LIST: ids of items that wait, the first one in front
+    normal: str
+    low: str
+    delayed: str  # ZSET: item -> when it is due (ms)
+    running: str  # SET
+    lease: str  # ZSET: item -> when its runner's claim ends (ms)
+    failed: str  # ZSET: item -> when it failed (ms)
+    history: str  # LIST: the last items that ended, the latest first
+    version: str  # STRING: grows with every change
+
+
+QUEUE_CHANNEL: Final = "queue:events"  # published to with every change of the queue: version, status, item
+
+
+def queue_keys(*, is_cluster: bool = False) -> QueueKeys:
+    """Name the keys of the job queue. In a cluster they share a slot."""
+    base = queue_prefix(is_cluster=is_cluster)
+    parts = ("pending:high", "pending", "pending:low", "delayed", "running", "lease", "failed", "history", "version")
+    return QueueKeys(*(base + part for part in parts))
+
+
+def queue_prefix(*, is_cluster: bool = False) -> str:
+    """Name what all keys of the job queue begin with; an item's is `{prefix}item:{{id}}`."""
+    return "{queue}:" if is_cluster else "queue:"
+
+
+def queue_item(item_id: str, *, is_cluster: bool = False) -> str:
+    """Name the HASH of an item of the job queue."""
+    return f"{queue_prefix(is_cluster=is_cluster)}item:{{{item_id}}}"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from redis.exceptions import NoScriptError
 
+from spantail_exporters.model import keys
 from spantail_service.jobs.item import PRIORITIES, QueueItem, as_json, fields_of, item_of
 
 if TYPE_CHECKING:
@@ -99,13 +100,8 @@ class JobQueue:
 
     def __init__(self, redis: Redis, *, is_cluster: bool = False) -> None:
         self._redis = redis
-        self._prefix = "{queue}:" if is_cluster else "queue:"
-        self._keys = [self._prefix + part for part in _PARTS]
-
-    @property
-    def channel(self) -> str:
-        """What is published to on every change: version, status and id."""
-        return "queue:events"
+        self._is_cluster = is_cluster
+        self._keys = keys.queue_keys(is_cluster=is_cluster)
 
     async def enqueue(
         self,
@@ -209,7 +205,7 @@ class JobQueue:
 
     async def version(self) -> int:
         """Grows with every change of the queue."""
-        return int(await self._redis.get(self._keys[8]) or 0)
+        return int(await self._redis.get(self._keys.version) or 0)
 
     async def position(self, item: QueueItem) -> int | None:
         """How many items are served before this one; None when it does not wait in line."""
@@ -223,19 +219,19 @@ class JobQueue:
 
     async def overview(self, limit: int = 100) -> Overview:
         """Counts, and at most `limit` items of each kind."""
-        high, normal, low, delayed, running, _, failed, history, version = self._keys
+        held = self._keys
         pipe = self._redis.pipeline(transaction=True)
-        pipe.get(version)
-        for key in (high, normal, low):
+        pipe.get(held.version)
+        for key in held[:3]:
             pipe.llen(key)
             pipe.lrange(key, 0, limit - 1)
-        pipe.zcard(delayed)
-        pipe.zrange(delayed, 0, limit - 1)
-        pipe.scard(running)
-        pipe.srandmember(running, limit)
-        pipe.zcard(failed)
-        pipe.zrevrange(failed, 0, limit - 1)
-        pipe.lrange(history, 0, limit - 1)
+        pipe.zcard(held.delayed)
+        pipe.zrange(held.delayed, 0, limit - 1)
+        pipe.scard(held.running)
+        pipe.srandmember(held.running, limit)
+        pipe.zcard(held.failed)
+        pipe.zrevrange(held.failed, 0, limit - 1)
+        pipe.lrange(held.history, 0, limit - 1)
         said: list[Any] = await pipe.execute()
         waiting = [*said[2], *said[4], *said[6]][:limit]
         ids = list(dict.fromkeys([*said[10], *waiting, *said[8], *said[12], *said[13]]))
@@ -260,10 +256,10 @@ class JobQueue:
         return bool(await self._call(_FINISH, item.id, item.token, outcome, round(delay_s * 1000), *named))
 
     def _item_key(self, item_id: str) -> str:
-        return f"{self._prefix}item:{{{item_id}}}"
+        return keys.queue_item(item_id, is_cluster=self._is_cluster)
 
     async def _call(self, script: _Script, *arguments: Any) -> Any:
-        own = (f"{self._prefix}item:", self.channel, KEEP_S * 1000)
+        own = (f"{keys.queue_prefix(is_cluster=self._is_cluster)}item:", keys.QUEUE_CHANNEL, KEEP_S * 1000)
         command = (script.sha, len(self._keys), *self._keys, *own, *arguments)
         try:
             return await self._redis.execute_command("EVALSHA", *command)  # type: ignore[no-untyped-call]

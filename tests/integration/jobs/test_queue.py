@@ -274,7 +274,7 @@ class _Steps(RuleBasedStateMachine):
         self.do(self.redis.flushall())
 
     @rule(priority=st.sampled_from(PRIORITIES), is_delayed=st.booleans(), most=st.integers(1, 3))
-    def enqueue(self, priority: str, is_delayed: bool, most: int) -> None:  # noqa: FBT001 - Hypothesis hands it over
+    def enqueue(self, priority: str, is_delayed: bool, most: int) -> None:
         item_id = str(len(self.model.status))
         model = self.model
         model.priority[item_id], model.most[item_id], model.attempts[item_id] = priority, most, 0
