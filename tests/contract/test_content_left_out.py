@@ -121,7 +121,7 @@ async def test_marks_go_out_and_come_in_again(redis_url: str) -> None:
             assert (await span_of(client))["content"] == expected, kind
 
 
-@pytest.mark.parametrize("told", ["nonsense", "[1]", "[]"])
+@pytest.mark.parametrize("reported", ["nonsense", "[1]", "[]"])
 async def test_what_is_no_mark_is_an_attribute(redis_url: str, reported: str) -> None:
     attributes = values(x=reported)
     attributes[0]["key"] = "spantail.content.left_out"

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     import httpx
 
 _TYPE, _PENDING = "logfire.span_type", ("string_value", "pending_span")
-_run_ids = itertools.count(1)
+_run_ids = itertools.count(1 << 64)  # files kept of other libraries count their own from 1
 
 # Few choices each, and small ones: of a large example Hypothesis draws hardly anything but zeros
 _UINT32 = st.sampled_from([0, 0, 1, 257, 2**31, 2**32 - 1])

@@ -101,7 +101,7 @@ async def test_an_operation_that_fails_says_why(service: ServiceProcess) -> None
         assert root["status"] == "error"
         assert root["error"]["type"].endswith("OperationError")
         assert "no-such-job is unknown" in root["error"]["message"]
-        assert "annotations.py" in root["error"]["traceback"]
+        assert "annotations/operation.py" in root["error"]["traceback"]
 
 
 @pytest.mark.alone

@@ -79,4 +79,4 @@ async def test_the_routes_answer_whatever_comes(new_redis_url: str, seed: int) -
             for path in (f"/api/traces/{run['run_id']}", f"/api/logs/{run['run_id']}"):
                 assert (await client.get(path)).status_code == 200
         receiver = client.app.state.services.receiver  # type: ignore[attr-defined]
-        assert receiver.room.held == 0
+        assert receiver.budget.held == 0
