@@ -13,6 +13,7 @@ import pytest
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
 
 from spantail_exporters.redis.errors import REDIS_UNREACHABLE
+from spantail_service.access.rate_limits import TokenBuckets, WrongTokens
 from spantail_service.access.refusals import CLOSE_REFUSED
 from spantail_service.routes.pages.login import FORM
 from spantail_service.routes.runs import run_list as runs
@@ -43,6 +44,13 @@ GUARDED = [
 async def guarded(redis_url: str, **settings: Any) -> AsyncIterator[httpx.AsyncClient]:
     async with running_app(redis_url, token=TOKEN, **settings) as client:
         yield client
+
+
+@pytest.fixture(autouse=True)
+def _the_clock_of_the_limits_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a slow machine buckets would fill again between two requests."""
+    for limited in (TokenBuckets, WrongTokens):
+        monkeypatch.setitem(vars(limited)["__init__"].__kwdefaults__, "now_s", lambda: 1_000.0)
 
 
 def assert_problem(answer: httpx.Response, status: int, kind: str) -> None:
