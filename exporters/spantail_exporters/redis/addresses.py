@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
+from spantail.urls import split_url
+
 REDIS_PORT: Final = 6379
 SENTINEL_PORT: Final = 26379
 
 
 def server_urls(url: str) -> list[str]:
     """Return the URL of each server that the URL of a cluster names; any other URL names one."""
-    parts = urlsplit(url)
+    parts = split_url(url)
     if not parts.scheme.endswith("+cluster"):
         return [url]
     return [node_url(url, *address) for address in addresses_in(parts, REDIS_PORT)]
@@ -19,7 +21,7 @@ def server_urls(url: str) -> list[str]:
 
 def node_url(url: str, host: str, port: int) -> str:
     """Return the URL of one node of the cluster that `url` leads to, with the same credentials and options."""
-    parts = urlsplit(url)
+    parts = split_url(url)
     scheme = parts.scheme.removesuffix("+cluster")
     return parts._replace(scheme=scheme, netloc=f"{credentials_in(parts)}{_joined(host, port)}", path="").geturl()
 

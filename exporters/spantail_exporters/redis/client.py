@@ -10,7 +10,7 @@ import contextlib
 import socket
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol
-from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlencode
 
 import redis
 from redis.backoff import NoBackoff
@@ -18,6 +18,7 @@ from redis.exceptions import AskError, RedisError
 from redis.retry import Retry
 from redis.sentinel import Sentinel
 
+from spantail.urls import split_url
 from spantail_exporters.redis.addresses import SENTINEL_PORT, addresses_in, credentials_in
 from spantail_exporters.redis.cluster_client import ClusterClient
 from spantail_exporters.redis.request import Request, Silence, unreachable
@@ -70,7 +71,7 @@ def connect(url: str, timeout_s: float) -> Client:
 
     `timeout_s` bounds every wait on a socket.
     """
-    parts = urlsplit(url)
+    parts = split_url(url)
     options: dict[str, Any] = {
         "socket_timeout": timeout_s,
         "socket_connect_timeout": min(timeout_s, _CONNECT_TIMEOUT_S),

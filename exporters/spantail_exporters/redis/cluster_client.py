@@ -7,11 +7,11 @@ the keys of every EVALSHA (`COMMAND GETKEYS` with all its arguments).
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError, ResponseError
 
+from spantail.urls import split_url
 from spantail_exporters.redis.addresses import REDIS_PORT, addresses_in, node_url
 from spantail_exporters.redis.cluster import ASKING, SlotMap, key_of, not_held, rounds, slot_of
 from spantail_exporters.redis.request import Request, Silence, unreachable
@@ -36,7 +36,7 @@ class ClusterClient:
     def __init__(self, url: str, open_node: Callable[[str], redis.Redis]) -> None:
         self._url = url
         self._open_node = open_node
-        self._named = addresses_in(urlsplit(url), REDIS_PORT)
+        self._named = addresses_in(split_url(url), REDIS_PORT)
         self._slot_map = SlotMap(own_host=self._named[0][0])
         self._nodes: dict[Address, redis.Redis] = {}
         self._away: Address | None = None  # the node that could not be reached last

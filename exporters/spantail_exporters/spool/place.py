@@ -11,7 +11,9 @@ import secrets
 import sys
 from pathlib import Path
 from typing import Final, NamedTuple
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
+
+from spantail.urls import split_url
 
 if sys.platform != "win32":
     import fcntl
@@ -114,7 +116,7 @@ def _base_folder() -> Path:
 
 def _digest(destination: str) -> str:
     """Name a destination without its user name and password, which do not change where it is."""
-    parts = urlsplit(destination)
+    parts = split_url(destination)
     database = parse_qs(parts.query).get("db", [""])[0]
     place = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}?db={database}"
     return hashlib.sha256(place.encode()).hexdigest()[:16]

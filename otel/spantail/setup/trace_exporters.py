@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from spantail.redaction.secret_patterns import mask_secrets
+from spantail.urls import split_url
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,7 +38,7 @@ class NamedExporter(NamedTuple):
 def shown_url(url: str) -> str:
     """Return scheme, hosts (a cluster has several), ports and path of a URL: what may stand in a log."""
     try:
-        parts = urlsplit(url)
+        parts = split_url(url)
         hosts = ",".join(_shown_host(one) for one in parts.netloc.rpartition("@")[2].split(","))
     except ValueError:
         return "(an address that cannot be read)"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from spantail.setup.trace_exporters import exporters_asked_for, shown_url
+from spantail.urls import split_url
 from spantail_service.client.http import ServiceClient
 from spantail_service.doctor.environment import Destinations, destinations_of, environment_findings, sends_authorization
 from spantail_service.doctor.finding import Finding, Level, wrong
@@ -88,6 +88,6 @@ def _http_exporter(endpoint: str, token: str | None) -> SpanExporter:
 
 
 def _host_and_port(url: str) -> tuple[str, int | None]:
-    parts = urlsplit(shown_url(url))
+    parts = split_url(shown_url(url))
     host = "127.0.0.1" if parts.hostname in ("localhost", "::1") else parts.hostname or ""
     return host, parts.port or (443 if parts.scheme == "https" else 80)

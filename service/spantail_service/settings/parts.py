@@ -11,9 +11,11 @@ import re
 import sys
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlunsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator
+
+from spantail.urls import split_url
 
 _HOST_NAME = re.compile(r"\*|(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?|[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:]*")
 
@@ -277,7 +279,7 @@ class LlmSettings(Part):
 
 def without_password(url: str) -> str:
     """A Redis URL that may be shown: user name and password are left out."""
-    parts = urlsplit(url)
+    parts = split_url(url)
     if "@" not in parts.netloc and not parts.query:
         return url
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))

@@ -18,6 +18,7 @@ from redis.exceptions import AskError, ResponseError, TryAgainError
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from spantail.urls import split_url
 from spantail_exporters.model import keys
 from spantail_exporters.redis.addresses import node_url, server_urls
 from spantail_exporters.redis.cluster import ASKING, Part, SlotMap, key_of, not_held, rounds, slot_of
@@ -51,7 +52,7 @@ class RoutedRedis(Redis):
         self._pattern = urls[0]
         self._named = [self._open(one) for one in urls]
         self._nodes: dict[tuple[str, int], Redis] = {}
-        self._is_cluster = urlsplit(url).scheme.endswith("+cluster")
+        self._is_cluster = split_url(url).scheme.endswith("+cluster")
         self._slot_map = SlotMap(own_host=urlsplit(self._pattern).hostname or "")
         self._slot_map.stale = self._is_cluster
         self._away: Redis | None = None
