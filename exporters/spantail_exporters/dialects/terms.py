@@ -74,7 +74,6 @@ _OF_REQUESTS: Final = ("request", "settings", "param", "option", "invocation", "
 _OF_CALLS: Final = ("gen_ai.", "llm.", "openai.", "anthropic.")  # `batch` alone may be one of the application's own
 
 _WORDS: Final = (key.SERVICE_TIER, key.SPEED, key.INFERENCE_GEO)
-_PIECES: Final = (key.USAGE_WEB_SEARCHES, key.USAGE_FILE_SEARCHES, key.USAGE_CODE_EXECUTIONS)
 TERM_NAMES: Final = frozenset(rule.theirs for rule in TERM_RULES)
 
 _WORD_PATHS: Final = (
