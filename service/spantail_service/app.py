@@ -22,7 +22,7 @@ from spantail_service.ingest.receiver import OtlpReceiver
 from spantail_service.jobs.launcher import Launcher
 from spantail_service.llm.registry import open_llm
 from spantail_service.metrics import ServiceMetrics
-from spantail_service.operations.catalogue import CATALOGUE
+from spantail_service.operations.catalogue import catalogue
 from spantail_service.operations.tools import open_tools
 from spantail_service.reaper import Reaper
 from spantail_service.routes import operations, otlp
@@ -201,7 +201,7 @@ async def _open_services(app: FastAPI, settings: Settings, redis_url: str, stack
         wakeups=wakeups,
         receiver=receiver,
         launcher=launcher,
-        catalogue=CATALOGUE,
+        catalogue=catalogue(),
         metrics=app.state.metrics,
         rate_limits=RateLimits.of(settings),
         ended_sessions=ended,

@@ -239,6 +239,43 @@ def test_a_langchain_agent(service: ServiceProcess, settings: dict[str, str]) ->
     assert "Bern" not in str(trace)
 
 
+def test_own_operations(tmp_path: Path) -> None:
+    """The package, installed as pip does it, beside a service that knows nothing of it."""
+    source, installed = tmp_path / "source", tmp_path / "installed"
+    shutil.copytree(EXAMPLES / "own_operations", source)  # a build leaves files behind
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--no-index"]
+    options = ["--no-deps", "--no-build-isolation", "--target", installed, source]
+    _output(*pip, *options, environment={})
+    settings = {"PYTHONPATH": os.pathsep.join([str(installed), SOURCES]), "SPANTAIL_DEMO": "1"}
+    settings["SPANTAIL_CLAUDE_COMMAND"] = "no-such-command"
+    command = [sys.executable, "-m", "spantail_service", "serve", "--port", "0", "--data-dir", str(tmp_path / "data")]
+    with running_service(command, tmp_path, settings) as service:
+        offered = {found["name"]: found for found in service.json("/api/operations")["operations"]}
+        assert {"job-search", "count-words", "write-headlines"} <= set(offered)
+
+        def start(name: str, given: dict[str, Any]) -> dict[str, Any]:
+            answer = httpx.post(service.url + offered[name]["path"], json=given, timeout=30)
+            assert answer.status_code == 202, answer.text
+            return _settled_trace(service, answer.json()["run_id"])
+
+        counted = start("count-words", {"text": "one two three"})
+        written = start("write-headlines", {"texts": ["One text.", "Another text."]})
+        refused = start("count-words", {"text": " "})
+        wrong = httpx.post(service.url + offered["count-words"]["path"], json={"words": 3}, timeout=30)
+    # It makes no span: its run has one all the same.
+    assert _tree(counted) == {"count words": None}
+    assert (counted["run"]["status"], counted["run"]["name"]) == ("completed", "count words · one two three")
+    assert refused["run"]["status"] == "failed"
+    (root,) = refused["spans"]
+    assert (root["kind"], root["error"]["message"]) == ("operation", "the text has no words")
+    assert wrong.status_code == 422
+    tree = _tree(written)
+    assert (tree["clean"], tree["write"], tree["text 2"]) == ("write headlines", "write headlines", "write")
+    assert tree["write headline"] in {"text 1", "text 2"}
+    assert [layer["status"] for layer in written["run"]["layers"]] == ["complete"] * 2
+    assert written["run"]["backends"]["langchain"]["cost_nano"] > 0
+
+
 def _assert_answer(service: ServiceProcess, run_id: str, runs_in: str) -> None:
     """What the Node.js and the Go example have in common: an answer with one call, and an error."""
     trace = _settled_trace(service, run_id)

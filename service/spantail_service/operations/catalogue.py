@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from spantail_service.operations.annotations.operation import ANNOTATIONS
+from spantail_service.operations.discovery import with_found
 from spantail_service.operations.job_search.operation import JOB_SEARCH
 
 if TYPE_CHECKING:
@@ -16,4 +17,9 @@ if TYPE_CHECKING:
 CATALOGUE: Mapping[str, Operation] = MappingProxyType(
     {operation.name: operation for operation in (JOB_SEARCH, ANNOTATIONS)}
 )
-"""The operations by name, in the order of the page."""
+"""The operations of this package by name, in the order of the page."""
+
+
+def catalogue() -> Mapping[str, Operation]:
+    """Every operation that there is: those of this package, and those that others bring (`discovery.py`)."""
+    return MappingProxyType(with_found(CATALOGUE))
