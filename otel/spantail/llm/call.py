@@ -58,7 +58,7 @@ class LlmCall(Scope):
     def _reset(self) -> None:
         super()._reset()
         self._usage = Usage()
-        self._cost_known = False
+        self._cost_nano: int | None = None
         self._chunks = 0
         self._text: list[str] = []
         self._text_length = 0
@@ -159,8 +159,21 @@ class LlmCall(Scope):
         if nano is None:
             report_trouble("a cost was refused, it is no amount in USD")
             return
-        self._cost_known = True
+        self._cost_nano = nano
         self._write_cost(nano, source)
+
+    @property
+    def cost_nano(self) -> int | None:
+        """The cost in nano-USD: as reported, else by the tokens so far; None when nobody knows a price."""
+        if self._cost_nano is not None:
+            return self._cost_nano
+        price = self._price()
+        return price.nano_usd if isinstance(price, pricing.Price) else None
+
+    @property
+    def chunks(self) -> int:
+        """How many chunks of a streamed answer came in."""
+        return self._chunks
 
     def chunk(self, text: str = "", tokens: int | None = None) -> None:
         """Record that a chunk of a streamed answer came in; the first one sets the time to first chunk.
@@ -255,16 +268,20 @@ class LlmCall(Scope):
             }
         )
 
+    def _price(self) -> pricing.Price | pricing.Unpriced:
+        # what answered is what is billed; an alias in the request may be in no price table
+        return self._usage.price([model for model in (self._response_model, self._model) if model], self._provider)
+
     def _before_end(self) -> None:
         if self._text_left_out and not self._completion_known:
             self._leave_out(keys.GEN_AI_OUTPUT_MESSAGES, self._text_left_out)
         if self._text and not self._completion_known:
             self._content(keys.GEN_AI_OUTPUT_MESSAGES, "".join(self._text)[:_TEXT_LIMIT])
-        if self._cost_known:
+        if self._cost_nano is not None:
             return
-        # what answered is what is billed; an alias in the request may be in no price table
-        price = self._usage.price([model for model in (self._response_model, self._model) if model], self._provider)
+        price = self._price()
         if isinstance(price, pricing.Price):
+            self._cost_nano = price.nano_usd
             self._write_cost(price.nano_usd, keys.SOURCE_CALCULATED, price)
         else:
             self._write({keys.COST_SOURCE: keys.SOURCE_UNPRICED, keys.COST_NOTE: price.note})

@@ -3,19 +3,37 @@
 A backend is a folder; `registry.py` makes them all from the settings. This module imports none of them.
 """
 
-from spantail_service.llm.base import BackendError, Completion, Embedder, LlmBackend, Message, Reason, Tier
-from spantail_service.llm.chain import Answer, ChainError, Failure, LlmChain
+from spantail_service.llm.attempt import Failure
+from spantail_service.llm.base import (
+    BackendError,
+    BudgetExceededError,
+    Completion,
+    Embedder,
+    LlmBackend,
+    Message,
+    OnText,
+    Reason,
+    Tier,
+)
+from spantail_service.llm.chain import Answer, ChainError, LlmChain
+from spantail_service.llm.gates import Breaker, Hold, Limits, Permit
 
 __all__ = [
     "Answer",
     "BackendError",
+    "Breaker",
+    "BudgetExceededError",
     "ChainError",
     "Completion",
     "Embedder",
     "Failure",
+    "Hold",
+    "Limits",
     "LlmBackend",
     "LlmChain",
     "Message",
+    "OnText",
+    "Permit",
     "Reason",
     "Tier",
 ]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol, TypedDict
+from typing import TYPE_CHECKING, Final, Literal, Protocol, TypedDict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -17,7 +18,11 @@ Reason = Literal[
     "auth",
     "bad_request",
     "bad_response",
+    "budget",
+    "circuit_open",
+    "exit_code",
     "not_found",
+    "not_installed",
     "overloaded",
     "rate_limited",
     "server_error",
@@ -25,6 +30,12 @@ Reason = Literal[
     "unreachable",
 ]
 """Why a backend gave no answer: the value of `spantail.fallback.reason` on the next attempt."""
+
+EXPECTED: Final[frozenset[Reason]] = frozenset({"budget", "circuit_open", "not_installed"})
+"""Reasons for which nothing was asked: such an attempt is `skipped`, all others are errors."""
+
+OnText = Callable[[str | None], None]
+"""Takes each piece of an answer's text as it arrives. None: forget what came, another attempt begins."""
 
 _MESSAGE_LIMIT = 500
 _SECRETS = re.compile(
@@ -50,11 +61,21 @@ class BackendError(Exception):
     """A backend gave no usable answer. `reason` is for machines, the message for people.
 
     The message is cut to 500 characters and passes `without_secrets`, because it ends up on a span.
+
+    Args:
+        reason: Why.
+        message: The same for people.
+        retry_after_s: Seconds after which the provider wants to be asked again; None where it does not say.
     """
 
-    def __init__(self, reason: Reason, message: str) -> None:
+    def __init__(self, reason: Reason, message: str, *, retry_after_s: float | None = None) -> None:
         super().__init__(without_secrets(message))
         self.reason: Reason = reason
+        self.retry_after_s = retry_after_s
+
+
+class BudgetExceededError(Exception):
+    """A budget allowed no attempt of a call. It is no failure of a backend, and ends the run."""
 
 
 class LlmBackend(Protocol):
@@ -80,14 +101,25 @@ class LlmBackend(Protocol):
         """The model that serves a tier."""
 
     async def prepare(self) -> None:
-        """Whatever must be there before the first call, such as a library: its time is not an attempt's.
+        """Whatever must be there before a call, such as a library or a command: its time is not an attempt's.
+
+        It is asked before each call, so it must be quick once all is there.
 
         Raises:
-            BackendError: It cannot be had.
+            BackendError: It cannot be had; `not_installed` where it is missing on this machine.
         """
 
-    async def complete(self, messages: Sequence[Message], *, tier: Tier, max_tokens: int, call: LlmCall) -> Completion:
+    async def complete(
+        self, messages: Sequence[Message], *, tier: Tier, max_tokens: int, call: LlmCall, on_text: OnText
+    ) -> Completion:
         """One answer to `messages`; a cancellation leaves nothing running.
+
+        Args:
+            messages: What is asked.
+            tier: Which model.
+            max_tokens: Most tokens of the answer.
+            call: Takes usage, cost and chunks.
+            on_text: Takes the text as it arrives, where the backend streams; never None.
 
         Raises:
             BackendError: There is no usable answer.

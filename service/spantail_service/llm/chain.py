@@ -6,11 +6,13 @@ import asyncio
 import logging
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
-from spantail import llm_call, llm_group, phase
+from spantail import LlmGroup, llm_group, phase
 from spantail.attributes import PROGRESS_MESSAGE
-from spantail_service.llm.base import BackendError, LlmBackend, Message, Reason, Tier
+from spantail_service.llm.attempt import Attempts, Failure, LeftOutError, Question, TextSink
+from spantail_service.llm.base import EXPECTED, BackendError, BudgetExceededError, LlmBackend, Message, OnText, Tier
+from spantail_service.llm.gates import AlwaysClosed, Breaker, Limits, Unlimited
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -21,6 +23,9 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+_ALWAYS_CLOSED: Final = AlwaysClosed()
+_UNLIMITED: Final = Unlimited()
+
 
 @dataclass(frozen=True, slots=True)
 class Answer(Generic[T]):
@@ -30,19 +35,11 @@ class Answer(Generic[T]):
     backend: str
     model: str
     attempts: int
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """Why one backend gave no answer."""
-
-    backend: str
-    reason: Reason
-    message: str
+    """How many were made; a backend that is known to be missing is not asked."""
 
 
 class ChainError(Exception):
-    """Every backend failed; the message has each one's reason."""
+    """No backend answered; the message has each one's reason."""
 
     def __init__(self, failures: Sequence[Failure]) -> None:
         reasons = "; ".join(f"{each.backend} {each.reason} ({each.message})" for each in failures)
@@ -57,17 +54,27 @@ class LlmChain:
         backends: In the order in which they are tried.
         concurrency: Most calls under way at a time, over all runs.
         timeout_s: Seconds that each attempt may take.
+        breaker: Asked before each attempt, and told its outcome.
+        limits: Budgets, likewise.
 
     Raises:
         ValueError: There is no backend.
     """
 
-    def __init__(self, backends: Sequence[LlmBackend], *, concurrency: int, timeout_s: float) -> None:
+    def __init__(
+        self,
+        backends: Sequence[LlmBackend],
+        *,
+        concurrency: int,
+        timeout_s: float,
+        breaker: Breaker = _ALWAYS_CLOSED,
+        limits: Limits = _UNLIMITED,
+    ) -> None:
         if not backends:
             raise ValueError("a chain needs at least one backend")
         self._backends = tuple(backends)
         self._slots = asyncio.Semaphore(concurrency)
-        self._timeout_s = timeout_s
+        self._attempts = Attempts(breaker, limits, timeout_s=timeout_s)
         self.concurrency = concurrency
 
     async def ask(
@@ -79,12 +86,14 @@ class LlmChain:
         tier: Tier = "middle",
         max_tokens: int = 800,
         attributes: Mapping[str, AttributeValue] | None = None,
+        on_text: OnText | None = None,
     ) -> Answer[T]:
         """Ask one backend after the other until an answer can be used.
 
         Makes one `llm_group` span with an `llm_call` span per attempt, and a `llm_call_fallback` event on the group
-        between two attempts. When all slots are taken, a phase before the group says so:
-        waiting is not the call's time.
+        between two attempts. An attempt for which nothing was sent (`base.EXPECTED`) has status `skipped`; a backend
+        that is known to be missing has no span, but the next attempt says that it fell back from it. When all slots
+        are taken, a phase before the group says so: waiting is not the call's time.
 
         Args:
             messages: What is asked.
@@ -94,34 +103,40 @@ class LlmChain:
             tier: Which model of a backend is asked.
             max_tokens: Most tokens of an answer.
             attributes: Further attributes of the group span.
+            on_text: Takes each piece of the answer's text as it arrives, or all of it at once where a backend does
+                not stream. It is called with None when what came is void, because another attempt begins.
 
         Raises:
-            ChainError: All backends failed.
+            BudgetExceededError: A budget allowed no attempt.
+            ChainError: No backend answered.
         """
-        failures: list[Failure] = []
+        question = Question(messages, read, tier, max_tokens, TextSink(on_text))
         async with self._slot(name):
             with llm_group(name, attributes=attributes) as group:
-                for attempt, backend in enumerate(self._backends, start=1):
-                    last = failures[-1] if failures else None
-                    try:
-                        value = await self._attempt(
-                            backend,
-                            messages,
-                            read,
-                            tier=tier,
-                            max_tokens=max_tokens,
-                            attempt=attempt,
-                            last=last,
-                        )
-                    except BackendError as error:
-                        failures.append(Failure(backend.name, error.reason, str(error)))
-                        logger.warning("%s: %s failed, %s: %s", name, backend.name, error.reason, error)
-                    else:
-                        return Answer(value, backend.name, backend.model_for(tier), attempt)
-                    if attempt < len(self._backends):
-                        following = self._backends[attempt].name
-                        group.fallback(backend.name, following, failures[-1].reason)
-                raise ChainError(failures)
+                return await self._ask(question, group, name)
+
+    async def _ask(self, question: Question[T], group: LlmGroup, name: str) -> Answer[T]:
+        failures: list[Failure] = []
+        attempts = 0
+        for position, backend in enumerate(self._backends):
+            last = failures[-1] if failures else None
+            question.text.restart()
+            try:
+                value = await self._attempts.make(backend, question, number=attempts + 1, after=last)
+            except BackendError as error:
+                attempts += not isinstance(error, LeftOutError)
+                failures.append(Failure(backend.name, error.reason, str(error)))
+                level = logging.INFO if error.reason in EXPECTED else logging.WARNING
+                logger.log(level, "%s: %s gave no answer, %s: %s", name, backend.name, error.reason, error)
+            else:
+                return Answer(value, backend.name, backend.model_for(question.tier), attempts + 1)
+            if position + 1 < len(self._backends):
+                group.fallback(backend.name, self._backends[position + 1].name, failures[-1].reason)
+        if any(failure.reason == "budget" for failure in failures) and all(
+            failure.reason in EXPECTED for failure in failures
+        ):
+            raise BudgetExceededError(next(each.message for each in failures if each.reason == "budget"))
+        raise ChainError(failures)
 
     @asynccontextmanager
     async def _slot(self, name: str) -> AsyncIterator[None]:
@@ -134,44 +149,3 @@ class LlmChain:
             yield
         finally:
             self._slots.release()
-
-    async def _attempt(
-        self,
-        backend: LlmBackend,
-        messages: Sequence[Message],
-        read: Callable[[str], T],
-        *,
-        tier: Tier,
-        max_tokens: int,
-        attempt: int,
-        last: Failure | None,
-    ) -> T:
-        unready: BackendError | None = None
-        try:
-            await backend.prepare()
-        except BackendError as error:
-            unready = error
-        with llm_call(
-            backend=backend.name,
-            model=backend.model_for(tier),
-            provider=backend.provider,
-            tier=tier,
-            attempt=attempt,
-            fallback_from=last.backend if last else None,
-            fallback_reason=last.reason if last else None,
-            stream=backend.streams,
-        ) as call:
-            if unready is not None:
-                raise unready
-            call.prompt(messages)
-            try:
-                async with asyncio.timeout(self._timeout_s):
-                    completion = await backend.complete(messages, tier=tier, max_tokens=max_tokens, call=call)
-            except TimeoutError as error:
-                raise BackendError("timeout", f"no answer within {self._timeout_s:g} s") from error
-            call.completion([{"role": "assistant", "content": completion.text}])
-            try:
-                return read(completion.text)
-            except ValueError as error:
-                # `from None`: a chained error's traceback could carry the answer's text onto the span.
-                raise BackendError("bad_response", str(error)) from None

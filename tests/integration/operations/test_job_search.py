@@ -69,18 +69,18 @@ async def test_claude_gone_shows_both_attempts(traces: Traces) -> None:
     assert {job["backend"] for job in result["jobs"]} == {"langchain"}
     group = traces.named("score job 1")
     first, second = [span for span in traces.children(group) if attributes(span)["spantail.kind"] == "llm_call"]
-    assert (first.name, status(first)) == ("chat claude-sonnet-4-5", "error")
-    assert "not on PATH" in str(first.status.description)
+    assert (first.name, status(first)) == ("chat claude-sonnet-4-5", "skipped")
+    assert "not on PATH" in attributes(first)["spantail.reason"]
     assert "spantail.attempt" not in attributes(first)
     assert (second.name, status(second)) == ("chat gpt-4o", "ok")
     said = attributes(second)
     assert said["spantail.attempt"] == 2
     assert said["spantail.fallback.from"] == "claude_cli"
-    assert said["spantail.fallback.reason"] == "not_found"
+    assert said["spantail.fallback.reason"] == "not_installed"
     assert said["spantail.cost.source"] == "calculated"
     assert said["gen_ai.response.time_to_first_chunk"] > 0
     assert said["gen_ai.usage.output_tokens"] > 0
-    assert event(group, "llm_call_fallback")["spantail.fallback.reason"] == "not_found"
+    assert event(group, "llm_call_fallback")["spantail.fallback.reason"] == "not_installed"
     assert status(group) == "ok"
 
 
@@ -178,7 +178,7 @@ async def test_all_backends_failing_names_every_reason(traces: Traces) -> None:
     async with demo_world() as demo, tools_for(settings_for(demo)) as tools:
         with pytest.raises(OperationError, match="no job could be scored") as raised:
             await run("job-search", search, tools)
-    assert "claude_cli not_found" in str(raised.value)
+    assert "claude_cli not_installed" in str(raised.value)
     assert "langchain server_error" in str(raised.value)
     assert status(traces.named("score")) == status(traces.named("score job 1")) == "error"
     assert status(traces.named("source himalayas")) == "ok"
@@ -216,7 +216,9 @@ async def test_an_llm_that_hangs_times_out_and_falls_back(traces: Traces, tmp_pa
         fallback = tools.llm._backends[-1]
         await fallback.prepare()
         with llm_call(backend=fallback.name, model=fallback.model_for("middle")) as call:  # the first imports a lot
-            await fallback.complete([{"role": "user", "content": "hi"}], tier="middle", max_tokens=9, call=call)
+            await fallback.complete(
+                [{"role": "user", "content": "hi"}], tier="middle", max_tokens=9, call=call, on_text=lambda _text: None
+            )
         traces.clear()
         result = await run("job-search", {**SEARCH, "max_results": 1}, tools)
     assert result["jobs"][0]["backend"] == "langchain"

@@ -42,9 +42,15 @@ def cli(command: str, folder: Path, base_url: str) -> ClaudeCli:
     )
 
 
+def ignored(_text: str | None) -> None:
+    """Nobody reads along."""
+
+
 async def ask(backend: ClaudeCli, **changes: Any) -> str:
     with llm_call(backend="claude_cli", model="claude-sonnet-4-5") as call:
-        answer = await backend.complete(ASK, **{"tier": "middle", "max_tokens": 300, "call": call, **changes})
+        answer = await backend.complete(
+            ASK, **{"tier": "middle", "max_tokens": 300, "call": call, "on_text": ignored, **changes}
+        )
     return answer.text
 
 
@@ -67,7 +73,7 @@ async def test_the_real_cli_tells_why_it_failed(claude: str, tmp_path: Path, sta
     async with demo_world() as demo:
         backend = cli(claude, tmp_path, demo.anthropic_url)
         with pytest.raises(BackendError) as raised, llm_call(backend="claude_cli", model="m") as call:
-            await backend.complete(asked, tier="middle", max_tokens=100, call=call)
+            await backend.complete(asked, tier="middle", max_tokens=100, call=call, on_text=ignored)
     assert raised.value.reason == reason
     assert "demo-key" not in str(raised.value)
 
@@ -188,7 +194,7 @@ async def test_answers_nobody_can_read_count_as_failures(traces: Traces) -> None
     async with demo_world() as demo, tools_for(settings_for(demo)) as tools:
         with pytest.raises(ChainError) as raised:
             await tools.llm.ask(ASK, read, name="ask")
-    assert [failure.reason for failure in raised.value.failures] == ["not_found", "bad_response"]
+    assert [failure.reason for failure in raised.value.failures] == ["not_installed", "bad_response"]
     call = traces.named("chat gpt-4o")
     assert status(call) == "error"
     assert attributes(call)["spantail.cost_usd"] > 0  # it was paid for nevertheless

@@ -288,3 +288,19 @@ def test_a_number_that_is_none_leaves_no_price(spans: Spans) -> None:
     written = spans.one("chat gpt-4o-mini").attributes or {}
     assert "spantail.cost_usd" not in written
     assert written["spantail.cost.note"] == "a number of tokens or uses was none"
+
+
+def test_the_cost_is_told_while_it_runs_and_after(spans: Spans) -> None:
+    with llm_call(backend="langchain", model="gpt-4o-mini") as priced:
+        assert priced.cost_nano is None
+        priced.usage(input_tokens=1_000, output_tokens=0)
+        so_far = priced.cost_nano
+        priced.usage(output_tokens=500)
+    assert so_far is not None
+    assert priced.cost_nano == round(_attributes(spans)["spantail.cost_usd"] * pricing.NANO) > so_far
+    with llm_call(backend="langchain", model="a-model-nobody-prices") as unpriced:
+        unpriced.usage(input_tokens=1, output_tokens=1)
+    assert unpriced.cost_nano is None
+    with llm_call(backend="langchain", model="a-model-nobody-prices") as stated:
+        stated.cost(0.5)
+        assert stated.cost_nano == 500_000_000

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from spantail_service.llm.base import BackendError, Completion, Message, Tier, models_by_tier
+from spantail_service.llm.base import BackendError, Completion, Message, OnText, Tier, models_by_tier
 from spantail_service.llm.claude_cli.process import Finished, OutputTooLargeError, run_bounded
 from spantail_service.llm.claude_cli.result import ClaudeResult, read_result
 
@@ -96,10 +96,14 @@ class ClaudeCli:
         return self._models[tier]
 
     async def prepare(self) -> None:
-        """Nothing to prepare."""
+        """See that the command is there."""
+        self._path()
 
-    async def complete(self, messages: Sequence[Message], *, tier: Tier, max_tokens: int, call: LlmCall) -> Completion:
-        """One run of the CLI."""
+    async def complete(
+        self, messages: Sequence[Message], *, tier: Tier, max_tokens: int, call: LlmCall, on_text: OnText
+    ) -> Completion:
+        """One run of the CLI, which gives its answer at the end."""
+        del on_text
         result = await self._run(messages, self.model_for(tier), max_tokens)
         if result.usage is not None:
             call.usage(
@@ -125,10 +129,14 @@ class ClaudeCli:
         )
         return Completion(result.text)
 
-    async def _run(self, messages: Sequence[Message], model: str, max_tokens: int) -> ClaudeResult:
+    def _path(self) -> str:
         path = shutil.which(self._command, path=self._env.get("PATH"))
         if path is None:
-            raise BackendError("not_found", f"command {self._command!r} is not on PATH")
+            raise BackendError("not_installed", f"command {self._command!r} is not on PATH")
+        return path
+
+    async def _run(self, messages: Sequence[Message], model: str, max_tokens: int) -> ClaudeResult:
+        path = self._path()
         try:
             finished = await run_bounded(
                 [path, *arguments(model, bare="ANTHROPIC_API_KEY" in self._env)],
@@ -138,7 +146,7 @@ class ClaudeCli:
                 max_stdout_bytes=MAX_OUTPUT_BYTES,
             )
         except OSError as error:
-            raise BackendError("not_found", f"{path} could not be started: {error.strerror}") from error
+            raise BackendError("not_installed", f"{path} could not be started: {error.strerror}") from error
         except OutputTooLargeError as error:
             raise BackendError("bad_response", f"claude wrote {error}") from error
         if not finished.stdout.strip():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self
 
-from spantail_service.llm.base import BackendError, Completion, Message, Tier, models_by_tier
+from spantail_service.llm.base import BackendError, Completion, Message, OnText, Tier, models_by_tier
 from spantail_service.llm.langchain.errors import as_backend_error
 
 if TYPE_CHECKING:
@@ -42,10 +42,12 @@ class LangChain:
         """Load the library, as a span of its own."""
         await self._library.load()
 
-    async def complete(self, messages: Sequence[Message], *, tier: Tier, max_tokens: int, call: LlmCall) -> Completion:
+    async def complete(
+        self, messages: Sequence[Message], *, tier: Tier, max_tokens: int, call: LlmCall, on_text: OnText
+    ) -> Completion:
         """One streamed request."""
         try:
-            return await self._stream(self._chat(self.model_for(tier)), messages, max_tokens, call)
+            return await self._stream(self._chat(self.model_for(tier)), messages, max_tokens, call, on_text)
         except Exception as error:
             known = as_backend_error(error)
             if known is None:
@@ -60,7 +62,7 @@ class LangChain:
         return self._chats[model]
 
     async def _stream(
-        self, chat: ChatOpenAI, messages: Sequence[Message], max_tokens: int, call: LlmCall
+        self, chat: ChatOpenAI, messages: Sequence[Message], max_tokens: int, call: LlmCall, on_text: OnText
     ) -> Completion:
         text: list[str] = []
         asked: list[dict[str, Any]] = [dict(message) for message in messages]
@@ -68,6 +70,7 @@ class LangChain:
             if part := str(chunk.text):
                 text.append(part)
                 call.chunk(part)
+                on_text(part)
             if usage := chunk.usage_metadata:
                 asked_of, answered_of = usage.get("input_token_details", {}), usage.get("output_token_details", {})
                 call.usage(

@@ -43,7 +43,7 @@ class OpenAiLibrary:
         """The module, imported at the first call.
 
         Raises:
-            BackendError: The extra is not installed (`not_found`).
+            BackendError: The extra is not installed (`not_installed`).
         """
         async with self._loading:
             if self._module is None:
@@ -58,7 +58,7 @@ class OpenAiLibrary:
             module = await asyncio.to_thread(importlib.import_module, "langchain_openai")
         except ImportError as error:
             raise BackendError(
-                "not_found", "langchain-openai is not installed: pip install 'spantail[langchain]'"
+                "not_installed", "langchain-openai is not installed: pip install 'spantail[langchain]'"
             ) from error
         logger.info("langchain-openai loaded in %.1f s", time.monotonic() - started_s)
         return module

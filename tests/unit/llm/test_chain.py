@@ -1,0 +1,237 @@
+"""The chain by itself: backends that do as they are told, and what the gates before them see."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+from spantail_service.llm import (
+    BackendError,
+    BudgetExceededError,
+    ChainError,
+    Completion,
+    Hold,
+    LlmBackend,
+    LlmChain,
+    Message,
+    OnText,
+    Permit,
+    Tier,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+
+    from opentelemetry.sdk.trace import ReadableSpan
+
+    from spantail import LlmCall
+
+ASK: list[Message] = [{"role": "user", "content": "hi"}]
+
+
+class Scripted:
+    """A backend that gives one thing after the other: texts in pieces, or errors."""
+
+    provider = "openai"
+    streams = True
+
+    def __init__(self, name: str, *script: BackendError | Sequence[str], unready: BackendError | None = None) -> None:
+        self.name = name
+        self.unready = unready
+        self._script = list(script)
+
+    def model_for(self, tier: Tier) -> str:
+        return f"{self.name}-{tier}"
+
+    async def prepare(self) -> None:
+        if self.unready is not None:
+            raise self.unready
+
+    async def complete(
+        self, messages: Sequence[Message], *, tier: Tier, max_tokens: int, call: LlmCall, on_text: OnText
+    ) -> Completion:
+        del messages, tier, max_tokens
+        await asyncio.sleep(0)
+        given = self._script.pop(0)
+        text = ""
+        for piece in () if isinstance(given, BackendError) else given:
+            if piece == "!":
+                raise BackendError("unreachable", "the connection broke")
+            text += piece
+            call.chunk(piece)
+            on_text(piece)
+        if isinstance(given, BackendError):
+            raise given
+        call.cost(0.25)
+        return Completion(text)
+
+
+class Gates:
+    """A breaker and budgets in one: refuses as it is told, and notes what happens."""
+
+    def __init__(self, *, closed_to: str = "", denies: tuple[str, ...] = ()) -> None:
+        self.notes: list[str] = []
+        self.refusal = BackendError("circuit_open", "it failed before")
+        self._closed_to = closed_to
+        self._denies = denies
+
+    @asynccontextmanager
+    async def admit(self, backend: str, model: str) -> AsyncIterator[Permit]:
+        if backend == self._closed_to:
+            raise self.refusal
+        yield _Noting(self, f"{backend} {model}")
+
+    @asynccontextmanager
+    async def hold(
+        self, *, backend: str, provider: str, model: str, messages: Sequence[Message], max_tokens: int
+    ) -> AsyncIterator[Hold]:
+        del provider, model, messages, max_tokens
+        if backend in self._denies:
+            raise BackendError("budget", "0.10 USD of 0.10 USD are spent")
+        yield _Noting(self, backend)
+
+
+class _Noting:
+    def __init__(self, gates: Gates, who: str) -> None:
+        self._gates, self._who = gates, who
+
+    async def succeeded(self) -> None:
+        self._gates.notes.append(f"{self._who} succeeded")
+
+    async def failed(self, error: BackendError) -> None:
+        self._gates.notes.append(f"{self._who} {error.reason}")
+
+    def settle(self, cost_nano: int | None) -> None:
+        self._gates.notes.append(f"{self._who} cost {cost_nano}")
+
+
+@pytest.fixture
+def spans(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], list[ReadableSpan]]]:
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    monkeypatch.setattr(trace, "_TRACER_PROVIDER", provider)
+    yield lambda: [span for span in exporter.get_finished_spans() if span.name.startswith("chat ")]
+    provider.shutdown()
+
+
+def chain(*backends: LlmBackend, gates: Gates | None = None) -> LlmChain:
+    gates = gates or Gates()
+    return LlmChain(backends, concurrency=4, timeout_s=5, breaker=gates, limits=gates)
+
+
+async def test_text_comes_in_pieces_and_is_void_when_another_attempt_begins() -> None:
+    heard: list[str | None] = []
+    asked = chain(Scripted("a", ["Hel", "!"]), Scripted("b", ["Good ", "day"]))
+    answer = await asked.ask(ASK, str, name="ask", on_text=heard.append)
+    assert (answer.value, answer.backend, answer.attempts) == ("Good day", "b", 2)
+    assert heard == ["Hel", None, "Good ", "day"]
+
+
+async def test_an_attempt_that_said_nothing_voids_nothing() -> None:
+    heard: list[str | None] = []
+    asked = chain(Scripted("a", BackendError("overloaded", "later")), Scripted("b", ["day"]))
+    await asked.ask(ASK, str, name="ask", on_text=heard.append)
+    assert heard == ["day"]
+
+
+async def test_an_answer_of_no_use_is_void_too() -> None:
+    heard: list[str | None] = []
+    asked = chain(Scripted("a", ["x"]), Scripted("b", ["1"]))
+    answer = await asked.ask(ASK, int, name="ask", on_text=heard.append)
+    assert answer.value == 1
+    assert heard == ["x", None, "1"]
+
+
+async def test_expected_fallbacks_are_skipped_and_failures_are_errors(
+    spans: Callable[[], list[ReadableSpan]],
+) -> None:
+    gates = Gates(closed_to="a", denies=("b",))
+    asked = chain(
+        Scripted("a"),
+        Scripted("b"),
+        Scripted("c", unready=BackendError("not_installed", "no such command")),
+        Scripted("d", BackendError("exit_code", "status 3")),
+        Scripted("e", ["day"]),
+        gates=gates,
+    )
+    await asked.ask(ASK, str, name="ask")
+    shown = [
+        (
+            span.name,
+            span.status.status_code.name,
+            (span.attributes or {}).get("spantail.status"),
+            (span.attributes or {}).get("spantail.reason"),
+            (span.attributes or {}).get("spantail.fallback.reason"),
+        )
+        for span in spans()
+    ]
+    assert shown == [
+        ("chat a-middle", "UNSET", "skipped", "circuit open: it failed before", None),
+        ("chat b-middle", "UNSET", "skipped", "budget: 0.10 USD of 0.10 USD are spent", "circuit_open"),
+        ("chat c-middle", "UNSET", "skipped", "not installed: no such command", "budget"),
+        ("chat d-middle", "ERROR", None, None, "not_installed"),
+        ("chat e-middle", "UNSET", None, None, "exit_code"),
+    ]
+    assert gates.notes == [
+        "c c-middle not_installed",
+        "d cost None",
+        "d d-middle exit_code",
+        "e cost 250000000",
+        "e e-middle succeeded",
+    ]
+
+
+async def test_what_is_known_to_be_missing_has_no_span(spans: Callable[[], list[ReadableSpan]]) -> None:
+    gates = Gates(closed_to="a")
+    gates.refusal = BackendError("not_installed", "no such command")
+    answer = await chain(Scripted("a"), Scripted("b", ["day"]), gates=gates).ask(ASK, str, name="ask")
+    (only,) = spans()
+    assert (only.attributes or {})["spantail.fallback.from"] == "a"
+    assert (only.attributes or {})["spantail.fallback.reason"] == "not_installed"
+    assert "spantail.attempt" not in (only.attributes or {})
+    assert answer.attempts == 1
+
+
+async def test_a_refused_request_costs_nothing_an_unknown_outcome_may() -> None:
+    gates = Gates()
+    refused = Scripted("a", BackendError("rate_limited", "later"))
+    with pytest.raises(ChainError):
+        await chain(refused, Scripted("b", BackendError("timeout", "60 s")), gates=gates).ask(ASK, str, name="ask")
+    assert gates.notes[::2] == ["a cost 0", "b cost None"]
+
+
+async def test_a_budget_that_allows_no_attempt_ends_the_call() -> None:
+    gates = Gates(denies=("b", "c"))
+    absent = Scripted("a", unready=BackendError("not_installed", "no such command"))
+    with pytest.raises(BudgetExceededError, match=r"0\.10 USD of 0\.10 USD"):
+        await chain(absent, Scripted("b"), Scripted("c"), gates=gates).ask(ASK, str, name="ask")
+    failing = Scripted("a", BackendError("overloaded", "later"))
+    with pytest.raises(ChainError, match="a overloaded"):
+        await chain(failing, Scripted("b"), gates=gates).ask(ASK, str, name="ask")
+
+
+async def test_a_cancelled_attempt_tells_the_breaker_nothing() -> None:
+    class Endless(Scripted):
+        async def complete(
+            self, messages: Sequence[Message], *, tier: Tier, max_tokens: int, call: LlmCall, on_text: OnText
+        ) -> Completion:
+            del messages, tier, max_tokens, call, on_text
+            await asyncio.Event().wait()
+            raise AssertionError
+
+    gates = Gates()
+    asking = asyncio.create_task(chain(Endless("a"), gates=gates).ask(ASK, str, name="ask"))
+    for _ in range(10):
+        await asyncio.sleep(0)
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    assert gates.notes == ["a cost None"]
