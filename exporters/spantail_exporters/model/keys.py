@@ -13,6 +13,8 @@ RUNS_RECENT: Final = "runs:recent"
 RUNS_OPEN: Final = "runs:open"  # runs that have not settled: what a reaper has to look at
 REAPER_LEASE: Final = "reaper:lease"  # STRING: which reaper acts
 RUNNERS_SEEN: Final = "runners:seen"  # ZSET: the last heartbeat of every process of the last day
+RUNNERS: Final = "runners"  # ZSET: the last heartbeat of every process that runs operations
+RUN_CONTROL_CHANNEL: Final = "run_control"  # published to when a run is to stop: its id
 RUNS_RECENT_CAP: Final = 100_000
 
 # Beside `runs:recent`, and in its slot, for one script (`index.lua`) keeps them all: a key without braces is hashed
@@ -68,6 +70,21 @@ def runner(runner_id: str) -> str:
     return f"runner:{runner_id}"
 
 
+def run_owner(run_id: str) -> str:
+    """Name the STRING that says which process runs an operation; a lease."""
+    return f"logs:owner:{{{run_id}}}"
+
+
+def run_cancel(run_id: str) -> str:
+    """Name the STRING that says that somebody wants a run to stop."""
+    return f"logs:{{{run_id}}}:cancel"
+
+
+def about_runner(runner_id: str) -> str:
+    """Name the STRING in which a process that runs operations says of itself what it is and does, as JSON."""
+    return f"runner:{runner_id}:about"
+
+
 def runs_of_status(status: str) -> str:
     """Name the ZSET of the runs of a status, by start."""
     return f"{_INDEX}status:{status}"
@@ -118,6 +135,7 @@ class QueueKeys(NamedTuple):
 
 
 QUEUE_CHANNEL: Final = "queue:events"  # published to with every change of the queue: version, status, item
+QUEUE_READY_CHANNEL: Final = "queue:ready"  # published to when an item may be claimed: its id
 
 
 def queue_keys(*, is_cluster: bool = False) -> QueueKeys:

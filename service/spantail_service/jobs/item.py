@@ -55,8 +55,13 @@ class QueueItem(NamedTuple):
     """The run of the present or the last attempt."""
     earlier_runs: tuple[str, ...] = ()
     """Runs of attempts before that one, oldest first."""
-    traceparent: str = ""
-    """W3C trace context of the request that queued it."""
+    queued: int = 0
+    """Since when the present run is queued: the start of its root span."""
+    links: tuple[str, ...] = ()
+    """Spans that it comes from, each as W3C `traceparent`; the request's is the first."""
+    session_id: str = ""
+    budget_usd: float | None = None
+    """What a run of it may spend."""
     is_cancelling: bool = False
     """Its runner was asked to stop it."""
     error: str = ""
@@ -103,7 +108,10 @@ def item_of(fields: Mapping[str, bytes]) -> QueueItem:
         runner=text("runner"),
         run_id=text("run_id"),
         earlier_runs=tuple(text("runs").split()),
-        traceparent=text("traceparent"),
+        queued=int(fields["queued"]),
+        links=tuple(text("links").split()),
+        session_id=text("session_id"),
+        budget_usd=float(fields["budget_usd"]) if fields.get("budget_usd") else None,
         is_cancelling="cancel" in fields,
         error=text("error"),
         result=fields.get("result", b""),

@@ -10,11 +10,12 @@ from __future__ import annotations
 import hashlib
 import uuid
 from importlib import resources
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from redis.exceptions import NoScriptError
 
 from spantail_exporters.model import keys
+from spantail_service.jobs.identity import new_run_id
 from spantail_service.jobs.item import PRIORITIES, QueueItem, as_json, fields_of, item_of
 
 if TYPE_CHECKING:
@@ -53,12 +54,22 @@ def _script(name: str) -> _Script:
 
 _ENQUEUE: Final = _script("enqueue")
 _CLAIM: Final = _script("claim")
-_BEGIN: Final = _script("begin")
 _RENEW: Final = _script("renew")
 _FINISH: Final = _script("finish")
 _RECOVER: Final = _script("recover")
 _CANCEL: Final = _script("cancel")
 _RETRY: Final = _script("retry")
+
+
+class Enqueued(NamedTuple):
+    """An item that was taken in, now or before."""
+
+    item_id: str
+    run_id: str
+    status: str
+    queued: int
+    """Since when, in microseconds since the epoch by Redis' clock."""
+    is_new: bool
 
 
 class Claims(NamedTuple):
@@ -77,6 +88,8 @@ class Recovered(NamedTuple):
     """The run that it was in; empty where none had begun."""
     became: str
     """`pending`: it runs again; `failed`: it had its attempts; `cancelled`."""
+    next_run_id: str
+    """The run of its next attempt; empty where there is none."""
 
 
 class Overview(NamedTuple):
@@ -113,8 +126,10 @@ class JobQueue:
         delay_s: float = 0.0,
         max_attempts: int = 3,
         run_id: str = "",
-        traceparent: str = "",
-    ) -> str:
+        links: Sequence[str] = (),
+        session_id: str = "",
+        budget_usd: float | None = None,
+    ) -> Enqueued:
         """Take an item in.
 
         Args:
@@ -124,11 +139,10 @@ class JobQueue:
             priority: One of `PRIORITIES`.
             delay_s: How long it waits at least, in seconds.
             max_attempts: How often it may be claimed before it is given up.
-            run_id: The run that has been made for it, if any.
-            traceparent: W3C trace context of the caller.
-
-        Returns:
-            The item's id.
+            run_id: The id of its first run. Made up where it is empty.
+            links: Spans that it comes from, each as W3C `traceparent`.
+            session_id: The user's session.
+            budget_usd: What a run of it may spend.
 
         Raises:
             ValueError: The priority is not known, or a number is out of range.
@@ -139,18 +153,15 @@ class JobQueue:
             raise ValueError("max_attempts must be at least 1, and delay_s not negative")
         item_id = item_id or uuid.uuid4().hex
         fields: list[Any] = ["operation", operation, "input", given, "priority", PRIORITIES.index(priority) + 1]
-        fields += ["max_attempts", max_attempts, "run_id", run_id, "traceparent", traceparent]
-        await self._call(_ENQUEUE, item_id, round(delay_s * 1000), *fields)
-        return item_id
+        fields += ["max_attempts", max_attempts, "run_id", run_id or new_run_id(), "links", " ".join(links)]
+        fields += ["session_id", session_id, "budget_usd", "" if budget_usd is None else repr(budget_usd)]
+        is_new, run, status, queued = await self._call(_ENQUEUE, item_id, round(delay_s * 1000), *fields)
+        return Enqueued(item_id, run.decode(), status.decode(), int(queued), bool(is_new))
 
     async def claim(self, runner_id: str, lease_s: float, count: int = 1) -> Claims:
         """Take at most `count` items for the time of a lease (seconds); the lease is to be renewed while they run."""
         claimed, due_ms = await self._call(_CLAIM, runner_id, round(lease_s * 1000), count)
         return Claims([item_of(fields_of(flat)) for flat in claimed], None if due_ms < 0 else due_ms / 1000)
-
-    async def begin(self, item: QueueItem, run_id: str) -> bool:
-        """Name the run of a claimed item; False when the item is no longer its holder's."""
-        return bool(await self._call(_BEGIN, item.id, item.token, run_id))
 
     async def renew(self, items: Sequence[QueueItem], lease_s: float) -> list[bool | None]:
         """Prolong leases.
@@ -165,7 +176,8 @@ class JobQueue:
 
     async def succeed(self, item: QueueItem, result: object = None) -> bool:
         """End a claimed item well; False when it is no longer its holder's: nothing is written then."""
-        return await self._finish(item, "succeeded", "result", as_json(result, _RESULT_BYTES), "error", "")
+        done, *_ = await self._finish(item, "succeeded", "result", as_json(result, _RESULT_BYTES), "error", "")
+        return done
 
     async def fail(self, item: QueueItem, error: str, *, retry_in_s: float | None = None) -> bool:
         """End an attempt with an error.
@@ -179,24 +191,40 @@ class JobQueue:
             False when the item is no longer its holder's: nothing is written then.
         """
         outcome, delay_s = ("failed", 0.0) if retry_in_s is None else ("retry", retry_in_s)
-        return await self._finish(item, outcome, "error", error[:_ERROR_CHARACTERS], delay_s=delay_s)
+        done, *_ = await self._finish(item, outcome, "error", error[:_ERROR_CHARACTERS], delay_s=delay_s)
+        return done
 
     async def stopped(self, item: QueueItem) -> bool:
         """Say that a claimed item was cancelled; False when it is no longer its holder's."""
-        return await self._finish(item, "cancelled")
+        done, *_ = await self._finish(item, "cancelled")
+        return done
 
     async def recover(self, count: int = 100) -> list[Recovered]:
         """Take back items whose lease has run out; they run again, before all others of their priority."""
         taken = await self._call(_RECOVER, count)
         return [Recovered(*(part.decode() for part in one)) for one in taken]
 
-    async def cancel(self, item_id: str) -> bool:
-        """Cancel an item, or have its runner do so; False when it is over, or not known."""
-        return bool(await self._call(_CANCEL, item_id))
+    async def hand_back(self, item: QueueItem) -> str:
+        """Have another runner do a claimed item, before all others of its priority; this attempt does not count.
 
-    async def retry(self, item_id: str) -> bool:
-        """Have a failed or cancelled item run again; False when it is neither."""
-        return bool(await self._call(_RETRY, item_id))
+        Returns:
+            The run of its next attempt; empty when it was cancelled, or is no longer its holder's.
+        """
+        _, _, run_id = await self._finish(item, "back")
+        return run_id
+
+    async def cancel(self, item_id: str) -> Literal["cancelled", "cancelling", ""]:
+        """Cancel an item: `cancelled` where it waited, `cancelling` where its runner will do it.
+
+        Empty when it is over, or not known.
+        """
+        answer = await self._call(_CANCEL, item_id)
+        return "cancelled" if answer == 1 else "cancelling" if answer else ""
+
+    async def retry(self, item_id: str) -> str:
+        """Have a failed or cancelled item run again; its new run, empty when it is neither."""
+        run_id: bytes = await self._call(_RETRY, item_id)
+        return run_id.decode()
 
     async def get(self, item_id: str) -> QueueItem | None:
         """One item; None where it is not known."""
@@ -251,16 +279,19 @@ class JobQueue:
         hashes: list[Any] = await pipe.execute() if ids else []
         return [item_of({name.decode(): value for name, value in fields.items()}) for fields in hashes if fields]
 
-    async def _finish(self, item: QueueItem, outcome: str, *fields: str | bytes, delay_s: float = 0.0) -> bool:
+    async def _finish(
+        self, item: QueueItem, outcome: str, *fields: str | bytes, delay_s: float = 0.0
+    ) -> tuple[bool, str, str]:
         named = fields or ("error", "")
-        return bool(await self._call(_FINISH, item.id, item.token, outcome, round(delay_s * 1000), *named))
+        done, status, run_id = await self._call(_FINISH, item.id, item.token, outcome, round(delay_s * 1000), *named)
+        return bool(done), status.decode(), run_id.decode()
 
     def _item_key(self, item_id: str) -> str:
         return keys.queue_item(item_id, is_cluster=self._is_cluster)
 
     async def _call(self, script: _Script, *arguments: Any) -> Any:
-        own = (f"{keys.queue_prefix(is_cluster=self._is_cluster)}item:", keys.QUEUE_CHANNEL, KEEP_S * 1000)
-        command = (script.sha, len(self._keys), *self._keys, *own, *arguments)
+        own = (f"{keys.queue_prefix(is_cluster=self._is_cluster)}item:", keys.QUEUE_CHANNEL, keys.QUEUE_READY_CHANNEL)
+        command = (script.sha, len(self._keys), *self._keys, *own, KEEP_S * 1000, *arguments)
         try:
             return await self._redis.execute_command("EVALSHA", *command)  # type: ignore[no-untyped-call]
         except NoScriptError:  # Redis was restarted, or its scripts were flushed

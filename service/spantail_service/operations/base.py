@@ -38,6 +38,9 @@ class Tools:
     cache: TtlCache[tuple[JobPosting, ...]]
     jobs: JobStore
     demo: bool
+    on_text: Callable[[str | None], None] | None = None
+    """Takes each piece of an answer's text as it arrives, where the caller wants to see it; None among them says:
+    forget what came, another attempt begins. Set for the run alone."""
 
 
 Result = dict[str, Any]
@@ -62,6 +65,8 @@ class Operation:
     `OperationError` and others; a cancellation stops everything it started."""
     subject: Callable[[BaseModel], str]
     """What distinguishes a run from other runs of this operation, by its input: `python developer`."""
+    time_limit_s: float | None = None
+    """After so many seconds a run is stopped and has failed; None: as the setting `run_time_limit_s` says."""
 
     def run_name(self, given: BaseModel) -> str:
         """The name of a run on this input, at most `MAX_RUN_NAME` characters: `job search · python developer`."""

@@ -53,6 +53,19 @@ local run = redis.call('HMGET', KEYS[3], 'next', 'epoch', 'root_start', 'expecte
 -- its answer is for the index over runs: whoever stored the lines may have died before that; not if the run has gone
 return run[1] and {{ run[1], 1, run[2], run[3] or run[2], run[4] and 1 or 0, 1, run[5], run[6] or '', 0 }}
 """
+IF_STATE: Final = f"""
+-- The run script, for a run state that replaces another one, and nothing else: where the stored one is not what the
+-- caller has read, nothing is changed.
+-- KEYS  as the run script
+-- ARGV  as the run script, then the state that is to be replaced ('' = there is none)
+local function append()
+{SCRIPT}
+end
+local before = table.remove(ARGV)
+if (redis.call('GET', KEYS[#KEYS]) or '') ~= before then return false end
+return append()
+"""
+_IF_STATE_SHA: Final = hashlib.sha1(IF_STATE.encode(), usedforsecurity=False).hexdigest()
 _ONCE_SHA: Final = hashlib.sha1(ONCE.encode(), usedforsecurity=False).hexdigest()
 
 
@@ -83,6 +96,20 @@ class RunStore:
         """Replace `run:{run_id}`; the run settles in the same step when that was all it waited for."""
         await self._apply([_Call(run_id, state_arguments(run_id, state_json, status, now_us=now_us()))])
 
+    async def replace_state(
+        self, run_id: str, before: bytes | None, state_json: bytes, status: str, changes: Sequence[Change] = ()
+    ) -> bool:
+        """Replace `run:{run_id}`, and store changes of its spans, in one step, if the state is still `before`.
+
+        Returns:
+            False where it is another one: nothing was changed then.
+        """
+        _, *rest = append_arguments(
+            run_id, changes, writer="", writer_seq=0, now_us=now_us(), state=(state_json, status)
+        )
+        (reply,) = await self._apply([_Call(run_id, [_IF_STATE_SHA, *rest, before or b""])])
+        return reply is not None
+
     async def append(self, runs: Sequence[RunChanges]) -> None:
         """Store span states and events; returns once Redis has them all.
 
@@ -103,12 +130,12 @@ class RunStore:
         counts = iter(await pipe.execute() if len(pipe) else ())
         return [int(next(counts) or 0) if run.mark else 0 for run in runs]
 
-    async def _apply(self, calls: Sequence[_Call]) -> None:
+    async def _apply(self, calls: Sequence[_Call]) -> list[object]:
         replies = await self._evaluate(calls)
         missing = [i for i, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
         if missing:
             # Redis was restarted or its scripts were flushed. What did run before that is not run again.
-            for script in (SCRIPT, ONCE):
+            for script in (SCRIPT, ONCE, IF_STATE):
                 await self._redis.script_load(script)
             again = await self._evaluate([calls[i] for i in missing])
             for i, reply in zip(missing, again, strict=True):
@@ -118,12 +145,13 @@ class RunStore:
             if isinstance(reply, Exception):
                 raise reply
             if reply is None:
-                continue  # it was stored before, and the run has gone
+                continue  # it was stored before, and the run has gone; or another state stands there
             applied = _applied(reply)
             for command in index_commands(call.run_id, applied) if applied.tell_index else ():
                 pipe.execute_command(*command)
         if len(pipe):
             await pipe.execute()
+        return replies
 
     async def _evaluate(self, calls: Sequence[_Call]) -> list[object]:
         pipe = self._redis.pipeline(transaction=False)

@@ -20,7 +20,7 @@ from hypothesis.stateful import (
 from redis.asyncio import Redis
 
 from spantail_service.jobs.item import FINAL, PRIORITIES, QueueItem
-from spantail_service.jobs.queue import JobQueue, Recovered
+from spantail_service.jobs.queue import JobQueue
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -53,19 +53,24 @@ async def test_first_come_first_served_within_a_priority(queue: JobQueue) -> Non
 
 async def test_an_item_says_everything_that_was_given(queue: JobQueue) -> None:
     given = b'{"title":"\xc3\xa4"}'
-    item_id = await queue.enqueue("search", given, max_attempts=2, run_id="a" * 32, traceparent="00-1-2-01")
+    links = ("00-1-2-01", "00-3-4-01")
+    queued = await queue.enqueue(
+        "search", given, max_attempts=2, run_id="a" * 32, links=links, session_id="s", budget_usd=0.25
+    )
     (item,) = (await queue.claim("host:1:2", 10)).items
-    assert (item.id, item.operation, item.input, item.max_attempts) == (item_id, "search", given, 2)
-    assert (item.run_id, item.traceparent, item.runner, item.attempts) == ("a" * 32, "00-1-2-01", "host:1:2", 1)
+    assert (item.id, item.operation, item.input, item.max_attempts) == (queued.item_id, "search", given, 2)
+    assert (item.run_id, item.runner, item.attempts) == ("a" * 32, "host:1:2", 1)
+    assert (item.links, item.session_id, item.budget_usd) == (links, "s", 0.25)
     assert item.started is not None
-    assert item.enqueued <= item.started
-    assert await queue.get(item_id) == item
+    assert item.enqueued == item.queued == queued.queued <= item.started
+    assert await queue.get(queued.item_id) == item
     assert await queue.get("another") is None
 
 
 async def test_the_same_id_is_taken_in_once(queue: JobQueue) -> None:
-    for _ in range(2):
-        await queue.enqueue("search", b"{}", item_id="one")
+    first, second = [await queue.enqueue("search", b"{}", item_id="one") for _ in range(2)]
+    assert second == first._replace(is_new=False)
+    assert len(first.run_id) == 32
     assert len((await queue.claim("runner", 10, 10)).items) == 1
 
 
@@ -89,17 +94,18 @@ async def test_a_delayed_item_comes_when_it_is_due(queue: JobQueue, redis: Redis
 
 async def test_a_token_that_is_not_the_present_one_is_refused(queue: JobQueue, redis: Redis) -> None:
     """A runner that slept for longer than its lease may not write the result of an item that another one has."""
-    await queue.enqueue("search", b"{}", item_id="one")
+    await queue.enqueue("search", b"{}", item_id="one", run_id="1" * 32)
     (sleeper,) = (await queue.claim("sleeper", 10)).items
-    assert await queue.begin(sleeper, "1" * 32)
     await _expire(redis, "one")
-    assert await queue.recover() == [Recovered("one", "1" * 32, "pending")]
+    (taken,) = await queue.recover()
+    assert taken[:3] == ("one", "1" * 32, "pending")
     (other,) = (await queue.claim("other", 10)).items
-    assert (other.earlier_runs, other.run_id, other.attempts) == (("1" * 32,), "", 2)
-    assert not await queue.begin(sleeper, "3" * 32)
+    assert (other.earlier_runs, other.run_id, other.attempts) == (("1" * 32,), taken.next_run_id, 2)
+    assert other.queued > other.enqueued
     assert await queue.renew([sleeper, other], 10) == [None, True]
     assert not await queue.succeed(sleeper, {"by": "sleeper"})
     assert not await queue.fail(sleeper, "late")
+    assert not await queue.hand_back(sleeper)
     assert await queue.succeed(other, {"by": "other"})
     assert await queue.succeed(other, {"by": "other"}), "an answer may be lost, and the step repeated"
     assert not await queue.fail(other, "no")
@@ -138,22 +144,32 @@ async def test_a_failed_item_runs_again_on_request(queue: JobQueue) -> None:
     (item,) = (await queue.claim("runner", 10)).items
     assert not await queue.retry("one"), "it runs"
     assert await queue.fail(item, "no")
-    assert await queue.retry("one")
+    run_id = await queue.retry("one")
     (again,) = (await queue.claim("runner", 10)).items
-    assert (again.attempts, again.earlier_runs, again.error) == (1, ("1" * 32,), "")
+    assert (again.attempts, again.run_id, again.earlier_runs, again.error) == (1, run_id, ("1" * 32,), "")
     assert await queue.succeed(again)
     assert not await queue.retry("one"), "it succeeded"
     assert not await queue.retry("another")
 
 
+async def test_an_item_that_is_handed_back_comes_first_and_has_lost_no_attempt(queue: JobQueue) -> None:
+    for item_id in ("one", "two"):
+        await queue.enqueue("search", b"{}", item_id=item_id, max_attempts=1)
+    (item,) = (await queue.claim("runner", 10)).items
+    run_id = await queue.hand_back(item)
+    assert await queue.hand_back(item) == run_id, "an answer may be lost, and the step repeated"
+    (again,) = (await queue.claim("other", 10)).items
+    assert (again.id, again.run_id, again.earlier_runs, again.attempts) == ("one", run_id, (item.run_id,), 1)
+
+
 async def test_cancelling(queue: JobQueue) -> None:
     await queue.enqueue("search", b"{}", item_id="waits")
     await queue.enqueue("search", b"{}", item_id="delayed", delay_s=60)
-    assert await queue.cancel("waits")
-    assert await queue.cancel("delayed")
+    assert await queue.cancel("waits") == "cancelled"
+    assert await queue.cancel("delayed") == "cancelled"
     await queue.enqueue("search", b"{}", item_id="runs")
     (item,) = (await queue.claim("runner", 10)).items
-    assert await queue.cancel("runs")
+    assert await queue.cancel("runs") == "cancelling"
     assert await queue.renew([item], 10) == [False]
     assert await queue.stopped(item)
     for item_id in ("waits", "delayed", "runs"):
@@ -234,6 +250,7 @@ class _Model:
         self.stale: list[QueueItem] = []
         self.cancelling: set[str] = set()
         self.successes: dict[str, int] = {}
+        self.runs: dict[str, list[str]] = {}
 
     def let_go(self, item_id: str) -> None:
         self.stale.append(self.held.pop(item_id))
@@ -278,11 +295,12 @@ class _Steps(RuleBasedStateMachine):
         item_id = str(len(self.model.status))
         model = self.model
         model.priority[item_id], model.most[item_id], model.attempts[item_id] = priority, most, 0
-        self.do(
+        queued = self.do(
             self.queue.enqueue(
                 "work", b"{}", item_id=item_id, priority=priority, delay_s=99 if is_delayed else 0, max_attempts=most
             )
         )
+        model.runs[item_id] = [queued.run_id]
         if is_delayed:
             model.status[item_id] = "delayed"
             model.delayed.append(item_id)
@@ -309,6 +327,7 @@ class _Steps(RuleBasedStateMachine):
             self.model.attempts[item.id] += 1
             self.model.held[item.id] = item
             assert item.attempts == self.model.attempts[item.id]
+            assert [*item.earlier_runs, item.run_id] == self.model.runs[item.id]
 
     def _held(self, data: st.DataObject) -> QueueItem:
         return data.draw(st.sampled_from(sorted(self.model.held.values())))
@@ -340,11 +359,32 @@ class _Steps(RuleBasedStateMachine):
             model.end(item.id, "cancelled")
         elif model.attempts[item.id] >= model.most[item.id]:
             model.end(item.id, "failed")
-        elif again:
-            model.status[item.id] = "delayed"
-            model.delayed.append(item.id)
         else:
-            model.wait(item.id)
+            self.learn_run(item.id)
+            if again:
+                model.status[item.id] = "delayed"
+                model.delayed.append(item.id)
+            else:
+                model.wait(item.id)
+
+    def learn_run(self, item_id: str) -> None:
+        item = self.do(self.queue.get(item_id))
+        assert item.run_id not in self.model.runs[item_id]
+        self.model.runs[item_id].append(item.run_id)
+
+    @precondition(lambda self: self.model.held)
+    @rule(data=st.data())
+    def hand_back(self, data: st.DataObject) -> None:
+        model, item = self.model, self._held(data)
+        run_id = self.do(self.queue.hand_back(item))
+        model.let_go(item.id)
+        assert bool(run_id) == (item.id not in model.cancelling)
+        if run_id:
+            model.runs[item.id].append(run_id)
+            model.attempts[item.id] -= 1
+            model.wait(item.id, in_front=True)
+        else:
+            model.end(item.id, "cancelled")
 
     @precondition(lambda self: self.model.held)
     @rule(data=st.data())
@@ -359,6 +399,7 @@ class _Steps(RuleBasedStateMachine):
         elif model.attempts[item.id] >= model.most[item.id]:
             model.end(item.id, "failed")
         else:
+            model.runs[item.id].append(taken.next_run_id)
             model.wait(item.id, in_front=True)
         assert taken.became == model.status[item.id]
 
@@ -367,7 +408,6 @@ class _Steps(RuleBasedStateMachine):
     def one_that_was_taken_for_dead_speaks(self, data: st.DataObject) -> None:
         item = data.draw(st.sampled_from(self.model.stale))
         assert self.do(self.queue.renew([item], 1_000)) == [None]
-        assert not self.do(self.queue.begin(item, "f" * 32))
         self.do(self.queue.stopped(item))  # True only where this very attempt had ended so
 
     @precondition(lambda self: self.model.status)
@@ -376,7 +416,8 @@ class _Steps(RuleBasedStateMachine):
         model = self.model
         item_id = data.draw(st.sampled_from(sorted(model.status)))
         status = model.status[item_id]
-        assert self.do(self.queue.cancel(item_id)) == (status not in FINAL)
+        said = "" if status in FINAL else "cancelling" if status == "running" else "cancelled"
+        assert self.do(self.queue.cancel(item_id)) == said
         if status == "pending":
             model.lines[model.priority[item_id]].remove(item_id)
             model.end(item_id, "cancelled")
@@ -392,9 +433,11 @@ class _Steps(RuleBasedStateMachine):
         model = self.model
         item_id = data.draw(st.sampled_from(sorted(model.status)))
         may = model.status[item_id] in {"failed", "cancelled"}
-        assert self.do(self.queue.retry(item_id)) == may
+        run_id = self.do(self.queue.retry(item_id))
+        assert bool(run_id) == may
         if may:
             model.attempts[item_id] = 0
+            model.runs[item_id].append(run_id)
             model.wait(item_id)
 
     @invariant()

@@ -1,6 +1,6 @@
 -- Hands the first waiting items to a runner, each under a lease and with a new fencing token.
 -- ARGV  runner id, lease (ms), how many at most
--- Returns the fields of each item, and the time (ms) at which the next delayed item is due, or 0.
+-- Returns the fields of each item, and in how many ms the next delayed one is due (-1: there is none).
 local runner, lease_ms, most = ARGV[FIRST], tonumber(ARGV[FIRST + 1]), tonumber(ARGV[FIRST + 2])
 
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', DELAYED, '-inf', score(now_ms), 'LIMIT', 0, 100)) do

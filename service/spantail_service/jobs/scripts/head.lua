@@ -1,11 +1,12 @@
 -- What every script of the job queue begins with. A script decides everything before it writes.
 -- KEYS  1 pending:high  2 pending  3 pending:low  4 delayed  5 running  6 lease  7 failed  8 history  9 version
--- ARGV  1 what the key of an item begins with  2 the channel  3 how long a finished item is kept (ms), then the script's own
+-- ARGV  1 what the key of an item begins with  2 the channel of all changes  3 the channel of items that may be claimed
+--       4 how long a finished item is kept (ms), then the script's own
 -- Times of an item are microseconds of Redis' clock; scores of `delayed`, `lease` and `failed` are milliseconds of it.
 local DELAYED, RUNNING, LEASE, FAILED, HISTORY, VERSION = KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9]
-local KEEP_MS = tonumber(ARGV[3])
+local KEEP_MS = tonumber(ARGV[4])
 local HISTORY_LENGTH = 100
-local FIRST = 4 -- of the script's own arguments
+local FIRST = 5 -- of the script's own arguments
 
 local clock = redis.call('TIME')
 local now_ms = tonumber(clock[1]) * 1000 + math.floor(tonumber(clock[2]) / 1000)
@@ -46,6 +47,7 @@ end
 local function wait(id, item, in_front)
   redis.call('HSET', item, 'status', 'pending')
   redis.call(in_front and 'LPUSH' or 'RPUSH', list_of(item), id)
+  redis.call('PUBLISH', ARGV[3], id)
 end
 
 local function delay(id, item, delay_ms)
@@ -56,4 +58,14 @@ end
 local function release(id)
   redis.call('SREM', RUNNING, id)
   redis.call('ZREM', LEASE, id)
+end
+
+-- Every attempt is a run of its own. The id of the next one follows from the one before.
+local function next_run(id, item)
+  local before = redis.call('HMGET', item, 'run_id', 'runs')
+  local run_id = before[1] or ''
+  local next_id = string.sub(redis.sha1hex(id .. ':' .. run_id), 1, 32)
+  local runs = (before[2] or '') == '' and run_id or (before[2] .. ' ' .. run_id)
+  redis.call('HSET', item, 'run_id', next_id, 'runs', runs, 'queued', now_us)
+  return next_id
 end

@@ -1,16 +1,16 @@
 -- Has a failed or cancelled item run again, as a new run and with all its attempts.
 -- ARGV  id
--- Returns 1 done, 0 it is neither failed nor cancelled.
+-- Returns the new run; empty when the item is neither failed nor cancelled.
 local id = ARGV[FIRST]
 local item = item_key(id)
-local state = redis.call('HMGET', item, 'status', 'run_id', 'runs')
-if state[1] ~= 'failed' and state[1] ~= 'cancelled' then return 0 end
-local run_id, runs = state[2] or '', state[3] or ''
+local status = redis.call('HGET', item, 'status')
+if status ~= 'failed' and status ~= 'cancelled' then return '' end
 redis.call('ZREM', FAILED, id)
 redis.call('LREM', HISTORY, 0, id)
 redis.call('PERSIST', item)
-redis.call('HSET', item, 'attempts', 0, 'run_id', '', 'runs', runs == '' and run_id or (runs .. ' ' .. run_id))
+redis.call('HSET', item, 'attempts', 0)
 redis.call('HDEL', item, 'cancel', 'finished', 'outcome', 'result', 'error')
+local run_id = next_run(id, item)
 wait(id, item, false)
 changed(id, 'pending')
-return 1
+return run_id

@@ -1,0 +1,121 @@
+"""The state `run:{run_id}` of the runs that the service starts: read, written, and changed against others."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+
+from spantail_exporters.model import keys
+from spantail_service.storage.run_writes import RunStore, now_us
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from redis.asyncio import Redis
+
+    from spantail.redaction import Redactor
+    from spantail_exporters.model.changes import Change
+
+State = dict[str, Any]
+FINAL_STATUSES: Final = frozenset({"completed", "failed", "cancelled", "abandoned"})
+_RESULT_BYTES: Final = 65_536
+_MESSAGE_CHARACTERS: Final = 2_000
+
+
+class RunStates:
+    """Reads and writes run states. Every method raises redis-py's errors."""
+
+    def __init__(self, redis: Redis, store: RunStore) -> None:
+        self._redis = redis
+        self._store = store
+
+    async def get(self, run_id: str) -> State | None:
+        """The state of a run; None where there is none, or none that can be read."""
+        return _read(await self._stored(run_id))
+
+    async def set(self, state: State) -> None:
+        """Replace a state, whatever it was; the run settles in the same step when that was all it waited for."""
+        await self._store.set_state(state["run_id"], orjson.dumps(state), state["status"])
+
+    async def create(self, state: State, changes: Sequence[Change] = ()) -> bool:
+        """Write the first state of a run, and changes of its spans with it; False, and nothing, where there is one."""
+        return await self._store.replace_state(state["run_id"], None, orjson.dumps(state), state["status"], changes)
+
+    async def change(
+        self, run_id: str, change: Callable[[State], State | None], changes: Sequence[Change] = ()
+    ) -> State | None:
+        """Change a state, and spans with it, in one step against all others.
+
+        Args:
+            run_id: The run.
+            change: Makes the new state of the present one; None leaves everything as it is. May be called again.
+            changes: What becomes of its spans.
+
+        Returns:
+            The new state; None where there is none, or `change` wanted nothing.
+        """
+        while True:
+            before = await self._stored(run_id)
+            held = _read(before)
+            made = change(dict(held)) if held is not None else None
+            if made is None:
+                return None
+            if await self._store.replace_state(run_id, before, orjson.dumps(made), made["status"], changes):
+                return made
+
+    async def _stored(self, run_id: str) -> bytes | None:
+        stored: Any = await self._redis.get(keys.run_keys(run_id).state)
+        return stored if isinstance(stored, bytes) else None
+
+
+def first_state(
+    run_id: str, operation: str, given: Mapping[str, Any], redactor: Redactor, *, status: str, demo: bool, **more: Any
+) -> State:
+    """The state of a run that begins.
+
+    Args:
+        run_id: The run.
+        operation: The operation's name.
+        given: Its input, which is redacted here; `input_redacted` then says that it is not what was given.
+        redactor: Keeps secrets out.
+        status: `queued` or `running`.
+        demo: Whether it works on demo data.
+        more: Further fields; None and what is empty is left out.
+    """
+    kept = redactor.attributes(given)
+    state: State = {
+        "run_id": run_id,
+        "operation": operation,
+        "status": status,
+        "input": kept,
+        "created": now_us(),
+        "demo": demo,
+    }
+    if kept != given:
+        state["input_redacted"] = True
+    state.update((name, value) for name, value in more.items() if value not in (None, "", ()))
+    return state
+
+
+def result_fields(result: Mapping[str, Any], redactor: Redactor) -> State:
+    """What a final state says of a result; nothing where it is larger than 64 KiB.
+
+    Raises:
+        TypeError: The result is not JSON.
+    """
+    kept = redactor.attributes(result)
+    return {"result": kept} if len(orjson.dumps(kept)) <= _RESULT_BYTES else {}
+
+
+def error_fields(error: BaseException, redactor: Redactor) -> State:
+    """What a final state says of the error that ended the run."""
+    return {"error": {"type": type(error).__name__, "message": redactor.text(str(error))[:_MESSAGE_CHARACTERS]}}
+
+
+def _read(stored: bytes | None) -> State | None:
+    try:
+        state = orjson.loads(stored) if stored else None
+    except ValueError:
+        return None
+    return state if isinstance(state, dict) else None
