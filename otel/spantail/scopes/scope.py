@@ -19,6 +19,7 @@ from opentelemetry.trace import INVALID_SPAN, Link, NonRecordingSpan, Span, Span
 from spantail import attributes as keys
 from spantail.scopes.decoration import decorate
 from spantail.scopes.outcome import Outcome, write_outcome
+from spantail.scopes.prescription import prescription
 from spantail.scopes.tracer import tracer_of
 from spantail.scopes.use import USE_KEY, Use, innermost_use
 from spantail.trouble import report_trouble
@@ -106,6 +107,7 @@ class Scope:
         """
         outer = otel_context.get_current()
         self._use = use = Use(self, outer)
+        known = prescription()
         try:
             self._span = tracer_of(trace.get_tracer_provider()).start_span(
                 legal_text(str(self._name or self._kind)),
@@ -113,6 +115,7 @@ class Scope:
                 kind=self._span_kind,
                 attributes=self._start_attributes(),
                 links=_links(self._links),
+                start_time=None if known is None else known.start_ns,
             )
         except Exception:
             report_trouble("a span could not be started")

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.id_generator import IdGenerator
+from opentelemetry.sdk.trace.id_generator import IdGenerator, RandomIdGenerator
 from opentelemetry.sdk.trace.sampling import Sampler
 
 from spantail.redaction.secret_patterns import mask_secrets
+from spantail.setup.prescribed_ids import PrescribedIds
 from spantail.setup.sdk_internals import replace_resource
 from spantail.setup.trace_exporters import component
 
@@ -52,7 +53,11 @@ def new_provider(attributes: Mapping[str, Any], environ: Mapping[str, str]) -> T
         made = _made("opentelemetry_id_generator", generator_name)
         generator = made if isinstance(made, IdGenerator) else None
     # the SDK's own exit hook has no time limit; the processors added here are stopped before it runs
-    provider = TracerProvider(sampler=sampler, resource=Resource.create(attributes), id_generator=generator)
+    provider = TracerProvider(
+        sampler=sampler,
+        resource=Resource.create(attributes),
+        id_generator=PrescribedIds(generator or RandomIdGenerator()),
+    )
     _made_here.add(provider)
     return provider
 
