@@ -23,13 +23,19 @@ function shareOf(state: SpanState): Share {
     priced: cost === undefined ? 0 : 1,
     unpriced: unpriced ? 1 : 0,
     errors: state.status === "error" ? 1 : 0,
-    llm: stated && hasEnded ? 1 : 0,
+    llm: stated && hasEnded && wasAsked(state) ? 1 : 0,
   };
 }
 
-/** A call whose price is missing. One that failed before a token was used has none that a total could miss. */
+/** A call whose price is missing. One that failed or was skipped before a token was used has none to be missed. */
 export function isUnpriced(state: Pick<SpanState, "cost_source" | "status" | "tokens">): boolean {
-  return state.cost_source === "unpriced" && !(state.status === "error" && state.tokens === undefined);
+  const lacksNone = (state.status === "error" || state.status === "skipped") && state.tokens === undefined;
+  return state.cost_source === "unpriced" && !lacksNone;
+}
+
+/** Whether it was a call at all: an attempt that was skipped before it used anything is none. */
+function wasAsked(state: SpanState): boolean {
+  return state.status !== "skipped" || state.tokens !== undefined || (costNano(state) ?? 0) > 0;
 }
 
 /** An ended span without what only its details show; they are fetched. In a run of hours it would be gigabytes. */

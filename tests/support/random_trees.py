@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _REDACTOR: Final = Redactor()
 _RANK: Final = {"running": 0, "abandoned": 1}
+_EXPECTED: Final = ("not_installed", "circuit_open", "budget")
 _KINDS: Final = ("span", "llm_call", "llm_call", "layer", "operation")
 _RUN_STATUS: Final = {"running": "running", "ok": "completed", "skipped": "completed", "error": "failed",
                       "cancelled": "cancelled", "abandoned": "abandoned"}  # fmt: skip
@@ -148,6 +149,7 @@ def _ended(tape: Tape, record: SpanRecord, kind: str) -> SpanRecord:
             attributes["spantail.cost_usd"] = tape.below(200) * 1.7e-6
         if tape.chance(3):
             attributes["spantail.fallback.from"] = tape.pick(("claude_cli", "openrouter"))
+            attributes["spantail.fallback.reason"] = tape.pick((*_EXPECTED, "timeout"))
     end = record.start_us + 100 + tape.below(50)
     return replace(record, attributes=attributes, end_us=end, failed=how == "error")
 
@@ -168,14 +170,18 @@ def expected_totals(winners: dict[str, dict[str, Any]]) -> dict[str, int]:
             continue
         base = f"b:{state.get('backend', 'unknown')}:"
         tokens = state.get("tokens", {})
-        totals[base + "calls"] += 1
+        used = bool(tokens) or state.get("cost_usd", 0) > 0
+        totals[base + "calls"] += used or state["status"] != "skipped"
         totals[base + "errors"] += state["status"] == "error"
         totals[base + "input"] += tokens.get("input", 0)
         totals[base + "output"] += tokens.get("output", 0)
         totals[base + "nano"] += round(state.get("cost_usd", 0) * 1e9)
-        totals[base + "unpriced"] += "cost_usd" not in state and (state["status"] != "error" or bool(tokens))
+        totals[base + "unpriced"] += "cost_usd" not in state and (
+            state["status"] not in ("error", "skipped") or bool(tokens)
+        )
         if "fallback_from" in state:
-            totals[f"b:{state['fallback_from']}:fallbacks"] += 1
+            expected = "expected_" if state.get("fallback_reason") in _EXPECTED else ""
+            totals[f"b:{state['fallback_from']}:{expected}fallbacks"] += 1
     return {name: value for name, value in totals.items() if value}
 
 

@@ -73,8 +73,8 @@ def _add_attempt(body: dict[str, Any], attributes: Mapping[str, Any], status: st
     if (fallback_from := get(key.FALLBACK_FROM)) is not None:
         body["fallback_from"] = fallback_from = str(fallback_from)
     if (reason := get(key.FALLBACK_REASON)) is not None:
-        body["fallback_reason"] = str(reason)
-    return account_line(status, tokens, nano, backend, fallback_from)
+        body["fallback_reason"] = reason = str(reason)
+    return account_line(status, tokens, nano, backend, fallback_from=fallback_from, fallback_reason=reason)
 
 
 def _add_account(body: dict[str, Any], attributes: Mapping[str, Any]) -> None:

@@ -196,7 +196,10 @@ export interface LayerInfo {
 export interface BackendTotals {
   calls?: number;
   errors?: number;
+  /** Calls that went on to another backend after a failure of this one. */
   fallbacks?: number;
+  /** Those that went on without asking it: not installed, circuit open, over budget. */
+  expected_fallbacks?: number;
   unpriced?: number;
   tokens?: Tokens;
   cost_usd?: number;

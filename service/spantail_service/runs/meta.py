@@ -203,6 +203,7 @@ def _no_calls() -> dict[str, Any]:
         "calls": 0,
         "errors": 0,
         "fallbacks": 0,
+        "expected_fallbacks": 0,
         "unpriced": 0,
         "tokens": {"input": 0, "output": 0},
         "cost_usd": 0.0,

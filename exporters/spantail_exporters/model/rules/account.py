@@ -6,7 +6,7 @@ The run script reads it, and makes it again from the stored state when that is r
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from spantail import attributes as key
 from spantail_exporters.model.rules.fold import NOT_FINAL
@@ -14,6 +14,9 @@ from spantail_exporters.model.rules.money import lacks_price
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+EXPECTED: Final = ("budget", "circuit_open", "not_installed")
+"""Reasons to fall back without a failure: nothing was asked of the backend that was left."""
 
 
 def account_of(state: Mapping[str, Any]) -> str:
@@ -26,11 +29,25 @@ def account_of(state: Mapping[str, Any]) -> str:
     if counted is None:
         return ""
     get = counted.get
-    return account_line(state["status"], get("tokens"), get("cost_nano"), get("backend"), get("fallback_from"))
+    return account_line(
+        state["status"],
+        get("tokens"),
+        get("cost_nano"),
+        get("backend"),
+        fallback_from=get("fallback_from"),
+        fallback_reason=get("fallback_reason"),
+    )
 
 
 def account_line(
-    status: str, tokens: Mapping[str, int] | None, nano: int | None, /, backend: str | None, fallback_from: str | None
+    status: str,
+    tokens: Mapping[str, int] | None,
+    nano: int | None,
+    /,
+    backend: str | None,
+    *,
+    fallback_from: str | None,
+    fallback_reason: str | None,
 ) -> str:
     """Write an account; empty for a span that has not ended.
 
@@ -40,18 +57,22 @@ def account_line(
         nano: the cost in nano-USD; None is unknown.
         backend: who served the call.
         fallback_from: the backend that was fallen back from.
+        fallback_reason: why; one of `EXPECTED` is counted apart from failures.
 
     Returns:
-        `errors unpriced input output nano backend`, a newline, and the backend that was fallen back from, if any.
-        The first two are 0 or 1.
+        `outcome unpriced input output nano backend`, a newline, the backend that was fallen back from, if any, and a
+        further newline where that was expected. The outcome is 1 for an error, 2 for an attempt that was skipped
+        before it used anything and so is no call, else 0; the second is 0 or 1.
     """
     if status in NOT_FINAL:
         return ""
-    failed = "1" if status == "error" else "0"
+    outcome = 1 if status == "error" else 2 if status == "skipped" and not tokens and not nano else 0
     unpriced = "1" if nano is None and lacks_price({"status": status, "tokens": tokens}) else "0"
     read, written = (tokens.get("input", 0), tokens.get("output", 0)) if tokens else (0, 0)
-    account = f"{failed} {unpriced} {read} {written} {nano or 0} {_one_line(backend) if backend else 'unknown'}\n"
-    return account + _one_line(fallback_from) if fallback_from else account
+    account = f"{outcome} {unpriced} {read} {written} {nano or 0} {_one_line(backend) if backend else 'unknown'}\n"
+    if not fallback_from:
+        return account
+    return f"{account}{_one_line(fallback_from)}" + ("\n" if fallback_reason in EXPECTED else "")
 
 
 def _one_line(value: str) -> str:

@@ -32,9 +32,11 @@ def nano_of(usd: float) -> int:
 def lacks_price(state: Mapping[str, Any]) -> bool:
     """Whether an ended attempt has a price that nobody knows, so that sums miss it.
 
-    One that failed before a token was used has none.
+    One that failed, or was skipped, before a token was used has none.
     """
-    return state.get("cost_nano") is None and (state.get("status") != "error" or bool(state.get("tokens")))
+    return state.get("cost_nano") is None and (
+        state.get("status") not in ("error", "skipped") or bool(state.get("tokens"))
+    )
 
 
 def is_unpriced(state: Mapping[str, Any]) -> bool:

@@ -27,9 +27,12 @@ class Tokens(BaseModel):
 class BackendTotals(Described):
     """What a run's calls at one backend come to."""
 
-    calls: int
+    calls: int = Field(description="Attempts that were made; one that was skipped is none.")
     errors: int
-    fallbacks: int
+    fallbacks: int = Field(description="Calls that went on to another backend after a failure of this one.")
+    expected_fallbacks: int = Field(
+        0, description="Calls that went on without asking it: not installed, circuit open, over budget."
+    )
     unpriced: int = Field(description="Calls without a price: their money is not in the sum.")
     tokens: Tokens
     cost_usd: float

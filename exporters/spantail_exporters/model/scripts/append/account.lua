@@ -1,25 +1,27 @@
 -- What an ended span adds to the totals of its backend. An account is
---   errors unpriced input output nano backend\nbackend fallen back from
+--   outcome unpriced input output nano backend\nbackend fallen back from
+-- with a further newline where that was expected. The outcome: 1 is an error, 2 a skipped attempt, which is no call.
 -- The same rule stands in `model/rules/account.py`; both are held to `tests/golden/rules/account.json`.
 
 local backends = {}
+local EXPECTED = { budget = true, circuit_open = true, not_installed = true }
 local SUMS = { 'calls', 'errors', 'unpriced', 'input', 'output', 'nano' }
 
 local function settle_account(account, sign)
-  local failed, unpriced, input, output, nano, backend, from =
-    match(account, '^(%d+) (%d+) (%d+) (%d+) (%d+) ([^\n]*)\n(.*)$')
+  local outcome, unpriced, input, output, nano, backend, from, expected =
+    match(account, '^(%d+) (%d+) (%d+) (%d+) (%d+) ([^\n]*)\n([^\n]*)(.*)$')
   local sums = backends[backend]
   if not sums then
     sums = { 0, 0, 0, 0, 0, 0 }
     backends[backend] = sums
   end
-  sums[1] = sums[1] + sign
-  sums[2] = sums[2] + sign * failed
+  if outcome ~= '2' then sums[1] = sums[1] + sign end
+  if outcome == '1' then sums[2] = sums[2] + sign end
   sums[3] = sums[3] + sign * unpriced
   sums[4] = sums[4] + sign * input
   sums[5] = sums[5] + sign * output
   sums[6] = sums[6] + sign * nano
-  if from ~= '' then add('b:' .. from .. ':fallbacks', sign) end
+  if from ~= '' then add('b:' .. from .. (expected == '' and ':fallbacks' or ':expected_fallbacks'), sign) end
 end
 
 local function add_accounts()
@@ -40,9 +42,13 @@ local function account_of(json)
   local stated = cjson.decode('{' .. sub(json, from + 1, to - 1) .. '}')
   if not is_call then stated = stated.account end
   local tokens = stated.tokens or {}
-  local unpriced = not stated.cost_nano and (status ~= 'error' or stated.tokens ~= nil)
+  local unpriced = not stated.cost_nano and (status ~= 'error' and status ~= 'skipped' or stated.tokens ~= nil)
+  local was_asked = status ~= 'skipped' or stated.tokens or (stated.cost_nano or 0) > 0
+  local outcome = status == 'error' and 1 or not was_asked and 2 or 0
   local backend = stated.backend and stated.backend ~= '' and stated.backend or 'unknown'
-  return string.format('%d %d %.0f %.0f %.0f %s\n%s', status == 'error' and 1 or 0, unpriced and 1 or 0,
+  local from_backend = string.gsub(stated.fallback_from or '', '\n', ' ')
+  local ending = from_backend ~= '' and EXPECTED[stated.fallback_reason] and '\n' or ''
+  return string.format('%d %d %.0f %.0f %.0f %s\n%s%s', outcome, unpriced and 1 or 0,
     tokens.input or 0, tokens.output or 0, stated.cost_nano or 0, (string.gsub(backend, '\n', ' ')),
-    (string.gsub(stated.fallback_from or '', '\n', ' ')))
+    from_backend, ending)
 end
