@@ -11,6 +11,15 @@ Example::
             call.usage(input_tokens=412, output_tokens=96)
 """
 
+from spantail.budgets import (
+    Budget,
+    BudgetError,
+    BudgetExceededError,
+    Reservation,
+    WorstCaseUnknownError,
+    budget,
+    reserve,
+)
 from spantail.live import EventSink, LiveSpanProcessor
 from spantail.llm import LlmCall, LlmGroup, llm_call, llm_group
 from spantail.redaction import Redactor
@@ -29,13 +38,19 @@ from spantail.scopes.operation import (
 from spantail.setup.configure import Handle, configure
 
 __all__ = [
+    "Budget",
+    "BudgetError",
+    "BudgetExceededError",
     "EventSink",
     "Handle",
     "LiveSpanProcessor",
     "LlmCall",
     "LlmGroup",
     "Redactor",
+    "Reservation",
     "Scope",
+    "WorstCaseUnknownError",
+    "budget",
     "configure",
     "current_run_id",
     "layer",
@@ -45,6 +60,7 @@ __all__ = [
     "phase",
     "pipeline",
     "progress",
+    "reserve",
     "retrieval",
     "subphase",
     "tool",

@@ -63,6 +63,12 @@ COST_SOURCE: Final = "spantail.cost.source"
 COST_PRICE_VERSION: Final = "spantail.cost.price_version"
 COST_NOTE: Final = "spantail.cost.note"  # why there is no price, or what the price assumes
 
+# On the operation around a call: the budget that has the least left
+BUDGET_NAME: Final = "spantail.budget.name"
+BUDGET_LIMIT_USD: Final = "spantail.budget.limit_usd"
+BUDGET_SPENT_USD: Final = "spantail.budget.spent_usd"
+BUDGET_RESERVED_USD: Final = "spantail.budget.reserved_usd"
+
 # What a price depends on and the GenAI conventions have no name for. Each count is a part of the input or output.
 USAGE_CACHE_WRITE_1H: Final = "spantail.usage.cache_write_1h_tokens"
 USAGE_AUDIO_INPUT: Final = "spantail.usage.audio_input_tokens"
@@ -102,6 +108,7 @@ EVENT_EXCEPTION: Final = "exception"
 GEN_AI_OPERATION_NAME: Final = "gen_ai.operation.name"
 GEN_AI_PROVIDER_NAME: Final = "gen_ai.provider.name"
 GEN_AI_REQUEST_MODEL: Final = "gen_ai.request.model"
+GEN_AI_REQUEST_MAX_TOKENS: Final = "gen_ai.request.max_tokens"
 GEN_AI_REQUEST_STREAM: Final = "gen_ai.request.stream"
 GEN_AI_RESPONSE_MODEL: Final = "gen_ai.response.model"
 GEN_AI_RESPONSE_ID: Final = "gen_ai.response.id"

@@ -15,6 +15,7 @@ from opentelemetry.trace import SpanKind
 
 from spantail import attributes as keys
 from spantail import pricing
+from spantail.budgets import BudgetError, CallHold, hold_call
 from spantail.content import as_attribute, content_capture_allowed, marks_of, size_of
 from spantail.llm.usage import Usage
 from spantail.scopes.scope import Scope
@@ -40,7 +41,10 @@ _TEXT_LIMIT: Final = 32 * 1024  # characters of a streamed answer that are kept 
 
 
 class LlmCall(Scope):
-    """One attempt of an LLM call at one backend; `llm_call` makes it. No method raises."""
+    """One attempt of an LLM call at one backend; `llm_call` makes it.
+
+    No method raises, but to enter it does where a budget lets the call not begin (`budget()`).
+    """
 
     def __init__(
         self,
@@ -50,8 +54,14 @@ class LlmCall(Scope):
         provider: str | None,
         own: Mapping[str, object],
         attributes: Mapping[str, object] | None,
+        prompt: object = None,
+        input_tokens: int | None = None,
+        max_tokens: int | None = None,
     ) -> None:
         self._model = model
+        self._given_prompt = prompt
+        self._most_input = input_tokens
+        self._most_output = max_tokens
         self._provider = provider
         super().__init__(name, keys.KIND_LLM_CALL, own=own, attributes=attributes, span_kind=SpanKind.CLIENT)
 
@@ -59,6 +69,8 @@ class LlmCall(Scope):
         super()._reset()
         self._usage = Usage()
         self._cost_nano: int | None = None
+        self._held: CallHold | None = None
+        self._never_began = False
         self._chunks = 0
         self._text: list[str] = []
         self._text_length = 0
@@ -69,13 +81,42 @@ class LlmCall(Scope):
         self._started_s = 0.0
 
     def begin(self) -> Context:
-        """Start the attempt; see `Scope.begin`."""
+        """Start the attempt; see `Scope.begin`.
+
+        Raises:
+            BudgetError: A budget around lets it not begin; its span has ended as `skipped`.
+        """
         context = super().begin()
         self._started_s = time.perf_counter()
         if self._span.is_recording():
             # Loading the price table takes some 400 ms: while the model thinks, not when the call ends.
             pricing.preload()
+        if self._given_prompt is not None:
+            self.prompt(self._given_prompt)
+        try:
+            self._held = hold_call(
+                model=self._model,
+                provider=self._provider,
+                prompt=self._given_prompt,
+                input_tokens=self._most_input,
+                max_tokens=self._most_output,
+            )
+        except BudgetError as refused:
+            self._never_began = True
+            self.skip(str(refused))
+            self.finish()
+            raise
         return context
+
+    def finish(self, error: BaseException | None = None) -> None:
+        """End the attempt; see `Scope.finish`. What it cost is booked in the budgets around."""
+        held, self._held = self._held, None
+        super().finish(error)
+        if held is not None:
+            try:
+                held.settle(self.cost_nano, None if self._chunks else error)
+            except Exception:
+                report_trouble("the cost of a call could not be booked in its budget")
 
     def usage(
         self,
@@ -159,7 +200,6 @@ class LlmCall(Scope):
         if nano is None:
             report_trouble("a cost was refused, it is no amount in USD")
             return
-        self._cost_nano = nano
         self._write_cost(nano, source)
 
     @property
@@ -254,6 +294,7 @@ class LlmCall(Scope):
         self._write({keys.CONTENT_LEFT_OUT: as_attribute(marks_of(self._left_out, "application"))})
 
     def _write_cost(self, nano: int, source: str, price: pricing.Price | None = None) -> None:
+        self._cost_nano = nano
         usd = pricing.usd_of_nano(nano)
         self._write(
             {
@@ -277,11 +318,10 @@ class LlmCall(Scope):
             self._leave_out(keys.GEN_AI_OUTPUT_MESSAGES, self._text_left_out)
         if self._text and not self._completion_known:
             self._content(keys.GEN_AI_OUTPUT_MESSAGES, "".join(self._text)[:_TEXT_LIMIT])
-        if self._cost_nano is not None:
+        if self._cost_nano is not None or self._never_began:
             return
         price = self._price()
         if isinstance(price, pricing.Price):
-            self._cost_nano = price.nano_usd
             self._write_cost(price.nano_usd, keys.SOURCE_CALCULATED, price)
         else:
             self._write({keys.COST_SOURCE: keys.SOURCE_UNPRICED, keys.COST_NOTE: price.note})
@@ -298,11 +338,17 @@ def llm_call(
     fallback_from: str | None = None,
     fallback_reason: str | None = None,
     stream: bool = False,
+    prompt: object = None,
+    input_tokens: int | None = None,
+    max_tokens: int | None = None,
     attributes: Mapping[str, object] | None = None,
 ) -> LlmCall:
     """Open one attempt of an LLM call at one backend.
 
     When it ends, it is priced from its tokens unless `LlmCall.cost` was called, or marked `unpriced`.
+
+    Inside of a `budget()`, what it may cost at most is reserved before it begins, from `prompt` (or `input_tokens`) and
+    `max_tokens`. Where it does not fit, entering it raises `BudgetExceededError`, and its span ends as `skipped`.
 
     Args:
         backend: Who serves it: `claude_cli`, `langchain`, …
@@ -315,6 +361,10 @@ def llm_call(
         fallback_from: The backend that it fell back from.
         fallback_reason: Why it did.
         stream: Whether the answer is streamed.
+        prompt: What is sent, as `LlmCall.prompt` takes it; tools and the like may be in it, in a mapping.
+        input_tokens: Most tokens of what is sent, where they are known better than from the bytes of `prompt`.
+        max_tokens: Most tokens of the answer, reasoning included, as the backend is told; of all answers where there
+            are several.
         attributes: Further attributes of the span.
 
     Returns:
@@ -327,9 +377,19 @@ def llm_call(
         keys.GEN_AI_PROVIDER_NAME: provider,
         keys.GEN_AI_REQUEST_MODEL: model,
         keys.GEN_AI_REQUEST_STREAM: True if stream else None,
+        keys.GEN_AI_REQUEST_MAX_TOKENS: max_tokens,
         keys.TIER: tier,
         keys.ATTEMPT: attempt if attempt > 1 else None,
         keys.FALLBACK_FROM: fallback_from,
         keys.FALLBACK_REASON: fallback_reason,
     }
-    return LlmCall(f"{operation} {model}", model=model, provider=provider, own=own, attributes=attributes)
+    return LlmCall(
+        f"{operation} {model}",
+        model=model,
+        provider=provider,
+        own=own,
+        attributes=attributes,
+        prompt=prompt,
+        input_tokens=input_tokens,
+        max_tokens=0 if max_tokens is None and operation == "embeddings" else max_tokens,
+    )
