@@ -50,6 +50,7 @@ def code_of(error: Exception) -> str:
     text = str(error)
     if text.startswith("Command # "):
         text = text.rpartition(") of pipeline caused error: ")[2]  # the command may hold anything, these words too
+        text = text.removeprefix("('").removeprefix('("')  # the asynchronous client writes the error's `args`
     found = _CODE.match(text)
     return found[1] if found else ""
 

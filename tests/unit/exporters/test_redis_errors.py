@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from redis import Redis
+from redis.asyncio import Redis as AsyncRedis
 from redis.connection import DefaultParser
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError, ResponseError, WatchError
@@ -76,13 +77,23 @@ def in_a_pipeline(reply: str) -> Exception:
     return error
 
 
-@pytest.mark.parametrize("made", [as_it_came, by_redis_py, in_a_pipeline])
+def in_an_asynchronous_pipeline(reply: str) -> Exception:
+    error = by_redis_py(reply)
+    pipeline = AsyncRedis().pipeline()
+    pipeline.annotate_exception(error, 2, ("SET", "key (BUSY) of pipeline caused error: MISCONF", "BUSY\nMISCONF"))
+    return error
+
+
+WAYS = [as_it_came, by_redis_py, in_a_pipeline, in_an_asynchronous_pipeline]
+
+
+@pytest.mark.parametrize("made", WAYS)
 @pytest.mark.parametrize("reply", PASSING)
 def test_what_passes(reply: str, made: Callable[[str], Exception]) -> None:
     assert will_be_back(made(reply))
 
 
-@pytest.mark.parametrize("made", [as_it_came, by_redis_py, in_a_pipeline])
+@pytest.mark.parametrize("made", WAYS)
 @pytest.mark.parametrize("reply", FINAL)
 def test_what_does_not(reply: str, made: Callable[[str], Exception]) -> None:
     assert not will_be_back(made(reply))
