@@ -26,6 +26,7 @@ from spantail.redaction import Redactor
 from spantail.scopes.operation import (
     Scope,
     current_run_id,
+    event,
     layer,
     operation,
     phase,
@@ -53,6 +54,7 @@ __all__ = [
     "budget",
     "configure",
     "current_run_id",
+    "event",
     "layer",
     "llm_call",
     "llm_group",

@@ -11,12 +11,13 @@ from typing import Any, TypeVar, overload
 from opentelemetry import trace
 
 from spantail import attributes as keys
-from spantail.scopes.scope import LinkLike, Scope, write_progress
+from spantail.scopes.scope import LinkLike, Scope, write_event, write_progress
 
 __all__ = [
     "LinkLike",
     "Scope",
     "current_run_id",
+    "event",
     "layer",
     "operation",
     "phase",
@@ -147,6 +148,16 @@ def progress(done: float, total: float | None = None, message: str | None = None
         message: What is being done, for a person.
     """
     write_progress(trace.get_current_span(), done, total, message)
+
+
+def event(name: str, /, **attributes: object) -> None:
+    """Add a span event to the current span; viewers see it at once.
+
+    Args:
+        name: The event's name.
+        **attributes: Its attributes; dotted keys go in as `**{"a.b": 1}`.
+    """
+    write_event(trace.get_current_span(), name, attributes)
 
 
 def current_run_id() -> str | None:

@@ -233,11 +233,7 @@ class Scope:
             name: The event's name.
             **attributes: Its attributes; dotted keys go in as `**{"a.b": 1}`.
         """
-        try:
-            if self._span.is_recording():
-                self._span.add_event(legal_text(str(name)), legal_attributes(attributes))
-        except Exception:
-            report_trouble("a span event could not be added")
+        write_event(self._span, name, attributes)
 
     def progress(self, done: float, total: float | None = None, message: str | None = None) -> None:
         """Record how far the work is; None leaves the value of before.
@@ -277,6 +273,15 @@ def _links(links: Sequence[object]) -> list[Link]:
         else:
             report_trouble(f"a link of type {type(link).__name__} was left out")
     return made
+
+
+def write_event(span: Span, name: str, attributes: Mapping[str, object]) -> None:
+    """Add an event to `span`. Never raises."""
+    try:
+        if span.is_recording():
+            span.add_event(legal_text(str(name)), legal_attributes(attributes))
+    except Exception:
+        report_trouble("a span event could not be added")
 
 
 def write_progress(span: Span, done: float, total: float | None, message: str | None) -> None:

@@ -18,6 +18,7 @@ from opentelemetry.sdk.trace import SpanProcessor
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from opentelemetry.trace import Link, SpanKind, StatusCode
 
+import spantail
 from spantail.scopes.operation import (
     Scope,
     current_run_id,
@@ -135,6 +136,7 @@ def test_set_event_and_progress(spans: Spans) -> None:
         scope.progress(1, 4, "first")
         scope.progress(2)
         progress(3, message="third")
+        spantail.event("note", number=1)
     span = spans.one()
     assert span.attributes == {
         "spantail.kind": "operation",
@@ -145,7 +147,8 @@ def test_set_event_and_progress(spans: Spans) -> None:
         "spantail.progress.message": "third",
     }
     assert [(event.name, dict(event.attributes or {})) for event in span.events] == [
-        ("decision_point", {"chosen": "a", "decision.score": 0.5})
+        ("decision_point", {"chosen": "a", "decision.score": 0.5}),
+        ("note", {"number": 1}),
     ]
 
 
