@@ -160,7 +160,7 @@ async def _open_services(app: FastAPI, settings: Settings, redis_url: str, stack
     )
     stack.push_async_callback(hub.close)
     llm = await stack.enter_async_context(open_llm(settings.llm, demo=settings.demo))
-    tools = await stack.enter_async_context(open_tools(settings.operations, llm, demo=settings.demo))
+    tools = await stack.enter_async_context(open_tools(settings.operations, llm, redis, demo=settings.demo))
     store = RunStore(redis)
     sink = telemetry.sink
     launcher = Launcher(

@@ -31,6 +31,13 @@ RUNS_CHANNEL: Final = "runs_changed"  # published to with each entry of RUNS_CHA
 
 SPEND_LEASE: Final = "{spend}:lease"  # STRING: which bookkeeper works
 
+# One slot for the jobs that operations found: scripts change several of these keys at once.
+JOBS_POSTINGS: Final = "{jobs}:postings"  # HASH: job id -> the posting as JSON
+JOBS_USED: Final = "{jobs}:used"  # ZSET: job id -> when it was last used (us)
+JOBS_IMPORTS: Final = "{jobs}:imports"  # HASH: job id -> its fingerprint, the run that imports it, how far that is
+JOBS_IMPORTED: Final = "{jobs}:imported"  # ZSET: job id -> when its import began (us)
+JOBS_SAME: Final = "{jobs}:same"  # HASH: fingerprint of company, title and place -> the job id that was imported
+
 SESSIONS_ENDED: Final = "sessions:ended"  # ZSET: sessions that were signed out of, by when they would have ended
 
 

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     import httpx
 
     from spantail_service.llm import Embedder, LlmChain
-    from spantail_service.operations.cache import JobStore, TtlCache
+    from spantail_service.operations.cache import TtlCache
+    from spantail_service.operations.job_store import JobStore
     from spantail_service.operations.sources import HimalayasBoard, JobPosting, JobSource, SourceName
     from spantail_service.settings import OperationSettings
 

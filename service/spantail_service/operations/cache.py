@@ -1,4 +1,4 @@
-"""In-process memory: a cache whose entries expire, and the jobs found so far. Both are bounded."""
+"""A cache in this process: bounded, and its entries expire."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    from spantail_service.operations.sources.base import JobPosting
+    from collections.abc import Callable
 
 V = TypeVar("V")
 
@@ -44,29 +42,3 @@ class TtlCache(Generic[V]):
 
     def __len__(self) -> int:
         return len(self._entries)
-
-
-class JobStore:
-    """The jobs of earlier searches by id, at most `size` of them; the longest unused go first."""
-
-    def __init__(self, *, size: int) -> None:
-        self._size = size
-        self._jobs: OrderedDict[str, JobPosting] = OrderedDict()
-
-    def get(self, job_id: str) -> JobPosting | None:
-        """The job, or None when no search found it or it had to go."""
-        job = self._jobs.get(job_id)
-        if job is not None:
-            self._jobs.move_to_end(job_id)
-        return job
-
-    def put(self, jobs: Iterable[JobPosting]) -> None:
-        """Keep these jobs."""
-        for job in jobs:
-            self._jobs[job.id] = job
-            self._jobs.move_to_end(job.id)
-        while len(self._jobs) > self._size:
-            self._jobs.popitem(last=False)
-
-    def __len__(self) -> int:
-        return len(self._jobs)

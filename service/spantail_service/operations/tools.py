@@ -1,4 +1,4 @@
-"""Makes what operations work with: HTTP client, sources, memory."""
+"""Makes what operations work with: HTTP client, sources, cache, job store."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 import httpx
 
 from spantail_service.operations.base import Tools
-from spantail_service.operations.cache import JobStore, TtlCache
+from spantail_service.operations.cache import TtlCache
+from spantail_service.operations.job_store import JobStore
 from spantail_service.operations.sources import HimalayasBoard, JobspySource, SourceName
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    from redis.asyncio import Redis
 
     from spantail_service.llm.registry import Llm
     from spantail_service.settings import OperationSettings
@@ -22,12 +25,13 @@ _CONNECTIONS = 32
 
 
 @asynccontextmanager
-async def open_tools(settings: OperationSettings, llm: Llm, *, demo: bool) -> AsyncIterator[Tools]:
+async def open_tools(settings: OperationSettings, llm: Llm, redis: Redis, *, demo: bool) -> AsyncIterator[Tools]:
     """The tools of a process, for the time of its life; opening them reaches nothing outside.
 
     Args:
         settings: The part of the settings that is about operations.
         llm: The LLM backends.
+        redis: Where jobs are kept.
         demo: Sources that cannot be pointed at loopback are skipped, with the reason `demo`.
     """
     limits = httpx.Limits(max_connections=_CONNECTIONS)
@@ -48,6 +52,6 @@ async def open_tools(settings: OperationSettings, llm: Llm, *, demo: bool) -> As
             sources={SourceName.HIMALAYAS: himalayas, **{source.name: source for source in others}},
             board=himalayas,
             cache=TtlCache(ttl_s=settings.cache_ttl_s),
-            jobs=JobStore(size=settings.stored_jobs),
+            jobs=JobStore(redis, size=settings.stored_jobs),
             demo=demo,
         )

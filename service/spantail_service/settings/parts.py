@@ -245,7 +245,11 @@ class OperationSettings(Part):
     source_timeout_s: float = Field(30.0, gt=0, le=300, description="Seconds that one job source may take.")
     cache_ttl_s: float = Field(600.0, ge=0, le=86_400, description="Seconds that a source's answer is used again.")
     stored_jobs: int = Field(
-        2_000, ge=1, le=1_000_000, description="Jobs that are kept for annotations, the latest ones."
+        2_000,
+        ge=1,
+        le=1_000_000,
+        description="Jobs that are kept in Redis for later operations, the latest ones; of as many imported ones is "
+        "remembered that they were imported.",
     )
 
 

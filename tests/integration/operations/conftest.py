@@ -18,6 +18,7 @@ from spantail_service.demo.server import DemoServer
 from spantail_service.llm.registry import open_llm
 from spantail_service.operations.tools import open_tools
 from spantail_service.settings import Settings
+from spantail_service.storage.connect import connect
 from tests.integration.operations.traces import Traces
 from tests.support import tools
 
@@ -39,6 +40,12 @@ def traces(monkeypatch: pytest.MonkeyPatch) -> Iterator[Traces]:
     monkeypatch.setattr(trace, "_TRACER_PROVIDER", provider)
     yield Traces(exporter)
     provider.shutdown()
+
+
+@pytest.fixture(autouse=True)
+def _jobs_are_kept_here(new_redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every `Settings` of these tests names an empty Redis."""
+    monkeypatch.setenv("SPANTAIL_REDIS_URL", new_redis_url)
 
 
 @pytest.fixture
@@ -71,8 +78,11 @@ def settings_for(demo: DemoServer, **changes: Any) -> Settings:
 @asynccontextmanager
 async def tools_for(settings: Settings) -> AsyncIterator[Tools]:
     """What operations work with, made from `settings` as the app does."""
+    assert settings.storage.redis_url is not None
+    redis = connect(settings.storage.redis_url, max_connections=8, timeout_s=5)
     async with (
+        redis,
         open_llm(settings.llm, demo=settings.demo) as llm,
-        open_tools(settings.operations, llm, demo=settings.demo) as tools,
+        open_tools(settings.operations, llm, redis, demo=settings.demo) as tools,
     ):
         yield tools

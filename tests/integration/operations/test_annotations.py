@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+import redis
 
 from spantail_service.demo.corpus import make_jobs
 from spantail_service.operations.base import OperationError
@@ -61,6 +62,19 @@ async def test_a_job_of_an_earlier_search_is_known(traces: Traces) -> None:
         await run("generate-annotations", {"job_id": search["jobs"][0]["id"], "count": 1}, tools)
     assert attributes(traces.named("load"))["spantail.cache"] == "hit"
     assert traces.of_kind("retrieval") == []
+
+
+async def test_without_the_job_store_the_board_is_asked(traces: Traces, new_redis_url: str) -> None:
+    async with demo_world() as demo, tools_for(settings_for(demo)) as tools:
+        with redis.Redis.from_url(new_redis_url) as plain:
+            plain.config_set("min-replicas-to-write", 1)
+            try:
+                result = await run("generate-annotations", {"job_id": a_job_id(), "count": 1}, tools)
+            finally:
+                plain.config_set("min-replicas-to-write", 0)
+    assert result["job"]["id"] == a_job_id()
+    assert "the job store cannot be reached" in result["warnings"][0]
+    assert status(traces.named("generate annotations")) == "ok"
 
 
 async def test_an_unknown_job_says_so(traces: Traces) -> None:

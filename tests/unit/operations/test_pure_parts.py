@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from spantail_service.operations.annotations import passages
-from spantail_service.operations.cache import JobStore, TtlCache
+from spantail_service.operations.cache import TtlCache
 from spantail_service.operations.job_search.prompts import Score
 from spantail_service.operations.job_search.ranking import ScoredJob, Seen, rank
 from spantail_service.operations.sources import JobPosting
@@ -73,11 +73,3 @@ def test_cached_values_expire_and_are_bounded() -> None:
     now[0] = 10.0
     assert cache.get("a") is None
     assert len(cache) == 1
-
-
-def test_stored_jobs_are_bounded() -> None:
-    store = JobStore(size=2)
-    store.put([job(1), job(2)])
-    assert store.get("id-1") is not None
-    store.put([job(3)])
-    assert (store.get("id-2"), len(store)) == (None, 2)

@@ -12,6 +12,7 @@ from spantail_service.llm import BackendError, ChainError
 from spantail_service.operations.annotations import passages, prompts
 from spantail_service.operations.annotations.input import AnnotationInput, AnnotationKind
 from spantail_service.operations.base import Operation, OperationError, Result, Tools, subject_of, work_on
+from spantail_service.operations.job_store import JobsUnavailableError
 from spantail_service.operations.sources import JobPosting, SourceName
 
 if TYPE_CHECKING:
@@ -86,15 +87,28 @@ class _Annotating:
 
     async def _load(self) -> JobPosting:
         with layer("load") as stage:
-            job = self._tools.jobs.get(self._request.job_id)
+            job = await self._stored()
             stage.event("cache_miss" if job is None else "cache_hit", key=self._request.job_id)
             stage.set("spantail.cache", "miss" if job is None else "hit")
             if job is None:
                 job = await self._look_up()
-                self._tools.jobs.put([job])
+                await self._keep(job)
             stage.progress(1, 1, job.title)
             logger.info("annotating %s at %s", job.title, job.company)
             return job
+
+    async def _stored(self) -> JobPosting | None:
+        try:
+            return await self._tools.jobs.get(self._request.job_id)
+        except JobsUnavailableError as error:
+            self._warn(f"whether the job is known cannot be said, {error}")
+            return None
+
+    async def _keep(self, job: JobPosting) -> None:
+        try:
+            await self._tools.jobs.put([job])
+        except JobsUnavailableError as error:
+            self._warn(f"the job was not kept, {error}")
 
     async def _look_up(self) -> JobPosting:
         name = SourceName.HIMALAYAS.value

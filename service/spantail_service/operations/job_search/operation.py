@@ -18,6 +18,7 @@ from spantail_service.operations.job_search import prompts
 from spantail_service.operations.job_search.fetching import Fetching
 from spantail_service.operations.job_search.input import JobSearchInput
 from spantail_service.operations.job_search.ranking import ScoredJob, rank
+from spantail_service.operations.job_store import JobsUnavailableError
 
 if TYPE_CHECKING:
     from spantail_service.operations.sources import JobPosting
@@ -63,7 +64,7 @@ class _Search:
         )
         await together(self._fetching.run(), self._score())
         ranked, summary = await self._rank()
-        self._store(ranked)
+        await self._store(ranked)
         return {
             "jobs": [_as_json(place, scored) for place, scored in enumerate(ranked, start=1)],
             "found": self._fetching.total,
@@ -155,12 +156,18 @@ class _Search:
             return None
         return answer.value.summary
 
-    def _store(self, ranked: list[ScoredJob]) -> None:
+    async def _store(self, ranked: list[ScoredJob]) -> None:
         with layer("store") as stage:
             if not ranked:
                 stage.skip("no jobs were found")
                 return
-            self._tools.jobs.put(scored.job for scored in self._scored)
+            try:
+                await self._tools.jobs.put(scored.job for scored in self._scored)
+            except JobsUnavailableError as error:
+                # What was found and paid for is still worth having.
+                self._warn(f"the jobs were not kept for later, {error}")
+                stage.skip("the jobs could not be kept")
+                return
             stage.progress(len(self._scored), len(self._scored), "jobs kept for annotations")
             logger.info("stored %d jobs, %d of them ranked", len(self._scored), len(ranked))
 
