@@ -33,6 +33,35 @@ class Question(Generic[T]):
     tier: Tier
     max_tokens: int
     text: TextSink
+    spent: Spent
+
+
+class Spent:
+    """What the attempts of one call have cost together."""
+
+    def __init__(self) -> None:
+        self._nano: int | None = 0
+
+    @property
+    def nano(self) -> int | None:
+        """In nano-USD; None when the cost of one of them is not known."""
+        return self._nano
+
+    def add(self, nano: int | None) -> None:
+        """Add an attempt's cost; None where nobody knows it."""
+        self._nano = None if nano is None or self._nano is None else self._nano + nano
+
+
+class _CountedHold:
+    """Tells `spent` what it tells the hold."""
+
+    def __init__(self, hold: Hold, spent: Spent) -> None:
+        self._hold = hold
+        self._spent = spent
+
+    def settle(self, cost_nano: int | None) -> None:
+        self._hold.settle(cost_nano)
+        self._spent.add(cost_nano)
 
 
 class TextSink:
@@ -127,7 +156,7 @@ class Attempts:
                         raise
                     span.skip(f"{error.reason.replace('_', ' ')}: {error}")
                 raise
-            return await self._asked(backend, question, call, permit, hold)
+            return await self._asked(backend, question, call, permit, _CountedHold(hold, question.spent))
 
     async def _admit(self, backend: LlmBackend, model: str, gates: AsyncExitStack) -> Permit:
         # One at a time: while one finds out that the backend is missing, the others wait for what it found.

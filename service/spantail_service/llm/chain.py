@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from spantail import LlmGroup, llm_group, phase
 from spantail.attributes import PROGRESS_MESSAGE
-from spantail_service.llm.attempt import Attempts, Failure, LeftOutError, Question, TextSink
+from spantail_service.llm.attempt import Attempts, Failure, LeftOutError, Question, Spent, TextSink
 from spantail_service.llm.base import EXPECTED, BackendError, BudgetExceededError, LlmBackend, Message, OnText, Tier
 from spantail_service.llm.gates import AlwaysClosed, Breaker, Limits, Unlimited
 
@@ -36,15 +36,23 @@ class Answer(Generic[T]):
     model: str
     attempts: int
     """How many were made; a backend that is known to be missing is not asked."""
+    cost_nano: int | None = None
+    """What all attempts together cost, in nano-USD; None when the cost of one of them is not known."""
 
 
 class ChainError(Exception):
-    """No backend answered; the message has each one's reason."""
+    """No backend answered; the message has each one's reason.
 
-    def __init__(self, failures: Sequence[Failure]) -> None:
+    Args:
+        failures: Why, by backend.
+        cost_nano: What was paid all the same, in nano-USD; None when that is not known.
+    """
+
+    def __init__(self, failures: Sequence[Failure], cost_nano: int | None = 0) -> None:
         reasons = "; ".join(f"{each.backend} {each.reason} ({each.message})" for each in failures)
         super().__init__(f"no LLM backend answered: {reasons}")
         self.failures = tuple(failures)
+        self.cost_nano = cost_nano
 
 
 class LlmChain:
@@ -110,7 +118,7 @@ class LlmChain:
             BudgetExceededError: A budget allowed no attempt.
             ChainError: No backend answered.
         """
-        question = Question(messages, read, tier, max_tokens, TextSink(on_text))
+        question = Question(messages, read, tier, max_tokens, TextSink(on_text), Spent())
         async with self._slot(name):
             with llm_group(name, attributes=attributes) as group:
                 return await self._ask(question, group, name)
@@ -129,14 +137,15 @@ class LlmChain:
                 level = logging.INFO if error.reason in EXPECTED else logging.WARNING
                 logger.log(level, "%s: %s gave no answer, %s: %s", name, backend.name, error.reason, error)
             else:
-                return Answer(value, backend.name, backend.model_for(question.tier), attempts + 1)
+                model = backend.model_for(question.tier)
+                return Answer(value, backend.name, model, attempts + 1, question.spent.nano)
             if position + 1 < len(self._backends):
                 group.fallback(backend.name, self._backends[position + 1].name, failures[-1].reason)
         if any(failure.reason == "budget" for failure in failures) and all(
             failure.reason in EXPECTED for failure in failures
         ):
             raise BudgetExceededError(next(each.message for each in failures if each.reason == "budget"))
-        raise ChainError(failures)
+        raise ChainError(failures, question.spent.nano)
 
     @asynccontextmanager
     async def _slot(self, name: str) -> AsyncIterator[None]:

@@ -235,3 +235,25 @@ async def test_a_cancelled_attempt_tells_the_breaker_nothing() -> None:
     with pytest.raises(asyncio.CancelledError):
         await asking
     assert gates.notes == ["a cost None"]
+
+
+async def test_an_answer_says_what_all_its_attempts_cost() -> None:
+    first = Scripted("first", BackendError("rate_limited", "later"))
+    chain = LlmChain([first, Scripted("second", ["hello"])], concurrency=1, timeout_s=5)
+    assert (await chain.ask(ASK, str, name="greet")).cost_nano == 250_000_000
+
+
+async def test_a_cost_that_nobody_knows_makes_the_sum_unknown() -> None:
+    first = Scripted("first", BackendError("bad_response", "no JSON"))  # it has answered, and has no price
+    chain = LlmChain([first, Scripted("second", ["hello"])], concurrency=1, timeout_s=5)
+    assert (await chain.ask(ASK, str, name="greet")).cost_nano is None
+
+
+async def test_a_call_that_failed_says_what_it_cost() -> None:
+    def refuse(_text: str) -> str:
+        raise ValueError("of no use")
+
+    chain = LlmChain([Scripted("only", ["hello"])], concurrency=1, timeout_s=5)
+    with pytest.raises(ChainError) as raised:
+        await chain.ask(ASK, refuse, name="greet")
+    assert raised.value.cost_nano == 250_000_000
