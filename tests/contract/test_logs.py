@@ -148,8 +148,8 @@ async def test_totals_layers_and_losses(redis_url: str) -> None:
     assert frame["dropped"] == {"queue": 3}
     assert frame["layers"] == [{"name": "fetch", "status": "running", "done": 1, "total": 3}]
     assert frame["backends"]["claude_cli"] == {
-        "calls": 1, "errors": 0, "fallbacks": 1, "expected_fallbacks": 0, "unpriced": 0, "tokens": {"input": 120, "output": 42},
-        "cost_usd": 0.00099, "cost_nano": 990000,
+        "calls": 1, "errors": 0, "fallbacks": 1, "expected_fallbacks": 0, "unpriced": 0,
+        "tokens": {"input": 120, "output": 42}, "cost_usd": 0.00099, "cost_nano": 990000,
     }  # fmt: skip
     assert frame["backends"]["a:b"]["unpriced"] == 1
 

@@ -292,10 +292,11 @@ def test_a_number_that_is_none_leaves_no_price(spans: Spans) -> None:
 
 def test_the_cost_is_told_while_it_runs_and_after(spans: Spans) -> None:
     with llm_call(backend="langchain", model="gpt-4o-mini") as priced:
-        assert priced.cost_nano is None
+        at_first = priced.cost_nano
         priced.usage(input_tokens=1_000, output_tokens=0)
         so_far = priced.cost_nano
         priced.usage(output_tokens=500)
+    assert at_first is None
     assert so_far is not None
     assert priced.cost_nano == round(_attributes(spans)["spantail.cost_usd"] * pricing.NANO) > so_far
     with llm_call(backend="langchain", model="a-model-nobody-prices") as unpriced:
