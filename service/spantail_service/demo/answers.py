@@ -6,6 +6,9 @@ import json
 import re
 from typing import TYPE_CHECKING
 
+from spantail_service.demo.cv_answers import CV_WRITERS
+from spantail_service.demo.prompts import between, field
+
 if TYPE_CHECKING:
     import random
     from collections.abc import Callable
@@ -62,20 +65,20 @@ def vector(text: str, dimensions: int, rng: Callable[[str], random.Random]) -> l
 
 
 def _expand(prompt: str, rng: random.Random) -> dict[str, object]:
-    titles = _field(prompt, "Titles").lower()
+    titles = field(prompt, "Titles").lower()
     known = [related for word, related in _RELATED.items() if word in titles]
     candidates = [title for title in (known[0] if known else []) if title not in titles]
     return {"related_titles": candidates[:2], "must_have": rng.sample(_DEMANDS, 3)}
 
 
 def _score(prompt: str, rng: random.Random) -> dict[str, object]:
-    wanted = _words(_field(prompt, "Wanted titles"))
-    title = _words(_field(prompt, "Title"))
+    wanted = _words(field(prompt, "Wanted titles"))
+    title = _words(field(prompt, "Title"))
     share = len(wanted & title) / len(wanted) if wanted else 0.0
     points = max(3, min(98, round(35 + 50 * share + rng.gauss(0, 8))))
-    skills = [skill.strip() for skill in _field(prompt, "Skills").split(",") if skill.strip()]
+    skills = [skill.strip() for skill in field(prompt, "Skills").split(",") if skill.strip()]
     matched = rng.sample(skills, min(len(skills), rng.randint(1, 3))) if skills else []
-    company = _field(prompt, "Company") or "the company"
+    company = field(prompt, "Company") or "the company"
     fit = _FITS[min(3, (100 - points) // 22)]
     return {
         "score": points,
@@ -86,7 +89,7 @@ def _score(prompt: str, rng: random.Random) -> dict[str, object]:
 
 
 def _summarise(prompt: str, rng: random.Random) -> dict[str, object]:
-    lines = _between(prompt, "shortlist").splitlines()
+    lines = between(prompt, "shortlist").splitlines()
     first = lines[0].partition(":")[0].partition(" ")[2] if lines else "No job"
     lead = rng.choice(["stands out", "fits best", "comes first"])
     others = max(0, len(lines) - 1)
@@ -94,8 +97,8 @@ def _summarise(prompt: str, rng: random.Random) -> dict[str, object]:
 
 
 def _annotate(prompt: str, rng: random.Random) -> dict[str, object]:
-    kind = _field(prompt, "Kind").partition(" ")[0]
-    words = _between(prompt, "passage").split()
+    kind = field(prompt, "Kind").partition(" ")[0]
+    words = between(prompt, "passage").split()
     length = min(len(words), rng.randint(5, 9))
     start = rng.randint(0, len(words) - length)
     quote = " ".join(words[start : start + length])
@@ -111,17 +114,8 @@ _WRITERS: dict[str, Callable[[str, random.Random], dict[str, object]]] = {
     "score-job": _score,
     "summarise-shortlist": _summarise,
     "annotate-passage": _annotate,
+    **CV_WRITERS,
 }
-
-
-def _field(prompt: str, name: str) -> str:
-    found = re.search(rf"^{re.escape(name)}: (.*)$", prompt, re.MULTILINE)
-    return found.group(1).strip() if found else ""
-
-
-def _between(prompt: str, tag: str) -> str:
-    _, _, rest = prompt.partition(f"<{tag}>\n")
-    return rest.partition(f"\n</{tag}>")[0]
 
 
 def _words(text: str) -> set[str]:

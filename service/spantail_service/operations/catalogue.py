@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from spantail_service.operations.annotations.operation import ANNOTATIONS
+from spantail_service.operations.cv_pipeline.operation import CV_PIPELINE
 from spantail_service.operations.discovery import with_found
 from spantail_service.operations.job_search.operation import JOB_SEARCH
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from spantail_service.operations.base import Operation
 
 CATALOGUE: Mapping[str, Operation] = MappingProxyType(
-    {operation.name: operation for operation in (JOB_SEARCH, ANNOTATIONS)}
+    {operation.name: operation for operation in (JOB_SEARCH, ANNOTATIONS, CV_PIPELINE)}
 )
 """The operations of this package by name, in the order of the page."""
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from spantail_service.operations.annotations.input import AnnotationInput
 from spantail_service.operations.base import MAX_RUN_NAME
 from spantail_service.operations.catalogue import CATALOGUE
+from spantail_service.operations.cv_pipeline.input import CvPipelineInput
 from spantail_service.operations.job_search.input import JobSearchInput
 from spantail_service.settings import LlmSettings
 
@@ -49,6 +50,40 @@ def test_a_search_out_of_bounds_is_refused(payload: dict[str, Any]) -> None:
 def test_a_job_id_out_of_bounds_is_refused(job_id: str) -> None:
     with pytest.raises(ValidationError):
         AnnotationInput.model_validate({"job_id": job_id})
+
+
+CV = "# Ada\n\n## Experience\n\n### Engineer, Acme, 2019 - 2024"
+POSTING = "An engineer is wanted who knows what an engine is and does."
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {},
+        {"cv": CV},
+        {"cv": CV, "job_id": "a", "posting": POSTING},
+        {"cv": "short", "posting": POSTING},
+        {"cv": " " * 100, "posting": POSTING},
+        {"cv": "x" * 30_001, "posting": POSTING},
+        {"cv": CV + "\x00", "posting": POSTING},
+        {"cv": CV, "posting": "short"},
+        {"cv": CV, "posting": "x" * 20_001},
+        {"cv": CV, "job_id": "../x"},
+        {"cv": CV, "job_id": ""},
+        {"cv": CV, "posting": POSTING, "max_words": 149},
+        {"cv": CV, "posting": POSTING, "max_repairs": 6},
+        {"cv": CV, "posting": POSTING, "unknown": 1},
+    ],
+)
+def test_a_cv_pipeline_out_of_bounds_is_refused(payload: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        CvPipelineInput.model_validate(payload)
+
+
+def test_the_smallest_cv_pipeline() -> None:
+    asked = CvPipelineInput.model_validate({"cv": f"\n{CV}\n", "posting": f"# Engineer at Acme\n{POSTING}"})
+    assert (asked.cv, asked.max_words, asked.max_repairs) == (CV, 600, 2)
+    assert CATALOGUE["cv-pipeline"].run_name(asked) == "cv pipeline · Engineer at Acme"
 
 
 def test_the_form_knows_what_belongs_into_the_path() -> None:

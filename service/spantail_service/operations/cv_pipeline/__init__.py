@@ -1,0 +1,1 @@
+"""The operation that tailors a CV to a posting: read, plan, write, check, repair."""

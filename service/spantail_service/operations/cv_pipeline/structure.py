@@ -1,0 +1,98 @@
+"""A CV's Markdown as it was given: who it is about, and its sections (pure).
+
+The heading with the name, and what stands below it before the first section, is who the CV is about and how to reach
+them. No LLM is told of it, nor of addresses in the text below: the result gets them from here.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from spantail_service.operations.cv_pipeline.texts import normal, stands_in
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_HEADING: Final = re.compile(r"(#{1,6})\s+(\S.*?)\s*#*$")
+_CONTACT: Final = re.compile(
+    r"(?im)^\W*(?:phone|tel(?:ephone)?|mobile|address|e-?mail)\b.*$"
+    r"|[\w.+-]+@[\w-]+(?:\.[\w-]+)+|\bhttps?://\S+|\bwww\.\S+|\+\d[\d ()./-]{6,}\d"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A heading and the lines below it; the heading is empty for what stands before the first one."""
+
+    heading: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CvText:
+    """A CV in parts."""
+
+    header: tuple[str, ...]
+    """The heading with the name and the lines below it, as they are; empty where the CV begins with a section."""
+    sections: tuple[Section, ...]
+
+    @property
+    def body(self) -> str:
+        """What an LLM may be given: the sections, without addresses."""
+        lines = [line for part in self.sections for line in (f"## {part.heading}" if part.heading else "", *part.lines)]
+        return _CONTACT.sub("", "\n".join(lines)).strip()
+
+
+def split(cv: str) -> CvText:
+    """The parts of a CV in Markdown. A text without headings is one section."""
+    lines = cv.splitlines()
+    headings = [(at, found) for at, line in enumerate(lines) if (found := _HEADING.match(line.strip()))]
+    first_text = next((at for at, line in enumerate(lines) if line.strip()), 0)
+    has_header = bool(headings) and headings[0][0] == first_text and _opens(headings)
+    below = headings[1:] if has_header else headings
+    if not below:
+        name = first_text + 1 if has_header else 0
+        return CvText(tuple(lines[:name]), (Section("", tuple(lines[name:])),))
+    level = min(len(found[1]) for _, found in below)
+    starts = [(at, found[2]) for at, found in below if len(found[1]) == level]
+    before = tuple(lines[: starts[0][0]])
+    sections = [
+        Section(heading, tuple(lines[at + 1 : end]))
+        for (at, heading), end in zip(starts, [*(at for at, _ in starts[1:]), len(lines)], strict=True)
+    ]
+    if has_header:
+        return CvText(before, tuple(sections))
+    if any(line.strip() for line in before):
+        sections.insert(0, Section("", before))
+    return CvText((), tuple(sections))
+
+
+def excerpt(body: str, name: str, others: Sequence[str]) -> str:
+    """The lines about one position: from the first that has its employer's `name` to the next that has another's.
+
+    Where no line has it, it is the whole `body`.
+    """
+    lines = body.splitlines()
+    start = next((at for at, line in enumerate(lines) if _has(line, [name])), None)
+    if start is None:
+        return body
+    end = next(
+        (
+            at
+            for at, line in enumerate(lines[start + 1 :], start + 1)
+            if line.startswith("## ") or (_has(line, others) and not _has(line, [name]))
+        ),
+        len(lines),
+    )
+    return "\n".join(lines[start:end]).strip()
+
+
+def _opens(headings: Sequence[tuple[int, re.Match[str]]]) -> bool:
+    """Whether the first heading is above the others: then it has the name, and is no section."""
+    return len(headings[0][1][1]) < min((len(found[1]) for _, found in headings[1:]), default=2)
+
+
+def _has(line: str, names: Sequence[str]) -> bool:
+    return any(stands_in(name, normal(line)) for name in names)

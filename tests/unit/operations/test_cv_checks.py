@@ -1,0 +1,207 @@
+"""The CV pipeline's checks: what stands in a CV, what does not, and what is left out then."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from spantail_service.operations.cv_pipeline.checks import RULES, Criteria, check
+from spantail_service.operations.cv_pipeline.document import SUMMARY, Draft
+from spantail_service.operations.cv_pipeline.leaving_out import leave_out
+from spantail_service.operations.cv_pipeline.prompts import Degree, Position
+from spantail_service.operations.cv_pipeline.sample import CV
+from spantail_service.operations.cv_pipeline.structure import excerpt, split
+from spantail_service.operations.cv_pipeline.texts import normal, stands_in
+
+BODY = split(CV).body
+KESTREL = Position(role="Senior Backend Developer", employer="Kestrel Systems", dates="2021 - today")
+HARBOUR = Position(role="Python Developer", employer="Blue Harbour", dates="2017–2021")
+DRAFT = Draft(
+    header=split(CV).header,
+    positions=(KESTREL, HARBOUR),
+    degrees=(Degree(degree="BSc Computer Science", school="Chalmers", dates="2015"),),
+    skills=("Python", "Redis"),
+    summary="Backend developer who likes clear logs. Knows FastAPI.",
+    bullets=(("Built the public API with FastAPI, used by 40 partners",), ("Wrote importers for 14 ports",)),
+)
+CRITERIA = Criteria(
+    cv=BODY,
+    sources=tuple(excerpt(BODY, own, [other]) for own, other in
+                  (("Kestrel Systems", "Blue Harbour"), ("Blue Harbour", "Kestrel Systems"))),
+    posting_names=("Senior Python Developer", "Northlight"),
+    keywords=("Python", "Redis"),
+    max_words=600,
+)  # fmt: skip
+
+
+def faults(draft: Draft, **criteria: Any) -> list[tuple[str, str, str]]:
+    return [(each.rule, each.part, each.text) for each in check(draft, replace(CRITERIA, **criteria))]
+
+
+def with_bullet(text: str) -> Draft:
+    return replace(DRAFT, bullets=((text,), DRAFT.bullets[1]))
+
+
+def test_what_stands_in_the_cv_passes() -> None:
+    assert faults(DRAFT) == []
+
+
+@pytest.mark.parametrize(
+    ("bullet", "rule", "found"),
+    [
+        ("Cut costs by 37 %", "numbers", "37"),
+        ("Served 1,200 users", "numbers", "1,200"),
+        ("Led seven people", "numbers", "seven"),
+        ("Wrote importers for 14 ports", "numbers", "14"),  # true, but of another position
+        ("In charge since 1999", "numbers", "1999"),
+        ("Ran the services at Globex Corporation", "names", "Globex Corporation"),
+        ("Built APIs with Rust", "names", "Rust"),
+        ("Holds a PhD", "degrees", "PhD"),
+        ("Brings a Master of Science", "degrees", "Master"),
+        ("Improved [metric] a lot", "placeholders", "[metric]"),
+        ("Improved XX percent of it", "placeholders", "XX"),
+        ("Wrote to <company name>", "placeholders", "<company name>"),
+        ("Wrote to {{company}}", "placeholders", "{{company}}"),
+    ],
+)
+def test_what_is_invented_or_left_to_fill_in_is_found(bullet: str, rule: str, found: str) -> None:
+    assert faults(with_bullet(bullet)) == [(rule, "position 1", found)]
+
+
+@pytest.mark.parametrize(
+    "bullet",
+    [
+        "Month-end runs in 12 minutes instead of 3 hours",
+        "Month-end runs in twelve minutes instead of three hours",
+        "Built APIs with FastAPI and PostgreSQL",
+        "Ready to do the same at Northlight",
+        "Ran the services of Blue Harbour",
+        "Mastered hard problems",
+    ],
+)
+def test_what_is_said_in_other_words_is_no_fault(bullet: str) -> None:
+    assert faults(with_bullet(bullet)) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "found"),
+    [
+        ({"positions": (KESTREL.model_copy(update={"employer": "Globex"}), HARBOUR)}, "Globex"),
+        ({"positions": (KESTREL.model_copy(update={"dates": "2019 – today"}), HARBOUR)}, "2019 – today"),
+        ({"positions": (KESTREL.model_copy(update={"role": "Chief Developer"}), HARBOUR)}, "Chief Developer"),
+        ({"degrees": (Degree(degree="MSc Physics"),)}, "MSc Physics"),
+        ({"skills": ("Python", "Redis", "Rust")}, "Rust"),
+    ],
+)
+def test_an_entry_has_to_stand_in_the_cv(changes: dict[str, Any], found: str) -> None:
+    assert faults(replace(DRAFT, **changes)) == [("entries", "document", found)]
+
+
+def test_length_and_keywords() -> None:
+    assert faults(DRAFT, max_words=DRAFT.words) == []
+    assert faults(DRAFT, max_words=DRAFT.words - 2) == [("length", "position 1", "the document has 2 words too many")]
+    assert faults(replace(DRAFT, skills=("Python",))) == [("keywords", SUMMARY, "Redis")]
+    assert faults(replace(DRAFT, skills=("Python",), summary="")) == [("keywords", "document", "Redis")]
+
+
+def test_every_rule_can_fail_and_says_so_in_words() -> None:
+    draft = replace(
+        with_bullet("Cut costs by 37 % at Globex with a PhD [name]"), skills=("Rust",), degrees=(),
+    )  # fmt: skip
+    found = check(draft, replace(CRITERIA, max_words=10))
+    assert [rule for rule in RULES if any(fault.rule == rule for fault in found)] == list(RULES)
+    assert [fault.rule for fault in found] == sorted((fault.rule for fault in found), key=list(RULES).index)
+    assert all(fault.reason for fault in found)
+
+
+# ------------------------------------------------------------------------------------------------------ leaving out
+
+
+def test_what_is_wrong_is_left_out_and_nothing_else() -> None:
+    draft = replace(
+        DRAFT,
+        summary="Knows FastAPI. Holds a PhD. Likes clear logs.",
+        skills=("Python",),
+        bullets=(("Built the public API", "Cut costs by 37 %"), ("Ran it at Globex",)),
+    )
+    mended, left_out = leave_out(draft, check(draft, CRITERIA), 600)
+    assert mended.summary == "Knows FastAPI. Likes clear logs."
+    assert mended.bullets == (("Built the public API",), ())
+    assert mended.skills == ("Python", "Redis")
+    assert sorted(left_out) == ["Cut costs by 37 %", "Holds a PhD.", "Ran it at Globex"]
+    assert check(mended, CRITERIA) == []
+
+
+def test_what_is_too_long_loses_bullets_until_it_fits() -> None:
+    draft = replace(DRAFT, bullets=(tuple(f"Wrote part {word}" for word in "abcdefgh"), ("One", "Other")))
+    mended, left_out = leave_out(draft, check(draft, replace(CRITERIA, max_words=50)), 50)
+    assert mended.words <= 50
+    assert left_out[0] == "Wrote part h"
+    assert len(left_out) + sum(map(len, mended.bullets)) == 10
+    nothing_left, _ = leave_out(draft, [], 1)
+    assert not any(nothing_left.bullets)
+
+
+# --------------------------------------------------------------------------------------------------------- structure
+
+
+def test_who_it_is_about_stays_here() -> None:
+    text = split(CV)
+    assert text.header[0] == "# Mara Lindqvist"
+    assert [section.heading for section in text.sections] == ["Profile", "Experience", "Education", "Skills"]
+    for private in ("Lindqvist", "@", "+46", "Gothenburg"):
+        assert private not in text.body
+    assert DRAFT.markdown().startswith("# Mara Lindqvist\n\nmara.lindqvist@example.com")
+
+
+@pytest.mark.parametrize(
+    ("cv", "header", "headings"),
+    [
+        ("plain text only", 0, [""]),
+        ("# Experience\n\ntext\n\n# Education\n\ntext", 0, ["Experience", "Education"]),
+        ("Ada\n\n## Work\n\ntext\n\n## School", 0, ["", "Work", "School"]),
+        ("# Ada\n\n## Work ##\n\n### Acme\n\ntext", 2, ["Work"]),
+        ("## Ada", 0, ["Ada"]),
+        ("\n# Ada\ntext", 2, [""]),
+        ("#Ada\n#hashtag", 0, [""]),
+    ],
+)
+def test_headings_make_sections(cv: str, header: int, headings: list[str]) -> None:
+    text = split(cv)
+    assert len(text.header) == header
+    assert [section.heading for section in text.sections] == headings
+
+
+def test_addresses_within_the_text_stay_here_and_dates_do_not() -> None:
+    body = split(
+        "# A\n\n## Work\n\nPhone: 0123 456\nSee https://a.example/x or a.b@c.example\n2019 - 2021, 01/2019"
+    ).body
+    assert body.split() == ["##", "Work", "See", "or", "2019", "-", "2021,", "01/2019"]
+
+
+def test_an_excerpt_ends_where_the_next_position_begins() -> None:
+    assert "40 partners" in CRITERIA.sources[0]
+    assert "14 ports" not in CRITERIA.sources[0]
+    assert "14 ports" in CRITERIA.sources[1]
+    assert "Chalmers" not in CRITERIA.sources[1]
+    assert excerpt(BODY, "Globex", []) == BODY
+
+
+@pytest.mark.parametrize(
+    ("phrase", "text", "stands"),
+    [
+        ("2019 – 2021", "from 2019-2021", True),
+        ("**Acme**, Inc.", "at acme, inc.", True),
+        ("Java", "JavaScript", False),
+        ("C", "C++ and C#", False),
+        ("C++", "knows C++.", True),
+        (".NET", "ASP.NET", False),
+        (".NET", "knows .NET", True),
+        ("", "anything", False),
+        ("Müller", "MÜLLER & Co", True),
+    ],
+)
+def test_word_for_word(phrase: str, text: str, stands: bool) -> None:
+    assert stands_in(phrase, normal(text)) is stands
