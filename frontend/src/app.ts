@@ -1,7 +1,9 @@
 /** The page's controller: it keeps address and run together and decides what is drawn when. */
 
 import { byId } from "./browser/dom";
-import { address, parse, type Route } from "./browser/router";
+import { DrawSchedule } from "./browser/draw-schedule";
+import { Navigation } from "./browser/navigation";
+import { type Route, runRoute, type Section } from "./browser/router";
 import type { ConnectionState } from "./connection/connection";
 import { RunConnection } from "./connection/follow";
 import { poll } from "./connection/poll";
@@ -14,21 +16,18 @@ import { type Api, ProblemError } from "./service/api";
 import type { RunSummary } from "./service/wire";
 import { SpanDetailsView } from "./views/details/span-details";
 import { LivetailView } from "./views/livetail";
+import { QueuePage } from "./views/queue/queue-page";
 import { ConnectionBadge } from "./views/run/connection-badge";
 import { drawRunHead, isLive, summaryOf } from "./views/run/run-head";
 import { RunMenu } from "./views/run/run-menu";
 import { runItem, runItems } from "./views/run-list";
+import type { SectionView } from "./views/section";
 import { NewRunDialog } from "./views/start/new-run";
 import { words } from "./views/start/schema-form";
 import { TraceTreeView } from "./views/trace/trace-tree";
 
 /** The duration in the header ticks in tenths of a second. */
 const TICK_MS = 100;
-/** The page is drawn no more often than this, however many events come: nobody reads faster, and scrolling stays smooth. */
-const DRAW_MS = 100;
-/** Drawing takes no more than this share of the time, even for a large run on a slow machine. */
-const DRAW_SHARE = 0.2;
-const DRAW_HIDDEN_MS = 500;
 /** Whole seconds are enough for the list. */
 const LIST_TICKS = 10;
 
@@ -36,14 +35,18 @@ export class App {
   readonly sidebar: RunSidebar;
   private readonly page: PageData;
   private readonly api: Api;
-  private readonly section = byId("run");
+  private readonly runSection = byId("run");
   private readonly badge: ConnectionBadge;
   private readonly tree: TraceTreeView;
   private readonly tail: LivetailView;
   private readonly details: SpanDetailsView;
   private readonly dialog: NewRunDialog;
   private readonly menu: RunMenu;
-  private route: Route = { runId: null, spanId: null };
+  private readonly navigation = new Navigation((route) => this.follow(route));
+  private readonly schedule = new DrawSchedule(() => this.draw());
+  private readonly sections: Readonly<Partial<Record<Section, SectionView>>>;
+  private section: SectionView | undefined;
+  private route: Route = runRoute(null);
   private session: RunSession | null = null;
   /** The session was drawn: its section is on the screen. */
   private opened = false;
@@ -51,9 +54,6 @@ export class App {
   private listed = false;
   /** The run of the session was in the list when the service did not have it. */
   private goneListed = false;
-  private scheduled = false;
-  /** Not to be drawn again before. */
-  private restUntil = 0;
   private ticks = 0;
 
   constructor(page: PageData, api: Api) {
@@ -76,31 +76,30 @@ export class App {
       },
     });
     this.dialog = new NewRunDialog(page, api, (runId) => {
-      this.go({ runId, spanId: null });
+      this.navigation.go(runRoute(runId));
       void this.sidebar.list.reload();
     });
     this.sidebar = new RunSidebar(page, api, {
       changed: () => this.listChanged(),
       failed: (reason) => this.listFailed(reason),
-      open: (runId) => this.go({ runId, spanId: null }),
+      open: (runId) => this.navigation.go(runRoute(runId)),
     });
+    this.sections = { queue: new QueuePage(api) };
     this.menu = new RunMenu(api, (runId) => this.leaveDeleted(runId));
   }
 
   start(): void {
     this.page.endpoint = `${location.origin}/v1/traces`;
     this.page.doctor = `spantail doctor --url ${location.origin}`;
-    addEventListener("popstate", () => this.follow(parse(location.pathname, location.search)));
     addEventListener("online", () => this.wake());
     document.addEventListener("visibilitychange", () => {
       if (document.hidden) this.sidebar.list.follow(true);
       else this.wake();
     });
-    document.addEventListener("click", (event) => this.onLink(event));
     setInterval(() => this.tick(), TICK_MS);
     void this.dialog.load();
     this.sidebar.start();
-    this.follow(parse(location.pathname, location.search));
+    this.navigation.start();
   }
 
   newRun(operation?: string): void {
@@ -121,26 +120,11 @@ export class App {
 
   // Addresses
 
-  private onLink(event: MouseEvent): void {
-    if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey)
-      return;
-    const link =
-      event.target instanceof Element ? event.target.closest<HTMLAnchorElement>("a[data-nav]") : null;
-    if (!link) return;
-    event.preventDefault();
-    const url = new URL(link.href);
-    this.go(parse(url.pathname, url.search));
-  }
-
-  private go(route: Route): void {
-    const target = address(route);
-    if (target !== location.pathname + location.search) history.pushState(null, "", target);
-    this.follow(route);
-  }
-
   private follow(route: Route): void {
     this.route = route;
     this.page.listOpen = false;
+    this.showSection(route.section);
+    if (route.section !== "runs") return;
     const { session } = this;
     const runId = route.runId ?? this.runs[0]?.run_id ?? null;
     if (runId === null) {
@@ -153,12 +137,27 @@ export class App {
     } else this.openRun(runId, route.spanId);
   }
 
+  private showSection(section: Section): void {
+    const { page } = this;
+    const view = this.sections[section];
+    assign(page, "section", section);
+    if (view === this.section) return;
+    this.section?.close();
+    this.section = view;
+    if (!view) return;
+    this.closeRun();
+    this.drawList();
+    page.screen = "section";
+    document.title = `${view.title} – Spantail`;
+    view.open();
+  }
+
   /** Selecting replaces the address: Back leaves the run instead of walking through spans. */
   private select(spanId: string | null): void {
     const { session } = this;
     if (!session) return;
-    this.route = { runId: session.runId, spanId };
-    history.replaceState(null, "", address(this.route));
+    this.route = runRoute(session.runId, spanId);
+    this.navigation.replace(this.route);
     this.showSpan(session, spanId);
   }
 
@@ -177,7 +176,7 @@ export class App {
       runId,
       (id, listener) => new RunConnection([webSocket, serverSentEvents, poll(this.api)], id, listener),
       {
-        changed: () => this.schedule(),
+        changed: () => this.schedule.ask(),
         state: (state) => {
           if (this.session === session) this.showState(state);
         },
@@ -216,7 +215,7 @@ export class App {
   private showState(state: ConnectionState): void {
     const { page } = this;
     this.badge.show(state);
-    if (state.phase === "settled") this.schedule();
+    if (state.phase === "settled") this.schedule.ask();
     else if (state.phase === "reconnecting" && page.screen === "loading") this.showOffline(state.reason);
     else if (state.phase === "gone") {
       this.goneListed = this.runs.some((run) => run.run_id === this.session?.runId);
@@ -253,32 +252,18 @@ export class App {
     this.sidebar.list.forget(runId);
     if (this.session?.runId !== runId) return;
     this.closeRun();
-    this.go({ runId: this.runs[0]?.run_id ?? null, spanId: null });
+    this.navigation.go(runRoute(this.runs[0]?.run_id ?? null));
   }
 
   // Drawing
 
-  /** The first change is drawn with the next frame, what follows it at once is drawn together. */
-  private schedule(): void {
-    if (this.scheduled) return;
-    this.scheduled = true;
-    if (document.hidden) {
-      setTimeout(() => this.draw(), DRAW_HIDDEN_MS);
-      return;
-    }
-    const rest = this.restUntil - performance.now();
-    if (rest > 0) setTimeout(() => requestAnimationFrame(() => this.draw()), rest);
-    else requestAnimationFrame(() => this.draw());
-  }
-
   private draw(): void {
-    this.scheduled = false;
     const { session } = this;
     if (!session?.loaded || session.state.phase === "gone") return;
     this.page.screen = "run";
     // What is hidden has no height and cannot be scrolled; the shell shows it a moment later.
-    if (!this.section.checkVisibility()) {
-      this.schedule();
+    if (!this.runSection.checkVisibility()) {
+      this.schedule.ask();
       return;
     }
     const begun = performance.now();
@@ -288,7 +273,7 @@ export class App {
     this.tree.draw(!isLive(session));
     this.tail.draw();
     this.details.draw();
-    this.restUntil = begun + Math.max(DRAW_MS, (performance.now() - begun) / DRAW_SHARE);
+    this.schedule.drawn(begun);
   }
 
   /** The head above the tree, and the run's item in the list with it. */
@@ -309,7 +294,9 @@ export class App {
       this.drawHead(session);
       this.details.draw();
     }
-    if (second) this.drawList();
+    if (!second) return;
+    this.drawList();
+    this.section?.tick();
   }
 
   // The list
@@ -324,6 +311,7 @@ export class App {
     this.listed = true;
     assign(this.page, "runsText", "");
     this.drawList();
+    if (this.route.section !== "runs") return;
     if (!session) {
       // On the start page the newest run is shown as soon as there is one.
       const waits = this.page.screen === "empty" || this.page.screen === "unmatched";
@@ -341,7 +329,7 @@ export class App {
 
   private listFailed(reason: string): void {
     assign(this.page, "runsText", this.listed ? "This list is not up to date." : reason);
-    if (!this.session) this.showOffline(reason);
+    if (!this.session && this.route.section === "runs") this.showOffline(reason);
   }
 
   private drawList(): void {
@@ -355,6 +343,7 @@ export class App {
   private wake(): void {
     this.session?.nudge();
     this.sidebar.wake();
-    this.schedule();
+    this.section?.wake();
+    this.schedule.ask();
   }
 }

@@ -48,6 +48,30 @@ const shell: object & ThisType<PageData> = {
   get isOffline() {
     return this.screen === "offline";
   },
+  get onRuns() {
+    return this.section === "runs";
+  },
+  get onQueue() {
+    return this.section === "queue";
+  },
+  get onBudgets() {
+    return this.section === "budgets";
+  },
+  get onNotices() {
+    return this.section === "notices";
+  },
+  get currentRuns() {
+    return this.section === "runs" ? "page" : null;
+  },
+  get currentQueue() {
+    return this.section === "queue" ? "page" : null;
+  },
+  get currentBudgets() {
+    return this.section === "budgets" ? "page" : null;
+  },
+  get currentNotices() {
+    return this.section === "notices" ? "page" : null;
+  },
   get isDark() {
     return this.theme === "dark";
   },

@@ -1,4 +1,5 @@
 /** What the shell binds to: small, flat, ready texts. Spans never come in here. */
+import type { Section } from "./browser/router";
 import type { Choice } from "./runs/run-filter";
 import type { BackendItem } from "./views/run/backends";
 import type { LayerItem } from "./views/run/layers";
@@ -10,7 +11,15 @@ export interface LinkItem {
   href: string;
 }
 
-export type Screen = "loading" | "empty" | "run" | "missing" | "expired" | "offline" | "unmatched";
+export type Screen =
+  | "loading"
+  | "empty"
+  | "run"
+  | "missing"
+  | "expired"
+  | "offline"
+  | "unmatched"
+  | "section";
 
 export interface OperationItem {
   name: string;
@@ -19,6 +28,7 @@ export interface OperationItem {
 }
 
 export interface PageData {
+  section: Section;
   screen: Screen;
   demo: boolean;
   /** One signs in here, and so may sign out. */
@@ -74,6 +84,7 @@ export interface PageData {
 
 export function emptyPage(): PageData {
   return {
+    section: "runs",
     screen: "loading",
     demo: false,
     login: false,

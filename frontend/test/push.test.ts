@@ -20,7 +20,7 @@ class Told extends PushTransport {
 
 function fed() {
   const log: string[] = [];
-  const transport = new Told("r", {
+  const transport = new Told({
     frame: (frame) => log.push(`frame ${frame.next_index}`),
     failed: (failure) => log.push(failure.reason),
   });
@@ -46,7 +46,7 @@ it("ends with what cannot be read, so that it comes again from the same place", 
 
 it("rounds no number of an application", () => {
   const heard: unknown[] = [];
-  const transport = new Told("r", {
+  const transport = new Told({
     frame: (frame) => heard.push(frame.logs[0]?.attributes),
     failed: (failure) => heard.push(failure.reason),
   });

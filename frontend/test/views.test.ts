@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { address, parse } from "../src/browser/router";
+import { address, parse, runRoute } from "../src/browser/router";
 import type { RunSummary } from "../src/service/wire";
 import { RunStore } from "../src/store";
 import { backendTable } from "../src/views/run/backends";
@@ -11,13 +11,10 @@ import { impliedWord } from "../src/views/trace/trace-row";
 const ID = "4bf92f3577b34da6a3ce929d0e0e4736";
 
 it("reads addresses", () => {
-  expect(parse("/", "")).toEqual({ runId: null, spanId: null });
-  expect(parse(`/runs/${ID}`, "?span=00f067aa0ba902b7")).toEqual({ runId: ID, spanId: "00f067aa0ba902b7" });
-  expect(parse("/runs/4BF92F35-77b3-4da6-a3ce-929d0e0e4736", "?span=<script>")).toEqual({
-    runId: ID,
-    spanId: null,
-  });
-  expect(address({ runId: ID, spanId: "00f067aa0ba902b7" })).toBe(`/runs/${ID}?span=00f067aa0ba902b7`);
+  expect(parse("/", "")).toEqual(runRoute(null));
+  expect(parse(`/runs/${ID}`, "?span=00f067aa0ba902b7")).toEqual(runRoute(ID, "00f067aa0ba902b7"));
+  expect(parse("/runs/4BF92F35-77b3-4da6-a3ce-929d0e0e4736", "?span=<script>")).toEqual(runRoute(ID));
+  expect(address(runRoute(ID, "00f067aa0ba902b7"))).toBe(`/runs/${ID}?span=00f067aa0ba902b7`);
 });
 
 it("sums backends in whole nano-dollars", () => {

@@ -49,8 +49,8 @@ export interface Failure {
   readonly useless?: boolean;
 }
 
-export interface TransportListener {
-  frame(frame: Frame, latencyMs: number | null): void;
+export interface TransportListener<F = Frame> {
+  frame(frame: F, latencyMs: number | null): void;
   failed(failure: Failure): void;
 }
 

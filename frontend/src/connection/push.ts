@@ -6,17 +6,17 @@ import { Watchdog } from "./watchdog";
 
 /** It also finds a proxy that collects answers instead of passing them on. */
 const OPEN_MS = 5_000;
-/** The service sends something every 5 s at least. */
+/** The service sends something of a run every 5 s at least. */
 const SILENCE_MS = 15_000;
 
-export abstract class PushTransport implements Transport {
-  protected readonly runId: string;
-  private readonly listener: TransportListener;
+export abstract class PushTransport<F = Frame> implements Transport {
+  private readonly listener: TransportListener<F>;
+  private readonly silenceMs: number;
   private readonly watchdog = new Watchdog(() => this.fail({ reason: "The service has fallen silent" }));
 
-  constructor(runId: string, listener: TransportListener) {
-    this.runId = runId;
+  constructor(listener: TransportListener<F>, silenceMs = SILENCE_MS) {
     this.listener = listener;
+    this.silenceMs = silenceMs;
   }
 
   start(cursor: Cursor): void {
@@ -43,10 +43,10 @@ export abstract class PushTransport implements Transport {
   }
 
   protected take(text: string, latencyMs: number | null): void {
-    this.expect(SILENCE_MS);
-    let frame: Frame;
+    this.expect(this.silenceMs);
+    let frame: F;
     try {
-      frame = parseJson<Frame>(text);
+      frame = parseJson<F>(text);
     } catch {
       // Left out it would be a hole; from the same cursor it comes again.
       this.fail({ reason: "The service sent something that cannot be read" });

@@ -1,9 +1,15 @@
 /** Frames as server-sent events: pushed too, and plain HTTP for proxies that know no WebSocket. */
-import { type Cursor, query, type TransportKind } from "./connection";
+import { type Cursor, query, type TransportKind, type TransportListener } from "./connection";
 import { PushTransport } from "./push";
 
 export class SseTransport extends PushTransport {
+  private readonly runId: string;
   private source: EventSource | null = null;
+
+  constructor(runId: string, listener: TransportListener) {
+    super(listener);
+    this.runId = runId;
+  }
 
   nudge(): void {
     // Nothing can be asked this way; the watchdog finds out.

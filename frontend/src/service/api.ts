@@ -16,6 +16,18 @@ import type {
   Spend,
   StartedRun,
 } from "./wire";
+import type {
+  BreakersAnswer,
+  Budget,
+  BudgetsAnswer,
+  Cancelled,
+  NoticeRule,
+  NoticesAnswer,
+  QueueAnswer,
+  QueuedRun,
+  RuleChange,
+  RunnersAnswer,
+} from "./wire-work";
 
 const TIMEOUT_MS = 15_000;
 /** A snapshot of 100,000 spans on a slow link. */
@@ -118,6 +130,57 @@ export class Api {
   /** The last `limit` events before an index. */
   logsBefore(runId: string, before: number, limit: number, signal?: AbortSignal): Promise<Frame> {
     return this.json<Frame>(`/api/logs/${runId}?before=${before}&limit=${limit}`, { signal });
+  }
+
+  // What is around the runs
+
+  /** The queue; with a version, whether there is anything newer. */
+  queue(version: number | null, signal?: AbortSignal): Promise<QueueAnswer> {
+    return this.json<QueueAnswer>(version === null ? "/api/queue" : `/api/queue?version=${version}`, {
+      signal,
+    });
+  }
+
+  retryItem(itemId: string): Promise<QueuedRun> {
+    return this.json<QueuedRun>(`/api/queue/${encodeURIComponent(itemId)}/retry`, { method: "POST" });
+  }
+
+  cancelItem(itemId: string): Promise<Cancelled> {
+    return this.json<Cancelled>(`/api/queue/${encodeURIComponent(itemId)}/cancel`, { method: "POST" });
+  }
+
+  retryRun(runId: string): Promise<QueuedRun> {
+    return this.json<QueuedRun>(`/api/runs/${runId}/retry`, { method: "POST" });
+  }
+
+  async cancelRun(runId: string): Promise<void> {
+    await this.fetch(`/api/runs/${runId}/cancel`, { method: "POST" });
+  }
+
+  runners(signal?: AbortSignal): Promise<RunnersAnswer> {
+    return this.json<RunnersAnswer>("/api/runners", { signal });
+  }
+
+  budgets(signal?: AbortSignal): Promise<BudgetsAnswer> {
+    return this.json<BudgetsAnswer>("/api/budgets", { signal });
+  }
+
+  /** Sets the limit of a scope; null takes it away. */
+  setBudget(scope: string, limitUsd: number | null): Promise<Budget> {
+    const body = { limit_usd: limitUsd };
+    return this.json<Budget>(`/api/budgets/${encodeURIComponent(scope)}`, { method: "PUT", body });
+  }
+
+  breakers(signal?: AbortSignal): Promise<BreakersAnswer> {
+    return this.json<BreakersAnswer>("/api/breakers", { signal });
+  }
+
+  notices(signal?: AbortSignal): Promise<NoticesAnswer> {
+    return this.json<NoticesAnswer>("/api/notices", { signal });
+  }
+
+  changeRule(id: string, change: RuleChange): Promise<NoticeRule> {
+    return this.json<NoticeRule>(`/api/notices/${encodeURIComponent(id)}`, { method: "PUT", body: change });
   }
 
   private async json<T>(url: string, options: Options = {}): Promise<T> {

@@ -1,4 +1,7 @@
-/** The JSON of the service: the only file with its field names. Times are in microseconds. */
+/**
+ * The JSON of the service. Field names are here, and in `wire-work.ts` for what is around the runs. Times are in
+ * microseconds.
+ */
 
 export type SpanStatus = "running" | "ok" | "error" | "skipped" | "cancelled" | "abandoned";
 export type RunStatus = "queued" | "running" | "completed" | "failed" | "cancelled" | "abandoned";

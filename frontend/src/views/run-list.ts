@@ -1,6 +1,6 @@
 /** The list of runs as the page shows it. Pure: wire shapes in, texts out. */
 
-import { address } from "../browser/router";
+import { address, runRoute } from "../browser/router";
 import type { RunSummary } from "../service/wire";
 import * as format from "../text/format";
 import { RUN_ICONS } from "./status";
@@ -69,7 +69,7 @@ export function runItem(run: RunSummary, currentId: string | null, nowUs: number
   const errors = run.errors ?? 0;
   return {
     id: run.run_id,
-    href: address({ runId: run.run_id, spanId: null }),
+    href: address(runRoute(run.run_id)),
     name: runName(run),
     title: [runName(run), run.operation, serviceText(run), run.environment, run.status, ...markWords(run)]
       .filter(Boolean)

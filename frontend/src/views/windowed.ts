@@ -60,7 +60,8 @@ export class WindowedList<T> {
   /** Shows other items; with `scrollTop` from there. */
   setItems(items: readonly T[], scrollTop = this.top): void {
     const { viewport, canvas, rowHeight } = this.options;
-    if (items.length !== this.items.length) canvas.style.height = `${items.length * rowHeight}px`;
+    const height = `${items.length * rowHeight}px`;
+    if (canvas.style.height !== height) canvas.style.height = height;
     this.items = items;
     const top = Math.min(Math.max(0, scrollTop), this.endScroll);
     if (top !== this.top) {

@@ -1,6 +1,6 @@
 /** What the details panel is built of: one function per section, span in, element out. */
 import { copyText, h, icon } from "../../browser/dom";
-import { address } from "../../browser/router";
+import { address, runRoute } from "../../browser/router";
 import { label } from "../../run/events";
 import { indented, writeJson } from "../../service/json";
 import type { Attributes, AttributeValue, Source, SpanState, TailEvent, ValueType } from "../../service/wire";
@@ -242,7 +242,7 @@ export function linkBlock(span: SpanState): HTMLElement {
     const { run_id: runId, span_id: spanId, attributes = {} } = link;
     const text = linkWords(link);
     const target = runId
-      ? h("a", { href: address({ runId, spanId: spanId ?? null }), "data-nav": "", class: "mono link" }, text)
+      ? h("a", { href: address(runRoute(runId, spanId ?? null)), "data-nav": "", class: "mono link" }, text)
       : h(
           "span",
           { class: "mono odd-link", title: "Kept as it came: these are no ids of a trace and a span" },

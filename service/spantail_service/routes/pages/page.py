@@ -1,4 +1,4 @@
-"""The page: one HTML file for `/` and `/runs/{run_id}`, and its assets."""
+"""The page: one HTML file for `/`, `/runs/{run_id}`, `/queue`, `/budgets` and `/notices`, and its assets."""
 
 from __future__ import annotations
 
@@ -28,8 +28,11 @@ _NOT_BUILT = """<!doctype html>
 
 @router.get("/")
 @router.get("/runs/{run_id}")
+@router.get("/queue")
+@router.get("/budgets")
+@router.get("/notices")
 async def index() -> Response:
-    """The page; it reads the run's id from its own address."""
+    """The page; it reads from its own address what it is asked to show."""
     file = STATIC / "index.html"
     if not file.is_file():
         return HTMLResponse(_NOT_BUILT, status_code=503, headers={"cache-control": "no-store"})
