@@ -19,7 +19,10 @@ from spantail_service.access.hosts import Hosts
 from spantail_service.access.rate_limits import RateLimits, WrongTokens
 from spantail_service.access.sessions import Sessions
 from spantail_service.ingest.receiver import OtlpReceiver
+from spantail_service.jobs.active import ActiveRuns
+from spantail_service.jobs.execution import Executor
 from spantail_service.jobs.launcher import Launcher
+from spantail_service.jobs.states import RunStates
 from spantail_service.llm.registry import open_llm
 from spantail_service.metrics import ServiceMetrics
 from spantail_service.operations.catalogue import catalogue
@@ -163,10 +166,15 @@ async def _open_services(app: FastAPI, settings: Settings, redis_url: str, stack
     tools = await stack.enter_async_context(open_tools(settings.operations, llm, redis, demo=settings.demo))
     store = RunStore(redis)
     sink = telemetry.sink
+    redactor = Redactor.from_environment()
+    states = RunStates(redis, store)
+    runner_id = sink.runner_id if sink is not None else ""
+    active = await stack.enter_async_context(ActiveRuns(redis, wakeups, runner_id))
+    executor = Executor(states, tools, redactor, time_limit_s=settings.jobs.run_time_limit_s)
     launcher = Launcher(
         redis,
-        store,
-        tools,
+        executor,
+        active,
         sink.flush if sink is not None else lambda _timeout_s: False,
         max_runs=settings.limits.max_runs,
     )

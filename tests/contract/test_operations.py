@@ -190,16 +190,16 @@ async def test_the_end_of_a_run_is_stored_once_redis_takes_it_again(
     new_redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gate, refused = Gate(), asyncio.Event()
-    set_state = RunStore.set_state
+    replace_state = RunStore.replace_state
 
-    async def watched(self: RunStore, *state: Any) -> None:
+    async def watched(self: RunStore, *state: Any) -> bool:
         try:
-            await set_state(self, *state)
+            return await replace_state(self, *state)
         except ResponseError:
             refused.set()
             raise
 
-    monkeypatch.setattr(RunStore, "set_state", watched)
+    monkeypatch.setattr(RunStore, "replace_state", watched)
     with redis.Redis.from_url(new_redis_url) as plain:
         async with demo_app(new_redis_url, gate) as client:
             run_id = (await client.post("/api/jobs/search", json=SEARCH)).json()["run_id"]
@@ -217,15 +217,14 @@ async def test_a_stop_waits_for_the_end_that_is_just_stored(
     new_redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     over, go = asyncio.Event(), asyncio.Event()
-    set_state = RunStore.set_state
+    replace_state = RunStore.replace_state
 
-    async def slow(self: RunStore, run_id: str, state: bytes, status: str) -> None:
-        if status != "running":
-            over.set()
-            await go.wait()
-        await set_state(self, run_id, state, status)
+    async def slow(self: RunStore, *state: Any) -> bool:
+        over.set()
+        await go.wait()
+        return await replace_state(self, *state)
 
-    monkeypatch.setattr(RunStore, "set_state", slow)
+    monkeypatch.setattr(RunStore, "replace_state", slow)
     async with demo_app(new_redis_url) as client:
         run_id = (await client.post("/api/jobs/search", json=SEARCH)).json()["run_id"]
         await asyncio.wait_for(over.wait(), 20)

@@ -7,7 +7,7 @@ import logging
 from typing import TYPE_CHECKING, Final, Self
 
 from spantail_exporters.model import keys
-from spantail_exporters.redis.errors import REDIS_UNREACHABLE
+from spantail_exporters.redis.errors import will_be_back
 from spantail_service.bounds.cancel import cancel
 from spantail_service.storage.run_writes import now_us
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from redis.asyncio import Redis
 
+    from spantail_service.jobs.execution import Run
     from spantail_service.storage.wakeups import WakeUps
 
 logger = logging.getLogger(__name__)
@@ -28,25 +29,30 @@ _AGAIN_S: Final = 1.0
 
 
 class ActiveRun:
-    """A run on its way."""
+    """A run in this process, with the task that it runs in."""
 
-    __slots__ = ("is_over", "item_id", "operation", "run_id", "since", "task", "was_cancelled")
+    __slots__ = ("run", "since", "task", "was_cancelled")
 
-    def __init__(self, run_id: str, operation: str, task: asyncio.Task[None], item_id: str = "") -> None:
-        self.run_id = run_id
-        self.operation = operation
-        self.item_id = item_id
-        """The item of the queue that it is a run of; empty where it was started directly."""
+    def __init__(self, run: Run, task: asyncio.Task[None]) -> None:
+        self.run = run
         self.task = task
         self.since = now_us()
-        self.is_over = False
-        """Its work has ended; only its final state may still have to be written."""
         self.was_cancelled = False
         """Somebody wanted it to stop."""
 
+    @property
+    def run_id(self) -> str:
+        """The run's id."""
+        return self.run.run_id
+
+    @property
+    def item_id(self) -> str:
+        """The item of the queue that it is a run of; empty where it was started directly."""
+        return self.run.item.id if self.run.item else ""
+
     def cancel(self) -> bool:
         """Stop it; False when its work is over."""
-        if self.is_over or self.task.done():
+        if self.run.is_over or self.task.done():
             return False
         self.was_cancelled = True
         return self.task.cancel()
@@ -108,7 +114,7 @@ class ActiveRuns:
         await cancel(self._task)
         try:
             await self._say()
-        except REDIS_UNREACHABLE as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, they expire
             logger.info("the leases of ended runs are left to expire: %r", error)
 
     # -- as a target of wake-ups --
@@ -133,8 +139,9 @@ class ActiveRuns:
             try:
                 await self._say()
                 wait_s = _RENEW_S
-            except REDIS_UNREACHABLE as error:
-                logger.warning("nobody can cancel what runs here while Redis is away: %r", error)
+            except Exception as error:  # whatever it is, the runs go on, and so must this
+                message = "nobody can cancel from elsewhere what runs here: %r"
+                logger.warning(message, error, exc_info=not will_be_back(error))
                 wait_s = _AGAIN_S
             try:
                 async with asyncio.timeout(wait_s):

@@ -10,10 +10,11 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 import orjson
+from redis.exceptions import ResponseError
 
 from spantail_exporters.model import keys
 from spantail_exporters.model.heartbeat import BEAT_S, LEASE_S
-from spantail_exporters.redis.errors import REDIS_UNREACHABLE
+from spantail_exporters.redis.errors import REDIS_UNREACHABLE, will_be_back
 from spantail_service import __version__
 from spantail_service.bounds.cancel import cancel
 from spantail_service.storage.run_writes import now_us
@@ -123,7 +124,7 @@ class RunnerPresence:
     async def __aexit__(self, *_: object) -> None:
         self._closing = True
         await cancel(self._task)
-        with suppress(*REDIS_UNREACHABLE, TimeoutError):
+        with suppress(*REDIS_UNREACHABLE, ResponseError, TimeoutError):
             async with asyncio.timeout(_CLOSE_S):
                 await self._redis.zrem(keys.RUNNERS, self._runner_id)
                 await self._redis.delete(keys.about_runner(self._runner_id))
@@ -141,8 +142,8 @@ class RunnerPresence:
         while not self._closing:
             try:
                 await self.say()
-            except REDIS_UNREACHABLE as error:
-                logger.info("this runner cannot say that it is there: %r", error)
+            except Exception as error:  # whatever it is, it may pass
+                logger.info("this runner cannot say that it is there: %r", error, exc_info=not will_be_back(error))
             await asyncio.sleep(BEAT_S)
 
     def _about(self) -> dict[str, Any]:
@@ -154,7 +155,7 @@ class RunnerPresence:
             "started": self._started,
             "draining": self.draining,
             "concurrency": self._concurrency,
-            "running": [(run.run_id, run.operation, run.item_id, run.since) for run in self._active],
+            "running": [(each.run_id, each.run.op.name, each.item_id, each.since) for each in self._active],
             "load": _load(),
         }
 

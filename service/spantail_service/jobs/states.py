@@ -64,6 +64,11 @@ class RunStates:
             if await self._store.replace_state(run_id, before, orjson.dumps(made), made["status"], changes):
                 return made
 
+    async def root_of(self, run_id: str) -> str:
+        """The span id of a run's root; empty where it is not known."""
+        root: Any = await self._redis.hget(keys.run_keys(run_id).meta, "root")
+        return root.decode() if isinstance(root, bytes) else ""
+
     async def _stored(self, run_id: str) -> bytes | None:
         stored: Any = await self._redis.get(keys.run_keys(run_id).state)
         return stored if isinstance(stored, bytes) else None

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from spantail_service.settings.parts import (
     AccessSettings,
+    JobSettings,
     LimitSettings,
     LinkSettings,
     LlmSettings,
@@ -45,6 +46,7 @@ class Settings(BaseModel):
     access: AccessSettings
     storage: StorageSettings
     limits: LimitSettings
+    jobs: JobSettings
     links: LinkSettings
     demo: bool = Field(False, description="Work on demo data: job board and LLM provider of our own, on loopback.")
     operations: OperationSettings

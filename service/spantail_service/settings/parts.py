@@ -212,6 +212,39 @@ class LimitSettings(Part):
     )
 
 
+class JobSettings(Part):
+    """How operations are run, and the queue that they may wait in."""
+
+    runners: int = Field(
+        1,
+        ge=0,
+        le=64,
+        description="Runners of `spantail serve` that work on the queue: the first one within its own process, each "
+        "further one a process of its own; 0 leaves the queue to `spantail runner` elsewhere.",
+    )
+    runner_concurrency: int = Field(4, ge=1, le=1_000, description="Items of the queue that a runner takes at a time.")
+    runner_drain_s: float = Field(
+        30.0,
+        ge=0,
+        le=86_400,
+        description="Seconds that `spantail runner` waits at its stop for items that it has begun; what is not done "
+        "then goes back into the queue.",
+    )
+    queue_lease_s: float = Field(
+        15.0,
+        ge=1,
+        le=3_600,
+        description="Seconds after which an item is taken from a runner that does not say any more that it works on "
+        "it, and run again.",
+    )
+    queue_max_attempts: int = Field(
+        3, ge=1, le=100, description="How often an item is begun, where its runners die, before it has failed."
+    )
+    run_time_limit_s: float = Field(
+        3_600.0, gt=0, le=604_800, description="Seconds that a run may take, where its operation does not say."
+    )
+
+
 class LinkSettings(Part):
     """Links out of a run, to other tools."""
 
