@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
 from opentelemetry import trace
+from pydantic import ValidationError
 
 from spantail_service.errors import InputRefusedError
-from spantail_service.jobs.identity import root_span_id
-from spantail_service.jobs.pending import PendingRun, cancelled_changes, pending_changes
+from spantail_service.jobs.identity import root_span_id, wait_span_id
+from spantail_service.jobs.pending import PendingRun, abandoned_changes, ended_changes, pending_changes
 from spantail_service.jobs.states import FINAL_STATUSES, State, first_state
 from spantail_service.storage.run_writes import now_us
 
@@ -140,7 +142,7 @@ class Enqueuer:
         """
         outcome = await self._queue.cancel(item_id)
         if outcome == "cancelled" and (item := await self._queue.get(item_id)) is not None:
-            await self.show_cancelled(item)
+            await self.show_ended(item)
         return outcome
 
     async def cancel_run(self, item_id: str, run_id: str) -> Literal["cancelled", "cancelling", ""]:
@@ -150,26 +152,55 @@ class Enqueuer:
 
     async def show(self, item: QueueItem) -> None:
         """Show the run of an item that waits, and say in the state of its last run that this one follows."""
-        if (pending := self._pending(item)) is not None:
-            await self._states.create(
-                self.state_of(item, "queued"), pending_changes(pending, self._redactor)
-            )  # unless a runner was faster
+        # Where a runner was faster, there is a state, and nothing to be done.
+        await self._states.create(self.state_of(item, "queued"), pending_changes(self._pending(item), self._redactor))
+        await self.show_followed(item)
+
+    async def show_followed(self, item: QueueItem) -> None:
+        """Say in the state of an item's last run that its present one follows."""
         if item.earlier_runs:
-            await self._states.change(item.earlier_runs[-1], lambda state: {**state, "retried_as": item.run_id})
+            await self._states.change(
+                item.earlier_runs[-1],
+                lambda state: None if "retried_as" in state else {**state, "retried_as": item.run_id},
+            )
 
-    async def show_cancelled(self, item: QueueItem) -> None:
-        """End what is shown of an item that was cancelled while it waited."""
-
-        def cancelled(state: State) -> State | None:
-            over = state["status"] in FINAL_STATUSES
-            return None if over else {**state, "status": "cancelled", "finished": ended}
-
+    async def show_ended(self, item: QueueItem, *, error: str = "") -> None:
+        """End what is shown of a run that never began: it was cancelled where there is no `error`."""
         ended = now_us()
-        pending = self._pending(item)
-        changes = cancelled_changes(pending, ended, self._redactor) if pending else ()
-        state = {**self.state_of(item, "cancelled"), "finished": ended}
-        if not await self._states.create(state, changes):  # there is one, unless it was cancelled before it was shown
-            await self._states.change(item.run_id, cancelled, changes)
+        changes = ended_changes(self._pending(item), ended, self._redactor, error=error)
+        status = "failed" if error else "cancelled"
+        over: State = {"finished": ended}
+        if error:
+            over["error"] = {"type": "OperationError", "message": error}
+        # There is a state, unless it ended before it was shown.
+        if not await self._states.create({**self.state_of(item, status), **over}, changes):
+            await self._states.change(
+                item.run_id,
+                lambda state: None if state["status"] in FINAL_STATUSES else {**state, **over, "status": status},
+                changes,
+            )
+
+    async def show_abandoned(self, item: QueueItem, reason: str, next_run_id: str) -> None:
+        """End the present run of an item whose runner has died, as far as it is not over.
+
+        Args:
+            item: The item as it was then.
+            reason: A word for why.
+            next_run_id: The run that follows; empty where none does.
+        """
+        ended = now_us()
+        root, wait = root_span_id(item.run_id), wait_span_id(item.run_id)
+        unclaimed = await self._states.without_runner(item.run_id, [root, wait])
+        pending = abandoned_changes(self._pending(item), ended, reason, self._redactor)
+
+        def abandoned(state: State) -> State:
+            followed = {"retried_as": next_run_id} if next_run_id else {}
+            over = {} if state["status"] in {"completed", "failed"} else {
+                "status": "abandoned", "finished": ended, "abandoned": {"reason": reason},
+            }  # fmt: skip
+            return {**state, **over, **followed}
+
+        await self._states.change(item.run_id, abandoned, [one for one in pending if one.span_id in unclaimed])
 
     def state_of(self, item: QueueItem, status: str) -> State:
         """The state of the present run of an item."""
@@ -186,18 +217,20 @@ class Enqueuer:
             retry_of=item.earlier_runs[-1] if item.earlier_runs else None,
         )
 
-    def _pending(self, item: QueueItem) -> PendingRun | None:
+    def _pending(self, item: QueueItem) -> PendingRun:
         op = self._catalogue.get(item.operation)
-        if op is None:
-            return None
-        given = op.input_model.model_validate_json(item.input)
+        title = name = item.operation
+        if op is not None:
+            title = name = op.title
+            with suppress(ValidationError):  # it takes another input by now
+                name = op.run_name(op.input_model.model_validate_json(item.input))
         return PendingRun(
             item.run_id,
-            op.title,
-            op.run_name(given),
+            title,
+            name,
             item.id,
             item.queued,
-            op.layers,
+            op.layers if op else (),
             links_of(item),
             item.session_id,
             self._service,

@@ -175,7 +175,7 @@ class Executor:
         )
         if item is not None:
             run.state["created"] = item.queued
-        await self._states.set(run.state)
+        await self._states.write(run.state)
 
     async def conclude(self, run: Run, outcome: Outcome, **more: Any) -> None:
         """Write the final state of a run, however long Redis is away: without it the run would never settle.
@@ -201,10 +201,11 @@ class Executor:
         before = run.state or {}
 
         def final(held: State) -> State | None:
-            return None if held.get("retried_as") else {**held, **before, **fields}
+            is_elsewhere = held.get("retried_as") not in {None, fields.get("retried_as")}
+            return None if is_elsewhere else {**held, **before, **fields}
 
         if await self._states.change(run.run_id, final) is None and await self._states.get(run.run_id) is None:
-            await self._states.set({**before, **fields})  # Redis lost it
+            await self._states.write({**before, **fields})  # Redis lost it
 
     async def _pause(self, attempt: int) -> None:
         if self._closing.is_set():

@@ -59,10 +59,36 @@ def pending_changes(run: PendingRun, redactor: Redactor) -> list[Change]:
     return [_change(record, 0, redactor) for record in _records(run, None)]
 
 
-def cancelled_changes(run: PendingRun, ended: int, redactor: Redactor) -> list[Change]:
-    """The end of both at `ended` (microseconds since the epoch), for a run that was cancelled before it began."""
+def ended_changes(run: PendingRun, ended: int, redactor: Redactor, *, error: str = "") -> list[Change]:
+    """The end of both at `ended` (microseconds since the epoch), for a run that never began.
+
+    It was cancelled where there is no `error`, a sentence for people.
+    """
     root, wait = _records(run, ended)
+    if error:
+        root.failed, root.description = True, error
+    else:
+        cancelled = {key.STATUS: key.STATUS_CANCELLED, key.REASON: _CANCELLED}
+        root.attributes = {**root.attributes, **cancelled}
+        wait.attributes = {**wait.attributes, **cancelled}
     return [_change(wait, 1, redactor), _change(root, 1, redactor)]
+
+
+def abandoned_changes(run: PendingRun, ended: int, reason: str, redactor: Redactor) -> list[Change]:
+    """The same for a run that a process had claimed, and that died before it said so."""
+    changes = []
+    for record in reversed(_records(run, None)):
+        state = encode_state(record, 0, redactor)
+        body = {
+            **state.body,
+            "status": "abandoned",
+            "ts": ended,
+            "event": f"{state.body['kind']}_abandoned",
+            "end": ended,
+            "abandoned": {"reason": reason},
+        }
+        changes.append(Change(record.span_id, record.parent_id or "", [dumps(body)]))
+    return changes
 
 
 def ids_of(traceparent: str) -> tuple[str, str] | None:
@@ -72,8 +98,7 @@ def ids_of(traceparent: str) -> tuple[str, str] | None:
 
 
 def _records(run: PendingRun, ended: int | None) -> tuple[SpanRecord, SpanRecord]:
-    over: dict[str, Any] = {} if ended is None else {key.STATUS: key.STATUS_CANCELLED, key.REASON: _CANCELLED}
-    root: dict[str, Any] = {key.KIND: key.KIND_OPERATION, key.RUN_NAME: run.name, **over}
+    root: dict[str, Any] = {key.KIND: key.KIND_OPERATION, key.RUN_NAME: run.name}
     if run.layers:
         root[key.LAYERS] = tuple(run.layers)
     if run.session_id:
@@ -89,7 +114,7 @@ def _records(run: PendingRun, ended: int | None) -> tuple[SpanRecord, SpanRecord
             WAIT_NAME,
             run.queued,
             ended,
-            {**wait_attributes(run.item_id), **over},
+            wait_attributes(run.item_id),
             service=run.service,
         ),
     )

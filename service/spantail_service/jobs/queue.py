@@ -1,20 +1,18 @@
 """The job queue in Redis: each step is one script, so no item is ever lost, or handed to two runners.
 
 A claim gives an item to a runner for the time of a lease, with a fencing token that only grows. The runner renews the
-lease while it works; one that stops doing so loses the item (`JobQueue.recover`), and its word on it counts no more,
-however late it comes. Every step may be repeated when its answer was lost.
+lease while it works; one that stops doing so loses the item (`JobQueue.expired`, `JobQueue.recover`), and its word on
+it counts no more, however late it comes. Every step may be repeated when its answer was lost.
 """
 
 from __future__ import annotations
 
-import hashlib
 import uuid
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
-from redis.exceptions import NoScriptError
-
 from spantail_exporters.model import keys
+from spantail_service.jobs.calls import Calls, Script
 from spantail_service.jobs.identity import new_run_id
 from spantail_service.jobs.item import PRIORITIES, QueueItem, as_json, fields_of, item_of
 
@@ -42,20 +40,15 @@ _PARTS: Final = (
 _FOLDER: Final = resources.files(__package__) / "scripts"
 
 
-class _Script(NamedTuple):
-    text: str
-    sha: str
-
-
-def _script(name: str) -> _Script:
-    text = "\n".join((_FOLDER / f"{part}.lua").read_text(encoding="utf-8") for part in ("head", name))
-    return _Script(text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
+def _script(name: str) -> Script:
+    return Script.of("\n".join((_FOLDER / f"{part}.lua").read_text(encoding="utf-8") for part in ("head", name)))
 
 
 _ENQUEUE: Final = _script("enqueue")
 _CLAIM: Final = _script("claim")
 _RENEW: Final = _script("renew")
 _FINISH: Final = _script("finish")
+_EXPIRED: Final = _script("expired")
 _RECOVER: Final = _script("recover")
 _CANCEL: Final = _script("cancel")
 _RETRY: Final = _script("retry")
@@ -113,6 +106,7 @@ class JobQueue:
 
     def __init__(self, redis: Redis, *, is_cluster: bool = False) -> None:
         self._redis = redis
+        self._calls = Calls(redis)
         self._is_cluster = is_cluster
         self._keys = keys.queue_keys(is_cluster=is_cluster)
 
@@ -199,9 +193,17 @@ class JobQueue:
         done, *_ = await self._finish(item, "cancelled")
         return done
 
-    async def recover(self, count: int = 100) -> list[Recovered]:
-        """Take back items whose lease has run out; they run again, before all others of their priority."""
-        taken = await self._call(_RECOVER, count)
+    async def expired(self, count: int = 100) -> list[QueueItem]:
+        """At most `count` items whose lease has run out."""
+        return [item_of(fields_of(flat)) for flat in await self._call(_EXPIRED, count)]
+
+    async def recover(self, items: Sequence[QueueItem]) -> list[Recovered]:
+        """Take back items whose lease has run out; they run again, before all others of their priority.
+
+        One whose holder has renewed its lease, or has finished it meanwhile, stays as it is.
+        """
+        pairs = [part for item in items for part in (item.id, item.token)]
+        taken = await self._call(_RECOVER, *pairs) if pairs else []
         return [Recovered(*(part.decode() for part in one)) for one in taken]
 
     async def hand_back(self, item: QueueItem) -> str:
@@ -289,11 +291,7 @@ class JobQueue:
     def _item_key(self, item_id: str) -> str:
         return keys.queue_item(item_id, is_cluster=self._is_cluster)
 
-    async def _call(self, script: _Script, *arguments: Any) -> Any:
-        own = (f"{keys.queue_prefix(is_cluster=self._is_cluster)}item:", keys.QUEUE_CHANNEL, keys.QUEUE_READY_CHANNEL)
-        command = (script.sha, len(self._keys), *self._keys, *own, KEEP_S * 1000, *arguments)
-        try:
-            return await self._redis.execute_command("EVALSHA", *command)  # type: ignore[no-untyped-call]
-        except NoScriptError:  # Redis was restarted, or its scripts were flushed
-            await self._redis.script_load(script.text)
-            return await self._redis.execute_command("EVALSHA", *command)  # type: ignore[no-untyped-call]
+    async def _call(self, script: Script, *arguments: Any) -> Any:
+        prefix = f"{keys.queue_prefix(is_cluster=self._is_cluster)}item:"
+        own = (prefix, keys.QUEUE_CHANNEL, keys.QUEUE_READY_CHANNEL, KEEP_S * 1000)
+        return await self._calls.call(script, len(self._keys), *self._keys, *own, *arguments)

@@ -34,7 +34,7 @@ class RunStates:
         """The state of a run; None where there is none, or none that can be read."""
         return _read(await self._stored(run_id))
 
-    async def set(self, state: State) -> None:
+    async def write(self, state: State) -> None:
         """Replace a state, whatever it was; the run settles in the same step when that was all it waited for."""
         await self._store.set_state(state["run_id"], orjson.dumps(state), state["status"])
 
@@ -68,6 +68,16 @@ class RunStates:
         """The span id of a run's root; empty where it is not known."""
         root: Any = await self._redis.hget(keys.run_keys(run_id).meta, "root")
         return root.decode() if isinstance(root, bytes) else ""
+
+    async def without_runner(self, run_id: str, span_ids: Sequence[str]) -> set[str]:
+        """Those of some spans that no process has said to be its own."""
+        stored: Any = await self._redis.hmget(keys.run_keys(run_id).spans, list(span_ids))
+        held = [None if state is None else orjson.loads(state) for state in stored]
+        return {
+            span_id
+            for span_id, state in zip(span_ids, held, strict=True)
+            if state is not None and state.get("runner") is None
+        }
 
     async def _stored(self, run_id: str) -> bytes | None:
         stored: Any = await self._redis.get(keys.run_keys(run_id).state)

@@ -58,9 +58,12 @@ def final_state(run_id: str, stored: bytes | None, status: str, abandonment: Aba
 
 
 def restored(stored: bytes | None) -> bytes | None:
-    """The running state again, once the process is back; None when the stored one was not written by the reaper."""
+    """The running state again, once the process is back.
+
+    None when the stored one was not written by the reaper, or another run has taken its place.
+    """
     state = _object(stored)
-    if state is None or state.pop("abandoned", None) is None:
+    if state is None or "retried_as" in state or state.pop("abandoned", None) is None:
         return None
     state.pop("finished", None)
     return orjson.dumps({**state, "status": "running"})

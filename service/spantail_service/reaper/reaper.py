@@ -139,7 +139,7 @@ class Reaper:
             logger.warning("%s: %d open spans of %d runs are abandoned", whose, count, runs[who])
 
     async def _sweep_run(self, run: OpenRun, redis_us: int) -> Counter[str | None]:
-        if clock() < run.rests_until:
+        if clock() < run.rests_until or run.state == "queued":  # nobody runs it yet, and nobody need
             return Counter()
         if run.ends_by_silence(clock(), redis_us):
             await self._connection.change(run.run_id, [], silent_since=run.last_us)

@@ -169,7 +169,7 @@ def parse_meta(fields: Mapping[bytes, bytes], now_us: int) -> RunMeta | None:
         abandoned=abandoned,
         corrected=corrected,
         maybe_incomplete=maybe_incomplete,
-        stale=still_open > 0 and is_silent and not has_heartbeats,
+        stale=still_open > 0 and is_silent and not has_heartbeats and status != "queued",
         operation=unquoted(number(b"operation", b"").decode("utf-8", "replace")) or None,
         pinned=b"pinned" in fields,
         imported=b"imported" in fields,

@@ -20,7 +20,7 @@ from hypothesis.stateful import (
 from redis.asyncio import Redis
 
 from spantail_service.jobs.item import FINAL, PRIORITIES, QueueItem
-from spantail_service.jobs.queue import JobQueue
+from spantail_service.jobs.queue import JobQueue, Recovered
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -41,6 +41,10 @@ def queue(redis: Redis) -> JobQueue:
 
 async def _expire(redis: Redis, item_id: str) -> None:
     await redis.zadd("queue:lease", {item_id: 1})
+
+
+async def _recover(queue: JobQueue) -> list[Recovered]:
+    return await queue.recover(await queue.expired())
 
 
 async def test_first_come_first_served_within_a_priority(queue: JobQueue) -> None:
@@ -97,7 +101,7 @@ async def test_a_token_that_is_not_the_present_one_is_refused(queue: JobQueue, r
     await queue.enqueue("search", b"{}", item_id="one", run_id="1" * 32)
     (sleeper,) = (await queue.claim("sleeper", 10)).items
     await _expire(redis, "one")
-    (taken,) = await queue.recover()
+    (taken,) = await _recover(queue)
     assert taken[:3] == ("one", "1" * 32, "pending")
     (other,) = (await queue.claim("other", 10)).items
     assert (other.earlier_runs, other.run_id, other.attempts) == (("1" * 32,), taken.next_run_id, 2)
@@ -118,8 +122,10 @@ async def test_a_lease_that_nobody_took_back_is_still_its_holders(queue: JobQueu
     await queue.enqueue("search", b"{}", item_id="one")
     (item,) = (await queue.claim("runner", 10)).items
     await _expire(redis, "one")
+    expired = await queue.expired()
+    assert [one.id for one in expired] == ["one"]
     assert await queue.renew([item], 10) == [True]
-    assert await queue.recover() == []
+    assert await queue.recover(expired) == await _recover(queue) == []
 
 
 async def test_what_fails_too_often_is_given_up_with_its_last_error(queue: JobQueue, redis: Redis) -> None:
@@ -131,7 +137,7 @@ async def test_what_fails_too_often_is_given_up_with_its_last_error(queue: JobQu
     await redis.zadd("queue:delayed", {"one": 1})
     await queue.claim("host:7:1", 10)
     await _expire(redis, "one")
-    assert [one.became for one in await queue.recover()] == ["failed"]
+    assert [one.became for one in await _recover(queue)] == ["failed"]
     final = await queue.get("one")
     assert final is not None
     assert (final.status, final.attempts) == ("failed", 2)
@@ -184,7 +190,7 @@ async def test_a_cancelled_item_of_a_dead_runner_does_not_come_back(queue: JobQu
     await queue.claim("runner", 10)
     await queue.cancel("one")
     await _expire(redis, "one")
-    assert [one.became for one in await queue.recover()] == ["cancelled"]
+    assert [one.became for one in await _recover(queue)] == ["cancelled"]
 
 
 async def test_history_holds_a_hundred_and_items_expire_a_week_after_their_end(queue: JobQueue, redis: Redis) -> None:
@@ -391,7 +397,7 @@ class _Steps(RuleBasedStateMachine):
     def a_runner_dies(self, data: st.DataObject) -> None:
         model, item = self.model, self._held(data)
         self.do(self.redis.zadd("queue:lease", {item.id: 1}))
-        (taken,) = self.do(self.queue.recover())
+        (taken,) = self.do(_recover(self.queue))
         assert taken.id == item.id
         model.let_go(item.id)
         if item.id in model.cancelling:

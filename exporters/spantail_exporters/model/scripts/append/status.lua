@@ -33,7 +33,8 @@ local rooted = root_status and not root_orphan
 
 -- the status is the run's own word where the service keeps one, else its root's
 local status = (rooted or silent) and RUN_STATUS[root_status or 'abandoned'] or run_state or 'running'
-if run_state and (FINAL[run_state] or (root_status and root_status ~= 'running')) then status = run_state end
+local says_more = run_state == 'queued' or FINAL[run_state] or (root_status and root_status ~= 'running')
+if run_state and says_more then status = run_state end
 local settled = not kept_open and ((rooted and root_status ~= 'running') or silent) or false
 
 set_meta('status', status)

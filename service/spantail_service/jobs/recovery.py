@@ -1,0 +1,90 @@
+"""Items whose runner has died: what it had ended is finished, what it had not is run again."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Final, Self
+
+from spantail_exporters.redis.errors import will_be_back
+from spantail_service.bounds.cancel import cancel
+
+if TYPE_CHECKING:
+    from spantail_service.jobs.enqueue import Enqueuer
+    from spantail_service.jobs.item import QueueItem
+    from spantail_service.jobs.queue import JobQueue
+    from spantail_service.jobs.states import RunStates, State
+
+logger = logging.getLogger(__name__)
+
+LEASE_EXPIRED: Final = "lease_expired"
+"""Why a run was abandoned: its runner did not renew the lease of its item."""
+
+_SWEEP_S: Final = 1.0
+
+
+class Recovery:
+    """Looks every second for items whose lease has run out, while its `async with` block lasts.
+
+    Any number of processes may do so at a time: each item is taken by one.
+
+    Args:
+        queue: The queue.
+        states: The states of runs.
+        enqueuer: Shows what becomes of an item.
+        sweep_s: How often it looks, in seconds.
+    """
+
+    def __init__(self, queue: JobQueue, states: RunStates, enqueuer: Enqueuer, *, sweep_s: float = _SWEEP_S) -> None:
+        self._queue = queue
+        self._states = states
+        self._enqueuer = enqueuer
+        self._sweep_s = sweep_s
+        self._task: asyncio.Task[None] | None = None
+        self._closing = False
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self._sweep_again_and_again(), name="spantail-queue-recovery")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._closing = True
+        await cancel(self._task)
+
+    async def _sweep_again_and_again(self) -> None:
+        while not self._closing:
+            try:
+                await self.sweep()
+            except Exception as error:  # whatever it is, they wait for it
+                message = "items of dead runners cannot be looked for: %r"
+                logger.warning(message, error, exc_info=not will_be_back(error))
+            await asyncio.sleep(self._sweep_s)
+
+    async def sweep(self) -> int:
+        """Look once; how many items were taken from their runners. Raises redis-py's errors."""
+        left = [item for item in await self._queue.expired() if not await self._settle(item)]
+        before = {item.id: item for item in left}
+        taken = await self._queue.recover(left)
+        for one in taken:
+            logger.warning("item %s was taken from runner %r: %s", one.id, before[one.id].runner, one.became)
+            again = await self._queue.get(one.id) if one.next_run_id else None
+            if again is not None and again.run_id == one.next_run_id:
+                await self._enqueuer.show(again)
+            await self._enqueuer.show_abandoned(before[one.id], LEASE_EXPIRED, one.next_run_id)
+        return len(taken)
+
+    async def _settle(self, item: QueueItem) -> bool:
+        """Finish an item whose run had ended before its runner died; False when it had not."""
+        state = await self._states.get(item.run_id)
+        if state is None or "retried_as" in state:
+            return False
+        if state["status"] == "completed":
+            return await self._queue.succeed(item, state.get("result"))
+        if state["status"] == "cancelled":
+            return await self._queue.stopped(item)
+        return state["status"] == "failed" and await self._queue.fail(item, _error_of(state))
+
+
+def _error_of(state: State) -> str:
+    error = state.get("error")
+    return f"{error['type']}: {error['message']}" if isinstance(error, dict) else "it failed"
