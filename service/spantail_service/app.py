@@ -31,7 +31,7 @@ from spantail_service.reaper import Reaper
 from spantail_service.routes import operations, otlp
 from spantail_service.routes.pages import docs, login, page
 from spantail_service.routes.runs import events, logs, run_list, spend, traces, transfer, websocket
-from spantail_service.routes.service import about, health, metrics
+from spantail_service.routes.service import about, breakers, health, metrics
 from spantail_service.routes.tempo import search, tags
 from spantail_service.runs.changes import RunListChanges
 from spantail_service.runs.index import RunIndex
@@ -64,7 +64,7 @@ logger = logging.getLogger(__name__)
 
 _ROUTES: Final = (
     logs, events, websocket, traces, transfer, run_list, spend, operations, otlp, search, tags,
-    health, about, metrics, login, docs, page,
+    health, about, breakers, metrics, login, docs, page,
 )  # fmt: skip
 # Shares of the time that a stop may take.
 _CANCEL_SHARE = 0.5
@@ -162,7 +162,7 @@ async def _open_services(app: FastAPI, settings: Settings, redis_url: str, stack
         reader, wakeups, max_viewers=settings.limits.max_waiters, cache_bytes=settings.limits.tail_cache_bytes
     )
     stack.push_async_callback(hub.close)
-    llm = await stack.enter_async_context(open_llm(settings.llm, demo=settings.demo))
+    llm = await stack.enter_async_context(open_llm(settings.llm, demo=settings.demo, redis=redis))
     tools = await stack.enter_async_context(open_tools(settings.operations, llm, redis, demo=settings.demo))
     store = RunStore(redis)
     sink = telemetry.sink

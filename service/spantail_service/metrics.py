@@ -19,6 +19,7 @@ from spantail.pricing import NANO
 from spantail_exporters.model import keys
 from spantail_exporters.redis.errors import REDIS_UNREACHABLE
 from spantail_service import __version__
+from spantail_service.llm.breaker import Circuit, all_circuits
 from spantail_service.runs.spend import spend_by_backend
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "O
 _STATUSES: Final = ("queued", "running", "completed", "failed", "cancelled", "abandoned")
 _MOST_BACKENDS: Final = 100  # whoever sends spans names them, and each is a label: further ones are summed up
 _OTHER: Final = "other"
+_OPENNESS: Final = {"closed": 0.0, "half_open": 0.5, "open": 1.0}
 _REDIS_S: Final = 2.0
 _SHARED: Final = "All processes on one Redis tell the same: do not add them up."
 
@@ -81,6 +83,7 @@ class ServiceMetrics(Collector):
         self._watched: list[_Watched] = []
         self._redis_up = 0.0
         self._runs: dict[str, float] = {}
+        self._circuits: list[Circuit] = []
         self._spend = _Spend()
         # After what they need: registering asks for the names at once.
         self.registry.register(self)
@@ -130,12 +133,14 @@ class ServiceMetrics(Collector):
                     pipe.zcard(keys.runs_of_status(status))
                 counts = await pipe.execute()
                 spent = await spend_by_backend(redis, days=2)
+                circuits = await all_circuits(redis)
         except (TimeoutError, *REDIS_UNREACHABLE):
             self._redis_up = 0.0
-            self._runs = {}
+            self._runs, self._circuits = {}, []
             return
         self._redis_up = 1.0
         self._runs = dict(zip(_STATUSES, map(float, counts), strict=True))
+        self._circuits = circuits
         self._spend.take(spent["days"])
 
     def collect(self) -> Iterable[Metric]:
@@ -169,6 +174,14 @@ class ServiceMetrics(Collector):
         for status, count in self._runs.items():
             runs.add_metric([status], count)
         yield runs
+        open_circuits = GaugeMetricFamily(
+            "spantail_llm_circuit_open",
+            f"1 where an LLM backend is not asked at the moment, 0.5 while one attempt tries it, else 0. {_SHARED}",
+            labels=["backend", "model"],
+        )
+        for circuit in self._circuits:
+            open_circuits.add_metric([circuit.backend, circuit.model], _OPENNESS[circuit.state])
+        yield open_circuits
         yield from self._spend.families()
 
 

@@ -21,6 +21,7 @@ from spantail_service.app import create_app
 from spantail_service.settings import Settings
 from spantail_service.tempo import schemas as tempo
 from spantail_service.web.headers import JSON_SECURITY_HEADERS, SECURITY_HEADERS
+from spantail_service.web.schemas.breakers import Breakers
 from spantail_service.web.schemas.operations import Operations, StartedRun
 from spantail_service.web.schemas.problems import Problem
 from spantail_service.web.schemas.runs import Facets, Imported, Run, RunsPage, Snapshot
@@ -167,6 +168,7 @@ ROWS = [
     row("GET", "/healthz", 200, JSON, Alive, is_open=True),
     row("GET", "/readyz", 200, JSON, Ready, is_open=True),
     row("GET", "/api/about", 200, JSON, About),
+    row("GET", "/api/breakers", 200, JSON, Breakers),
     row("GET", "/metrics", 200, "text/plain", lambda a: "spantail_redis_up 1.0" in a.text),
     row("GET", "/login", 200, HTML, lambda a: 'name="token"' in a.text, is_open=True),
     row("POST", "/login", 303, "", lambda a: a.headers["location"] == "/docs", is_open=True,

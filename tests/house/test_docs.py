@@ -118,7 +118,7 @@ def _key_patterns() -> Iterator[str]:
     """Every key and channel of the live tier, as the reference writes it."""
     placeholders = {
         "run_id": "RUN", "runner_id": "RUNNER", "status": "STATUS", "operation": "OPERATION", "day": "DAY",
-        "mark": "MARK", "item_id": "ITEM", "is_cluster": False,
+        "mark": "MARK", "item_id": "ITEM", "is_cluster": False, "backend": "BACKEND", "model": "MODEL",
     }  # fmt: skip
     for name, value in vars(keys).items():
         if name.isupper() and not name.startswith("_") and isinstance(value, str) and not value.endswith(":"):

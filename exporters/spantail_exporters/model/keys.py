@@ -38,6 +38,8 @@ JOBS_IMPORTS: Final = "{jobs}:imports"  # HASH: job id -> its fingerprint, the r
 JOBS_IMPORTED: Final = "{jobs}:imported"  # ZSET: job id -> when its import began (us)
 JOBS_SAME: Final = "{jobs}:same"  # HASH: fingerprint of company, title and place -> the job id that was imported
 
+BREAKERS: Final = "breakers"  # ZSET: `backend\nmodel` of every circuit by when it last changed (s)
+
 SESSIONS_ENDED: Final = "sessions:ended"  # ZSET: sessions that were signed out of, by when they would have ended
 
 
@@ -125,6 +127,11 @@ def runs_of_runner(runner_id: str) -> str:
 def ingested(run_id: str, mark: str) -> str:
     """Name the STRING that says how many log lines of a request are stored; `mark` is a digest. Kept for minutes."""
     return f"logs:{{{run_id}}}:came:{mark}"
+
+
+def breaker(backend: str, model: str) -> str:
+    """Name the HASH of the circuit of a backend and model."""
+    return f"breaker:{backend}:{model}"
 
 
 class QueueKeys(NamedTuple):

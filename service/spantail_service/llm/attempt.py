@@ -24,7 +24,7 @@ _UNBILLED: Final[frozenset[Reason]] = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Question(Generic[T]):
     """What is asked of each backend in turn; see `LlmChain.ask`."""
 
@@ -34,6 +34,8 @@ class Question(Generic[T]):
     max_tokens: int
     text: TextSink
     spent: Spent
+    attempts: int = 0
+    """How many were made, or skipped, so far."""
 
 
 class Spent:
@@ -112,13 +114,12 @@ class Attempts:
         self._timeout_s = timeout_s
         self._checks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
-    async def make(self, backend: LlmBackend, question: Question[T], *, number: int, after: Failure | None) -> T:
+    async def make(self, backend: LlmBackend, question: Question[T], *, after: Failure | None) -> T:
         """One attempt, with its span.
 
         Args:
             backend: Who is asked.
             question: What.
-            number: Which attempt of the call it is, from 1.
             after: Why the backend before it gave no answer; None when it is the first, or the same one again.
 
         Raises:
@@ -131,7 +132,7 @@ class Attempts:
             model=model,
             provider=backend.provider,
             tier=question.tier,
-            attempt=number,
+            attempt=question.attempts + 1,
             fallback_from=after.backend if after else None,
             fallback_reason=after.reason if after else None,
             stream=backend.streams,
@@ -151,11 +152,13 @@ class Attempts:
             except LeftOutError:
                 raise
             except BackendError as error:
+                question.attempts += 1
                 with call as span:
                     if error.reason not in EXPECTED:
                         raise
                     span.skip(f"{error.reason.replace('_', ' ')}: {error}")
                 raise
+            question.attempts += 1
             return await self._asked(backend, question, call, permit, _CountedHold(hold, question.spent))
 
     async def _admit(self, backend: LlmBackend, model: str, gates: AsyncExitStack) -> Permit:

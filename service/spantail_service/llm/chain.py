@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from spantail import LlmGroup, llm_group, phase
 from spantail.attributes import PROGRESS_MESSAGE
-from spantail_service.llm.attempt import Attempts, Failure, LeftOutError, Question, Spent, TextSink
+from spantail_service.llm.attempt import Attempts, Failure, Question, Spent, TextSink
 from spantail_service.llm.base import EXPECTED, BackendError, BudgetExceededError, LlmBackend, Message, OnText, Tier
 from spantail_service.llm.gates import AlwaysClosed, Breaker, Limits, Unlimited
 
@@ -25,6 +26,10 @@ T = TypeVar("T")
 
 _ALWAYS_CLOSED: Final = AlwaysClosed()
 _UNLIMITED: Final = Unlimited()
+
+_MOST_TRIES = 3  # of one backend that wants to be asked again
+_JITTER = 0.25  # of the time that it asks for: those that it sent away together shall not come back together
+_LEAST_WAIT_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +67,7 @@ class LlmChain:
         backends: In the order in which they are tried.
         concurrency: Most calls under way at a time, over all runs.
         timeout_s: Seconds that each attempt may take.
+        max_wait_s: For how long, in seconds, a backend is waited for that says when to ask it again.
         breaker: Asked before each attempt, and told its outcome.
         limits: Budgets, likewise.
 
@@ -75,6 +81,7 @@ class LlmChain:
         *,
         concurrency: int,
         timeout_s: float,
+        max_wait_s: float = 0.0,
         breaker: Breaker = _ALWAYS_CLOSED,
         limits: Limits = _UNLIMITED,
     ) -> None:
@@ -83,6 +90,7 @@ class LlmChain:
         self._backends = tuple(backends)
         self._slots = asyncio.Semaphore(concurrency)
         self._attempts = Attempts(breaker, limits, timeout_s=timeout_s)
+        self._max_wait_s = max_wait_s
         self.concurrency = concurrency
 
     async def ask(
@@ -125,27 +133,34 @@ class LlmChain:
 
     async def _ask(self, question: Question[T], group: LlmGroup, name: str) -> Answer[T]:
         failures: list[Failure] = []
-        attempts = 0
         for position, backend in enumerate(self._backends):
-            last = failures[-1] if failures else None
-            question.text.restart()
             try:
-                value = await self._attempts.make(backend, question, number=attempts + 1, after=last)
+                value = await self._ask_one(backend, question, failures[-1] if failures else None)
             except BackendError as error:
-                attempts += not isinstance(error, LeftOutError)
                 failures.append(Failure(backend.name, error.reason, str(error)))
                 level = logging.INFO if error.reason in EXPECTED else logging.WARNING
                 logger.log(level, "%s: %s gave no answer, %s: %s", name, backend.name, error.reason, error)
             else:
                 model = backend.model_for(question.tier)
-                return Answer(value, backend.name, model, attempts + 1, question.spent.nano)
+                return Answer(value, backend.name, model, question.attempts, question.spent.nano)
             if position + 1 < len(self._backends):
                 group.fallback(backend.name, self._backends[position + 1].name, failures[-1].reason)
-        if any(failure.reason == "budget" for failure in failures) and all(
-            failure.reason in EXPECTED for failure in failures
-        ):
-            raise BudgetExceededError(next(each.message for each in failures if each.reason == "budget"))
-        raise ChainError(failures, question.spent.nano)
+        raise _no_answer(failures, question.spent.nano)
+
+    async def _ask_one(self, backend: LlmBackend, question: Question[T], after: Failure | None) -> T:
+        """Ask one backend, and again where it says that it will answer in a moment."""
+        max_wait_s = self._max_wait_s
+        for tries_left in reversed(range(_MOST_TRIES)):
+            question.text.restart()
+            try:
+                return await self._attempts.make(backend, question, after=after)
+            except BackendError as error:
+                if not tries_left or error.retry_after_s is None or error.retry_after_s > max_wait_s:
+                    raise
+                wait_s = error.retry_after_s
+            after = None  # a further try falls back from nobody
+            max_wait_s -= await _wait(backend.name, wait_s)
+        raise AssertionError("the last try returns or raises")
 
     @asynccontextmanager
     async def _slot(self, name: str) -> AsyncIterator[None]:
@@ -158,3 +173,18 @@ class LlmChain:
             yield
         finally:
             self._slots.release()
+
+
+async def _wait(backend: str, asked_s: float) -> float:
+    """Wait a little longer than a backend asks for; returns for how long, in seconds."""
+    wait_s = max(asked_s, _LEAST_WAIT_S) * random.uniform(1, 1 + _JITTER)  # noqa: S311 - no secret
+    with phase("waiting as asked", attributes={PROGRESS_MESSAGE: f"{backend} wants {asked_s:g} s"}):
+        await asyncio.sleep(wait_s)
+    return wait_s
+
+
+def _no_answer(failures: Sequence[Failure], cost_nano: int | None) -> Exception:
+    denied = [failure.message for failure in failures if failure.reason == "budget"]
+    if denied and all(failure.reason in EXPECTED for failure in failures):
+        return BudgetExceededError(denied[0])
+    return ChainError(failures, cost_nano)

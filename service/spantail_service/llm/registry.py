@@ -9,10 +9,12 @@ import tempfile
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from spantail_service.llm.breaker.shared import BreakerRules, SharedBreaker
 from spantail_service.llm.chain import LlmChain
 from spantail_service.llm.claude_cli.backend import ClaudeCli
+from spantail_service.llm.gates import AlwaysClosed, Breaker, Limits, Unlimited
 from spantail_service.llm.langchain.backend import LangChain
 from spantail_service.llm.langchain.embeddings import LangChainEmbedder
 from spantail_service.llm.langchain.library import OpenAiLibrary
@@ -20,8 +22,14 @@ from spantail_service.llm.langchain.library import OpenAiLibrary
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from redis.asyncio import Redis
+
     from spantail_service.llm.base import Embedder, LlmBackend
     from spantail_service.settings import LlmSettings
+
+
+# Beyond the time that an attempt may take: for ending it, and for budgets.
+_TRIAL_MARGIN_S: Final = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,23 +41,47 @@ class Llm:
 
 
 @asynccontextmanager
-async def open_llm(settings: LlmSettings, *, demo: bool) -> AsyncIterator[Llm]:
+async def open_llm(
+    settings: LlmSettings, *, demo: bool, redis: Redis | None = None, limits: Limits | None = None
+) -> AsyncIterator[Llm]:
     """The backends of a process, for the time of its life; opening them reaches nothing outside.
 
     Args:
         settings: The part of the settings that is about LLM backends.
         demo: Keep the user's own logins out.
+        redis: Where the circuit breaker is shared; without it there is none.
+        limits: Budgets; without them there are none.
     """
     library = OpenAiLibrary.from_settings(settings)
     with tempfile.TemporaryDirectory(prefix="spantail-", ignore_cleanup_errors=True) as scratch:
         backends = _backends(settings, library, Path(scratch), demo=demo)
         try:
             yield Llm(
-                LlmChain(backends, concurrency=settings.llm_concurrency, timeout_s=settings.llm_timeout_s),
+                LlmChain(
+                    backends,
+                    concurrency=settings.llm_concurrency,
+                    timeout_s=settings.llm_timeout_s,
+                    max_wait_s=settings.llm_retry_after_s,
+                    breaker=_breaker(settings, redis),
+                    limits=limits or Unlimited(),
+                ),
                 LangChainEmbedder(library, model=settings.embedding_model, timeout_s=settings.llm_timeout_s),
             )
         finally:
             await library.close()
+
+
+def _breaker(settings: LlmSettings, redis: Redis | None) -> Breaker:
+    if redis is None:
+        return AlwaysClosed()
+    rules = BreakerRules(
+        failures=settings.llm_breaker_failures,
+        open_s=settings.llm_breaker_open_s,
+        missing_s=settings.llm_missing_s,
+        trial_s=settings.llm_timeout_s + _TRIAL_MARGIN_S,
+        max_wait_s=settings.llm_retry_after_s,
+    )
+    return SharedBreaker(redis, rules)
 
 
 def _backends(settings: LlmSettings, library: OpenAiLibrary, scratch: Path, *, demo: bool) -> list[LlmBackend]:

@@ -311,6 +311,22 @@ class LlmSettings(Part):
     )
     openai_api_key: SecretStr | None = Field(None, description="Key for that API. Default: `OPENAI_API_KEY`.")
     llm_timeout_s: float = Field(60.0, gt=0, le=600, description="Seconds that one LLM attempt may take.")
+    llm_retry_after_s: float = Field(
+        5.0,
+        ge=0,
+        le=300,
+        description="Longest time in seconds for which a backend is waited for that says when to ask it again "
+        "(`Retry-After`). One that wants longer is not asked until then.",
+    )
+    llm_breaker_failures: int = Field(
+        5, ge=1, le=1_000, description="Failures in a row after which a backend's model is not asked for a while."
+    )
+    llm_breaker_open_s: float = Field(
+        30.0, gt=0, le=86_400, description="Seconds for which it is not asked; then one attempt tries it."
+    )
+    llm_missing_s: float = Field(
+        300.0, gt=0, le=86_400, description="Seconds after which a backend that is not installed is looked for again."
+    )
     llm_concurrency: int = Field(4, ge=1, le=64, description="LLM attempts at a time, over all runs.")
 
 

@@ -257,3 +257,25 @@ async def test_a_call_that_failed_says_what_it_cost() -> None:
     with pytest.raises(ChainError) as raised:
         await chain.ask(ASK, refuse, name="greet")
     assert raised.value.cost_nano == 250_000_000
+
+
+async def test_a_backend_that_answers_in_a_moment_is_asked_again(spans: Callable[[], list[ReadableSpan]]) -> None:
+    gates = Gates()
+    busy = BackendError("rate_limited", "later", retry_after_s=0.01)
+    asked = [Scripted("a", BackendError("timeout", "60 s")), Scripted("b", busy, busy, ["day"]), Scripted("c")]
+    chained = LlmChain(asked, concurrency=1, timeout_s=5, max_wait_s=1, breaker=gates, limits=gates)
+    answer = await chained.ask(ASK, str, name="ask")
+    assert (answer.backend, answer.attempts) == ("b", 4)
+    told = [(span.attributes or {}) for span in spans()]
+    assert [each.get("spantail.attempt") for each in told] == [None, 2, 3, 4]
+    assert [each.get("spantail.fallback.from") for each in told] == [None, "a", None, None], "it fell back once"
+
+
+@pytest.mark.parametrize(("wants_s", "tries"), [(2.0, 1), (0.001, 3), (None, 1)])
+async def test_it_is_not_waited_for_without_end(wants_s: float | None, tries: int) -> None:
+    gates = Gates()
+    busy = [BackendError("overloaded", "later", retry_after_s=wants_s) for _ in range(4)]
+    asked = [Scripted("a", *busy), Scripted("b", ["day"])]
+    chained = LlmChain(asked, concurrency=1, timeout_s=5, max_wait_s=1, breaker=gates, limits=gates)
+    answer = await chained.ask(ASK, str, name="ask")
+    assert (answer.backend, answer.attempts) == ("b", tries + 1)
