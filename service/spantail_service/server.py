@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 import uvicorn
 
@@ -48,7 +48,7 @@ class Announce(Protocol):
 def run_server(settings: Settings, *, workload: bool, announce: Announce) -> None:
     """Serve until SIGINT or SIGTERM; returns when everything that was started has stopped.
 
-    `workload` starts demo work now and then.
+    `workload` starts demo work while somebody looks.
 
     Raises:
         PortTakenError: before anything else was started.
@@ -151,10 +151,10 @@ class _Beside:
         self.grpc_address = f"[{host}]:{taken}" if ":" in host else f"{host}:{taken}"
 
     def start_demo_work(self) -> None:
-        """Start an operation of the app now and then."""
+        """Start operations of the app while somebody looks."""
         from spantail_service.demo.in_service import DemoWork  # only a demo pays for it
 
-        self._work = DemoWork(self._launch)
+        self._work = DemoWork(services_in(self._app))
 
     async def stop(self) -> None:
         """End all that waits or works for somebody outside."""
@@ -167,11 +167,6 @@ class _Beside:
             await self._grpc.stop(self._settings.server.shutdown_s * _GRPC_SHARE)
         if self._work is not None:
             await self._work.stop()
-
-    async def _launch(self, name: str, given: dict[str, Any]) -> None:
-        services = services_in(self._app)
-        op = services.catalogue[name]
-        await services.launcher.start(op, op.input_model.model_validate(given))
 
 
 def web_config(app: SpantailApp, settings: Settings) -> uvicorn.Config:

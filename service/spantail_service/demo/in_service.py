@@ -1,9 +1,9 @@
-"""The demo beside a service: its world to work with, and work now and then."""
+"""The demo beside a service: its world to work with, and work while somebody looks."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
@@ -14,7 +14,7 @@ from spantail_service.demo.workload import Workload
 if TYPE_CHECKING:
     from contextlib import AsyncExitStack
 
-    from spantail_service.demo.workload import Start
+    from spantail_service.services import Services
     from spantail_service.settings import Settings
 
 
@@ -35,15 +35,24 @@ async def start_demo_world(settings: Settings, stack: AsyncExitStack) -> Setting
 
 
 class DemoWork:
-    """Starts operations now and then, as somebody at the page would.
+    """Starts operations while somebody looks, as a user at the page would.
 
     Args:
-        launch: Starts the operation of a name with an input.
+        services: The parts of the service beside which it works.
     """
 
-    def __init__(self, launch: Start) -> None:
-        self._task = asyncio.create_task(Workload(launch).run(), name="spantail-demo-work")
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        workload = Workload(services.catalogue, self._launch, self._is_watched)
+        self._task = asyncio.create_task(workload.run(), name="spantail-demo-work")
 
     async def stop(self) -> None:
         """Start no more."""
         await cancel(self._task)
+
+    def _is_watched(self) -> bool:
+        return self._services.hub.viewers > 0 or self._services.run_changes.watchers > 0
+
+    async def _launch(self, name: str, given: dict[str, Any]) -> None:
+        op = self._services.catalogue[name]
+        await self._services.launcher.start(op, op.input_model.model_validate(given))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from random import Random
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Mapping
 
     import httpx
 
@@ -47,6 +49,9 @@ class Tools:
 Result = dict[str, Any]
 """JSON-serialisable."""
 
+DemoInput = Callable[[Random, Sequence[str]], dict[str, Any]]
+"""Makes an input, from a source of randomness and the ids of the jobs that the demo's job board has."""
+
 _Input = TypeVar("_Input", bound=BaseModel)
 
 
@@ -66,6 +71,8 @@ class Operation:
     `OperationError` and others; a cancellation stops everything it started."""
     subject: Callable[[BaseModel], str]
     """What distinguishes a run from other runs of this operation, by its input: `python developer`."""
+    demo_input: DemoInput | None = None
+    """Makes an input for the demo's own work; None: the demo does not start this operation."""
     time_limit_s: float | None = None
     """After so many seconds a run is stopped and has failed; None: as the setting `run_time_limit_s` says."""
 

@@ -131,6 +131,11 @@ class RunListChanges:
         self._look_at = 0.0  # when that is done next
         self._closed = False
 
+    @property
+    def watchers(self) -> int:
+        """How many follow the list at the moment."""
+        return len(self._watchers)
+
     @asynccontextmanager
     async def watch(self, wanted: RunFilter, since: str | None = None) -> AsyncIterator[Watcher | None]:
         """A watcher of the runs that are `wanted`; `None` when there are too many, or the process stops.

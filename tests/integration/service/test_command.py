@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import psutil
@@ -152,11 +152,13 @@ def test_demo_shows_work_without_keys_or_network(tmp_path: Path) -> None:
         assert "demo data" in service.output
         assert httpx.get(f"{service.url}/readyz").json()["demo"] is True
 
-        def a_priced_run() -> bool:
-            runs = httpx.get(f"{service.url}/api/runs").json()["runs"]
-            return any(run["demo"] and run["cost_nano"] > 0 for run in runs)
+        def runs() -> list[dict[str, Any]]:
+            listed: list[dict[str, Any]] = httpx.get(f"{service.url}/api/runs").json()["runs"]
+            return listed
 
-        eventually(a_priced_run, 30)
+        assert runs() == [], "nobody looks yet"
+        with httpx.stream("GET", f"{service.url}/api/runs/events"):
+            eventually(lambda: any(run["demo"] and run["cost_nano"] > 0 for run in runs()), 30)
         assert service.stop(signal.SIGINT) == 0
         assert "Traceback" not in service.output
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from typing import Any
+import asyncio
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -17,6 +19,13 @@ from spantail_service.operations.annotations import prompts as annotation_prompt
 from spantail_service.operations.catalogue import CATALOGUE
 from spantail_service.operations.job_search import prompts
 from spantail_service.operations.sources.himalayas import read_job
+from tests.support.waiting import eventually_async
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+
+STARTABLE = [name for name, op in CATALOGUE.items() if op.demo_input is not None]
 
 
 def test_every_prompt_of_the_operations_gets_an_answer_that_can_be_read() -> None:
@@ -78,31 +87,94 @@ def test_errors_on_request(given: dict[str, Any], status: int | None) -> None:
     assert requested_status("anthropic", **given) == status
 
 
-def test_the_workload_starts_what_the_catalogue_has() -> None:
-    workload = Workload(_never, seed=5)
-    started = [workload.next() for _ in range(24)]
+def test_the_workload_starts_all_that_the_catalogue_has_in_turn() -> None:
+    workload = Workload(CATALOGUE, _never, lambda: True, seed=5)
+    started = [workload.next() for _ in range(8 * len(STARTABLE))]
     for name, payload in started:
         CATALOGUE[name].input_model.model_validate(payload)
-    assert Counter(name for name, _ in started) == {"job-search": 12, "generate-annotations": 12}
-    assert started == [again.next() for again in [Workload(_never, seed=5)] for _ in range(24)]
+    assert [name for name, _ in started] == 8 * STARTABLE
+    again = Workload(CATALOGUE, _never, lambda: True, seed=5)
+    assert started == [again.next() for _ in started]
+
+
+def test_what_says_nothing_of_demo_inputs_is_left_out() -> None:
+    search = replace(CATALOGUE["job-search"], demo_input=None)
+    workload = Workload({**CATALOGUE, "job-search": search}, _never, lambda: True)
+    assert "job-search" not in {workload.next()[0] for _ in range(20)}
+    with pytest.raises(ValueError, match="no operation says how"):
+        Workload({"job-search": search}, _never, lambda: True)
 
 
 async def _never(name: str, payload: dict[str, Any]) -> None:
     raise AssertionError(f"{name} was started with {payload}")
 
 
+class Started:
+    """Takes what a workload starts; `refuse` has every start fail."""
+
+    def __init__(self, *, refuse: bool = False) -> None:
+        self.names: list[str] = []
+        self._refuse = refuse
+
+    async def __call__(self, name: str, _payload: dict[str, Any]) -> None:
+        self.names.append(name)
+        if self._refuse:
+            raise RuntimeError("refused")
+
+
+@asynccontextmanager
+async def at_work(workload: Workload) -> AsyncIterator[None]:
+    task = asyncio.create_task(workload.run())
+    yield
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
 async def test_the_workload_survives_a_start_that_fails() -> None:
-    calls: list[str] = []
+    started = Started(refuse=True)
+    async with at_work(Workload(CATALOGUE, started, lambda: True, pause_s=(0.001, 0.001), look_s=0.0)):
+        await eventually_async(lambda: len(started.names) >= 3)
+    assert started.names[:3] == (3 * STARTABLE)[:3]
 
-    class StoppedError(BaseException):
-        pass
 
-    async def start(name: str, payload: dict[str, Any]) -> None:
-        calls.append(name)
-        if len(calls) == 3:
-            raise StoppedError
-        raise RuntimeError("refused")
+async def test_nothing_is_started_while_nobody_looks() -> None:
+    looks: list[int] = []
+    watched = [False]
 
-    with pytest.raises(StoppedError):
-        await Workload(start, pause_s=(0.0, 0.0)).run()
-    assert calls == ["job-search", "generate-annotations", "job-search"]
+    def is_watched() -> bool:
+        looks.append(1)
+        return watched[0]
+
+    started = Started()
+    async with at_work(Workload(CATALOGUE, started, is_watched, pause_s=(0.001, 0.001), look_s=0.0)):
+        await eventually_async(lambda: len(looks) > 50)
+        assert started.names == []
+        watched[0] = True
+        await eventually_async(lambda: bool(started.names))
+
+
+async def test_who_comes_in_a_pause_sees_something_begin_at_once_and_who_stays_does_not() -> None:
+    looks: list[int] = []
+    watched = [True]
+
+    def is_watched() -> bool:
+        looks.append(1)
+        return watched[0]
+
+    async def looked(times: int) -> None:
+        seen = len(looks)
+        await eventually_async(lambda: len(looks) > seen + times)
+
+    started = Started()
+    workload = Workload(CATALOGUE, started, is_watched, pause_s=(3_600.0, 3_600.0), look_s=0.0, away_s=0.0)
+    async with at_work(workload):
+        await looked(50)
+        assert len(started.names) == 1
+        watched[0] = False
+        await looked(50)
+        assert len(started.names) == 1
+        watched[0] = True
+        await eventually_async(lambda: len(started.names) == 2)
+        await looked(50)
+        assert len(started.names) == 2

@@ -37,7 +37,7 @@ def serve(host: Host = None, port: Port = None, data_dir: DataDir = None, redis_
 
 
 def demo(host: Host = None, port: Port = None, data_dir: DataDir = None, redis_url: RedisUrl = None) -> None:
-    """As serve, on demo data: a job board and an LLM provider on loopback, and work that starts now and then.
+    """As serve, on demo data: a job board and an LLM provider on loopback, and work that starts while somebody looks.
 
     Needs no key and no network.
     """

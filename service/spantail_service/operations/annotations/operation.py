@@ -17,6 +17,7 @@ from spantail_service.operations.sources import JobPosting, SourceName
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from random import Random
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +34,9 @@ _PROBES = {
     AnnotationKind.KEYWORD: "Technologies, tools, languages, frameworks and methods.",
     AnnotationKind.QUESTION: "How the team works, collaborates, decides and is measured.",
 }
+
+_GONE = 1 / 6
+_GONE_JOB = "a-job-that-was-taken-down-1000000000"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,12 @@ async def annotate_job(request: AnnotationInput, tools: Tools) -> Result:
     return await _Annotating(request, tools).run()
 
 
+def _demo_input(rng: Random, job_ids: Sequence[str]) -> dict[str, Any]:
+    # Failed runs are part of life: now and then the job has gone.
+    gone = rng.random() < _GONE
+    return {"job_id": _GONE_JOB if gone else rng.choice(job_ids), "count": rng.randint(4, 8)}
+
+
 ANNOTATIONS = Operation(
     name="generate-annotations",
     title="generate annotations",
@@ -60,6 +70,7 @@ ANNOTATIONS = Operation(
     layers=("load", "embed", "annotate", "validate"),
     work=work_on(AnnotationInput, annotate_job),
     subject=subject_of(AnnotationInput, lambda request: request.job_id),
+    demo_input=_demo_input,
 )
 
 

@@ -21,9 +21,22 @@ from spantail_service.operations.job_search.ranking import ScoredJob, rank
 from spantail_service.operations.job_store import JobsUnavailableError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from random import Random
+
     from spantail_service.operations.sources import JobPosting
 
 logger = logging.getLogger(__name__)
+
+_DEMO_TITLES = (
+    ["python developer"],
+    ["data engineer"],
+    ["product designer"],
+    ["backend engineer", "platform engineer"],
+    ["technical writer"],
+    ["machine learning engineer"],
+)
+_DEMO_LOCATIONS: tuple[list[str], ...] = ([], [], ["Germany"], ["Spain", "Portugal"])
 
 
 async def search_jobs(request: JobSearchInput, tools: Tools) -> Result:
@@ -35,6 +48,14 @@ async def search_jobs(request: JobSearchInput, tools: Tools) -> Result:
     return await _Search(request, tools).run()
 
 
+def _demo_input(rng: Random, _job_ids: Sequence[str]) -> dict[str, Any]:
+    return {
+        "job_titles": rng.choice(_DEMO_TITLES),
+        "locations": rng.choice(_DEMO_LOCATIONS),
+        "max_results": rng.randint(6, 12),
+    }
+
+
 JOB_SEARCH = Operation(
     name="job-search",
     title="job search",
@@ -43,6 +64,7 @@ JOB_SEARCH = Operation(
     layers=("fetch", "score", "rank", "store"),
     work=work_on(JobSearchInput, search_jobs),
     subject=subject_of(JobSearchInput, lambda request: ", ".join([*request.job_titles, *request.locations])),
+    demo_input=_demo_input,
 )
 
 
