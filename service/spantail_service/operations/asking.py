@@ -5,10 +5,13 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from spantail.pricing import usd_of_nano
 from spantail_service.llm import ChainError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+
+    from opentelemetry.util.types import AttributeValue
 
     from spantail_service.llm import Answer, LlmChain, Message, OnText, Tier
 
@@ -38,6 +41,7 @@ class Asking:
         name: str,
         tier: Tier = "middle",
         max_tokens: int = 800,
+        attributes: Mapping[str, AttributeValue] | None = None,
         on_text: OnText | None = None,
     ) -> Answer[T]:
         """As `LlmChain.ask`.
@@ -47,7 +51,9 @@ class Asking:
             ChainError: No backend answered.
         """
         try:
-            answer = await self._llm.ask(messages, read, name=name, tier=tier, max_tokens=max_tokens, on_text=on_text)
+            answer = await self._llm.ask(
+                messages, read, name=name, tier=tier, max_tokens=max_tokens, attributes=attributes, on_text=on_text
+            )
         except ChainError as error:
             self._add(error.cost_nano)
             raise
@@ -56,10 +62,20 @@ class Asking:
         return answer
 
     @property
+    def cost_usd(self) -> float | None:
+        """What it cost so far, in USD; None when the cost of one attempt is not known."""
+        return usd_or_none(self._cost_nano)
+
+    @property
     def cost(self) -> dict[str, Any]:
         """What it cost so far, in USD and in nano-USD; both are None when the cost of one attempt is not known."""
         nano = self._cost_nano
-        return {"usd": None if nano is None else nano / 1e9, "nano": nano, "answers": self._answers}
+        return {"usd": self.cost_usd, "nano": nano, "answers": self._answers}
+
+    @property
+    def concurrency(self) -> int:
+        """How many calls may be under way at a time; more workers than that only wait."""
+        return self._llm.concurrency
 
     def warn(self, message: str) -> None:
         """Say what is not as it should be, in the log and in the result."""
@@ -68,3 +84,8 @@ class Asking:
 
     def _add(self, nano: int | None) -> None:
         self._cost_nano = None if nano is None or self._cost_nano is None else self._cost_nano + nano
+
+
+def usd_or_none(nano: int | None) -> float | None:
+    """Nano-USD in USD; None where the amount is not known."""
+    return None if nano is None else usd_of_nano(nano)

@@ -51,6 +51,15 @@ async def test_the_whole_trace(traces: Traces) -> None:
     assert all(event(span, "decision_point")["decision"] == "passage" for span in phases)
     assert event(traces.named("embed"), "decision_point")["method"] == "embeddings"
     assert events(traces.named("validate")) == ["validation_result"] * 5
+    assert events(root) == ["annotation_start", "annotation_complete"]
+    assert event(root, "annotation_start")["job_id"] == a_job_id()
+    complete = event(root, "annotation_complete")
+    assert (complete["annotations"], complete["missing"]) == (len(result["annotations"]), 0)
+    annotate = traces.named("annotate")
+    assert events(annotate) == ["annotation_written"] * 5
+    written = event(annotate, "annotation_written")
+    assert (written["backend"], written["cost_usd"] > 0) == ("langchain", True)
+    assert attributes(annotate)["spantail.progress.done"] == 5
     assert len(result["annotations"]) + result["rejected"] == 5
     assert result["job"]["id"] == a_job_id()
 
@@ -102,4 +111,5 @@ async def test_no_annotation_at_all_is_an_error(traces: Traces) -> None:
             with pytest.raises(OperationError, match="langchain server_error"):
                 await run("generate-annotations", {"job_id": a_job_id(), "count": 2}, tools)
     assert status(traces.named("annotate")) == "error"
+    assert events(traces.named("annotate"))[:2] == ["annotation_error"] * 2
     assert "validate" not in {span.name for span in traces.spans}

@@ -62,6 +62,45 @@ async def test_the_whole_trace_with_the_real_cli(traces: Traces, claude: str) ->
     assert not any("content" in key or "messages" in key for key in names)
 
 
+async def test_the_events_have_the_names_that_log_readers_know(traces: Traces) -> None:
+    async with demo_world() as demo, tools_for(settings_for(demo)) as tools:
+        result = await run("job-search", SEARCH, tools)
+        root, fetch = traces.named("job search"), traces.named("fetch")
+        assert events(root) == ["search_start", "search_complete"]
+        assert event(root, "search_start") == {
+            "sources": ("himalayas", "indeed", "bayt"), "job_titles": ("python developer",), "locations": (),
+        }  # fmt: skip
+        assert events(fetch).count("source_search_start") == 3
+        assert events(fetch).count("source_search_skip") == 2
+        found = event(fetch, "source_search_complete")
+        assert (found["source"], found["cache_hit"]) == ("himalayas", False)
+        assert found["jobs"] == result["sources"]["himalayas"]["jobs"]
+        scored: list[dict[str, Any]] = [
+            dict(each.attributes or {}) for each in traces.named("score").events if each.name == "job_scored"
+        ]
+        assert {each["backend"] for each in scored} == {"langchain"}
+        assert all(each["cost_usd"] > 0 for each in scored)
+        paid = sum(attributes(call).get("spantail.cost_usd", 0) for call in traces.of_kind("llm_call"))
+        complete = event(root, "search_complete")
+        assert (complete["found"], complete["ranked"]) == (result["found"], 4)
+        assert complete["total_cost_usd"] == pytest.approx(paid)
+        assert result["cost"]["usd"] == complete["total_cost_usd"]
+        traces.clear()
+        await run("job-search", SEARCH, tools)
+    assert event(traces.named("fetch"), "source_search_complete")["cache_hit"] is True
+
+
+async def test_a_source_that_fails_says_so_in_its_event(traces: Traces) -> None:
+    search = {"job_titles": ["python developer [[demo-error 503 himalayas]]"]}
+    async with demo_world() as demo, tools_for(settings_for(demo)) as tools:
+        with pytest.raises(OperationError):
+            await run("job-search", search, tools)
+    failed = event(traces.named("fetch"), "source_search_error")
+    assert failed == {"source": "himalayas", "reason": "unavailable", "jobs": 0}
+    assert events(traces.named("job search"))[0] == "search_start"
+    assert "search_complete" not in events(traces.named("job search"))
+
+
 async def test_claude_gone_shows_both_attempts(traces: Traces) -> None:
     async with demo_world() as demo, tools_for(settings_for(demo)) as tools:
         result = await run("job-search", SEARCH, tools)

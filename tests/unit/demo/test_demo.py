@@ -14,6 +14,7 @@ from spantail_service.demo.corpus import make_jobs
 from spantail_service.demo.faults import requested_status, seeded
 from spantail_service.demo.job_board import find
 from spantail_service.demo.workload import Workload
+from spantail_service.operations import scoring
 from spantail_service.operations.annotations import passages
 from spantail_service.operations.annotations import prompts as annotation_prompts
 from spantail_service.operations.catalogue import CATALOGUE
@@ -31,8 +32,8 @@ STARTABLE = [name for name, op in CATALOGUE.items() if op.demo_input is not None
 def test_every_prompt_of_the_operations_gets_an_answer_that_can_be_read() -> None:
     job = read_job(make_jobs(1)[0])
     assert job is not None
-    score = prompts.score(job, ["python developer"], [])[1]["content"]
-    assert 0 <= prompts.read_score(answer(score, seeded(1))).score <= 100
+    score = scoring.score(job, ["python developer"], [])[1]["content"]
+    assert 0 <= scoring.read_score(answer(score, seeded(1))).score <= 100
     expand = prompts.expand(["python developer"], [])[1]["content"]
     assert prompts.read_expansion(answer(expand, seeded(1))).related_titles
     summarise = prompts.summarise(["x"], ["90 Developer, Acme: fits", "80 Tester, Acme: fits"])[1]["content"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from spantail_service.operations.annotations import passages
 from spantail_service.operations.cache import TtlCache
-from spantail_service.operations.job_search.prompts import Score
 from spantail_service.operations.job_search.ranking import ScoredJob, Seen, rank
+from spantail_service.operations.scoring import Score
 from spantail_service.operations.sources import JobPosting
 
 

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from spantail import Scope, layer, phase, retrieval
+from spantail import Scope, event, layer, phase
 from spantail_service.bounds.concurrency import together
 from spantail_service.llm import BackendError, ChainError
 from spantail_service.operations.annotations import passages, prompts
 from spantail_service.operations.annotations.input import AnnotationInput, AnnotationKind
+from spantail_service.operations.asking import Asking, usd_or_none
 from spantail_service.operations.base import Operation, OperationError, Result, Tools, subject_of, work_on
-from spantail_service.operations.job_store import JobsUnavailableError
-from spantail_service.operations.sources import JobPosting, SourceName
+from spantail_service.operations.job_lookup import find_job
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from random import Random
+
+    from spantail_service.operations.sources import JobPosting
 
 logger = logging.getLogger(__name__)
 
@@ -82,55 +85,35 @@ class _Annotating:
         self._tools = tools
         self._kinds = list(dict.fromkeys(request.kinds))
         self._drafts: dict[int, _Draft] = {}
-        self._warnings: list[str] = []
+        self._asking = Asking(tools.llm)
 
     async def run(self) -> Result:
+        wanted = self._request.count
+        event("annotation_start", job_id=self._request.job_id, count=wanted, kinds=[kind.value for kind in self._kinds])
         job = await self._load()
         texts, pairs = await self._embed(job)
         await self._annotate(job, texts, pairs)
         kept, rejected = self._validate(job)
+        event(
+            "annotation_complete",
+            job_id=job.id,
+            annotations=len(kept),
+            rejected=rejected,
+            missing=wanted - len(self._drafts),
+        )
         return {
             "job": {"id": job.id, "title": job.title, "company": job.company, "url": job.url},
             "annotations": kept,
             "rejected": rejected,
-            "warnings": self._warnings,
+            "warnings": self._asking.warnings,
         }
 
     async def _load(self) -> JobPosting:
         with layer("load") as stage:
-            job = await self._stored()
-            stage.event("cache_miss" if job is None else "cache_hit", key=self._request.job_id)
-            stage.set("spantail.cache", "miss" if job is None else "hit")
-            if job is None:
-                job = await self._look_up()
-                await self._keep(job)
+            job = await find_job(self._request.job_id, self._tools, stage, self._asking.warn)
             stage.progress(1, 1, job.title)
             logger.info("annotating %s at %s", job.title, job.company)
             return job
-
-    async def _stored(self) -> JobPosting | None:
-        try:
-            return await self._tools.jobs.get(self._request.job_id)
-        except JobsUnavailableError as error:
-            self._warn(f"whether the job is known cannot be said, {error}")
-            return None
-
-    async def _keep(self, job: JobPosting) -> None:
-        try:
-            await self._tools.jobs.put([job])
-        except JobsUnavailableError as error:
-            self._warn(f"the job was not kept, {error}")
-
-    async def _look_up(self) -> JobPosting:
-        name = SourceName.HIMALAYAS.value
-        with retrieval(f"source {name}", attributes={"spantail.source": name}) as span:
-            job = await self._tools.board.find(self._request.job_id)
-            span.set("spantail.results", 0 if job is None else 1)
-        if job is None:
-            raise OperationError(
-                f"job {self._request.job_id} is unknown: no search found it, and {name} does not list it"
-            )
-        return job
 
     async def _embed(self, job: JobPosting) -> tuple[list[str], list[tuple[int, int, float]]]:
         """The job's passages, and which one each annotation is about."""
@@ -144,7 +127,7 @@ class _Annotating:
             except BackendError as error:
                 # Shared words find worse passages than embeddings do, but they do find some.
                 method = "words"
-                self._warn(f"passages are matched by words, embeddings failed, {error.reason}: {error}")
+                self._asking.warn(f"passages are matched by words, embeddings failed, {error.reason}: {error}")
                 similarity = [[passages.overlap(probe, text) for text in texts] for probe in probes]
             stage.event("decision_point", decision="match passages", method=method, passages=len(texts))
             stage.progress(len(texts), len(texts), f"{len(texts)} passages")
@@ -154,32 +137,43 @@ class _Annotating:
         with layer("annotate") as stage:
             stage.progress(0, len(pairs))
             left = list(enumerate(pairs, start=1))
+            done = itertools.count(1)
 
             async def work() -> None:
                 while left:
                     number, (kind, passage, similarity) = left.pop(0)
-                    await self._write(number, job, self._kinds[kind], (passage, texts[passage], similarity))
-                    stage.progress(len(pairs) - len(left), len(pairs))
+                    await self._write(stage, number, job, self._kinds[kind], (passage, texts[passage], similarity))
+                    stage.progress(next(done), len(pairs))
 
-            await together(*(work() for _ in range(min(self._tools.llm.concurrency, len(pairs)))))
+            await together(*(work() for _ in range(min(self._asking.concurrency, len(pairs)))))
             if not self._drafts:
-                raise OperationError(f"no annotation could be written: {self._warnings[-1]}")
+                raise OperationError(f"no annotation could be written: {self._asking.warnings[-1]}")
 
-    async def _write(self, number: int, job: JobPosting, kind: AnnotationKind, chosen: tuple[int, str, float]) -> None:
+    async def _write(
+        self, stage: Scope, number: int, job: JobPosting, kind: AnnotationKind, chosen: tuple[int, str, float]
+    ) -> None:
         passage, text, similarity = chosen
         try:
             with phase(f"annotation {number}", attributes={"spantail.annotation.kind": kind.value}) as step:
                 step.event("decision_point", decision="passage", passage=passage + 1, similarity=round(similarity, 4))
-                answer = await self._tools.llm.ask(
+                answer = await self._asking.ask(
                     prompts.annotate(job, kind.value, _TASKS[kind], text),
                     prompts.read_annotation,
                     name=f"write {kind.value}",
                     tier="high" if kind is AnnotationKind.GAP else "middle",
                 )
         except ChainError as error:
-            self._warn(f"annotation {number} is missing: {error}")
+            self._asking.warn(f"annotation {number} is missing: {error}")
+            stage.event("annotation_error", annotation=number, kind=kind.value, cost_usd=usd_or_none(error.cost_nano))
         else:
             self._drafts[number] = _Draft(kind, text, answer.value, answer.backend)
+            stage.event(
+                "annotation_written",
+                annotation=number,
+                kind=kind.value,
+                cost_usd=usd_or_none(answer.cost_nano),
+                backend=answer.backend,
+            )
             logger.info("annotation %d (%s) written by %s", number, kind.value, answer.backend)
 
     def _validate(self, job: JobPosting) -> tuple[list[dict[str, Any]], int]:
@@ -202,10 +196,6 @@ class _Annotating:
             stage.progress(len(self._drafts), len(self._drafts), f"{len(kept)} kept")
             logger.info("%d of %d annotations kept for %s", len(kept), self._request.count, job.id)
             return kept, len(self._drafts) - len(kept)
-
-    def _warn(self, message: str) -> None:
-        logger.warning("%s", message)
-        self._warnings.append(message)
 
 
 def _fault(draft: _Draft, texts: set[str]) -> str | None:

@@ -8,7 +8,7 @@ import json
 import logging
 from typing import TYPE_CHECKING, Any
 
-from spantail import Scope, layer, retrieval
+from spantail import Scope, event, layer, retrieval
 from spantail_service.bounds.concurrency import together
 from spantail_service.llm import ChainError
 from spantail_service.operations.base import OperationError, Tools
@@ -19,6 +19,7 @@ from spantail_service.operations.sources import JobPosting, JobQuery, JobSource,
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
+    from spantail_service.operations.asking import Asking
     from spantail_service.operations.job_search.input import JobSearchInput
 
 logger = logging.getLogger(__name__)
@@ -30,10 +31,10 @@ _MAX_PER_SOURCE = 75
 class Fetching:
     """One run's fetching. `found` is what it hands on; None ends it."""
 
-    def __init__(self, request: JobSearchInput, tools: Tools, warn: Callable[[str], None]) -> None:
+    def __init__(self, request: JobSearchInput, tools: Tools, asking: Asking) -> None:
         self._request = request
         self._tools = tools
-        self._warn = warn
+        self._asking = asking
         # More than asked for, so that the ranking has something to leave out.
         self._per_source = min(request.max_results + max(4, request.max_results // 2), _MAX_PER_SOURCE)
         self._seen = Seen()
@@ -73,7 +74,7 @@ class Fetching:
         """Related titles and demanded skills; the search goes on without them when no backend answers."""
         expansion = prompts.Expansion()
         try:
-            answer = await self._tools.llm.ask(
+            answer = await self._asking.ask(
                 prompts.expand(self._request.job_titles, self._request.locations),
                 prompts.read_expansion,
                 name="expand search",
@@ -82,13 +83,14 @@ class Fetching:
             expansion = answer.value
             logger.info("related titles: %s", "; ".join(expansion.related_titles) or "none")
         except ChainError as error:
-            self._warn(f"searched without related titles: {error}")
+            self._asking.warn(f"searched without related titles: {error}")
         finally:
             if not self.expansion.done():  # a cancelled run has cancelled it too
                 self.expansion.set_result(expansion)
 
     async def _read(self, source: JobSource, report: Callable[[], None]) -> None:
         name = source.name.value
+        event("source_search_start", source=name)
         try:
             with retrieval(f"source {name}", attributes={"spantail.source": name}) as span:
                 await self._read_source(source, span, report)
@@ -101,7 +103,19 @@ class Fetching:
                 "reason": error.reason,
                 "message": str(error),
             }
+        self._say_how_it_ended(name)
         report()
+
+    def _say_how_it_ended(self, name: str) -> None:
+        """On the layer, beside the source's start; the source's own span has the particulars."""
+        outcome = self.reports[name]
+        reason = outcome.get("reason")
+        if outcome["status"] == "skipped":
+            event("source_search_skip", source=name, reason=reason)
+        elif outcome["status"] == "error":
+            event("source_search_error", source=name, reason=reason, jobs=outcome["jobs"])
+        else:
+            event("source_search_complete", source=name, jobs=outcome["jobs"], cache_hit=outcome["cache"] == "hit")
 
     async def _read_source(self, source: JobSource, span: Scope, report: Callable[[], None]) -> None:
         name = source.name.value

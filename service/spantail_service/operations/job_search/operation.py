@@ -10,9 +10,11 @@ import itertools
 import logging
 from typing import TYPE_CHECKING, Any
 
-from spantail import Scope, layer
+from spantail import Scope, event, layer
 from spantail_service.bounds.concurrency import together
 from spantail_service.llm import ChainError
+from spantail_service.operations import scoring
+from spantail_service.operations.asking import Asking, usd_or_none
 from spantail_service.operations.base import Operation, OperationError, Result, Tools, subject_of, work_on
 from spantail_service.operations.job_search import prompts
 from spantail_service.operations.job_search.fetching import Fetching
@@ -74,25 +76,30 @@ class _Search:
     def __init__(self, request: JobSearchInput, tools: Tools) -> None:
         self._request = request
         self._tools = tools
-        self._fetching = Fetching(request, tools, self._warn)
+        self._asking = Asking(tools.llm)
+        self._fetching = Fetching(request, tools, self._asking)
         self._scored: list[ScoredJob] = []
-        self._warnings: list[str] = []
 
     async def run(self) -> Result:
-        logger.info(
-            "searching %s for %s",
-            ", ".join(source.value for source in self._request.sources),
-            "; ".join(self._request.job_titles),
-        )
+        sources = [source.value for source in self._request.sources]
+        event("search_start", sources=sources, job_titles=self._request.job_titles, locations=self._request.locations)
+        logger.info("searching %s for %s", ", ".join(sources), "; ".join(self._request.job_titles))
         await together(self._fetching.run(), self._score())
         ranked, summary = await self._rank()
         await self._store(ranked)
+        event(
+            "search_complete",
+            found=self._fetching.total,
+            ranked=len(ranked),
+            total_cost_usd=self._asking.cost_usd,
+        )
         return {
             "jobs": [_as_json(place, scored) for place, scored in enumerate(ranked, start=1)],
             "found": self._fetching.total,
             "sources": self._fetching.reports,
             "summary": summary,
-            "warnings": self._warnings,
+            "cost": self._asking.cost,
+            "warnings": self._asking.warnings,
         }
 
     # --- score
@@ -104,13 +111,13 @@ class _Search:
                 stage.skip("no jobs were found")
                 return
             numbers = itertools.count(1)
-            workers = self._tools.llm.concurrency
+            workers = self._asking.concurrency
             await together(
                 self._work(first, numbers, stage),
                 *(self._work(None, numbers, stage) for _ in range(workers - 1)),
             )
             if all(scored.score is None for scored in self._scored):
-                raise OperationError(f"no job could be scored: {self._warnings[-1]}")
+                raise OperationError(f"no job could be scored: {self._asking.warnings[-1]}")
 
     async def _work(self, job: JobPosting | None, numbers: itertools.count[int], stage: Scope) -> None:
         while True:
@@ -125,20 +132,27 @@ class _Search:
     async def _score_one(self, job: JobPosting, number: int, stage: Scope) -> None:
         about = {"spantail.job.id": job.id, "spantail.job.title": job.title, "spantail.source": job.source}
         try:
-            answer = await self._tools.llm.ask(
-                prompts.score(job, self._request.job_titles, self._request.locations),
-                prompts.read_score,
+            answer = await self._asking.ask(
+                scoring.score(job, self._request.job_titles, self._request.locations),
+                scoring.read_score,
                 name=f"score job {number}",
                 attributes=about,
             )
         except ChainError as error:
             self._scored.append(ScoredJob(job, None, None))
-            self._warn(f"job {job.id} stays without a score: {error}")
-            stage.event("job_unscored", job_id=job.id, number=number)
+            self._asking.warn(f"job {job.id} stays without a score: {error}")
+            stage.event("job_unscored", job_id=job.id, number=number, cost_usd=usd_or_none(error.cost_nano))
         else:
             self._scored.append(ScoredJob(job, answer.value, answer.backend))
             logger.info("job %d scored %d: %s", number, answer.value.score, job.title)
-            stage.event("job_scored", job_id=job.id, number=number, score=answer.value.score, backend=answer.backend)
+            stage.event(
+                "job_scored",
+                job_id=job.id,
+                number=number,
+                score=answer.value.score,
+                cost_usd=usd_or_none(answer.cost_nano),
+                backend=answer.backend,
+            )
         stage.progress(len(self._scored), self._fetching.total)
 
     # --- rank and store
@@ -167,14 +181,14 @@ class _Search:
             if scored.score is not None
         ]
         try:
-            answer = await self._tools.llm.ask(
+            answer = await self._asking.ask(
                 prompts.summarise(self._request.job_titles, lines),
                 prompts.read_summary,
                 name="summarise shortlist",
                 tier="high",
             )
         except ChainError as error:
-            self._warn(f"no summary: {error}")
+            self._asking.warn(f"no summary: {error}")
             return None
         return answer.value.summary
 
@@ -187,15 +201,11 @@ class _Search:
                 await self._tools.jobs.put(scored.job for scored in self._scored)
             except JobsUnavailableError as error:
                 # What was found and paid for is still worth having.
-                self._warn(f"the jobs were not kept for later, {error}")
+                self._asking.warn(f"the jobs were not kept for later, {error}")
                 stage.skip("the jobs could not be kept")
                 return
             stage.progress(len(self._scored), len(self._scored), "jobs kept for annotations")
             logger.info("stored %d jobs, %d of them ranked", len(self._scored), len(ranked))
-
-    def _warn(self, message: str) -> None:
-        logger.warning("%s", message)
-        self._warnings.append(message)
 
 
 def _as_json(place: int, scored: ScoredJob) -> dict[str, Any]:

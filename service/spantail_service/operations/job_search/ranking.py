@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from spantail_service.operations.job_search.prompts import Score
+    from spantail_service.operations.scoring import Score
     from spantail_service.operations.sources import JobPosting
 
 
