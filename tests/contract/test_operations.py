@@ -59,7 +59,7 @@ async def test_catalogue(redis_url: str) -> None:
         answer = (await client.get("/api/operations")).json()
     operations = {op["name"]: op for op in answer["operations"]}
     assert answer["demo"] is False
-    assert set(operations) == {"job-search", "generate-annotations", "cv-pipeline"}
+    assert set(operations) == {"job-search", "generate-annotations", "contact-outreach", "cv-pipeline"}
     assert operations["job-search"]["path"] == "/api/jobs/search"
     assert operations["generate-annotations"]["path"] == "/api/jobs/{job_id}/generate-annotations"
     assert "job_titles" in operations["job-search"]["input_schema"]["properties"]

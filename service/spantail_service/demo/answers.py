@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from spantail_service.demo.cv_answers import CV_WRITERS
+from spantail_service.demo.outreach_answers import outreach
 from spantail_service.demo.prompts import between, field
 
 if TYPE_CHECKING:
@@ -46,7 +47,8 @@ def answer(prompt: str, rng: random.Random) -> str:
     write = _WRITERS.get(found.group(1)) if found else None
     if write is None:
         return f"This is the demo provider: it read {len(prompt.split())} words and has nothing to add."
-    return json.dumps(write(prompt, rng), ensure_ascii=False)
+    written = write(prompt, rng)
+    return written if isinstance(written, str) else json.dumps(written, ensure_ascii=False)
 
 
 def count_tokens(text: str) -> int:
@@ -109,11 +111,12 @@ def _annotate(prompt: str, rng: random.Random) -> dict[str, object]:
     return {"text": f"On “{' '.join(words[:4])}”: {remark}", "quote": quote}
 
 
-_WRITERS: dict[str, Callable[[str, random.Random], dict[str, object]]] = {
+_WRITERS: dict[str, Callable[[str, random.Random], dict[str, object] | str]] = {
     "expand-search": _expand,
     "score-job": _score,
     "summarise-shortlist": _summarise,
     "annotate-passage": _annotate,
+    "write-outreach": outreach,
     **CV_WRITERS,
 }
 

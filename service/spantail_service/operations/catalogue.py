@@ -9,6 +9,7 @@ from spantail_service.operations.annotations.operation import ANNOTATIONS
 from spantail_service.operations.cv_pipeline.operation import CV_PIPELINE
 from spantail_service.operations.discovery import with_found
 from spantail_service.operations.job_search.operation import JOB_SEARCH
+from spantail_service.operations.outreach.operation import OUTREACH
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from spantail_service.operations.base import Operation
 
 CATALOGUE: Mapping[str, Operation] = MappingProxyType(
-    {operation.name: operation for operation in (JOB_SEARCH, ANNOTATIONS, CV_PIPELINE)}
+    {operation.name: operation for operation in (JOB_SEARCH, ANNOTATIONS, OUTREACH, CV_PIPELINE)}
 )
 """The operations of this package by name, in the order of the page."""
 

@@ -12,6 +12,7 @@ from spantail_service.operations.base import MAX_RUN_NAME
 from spantail_service.operations.catalogue import CATALOGUE
 from spantail_service.operations.cv_pipeline.input import CvPipelineInput
 from spantail_service.operations.job_search.input import JobSearchInput
+from spantail_service.operations.outreach.input import OutreachInput
 from spantail_service.settings import LlmSettings
 
 
@@ -84,6 +85,32 @@ def test_the_smallest_cv_pipeline() -> None:
     asked = CvPipelineInput.model_validate({"cv": f"\n{CV}\n", "posting": f"# Engineer at Acme\n{POSTING}"})
     assert (asked.cv, asked.max_words, asked.max_repairs) == (CV, 600, 2)
     assert CATALOGUE["cv-pipeline"].run_name(asked) == "cv pipeline · Engineer at Acme"
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {},
+        {"job_id": "../x"},
+        {"job_id": "a", "type": "friend"},
+        {"job_id": "a", "index": -1},
+        {"job_id": "a", "index": 10},
+        {"job_id": "a", "index": "first"},
+        {"job_id": "a", "channel": "fax"},
+        {"job_id": "a", "about": "x" * 4_001},
+        {"job_id": "a", "about": "x\x00"},
+        {"job_id": "a", "unknown": 1},
+    ],
+)
+def test_an_outreach_out_of_bounds_is_refused(payload: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        OutreachInput.model_validate(payload)
+
+
+def test_an_outreach_takes_its_place_from_an_address() -> None:
+    asked = OutreachInput.model_validate({"job_id": "a", "type": "peer", "index": "3"})
+    assert (asked.type.value, asked.index, asked.channel.value, asked.about) == ("peer", 3, "email", "")
+    assert CATALOGUE["contact-outreach"].run_name(asked) == "contact outreach · peer 3, a"
 
 
 def test_the_form_knows_what_belongs_into_the_path() -> None:

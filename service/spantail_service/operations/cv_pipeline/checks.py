@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Final
 from spantail_service.operations.cv_pipeline.document import DOCUMENT, SUMMARY, Draft, number_of
 from spantail_service.operations.cv_pipeline.texts import (
     normal,
-    placeholders,
     sentences,
     stands_in,
     strange_degrees,
     strange_names,
     strange_numbers,
 )
+from spantail_service.operations.placeholders import placeholders
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -30,10 +30,6 @@ _DEGREE: Final = re.compile(
     r"\b(?:Ph\.?\s?D|Doctor(?:ate)?|M\.?Sc|B\.?Sc|M\.?A\.|B\.?A\.|M\.?Eng|B\.?Eng|MBA|LL\.?[BM]|Bachelor|Master(?:'s)?(?=\s"
     r"(?:of|degree|in)\b)|Diploma?|Magister)\b\.?",
 )
-_PLACEHOLDER: Final = re.compile(
-    r"\[[^\]\n]{1,60}\]|<[A-Za-z][^>\n]{0,60}>|\{\{?[^}\n]{0,60}\}?\}|\b(?:TODO|TBD|XX+|lorem ipsum)\b|_{3,}",
-    re.IGNORECASE,
-)
 
 
 def normal(text: str) -> str:
@@ -70,12 +66,6 @@ def strange_degrees(text: str, source: str) -> Iterator[str]:
     for found in _DEGREE.finditer(text):
         if not stands_in(found.group(), source):
             yield found.group()
-
-
-def placeholders(text: str) -> Iterator[str]:
-    """What was left to be filled in."""
-    for found in _PLACEHOLDER.finditer(text):
-        yield found.group()
 
 
 def sentences(text: str) -> list[str]:
