@@ -17,6 +17,8 @@ from spantail.values import legal_text
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from opentelemetry.trace import SpanContext
+
     from spantail.live.processor import EventSink
 
 LEVEL_VARIABLE: Final = "SPANTAIL_LOG_LEVEL"
@@ -24,6 +26,7 @@ _MESSAGE_LIMIT: Final = 32 * 1024  # characters
 # Whoever delivers the events must not cause new ones by logging about it.
 _OWN_LOGGERS: Final = ("spantail", "spantail_exporters", "opentelemetry", "redis")
 _OWN_PREFIXES: Final = tuple(name + "." for name in _OWN_LOGGERS)
+_TAKEN: Final = "spantail_taken"  # on a record that is a log line already
 
 
 def log_level(environ: Mapping[str, str] = os.environ) -> int:
@@ -34,20 +37,16 @@ def log_level(environ: Mapping[str, str] = os.environ) -> int:
     return logging.getLevelNamesMapping().get(text, logging.INFO)
 
 
-class SpanLogHandler(logging.Handler):
-    """Passes each record that is logged inside a recording, sampled span on to a sink.
+class RecordHandler(logging.Handler):
+    """Makes log records into log lines of spans; a subclass says of which span, and where they go.
 
     The message is formatted on the logging thread, where its arguments are still what they were. Nothing that
-    goes wrong here reaches the caller of the logger.
-
-    Args:
-        sink: Where the records go.
-        level: The lowest level that is taken.
+    goes wrong here reaches the caller of the logger. A record that has been taken by one handler is passed over by the
+    others.
     """
 
-    def __init__(self, sink: EventSink, level: int = logging.INFO) -> None:
+    def __init__(self, level: int | str = logging.NOTSET) -> None:
         super().__init__(level)
-        self._logged = sink.logged
         self._active = threading.local()
 
     def handle(self, record: logging.LogRecord) -> bool:
@@ -69,18 +68,23 @@ class SpanLogHandler(logging.Handler):
         finally:
             self._active.on = False
 
-    def _emit(self, record: logging.LogRecord) -> None:
-        self._keep_last_resort(record)
+    def span_of(self, record: logging.LogRecord) -> SpanContext | None:
+        """Return the span that a record belongs to: the current one; None when it is not recorded."""
         span = trace.get_current_span()
-        if not span.is_recording():
-            return
-        context = span.get_span_context()
-        if not context.trace_flags.sampled:
+        return span.get_span_context() if span.is_recording() else None
+
+    def deliver(self, event: LogEvent) -> None:
+        """Pass a log line on."""
+        raise NotImplementedError
+
+    def _emit(self, record: logging.LogRecord) -> None:
+        context = self.span_of(record)
+        if context is None or not context.trace_flags.sampled:
             return
         name = record.name
-        if name in _OWN_LOGGERS or name.startswith(_OWN_PREFIXES):
+        if name in _OWN_LOGGERS or name.startswith(_OWN_PREFIXES) or hasattr(record, _TAKEN):
             return
-        self._logged(
+        self.deliver(
             LogEvent(
                 time_ns=int(record.created * 1e9),
                 trace_id=context.trace_id,
@@ -91,6 +95,28 @@ class SpanLogHandler(logging.Handler):
                 error=_error(record),
             )
         )
+        setattr(record, _TAKEN, True)
+
+
+class SpanLogHandler(RecordHandler):
+    """Passes each record that is logged inside a recording, sampled span on to a sink.
+
+    Args:
+        sink: Where the records go.
+        level: The lowest level that is taken.
+    """
+
+    def __init__(self, sink: EventSink, level: int = logging.INFO) -> None:
+        super().__init__(level)
+        self._logged = sink.logged
+
+    def deliver(self, event: LogEvent) -> None:
+        """Pass a log line on to the sink."""
+        self._logged(event)
+
+    def _emit(self, record: logging.LogRecord) -> None:
+        self._keep_last_resort(record)
+        super()._emit(record)
 
     def _keep_last_resort(self, record: logging.LogRecord) -> None:
         """Print what nobody else handles, as `logging` does where no handler is set: ours must not silence it."""

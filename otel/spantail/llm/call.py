@@ -80,13 +80,13 @@ class LlmCall(Scope):
         self._response_model: str | None = None
         self._started_s = 0.0
 
-    def begin(self) -> Context:
+    def begin(self, start_ns: int | None = None) -> Context:
         """Start the attempt; see `Scope.begin`.
 
         Raises:
             BudgetError: A budget around lets it not begin; its span has ended as `skipped`.
         """
-        context = super().begin()
+        context = super().begin(start_ns)
         self._started_s = time.perf_counter()
         if self._span.is_recording():
             # Loading the price table takes some 400 ms: while the model thinks, not when the call ends.
@@ -108,10 +108,10 @@ class LlmCall(Scope):
             raise
         return context
 
-    def finish(self, error: BaseException | None = None) -> None:
+    def finish(self, error: BaseException | None = None, end_ns: int | None = None) -> None:
         """End the attempt; see `Scope.finish`. What it cost is booked in the budgets around."""
         held, self._held = self._held, None
-        super().finish(error)
+        super().finish(error, end_ns)
         if held is not None:
             try:
                 held.settle(self.cost_nano, None if self._chunks else error)
@@ -351,8 +351,8 @@ def llm_call(
     `max_tokens`. Where it does not fit, entering it raises `BudgetExceededError`, and its span ends as `skipped`.
 
     Args:
-        backend: Who serves it: `claude_cli`, `langchain`, …
-        model: The model asked for.
+        backend: Who serves it: `claude_cli`, `langchain`, …; empty where it is not known.
+        model: The model asked for; empty where it is not known.
         provider: Whose model it is, in the words of the GenAI conventions: `anthropic`, `openai`, … Known backends
             have a default.
         operation: `chat`, `embeddings`, …
@@ -372,10 +372,10 @@ def llm_call(
     """
     provider = provider or _PROVIDER_OF_BACKEND.get(backend)
     own: dict[str, object] = {
-        keys.BACKEND: backend,
+        keys.BACKEND: backend or None,
         keys.GEN_AI_OPERATION_NAME: operation,
         keys.GEN_AI_PROVIDER_NAME: provider,
-        keys.GEN_AI_REQUEST_MODEL: model,
+        keys.GEN_AI_REQUEST_MODEL: model or None,
         keys.GEN_AI_REQUEST_STREAM: True if stream else None,
         keys.GEN_AI_REQUEST_MAX_TOKENS: max_tokens,
         keys.TIER: tier,
@@ -384,7 +384,7 @@ def llm_call(
         keys.FALLBACK_REASON: fallback_reason,
     }
     return LlmCall(
-        f"{operation} {model}",
+        f"{operation} {model}".strip(),
         model=model,
         provider=provider,
         own=own,

@@ -96,11 +96,14 @@ class Scope:
 
     # -- one use --
 
-    def begin(self) -> Context:
+    def begin(self, start_ns: int | None = None) -> Context:
         """Start the span without making it current; end it with `finish()`.
 
         `with` does this and more; it is for adapters that keep a span over several steps, each of which attaches the
         context.
+
+        Args:
+            start_ns: When the work began, in nanoseconds since 1970; None is now.
 
         Returns:
             The context in which the span is current.
@@ -115,7 +118,7 @@ class Scope:
                 kind=self._span_kind,
                 attributes=self._start_attributes(),
                 links=_links(self._links),
-                start_time=None if known is None else known.start_ns,
+                start_time=start_ns if known is None else known.start_ns,
             )
         except Exception:
             report_trouble("a span could not be started")
@@ -123,22 +126,22 @@ class Scope:
             self._span = NonRecordingSpan(trace.get_current_span(outer).get_span_context())
         return otel_context.set_value(USE_KEY, use, trace.set_span_in_context(self._span, outer))
 
-    def finish(self, error: BaseException | None = None) -> None:
+    def finish(self, error: BaseException | None = None, end_ns: int | None = None) -> None:
         """End the span that `begin()` started.
 
         Args:
             error: What ended the work; None when it went well.
+            end_ns: When the work ended, in nanoseconds since 1970; None is now.
         """
         use, self._use = self._use, None
         if use is None:
             return
         use.close()
         span = self._span
-        end_ns = None
         try:
             if span.is_recording():
                 write_outcome(span, self._outcome, error)
-                end_ns = time.time_ns()  # what is worked out below is not the application's time
+                end_ns = end_ns or time.time_ns()  # what is worked out below is not the application's time
                 self._before_end()
         except Exception:
             report_trouble("the outcome of a span could not be written")

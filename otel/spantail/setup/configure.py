@@ -130,6 +130,12 @@ def configure(
         return handle
 
 
+def live_sink_in_use() -> EventSink | None:
+    """Return where live events go now; None without a live pipeline."""
+    handle = _current.handle
+    return None if handle is None or handle.closed else handle.sink
+
+
 def _forget(handle: Handle) -> None:
     with _current.lock:
         if _current.handle is handle:

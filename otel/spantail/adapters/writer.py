@@ -1,0 +1,180 @@
+"""Events of one run, written as spans and span events."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from opentelemetry import trace
+
+from spantail import attributes as keys
+from spantail.adapters.calls import Calls
+from spantail.adapters.costs import ReportedCosts
+from spantail.adapters.event_names import ERROR, SKIP, START, Name, split_name, step_labels
+from spantail.adapters.failures import exception_attributes, fail, with_exception
+from spantail.adapters.fields import Failure, cost_in, duration_ns, plain, take_failure, take_text
+from spantail.adapters.steps import Steps, start_before, where_now
+from spantail.scopes.operation import layer, operation, phase, pipeline, subphase
+from spantail.trouble import report_trouble
+from spantail.values import legal_attributes, legal_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from decimal import Decimal
+
+    from opentelemetry.context import Context
+
+    from spantail.adapters.steps import OpenStep
+    from spantail.scopes.scope import Scope
+
+INFO: Final = "INFO"
+ERROR_LEVEL: Final = "ERROR"
+
+
+class EventWriter:
+    """Writes the events of one run, from any thread. No method raises.
+
+    | event | becomes |
+    |---|---|
+    | `llm_call_*` | an `llm_call` span for each attempt |
+    | `pipeline_*`, `layer_*`, `phase_*`, `subphase_*` | a span of that kind |
+    | any other | a span event of what is current in the run |
+
+    Args:
+        base: The context of the span that is the run's root, or that was current when the run was joined.
+        event_costs: Whether a cost on an event that is no LLM call may count, see `adapters/costs.py`.
+        now_ns: The time, in nanoseconds since 1970.
+    """
+
+    def __init__(self, base: Context, *, event_costs: bool = True, now_ns: Callable[[], int] = time.time_ns) -> None:
+        self._lock = threading.RLock()
+        self._pid = os.getpid()
+        self._base_span = trace.get_current_span(base)
+        self._steps = Steps(base)
+        self._costs = ReportedCosts()
+        self._calls = Calls(self._steps, self._costs, self._note, now_ns)
+        self._event_costs = event_costs
+
+    def write(self, event: str, data: object = None, level: str = INFO, *, is_sum: bool = False) -> None:
+        """Write one event.
+
+        Args:
+            event: Its name.
+            data: Its data, a mapping.
+            level: `INFO`, `WARNING` or `ERROR`.
+            is_sum: Whether a cost in it is the sum of a whole run, and so belongs to no call.
+        """
+        try:
+            fields = plain(data)
+            name = split_name(event)
+            with self._lock:
+                if name.is_llm_call:
+                    self._calls.write(name.action, fields)
+                elif name.is_step:
+                    self._step(name, fields)
+                else:
+                    self._other(event, fields, level, is_sum=is_sum)
+        except Exception:
+            report_trouble("an event could not be written")
+
+    def end_all(self, reason: str) -> None:
+        """End the steps that are open, with the reason why their end is not known."""
+        with self._lock:
+            self._steps.end_all(reason)
+
+    def renew_lock(self) -> None:
+        """Take a new lock in a forked child: another thread of the parent may have held this one at the fork."""
+        self._lock = threading.RLock()
+
+    def parent(self) -> Context:
+        """Return the context of what is current in the run."""
+        with self._lock:
+            return self._steps.parent()
+
+    def _step(self, name: Name, fields: dict[str, Any]) -> None:
+        kind, action = name
+        labels = step_labels(kind, fields)
+        if action == START:
+            same = self._steps.find(lambda step: step.kind == kind and bool(labels) and step.labels == labels)
+            if same is not None and same.where == where_now():
+                self._steps.end(same, lambda scope: scope.cancel("it began again, and no end was reported"))
+            self._steps.begin(kind, labels, _new_scope(kind, labels, fields), {})
+            return
+        step = self._steps.find(lambda step: step.kind == kind and _is_meant(step, labels))
+        if step is None:
+            scope = _new_scope(kind, labels, fields)
+            step = self._steps.begin(kind, labels, scope, {}, start_ns=start_before(duration_ns(fields)))
+        self._steps.end(step, lambda scope: _say_end(scope, action, fields))
+
+    def _other(self, event: str, fields: dict[str, Any], level: str, *, is_sum: bool) -> None:
+        cost = cost_in(fields)
+        if cost and self._event_costs and not is_sum and not self._costs.claim(cost, _backend(fields), where_now()):
+            self._calls.reported(event, cost, fields)
+        if level != INFO:
+            fields = {**fields, "level": level}
+        if level == ERROR_LEVEL and "traceback" not in fields:
+            fields = {**exception_attributes(with_exception(Failure("", "", ""))), **fields}
+        self._note(event, fields)
+
+    def _note(self, event: str, fields: dict[str, Any]) -> None:
+        """Add a span event to what is current in the run.
+
+        A span that has ended, or belongs to the process that this one was forked from, takes no more events: then a
+        short span inside of it says the same.
+        """
+        context = self._steps.parent()
+        span = trace.get_current_span(context)
+        is_ours = self._pid == os.getpid() or span is not self._base_span
+        if span.is_recording() and is_ours:
+            span.add_event(legal_text(event), legal_attributes(fields))
+            return
+        if span.get_span_context().trace_flags.sampled:
+            step = self._steps.begin(keys.KIND_SUBPHASE, (), _late(event, fields), {})
+            self._steps.end(step)
+
+
+def _new_scope(kind: str, labels: tuple[str, ...], fields: dict[str, Any]) -> Scope:
+    name = labels[0] if labels else kind
+    if kind == keys.KIND_PIPELINE:
+        return pipeline(name, layers=_layers(fields), attributes=fields)
+    return {keys.KIND_LAYER: layer, keys.KIND_PHASE: phase, keys.KIND_SUBPHASE: subphase}[kind](name, attributes=fields)
+
+
+def _layers(fields: dict[str, Any]) -> list[str]:
+    names = fields.get("layers")
+    return [one for one in names if isinstance(one, str)] if isinstance(names, list | tuple) else []
+
+
+def _late(event: str, fields: dict[str, Any]) -> Scope:
+    return operation(event, kind=keys.KIND_SPAN, attributes=fields)
+
+
+def _is_meant(step: OpenStep, labels: tuple[str, ...]) -> bool:
+    return not labels or not step.labels or not set(labels).isdisjoint(step.labels)
+
+
+def _say_end(scope: Scope, action: str, fields: dict[str, Any]) -> None:
+    """Write how a step ended, as its last event tells."""
+    failure = take_failure(fields) if action == ERROR else None
+    reason = take_text(fields, "reason", "message") if action == SKIP else ""
+    write_sum(scope, cost_in(fields, total=True), _backend(fields))
+    for name, value in fields.items():
+        scope.set(name, value)
+    if failure is not None:
+        fail(scope, failure)
+    elif action == SKIP:
+        scope.skip(reason or "no reason was reported")
+
+
+def write_sum(scope: Scope, cost: Decimal | None, backend: str) -> None:
+    """Write on a span what the calls inside of it came to. It counts where there are none inside of it."""
+    if cost:
+        scope.set(keys.GEN_AI_USAGE_COST_AMOUNT, cost)
+        scope.set(keys.GEN_AI_USAGE_COST_CURRENCY, "USD")
+        scope.set(keys.BACKEND, backend or None)
+
+
+def _backend(fields: dict[str, Any]) -> str:
+    return str(fields.get("backend") or "")
