@@ -11,6 +11,7 @@ event is said by its name:
 | any other | a span event of that name |
 """
 
+from spantail.adapters.capture import AsyncCapture, Capture, capture_output
 from spantail.adapters.operation_runs import (
     LogCallback,
     create_log_callback,
@@ -22,9 +23,12 @@ from spantail.adapters.pubsub_handler import RedisPubSubHandler
 from spantail.adapters.structured_logger import StructuredLogger
 
 __all__ = [
+    "AsyncCapture",
+    "Capture",
     "LogCallback",
     "RedisPubSubHandler",
     "StructuredLogger",
+    "capture_output",
     "create_log_callback",
     "create_operation_run",
     "finish_operation_run",

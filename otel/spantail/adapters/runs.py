@@ -85,7 +85,11 @@ class OperationRun:
 
     def span_context(self) -> trace.SpanContext:
         """Return the span that is current in the run."""
-        return trace.get_current_span(self._writer.parent()).get_span_context()
+        return trace.get_current_span(self.place()).get_span_context()
+
+    def place(self) -> Context:
+        """Return the context in which further spans of the run belong."""
+        return self._writer.parent()
 
     def finish(self, error: BaseException | str | None = None) -> None:
         """End the run; a second call does nothing.
