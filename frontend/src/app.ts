@@ -14,8 +14,10 @@ import { RunSession } from "./run/session";
 import { RunSidebar } from "./runs/run-sidebar";
 import { type Api, ProblemError } from "./service/api";
 import type { RunSummary } from "./service/wire";
+import { BudgetsPage } from "./views/budgets/budgets-page";
 import { SpanDetailsView } from "./views/details/span-details";
 import { LivetailView } from "./views/livetail";
+import { NoticesPage } from "./views/notices/notices-page";
 import { QueuePage } from "./views/queue/queue-page";
 import { ConnectionBadge } from "./views/run/connection-badge";
 import { drawRunHead, isLive, summaryOf } from "./views/run/run-head";
@@ -84,7 +86,11 @@ export class App {
       failed: (reason) => this.listFailed(reason),
       open: (runId) => this.navigation.go(runRoute(runId)),
     });
-    this.sections = { queue: new QueuePage(api) };
+    this.sections = {
+      queue: new QueuePage(api),
+      budgets: new BudgetsPage(api),
+      notices: new NoticesPage(api),
+    };
     this.menu = new RunMenu(api, (runId) => this.leaveDeleted(runId));
   }
 

@@ -1,0 +1,54 @@
+import { expect, it } from "vitest";
+import type { NoticeRule } from "../src/service/wire-work";
+import * as words from "../src/views/notices/notice-words";
+
+const S = 1_000_000;
+const NOW = 10_000 * S;
+
+const RULE: NoticeRule = {
+  id: "spend",
+  kind: "spend_above",
+  enabled: true,
+  threshold: 10,
+  window_s: 3_600,
+  webhook: "https://hooks.example.com/…",
+  last_sent: NOW - 7_200 * S,
+  last_error: null,
+  pending: 2,
+  dead: 0,
+};
+
+it("offers of a rule what it has a value of", () => {
+  expect(words.ruleFields(RULE).map(({ name, label }) => [name, label])).toEqual([
+    ["threshold", "Sum in USD"],
+    ["window_s", "Window in seconds"],
+  ]);
+  expect(words.ruleFields({ ...RULE, threshold: null, window_s: null })).toEqual([]);
+});
+
+it("names a kind that it does not know", () => {
+  const rule = { ...RULE, kind: "disk_full" as NoticeRule["kind"] };
+  expect(words.ruleTitle(rule)).toBe("disk full");
+  expect(words.ruleFields(rule)[0]?.label).toBe("Threshold");
+});
+
+it("says where notices go, and what is wrong with that", () => {
+  expect(words.deliveryText(RULE, NOW)).toBe(
+    "to https://hooks.example.com/… · sent 2 h ago · 2 on their way",
+  );
+  expect(words.deliveryText({ ...RULE, webhook: null, last_sent: null, pending: 0 }, NOW)).toBe(
+    "shown here alone: no webhook is set",
+  );
+  expect(words.deliveryProblem(RULE)).toBe("");
+  expect(words.deliveryProblem({ ...RULE, dead: 1, last_error: "HTTP 503" })).toBe("1 given up: HTTP 503");
+  expect((["sent", "pending", "dead"] as const).map(words.stateWords)).toEqual([
+    "sent",
+    "on its way",
+    "given up",
+  ]);
+});
+
+it("takes numbers, and nothing else", () => {
+  expect(["0.2", "600", ".5", "0,5"].map(words.parseNumber)).toEqual([0.2, 600, 0.5, 0.5]);
+  for (const text of ["", "-1", "1e9", "ten"]) expect(words.parseNumber(text)).toBeUndefined();
+});
