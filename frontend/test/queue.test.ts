@@ -11,7 +11,7 @@ import {
   waitText,
 } from "../src/queue/queue-rows";
 import type { QueueItem } from "../src/service/wire-work";
-import { inOrder, runnerFacts, runnerState } from "../src/views/queue/runner-words";
+import { inOrder, runnerDetails, runnerState } from "../src/views/queue/runner-words";
 
 const S = 1_000_000;
 const NOW = 1_000 * S;
@@ -135,8 +135,8 @@ it("tells of runners who lives and what they do", () => {
   expect(runnerState({ ...runner, draining: true }, NOW)).toBe("draining");
   expect(runnerState({ ...runner, concurrency: 0 }, NOW)).toBe("takes nothing from the queue");
   expect(runnerState({ ...runner, alive: false }, NOW)).toBe("not heard for 1 m 35 s");
-  expect(runnerFacts(runner, NOW)).toBe("runner 0.3.0 · up 2 h · load 0.42 0.30 0.00");
-  expect(runnerFacts({ ...runner, kind: "service", started: NOW, load: null }, NOW)).toBe(
+  expect(runnerDetails(runner, NOW)).toBe("runner 0.3.0 · up 2 h · load 0.42 0.30 0.00");
+  expect(runnerDetails({ ...runner, kind: "service", started: NOW, load: null }, NOW)).toBe(
     "service 0.3.0 · up 0 s",
   );
   const dead = { ...runner, id: "r0", host: "a", alive: false };

@@ -18,7 +18,7 @@ export function runnerState(runner: RunnerInfo, nowUs: number): string {
 }
 
 /** "runner 0.3.0 · up 2 h · load 0.42 0.31 0.20". */
-export function runnerFacts(runner: RunnerInfo, nowUs: number): string {
+export function runnerDetails(runner: RunnerInfo, nowUs: number): string {
   const up = runner.alive ? `up ${ago(runner.started, nowUs).replace(/ ago|now/, "") || "0 s"}` : "";
   const load = runner.load?.length ? `load ${runner.load.map((each) => each.toFixed(2)).join(" ")}` : "";
   return [`${runner.kind} ${runner.version}`, up, load].filter(Boolean).join(" · ");

@@ -8,7 +8,7 @@ import type { RunnerInfo, RunnersAnswer, RunnerWork } from "../../service/wire-w
 import { count, dateTime } from "../../text/format";
 import { KeyedList } from "../keyed";
 import type { RowView } from "../windowed";
-import { inOrder, runnerFacts, runnerName, runnerState } from "./runner-words";
+import { inOrder, runnerDetails, runnerName, runnerState } from "./runner-words";
 
 const ASK_MS = 3_000;
 
@@ -87,7 +87,7 @@ class RunnerItem implements RowView<RunnerInfo> {
   private readonly glyph = icon("ok", "glyph");
   private readonly name = h("span", { class: "runner-name" });
   private readonly state = h("span", { class: "runner-state" });
-  private readonly facts = h("p", { class: "runner-facts" });
+  private readonly details = h("p", { class: "runner-details" });
   private readonly work: KeyedList<RunnerWork>;
 
   constructor(nowUs: () => number) {
@@ -102,7 +102,7 @@ class RunnerItem implements RowView<RunnerInfo> {
       "li",
       { class: "runner" },
       h("div", { class: "runner-line" }, this.glyph, this.name, this.state),
-      this.facts,
+      this.details,
       work,
     );
   }
@@ -120,9 +120,9 @@ class RunnerItem implements RowView<RunnerInfo> {
     setText(this.name, runnerName(runner));
     setAttr(this.name, "title", runner.id);
     setText(this.state, runnerState(runner, now));
-    setText(this.facts, runnerFacts(runner, now));
+    setText(this.details, runnerDetails(runner, now));
     setAttr(
-      this.facts,
+      this.details,
       "title",
       `Started ${dateTime(runner.started)}
 Load: average of the last minute, five and fifteen minutes`,
