@@ -20,6 +20,7 @@ import { LivetailView } from "./views/livetail";
 import { NoticesPage } from "./views/notices/notices-page";
 import { QueuePage } from "./views/queue/queue-page";
 import { ConnectionBadge } from "./views/run/connection-badge";
+import { QueueWait } from "./views/run/queue-wait";
 import { drawRunHead, isLive, summaryOf } from "./views/run/run-head";
 import { RunMenu } from "./views/run/run-menu";
 import { runItem, runItems } from "./views/run-list";
@@ -44,6 +45,7 @@ export class App {
   private readonly details: SpanDetailsView;
   private readonly dialog: NewRunDialog;
   private readonly menu: RunMenu;
+  private readonly wait: QueueWait;
   private readonly navigation = new Navigation((route) => this.follow(route));
   private readonly schedule = new DrawSchedule(() => this.draw());
   private readonly sections: Readonly<Partial<Record<Section, SectionView>>>;
@@ -91,7 +93,12 @@ export class App {
       budgets: new BudgetsPage(api),
       notices: new NoticesPage(api),
     };
-    this.menu = new RunMenu(api, (runId) => this.leaveDeleted(runId));
+    this.wait = new QueueWait(api);
+    this.menu = new RunMenu(api, {
+      canStart: (operation) => page.operations.some(({ name }) => name === operation),
+      deleted: (runId) => this.leaveDeleted(runId),
+      started: (runId) => this.navigation.go(runRoute(runId)),
+    });
   }
 
   start(): void {
@@ -215,6 +222,7 @@ export class App {
     this.page.links = [];
     this.showSpan(null, null);
     this.badge.hide();
+    this.wait.show(null);
     document.title = "Spantail";
   }
 
@@ -286,6 +294,7 @@ export class App {
   private drawHead(session: RunSession): void {
     const now = this.api.nowUs();
     drawRunHead(this.page, session, now);
+    this.wait.show(session.run);
     const summary = summaryOf(session);
     if (summary) updateItem(this.page.runs, runItem(summary, session.runId, now));
   }

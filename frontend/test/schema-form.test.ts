@@ -110,5 +110,10 @@ it("sorts problem details to their fields", () => {
     job_titles: "Entry 2: too short",
   });
   expect(sorted.general).toBe("unknown: not allowed");
+  const answer = { status: 422, errors: [{ loc: ["query", "limit"], msg: "too large" }] };
+  const option = list.filter(({ name }) => name === "limit");
+  const ofOption = fieldErrors(answer, list, option);
+  expect([...ofOption.byOption]).toEqual([["limit", "too large"]]);
+  expect([ofOption.byField.size, ofOption.general]).toEqual([0, ""]);
   expect(fieldErrors({ status: 503, detail: "Redis is away" }, list).general).toBe("Redis is away");
 });

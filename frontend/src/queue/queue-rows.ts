@@ -142,7 +142,10 @@ export function canRetry(item: QueueItem): boolean {
 }
 
 /** "waiting in the queue, 3rd, 12 s", for the page of the item's run. */
-export function waitText(item: QueueItem, nowUs: number): string {
+export function waitText(
+  item: Pick<QueueItem, "status" | "position" | "enqueued" | "available">,
+  nowUs: number,
+): string {
   if (item.status === "delayed") {
     const left = (item.available ?? nowUs) - nowUs;
     return left > 0 ? `Starts in ${seconds(left)}` : "Starts now";

@@ -11,17 +11,24 @@ const FORMATS = [
   ["ndjson", "Events (NDJSON)"],
 ] as const;
 
+export interface RunMenuListener {
+  /** The service has such an operation: it may have started the run, and can start it again. */
+  canStart(operation: string): boolean;
+  deleted(runId: string): void;
+  started(runId: string): void;
+}
+
 export class RunMenu {
   private readonly api: Api;
-  private readonly deleted: (runId: string) => void;
+  private readonly listener: RunMenuListener;
   private readonly element = byId("run-menu");
   private opener: HTMLElement | null = null;
   private run: RunSummary | null = null;
   private readonly busy = new Set<string>();
 
-  constructor(api: Api, deleted: (runId: string) => void) {
+  constructor(api: Api, listener: RunMenuListener) {
     this.api = api;
-    this.deleted = deleted;
+    this.listener = listener;
     document.addEventListener("pointerdown", (event) => {
       const target = event.target as Node;
       if (!this.element.hidden && !this.element.contains(target) && !this.opener?.contains(target))
@@ -80,12 +87,27 @@ export class RunMenu {
     );
     this.element.setAttribute("aria-label", `Actions for ${runName(run)}`);
     this.element.replaceChildren(
+      ...this.control(run),
       pin,
       h("div", { class: "menu-head" }, "Export"),
       ...exports,
       h("div", { class: "menu-line", role: "separator" }),
       remove,
     );
+  }
+
+  /** Stop it, or start it again: for what the service has started. */
+  private control(run: RunSummary): HTMLElement[] {
+    if (run.imported || !run.operation || !this.listener.canStart(run.operation)) return [];
+    const stop = () => this.act(run, () => this.api.cancelRun(run.run_id));
+    if (isAlive(run)) return [this.button("cancelled", "Cancel the run", () => void stop())];
+    const again = () =>
+      this.act(run, async () => {
+        const started = await this.api.retryRun(run.run_id);
+        this.close();
+        this.listener.started(started.run_id);
+      });
+    return [this.button("play", "Run again", () => void again())];
   }
 
   private button(glyph: string, text: string, action: () => void): HTMLButtonElement {
@@ -116,7 +138,7 @@ export class RunMenu {
     }
     void this.act(run, async () => {
       await this.api.deleteRun(run.run_id);
-      this.deleted(run.run_id);
+      this.listener.deleted(run.run_id);
     });
   }
 

@@ -10,8 +10,9 @@ export interface Control {
   readonly showError: (text: string) => void;
 }
 
-export function control(field: Field): Control {
-  const id = `field-${field.name}`;
+/** `prefix` keeps the ids of two groups of fields apart. */
+export function control(field: Field, prefix = "field"): Control {
+  const id = `${prefix}-${field.name}`;
   const errorId = `${id}-error`;
   const hintId = `${id}-hint`;
   const error = h("p", { class: "field-error", id: errorId, "aria-live": "polite", hidden: true });

@@ -6,7 +6,8 @@ import type { PageData } from "../../page";
 import { type Api, ProblemError } from "../../service/api";
 import type { OperationInfo } from "../../service/wire";
 import { type Control, control } from "./form-controls";
-import { check, fieldErrors, fields, request, words } from "./schema-form";
+import { check, type FormErrors, fieldErrors, fields, request, words } from "./schema-form";
+import { optionsQuery, StartOptions } from "./start-options";
 
 export class NewRunDialog {
   private readonly dialog = byId<HTMLDialogElement>("new-run");
@@ -21,6 +22,7 @@ export class NewRunDialog {
   private operations: readonly OperationInfo[] | null = null;
   private operation: OperationInfo | null = null;
   private controls: Control[] = [];
+  private readonly options = new StartOptions(() => this.drawSubmit());
   private busy = false;
   private readonly page: PageData;
 
@@ -32,6 +34,7 @@ export class NewRunDialog {
       event.preventDefault();
       void this.send();
     });
+    byId("new-run-options").append(this.options.element);
     byId("new-run-cancel").addEventListener("click", () => this.dialog.close());
     byId("new-run-close").addEventListener("click", () => this.dialog.close());
     // A click beside the dialog hits the dialog itself: its content is one box inside.
@@ -109,21 +112,26 @@ export class NewRunDialog {
     if (!operation || this.busy) return;
     const list = controls.map((item) => item.field);
     const values = Object.fromEntries(controls.map((item) => [item.field.name, item.read()]));
-    const errors = check(list, values);
-    this.showErrors(errors, "");
-    if (errors.size > 0) return;
+    const { options } = this;
+    const optionList = options.controls.map((item) => item.field);
+    const optionValues = Object.fromEntries(options.controls.map((item) => [item.field.name, item.read()]));
+    const found = { byField: check(list, values), byOption: check(optionList, optionValues), general: "" };
+    this.showErrors(found);
+    if (found.byField.size + found.byOption.size > 0) return;
     this.setBusy(true);
     try {
       const { url, body } = request(operation, list, values);
-      const run = await this.api.start(url, body);
+      const run = await this.api.start(url + optionsQuery(options.isQueued, optionValues), body);
       this.dialog.close();
       this.controls = [];
       this.started(run.run_id);
     } catch (error) {
       if (error instanceof ProblemError) {
-        const sorted = fieldErrors(error.problem, list);
-        this.showErrors(sorted.byField, sorted.general);
-      } else this.showErrors(new Map(), "The service cannot be reached. Nothing was started.");
+        this.showErrors(fieldErrors(error.problem, list, optionList));
+      } else {
+        const general = "The service cannot be reached. Nothing was started.";
+        this.showErrors({ byField: new Map(), byOption: new Map(), general });
+      }
     } finally {
       this.setBusy(false);
     }
@@ -132,13 +140,22 @@ export class NewRunDialog {
   private setBusy(busy: boolean): void {
     this.busy = busy;
     this.submit.disabled = busy;
-    this.submit.textContent = busy ? "Starting…" : "Start run";
+    this.drawSubmit();
   }
 
-  private showErrors(byField: ReadonlyMap<string, string>, general: string): void {
-    for (const item of this.controls) item.showError(byField.get(item.field.name) ?? "");
+  private drawSubmit(): void {
+    const [text, doing] = this.options.isQueued ? ["Queue run", "Queueing…"] : ["Start run", "Starting…"];
+    this.submit.textContent = this.busy ? doing : text;
+  }
+
+  private showErrors({ byField, byOption, general }: FormErrors): void {
+    const shown = [
+      ...this.controls.map((item) => ({ item, text: byField.get(item.field.name) ?? "" })),
+      ...this.options.controls.map((item) => ({ item, text: byOption.get(item.field.name) ?? "" })),
+    ];
+    for (const { item, text } of shown) item.showError(text);
     this.setProblem(general);
-    this.controls.find((item) => byField.has(item.field.name))?.focus();
+    shown.find(({ text }) => text !== "")?.item.focus();
   }
 
   private setProblem(text: string): void {

@@ -180,17 +180,29 @@ function toJson(item: Field, value: unknown): unknown {
 }
 
 export interface FormErrors {
-  readonly byField: Map<string, string>;
+  readonly byField: ReadonlyMap<string, string>;
+  readonly byOption: ReadonlyMap<string, string>;
   /** What belongs to no field. */
   readonly general: string;
 }
 
-/** Sorts the errors of a problem details answer to their fields. */
-export function fieldErrors(problem: Problem, list: readonly Field[]): FormErrors {
+/** Sorts the errors of a problem details answer to their fields, and to the options of the start. */
+export function fieldErrors(
+  problem: Problem,
+  list: readonly Field[],
+  options: readonly Field[] = [],
+): FormErrors {
   const known = new Set(list.map((item) => item.name));
   const byField = new Map<string, string>();
+  const byOption = new Map<string, string>();
   const rest: string[] = [];
   for (const { loc = [], msg = "" } of problem.errors ?? []) {
+    // Options go in the query, and may have the name of a field.
+    const option = loc[0] === "query" && options.find((item) => item.name === loc[1]);
+    if (option) {
+      byOption.set(option.name, msg);
+      continue;
+    }
     const at = loc.findIndex((part) => known.has(String(part)));
     if (at < 0) {
       rest.push([loc.filter((part) => part !== "body").join(" › "), msg].filter(Boolean).join(": "));
@@ -201,7 +213,7 @@ export function fieldErrors(problem: Problem, list: readonly Field[]): FormError
     const text = index === undefined ? msg : `Entry ${Number(index) + 1}: ${msg}`;
     byField.set(name, [byField.get(name), text].filter(Boolean).join(" · "));
   }
-  if (rest.length === 0 && byField.size === 0)
+  if (rest.length === 0 && byField.size === 0 && byOption.size === 0)
     rest.push(problem.detail ?? problem.title ?? "The service refused.");
-  return { byField, general: rest.join(" · ") };
+  return { byField, byOption, general: rest.join(" · ") };
 }
