@@ -37,6 +37,7 @@ _LARGEST_SHOWN: Final = 1_000_000
 _TAGS: Final = {
     "runs": "Runs",
     "operations": "Operations",
+    "queue": "Queue and runners",
     "otlp": "OTLP",
     "tempo": "Tempo, for Grafana",
     "health": "Health",

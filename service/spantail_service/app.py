@@ -20,8 +20,15 @@ from spantail_service.access.rate_limits import RateLimits, WrongTokens
 from spantail_service.access.sessions import Sessions
 from spantail_service.ingest.receiver import OtlpReceiver
 from spantail_service.jobs.active import ActiveRuns
+from spantail_service.jobs.control import RunControl
+from spantail_service.jobs.enqueue import Enqueuer
 from spantail_service.jobs.execution import Executor
 from spantail_service.jobs.launcher import Launcher
+from spantail_service.jobs.queue import JobQueue
+from spantail_service.jobs.queue_changes import QueueChanges
+from spantail_service.jobs.queue_frame import QueueFrames
+from spantail_service.jobs.retry import RunRetry
+from spantail_service.jobs.runners import RunnerRegistry
 from spantail_service.jobs.states import RunStates
 from spantail_service.llm.registry import open_llm
 from spantail_service.metrics import ServiceMetrics
@@ -29,8 +36,9 @@ from spantail_service.operations.catalogue import catalogue
 from spantail_service.operations.tools import open_tools
 from spantail_service.reaper import Reaper
 from spantail_service.routes import operations, otlp
+from spantail_service.routes.jobs import queue, queue_socket, runners
 from spantail_service.routes.pages import docs, login, page
-from spantail_service.routes.runs import events, logs, run_list, spend, traces, transfer, websocket
+from spantail_service.routes.runs import control, events, logs, run_list, spend, traces, transfer, websocket
 from spantail_service.routes.service import about, breakers, health, metrics
 from spantail_service.routes.tempo import search, tags
 from spantail_service.runs.changes import RunListChanges
@@ -63,8 +71,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _ROUTES: Final = (
-    logs, events, websocket, traces, transfer, run_list, spend, operations, otlp, search, tags,
-    health, about, breakers, metrics, login, docs, page,
+    logs, events, websocket, traces, transfer, run_list, control, spend, operations, queue, queue_socket, runners, otlp,
+    search, tags, health, about, breakers, metrics, login, docs, page,
 )  # fmt: skip
 # Shares of the time that a stop may take.
 _CANCEL_SHARE = 0.5
@@ -179,6 +187,10 @@ async def _open_services(app: FastAPI, settings: Settings, redis_url: str, stack
         max_runs=settings.limits.max_runs,
     )
     stack.push_async_callback(launcher.close, settings.server.shutdown_s * _CANCEL_SHARE)
+    known, job_queue = catalogue(), JobQueue(redis)
+    enqueuer = Enqueuer(job_queue, states, redactor, known, demo=settings.demo, service=service_name())
+    queue_changes = QueueChanges(job_queue, QueueFrames(known), wakeups)
+    stack.push_async_callback(queue_changes.close)
     await stack.enter_async_context(Reaper(redis_url))
     index = RunIndex(redis)
     run_changes = RunListChanges(redis, index, wakeups)
@@ -209,7 +221,13 @@ async def _open_services(app: FastAPI, settings: Settings, redis_url: str, stack
         wakeups=wakeups,
         receiver=receiver,
         launcher=launcher,
-        catalogue=catalogue(),
+        queue=job_queue,
+        queue_changes=queue_changes,
+        enqueuer=enqueuer,
+        run_control=RunControl(redis, states, enqueuer, active),
+        run_retry=RunRetry(states, job_queue, enqueuer, launcher, known),
+        runners=RunnerRegistry(redis),
+        catalogue=known,
         metrics=app.state.metrics,
         rate_limits=RateLimits.of(settings),
         ended_sessions=ended,

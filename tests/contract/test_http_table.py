@@ -24,6 +24,7 @@ from spantail_service.web.headers import JSON_SECURITY_HEADERS, SECURITY_HEADERS
 from spantail_service.web.schemas.breakers import Breakers
 from spantail_service.web.schemas.operations import Operations, StartedRun
 from spantail_service.web.schemas.problems import Problem
+from spantail_service.web.schemas.queue import CancelledItem, CancelledRun, Queue, QueuedRun, RetriedRun, Runners
 from spantail_service.web.schemas.runs import Facets, Imported, Run, RunsPage, Snapshot
 from spantail_service.web.schemas.service import About, Alive, Ready
 from spantail_service.web.schemas.spans import SpanState
@@ -48,6 +49,8 @@ HTML = "text/html"
 GONE = "0af7651916cd43dd8448eb211c80319d"
 UNKNOWN = "0af7651916cd43dd8448eb211c80319e"
 IMPORTED = "0af7651916cd43dd8448eb211c80319f"
+QUEUED = "0af7651916cd43dd8448eb211c80319a"
+CANCELLED = "0af7651916cd43dd8448eb211c80319b"
 
 OTLP_TRACE = orjson.dumps(
     {"resourceSpans": [{"scopeSpans": [{"spans": [{
@@ -141,6 +144,36 @@ ROWS = [
     row("POST", "/api/jobs/search", 202, JSON, StartedRun, content=b'{"job_titles":["x"]}', sends=JSON),
     problem("POST", "/api/jobs/search", 422, "invalid-input", content=b"{}", sends=JSON),
     problem("POST", "/api/jobs/search", 415, "unsupported-media-type", content=b"x", sends="text/plain"),
+    row("POST", "/api/operations/job-search?queue=true&priority=high", 202, JSON, StartedRun,
+        content=b'{"job_titles":["x"]}', sends=JSON),
+    problem("POST", "/api/operations/job-search?priority=high", 422, "invalid-input",
+            content=b'{"job_titles":["x"]}', sends=JSON),
+    # --- the queue
+    row("GET", "/api/queue", 200, JSON, Queue),
+    row("GET", "/api/queue?version=1", 200, JSON, Queue),
+    problem("GET", "/api/queue?version=x", 422, "invalid-input"),
+    row("POST", "/api/queue", 202, JSON, QueuedRun,
+        content=b'{"operation":"job-search","input":{"job_titles":["x"]}}', sends=JSON),
+    problem("POST", "/api/queue", 404, "unknown-operation", content=b'{"operation":"none"}', sends=JSON),
+    problem("POST", "/api/queue", 422, "invalid-input", content=b'{"operation":"job-search"}', sends=JSON),
+    problem("POST", "/api/queue", 415, "unsupported-media-type", content=b"x", sends="text/plain"),
+    row("POST", "/api/queue/waits/cancel", 202, JSON, CancelledItem),
+    problem("POST", "/api/queue/over/cancel", 409, "item-state"),
+    problem("POST", "/api/queue/none/cancel", 404, "unknown-item"),
+    row("POST", "/api/queue/over/retry", 202, JSON, QueuedRun),
+    problem("POST", "/api/queue/waits/retry", 409, "item-state"),
+    problem("POST", "/api/queue/none/retry", 404, "unknown-item"),
+    row("POST", "/api/runs/{queued}/cancel", 202, JSON, CancelledRun),
+    problem("POST", "/api/runs/{run}/cancel", 409, "run-is-over"),
+    problem("POST", "/api/runs/{other}/cancel", 409, "not-ours"),
+    problem("POST", "/api/runs/{unknown}/cancel", 404, "unknown-run"),
+    problem("POST", "/api/runs/{gone}/cancel", 410, "run-expired"),
+    row("POST", "/api/runs/{cancelled}/retry", 202, JSON, RetriedRun),
+    problem("POST", "/api/runs/{queued}/retry", 409, "run-not-over"),
+    problem("POST", "/api/runs/{run}/retry", 409, "not-ours"),
+    problem("POST", "/api/runs/{unknown}/retry", 404, "unknown-run"),
+    problem("POST", "/api/runs/{gone}/retry", 410, "run-expired"),
+    row("GET", "/api/runners", 200, JSON, Runners),
     # --- OTLP
     row("POST", "/v1/traces", 200, PROTOBUF, lambda a: ExportTraceServiceResponse.FromString(a.content) is not None,
         sends=PROTOBUF),
@@ -192,6 +225,7 @@ ROWS = [
 SHOWN_ELSEWHERE = {
     "/ws/runs/{run_id}/logs": "test_live.py: a WebSocket",
     "/api/runs/events": "test_run_events.py: a stream without an end",
+    "/ws/queue": "test_queue_socket.py: a WebSocket",
 }
 
 
@@ -208,7 +242,10 @@ def page(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
 
 @asynccontextmanager
 async def world(redis_url: str) -> AsyncIterator[httpx.AsyncClient]:
-    """A service with a token; a run that has settled, one that goes on, and one that has expired."""
+    """A service with a token; a run that has settled, one that goes on, and one that has expired.
+
+    And two items of the queue, for which nobody works: one waits, one is cancelled.
+    """
     with Writer(redis_url) as writer:
         writer.span(RUN)
         writer.lines(RUN, 2)
@@ -221,11 +258,18 @@ async def world(redis_url: str) -> AsyncIterator[httpx.AsyncClient]:
     async with running_app(
         redis_url, token=TOKEN, demo=True, himalayas_url="http://127.0.0.1:9", claude_command="no-such-command"
     ) as client:
+        services = client.app.state.services  # type: ignore[attr-defined]
+        for item_id, run_id in (("waits", QUEUED), ("over", CANCELLED)):
+            await services.queue.enqueue("job-search", b'{"job_titles":["x"]}', item_id=item_id, run_id=run_id)
+            await services.enqueuer.show(await services.queue.get(item_id))
+        await services.enqueuer.cancel("over")
         yield client
 
 
 async def ask(client: httpx.AsyncClient, row: Row, headers: dict[str, str]) -> httpx.Response:
-    path = row.path.format(run=RUN, other=OTHER_RUN, gone=GONE, unknown=UNKNOWN, span=ROOT_SPAN)
+    path = row.path.format(
+        run=RUN, other=OTHER_RUN, gone=GONE, unknown=UNKNOWN, span=ROOT_SPAN, queued=QUEUED, cancelled=CANCELLED
+    )
     sends = {"content-type": row.sends} if row.sends else {}
     return await asyncio.wait_for(
         client.request(row.method, path, content=row.content, headers={**sends, **headers}), timeout=20

@@ -57,7 +57,9 @@ KEYS = re.compile(
     rb"logs:\{" + ID + rb"\}:(buffer|spans|meta|layers|wraps|sources)|run:\{" + ID + rb"\}"
     rb"|runs:(recent|open)|\{runs:recent\}:(facts|operations|expired|pinned|changes|unbooked|status:[a-z]+"
     rb"|operation:[0-9a-f]{20})|\{spend\}:(lease|day:[0-9-]{10}|run:" + ID + rb")"
-    rb"|runners:seen|runner:[^:\s]+:\d+:\d+|reaper:lease|sessions:ended|jobs:[0-9a-z:._-]+|cache:[0-9a-z:._-]+"
+    rb"|queue:(pending(:high|:low)?|delayed|failed|history|version|item:\{[A-Za-z0-9._:-]+\})"
+    rb"|logs:owner:\{" + ID + rb"\}|logs:\{" + ID + rb"\}:cancel|runners|runners:seen"
+    rb"|runner:[^:\s]+:\d+:\d+|reaper:lease|sessions:ended|jobs:[0-9a-z:._-]+|cache:[0-9a-z:._-]+"
 )
 """Every key that may come to be, whatever is sent."""
 

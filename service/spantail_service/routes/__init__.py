@@ -2,6 +2,7 @@
 
 runs/         /api/runs, /api/logs, /api/traces, /api/spend, /ws/runs
 operations.py /api/operations, /api/jobs
+jobs/         /api/queue, /ws/queue, /api/runners
 otlp.py       /v1/traces, /v1/logs
 tempo/        /tempo
 service/      /api/about, /healthz, /readyz, /metrics

@@ -6,12 +6,13 @@ from typing import Any
 
 import orjson
 from fastapi import APIRouter, Request, Response
-from fastapi.exceptions import RequestValidationError
-from pydantic import ValidationError
 
 from spantail_service.operations.base import Operation
 from spantail_service.operations.catalogue import CATALOGUE
 from spantail_service.routes.rate_limited import STARTS
+from spantail_service.routes.request_body import json_object, parsed
+from spantail_service.routes.responses import accepted
+from spantail_service.routes.start_options import DIRECT, Options, StartOptions
 from spantail_service.services import services_of
 from spantail_service.web.openapi import answers
 from spantail_service.web.problems import ProblemError
@@ -67,9 +68,12 @@ async def list_operations(request: Request) -> Response:
     dependencies=[STARTS],
     openapi_extra={"requestBody": {"content": {"application/json": {"schema": {"type": "object"}}}}},
 )
-async def start_operation(request: Request, name: str) -> Response:
-    """Answers 202 `{run_id, status}` when the run can be seen; its work goes on in the background."""
-    return await _start(request, name, {})
+async def start_operation(request: Request, name: str, options: Options) -> Response:
+    """Answers 202 `{run_id, status}` when the run can be seen; its work goes on in the background.
+
+    With `queue=true` it is put into the queue, and the answer has its `item_id` too.
+    """
+    return await _start(request, name, {}, options)
 
 
 @router.post(
@@ -80,9 +84,9 @@ async def start_operation(request: Request, name: str) -> Response:
     dependencies=[STARTS],
     openapi_extra=_own_schema("job-search"),
 )
-async def search_jobs(request: Request) -> Response:
+async def search_jobs(request: Request, options: Options) -> Response:
     """Starts the operation `job-search`."""
-    return await _start(request, "job-search", {})
+    return await _start(request, "job-search", {}, options)
 
 
 @router.post(
@@ -93,48 +97,27 @@ async def search_jobs(request: Request) -> Response:
     dependencies=[STARTS],
     openapi_extra=_own_schema("generate-annotations"),
 )
-async def generate_annotations(request: Request, job_id: str) -> Response:
+async def generate_annotations(request: Request, job_id: str, options: Options) -> Response:
     """Starts the operation `generate-annotations` for one job."""
-    return await _start(request, "generate-annotations", {"job_id": job_id})
+    return await _start(request, "generate-annotations", {"job_id": job_id}, options)
 
 
-async def _start(request: Request, name: str, from_path: dict[str, str]) -> Response:
+async def _start(request: Request, name: str, from_path: dict[str, str], options: StartOptions = DIRECT) -> Response:
     services = services_of(request)
     op = services.catalogue.get(name)
     if op is None:
         raise ProblemError(404, "unknown-operation", "There is no operation of this name.")
-    given = {**await _json_object(request), **from_path}
-    try:
-        parsed = op.input_model.model_validate(given)
-    except ValidationError as error:
-        found = [
-            {**e, "loc": ("path" if e["loc"][:1] and e["loc"][0] in from_path else "body", *e["loc"])}
-            for e in error.errors(include_url=False, include_context=False, include_input=False)
-        ]
-        raise RequestValidationError(found) from None
-    started = await services.launcher.start(op, parsed)
+    given = parsed(op.input_model, {**await json_object(request), **from_path}, from_path=from_path)
+    if options.queue:
+        queued = await services.enqueuer.enqueue(
+            op,
+            given,
+            priority=options.priority,
+            delay_s=options.delay_s,
+            budget_usd=options.budget_usd,
+            session_id=options.session_id,
+        )
+        return accepted({"run_id": queued.run_id, "status": queued.status, "item_id": queued.item_id})
+    started = await services.launcher.start(op, given, budget_usd=options.budget_usd, session_id=options.session_id)
     services.metrics.started(op.name)
-    return Response(
-        orjson.dumps({"run_id": started.run_id, "status": started.status}),
-        status_code=202,
-        media_type="application/json",
-        headers={"location": f"/runs/{started.run_id}", "cache-control": "no-store"},
-    )
-
-
-async def _json_object(request: Request) -> dict[str, Any]:
-    body = await request.body()
-    if not body:
-        return {}
-    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if content_type != "application/json":
-        raise ProblemError(415, "unsupported-media-type", "This route takes application/json.")
-    try:
-        given = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise RequestValidationError(
-            [{"loc": ("body", error.pos), "msg": "This is not valid JSON.", "type": "json_invalid"}]
-        ) from None
-    if not isinstance(given, dict):
-        raise RequestValidationError([{"loc": ("body",), "msg": "A JSON object is wanted.", "type": "dict_type"}])
-    return given
+    return accepted({"run_id": started.run_id, "status": started.status})

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import logging
 import os
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from opentelemetry import trace
 from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
+from opentelemetry.propagate import extract
 from opentelemetry.sdk.resources import SERVICE_NAME, Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.trace import SpanKind
 
 from spantail import Handle, Redactor
 from spantail.attributes import RESOURCE_LIVE
@@ -19,11 +22,15 @@ from spantail.redaction.exporter import RedactingExporter
 from spantail.setup.trace_exporters import exporters_asked_for
 
 if TYPE_CHECKING:
-    from fastapi import FastAPI
+    from collections.abc import Iterator
 
-UNTRACED: Final = r"^https?://[^/]+/(?!api/(?:operations/|jobs/))"
+    from fastapi import FastAPI
+    from starlette.requests import Request
+
+UNTRACED: Final = r"^https?://[^/]+/(?!api/(?:operations/|jobs/|(?:queue|runs)/[^/]+/retry$))"
 """URLs that make no span: all but those that start work. Watching, ingest and health are nobody's trace, and
-a route that is added later is left out unless somebody decides otherwise."""
+a route that is added later is left out unless somebody decides otherwise. One that starts work by one method and is
+watched by another makes its span itself (`server_span`)."""
 
 _DEFAULT_NAME: Final = "spantail"
 
@@ -53,6 +60,17 @@ def instrument(app: FastAPI) -> Handle:
         app, tracer_provider=provider, excluded_urls=UNTRACED, exclude_spans=["receive", "send"]
     )
     return Handle(provider, processors)
+
+
+@contextmanager
+def server_span(request: Request, route: str) -> Iterator[None]:
+    """The span of a request whose URL is in `UNTRACED`, by the same provider; it goes on with the caller's trace."""
+    provider: trace.TracerProvider = request.app.state.server_spans.tracer_provider
+    attributes = {"http.request.method": request.method, "http.route": route, "url.path": request.url.path}
+    with provider.get_tracer(__name__).start_as_current_span(
+        f"{request.method} {route}", extract(request.headers), SpanKind.SERVER, attributes
+    ):
+        yield
 
 
 def keep_logs_out_of_the_tail() -> None:

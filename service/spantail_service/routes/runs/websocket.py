@@ -49,6 +49,11 @@ async def follow_run(websocket: WebSocket, run_id: str) -> None:
         code, reason = await _follow(websocket, services_in(websocket.app).hub, run_id)
     except (WebSocketDisconnect, Left):
         return
+    await close_socket(websocket, code, reason)
+
+
+async def close_socket(websocket: WebSocket, code: int, reason: str) -> None:
+    """Close, if the client is still there."""
     if websocket.application_state is WebSocketState.CONNECTED:
         try:
             await websocket.close(code, reason.encode()[:_CLOSE_REASON_BYTES].decode(errors="ignore"))

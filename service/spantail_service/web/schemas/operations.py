@@ -33,3 +33,4 @@ class StartedRun(Described):
 
     run_id: str = Field(pattern=RUN_ID)
     status: RunStatus
+    item_id: str | None = Field(None, description="The item of the queue that it is a run of; absent without `queue`.")

@@ -1,0 +1,1 @@
+"""Routes of the job queue, and of the processes that work on it."""
