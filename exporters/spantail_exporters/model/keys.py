@@ -167,3 +167,31 @@ def queue_prefix(*, is_cluster: bool = False) -> str:
 def queue_item(item_id: str, *, is_cluster: bool = False) -> str:
     """Name the HASH of an item of the job queue."""
     return f"{queue_prefix(is_cluster=is_cluster)}item:{{{item_id}}}"
+
+
+class BudgetKeys(NamedTuple):
+    """The keys of one budget."""
+
+    budget: str  # HASH: limit, spent, reserved (nano-USD)
+    held: str  # ZSET: reservation -> the end of its lease (ms)
+
+
+def budget_prefix(*, is_cluster: bool = False) -> str:
+    """Name what all keys of the budgets begin with. In a cluster they share a slot: a call reserves in several."""
+    return "{budget}:" if is_cluster else "budget:"
+
+
+def budget_keys(scope: str, *, is_cluster: bool = False) -> BudgetKeys:
+    """Name the keys of one budget; `scope` is such as `day:2026-11-30`."""
+    base = f"{budget_prefix(is_cluster=is_cluster)}{{{scope}}}"
+    return BudgetKeys(base, f"{base}:held")
+
+
+def budget_index(scope_kind: str, *, is_cluster: bool = False) -> str:
+    """Name the ZSET of the budgets of a kind (`run`, `session`, `operation`, `day`) by their last change."""
+    return f"{budget_prefix(is_cluster=is_cluster)}scopes:{scope_kind}"
+
+
+def budget_settled(reservation: str, *, is_cluster: bool = False) -> str:
+    """Name the STRING that says that a reservation was settled; kept for an hour."""
+    return f"{budget_prefix(is_cluster=is_cluster)}settled:{reservation}"

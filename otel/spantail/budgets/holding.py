@@ -4,25 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from opentelemetry import trace
-
-from spantail import attributes as keys
 from spantail.budgets.accounts import Account, Hold
 from spantail.budgets.billing import is_unbilled
 from spantail.budgets.budget import Budget
 from spantail.budgets.errors import WorstCaseUnknownError
 from spantail.budgets.in_force import in_force
+from spantail.budgets.shown import operation_span, show_budget
 from spantail.budgets.worst_case import most_tokens, worst_case
-from spantail.pricing import usd_of_nano
-from spantail.scopes.use import innermost_use
 from spantail.trouble import report_trouble
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from opentelemetry.trace import Span
-
-_SHOWN_ON = frozenset({keys.KIND_OPERATION, keys.KIND_PIPELINE})
 
 
 class Reserved(Protocol):
@@ -54,7 +48,7 @@ class CallHold:
             nano = 0
         if self._hold is not None:
             self._hold.settle(nano)
-            show(self._hold.accounts, self._span)
+            _show(self._hold.accounts, self._span)
         if self._reserved is not None:
             self._reserved.draw(nano)
 
@@ -100,9 +94,9 @@ def hold_call(
         if any(budget.unpriced == "refuse" for budget in budgets):
             raise
         known = False
-    span = _shown_on()
+    span = operation_span()
     hold = Hold([budget.account for budget in budgets], nano, known=known)
-    show(hold.accounts, span)
+    _show(hold.accounts, span)
     return CallHold(hold, reserved, span)
 
 
@@ -117,29 +111,13 @@ def _counted(budgets: Sequence[Budget], model: str, prompt: object) -> int | Non
     return most_tokens(prompt)
 
 
-def _shown_on() -> Span | None:
-    """Return the span of the operation or pipeline around."""
-    found = innermost_use(lambda scope: scope._kind in _SHOWN_ON)
-    if found is not None:
-        span: Span = found[0].span
-        return span
-    current = trace.get_current_span()
-    return current if current.is_recording() else None
-
-
-def show(accounts: Sequence[Account], span: Span | None) -> None:
-    """Write how the budget with the least left stands, as attributes. Never raises."""
-    if span is None or not accounts or not span.is_recording():
-        return
+def _show(accounts: Sequence[Account], span: Span | None) -> None:
+    """Show the budget that has the least left."""
     tightest = min(accounts, key=lambda account: account.left_nano)
-    try:
-        span.set_attributes(
-            {
-                keys.BUDGET_NAME: tightest.name,
-                keys.BUDGET_LIMIT_USD: usd_of_nano(tightest.limit_nano),
-                keys.BUDGET_SPENT_USD: usd_of_nano(tightest.spent_nano),
-                keys.BUDGET_RESERVED_USD: usd_of_nano(tightest.reserved_nano),
-            }
-        )
-    except Exception:
-        report_trouble("the state of a budget could not be written")
+    show_budget(
+        span,
+        name=tightest.name,
+        limit_nano=tightest.limit_nano,
+        spent_nano=tightest.spent_nano,
+        reserved_nano=tightest.reserved_nano,
+    )

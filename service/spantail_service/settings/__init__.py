@@ -6,6 +6,7 @@ A new setting is a field of its part in `parts.py`; its environment variable and
 from spantail_service.settings.environment import ENV_PREFIX, Settings, environment_names, setting_fields
 from spantail_service.settings.parts import (
     AccessSettings,
+    BudgetSettings,
     JobSettings,
     LimitSettings,
     LinkSettings,
@@ -21,6 +22,7 @@ from spantail_service.settings.table import SettingRow, setting_rows
 __all__ = [
     "ENV_PREFIX",
     "AccessSettings",
+    "BudgetSettings",
     "JobSettings",
     "LimitSettings",
     "LinkSettings",

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from spantail_service.settings.parts import (
     AccessSettings,
+    BudgetSettings,
     JobSettings,
     LimitSettings,
     LinkSettings,
@@ -51,6 +52,7 @@ class Settings(BaseModel):
     demo: bool = Field(False, description="Work on demo data: job board and LLM provider of our own, on loopback.")
     operations: OperationSettings
     llm: LlmSettings
+    budgets: BudgetSettings
 
     def __init__(self, **given: Any) -> None:
         super().__init__(**_by_part({**_from_environment(os.environ), **given}))

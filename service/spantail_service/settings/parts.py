@@ -10,7 +10,7 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlunsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator
@@ -28,6 +28,7 @@ def _separate(value: object) -> object:
 
 CommaSeparated = Annotated[tuple[str, ...], BeforeValidator(_separate)]
 HttpUrl = Annotated[str, Field(max_length=2_000, pattern=r"^https?://[^\s]+$")]
+Usd = Annotated[float, Field(ge=0, lt=1_000_000, allow_inf_nan=False)]
 # A model's name becomes an argument of a command, so it must not look like an option.
 ModelName = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9][\w.:/@\[\]-]*$")]
 
@@ -328,6 +329,29 @@ class LlmSettings(Part):
         300.0, gt=0, le=86_400, description="Seconds after which a backend that is not installed is looked for again."
     )
     llm_concurrency: int = Field(4, ge=1, le=64, description="LLM attempts at a time, over all runs.")
+
+
+class BudgetSettings(Part):
+    """What LLM calls may cost."""
+
+    budget_run_usd: Usd | None = Field(None, description="Limit of what one run may spend, in USD. Default: none.")
+    budget_session_usd: Usd | None = Field(
+        None, description="Limit of what all runs of a session may spend together, in USD. Default: none."
+    )
+    budget_operation_usd: Usd | None = Field(
+        None, description="Limit of what all runs of an operation may spend together, in USD, ever. Default: none."
+    )
+    budget_day_usd: Usd | None = Field(
+        None, description="Limit of what all runs may spend on a day (UTC), in USD. Default: none."
+    )
+    budget_unpriced: Literal["refuse", "allow"] = Field(
+        "refuse",
+        description="What becomes of a call of a model without a known price where a budget has a limit: `refuse`, or "
+        "`allow` while anything is left.",
+    )
+    budget_at_limit: Literal["finish", "stop"] = Field(
+        "finish", description="What becomes of LLM calls that run when a limit is met: they `finish`, or `stop`."
+    )
 
 
 def without_password(url: str) -> str:

@@ -1,0 +1,179 @@
+"""What the chain asks before each attempt: reserves its worst case in the ledger, and books what it came to."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Final, Literal
+
+from spantail.budgets import WorstCaseUnknownError, most_tokens, worst_case
+from spantail.budgets.shown import operation_span, show_budget
+from spantail_exporters.redis.errors import REDIS_UNREACHABLE, will_be_back
+from spantail_service.llm.base import BackendError
+from spantail_service.llm.budget.booking import Booking
+from spantail_service.llm.budget.ledger import BudgetLedger, BudgetState, Met, Reservation, Unknown
+from spantail_service.llm.budget.renewal import Renewal
+from spantail_service.llm.budget.scopes import scopes_here
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping, Sequence
+
+    from opentelemetry.trace import Span
+
+    from spantail_service.llm.base import Message
+    from spantail_service.llm.budget.scopes import Scope
+
+logger = logging.getLogger(__name__)
+
+LEASE_S: Final = 30.0
+RENEW_S: Final = 5.0
+
+_OWN_PROMPT: Final[Mapping[str, int]] = {"claude_cli": 32_000}
+"""Tokens that a backend adds to a prompt of its own accord, at most."""
+_TRY_AGAIN_S: Final = (0.1, 0.4, 1.0, 2.0)
+"""How often, and after how many seconds, a reservation is tried again while Redis is away."""
+
+
+class BudgetHold:
+    """What is reserved for one attempt."""
+
+    def __init__(self, reserved: Reservation | None) -> None:
+        self.reserved = reserved
+        self.cost_nano: int | None = None
+
+    def settle(self, cost_nano: int | None) -> None:
+        """Say what the attempt came to, in nano-USD; None where nobody knows: then all that was reserved counts."""
+        self.cost_nano = cost_nano
+
+
+class BudgetLimits:
+    """Holds LLM attempts to the budgets of their run (`scopes.spending`). For many tasks of one event loop.
+
+    Args:
+        ledger: Where the budgets are kept.
+        unpriced: What becomes of a call of which nobody knows what it may cost, where a budget has a limit.
+        at_limit: What becomes of calls that run when a limit is met: they `finish`, or are told to `stop`.
+        demo: Work outside of any run is demo work.
+        lease_s: Seconds after which a reservation is free again where nobody renews it.
+        renew_s: Seconds between two renewals.
+    """
+
+    def __init__(
+        self,
+        ledger: BudgetLedger,
+        *,
+        unpriced: Literal["refuse", "allow"] = "refuse",
+        at_limit: Literal["finish", "stop"] = "finish",
+        demo: bool = False,
+        lease_s: float = LEASE_S,
+        renew_s: float = RENEW_S,
+    ) -> None:
+        self._ledger = ledger
+        self._unpriced: Unknown = unpriced
+        self._stops = at_limit == "stop"
+        self._demo = demo
+        self._lease_s = lease_s
+        self._renew_s = renew_s
+        self._booking = Booking(ledger)
+        self._has_limits = any(limit is not None for limit in ledger.defaults_nano.values())
+
+    async def close(self, timeout_s: float = 5.0) -> None:
+        """Wait until what calls came to is booked, at most `timeout_s` seconds."""
+        await self._booking.close(timeout_s)
+
+    @asynccontextmanager
+    async def hold(
+        self, *, backend: str, provider: str, model: str, messages: Sequence[Message], max_tokens: int
+    ) -> AsyncIterator[BudgetHold]:
+        """Reserve the worst case of one attempt in every budget that holds here.
+
+        Entering raises:
+            BackendError: A budget does not allow it (`budget`), or Redis is away and there is a limit.
+        """
+        nano, unknown, why = self._worst_case(backend, provider, model, messages, max_tokens)
+        scopes = scopes_here(demo=self._demo)
+        span = operation_span()
+        hold = BudgetHold(await self._reserve(Reservation(uuid.uuid4().hex, nano, scopes), unknown, why, span))
+        if hold.reserved is None:  # Redis is away, and nobody has set a limit
+            yield hold
+            return
+        try:
+            async with Renewal(
+                self._ledger, hold.reserved, lease_s=self._lease_s, renew_s=self._renew_s, stops=self._stops
+            ):
+                yield hold
+        finally:
+            cost_nano = hold.reserved.nano if hold.cost_nano is None else hold.cost_nano
+            await self._booking.book(hold.reserved, cost_nano)
+            await self._show_after(hold.reserved.scopes, span)
+
+    def _worst_case(
+        self, backend: str, provider: str, model: str, messages: Sequence[Message], max_tokens: int
+    ) -> tuple[int, Unknown, str]:
+        input_tokens = most_tokens([dict(message) for message in messages])
+        if input_tokens is not None:
+            input_tokens += _OWN_PROMPT.get(backend, 0)
+        try:
+            nano = worst_case(model=model, provider=provider, input_tokens=input_tokens, max_tokens=max_tokens)
+        except WorstCaseUnknownError as error:
+            return 0, self._unpriced, str(error)
+        return nano, "known", ""
+
+    async def _reserve(
+        self, wanted: Reservation, unknown: Unknown, why_unknown: str, span: Span | None
+    ) -> Reservation | None:
+        try:
+            answer = await self._asked(wanted, unknown)
+        except REDIS_UNREACHABLE as error:
+            if self._has_limits or wanted.scopes[0].limit_nano is not None:
+                raise BackendError("budget", "the budgets could not be checked, Redis cannot be reached") from error
+            logger.warning("a call is not held to any budget, Redis cannot be reached: %r", error)
+            return None
+        except asyncio.CancelledError:
+            self._booking.book_later(wanted, 0)  # it may have been made
+            raise
+        if isinstance(answer, Met):
+            self._has_limits = True
+            raise BackendError("budget", _refusal(answer, wanted.nano, why_unknown))
+        self._show(answer, span)
+        return wanted
+
+    async def _asked(self, wanted: Reservation, unknown: Unknown) -> list[BudgetState] | Met:
+        for wait_s in (*_TRY_AGAIN_S, None):
+            try:
+                return await self._ledger.reserve(wanted, self._lease_s, unknown)
+            except REDIS_UNREACHABLE as error:
+                if wait_s is None or not self._has_limits or not will_be_back(error):
+                    raise
+                await asyncio.sleep(wait_s)
+        raise AssertionError
+
+    async def _show_after(self, scopes: Sequence[Scope], span: Span | None) -> None:
+        if span is not None and span.is_recording() and self._has_limits:
+            with suppress(*REDIS_UNREACHABLE):
+                self._show(await self._ledger.read(scopes), span)
+
+    def _show(self, states: Sequence[BudgetState], span: Span | None) -> None:
+        limited = [state for state in states if state.limit_nano is not None]
+        if limited:
+            self._has_limits = True
+            tightest = min(limited, key=_left_nano)
+            show_budget(
+                span,
+                name=tightest.scope,
+                limit_nano=tightest.limit_nano or 0,
+                spent_nano=tightest.spent_nano,
+                reserved_nano=tightest.reserved_nano,
+            )
+
+
+def _left_nano(state: BudgetState) -> int:
+    return (state.limit_nano or 0) - state.spent_nano - state.reserved_nano
+
+
+def _refusal(met: Met, wanted_nano: int, why_unknown: str) -> str:
+    if met.state is None:
+        return f"{why_unknown}, and the budget {met.scope!r} has a limit"
+    return met.state.refusal(wanted_nano)

@@ -1,0 +1,11 @@
+-- Says how budgets stand.
+-- Returns for each scope: its state, and whether its HASH is there.
+local states = {}
+for i = 1, COUNT do
+  local one = scope(i)
+  free_expired(one)
+  states[i] = answer(one)
+  states[i][5] = redis.call('EXISTS', one.hash)
+  states[i][6] = redis.call('HEXISTS', one.hash, 'limit')
+end
+return states
