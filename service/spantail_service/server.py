@@ -164,6 +164,7 @@ class _Beside:
         services.wakeups.stop_waiting()
         services.run_changes.stop_waiting()
         services.queue_changes.stop_waiting()
+        services.launcher.stop_waiting()
         if self._grpc is not None:
             await self._grpc.stop(self._settings.server.shutdown_s * _GRPC_SHARE)
         if self._work is not None:

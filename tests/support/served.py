@@ -67,6 +67,7 @@ async def served_app(redis_url: str, **settings: Any) -> AsyncIterator[Served]:
             yield Served(app, f"127.0.0.1:{listener.getsockname()[1]}", server)
         finally:
             services_in(app).hub.stop()
+            services_in(app).launcher.stop_waiting()
             server.should_exit = True
             async with asyncio.timeout(15):
                 await task

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from redis.asyncio import Redis
 
     from spantail_service.jobs.active import ActiveRuns
-    from spantail_service.jobs.execution import Executor
+    from spantail_service.jobs.execution import Executor, Outcome
     from spantail_service.operations.base import Operation
 
 logger = logging.getLogger(__name__)
@@ -79,6 +79,7 @@ class Launcher:
         given: BaseModel,
         *,
         on_text: Callable[[str | None], None] | None = None,
+        on_end: Callable[[Outcome], None] | None = None,
         budget_usd: float | None = None,
         session_id: str | None = None,
         links: Sequence[trace.SpanContext] = (),
@@ -90,6 +91,7 @@ class Launcher:
             op: The operation.
             given: Its input.
             on_text: Takes the text of answers as it arrives, see `Tools.on_text`.
+            on_end: Is told how the run ended, once that is stored.
             budget_usd: What the run may spend, in USD.
             session_id: The user's session.
             links: Spans that it comes from, beside the current one.
@@ -119,7 +121,9 @@ class Launcher:
             retry_of=retry_of,
         )
         # A context of its own: what is logged about the run must not stand in the request's span.
-        task = asyncio.create_task(self._run(run), name=f"spantail-run-{op.name}", context=contextvars.Context())
+        task = asyncio.create_task(
+            self._run(run, on_end), name=f"spantail-run-{op.name}", context=contextvars.Context()
+        )
         self._tasks[task] = run
         task.add_done_callback(self._tasks.pop)
         try:
@@ -137,6 +141,13 @@ class Launcher:
         """Ask a run of this process to stop; False when there is none of that id, or its work is over."""
         return self._active.cancel(run_id)
 
+    def stop_waiting(self) -> None:
+        """Take no more, and stop the runs whose text somebody reads: the web server's end waits for such readers."""
+        self._closing = True
+        for task, run in self._tasks.items():
+            if run.on_text is not None and not run.is_over:
+                task.cancel()
+
     async def close(self, timeout_s: float) -> None:
         """Take no more, cancel what works, and wait until the end of each is written, at most `timeout_s` seconds."""
         self._closing = True
@@ -150,10 +161,14 @@ class Launcher:
                 logger.error("%s did not stop within %.1f s", task.get_name(), timeout_s)
                 task.cancel()
 
-    async def _run(self, run: Run) -> None:
+    async def _run(self, run: Run, on_end: Callable[[Outcome], None] | None) -> None:
         outcome = await self._executor.execute(run)
-        if run.state is not None:
-            await self._executor.conclude(run, outcome)
+        try:
+            if run.state is not None:
+                await self._executor.conclude(run, outcome)
+        finally:
+            if on_end is not None:
+                on_end(outcome)
 
     async def _store_start(self, run: Run, span_id: str) -> None:
         try:
