@@ -14,7 +14,9 @@ import pytest
 
 from spantail import llm_call
 from spantail_service.bounds.concurrency import in_thread, together
+from spantail_service.demo.faults import Pace
 from spantail_service.llm import BackendError, ChainError, LlmChain, Message
+from spantail_service.llm.attempt import Question, TextSink
 from spantail_service.llm.base import models_by_tier
 from spantail_service.llm.claude_cli.backend import ClaudeCli
 from spantail_service.llm.claude_cli.process import OutputTooLargeError, run_bounded
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
 
 ASK: list[Message] = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "What is this?"}]
+
+
+QUESTION = Question(ASK, str, "middle", 300, TextSink(None))
 
 
 def cli(command: str, folder: Path, base_url: str) -> ClaudeCli:
@@ -92,19 +97,60 @@ def script(folder: Path, body: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("body", "message"),
+    ("body", "reason", "message"),
     [
-        ("import sys; sys.exit('sk-ant-secret1234 is wrong')", "status 1 and no output: [redacted] is wrong"),
-        ("print('not json')", "no JSON"),
-        ("print('{}')", "no result object"),
-        ("import sys\nfor _ in range(200): sys.stdout.write('x' * 65536)", "more than 4194304 bytes"),
+        (
+            "import sys; sys.exit('sk-ant-secret1234 is wrong')",
+            "exit_code",
+            "status 1 and no result: [redacted] is wrong",
+        ),
+        ("import os; os.kill(os.getpid(), 9)", "exit_code", "status -9 and no result"),
+        ("print('not json')", "bad_response", "no result"),
+        ("print('{}')", "bad_response", "no result"),
+        ("import sys\nfor _ in range(200): sys.stdout.write('x' * 65536)", "bad_response", "more than it may"),
     ],
 )
-async def test_a_cli_that_talks_nonsense(tmp_path: Path, body: str, message: str) -> None:
+async def test_a_cli_that_talks_nonsense(tmp_path: Path, body: str, reason: str, message: str) -> None:
     with pytest.raises(BackendError) as raised:
         await ask(cli(script(tmp_path, body), tmp_path, "http://127.0.0.1:9"))
-    assert raised.value.reason == "bad_response"
+    assert raised.value.reason == reason
     assert message in str(raised.value)
+
+
+async def test_text_and_tokens_come_while_the_real_cli_works(traces: Traces, claude: str, tmp_path: Path) -> None:
+    heard: list[str | None] = []
+    seen: list[dict[str, Any]] = []
+
+    async with demo_world() as demo:
+        with llm_call(backend="claude_cli", model="claude-sonnet-4-5") as call:
+
+            def on_text(text: str | None) -> None:
+                heard.append(text)
+                seen.append(dict(call.span.attributes or {}))  # type: ignore[attr-defined]
+
+            backend = cli(claude, tmp_path, demo.anthropic_url)
+            answer = await backend.complete(ASK, tier="middle", max_tokens=300, call=call, on_text=on_text)
+    assert len(heard) > 2
+    assert "".join(map(str, heard)) == answer.text
+    assert seen[0]["gen_ai.usage.input_tokens"] > 0, "tokens are there before the end"
+    assert seen[0]["gen_ai.response.time_to_first_chunk"] > 0
+    said = attributes(traces.named("chat claude-sonnet-4-5"))
+    assert said["spantail.stream.chunks"] == len(heard)
+    assert said["gen_ai.usage.output_tokens"] > seen[0]["gen_ai.usage.output_tokens"]
+    assert said["spantail.cost.note"] == "the Claude CLI's own estimate"
+
+
+async def test_tokens_of_a_cli_that_is_killed_are_known(traces: Traces, claude: str, tmp_path: Path) -> None:
+    """The provider hangs in the middle of its answer, and the time is up."""
+    async with demo_world(pace=Pace(scale=200.0)) as demo:
+        settings = settings_for(demo, claude_command=claude, llm_timeout_s=4.0)
+        async with tools_for(settings) as tools:
+            asking = asyncio.create_task(tools.llm._attempts.make(tools.llm._backends[0], QUESTION, after=None))
+            with pytest.raises(BackendError, match="no answer within 4 s"):
+                await asking
+    said = attributes(traces.named("chat claude-sonnet-4-5"))
+    assert said["gen_ai.usage.input_tokens"] > 0
+    assert said["gen_ai.usage.output_tokens"] > 0
 
 
 async def test_the_prompt_is_not_on_the_command_line(tmp_path: Path) -> None:
@@ -117,15 +163,40 @@ async def test_the_prompt_is_not_on_the_command_line(tmp_path: Path) -> None:
     assert not any("What is this" in argument for argument in arguments)
 
 
+class Kept:
+    """Standard output, of which no more is taken than a thousand bytes."""
+
+    def __init__(self) -> None:
+        self.stdout = b""
+
+    def take(self, data: bytes) -> bool:
+        self.stdout += data
+        if len(self.stdout) > 1_000:
+            raise OutputTooLargeError
+        return b"result" in self.stdout
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["echo result; exec sleep 300", "echo result; sleep 300 & exit 0"],
+    ids=["a command that goes on after its result", "a child that holds its pipes"],
+)
+async def test_nothing_goes_on_for_long_after_the_result(tmp_path: Path, command: str) -> None:
+    kept = Kept()
+    await run_bounded(["/bin/sh", "-c", command], stdin=b"", env={}, cwd=tmp_path, take=kept.take, grace_s=0.2)
+    assert kept.stdout == b"result\n"
+    await eventually_async(lambda: not running_in(tmp_path), what="no process is left")
+
+
 async def test_a_process_that_does_not_read_still_ends(tmp_path: Path) -> None:
     finished = await run_bounded(
         ["/bin/sh", "-c", "echo done; exit 3"],
         stdin=b"x" * 10_000_000,
         env={},
         cwd=tmp_path,
-        max_stdout_bytes=100,
+        take=(kept := Kept()).take,
     )
-    assert (finished.returncode, finished.stdout) == (3, b"done\n")
+    assert (finished.returncode, kept.stdout) == (3, b"done\n")
 
 
 def test_a_process_under_uvloop(tmp_path: Path) -> None:
@@ -133,15 +204,16 @@ def test_a_process_under_uvloop(tmp_path: Path) -> None:
     uvloop = pytest.importorskip("uvloop")
 
     async def journey() -> None:
-        finished = await run_bounded(["cat"], stdin=b"fed", env={}, cwd=tmp_path, max_stdout_bytes=100)
-        assert (finished.returncode, finished.stdout) == (0, b"fed")
+        kept = Kept()
+        finished = await run_bounded(["cat"], stdin=b"fed", env={}, cwd=tmp_path, take=kept.take)
+        assert (finished.returncode, kept.stdout) == (0, b"fed")
         endless = ["/bin/sh", "-c", "while :; do echo xxxxxxxxxxxxxxxx; done"]
         with pytest.raises(OutputTooLargeError):
-            await run_bounded(endless, stdin=b"", env={}, cwd=tmp_path, max_stdout_bytes=1_000)
+            await run_bounded(endless, stdin=b"", env={}, cwd=tmp_path, take=Kept().take)
         with pytest.raises(OSError, match="No such file"):
-            await run_bounded(["/no-such-program"], stdin=b"", env={}, cwd=tmp_path, max_stdout_bytes=1)
+            await run_bounded(["/no-such-program"], stdin=b"", env={}, cwd=tmp_path, take=Kept().take)
         hanging = ["/bin/sh", "-c", "sleep 300 & wait"]
-        running = asyncio.create_task(run_bounded(hanging, stdin=b"", env={}, cwd=tmp_path, max_stdout_bytes=1))
+        running = asyncio.create_task(run_bounded(hanging, stdin=b"", env={}, cwd=tmp_path, take=Kept().take))
         await eventually_async(lambda: len(running_in(tmp_path)) == 2, what="both run")
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -158,7 +230,7 @@ async def test_output_beyond_its_limit_ends_the_process(tmp_path: Path) -> None:
             stdin=b"",
             env={},
             cwd=tmp_path,
-            max_stdout_bytes=1_000,
+            take=Kept().take,
         )
 
 
@@ -166,7 +238,7 @@ async def test_a_process_cancelled_while_it_starts_leaves_nothing(tmp_path: Path
     """Cancelled after each number of steps of the loop: before the start, in it, and after it."""
     for steps in range(12):
         running = asyncio.create_task(
-            run_bounded(["/bin/sh", "-c", "sleep 300 & wait"], stdin=b"", env={}, cwd=tmp_path, max_stdout_bytes=1)
+            run_bounded(["/bin/sh", "-c", "sleep 300 & wait"], stdin=b"", env={}, cwd=tmp_path, take=Kept().take)
         )
         for _ in range(steps):
             await asyncio.sleep(0)

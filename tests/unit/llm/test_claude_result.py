@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from spantail_service.llm.base import BackendError, without_secrets
+from spantail_service.llm.base import without_secrets
 from spantail_service.llm.claude_cli.backend import ClaudeCli, arguments, as_prompt
 from spantail_service.llm.claude_cli.result import ClaudeUsage, read_result
 
@@ -35,8 +35,10 @@ PRINTED: dict[str, Any] = {
 }
 
 
-def printed(**changes: object) -> bytes:
-    return json.dumps({**PRINTED, **changes}).encode()
+def printed(**changes: object) -> dict[str, Any]:
+    """As the stream reads it: fractions are exact."""
+    given: dict[str, Any] = json.loads(json.dumps({**PRINTED, **changes}), parse_float=Decimal)
+    return given
 
 
 def test_an_answer_with_its_cost_and_tokens() -> None:
@@ -46,7 +48,6 @@ def test_an_answer_with_its_cost_and_tokens() -> None:
     # Anthropic counts cached input beside the rest; the conventions count it in.
     assert result.usage == ClaudeUsage(input=200, output=42, cache_read=50, cache_write=30)
     assert result.model == "claude-sonnet-4-5"
-    assert result.time_to_first_token_s == 0.33
 
 
 def test_no_price_is_unknown_not_free() -> None:
@@ -62,7 +63,7 @@ def test_no_price_is_unknown_not_free() -> None:
         (400, "bad_request"),
         (401, "auth"),
         (403, "auth"),
-        (404, "bad_request"),
+        (404, "not_found"),
         (429, "rate_limited"),
         (500, "server_error"),
         (503, "overloaded"),
@@ -88,17 +89,6 @@ def test_a_refusal_by_status(status: int, reason: str) -> None:
 )
 def test_a_refusal_by_words(words: str, reason: str) -> None:
     assert read_result(printed(is_error=True, result=words)).error == reason
-
-
-@pytest.mark.parametrize("text", [b"", b"no json", b"[]", b"3", b'{"type": "system"}', b"\xff\xfe"])
-def test_anything_else_is_a_bad_response(text: bytes) -> None:
-    with pytest.raises(BackendError) as raised:
-        read_result(text)
-    assert raised.value.reason == "bad_response"
-
-
-def test_the_last_of_many_messages_is_the_result() -> None:
-    assert read_result(json.dumps([{"type": "system"}, PRINTED]).encode()).text == "hello world"
 
 
 def test_a_result_without_text_is_an_error() -> None:

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from spantail.attributes import COST_NOTE
 from spantail_service.llm.base import BackendError, Completion, Message, OnText, Tier, models_by_tier
 from spantail_service.llm.claude_cli.process import Finished, OutputTooLargeError, run_bounded
 from spantail_service.llm.claude_cli.result import ClaudeResult, read_result
+from spantail_service.llm.claude_cli.stream import ClaudeStream
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from spantail import LlmCall
     from spantail_service.settings import LlmSettings
-
-MAX_OUTPUT_BYTES = 4 * 1024 * 1024
 
 _SYSTEM_PROMPT = "Answer the request exactly in the form it asks for. No tools are at hand."
 
@@ -34,7 +35,8 @@ _CREDENTIALS = (
 
 
 class ClaudeCli:
-    """Backend `claude_cli`. Cost comes from the CLI itself (`spantail.cost.source` = `provider`).
+    """Backend `claude_cli`. Text and tokens come while it works, the cost at the end from the CLI itself, which sums up
+    all that its process did (`spantail.cost.source` = `provider`; the note says that it is an estimate).
 
     Args:
         command: Name on PATH, or path.
@@ -49,7 +51,7 @@ class ClaudeCli:
 
     name = "claude_cli"
     provider = "anthropic"
-    streams = False
+    streams = True
 
     def __init__(
         self,
@@ -102,31 +104,31 @@ class ClaudeCli:
     async def complete(
         self, messages: Sequence[Message], *, tier: Tier, max_tokens: int, call: LlmCall, on_text: OnText
     ) -> Completion:
-        """One run of the CLI, which gives its answer at the end."""
-        del on_text
-        result = await self._run(messages, self.model_for(tier), max_tokens)
-        if result.usage is not None:
+        """One run of the CLI."""
+
+        def text(piece: str) -> None:
+            call.chunk(piece)
+            on_text(piece)
+
+        def tokens(counts: dict[str, int]) -> None:
+            read, written = counts["cache_read_input_tokens"], counts["cache_creation_input_tokens"]
             call.usage(
-                input_tokens=result.usage.input,
-                output_tokens=result.usage.output,
-                cache_read_tokens=result.usage.cache_read,
-                cache_write_tokens=result.usage.cache_write,
-                cache_write_1h_tokens=result.usage.cache_write_1h,
-                web_searches=result.usage.web_searches,
-                service_tier=result.usage.service_tier,
-                speed=result.usage.speed,
+                input_tokens=counts["input_tokens"] + read + written,
+                output_tokens=counts["output_tokens"],
+                cache_read_tokens=read,
+                cache_write_tokens=written,
             )
-        if result.cost_usd is not None:
-            call.cost(result.cost_usd, source="provider")
-        if result.time_to_first_token_s is not None:
-            call.set("gen_ai.response.time_to_first_chunk", result.time_to_first_token_s)
+
+        stream = ClaudeStream(text, tokens)
+        finished = await self._run(messages, self.model_for(tier), max_tokens, stream)
+        if stream.result is None:
+            raise _without_result(finished)
+        result = read_result(stream.result)
+        _report(result, call)
         if result.error is not None:
-            raise BackendError(result.error, result.text or "claude reported an error without a message")
-        call.response(
-            model=result.model,
-            id=result.session_id,
-            finish_reasons=[result.stop_reason] if result.stop_reason else None,
-        )
+            again_s = None if stream.resets_at_s is None else max(0.0, stream.resets_at_s - time.time())
+            words = result.text or "claude reported an error without a message"
+            raise BackendError(result.error, words, retry_after_s=again_s)
         return Completion(result.text)
 
     def _path(self) -> str:
@@ -135,7 +137,7 @@ class ClaudeCli:
             raise BackendError("not_installed", f"command {self._command!r} is not on PATH")
         return path
 
-    async def _run(self, messages: Sequence[Message], model: str, max_tokens: int) -> ClaudeResult:
+    async def _run(self, messages: Sequence[Message], model: str, max_tokens: int, stream: ClaudeStream) -> Finished:
         path = self._path()
         try:
             finished = await run_bounded(
@@ -143,15 +145,37 @@ class ClaudeCli:
                 stdin=as_prompt(messages).encode(),
                 env={**self._env, "CLAUDE_CODE_MAX_OUTPUT_TOKENS": str(max_tokens)},
                 cwd=self._work_dir,
-                max_stdout_bytes=MAX_OUTPUT_BYTES,
+                take=stream.feed,
             )
         except OSError as error:
             raise BackendError("not_installed", f"{path} could not be started: {error.strerror}") from error
         except OutputTooLargeError as error:
             raise BackendError("bad_response", f"claude wrote {error}") from error
-        if not finished.stdout.strip():
-            raise BackendError("bad_response", _silent(finished))
-        return read_result(finished.stdout)
+        stream.end()
+        return finished
+
+
+def _report(result: ClaudeResult, call: LlmCall) -> None:
+    """The final figures; those that were counted meanwhile stand where there are none."""
+    if result.usage is not None:
+        call.usage(
+            input_tokens=result.usage.input,
+            output_tokens=result.usage.output,
+            cache_read_tokens=result.usage.cache_read,
+            cache_write_tokens=result.usage.cache_write,
+            cache_write_1h_tokens=result.usage.cache_write_1h,
+            web_searches=result.usage.web_searches,
+            service_tier=result.usage.service_tier,
+            speed=result.usage.speed,
+        )
+    if result.cost_usd is not None:
+        call.cost(result.cost_usd, source="provider")
+        call.set(COST_NOTE, "the Claude CLI's own estimate")
+    call.response(
+        model=result.model,
+        id=result.session_id,
+        finish_reasons=[result.stop_reason] if result.stop_reason else None,
+    )
 
 
 def arguments(model: str, *, bare: bool) -> list[str]:
@@ -163,7 +187,9 @@ def arguments(model: str, *, bare: bool) -> list[str]:
     return [
         "-p",
         "--output-format",
-        "json",
+        "stream-json",
+        "--include-partial-messages",
+        "--verbose",  # without it the CLI refuses to stream
         "--model",
         model,
         "--bare" if bare else "--safe-mode",
@@ -199,6 +225,10 @@ def _environment(source: Mapping[str, str], home: Path, base_url: str | None, ap
     return env
 
 
-def _silent(finished: Finished) -> str:
+def _without_result(finished: Finished) -> BackendError:
+    """The output is left out: it may hold what was asked or answered."""
     why = finished.stderr.decode(errors="replace").strip()
-    return f"claude ended with status {finished.returncode} and no output" + (f": {why}" if why else "")
+    said = f": {why}" if why else ""
+    if finished.returncode:
+        return BackendError("exit_code", f"claude ended with status {finished.returncode} and no result{said}")
+    return BackendError("bad_response", f"claude printed no result{said}")

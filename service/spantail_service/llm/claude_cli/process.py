@@ -1,4 +1,4 @@
-"""Runs one command to its end, with bounded output, and takes its whole process group down otherwise."""
+"""Runs one command to its end, hands its output on, and takes its whole process group down otherwise."""
 
 from __future__ import annotations
 
@@ -8,15 +8,22 @@ import signal
 from asyncio.subprocess import PIPE
 from contextlib import suppress
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
 _STDIN, _STDOUT = 0, 1
 _MAX_STDERR_BYTES = 16_384
 _LIMIT_S = 5.0
+_GRACE_S = 5.0  # for ending by itself after its result; a child process may hold the pipes open for ever
+
+
+class _Mark(Enum):
+    EXITED = auto()
+    END = auto()
 
 
 class OutputTooLargeError(Exception):
@@ -28,37 +35,61 @@ class Finished:
     """A command that came to its end."""
 
     returncode: int
-    stdout: bytes
     stderr: bytes
     """Only its end, at most 16 KiB."""
 
 
 async def run_bounded(
-    argv: Sequence[str], *, stdin: bytes, env: Mapping[str, str], cwd: Path, max_stdout_bytes: int
+    argv: Sequence[str],
+    *,
+    stdin: bytes,
+    env: Mapping[str, str],
+    cwd: Path,
+    take: Callable[[bytes], bool],
+    grace_s: float = _GRACE_S,
 ) -> Finished:
     """Run `argv` (never through a shell) in a session of its own and feed it `stdin`.
 
-    When the caller is cancelled, or a limit is passed, the whole process group is killed before this returns, so that
-    no child process of the command lives on.
+    When the caller is cancelled, or `take` raises, the whole process group is killed before this returns, so that no
+    child process of the command lives on.
+
+    Args:
+        argv: The command and its arguments.
+        stdin: Its standard input.
+        env: Its environment.
+        cwd: Its working folder.
+        take: Takes each piece of its standard output. True says that the result is there; what it raises is raised
+            here.
+        grace_s: Seconds that it may go on for after its result, or with its pipes open after its end.
 
     Raises:
         OSError: The command cannot be started.
-        OutputTooLargeError: It wrote more than `max_stdout_bytes`.
     """
-    output = _Output(max_stdout_bytes)
+    output = _Output()
     transport = await _start(argv, output, env, cwd)
     try:
         # A cast, because uvloop's pipes are no subclasses of asyncio's: a check would feed nothing to them.
         pipe = cast("asyncio.WriteTransport", transport.get_pipe_transport(_STDIN))
         pipe.write(stdin)
         pipe.close()
-        await output.settled.wait()
+        await _read(output, take, grace_s)
     finally:
         await _clear_away(transport, output)
-    if output.is_too_large:
-        raise OutputTooLargeError(f"more than {max_stdout_bytes} bytes of output")
     returncode = transport.get_returncode()
-    return Finished(-1 if returncode is None else returncode, bytes(output.stdout), bytes(output.stderr))
+    return Finished(-1 if returncode is None else returncode, bytes(output.stderr))
+
+
+async def _read(output: _Output, take: Callable[[bytes], bool], grace_s: float) -> None:
+    """Hand on what comes, until there is no more, or for `grace_s` after the result or the end of the process."""
+    limit = asyncio.timeout(None)
+    try:
+        async with limit:
+            while (data := await output.pieces.get()) is not _Mark.END:
+                if (data is _Mark.EXITED or take(data)) and limit.when() is None:
+                    limit.reschedule(asyncio.get_running_loop().time() + grace_s)
+    except TimeoutError:
+        if not limit.expired():
+            raise
 
 
 async def _start(
@@ -116,28 +147,26 @@ async def _clear_away(transport: asyncio.SubprocessTransport, output: _Output) -
 class _Output(asyncio.SubprocessProtocol):
     """Collects what the command writes."""
 
-    def __init__(self, max_stdout_bytes: int) -> None:
-        self._max_stdout_bytes = max_stdout_bytes
-        self.stdout = bytearray()
+    def __init__(self) -> None:
+        self.pieces: asyncio.Queue[bytes | _Mark] = asyncio.Queue()
+        """Standard output, with a mark when the process has ended, and one when there is no more."""
         self.stderr = bytearray()
-        self.is_too_large = False
         self.closed = asyncio.Event()
         """The process has exited and its pipes are closed."""
-        self.settled = asyncio.Event()
-        """That, or there is nothing more to wait for."""
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
-        """Keep all of standard output, up to its limit, and the end of standard error."""
-        if fd != _STDOUT:
+        """Keep standard output, and the end of standard error."""
+        if fd == _STDOUT:
+            self.pieces.put_nowait(data)
+        else:
             self.stderr += data
             del self.stderr[:-_MAX_STDERR_BYTES]
-        elif len(self.stdout) + len(data) <= self._max_stdout_bytes:
-            self.stdout += data
-        else:
-            self.is_too_large = True
-            self.settled.set()
+
+    def process_exited(self) -> None:
+        """A child of it may still hold the pipes."""
+        self.pieces.put_nowait(_Mark.EXITED)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The end."""
         self.closed.set()
-        self.settled.set()
+        self.pieces.put_nowait(_Mark.END)

@@ -1,20 +1,20 @@
-"""Reads what `claude -p --output-format json` prints (pure)."""
+"""Reads the result object that `claude -p` prints at its end. Pure."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from spantail_service.llm.base import BackendError, Reason
+if TYPE_CHECKING:
+    from spantail_service.llm.base import Reason
 
 _SERVER_ERRORS = 500
 _BY_STATUS: dict[int, Reason] = {
     400: "bad_request",
     401: "auth",
     403: "auth",
-    404: "bad_request",
+    404: "not_found",
     408: "timeout",
     413: "bad_request",
     429: "rate_limited",
@@ -64,36 +64,20 @@ class ClaudeResult:
     cost_usd: Decimal | None
     """None when the CLI names no price, or none above zero: zero tokens cost nothing, and tokens of a
     model unknown to the CLI are unpriced, not free."""
-    time_to_first_token_s: float | None
     session_id: str | None
     stop_reason: str | None
 
 
-def read_result(stdout: bytes) -> ClaudeResult:
-    """The result object in `stdout`.
-
-    Raises:
-        BackendError: There is none (`bad_response`).
-    """
-    try:
-        data = json.loads(stdout, parse_float=Decimal)
-    except ValueError:
-        # The text is left out, here and below: it may hold what was asked or answered.
-        raise BackendError("bad_response", f"claude printed no JSON ({len(stdout)} bytes)") from None
-    if isinstance(data, list):  # `--verbose` prints every message; the result comes last
-        data = data[-1] if data else None
-    if not isinstance(data, dict) or data.get("type") != "result":
-        raise BackendError("bad_response", "claude printed no result object")
+def read_result(data: dict[str, Any]) -> ClaudeResult:
+    """What the result object says; its fractions are `Decimal`."""
     text = data.get("result")
     failed = data.get("is_error") is True or not isinstance(text, str)
-    time_to_first_ms = _number(data.get("ttft_ms"))
     return ClaudeResult(
         text=text if isinstance(text, str) else str(data.get("subtype", "")),
         error=_reason(data, text if isinstance(text, str) else "") if failed else None,
         model=_model(data.get("modelUsage")),
         usage=_usage(data.get("usage")),
         cost_usd=_cost(data.get("total_cost_usd")),
-        time_to_first_token_s=float(time_to_first_ms) / 1_000 if time_to_first_ms else None,
         session_id=_text(data.get("session_id")),
         stop_reason=_text(data.get("stop_reason")),
     )
