@@ -7,11 +7,12 @@ only where it stands in the CV; what a check rejects is mended, or left out.
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from spantail import layer, pipeline
 from spantail_service.operations.asking import Asking
 from spantail_service.operations.base import Operation, Result, Tools, subject_of, work_on
+from spantail_service.operations.cv_pipeline import sample
 from spantail_service.operations.cv_pipeline.checks import Criteria
 from spantail_service.operations.cv_pipeline.input import CvPipelineInput
 from spantail_service.operations.cv_pipeline.parsing import parse
@@ -21,12 +22,17 @@ from spantail_service.operations.cv_pipeline.validating import validate
 from spantail_service.operations.cv_pipeline.writing import sources_of, write
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from random import Random
+
     from spantail_service.operations.cv_pipeline.parsing import Cv
     from spantail_service.operations.cv_pipeline.planning import Plan
     from spantail_service.operations.cv_pipeline.posting import Posting
     from spantail_service.operations.cv_pipeline.validating import Checked
 
 logger = logging.getLogger(__name__)
+
+_OWN_POSTING = 0.5  # the share of the demo's runs that are about the sample posting
 
 
 async def tailor_cv(request: CvPipelineInput, tools: Tools) -> Result:
@@ -49,6 +55,11 @@ async def tailor_cv(request: CvPipelineInput, tools: Tools) -> Result:
         return _assemble(checked, posting, asking)
 
 
+def _demo_input(rng: Random, job_ids: Sequence[str]) -> dict[str, Any]:
+    posting = {"posting": sample.POSTING} if rng.random() < _OWN_POSTING else {"job_id": rng.choice(job_ids)}
+    return {"cv": sample.CV, **posting}
+
+
 CV_PIPELINE = Operation(
     name="cv-pipeline",
     title="cv pipeline",
@@ -59,6 +70,7 @@ CV_PIPELINE = Operation(
     subject=subject_of(
         CvPipelineInput, lambda request: request.job_id or (request.posting or "").partition("\n")[0].strip("# ")
     ),
+    demo_input=_demo_input,
 )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from spantail import Scope, layer
 from spantail_service.operations.asking import Asking
@@ -11,9 +11,12 @@ from spantail_service.operations.base import Operation, OperationError, Result, 
 from spantail_service.operations.job_lookup import find_job
 from spantail_service.operations.outreach import prompts
 from spantail_service.operations.outreach.contacts import Contact, contacts_of
-from spantail_service.operations.outreach.input import OutreachInput
+from spantail_service.operations.outreach.input import Channel, ContactType, OutreachInput
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from random import Random
+
     from spantail_service.llm import Answer, OnText
     from spantail_service.operations.sources import JobPosting
 
@@ -21,6 +24,11 @@ logger = logging.getLogger(__name__)
 
 _EACH = 200
 """After so many further characters the run is told how far the text is."""
+_DEMO_ABOUT: Final = (
+    "",
+    "I have run the services of a small shop for five years.",
+    "I write documents that people read to the end, and I keep the tests green.",
+)
 
 
 async def write_to_contact(request: OutreachInput, tools: Tools) -> Result:
@@ -57,6 +65,15 @@ async def write_to_contact(request: OutreachInput, tools: Tools) -> Result:
     }
 
 
+def _demo_input(rng: Random, job_ids: Sequence[str]) -> dict[str, Any]:
+    return {
+        "job_id": rng.choice(job_ids),
+        "type": rng.choice(list(ContactType)).value,
+        "channel": rng.choice(list(Channel)).value,
+        "about": rng.choice(_DEMO_ABOUT),
+    }
+
+
 OUTREACH = Operation(
     name="contact-outreach",
     title="contact outreach",
@@ -65,6 +82,7 @@ OUTREACH = Operation(
     layers=("load", "contacts", "write", "check"),
     work=work_on(OutreachInput, write_to_contact),
     subject=subject_of(OutreachInput, lambda request: f"{request.type.value} {request.index}, {request.job_id}"),
+    demo_input=_demo_input,
 )
 
 
