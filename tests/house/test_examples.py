@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import difflib
 import os
 import re
 import shutil
@@ -162,6 +163,58 @@ def test_a_fastapi_application(service: ServiceProcess, settings: dict[str, str]
     call = spans["chat gpt-4o-mini"]
     assert (call["backend"], call["cost_source"], call["tokens"]["output"]) == ("openai", "calculated", 20)
     assert call["cost_nano"] > 0
+
+
+def test_older_code_differs_from_what_it_was_by_its_imports() -> None:
+    now = (EXAMPLES / "older_code.py").read_text(encoding="utf-8").splitlines()
+    before = (ROOT / "tests" / "fixtures" / "older_code.py.txt").read_text(encoding="utf-8").splitlines()
+    changed = [line for line in difflib.ndiff(before, now) if line[0] in "+-" and line[2:].strip()]
+    assert changed == [
+        "- from runner_service.operations import create_log_callback, create_operation_run",
+        "- from src.common.structured_logger import StructuredLogger",
+        "+ import spantail",
+        "+ from spantail.adapters import StructuredLogger, create_log_callback, create_operation_run",
+        '+ spantail.configure(service_name="older-code")',
+    ]
+
+
+def test_older_code(service: ServiceProcess, settings: dict[str, str], tmp_path: Path) -> None:
+    _needs("fastapi", "uvicorn")
+    command = [sys.executable, "-m", "uvicorn", "--app-dir", str(EXAMPLES), "--port", "0", "older_code:app"]
+    with running_service(command, tmp_path, settings) as application:
+        search = httpx.post(f"{application.url}/search", timeout=60).json()["run_id"]
+        annotations = httpx.post(f"{application.url}/jobs/7/generate-annotations", timeout=60).json()["run_id"]
+        httpx.post(f"{application.url}/ingest", timeout=60).raise_for_status()
+    assert _tree(_settled_trace(service, search)) == {"job-search": None}
+    tail = service.json(f"/api/logs/{search}")
+    assert (tail["status"], [line["event"] for line in tail["logs"]][1:-1]) == (
+        "completed",
+        ["search_start", *["source_search_start", "source_search_complete"] * 2, "search_complete"],
+    )
+    assert [line["attributes"].get("cache_hit") for line in tail["logs"] if "cache_hit" in line["attributes"]] == [
+        False, True,
+    ]  # fmt: skip
+
+    trace = _settled_trace(service, annotations)
+    assert _tree(trace) == {
+        "generate-annotations": None,
+        "match": "generate-annotations",
+        "chat claude-sonnet-4-5": "match",
+        "chat gpt-4o-mini": "match",
+    }
+    tail = service.json(f"/api/logs/{annotations}")
+    assert (tail["status"], [layer["status"] for layer in tail["layers"]]) == ("completed", ["complete"])
+    assert tail["backends"]["langchain"]["cost_nano"] == 100_000
+    assert (tail["backends"]["claude_cli"]["errors"], tail["backends"]["claude_cli"]["fallbacks"]) == (1, 1)
+    assert [line["message"] for line in tail["logs"] if line["event"] == "log"] == ["that was all"]
+
+    # of its own, or that of the request where an instrumentation of FastAPI has opened a span for it
+    (ingest,) = (run["run_id"] for run in service.json("/api/runs")["runs"] if run["name"].endswith("ingest"))
+    _settled_trace(service, ingest)
+    tail = service.json(f"/api/logs/{ingest}")
+    assert tail["status"] == "completed"
+    assert tail["backends"]["openrouter"]["cost_nano"] == 8_200_000
+    assert [line["event"] for line in tail["logs"]].count("job_scored") == 2
 
 
 def test_a_celery_worker(service: ServiceProcess, settings: dict[str, str], data: Path, tmp_path: Path) -> None:

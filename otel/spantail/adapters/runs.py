@@ -18,7 +18,7 @@ from spantail.adapters.lines import write_line
 from spantail.adapters.steps import NO_END
 from spantail.adapters.text_lines import parse_line
 from spantail.adapters.writer import INFO, EventWriter, write_sum
-from spantail.attributes import KIND_PIPELINE, KINDS, RUN_NAME
+from spantail.attributes import KIND_PIPELINE, KINDS
 from spantail.scopes.operation import operation
 
 if TYPE_CHECKING:
@@ -43,9 +43,7 @@ class OperationRun:
 
     def __init__(self, job_id: str, name: str, *, event_costs: bool = True) -> None:
         self.name = name
-        self._scope: Scope = operation(
-            name, root=True, links=_current_span(), attributes={"job_id": job_id, RUN_NAME: f"{name} {job_id}".strip()}
-        )
+        self._scope: Scope = operation(name, root=True, links=_current_span(), attributes={"job_id": job_id})
         self.context: Context = self._scope.begin()
         made = self._scope.span.get_span_context().is_valid
         self.run_id = self._scope.run_id if made else uuid.uuid4().hex

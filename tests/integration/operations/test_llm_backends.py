@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 ASK: list[Message] = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "What is this?"}]
 
 
-QUESTION = Question(ASK, str, "middle", 300, TextSink(None))
+QUESTION = Question(ASK, str, "middle", 300, TextSink(None), Spent())
 
 
 def cli(command: str, folder: Path, base_url: str) -> ClaudeCli:
