@@ -15,7 +15,7 @@ from spantail_service.llm.base import BackendError
 from spantail_service.llm.budget.booking import Booking
 from spantail_service.llm.budget.ledger import BudgetLedger, BudgetState, Met, Reservation, Unknown
 from spantail_service.llm.budget.renewal import Renewal
-from spantail_service.llm.budget.scopes import scopes_here
+from spantail_service.llm.budget.scopes import scopes_here, spending
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
@@ -55,7 +55,7 @@ class BudgetLimits:
         ledger: Where the budgets are kept.
         unpriced: What becomes of a call of which nobody knows what it may cost, where a budget has a limit.
         at_limit: What becomes of calls that run when a limit is met: they `finish`, or are told to `stop`.
-        demo: Work outside of any run is demo work.
+        demo: All work of this process is demo work, which has budgets of its own.
         lease_s: Seconds after which a reservation is free again where nobody renews it.
         renew_s: Seconds between two renewals.
     """
@@ -82,6 +82,24 @@ class BudgetLimits:
     async def close(self, timeout_s: float = 5.0) -> None:
         """Wait until what calls came to is booked, at most `timeout_s` seconds."""
         await self._booking.close(timeout_s)
+
+    @asynccontextmanager
+    async def of_run(
+        self, run_id: str, operation: str, *, session_id: str | None = None, limit_usd: float | None = None
+    ) -> AsyncIterator[None]:
+        """Have the calls inside spend on the account of a run.
+
+        Args:
+            run_id: The run.
+            operation: The operation's name.
+            session_id: The session that it belongs to, if any.
+            limit_usd: What this run may spend, in USD; None as the settings say.
+
+        Raises:
+            ValueError: `limit_usd` is no amount of money.
+        """
+        with spending(run_id=run_id, operation=operation, session_id=session_id, demo=self._demo, budget_usd=limit_usd):
+            yield
 
     @asynccontextmanager
     async def hold(

@@ -51,6 +51,7 @@ class Renewal:
         self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None, /
     ) -> None:
         self._task.cancel()
+        await asyncio.wait([self._task])  # it may hold a connection
         if (
             self._stopped
             and self._body.uncancel() <= self._cancelled_before
