@@ -1,0 +1,210 @@
+/** One run on the page: its session, and everything that is drawn of it. */
+import { byId } from "../../browser/dom";
+import { DrawSchedule } from "../../browser/draw-schedule";
+import type { ConnectionState } from "../../connection/connection";
+import { RunConnection } from "../../connection/follow";
+import { poll } from "../../connection/poll";
+import { serverSentEvents } from "../../connection/sse";
+import { webSocket } from "../../connection/websocket";
+import { assign, type PageData } from "../../page";
+import { RunSession } from "../../run/session";
+import { type Api, ProblemError } from "../../service/api";
+import type { RunSummary } from "../../service/wire";
+import { SpanDetailsView } from "../details/span-details";
+import { LivetailView } from "../livetail";
+import { words } from "../start/schema-form";
+import { TraceTreeView } from "../trace/trace-tree";
+import { ConnectionBadge } from "./connection-badge";
+import { QueueWait } from "./queue-wait";
+import { drawRunHead, isLive, summaryOf } from "./run-head";
+
+export interface RunViewListener {
+  /** The user has chosen a span of the run, or none any more. */
+  chosen(runId: string, spanId: string | null): void;
+  /** What the list shows of the run may differ by now. */
+  summarised(summary: RunSummary): void;
+  /** The service does not have the run. */
+  gone(runId: string): void;
+}
+
+export class RunView {
+  private readonly page: PageData;
+  private readonly api: Api;
+  private readonly listener: RunViewListener;
+  private readonly section = byId("run");
+  private readonly badge: ConnectionBadge;
+  private readonly tree: TraceTreeView;
+  private readonly tail: LivetailView;
+  private readonly details: SpanDetailsView;
+  private readonly wait: QueueWait;
+  private readonly schedule = new DrawSchedule(() => this.draw());
+  private current: RunSession | null = null;
+  /** The session was drawn: its section is on the screen. */
+  private opened = false;
+
+  constructor(page: PageData, api: Api, listener: RunViewListener) {
+    this.page = page;
+    this.api = api;
+    this.listener = listener;
+    const now = () => api.nowUs();
+    this.badge = new ConnectionBadge(page);
+    this.tree = new TraceTreeView({ select: (id) => this.choose(id), now });
+    this.details = new SpanDetailsView(api, now, () => {
+      this.choose(null);
+      this.tree.focus();
+    });
+    this.tail = new LivetailView({
+      select: (id) => {
+        this.choose(id);
+        this.tree.show(id);
+      },
+      earlier: () => {
+        if (this.current?.hasEarlier) void this.current.loadHistory();
+      },
+    });
+    this.wait = new QueueWait(api);
+  }
+
+  get session(): RunSession | null {
+    return this.current;
+  }
+
+  get isGone(): boolean {
+    return this.current?.state.phase === "gone";
+  }
+
+  /** `listed` is what the list knows of the run, until its snapshot is here. */
+  open(runId: string, spanId: string | null, listed: RunSummary | undefined): void {
+    this.close();
+    const session = new RunSession(
+      this.api,
+      runId,
+      (id, listener) => new RunConnection([webSocket, serverSentEvents, poll(this.api)], id, listener),
+      {
+        changed: () => this.schedule.ask(),
+        state: (state) => {
+          if (this.current === session) this.showState(state);
+        },
+        notice: (text) => {
+          if (this.current === session) this.page.notice = text;
+        },
+      },
+    );
+    this.current = session;
+    session.expect(listed);
+    const { page } = this;
+    page.screen = listed ? "run" : "loading";
+    page.runId = runId;
+    page.runIdShort = runId.slice(0, 8);
+    drawRunHead(page, session, this.api.nowUs());
+    this.showState(session.state);
+    this.tree.open(session.store, spanId);
+    this.tail.open(session.store);
+    this.showSpan(spanId);
+    void session.open();
+  }
+
+  close(): void {
+    this.current?.close();
+    this.current = null;
+    this.opened = false;
+    this.page.notice = "";
+    this.page.links = [];
+    this.showSpan(null);
+    this.badge.hide();
+    this.wait.show(null);
+    document.title = "Spantail";
+  }
+
+  /** Goes to a span of the run that is open. */
+  goTo(spanId: string | null): void {
+    this.showSpan(spanId);
+    if (spanId) this.tree.show(spanId);
+  }
+
+  wake(): void {
+    this.current?.nudge();
+    this.schedule.ask();
+  }
+
+  /** A tenth of a second has passed, or with `second` a whole one. */
+  tick(second: boolean): void {
+    const { current } = this;
+    // Of a run that has ended only its age grows.
+    if (!current || !this.opened || this.isGone || !(second || isLive(current))) return;
+    this.drawHead(current);
+    this.details.draw();
+  }
+
+  private choose(spanId: string | null): void {
+    if (!this.current) return;
+    this.listener.chosen(this.current.runId, spanId);
+    this.showSpan(spanId);
+  }
+
+  private showSpan(spanId: string | null): void {
+    this.tree.select(spanId);
+    this.details.show(this.current, spanId);
+    document.documentElement.toggleAttribute("data-details", spanId !== null);
+  }
+
+  private showState(state: ConnectionState): void {
+    const { page } = this;
+    this.badge.show(state);
+    if (state.phase === "settled") this.schedule.ask();
+    else if (state.phase === "reconnecting" && page.screen === "loading") {
+      page.screen = "offline";
+      page.offlineText = state.reason;
+    } else if (state.phase === "gone") {
+      if (this.current) this.listener.gone(this.current.runId);
+      page.screen = state.expired ? "expired" : "missing";
+      if (state.expired) void this.findLinks();
+    }
+  }
+
+  /** The same run in other tools; of one that has expired the problem names them. */
+  private async findLinks(): Promise<void> {
+    const { current, page } = this;
+    if (!current) return;
+    let links: Record<string, string> = {};
+    try {
+      links = (await this.api.run(current.runId)).links ?? {};
+    } catch (error) {
+      if (error instanceof ProblemError) links = error.problem.links ?? {};
+    }
+    if (this.current !== current) return;
+    const named = Object.entries(links).filter(([, href]) => /^https?:\/\//.test(href));
+    assign(
+      page,
+      "links",
+      named.map(([name, href]) => ({ name: words(name), href })),
+    );
+  }
+
+  private draw(): void {
+    const { current } = this;
+    if (!current?.loaded || this.isGone) return;
+    this.page.screen = "run";
+    // What is hidden has no height and cannot be scrolled; the shell shows it a moment later.
+    if (!this.section.checkVisibility()) {
+      this.schedule.ask();
+      return;
+    }
+    const begun = performance.now();
+    if (!this.opened) void this.findLinks();
+    this.opened = true;
+    this.drawHead(current);
+    this.tree.draw(!isLive(current));
+    this.tail.draw();
+    this.details.draw();
+    this.schedule.drawn(begun);
+  }
+
+  /** The head above the tree, and the run's item in the list with it. */
+  private drawHead(session: RunSession): void {
+    drawRunHead(this.page, session, this.api.nowUs());
+    this.wait.show(session.run);
+    const summary = summaryOf(session);
+    if (summary) this.listener.summarised(summary);
+  }
+}
