@@ -137,6 +137,9 @@ const shell: object & ThisType<PageData> = {
   get unpricedMark() {
     return this.backendTotal.some((total) => total.unpriced !== "–") ? "" : null;
   },
+  get skippedMark() {
+    return this.backendTotal.some((total) => total.skipped !== "–") ? "" : null;
+  },
   get noBackendsText() {
     return this.status === "running" || this.status === "queued"
       ? "No model was called yet."

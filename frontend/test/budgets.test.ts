@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
 import type { Breaker, Budget } from "../src/service/wire-work";
+import { reasonWords } from "../src/text/reasons";
 import * as words from "../src/views/budgets/budget-words";
 
 const NANO = 1_000_000_000;
@@ -68,13 +69,17 @@ it("says of a breaker what happens to the next call", () => {
   expect(words.breakerText(breaker, until - S)).toBe("skipped until 12:04: not installed");
   expect(words.breakerText(breaker, until + S)).toBe("tried again with the next call: not installed");
   expect(words.breakerText({ ...breaker, until: null, reason: null }, until)).toBe("skipped");
-  expect(words.breakerText({ ...breaker, state: "half_open", reason: "rate_limit" }, until)).toBe(
-    "one call is trying it: rate limit",
+  expect(words.breakerText({ ...breaker, state: "half_open", reason: "rate_limited" }, until)).toBe(
+    "one call is trying it: rate limited",
   );
   expect(words.breakerText({ ...breaker, state: "closed", reason: null }, until)).toBe(
     "in use, 1 failure in a row",
   );
   expect(words.breakerText({ ...breaker, state: "closed", failures: 0, reason: null }, until)).toBe("in use");
   expect(words.breakerTitle(breaker, until)).toBe("1 failed in a row, skipped for 5 m 00 s");
-  expect(words.reasonWords("some_new_reason")).toBe("some new reason");
+  expect(["some_new_reason", "budget", "HTTP 503"].map(reasonWords)).toEqual([
+    "some new reason",
+    "over budget",
+    "HTTP 503",
+  ]);
 });

@@ -34,6 +34,10 @@ it("knows the families, and has a place for the others", () => {
 it("tells tones", () => {
   expect(tone(event("llm_call_error"))).toBe("bad");
   expect(tone(event("llm_call_fallback"))).toBe("warn");
+  expect(tone(event("llm_call_fallback", { fallback_reason: "not_installed" }))).toBe("plain");
+  expect(tone(event("llm_call_fallback", { attributes: { "spantail.fallback.reason": "timeout" } }))).toBe(
+    "warn",
+  );
   expect(tone(event("log", { level: "ERROR" }))).toBe("bad");
   expect(tone(event("log", { level: "warning" }))).toBe("warn");
   expect(tone(event("whatever"))).toBe("plain");

@@ -29,6 +29,27 @@ it("sums backends in whole nano-dollars", () => {
   expect(table.total).toMatchObject({ calls: "4", errors: "1", fallbacks: "1", unpriced: "1" });
 });
 
+it("tells attempts that were not made from failures", () => {
+  const table = backendTable({
+    claude_cli: { expected_fallbacks: 3 },
+    langchain: { calls: 3, fallbacks: 1, errors: 1, cost_nano: 5 },
+  });
+  expect(
+    table.rows.map(({ calls, errors, fallbacks, skipped, cost }) => [
+      calls,
+      errors,
+      fallbacks,
+      skipped,
+      cost,
+    ]),
+  ).toEqual([
+    ["0", "–", "–", "3", "–"],
+    ["3", "1", "1", "–", "<$0.000001"],
+  ]);
+  expect(table.rows[0]?.costTitle).toBe("It was not asked");
+  expect([table.skipped, table.fallbacks]).toEqual([3, 1]);
+});
+
 it("never shows an unpriced run as $0", () => {
   const run: RunSummary = { run_id: ID, status: "completed", cost_nano: 0, unpriced: 2 };
   expect(runCost(run)).toBe("unpriced");

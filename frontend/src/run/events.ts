@@ -3,6 +3,7 @@
 import { writeJson } from "../service/json";
 import type { Attributes, AttributeValue, TailEvent, Tokens } from "../service/wire";
 import * as format from "../text/format";
+import { isExpected, reasonWords } from "../text/reasons";
 
 export type Family =
   | "pipeline"
@@ -37,13 +38,14 @@ export function family(event: string): Family {
   return PREFIXES.find(([prefix]) => event.startsWith(prefix))?.[1] ?? "other";
 }
 
-export function tone(event: Pick<TailEvent, "event" | "level">): Tone {
+export function tone(event: Pick<TailEvent, "event" | "level" | "attributes" | "fallback_reason">): Tone {
   if (event.event === "log") {
     const level = (event.level ?? "").toLowerCase();
     if (level === "error" || level === "critical" || level === "fatal") return "bad";
     return level === "warning" || level === "warn" ? "warn" : "plain";
   }
   if (/_(error|failed)$/.test(event.event)) return "bad";
+  if (event.event.endsWith("_fallback") && isExpected(fallbackReason(event))) return "plain";
   if (/_(fallback|abandoned|cancelled|retry)$/.test(event.event)) return "warn";
   if (/_complete$/.test(event.event)) return "good";
   if (/_(start|revived)$/.test(event.event)) return "alive";
@@ -72,8 +74,12 @@ export function summary(event: TailEvent): string {
 function fallbackText(event: TailEvent, attributes: Attributes): string {
   const from = pick(attributes, "spantail.fallback.from", "from_backend", "from") ?? event.fallback_from;
   const to = pick(attributes, "spantail.fallback.to", "to_backend", "to") ?? event.backend;
-  const reason = pick(attributes, "spantail.fallback.reason", "reason") ?? event.fallback_reason;
-  return oneLine(join("  ", from && to ? `${from} → ${to}` : undefined, reason));
+  const reason = fallbackReason(event);
+  return oneLine(join("  ", from && to ? `${from} → ${to}` : undefined, reason && reasonWords(reason)));
+}
+
+function fallbackReason(event: Pick<TailEvent, "attributes" | "fallback_reason">): string | undefined {
+  return pick(event.attributes ?? {}, "spantail.fallback.reason", "reason") ?? event.fallback_reason;
 }
 
 function updateText(event: TailEvent): string {

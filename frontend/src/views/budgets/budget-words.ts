@@ -4,6 +4,7 @@ import { address, runRoute } from "../../browser/router";
 import { seconds } from "../../queue/queue-rows";
 import type { Breaker, Budget, BudgetKind, BudgetsAnswer } from "../../service/wire-work";
 import { count, money, plural } from "../../text/format";
+import { reasonWords } from "../../text/reasons";
 
 export const KINDS: readonly BudgetKind[] = ["day", "operation", "session", "run"];
 
@@ -87,20 +88,6 @@ export function parseUsd(text: string): number | undefined {
   if (!/^\d+(\.\d*)?$|^\.\d+$/.test(digits)) return undefined;
   const usd = Number(digits);
   return Number.isFinite(usd) ? usd : undefined;
-}
-
-const REASONS: Readonly<Record<string, string>> = {
-  not_installed: "not installed",
-  exit_code: "ended with an error code",
-  timeout: "took too long",
-  rate_limit: "rate limit",
-  bad_output: "bad output",
-  budget: "over budget",
-  circuit_open: "circuit open",
-};
-
-export function reasonWords(reason: string): string {
-  return REASONS[reason] ?? reason.replaceAll("_", " ");
 }
 
 function clockTime(us: number): string {

@@ -10,6 +10,8 @@ export interface BackendItem {
   calls: string;
   errors: string;
   fallbacks: string;
+  /** Attempts that were not made. */
+  skipped: string;
   unpriced: string;
   tokens: string;
   cost: string;
@@ -21,6 +23,7 @@ export interface BackendTable {
   total: BackendItem;
   nano: number;
   fallbacks: number;
+  skipped: number;
   unpriced: number;
   calls: number;
 }
@@ -29,6 +32,7 @@ interface Sums {
   calls: number;
   errors: number;
   fallbacks: number;
+  skipped: number;
   unpriced: number;
   input: number;
   output: number;
@@ -40,6 +44,7 @@ function sumsOf(totals: BackendTotals): Sums {
     calls: totals.calls ?? 0,
     errors: totals.errors ?? 0,
     fallbacks: totals.fallbacks ?? 0,
+    skipped: totals.expected_fallbacks ?? 0,
     unpriced: totals.unpriced ?? 0,
     input: totals.tokens?.input ?? 0,
     output: totals.tokens?.output ?? 0,
@@ -56,19 +61,31 @@ function item(backend: string, sums: Sums): BackendItem {
     calls: count(sums.calls),
     errors: sums.errors ? count(sums.errors) : "–",
     fallbacks: sums.fallbacks ? count(sums.fallbacks) : "–",
+    skipped: sums.skipped ? count(sums.skipped) : "–",
     unpriced: sums.unpriced ? count(sums.unpriced) : "–",
     tokens: sums.input || sums.output ? `${tokens(sums.input)}→${tokens(sums.output)}` : "–",
     cost: none ? "unpriced" : failed ? "–" : `${money(sums.nano)}${sums.unpriced > 0 ? " +" : ""}`,
     costTitle: none
       ? `${sums.unpriced} without a price`
       : failed
-        ? "No attempt succeeded"
+        ? sums.calls === 0
+          ? "It was not asked"
+          : "No attempt succeeded"
         : moneyExact(sums.nano),
   };
 }
 
 export function backendTable(backends: Readonly<Record<string, BackendTotals>>): BackendTable {
-  const all: Sums = { calls: 0, errors: 0, fallbacks: 0, unpriced: 0, input: 0, output: 0, nano: 0 };
+  const all: Sums = {
+    calls: 0,
+    errors: 0,
+    fallbacks: 0,
+    skipped: 0,
+    unpriced: 0,
+    input: 0,
+    output: 0,
+    nano: 0,
+  };
   const rows = Object.entries(backends)
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([backend, totals]) => {
@@ -76,6 +93,6 @@ export function backendTable(backends: Readonly<Record<string, BackendTotals>>):
       for (const key of Object.keys(all) as (keyof Sums)[]) all[key] += sums[key];
       return item(backend, sums);
     });
-  const { nano, fallbacks, unpriced, calls } = all;
-  return { rows, total: item("total", all), nano, fallbacks, unpriced, calls };
+  const { nano, fallbacks, skipped, unpriced, calls } = all;
+  return { rows, total: item("total", all), nano, fallbacks, skipped, unpriced, calls };
 }

@@ -78,9 +78,15 @@ export function fields(input: RunFieldsInput): Field[] {
   add(
     table.fallbacks === 1 ? "fallback" : "fallbacks",
     count(table.fallbacks),
-    "LLM calls that went on to another backend",
+    "LLM calls that went on to another backend after a failure",
     table.fallbacks > 0 ? "warn" : "quiet",
   );
+  if (table.skipped > 0)
+    add(
+      "skipped",
+      count(table.skipped),
+      "Attempts that were not made: not installed, failed lately, over budget",
+    );
   add("lost", count(lost), lostTitle(dropped), lost > 0 ? "warn" : "quiet");
   if (marks.abandoned)
     add("abandoned", count(marks.abandoned), "Open spans of processes that are not heard any more", "warn");

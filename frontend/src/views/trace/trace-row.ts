@@ -3,6 +3,7 @@ import { h, icon, setAttr, setIcon, setText } from "../../browser/dom";
 import { progressText, tokenCounts, tokensText } from "../../run/events";
 import type { SpanState } from "../../service/wire";
 import * as format from "../../text/format";
+import { reasonWords } from "../../text/reasons";
 import { costSource } from "../../text/span-words";
 import type { TreeNode } from "../../tree";
 import { BackendMark } from "../backend-mark";
@@ -163,9 +164,9 @@ export class TraceRow implements RowView<TreeNode> {
       text = progressText(span.progress) ?? "";
       tone = "alive";
     } else if (span.fallback_reason)
-      text = `after ${span.fallback_from ?? "another"}: ${span.fallback_reason}`;
+      text = `after ${span.fallback_from ?? "another"}: ${reasonWords(span.fallback_reason)}`;
     else if (span.status === "skipped" || span.status === "cancelled")
-      text = [span.status, this.context.reason(node.id)].filter(Boolean).join(": ");
+      text = [span.status, reasonWords(this.context.reason(node.id) ?? "")].filter(Boolean).join(": ");
     else if (span.model && !span.name?.includes(span.model)) text = span.model;
     else if (span.progress) text = progressText(span.progress) ?? "";
     setText(this.note, text.replace(/\s+/g, " ").slice(0, 200));

@@ -1,0 +1,22 @@
+/** Why a backend was not asked, or gave no answer. Pure. */
+
+/** Reasons without a failure: nothing was asked of the backend that was left. The service counts them apart. */
+const EXPECTED: ReadonlySet<string> = new Set(["budget", "circuit_open", "not_installed"]);
+
+/** Where the word alone would not be understood. */
+const WORDS: Readonly<Record<string, string>> = {
+  auth: "not signed in",
+  budget: "over budget",
+  circuit_open: "failed lately, skipped for a while",
+  exit_code: "ended with an error code",
+  timeout: "took too long",
+};
+
+export function isExpected(reason: string | undefined): boolean {
+  return reason !== undefined && EXPECTED.has(reason);
+}
+
+/** "not_installed" → "not installed". What is no such word stays as it is. */
+export function reasonWords(reason: string): string {
+  return WORDS[reason] ?? (/^[a-z]+(_[a-z]+)*$/.test(reason) ? reason.replaceAll("_", " ") : reason);
+}
