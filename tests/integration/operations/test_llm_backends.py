@@ -16,7 +16,7 @@ from spantail import llm_call
 from spantail_service.bounds.concurrency import in_thread, together
 from spantail_service.demo.faults import Pace
 from spantail_service.llm import BackendError, ChainError, LlmChain, Message
-from spantail_service.llm.attempt import Question, TextSink
+from spantail_service.llm.attempt import Question, Spent, TextSink
 from spantail_service.llm.base import models_by_tier
 from spantail_service.llm.claude_cli.backend import ClaudeCli
 from spantail_service.llm.claude_cli.process import OutputTooLargeError, run_bounded
