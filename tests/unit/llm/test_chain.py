@@ -266,9 +266,9 @@ async def test_a_backend_that_answers_in_a_moment_is_asked_again(spans: Callable
     chained = LlmChain(asked, concurrency=1, timeout_s=5, max_wait_s=1, breaker=gates, limits=gates)
     answer = await chained.ask(ASK, str, name="ask")
     assert (answer.backend, answer.attempts) == ("b", 4)
-    told = [(span.attributes or {}) for span in spans()]
-    assert [each.get("spantail.attempt") for each in told] == [None, 2, 3, 4]
-    assert [each.get("spantail.fallback.from") for each in told] == [None, "a", None, None], "it fell back once"
+    shown = [(span.attributes or {}) for span in spans()]
+    assert [each.get("spantail.attempt") for each in shown] == [None, 2, 3, 4]
+    assert [each.get("spantail.fallback.from") for each in shown] == [None, "a", None, None], "it fell back once"
 
 
 @pytest.mark.parametrize(("wants_s", "tries"), [(2.0, 1), (0.001, 3), (None, 1)])
