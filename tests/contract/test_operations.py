@@ -59,8 +59,11 @@ async def test_catalogue(redis_url: str) -> None:
         answer = (await client.get("/api/operations")).json()
     operations = {op["name"]: op for op in answer["operations"]}
     assert answer["demo"] is False
-    assert set(operations) == {"job-search", "generate-annotations", "contact-outreach", "cv-pipeline"}
+    assert set(operations) == {
+        "job-search", "job-ingest", "job-import", "generate-annotations", "contact-outreach", "cv-pipeline",
+    }  # fmt: skip
     assert operations["job-search"]["path"] == "/api/jobs/search"
+    assert operations["job-ingest"]["path"] == "/api/jobs/ingest"
     assert operations["generate-annotations"]["path"] == "/api/jobs/{job_id}/generate-annotations"
     assert "job_titles" in operations["job-search"]["input_schema"]["properties"]
     assert operations["job-search"]["layers"]
@@ -98,6 +101,25 @@ async def test_a_search_can_be_watched_from_its_first_moment(redis_url: str, pat
     assert (item["operation"], item["name"], item["demo"]) == ("job-search", "job search · python developer", True)
     assert item["open"] == 0
     assert all(layer["status"] in ("complete", "skipped") for layer in snapshot["run"]["layers"])
+
+
+async def test_an_ingest_is_seen_job_by_job_and_in_sum(redis_url: str) -> None:
+    ingest = {"keywords": ["python developer"], "max_jobs": 3}
+    async with demo_app(redis_url) as client:
+        run_ids = [(await client.post("/api/jobs/ingest", json=ingest)).json()["run_id"]]
+        events = await poll_to_the_end(client, run_ids[0])
+        run_ids.append((await client.post("/api/operations/job-ingest", json=ingest)).json()["run_id"])
+        again = await poll_to_the_end(client, run_ids[1])
+        runs = [(await client.get(f"/api/runs/{run_id}")).json() for run_id in run_ids]
+    assert [run["status"] for run in runs] == ["completed", "completed"]
+    said = {name: [e["attributes"] for e in events if e["event"] == name] for name in {e["event"] for e in events}}
+    assert len(said["ingest_start"]) == len(said["fetch_complete"]) == len(said["ingest_complete"]) == 1
+    assert all(scored["cost_usd"] > 0 and scored["backend"] == "langchain" for scored in said["job_scored"])
+    (complete,) = said["ingest_complete"]
+    assert (complete["ingested"], complete["duplicates"]) == (len(said["job_scored"]), 0) == (3, 0)
+    assert complete["total_cost_usd"] == pytest.approx(runs[0]["cost_usd"])
+    (complete,) = (e["attributes"] for e in again if e["event"] == "ingest_complete")
+    assert (complete["ingested"], complete["duplicates"], runs[1]["cost_nano"]) == (0, 3, 0)
 
 
 async def test_annotations_take_the_job_from_the_path(redis_url: str) -> None:

@@ -106,17 +106,6 @@ redis.call('HSET', imports, ARGV[2], fingerprint .. ' ' .. by .. ' imported')
 return 1
 """
 )
-_GIVE_BACK: Final = (
-    _IMPORTS
-    + """
--- ARGV  the run, then jobs
-for i = 2, #ARGV do
-  local _, by, progress = entry_of(ARGV[i])
-  if by == ARGV[1] and progress == 'importing' then forget(ARGV[i]) end
-end
-return 0
-"""
-)
 
 
 class JobsUnavailableError(Exception):
@@ -187,12 +176,6 @@ class JobStore:
     async def finish(self, job_id: str, run_id: str) -> bool:
         """The run has imported the job. False when it is not this run's any more; then another one counts it."""
         return bool(await self._eval(_FINISH, _IMPORT_KEYS, run_id, job_id))
-
-    async def give_back(self, job_ids: Iterable[str], run_id: str) -> None:
-        """The run will not import these jobs; what it has imported stays so."""
-        ids = list(job_ids)
-        if ids:
-            await self._eval(_GIVE_BACK, _IMPORT_KEYS, run_id, *ids)
 
     async def _admit(self, jobs: Sequence[JobPosting], run_id: str, over: Sequence[str]) -> list[str]:
         if not jobs:

@@ -23,6 +23,8 @@ router = APIRouter(tags=["operations"])
 
 _OWN_PATHS = {
     "job-search": "/api/jobs/search",
+    "job-ingest": "/api/jobs/ingest",
+    "job-import": "/api/jobs/import",
     "generate-annotations": "/api/jobs/{job_id}/generate-annotations",
 }
 """Operations with a route of their own. What stands in braces is a field of the input, taken from there."""
@@ -87,6 +89,32 @@ async def start_operation(request: Request, name: str, options: Options) -> Resp
 async def search_jobs(request: Request, options: Options) -> Response:
     """Starts the operation `job-search`."""
     return await _start(request, "job-search", {}, options)
+
+
+@router.post(
+    _OWN_PATHS["job-ingest"],
+    status_code=202,
+    summary="Take new jobs in from sources",
+    responses=_STARTED,
+    dependencies=[STARTS],
+    openapi_extra=_own_schema("job-ingest"),
+)
+async def ingest_jobs(request: Request) -> Response:
+    """Starts the operation `job-ingest`."""
+    return await _start(request, "job-ingest", {})
+
+
+@router.post(
+    _OWN_PATHS["job-import"],
+    status_code=202,
+    summary="Take chosen jobs in",
+    responses=_STARTED,
+    dependencies=[STARTS],
+    openapi_extra=_own_schema("job-import"),
+)
+async def import_jobs(request: Request) -> Response:
+    """Starts the operation `job-import`."""
+    return await _start(request, "job-import", {})
 
 
 @router.post(

@@ -92,8 +92,7 @@ async def test_every_step_may_be_repeated(redis: Redis) -> None:
     for _ in range(2):
         assert ids((await store.admit([a_job(1), a_job(2)], RUN)).new) == ["job-1", "job-2"]
     assert [await store.finish("job-1", RUN) for _ in range(2)] == [True, True]
-    for _ in range(2):
-        await store.give_back(["job-1", "job-2"], RUN)
+    await goes_on(redis, RUN, "completed")
     assert ids((await store.admit([a_job(1), a_job(2)], OTHER_RUN)).new) == ["job-2"], "what is imported stays so"
 
 

@@ -11,6 +11,7 @@ from spantail_service.operations.annotations.input import AnnotationInput
 from spantail_service.operations.base import MAX_RUN_NAME
 from spantail_service.operations.catalogue import CATALOGUE
 from spantail_service.operations.cv_pipeline.input import CvPipelineInput
+from spantail_service.operations.job_ingest.input import ImportInput, IngestInput
 from spantail_service.operations.job_search.input import JobSearchInput
 from spantail_service.operations.outreach.input import OutreachInput
 from spantail_service.settings import LlmSettings
@@ -45,6 +46,27 @@ def test_the_smallest_search() -> None:
 def test_a_search_out_of_bounds_is_refused(payload: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         JobSearchInput.model_validate(payload)
+
+
+@pytest.mark.parametrize(
+    ("model", "payload"),
+    [
+        (IngestInput, {}),
+        (IngestInput, {"keywords": []}),
+        (IngestInput, {"keywords": ["a\nb"]}),
+        (IngestInput, {"keywords": ["x"], "max_jobs": 51}),
+        (IngestInput, {"keywords": ["x"], "sources": ["monster"]}),
+        (IngestInput, {"keywords": ["x"], "profile": "x" * 4_001}),
+        (IngestInput, {"keywords": ["x"], "job_ids": ["a"]}),
+        (ImportInput, {"keywords": ["x"]}),
+        (ImportInput, {"keywords": ["x"], "job_ids": []}),
+        (ImportInput, {"keywords": ["x"], "job_ids": ["../x"]}),
+        (ImportInput, {"keywords": ["x"], "job_ids": ["x"] * 21}),
+    ],
+)
+def test_an_ingest_or_import_out_of_bounds_is_refused(model: type[BaseModel], payload: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        model.model_validate(payload)
 
 
 @pytest.mark.parametrize("job_id", ["", "x" * 65, "a/b", "a b", "ä", "../x", "x\n"])

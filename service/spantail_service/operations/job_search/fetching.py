@@ -15,6 +15,7 @@ from spantail_service.operations.base import OperationError, Tools
 from spantail_service.operations.job_search import prompts
 from spantail_service.operations.job_search.ranking import Seen
 from spantail_service.operations.sources import JobPosting, JobQuery, JobSource, SourceUnavailableError
+from spantail_service.operations.sources.reading import within
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -166,7 +167,7 @@ class Fetching:
                     continue
                 asked.add(title.lower())
                 query = self._query(title, min(share, left))
-                async for page in _within(source.search(query), self._tools.settings.source_timeout_s):
+                async for page in within(source.search(query), self._tools.settings.source_timeout_s):
                     left -= len(page)
                     yield page
 
@@ -191,16 +192,3 @@ class Fetching:
 
 async def _one_page(jobs: tuple[JobPosting, ...]) -> AsyncIterator[list[JobPosting]]:
     yield list(jobs)
-
-
-async def _within(pages: AsyncIterator[list[JobPosting]], timeout_s: float) -> AsyncIterator[list[JobPosting]]:
-    """`pages`, each of which must come within `timeout_s`."""
-    while True:
-        try:
-            async with asyncio.timeout(timeout_s):
-                page = await anext(pages, None)
-        except TimeoutError as error:
-            raise SourceUnavailableError("timeout", f"no answer within {timeout_s:g} s") from error
-        if page is None:
-            return
-        yield page

@@ -1,0 +1,1 @@
+"""The operations that take jobs in: from sources, and by their ids."""
