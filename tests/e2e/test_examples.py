@@ -12,16 +12,19 @@ import sys
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+import httpx
 from playwright.async_api import expect
 
 from tests.e2e.conftest import SOURCES
 from tests.e2e.page import RunPage
 from tests.support.browser import open_page
+from tests.support.service_process import running_service
 from tests.support.tools import ROOT
 from tests.support.waiting import eventually_async
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
     from playwright.async_api import Browser
 
@@ -68,6 +71,30 @@ async def test_a_live_application_is_seen_while_it_works(start: Start, browser: 
         await expect(run.rows(kind="llm_call", status="ok")).to_have_count(5)
         await expect(run.field("cost")).to_contain_text("$0.")
         await expect(run.livetail.get_by_text("document 4 is short")).to_be_visible()
+
+
+async def test_code_of_an_older_logger_is_seen(
+    start: Start, browser: Browser, new_redis_url: str, tmp_path: Path
+) -> None:
+    """Its layers, its calls and what they cost, its fallback and its lines stand on the page."""
+    shared = {"SPANTAIL_REDIS_URL": new_redis_url, "PYTHONPATH": SOURCES}
+    command = [sys.executable, "-m", "uvicorn", "--app-dir", str(ROOT / "examples"), "--port", "0", "older_code:app"]
+    (tmp_path / "older").mkdir()
+    async with start(**shared) as service, open_page(browser, service.url) as (page, _):
+        with running_service(command, tmp_path / "older", shared) as application:
+            async with httpx.AsyncClient(base_url=application.url, timeout=60) as client:
+                answer = (await client.post("/jobs/7/generate-annotations")).json()
+            await page.goto(f"/runs/{answer['run_id']}")
+            run = RunPage(page)
+            await expect(run.status).to_have_text("completed")
+        await expect(run.rows(name="generate-annotations")).to_have_attribute("aria-level", "1")
+        await expect(run.rows(name="match")).to_have_attribute("aria-level", "2")
+        await expect(run.rows(kind="llm_call", backend="claude_cli", status="error")).to_have_count(1)
+        await expect(run.rows(kind="llm_call", backend="langchain", status="ok")).to_contain_text("400→60")
+        await expect(run.backends.get_by_role("row", name="total")).to_contain_text("$0.0001")
+        await expect(run.layers).to_have_count(1)
+        await expect(run.livetail.get_by_text("that was all")).to_be_visible()
+        await expect(run.livetail.get_by_text("llm_call_fallback").first).to_be_visible()
 
 
 @asynccontextmanager
