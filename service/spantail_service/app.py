@@ -19,17 +19,10 @@ from spantail_service.access.hosts import Hosts
 from spantail_service.access.rate_limits import RateLimits, WrongTokens
 from spantail_service.access.sessions import Sessions
 from spantail_service.ingest.receiver import OtlpReceiver
-from spantail_service.jobs.active import ActiveRuns
-from spantail_service.jobs.control import RunControl
-from spantail_service.jobs.enqueue import Enqueuer
-from spantail_service.jobs.execution import Executor
 from spantail_service.jobs.launcher import Launcher
-from spantail_service.jobs.queue import JobQueue
+from spantail_service.jobs.parts import Surroundings, open_jobs
 from spantail_service.jobs.queue_changes import QueueChanges
 from spantail_service.jobs.queue_frame import QueueFrames
-from spantail_service.jobs.retry import RunRetry
-from spantail_service.jobs.runners import RunnerRegistry
-from spantail_service.jobs.states import RunStates
 from spantail_service.llm.registry import open_llm
 from spantail_service.metrics import ServiceMetrics
 from spantail_service.operations.catalogue import catalogue
@@ -47,6 +40,7 @@ from spantail_service.runs.links import LinkTemplates
 from spantail_service.runs.retention import RunRetention
 from spantail_service.runs.snapshot import RunSnapshots
 from spantail_service.runs.spend import Bookkeeper
+from spantail_service.service_name import service_name
 from spantail_service.services import Services
 from spantail_service.storage.connect import connect
 from spantail_service.storage.run_writes import RunStore
@@ -59,13 +53,14 @@ from spantail_service.web.entry import Entry
 from spantail_service.web.fast_poll import FastPoll
 from spantail_service.web.openapi import describe
 from spantail_service.web.problems import install_error_handlers
-from spantail_service.web.server_spans import instrument, keep_logs_out_of_the_tail, service_name
+from spantail_service.web.server_spans import instrument, keep_logs_out_of_the_tail
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from starlette.types import Receive, Scope, Send
 
+    from spantail_service.jobs.launcher import Launcher
     from spantail_service.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -174,22 +169,23 @@ async def _open_services(app: FastAPI, settings: Settings, redis_url: str, stack
     tools = await stack.enter_async_context(open_tools(settings.operations, llm, redis, demo=settings.demo))
     store = RunStore(redis)
     sink = telemetry.sink
-    redactor = Redactor.from_environment()
-    states = RunStates(redis, store)
-    runner_id = sink.runner_id if sink is not None else ""
-    active = await stack.enter_async_context(ActiveRuns(redis, wakeups, runner_id))
-    executor = Executor(states, tools, redactor, time_limit_s=settings.jobs.run_time_limit_s)
-    launcher = Launcher(
-        redis,
-        executor,
-        active,
-        sink.flush if sink is not None else lambda _timeout_s: False,
-        max_runs=settings.limits.max_runs,
+    known = catalogue()
+    around = Surroundings(
+        settings=settings,
+        redis=redis,
+        wakeups=wakeups,
+        tools=tools,
+        catalogue=known,
+        flush=sink.flush if sink is not None else lambda _timeout_s: False,
+        runner_id=sink.runner_id if sink is not None else "",
+        service=service_name(),
+        kind="service",
+        concurrency=settings.jobs.runner_concurrency if settings.jobs.runners else 0,
     )
+    jobs = await stack.enter_async_context(open_jobs(around))
+    launcher = jobs.launcher
     stack.push_async_callback(launcher.close, settings.server.shutdown_s * _CANCEL_SHARE)
-    known, job_queue = catalogue(), JobQueue(redis)
-    enqueuer = Enqueuer(job_queue, states, redactor, known, demo=settings.demo, service=service_name())
-    queue_changes = QueueChanges(job_queue, QueueFrames(known), wakeups)
+    queue_changes = QueueChanges(jobs.queue, QueueFrames(known), wakeups)
     stack.push_async_callback(queue_changes.close)
     await stack.enter_async_context(Reaper(redis_url))
     index = RunIndex(redis)
@@ -221,12 +217,8 @@ async def _open_services(app: FastAPI, settings: Settings, redis_url: str, stack
         wakeups=wakeups,
         receiver=receiver,
         launcher=launcher,
-        queue=job_queue,
         queue_changes=queue_changes,
-        enqueuer=enqueuer,
-        run_control=RunControl(redis, states, enqueuer, active),
-        run_retry=RunRetry(states, job_queue, enqueuer, launcher, known),
-        runners=RunnerRegistry(redis),
+        jobs=jobs,
         catalogue=known,
         metrics=app.state.metrics,
         rate_limits=RateLimits.of(settings),

@@ -8,13 +8,14 @@ import gc
 import logging
 import os
 import signal
-import sys
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Protocol, Self
 
 import uvicorn
 
 from spantail_service.app import SpantailApp, create_app
+from spantail_service.runner_children import RunnerChildren
+from spantail_service.runner_process import loop_factory
 from spantail_service.services import services_in
 from spantail_service.storage.binary import EmbeddedRedisError
 from spantail_service.storage.embedded import EmbeddedRedis
@@ -32,7 +33,9 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
-_GRPC_SHARE = 0.1  # of the time that a stop may take
+# Shares of the time that a stop may take.
+_GRPC_SHARE = 0.1
+_RUNNERS_SHARE = 0.5
 
 
 class Announce(Protocol):
@@ -56,16 +59,8 @@ def run_server(settings: Settings, *, workload: bool, announce: Announce) -> Non
     """
     allow_many_connections()
     listener = listen(settings.server.host, settings.server.port)
-    with listener, asyncio.Runner(loop_factory=_loop_factory()) as runner:
+    with listener, asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(_serve(settings, listener, announce, workload=workload))
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    if sys.platform == "win32" or sys.implementation.name != "cpython":
-        return None
-    import uvloop  # not installed on the platforms above
-
-    return uvloop.new_event_loop
 
 
 async def _serve(settings: Settings, listener: socket.socket, announce: Announce, *, workload: bool) -> None:
@@ -86,6 +81,7 @@ async def _serve(settings: Settings, listener: socket.socket, announce: Announce
 
         def ready() -> None:
             url = url_of(listener, settings.server.host)
+            beside.start_runners()
             announce(url, redis, live_url=live_url, otlp_grpc=beside.grpc_address, demo_data=settings.demo)
             if workload:
                 beside.start_demo_work()
@@ -116,13 +112,17 @@ def _name_of(server: EmbeddedRedis) -> str:
 
 
 class _Beside:
-    """What runs beside the web server: OTLP/gRPC and demo work. It starts after the app, and stops before it."""
+    """What runs beside the web server: OTLP/gRPC, further runners, demo work.
+
+    It starts after the app, and stops before it.
+    """
 
     def __init__(self, app: SpantailApp, settings: Settings) -> None:
         self._app = app
         self._settings = settings
         self._grpc: OtlpGrpcServer | None = None
         self._work: DemoWork | None = None
+        self._runners: RunnerChildren | None = None
         self.grpc_address: str | None = None
         """`host:port` of OTLP/gRPC, while it is there."""
 
@@ -150,6 +150,12 @@ class _Beside:
         self._grpc = server
         self.grpc_address = f"[{host}]:{taken}" if ":" in host else f"{host}:{taken}"
 
+    def start_runners(self) -> None:
+        """Start the runners that are processes of their own: all but the first, which works in this one."""
+        count = self._settings.jobs.runners - 1
+        if count > 0:
+            self._runners = RunnerChildren(self._settings, count, self._settings.server.shutdown_s * _RUNNERS_SHARE)
+
     def start_demo_work(self) -> None:
         """Start operations of the app while somebody looks."""
         from spantail_service.demo.in_service import DemoWork  # only a demo pays for it
@@ -169,6 +175,8 @@ class _Beside:
             await self._grpc.stop(self._settings.server.shutdown_s * _GRPC_SHARE)
         if self._work is not None:
             await self._work.stop()
+        if self._runners is not None:
+            await self._runners.stop()
 
 
 def web_config(app: SpantailApp, settings: Settings) -> uvicorn.Config:

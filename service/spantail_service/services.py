@@ -17,13 +17,9 @@ if TYPE_CHECKING:
     from spantail_service.access.ended_sessions import EndedSessions
     from spantail_service.access.rate_limits import RateLimits
     from spantail_service.ingest.receiver import OtlpReceiver
-    from spantail_service.jobs.control import RunControl
-    from spantail_service.jobs.enqueue import Enqueuer
     from spantail_service.jobs.launcher import Launcher
-    from spantail_service.jobs.queue import JobQueue
+    from spantail_service.jobs.parts import Jobs
     from spantail_service.jobs.queue_changes import QueueChanges
-    from spantail_service.jobs.retry import RunRetry
-    from spantail_service.jobs.runners import RunnerRegistry
     from spantail_service.metrics import ServiceMetrics
     from spantail_service.operations.base import Operation
     from spantail_service.runs.changes import RunListChanges
@@ -56,12 +52,8 @@ class Services:
     wakeups: WakeUps
     receiver: OtlpReceiver
     launcher: Launcher
-    queue: JobQueue
+    jobs: Jobs
     queue_changes: QueueChanges
-    enqueuer: Enqueuer
-    run_control: RunControl
-    run_retry: RunRetry
-    runners: RunnerRegistry
     catalogue: Mapping[str, Operation]
     metrics: ServiceMetrics
     rate_limits: RateLimits

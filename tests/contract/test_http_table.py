@@ -265,9 +265,9 @@ async def world(redis_url: str) -> AsyncIterator[httpx.AsyncClient]:
     ) as client:
         services = client.app.state.services  # type: ignore[attr-defined]
         for item_id, run_id in (("waits", QUEUED), ("over", CANCELLED)):
-            await services.queue.enqueue("job-search", b'{"job_titles":["x"]}', item_id=item_id, run_id=run_id)
-            await services.enqueuer.show(await services.queue.get(item_id))
-        await services.enqueuer.cancel("over")
+            await services.jobs.queue.enqueue("job-search", b'{"job_titles":["x"]}', item_id=item_id, run_id=run_id)
+            await services.jobs.enqueuer.show(await services.jobs.queue.get(item_id))
+        await services.jobs.enqueuer.cancel("over")
         yield client
 
 

@@ -11,7 +11,7 @@ import pytest
 from tests.support.import_graph import PACKAGES, circle_in, folders, import_graph, imports_of, neighbours
 
 FLOORS = (
-    ("settings", "errors", "bounds"),  # what everything may use: limits in bytes, time and number
+    ("settings", "errors", "bounds", "service_name"),  # what everything may use: limits in bytes, time and number
     ("storage",),  # Redis
     ("llm",),  # language models
     ("runs", "operations"),  # what is known of a run · the work that can be started
@@ -22,7 +22,12 @@ FLOORS = (
     ("services",),  # the parts of one process, as the routes get them
     ("routes",),  # what each address answers
     ("app",),  # the parts are put together
-    ("client", "demo"),  # how commands speak with a service · a world to try it in
+    (
+        "runner_process",
+        "client",
+        "demo",
+    ),  # one runner from start to stop · how commands speak with a service · a world to try it in
+    ("runner_children",),  # further runners of a service
     ("server", "doctor", "programs"),  # one process from start to stop · what is wrong here · programs that are started
     ("cli",),  # the command line
     ("command", "__main__"),  # its entry points

@@ -8,7 +8,7 @@ import sys
 import typer
 
 from spantail_service import __version__
-from spantail_service.cli.commands import doctor, export, run, runs, serve, tail
+from spantail_service.cli.commands import doctor, export, run, runner, runs, serve, tail
 
 __all__ = ["cli", "main"]
 
@@ -24,6 +24,7 @@ cli = typer.Typer(
 )
 cli.command()(serve.serve)
 cli.command()(serve.demo)
+cli.command()(runner.runner)
 cli.command(epilog=run.EPILOG, context_settings={"ignore_unknown_options": False, "allow_interspersed_args": False})(
     run.run
 )

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import ipaddress
-import logging
 from typing import Any, Final
 
 import typer
-from opentelemetry import trace
-from pydantic import ValidationError
 from rich.console import Console
 from rich.text import Text
 
 from spantail_service import __version__
+from spantail_service.cli.console_log import log_to_console
 from spantail_service.cli.exit_codes import EXIT_FAILED, EXIT_USAGE
+from spantail_service.cli.given_settings import given_settings
 from spantail_service.client.service_redis import export_line
 from spantail_service.client.service_url import DEFAULT_PORT
-from spantail_service.client.terminal import LineFormatter, complain
+from spantail_service.client.terminal import complain
 from spantail_service.server import run_server
-from spantail_service.settings import ENV_PREFIX, Settings, environment_names, setting_fields
+from spantail_service.settings import ENV_PREFIX, Settings
 from spantail_service.web.listener import CannotServeError, PortTakenError
 
 _LEAST_TOKEN: Final = 16  # hex digits of 64 random bits: 10,000 guesses a second need 29 million years for half of them
@@ -30,30 +29,11 @@ def start_service(*, workload: bool, **options: Any) -> None:
     Raises:
         typer.Exit: a setting is wrong, the port is taken, or the service did not come up; it has been said why.
     """
-    _serve(_settings(**options), workload=workload)
-
-
-def _settings(**options: Any) -> Settings:
-    """The settings, options before environment; a wrong one ends the program with a line that names it."""
-    names = setting_fields()
-    try:
-        return Settings(**{name: value for name, value in options.items() if value is not None})
-    except ValidationError as error:
-        for found in error.errors(include_url=False, include_input=False, include_context=False):
-            # `loc` is the part and the setting, then the item of a list.
-            name = next(name for name in map(str, found["loc"]) if name in names)
-            complain(f"{environment_names(name)[0]}: {found['msg'].removeprefix('Value error, ')}")
-        raise typer.Exit(EXIT_USAGE) from None
+    _serve(given_settings(**options), workload=workload)
 
 
 def _serve(settings: Settings, *, workload: bool) -> None:
-    console = logging.StreamHandler()
-    console.setLevel(logging.WARNING)
-    console.addFilter(_outside_of_runs)
-    console.setFormatter(LineFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    logging.basicConfig(level=logging.WARNING, handlers=[console])
-    # What operations say goes into the tail of their runs, where it is read; the console has the warnings.
-    logging.getLogger("spantail_service").setLevel(logging.INFO)
+    log_to_console()
     if settings.access.token is None and not _is_loopback(settings.server.host):
         complain(
             f"listening on {settings.server.host}: whoever reaches this address sees every run and may start work. "
@@ -79,11 +59,6 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-def _outside_of_runs(record: logging.LogRecord) -> bool:
-    """Leave out what stands in the tail of a run anyway, errors excepted."""
-    return record.levelno >= logging.ERROR or not trace.get_current_span().is_recording()
 
 
 def _announce(url: str, redis: str, *, live_url: str | None, otlp_grpc: str | None, demo_data: bool) -> None:

@@ -49,6 +49,11 @@ class Calls:
             self._task = asyncio.create_task(self._send(), name="spantail-queue-calls")
         return await asked.reply
 
+    async def close(self) -> None:
+        """Wait for what is under way, whose callers may have gone: its connection is not to be closed under it."""
+        if self._task is not None:
+            await asyncio.wait([self._task])
+
     async def _send(self) -> None:
         try:
             while self._waiting:

@@ -15,6 +15,7 @@ from spantail import Scope, operation
 from spantail.attributes import KIND_QUEUE, RUN_NAME
 from spantail.scopes.prescription import prescribed
 from spantail_exporters.redis.errors import will_be_back
+from spantail_service.bounds.cancel import cancel
 from spantail_service.jobs.identity import root_span_id, wait_span_id
 from spantail_service.jobs.pending import WAIT_NAME, wait_attributes
 from spantail_service.jobs.states import State, error_fields, first_state, result_fields
@@ -22,7 +23,7 @@ from spantail_service.operations.base import OperationError
 from spantail_service.storage.run_writes import now_us
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
     from contextlib import AbstractAsyncContextManager
 
     from opentelemetry import trace
@@ -244,17 +245,11 @@ class Executor:
     async def _work(self, run: Run) -> dict[str, Any]:
         limit_s = self._time_limit_s if run.op.time_limit_s is None else run.op.time_limit_s
         tools = self._tools if run.on_text is None else replace(self._tools, on_text=run.on_text)
-        timer = asyncio.timeout(limit_s)
-        try:
-            async with timer, AsyncExitStack() as stack:
-                if self._budgets is not None:
-                    budget = self._budgets(run.run_id, run.op.name, session_id=run.session_id, limit_usd=run.budget_usd)
-                    await stack.enter_async_context(budget)
-                return await run.op.work(run.given, tools)
-        except TimeoutError:
-            if not timer.expired():
-                raise
-            raise TimeLimitError(f"{run.op.title} was stopped after {limit_s:g} s, its time limit") from None
+        async with AsyncExitStack() as stack:
+            if self._budgets is not None:
+                budget = self._budgets(run.run_id, run.op.name, session_id=run.session_id, limit_usd=run.budget_usd)
+                await stack.enter_async_context(budget)
+            return await _within(limit_s, run.op, run.op.work(run.given, tools))
 
     def _kept(self, result: dict[str, Any]) -> State:
         try:
@@ -262,3 +257,21 @@ class Executor:
         except TypeError:
             logger.exception("a result is not JSON")
             return {}
+
+
+async def _within(limit_s: float, op: Operation, work: Awaitable[dict[str, Any]]) -> dict[str, Any]:
+    """The result of some work; it is over when this returns or raises, and for certain, see `cancel`."""
+
+    async def result() -> dict[str, Any]:
+        return await work
+
+    task = asyncio.create_task(result(), name=f"spantail-work-{op.name}")
+    try:
+        done, _ = await asyncio.wait({task}, timeout=limit_s)
+    except asyncio.CancelledError:
+        await cancel(task)
+        raise
+    if not done:
+        await cancel(task)
+        raise TimeLimitError(f"{op.title} was stopped after {limit_s:g} s, its time limit")
+    return task.result()

@@ -98,17 +98,37 @@ class Overview(NamedTuple):
     """Those that run, then those that wait in the order in which they will be served, then delayed, failed, others."""
 
 
+class _Names(NamedTuple):
+    """The keys of the queue."""
+
+    keys: keys.QueueKeys
+    prefix: str
+    is_cluster: bool
+
+    @classmethod
+    def of(cls, *, is_cluster: bool) -> _Names:
+        prefix = f"{keys.queue_prefix(is_cluster=is_cluster)}item:"
+        return cls(keys.queue_keys(is_cluster=is_cluster), prefix, is_cluster)
+
+    def item(self, item_id: str) -> str:
+        """The key of an item."""
+        return keys.queue_item(item_id, is_cluster=self.is_cluster)
+
+
 class JobQueue:
     """Puts items into the queue, hands them out, and says how it stands.
 
     Every method raises redis-py's errors when Redis cannot be reached.
     """
 
-    def __init__(self, redis: Redis, *, is_cluster: bool = False) -> None:
+    def __init__(self, redis: Redis) -> None:
         self._redis = redis
         self._calls = Calls(redis)
-        self._is_cluster = is_cluster
-        self._keys = keys.queue_keys(is_cluster=is_cluster)
+        self._names: _Names | None = None
+
+    async def close(self) -> None:
+        """Wait for what is under way, before its connections are closed."""
+        await self._calls.close()
 
     async def enqueue(
         self,
@@ -230,26 +250,26 @@ class JobQueue:
 
     async def get(self, item_id: str) -> QueueItem | None:
         """One item; None where it is not known."""
-        fields: Any = await self._redis.hgetall(self._item_key(item_id))
+        fields: Any = await self._redis.hgetall((await self._known()).item(item_id))
         return item_of({name.decode(): value for name, value in fields.items()}) if fields else None
 
     async def version(self) -> int:
         """Grows with every change of the queue."""
-        return int(await self._redis.get(self._keys.version) or 0)
+        return int(await self._redis.get((await self._known()).keys.version) or 0)
 
     async def position(self, item: QueueItem) -> int | None:
         """How many items are served before this one; None when it does not wait in line."""
-        index = PRIORITIES.index(item.priority)
+        index, held = PRIORITIES.index(item.priority), (await self._known()).keys
         pipe = self._redis.pipeline(transaction=True)
-        for key in self._keys[:index]:
+        for key in held[:index]:
             pipe.llen(key)
-        pipe.lpos(self._keys[index], item.id)
+        pipe.lpos(held[index], item.id)
         *before, place = await pipe.execute()
         return None if place is None else sum(before) + place
 
     async def overview(self, limit: int = 100) -> Overview:
         """Counts, and at most `limit` items of each kind."""
-        held = self._keys
+        held = (await self._known()).keys
         pipe = self._redis.pipeline(transaction=True)
         pipe.get(held.version)
         for key in held[:3]:
@@ -275,9 +295,10 @@ class JobQueue:
         )
 
     async def _items(self, ids: Sequence[bytes]) -> list[QueueItem]:
+        names = await self._known()
         pipe = self._redis.pipeline(transaction=False)
         for item_id in ids:
-            pipe.hgetall(self._item_key(item_id.decode()))
+            pipe.hgetall(names.item(item_id.decode()))
         hashes: list[Any] = await pipe.execute() if ids else []
         return [item_of({name.decode(): value for name, value in fields.items()}) for fields in hashes if fields]
 
@@ -288,10 +309,14 @@ class JobQueue:
         done, status, run_id = await self._call(_FINISH, item.id, item.token, outcome, round(delay_s * 1000), *named)
         return bool(done), status.decode(), run_id.decode()
 
-    def _item_key(self, item_id: str) -> str:
-        return keys.queue_item(item_id, is_cluster=self._is_cluster)
-
     async def _call(self, script: Script, *arguments: Any) -> Any:
-        prefix = f"{keys.queue_prefix(is_cluster=self._is_cluster)}item:"
-        own = (prefix, keys.QUEUE_CHANNEL, keys.QUEUE_READY_CHANNEL, KEEP_S * 1000)
-        return await self._calls.call(script, len(self._keys), *self._keys, *own, *arguments)
+        names = await self._known()
+        own = (names.prefix, keys.QUEUE_CHANNEL, keys.QUEUE_READY_CHANNEL, KEEP_S * 1000)
+        return await self._calls.call(script, len(names.keys), *names.keys, *own, *arguments)
+
+    async def _known(self) -> _Names:
+        """What the keys are called here; Redis is asked once whether it is a cluster."""
+        if self._names is None:
+            about: Any = await self._redis.info("cluster")
+            self._names = _Names.of(is_cluster=bool(about.get("cluster_enabled")))
+        return self._names

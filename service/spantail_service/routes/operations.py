@@ -137,7 +137,7 @@ async def _start(request: Request, name: str, from_path: dict[str, str], options
         raise ProblemError(404, "unknown-operation", "There is no operation of this name.")
     given = parsed(op.input_model, {**await json_object(request), **from_path}, from_path=from_path)
     if options.queue:
-        queued = await services.enqueuer.enqueue(
+        queued = await services.jobs.enqueuer.enqueue(
             op,
             given,
             priority=options.priority,

@@ -20,6 +20,7 @@ from spantail.attributes import RESOURCE_LIVE
 from spantail.live.log_handler import SpanLogHandler
 from spantail.redaction.exporter import RedactingExporter
 from spantail.setup.trace_exporters import exporters_asked_for
+from spantail_service.service_name import service_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,14 +32,6 @@ UNTRACED: Final = r"^https?://[^/]+/(?!api/(?:operations/|jobs/|(?:queue|runs)/[
 """URLs that make no span: all but those that start work. Watching, ingest and health are nobody's trace, and
 a route that is added later is left out unless somebody decides otherwise. One that starts work by one method and is
 watched by another makes its span itself (`server_span`)."""
-
-_DEFAULT_NAME: Final = "spantail"
-
-
-def service_name() -> str:
-    """What this service calls itself: `OTEL_SERVICE_NAME` or `OTEL_RESOURCE_ATTRIBUTES`, else spantail."""
-    name = str(Resource.create().attributes.get(SERVICE_NAME, ""))
-    return _DEFAULT_NAME if name.startswith("unknown_service") else name or _DEFAULT_NAME
 
 
 def instrument(app: FastAPI) -> Handle:

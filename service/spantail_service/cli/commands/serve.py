@@ -24,16 +24,32 @@ RedisUrl = Annotated[
     str | None,
     typer.Option("--redis-url", help="Use this Redis instead of starting one [SPANTAIL_REDIS_URL]."),
 ]
+Runners = Annotated[
+    int | None,
+    typer.Option(
+        "--runners",
+        min=0,
+        max=64,
+        help="Runners that work on the queue: the first one within this process, further ones beside it; 0 for none "
+        "[SPANTAIL_RUNNERS, default 1].",
+    ),
+]
 
 
-def serve(host: Host = None, port: Port = None, data_dir: DataDir = None, redis_url: RedisUrl = None) -> None:
+def serve(
+    host: Host = None,
+    port: Port = None,
+    data_dir: DataDir = None,
+    redis_url: RedisUrl = None,
+    runners: Runners = None,
+) -> None:
     """Serve the page, the API and OTLP ingest until Ctrl-C.
 
     Without a Redis URL a Redis server is started and stopped with it, its data kept in the data folder.
     """
     from spantail_service.cli.start_service import start_service
 
-    start_service(workload=False, host=host, port=port, data_dir=data_dir, redis_url=redis_url)
+    start_service(workload=False, host=host, port=port, data_dir=data_dir, redis_url=redis_url, runners=runners)
 
 
 def demo(host: Host = None, port: Port = None, data_dir: DataDir = None, redis_url: RedisUrl = None) -> None:

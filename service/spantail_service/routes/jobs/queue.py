@@ -63,7 +63,7 @@ async def enqueue(request: Request) -> Response:
         raise ProblemError(404, "unknown-operation", "There is no operation of this name.")
     given = parsed(op.input_model, wanted.input, where=("body", "input"))
     with server_span(request, "/api/queue"):
-        queued = await services.enqueuer.enqueue(
+        queued = await services.jobs.enqueuer.enqueue(
             op,
             given,
             priority=wanted.priority,
@@ -89,7 +89,7 @@ async def retry_item(request: Request, item_id: ItemId) -> Response:
     its last one. 409 for one that is neither.
     """
     services = services_of(request)
-    queued = await services.enqueuer.retry(item_id)
+    queued = await services.jobs.enqueuer.retry(item_id)
     if queued is None:
         raise await _why_not(request, item_id, "run again: it is neither failed nor cancelled")
     return accepted({"item_id": item_id, "run_id": queued.run_id, "status": queued.status})
@@ -106,13 +106,13 @@ async def cancel_item(request: Request, item_id: ItemId) -> Response:
 
     409 for an item that is over.
     """
-    outcome = await services_of(request).enqueuer.cancel(item_id)
+    outcome = await services_of(request).jobs.enqueuer.cancel(item_id)
     if not outcome:
         raise await _why_not(request, item_id, "cancelled: it is over")
     return accepted({"item_id": item_id, "status": outcome})
 
 
 async def _why_not(request: Request, item_id: str, what: str) -> NotFoundError | ConflictError:
-    if await services_of(request).queue.get(item_id) is None:
+    if await services_of(request).jobs.queue.get(item_id) is None:
         return NotFoundError("There is no item of this id in the queue.", kind="unknown-item")
     return ConflictError(f"This item cannot be {what}.", kind="item-state")

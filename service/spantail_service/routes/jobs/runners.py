@@ -15,7 +15,7 @@ router = APIRouter(tags=["queue"])
 @router.get("/api/runners", summary="Processes that run operations", responses=answers(Runners))
 async def list_runners(request: Request) -> Response:
     """Answers `{runners}`: those that live, then those that died in the last hour, each the latest first."""
-    found = await services_of(request).runners.all()
+    found = await services_of(request).jobs.runners.all()
     listed = [
         {
             **one._asdict(),

@@ -28,7 +28,7 @@ async def cancel_run(request: Request, run_id: str) -> Response:
     """
     services = services_of(request)
     wanted = parse_run_id(run_id)
-    if not await services.run_control.cancel(wanted):
+    if not await services.jobs.control.cancel(wanted):
         run = await services.snapshots.run(wanted)  # raises where there is none
         if run["status"] in ("queued", "running"):
             raise ConflictError(
@@ -56,7 +56,7 @@ async def retry_run(request: Request, run_id: str) -> Response:
     services = services_of(request)
     wanted = parse_run_id(run_id)
     try:
-        again = await services.run_retry.retry(wanted)
+        again = await services.jobs.retry.retry(wanted)
     except RunNotFoundError:
         await services.snapshots.run(wanted)  # raises where there is none
         raise ConflictError(

@@ -1,0 +1,345 @@
+"""Operations as runs: queued and direct, seen while they wait, cancelled, limited in time, run again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from opentelemetry import trace
+from redis.asyncio import Redis
+
+from spantail_exporters.model import keys
+from spantail_service.errors import ConflictError, InputRefusedError, RunNotFoundError
+from spantail_service.jobs.identity import root_span_id, wait_span_id
+from spantail_service.jobs.recovery import Recovery
+from spantail_service.reaper import Reaper, Timing
+from tests.support.jobs import BEGUN, GO, Step, opened_jobs, operations_in
+from tests.support.live_runs import StoredRun, fold
+from tests.support.waiting import eventually_async
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from spantail_service.jobs.enqueue import QueuedRun
+    from spantail_service.jobs.parts import Jobs
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def redis(redis_url: str) -> AsyncIterator[Redis]:
+    async with Redis.from_url(redis_url) as client:
+        yield client
+
+
+async def queued(jobs: Jobs, redis: Redis, name: str = "step", given: Step | None = None, **options: Any) -> QueuedRun:
+    return await jobs.enqueuer.enqueue(operations_in(redis)[name], given or Step(), **options)
+
+
+async def until(ask: Callable[[], Awaitable[Any]]) -> Any:
+    """What `ask` answers, once that is something true."""
+    return await eventually_async(ask, 20)
+
+
+async def over(jobs: Jobs, item_id: str) -> Any:
+    """An item, once it is over."""
+
+    async def is_over() -> Any:
+        item = await jobs.queue.get(item_id)
+        return item if item is not None and item.is_over else None
+
+    return await until(is_over)
+
+
+async def settled(redis_url: str, run_id: str) -> StoredRun:
+    """The run, once nothing more is expected of it."""
+
+    def is_over() -> StoredRun | None:
+        run = StoredRun(redis_url, run_id)
+        return run if run.meta.get("expected") == run.meta.get("next") is not None else None
+
+    run = await eventually_async(is_over, 20, what=f"{run_id} has settled")
+    assert isinstance(run, StoredRun)
+    assert fold(run.events) == run.spans
+    return run
+
+
+async def begun(redis: Redis, name: str = "one") -> None:
+    lists: Any = redis
+
+    async def is_there() -> bool:
+        return name.encode() in await lists.lrange(BEGUN, 0, -1)
+
+    await until(is_there)
+
+
+async def test_a_queued_run_can_be_seen_and_cancelled_while_it_waits(redis: Redis, redis_url: str) -> None:
+    async with opened_jobs(redis_url, concurrency=0) as jobs:
+        one = await queued(jobs, redis, session_id="s")
+        assert one.status == "queued"
+        run = StoredRun(redis_url, one.run_id)
+        root, wait = run.spans[root_span_id(one.run_id)], run.spans[wait_span_id(one.run_id)]
+        assert (root["kind"], root["status"], root["name"]) == ("operation", "running", "step")
+        assert (wait["kind"], wait["status"], wait["parent_id"]) == ("queue", "running", root["span_id"])
+        assert wait["start"] == root["start"]
+        assert "runner" not in root
+        assert root["attributes"]["spantail.session.id"] == "s"
+        assert [(layer["name"], layer["status"]) for layer in run.layers] == [
+            ("before", "pending"), ("after", "pending"),
+        ]  # fmt: skip
+        assert (run.meta["status"], run.meta["state"], run.meta["operation"]) == ("queued", "queued", "step")
+        state = await jobs.states.get(one.run_id)
+        assert state is not None
+        assert (state["item"], state["status"], state["session_id"]) == (one.item_id, "queued", "s")
+        assert await jobs.control.cancel(one.run_id)
+        assert not await jobs.control.cancel(one.run_id)
+    run = await settled(redis_url, one.run_id)
+    assert run.meta["status"] == "cancelled"
+    assert {span["status"] for span in run.spans.values()} == {"cancelled"}
+
+
+async def test_a_queued_run_is_run_under_the_ids_that_it_had(redis: Redis, redis_url: str) -> None:
+    request = trace.SpanContext(0xABC, 0xDEF, is_remote=False, trace_flags=trace.TraceFlags(1))
+    async with opened_jobs(redis_url) as jobs:
+        one = await queued(jobs, redis, links=[request])
+        run = await settled(redis_url, one.run_id)
+        state = await jobs.states.get(one.run_id)
+        item = await over(jobs, one.item_id)
+    root, wait = run.spans[root_span_id(one.run_id)], run.spans[wait_span_id(one.run_id)]
+    assert (root["status"], wait["status"], root["runner"]) == ("ok", "ok", wait["runner"])
+    (link,) = root["links"]
+    assert link["span_id"] == f"{0xDEF:016x}"
+    assert state is not None
+    assert root["start"] == wait["start"] == item.queued == state["created"]
+    assert wait["end"] <= min(span["start"] for span in run.spans.values() if span["kind"] == "layer")
+    assert (item.status, item.result, state["result"]) == ("succeeded", b'{"name":"one"}', {"name": "one"})
+    assert (run.meta["status"], state["status"], state["item"]) == ("completed", "completed", one.item_id)
+    assert {span["kind"] for span in run.spans.values()} == {"operation", "queue", "layer"}
+
+
+async def test_the_same_item_is_one_run(redis: Redis, redis_url: str) -> None:
+    async with opened_jobs(redis_url, concurrency=0) as jobs:
+        first = await queued(jobs, redis, item_id="mine")
+        second = await queued(jobs, redis, item_id="mine")
+        assert (second.item_id, second.run_id) == ("mine", first.run_id)
+        assert len(StoredRun(redis_url, first.run_id).events) == 2
+        with pytest.raises(InputRefusedError, match="priority"):
+            await queued(jobs, redis, priority="urgent")
+
+
+async def test_a_run_that_fails_says_why_everywhere(redis: Redis, redis_url: str) -> None:
+    async with opened_jobs(redis_url) as jobs:
+        one = await queued(jobs, redis, "fail")
+        run = await settled(redis_url, one.run_id)
+        item = await over(jobs, one.item_id)
+        state = await jobs.states.get(one.run_id)
+    assert state is not None
+    assert run.meta["status"] == state["status"] == item.status == "failed"
+    assert state["error"]["message"] == "one cannot be done"
+    assert item.error == "OperationError: one cannot be done"
+    assert "Traceback" in run.spans[root_span_id(one.run_id)]["error"]["traceback"]
+
+
+async def test_an_item_that_this_runner_cannot_run_fails_with_the_reason(redis: Redis, redis_url: str) -> None:
+    async with opened_jobs(redis_url) as jobs:
+        unknown = await jobs.queue.enqueue("no-such", b"{}")
+        wrong = await jobs.queue.enqueue("step", b'{"nmae":"one"}')
+        for one, reason in ((unknown, "no operation 'no-such'"), (wrong, "nmae")):
+            run = await settled(redis_url, one.run_id)
+            item = await over(jobs, one.item_id)
+            assert item.status == run.meta["status"] == "failed"
+            assert reason in item.error
+            assert reason in run.spans[root_span_id(one.run_id)]["error"]["message"]
+
+
+@pytest.mark.parametrize("is_queued", [True, False])
+async def test_a_time_limit_fails_the_run_with_that_reason(redis: Redis, redis_url: str, is_queued: bool) -> None:
+    async with opened_jobs(redis_url) as jobs:
+        op = operations_in(redis)["stuck"]
+        run_id = (await (jobs.enqueuer.enqueue if is_queued else jobs.launcher.start)(op, Step())).run_id
+        run = await settled(redis_url, run_id)
+        state = await jobs.states.get(run_id)
+    assert state is not None
+    assert state["error"] == {
+        "type": "TimeLimitError", "message": "stuck was stopped after 0.05 s, its time limit",
+    }  # fmt: skip
+    assert run.meta["status"] == "failed"
+    statuses = {span["kind"]: span["status"] for span in run.spans.values()}
+    assert (statuses["operation"], statuses["phase"]) == ("error", "cancelled")
+
+
+@pytest.mark.parametrize("is_queued", [True, False])
+async def test_a_run_is_cancelled_from_another_process(redis: Redis, redis_url: str, is_queued: bool) -> None:
+    async with opened_jobs(redis_url) as jobs, opened_jobs(redis_url, concurrency=0, runner_id="other:1:2") as other:
+        op, given = operations_in(redis)["step"], Step(hold=True)
+        run_id = (await (jobs.enqueuer.enqueue if is_queued else jobs.launcher.start)(op, given)).run_id
+        await begun(redis)
+        owner = keys.run_owner(run_id)
+        await until(lambda: redis.exists(owner))
+        assert len(other.active) == 0
+        assert await other.control.cancel(run_id)
+        run = await settled(redis_url, run_id)
+        await until(lambda: _none(redis, owner))
+        assert not await other.control.cancel(run_id), "it is over"
+        assert not await other.control.cancel("f" * 32)
+    assert run.meta["status"] == "cancelled"
+
+
+async def _none(redis: Redis, key: str) -> bool:
+    return not await redis.exists(key)
+
+
+async def test_a_run_of_a_dead_process_cannot_be_cancelled(redis: Redis, redis_url: str) -> None:
+    async with opened_jobs(redis_url, concurrency=0) as jobs:
+        await jobs.states.write({"run_id": "a" * 32, "operation": "step", "status": "running"})
+        assert not await jobs.control.cancel("a" * 32)
+
+
+async def test_a_retry_is_a_linked_run(redis: Redis, redis_url: str) -> None:
+    async with opened_jobs(redis_url) as jobs:
+        direct = (await jobs.launcher.start(operations_in(redis)["fail"], Step())).run_id
+        by_queue = await queued(jobs, redis, "fail")
+        for run_id in (direct, by_queue.run_id):
+            old = await settled(redis_url, run_id)
+            await eventually_async(lambda: len(jobs.active) == 0)
+            again = await jobs.retry.retry(run_id)
+            assert (again.retry_of, again.run_id != run_id) == (run_id, True)
+            new = await settled(redis_url, again.run_id)
+            root = next(span for span in new.spans.values() if span["parent_id"] is None)
+            (link,) = root["links"]
+            assert link["span_id"] == old.meta["root"]
+            state, old_state = await jobs.states.get(again.run_id), await jobs.states.get(run_id)
+            assert state is not None
+            assert old_state is not None
+            assert (state["retry_of"], old_state["retried_as"]) == (run_id, again.run_id)
+            assert old_state["status"] == "failed"
+        item = await jobs.queue.get(by_queue.item_id)
+    assert item is not None
+    assert item.earlier_runs == (by_queue.run_id,)
+
+
+async def test_what_cannot_be_retried_says_why(redis: Redis, redis_url: str) -> None:
+    async with opened_jobs(redis_url) as jobs:
+        secret = Step(note="Authorization: Bearer sk-verysecret0123456789abcdef")
+        run_id = (await jobs.launcher.start(operations_in(redis)["step"], secret)).run_id
+        await settled(redis_url, run_id)
+        with pytest.raises(ConflictError, match="secret") as refused:
+            await jobs.retry.retry(run_id)
+        assert refused.value.kind == "input-redacted"
+        with pytest.raises(RunNotFoundError):
+            await jobs.retry.retry("f" * 32)
+        held = (await jobs.launcher.start(operations_in(redis)["step"], Step(hold=True))).run_id
+        with pytest.raises(ConflictError, match="not ended"):
+            await jobs.retry.retry(held)
+        await redis.set(GO, 1)
+        await settled(redis_url, held)
+        state = await jobs.states.get(held)
+        assert state is not None
+        await jobs.states.write({**state, "operation": "gone"})
+        with pytest.raises(ConflictError, match="no operation"):
+            await jobs.retry.retry(held)
+
+
+async def _claimed(jobs: Jobs, redis: Redis, **options: Any) -> Any:
+    """An item that a runner has claimed, and that died."""
+    await queued(jobs, redis, item_id="one", **options)
+    (item,) = (await jobs.queue.claim("dead:1:1", 1_000)).items
+    await redis.zadd("queue:lease", {"one": 1})
+    return item
+
+
+def _recovery(jobs: Jobs) -> Recovery:
+    return Recovery(jobs.queue, jobs.states, jobs.enqueuer)
+
+
+@pytest.mark.parametrize(
+    ("status", "more"),
+    [("completed", {"result": {"n": 1}}), ("failed", {"error": {"type": "E", "message": "no"}}), ("cancelled", {})],
+)
+async def test_an_item_whose_run_had_ended_is_finished_and_not_run_again(
+    redis: Redis, redis_url: str, status: str, more: dict[str, Any]
+) -> None:
+    async with opened_jobs(redis_url, concurrency=0) as jobs:
+        item = await _claimed(jobs, redis)
+        await jobs.states.write({"run_id": item.run_id, "operation": "step", "status": status, **more})
+        await _recovery(jobs).sweep()
+        final = await over(jobs, "one")
+    assert final.status == {"completed": "succeeded"}.get(status, status)
+    assert (final.result or b"") == (b'{"n":1}' if more.get("result") else b"")
+    assert final.error == ("E: no" if "error" in more else "")
+
+
+async def test_an_item_of_a_dead_runner_runs_again_as_a_linked_run(redis: Redis, redis_url: str) -> None:
+    async with opened_jobs(redis_url, concurrency=0) as jobs:
+        item = await _claimed(jobs, redis)
+        await until(lambda: _run_again(jobs, item.run_id))
+        old = await settled(redis_url, item.run_id)
+        state = await jobs.states.get(item.run_id)
+        again = await jobs.queue.get("one")
+        assert state is not None
+        assert again is not None
+        assert again.earlier_runs == (item.run_id,)
+        assert (state["status"], state["retried_as"]) == ("abandoned", again.run_id)
+        assert {span["status"] for span in old.spans.values()} == {"abandoned"}
+        new = StoredRun(redis_url, again.run_id)
+    (link,) = new.spans[root_span_id(again.run_id)]["links"]
+    assert link["span_id"] == root_span_id(item.run_id)
+    assert new.meta["status"] == "queued"
+    async with opened_jobs(redis_url):
+        assert (await settled(redis_url, again.run_id)).meta["status"] == "completed"
+
+
+async def _run_again(jobs: Jobs, run_id: str) -> bool:
+    state = await jobs.states.get(run_id)
+    return state is not None and state["status"] == "abandoned" and "retried_as" in state
+
+
+async def test_the_reaper_leaves_waiting_runs_alone(redis: Redis, redis_url: str) -> None:
+    async with opened_jobs(redis_url, concurrency=0) as jobs:
+        one = await queued(jobs, redis)
+        timing = Timing(lease_s=0.3, sweep_s=0.05, silent_s=0.1)
+        async with Reaper(redis_url, timing=timing) as reaper:
+            await eventually_async(lambda: reaper.waited_s > 1.5, 20)
+    run = StoredRun(redis_url, one.run_id)
+    assert {span["status"] for span in run.spans.values()} == {"running"}
+    assert run.meta["status"] == "queued"
+
+
+async def test_who_runs_what_is_known(redis: Redis, redis_url: str) -> None:
+    async with opened_jobs(redis_url, concurrency=3) as jobs:
+        one = await queued(jobs, redis, given=Step(hold=True))
+        await begun(redis)
+
+        async def running() -> Any:
+            (info,) = await jobs.runners.all()
+            return info if info.running else None
+
+        info = await until(running)
+        assert (info.kind, info.alive, info.draining, info.concurrency) == ("runner", True, False, 3)
+        (running_item,) = info.running
+        assert running_item[:3] == (one.run_id, "step", one.item_id)
+        assert await redis.get(keys.run_owner(one.run_id)) == info.id.encode()
+        await redis.set(GO, 1)
+        await settled(redis_url, one.run_id)
+    assert await redis.zcard(keys.RUNNERS) == 0, "who leaves says goodbye"
+
+
+async def test_a_drained_runner_hands_back_what_it_cannot_end(redis: Redis, redis_url: str) -> None:
+    async with opened_jobs(redis_url, concurrency=1) as jobs:
+        one = await queued(jobs, redis, given=Step(hold=True), max_attempts=1)
+        await begun(redis)
+        await jobs.drain(0.05)
+        item = await jobs.queue.get(one.item_id)
+        assert item is not None
+        assert (item.status, item.attempts, item.earlier_runs) == ("pending", 0, (one.run_id,))
+        old = await settled(redis_url, one.run_id)
+        state = await jobs.states.get(one.run_id)
+        assert state is not None
+        assert (state["status"], state["retried_as"], old.meta["status"]) == ("cancelled", item.run_id, "cancelled")
+        assert StoredRun(redis_url, item.run_id).meta["status"] == "queued"
+        two = await queued(jobs, redis)
+        assert (await jobs.queue.get(two.item_id) or item).status == "pending", "it takes no more"
+    await redis.set(GO, 1)
+    async with opened_jobs(redis_url):
+        assert (await settled(redis_url, item.run_id)).meta["status"] == "completed"
+        assert (await settled(redis_url, two.run_id)).meta["status"] == "completed"
