@@ -6,10 +6,12 @@ import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+from opentelemetry import propagate, trace
 from pydantic import BaseModel, ConfigDict
 
 import spantail
 from spantail_service.jobs.parts import Jobs, Surroundings, open_jobs
+from spantail_service.jobs.queue import JobQueue
 from spantail_service.llm.registry import open_llm
 from spantail_service.operations.base import Operation, OperationError, Tools, subject_of, work_on
 from spantail_service.operations.tools import open_tools
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
     from redis.asyncio import Redis
 
     from spantail_service.operations.base import Result
+
+PART = "test:part"
+"""Set once the part of another process is done."""
 
 BEGUN, DONE, GO = "test:begun", "test:done", "test:go"
 """Lists of the names of steps that were begun and done; what is set when those that hold may go on."""
@@ -58,7 +63,9 @@ def operation_of(
 
 
 def operations_in(redis: Redis) -> dict[str, Operation]:
-    """`step` says in Redis what it does, `fail` fails, `stuck` has a short time limit, `late` a longer one."""
+    """`step` says in Redis what it does, `fail` fails, `stuck` has a short time limit, `endless` a long one; `both`
+    leaves a part of its work to another process, which runs `part`.
+    """
 
     async def step(given: Step, _: Tools) -> Result:
         redis_lists: Any = redis
@@ -78,7 +85,23 @@ def operations_in(redis: Redis) -> dict[str, Operation]:
             await asyncio.Event().wait()
         return {}
 
+    async def both(_: Step, __: Tools) -> Result:
+        carrier: dict[str, str] = {}
+        propagate.inject(carrier)
+        await JobQueue(redis).enqueue("part", Step(note=carrier["traceparent"]).model_dump_json().encode())
+        await eventually_async(lambda: _exists(redis, PART), 60)
+        return {}
+
+    async def part(given: Step, _: Tools) -> Result:
+        outer = propagate.extract({"traceparent": given.note})
+        tracer = trace.get_tracer("test")
+        with tracer.start_as_current_span("part of another", context=outer), spantail.phase("inside"):
+            await redis.set(PART, 1)
+        return {}
+
     made = (
+        operation_of("both", both),
+        operation_of("part", part),
         operation_of("step", step),
         operation_of("fail", fail),
         operation_of("stuck", stuck, time_limit_s=0.05),
