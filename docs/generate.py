@@ -145,8 +145,16 @@ def _watched() -> Iterator[tuple[str, str]]:
 
 def commands() -> str:
     """Every command of the command line, with its options."""
-    group: Any = typer.main.get_command(cli)
-    return "\n\n".join(_command(name, command) for name, command in group.commands.items())
+    return "\n\n".join(_command(name, command) for name, command in _commands_of(typer.main.get_command(cli)))
+
+
+def _commands_of(group: Any, above: str = "") -> Iterator[tuple[str, Any]]:
+    """Every command with its whole name, those of groups among them."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from _commands_of(command, f"{above}{name} ")
+        else:
+            yield above + name, command
 
 
 def _command(name: str, command: Any) -> str:

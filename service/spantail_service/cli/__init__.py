@@ -8,7 +8,7 @@ import sys
 import typer
 
 from spantail_service import __version__
-from spantail_service.cli.commands import doctor, export, run, runner, runs, serve, tail
+from spantail_service.cli.commands import doctor, export, queue, run, runner, runners, runs, serve, tail
 
 __all__ = ["cli", "main"]
 
@@ -30,6 +30,8 @@ cli.command(epilog=run.EPILOG, context_settings={"ignore_unknown_options": False
 )
 cli.command(epilog=tail.EPILOG)(tail.tail)
 cli.command()(runs.runs)
+cli.add_typer(queue.group, name="queue")
+cli.command()(runners.runners)
 cli.command()(export.export)
 cli.command(epilog=doctor.EPILOG)(doctor.doctor)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final, Self
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import httpx
 import orjson
@@ -103,6 +103,26 @@ class ServiceClient:
         async with self._answer("DELETE", f"/api/runs/{run_id}", {}) as answer:
             await answer.aread()
 
+    async def queue(self) -> dict[str, Any]:
+        """The job queue: `{version, counts, items}`."""
+        return await self._json("/api/queue")
+
+    async def enqueue(self, item: dict[str, Any]) -> dict[str, Any]:
+        """Put an operation into the queue: `{run_id, status, item_id}`."""
+        return await self._posted("/api/queue", item)
+
+    async def retry_item(self, item_id: str) -> dict[str, Any]:
+        """Have an item run again: `{run_id, status, item_id}`."""
+        return await self._posted(f"/api/queue/{quote(item_id, safe='')}/retry")
+
+    async def cancel_item(self, item_id: str) -> dict[str, Any]:
+        """Cancel an item: `{item_id, status}`."""
+        return await self._posted(f"/api/queue/{quote(item_id, safe='')}/cancel")
+
+    async def runners(self) -> dict[str, Any]:
+        """The processes that run operations: `{runners}`."""
+        return await self._json("/api/runners")
+
     @asynccontextmanager
     async def export(self, run_id: str, kind: str) -> AsyncIterator[httpx.Response]:
         """A run in one of the formats of `/api/runs/{run_id}/export`, its body not yet read."""
@@ -112,20 +132,35 @@ class ServiceClient:
 
     async def _json(self, path: str, **query: str | float | None) -> dict[str, Any]:
         async with self._answer("GET", path, query) as answer:
-            found = orjson_object(await answer.aread())
+            return self._object_in(await answer.aread())
+
+    async def _posted(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        async with self._answer("POST", path, {}, body=body) as answer:
+            return self._object_in(await answer.aread())
+
+    def _object_in(self, body: bytes) -> dict[str, Any]:
+        found = orjson_object(body)
         if found is None:
             raise RefusedError(f"What answers at {shown_url(self.url)} is not Spantail: check --url.", 200)
         return found
 
     @asynccontextmanager
     async def _answer(
-        self, method: str, path: str, query: dict[str, Any], headers: dict[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        query: dict[str, Any],
+        headers: dict[str, str] | None = None,
+        *,
+        body: dict[str, Any] | None = None,
     ) -> AsyncIterator[httpx.Response]:
         wait_s = float(query.get("wait") or 0)
         timeout = httpx.Timeout(_ANSWER_S + wait_s, connect=_CONNECT_S)
         given = {name: value for name, value in query.items() if value is not None}
         try:
-            async with self._http.stream(method, path, params=given, headers=headers, timeout=timeout) as answer:
+            async with self._http.stream(
+                method, path, params=given, headers=headers, json=body, timeout=timeout
+            ) as answer:
                 if not answer.is_success:
                     raise self._refusal(answer.status_code, answer.headers, await answer.aread(), path)
                 yield answer

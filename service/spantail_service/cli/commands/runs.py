@@ -7,12 +7,10 @@ import time
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
-from rich.cells import cell_len
-from rich.text import Text
 
 from spantail_service.cli.exit_codes import EXIT_OK
 from spantail_service.cli.render import span_text
-from spantail_service.cli.render.picture import fit
+from spantail_service.cli.render.table import Column, table_lines
 from spantail_service.client import words
 from spantail_service.client.service_url import Token, Url, service_token, service_url
 from spantail_service.client.terminal import Glyphs, complain, harmless, harmless_json, output_console, stdout_glyphs
@@ -20,12 +18,13 @@ from spantail_service.client.terminal import Glyphs, complain, harmless, harmles
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rich.text import Text
+
     from spantail_service.client.http import ServiceClient
 
 _PAGE: Final = 200
 _MOST_PAGES: Final = 600  # of runs; a rare filter fits few runs of a page
 _SHORT_ID: Final = 8
-_LEAST_NAME: Final = 18
 
 Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=100_000, help="Most runs to list.")]
 Status = Annotated[
@@ -42,10 +41,17 @@ Version = Annotated[str | None, typer.Option("--version", help="Runs of this ver
 Query = Annotated[str | None, typer.Option("--query", "-q", metavar="TEXT", help="Runs whose name holds this text.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Each run as one line of JSON.")]
 
-COLUMNS: Final = ("", "run", "name", "status", "cost", "errors", "spans", "took", "started")
-_RIGHT: Final = (False, False, False, False, True, True, True, True, True)
-_NAME: Final = 2
-_GOES_FIRST: Final = (6, 5, 8, 4)  # columns that are left out, in this order, where names would be too short
+_COLUMNS: Final = (
+    Column("", is_styled=True),
+    Column("run"),
+    Column("name", is_cut=True),
+    Column("status", is_styled=True),
+    Column("cost", is_right=True, goes=4),
+    Column("errors", is_right=True, goes=2),
+    Column("spans", is_right=True, goes=1),
+    Column("took", is_right=True),
+    Column("started", is_right=True, goes=3),
+)
 
 
 def runs(
@@ -121,33 +127,9 @@ def _print_table(found: Sequence[dict[str, Any]], *, is_filtered: bool) -> None:
 
 def table(found: Sequence[dict[str, Any]], width: int, glyphs: Glyphs, now_us: int) -> list[Text]:
     """The runs as lines of at most `width` columns, with a heading. Pure."""
-    texts = [COLUMNS, *(_row(run, glyphs, now_us) for run in found)]
-    widths = [max(cell_len(row[column]) for row in texts) for column in range(len(COLUMNS))]
-
-    def left_for_names() -> int:
-        return width - sum(wide + 2 for i, wide in enumerate(widths) if wide and i != _NAME)
-
-    for column in _GOES_FIRST:
-        if left_for_names() >= min(_LEAST_NAME, widths[_NAME]):
-            break
-        widths[column] = 0
-    widths[_NAME] = max(1, min(widths[_NAME], left_for_names()))
-    lines = []
-    for number, row in enumerate(texts):
-        line = Text(no_wrap=True, end="\n")
-        state = span_text.RUN_STATES.get(str(found[number - 1]["status"]), "") if number else ""
-        for column, text in enumerate(row):
-            if not widths[column]:
-                continue
-            cell = fit(text, widths[column], glyphs.more)
-            padding = " " * (widths[column] - cell_len(cell))
-            style = "dim" if number == 0 else span_text.STYLES.get(state, "") if column in (0, 3) else ""
-            line.append("  " if column else "")
-            line.append(padding + cell if _RIGHT[column] else cell + padding, style=style)
-        line.rstrip()
-        line.truncate(width)
-        lines.append(line)
-    return lines
+    states = [span_text.RUN_STATES.get(str(run["status"]), "") for run in found]
+    styles = [span_text.STYLES.get(state, "") for state in states]
+    return table_lines(_COLUMNS, [_row(run, glyphs, now_us) for run in found], styles, width, glyphs.more)
 
 
 def _row(run: dict[str, Any], glyphs: Glyphs, now_us: int) -> tuple[str, ...]:
