@@ -6,9 +6,13 @@ import hashlib
 import random
 import re
 from dataclasses import dataclass
+from typing import NamedTuple
 
 _STATUSES = (400, 401, 403, 404, 408, 429, 500, 503, 529)
-_MARKER = re.compile(r"\[\[demo-error (\d{3})(?: (anthropic|openai|himalayas))?\]\]")
+_MARKER = re.compile(
+    r"\[\[demo-error (\d{3})(?: (anthropic|openai|openrouter|himalayas))?(?: after=(\d{1,5}(?:\.\d{1,3})?))?"
+    r"(?: times=(\d{1,3}))?\]\]"
+)
 _IN_MODEL = re.compile(r"demo-error-(\d{3})")
 
 
@@ -37,12 +41,29 @@ class Pace:
         return self.scale * rng.uniform(0.35, 0.9)
 
 
-def requested_status(place: str, text: str, *, header: str | None = None, model: str = "") -> int | None:
-    """The HTTP status that a request asks to fail with: by the header `x-demo-error`, by a model name with
-    `demo-error-429` in it, or by `[[demo-error 429]]` in its text, which may name one `place`, as in
-    `[[demo-error 429 anthropic]]`.
+class Refusal(NamedTuple):
+    """How a request asks to fail."""
+
+    status: int
+    retry_after: str | None = None
+    """`Retry-After` of the answer, in seconds; None for the usual one."""
+    times: int | None = None
+    """How often the same request fails; None for always."""
+
+
+def requested_refusal(place: str, text: str, *, header: str | None = None, model: str = "") -> Refusal | None:
+    """How a request asks to fail: by the header `x-demo-error`, by a model name with `demo-error-429` in it, or by
+    `[[demo-error 429]]` in its text, which may name one `place`, when to come again, and how often it fails, as in
+    `[[demo-error 429 anthropic after=2 times=1]]`.
     """
-    asked = [header] if header else []
-    asked += _IN_MODEL.findall(model)
-    asked += [status for status, where in _MARKER.findall(text) if where in {"", place}]
-    return next((int(status) for status in asked if status.isdigit() and int(status) in _STATUSES), None)
+    asked = [Refusal(int(status)) for status in (header or "", *_IN_MODEL.findall(model)) if status.isdigit()]
+    for status, where, after, times in _MARKER.findall(text):
+        if where in {"", place}:
+            asked.append(Refusal(int(status), after or None, int(times) if times else None))
+    return next((refusal for refusal in asked if refusal.status in _STATUSES), None)
+
+
+def requested_status(place: str, text: str, *, header: str | None = None, model: str = "") -> int | None:
+    """The HTTP status that a request asks to fail with; see `requested_refusal`."""
+    refusal = requested_refusal(place, text, header=header, model=model)
+    return None if refusal is None else refusal.status

@@ -25,12 +25,13 @@ async def start_demo_world(settings: Settings, stack: AsyncExitStack) -> Setting
         "himalayas_url": world.himalayas_url,
         "openai_base_url": world.openai_url,
         "anthropic_base_url": world.anthropic_url,
+        "openrouter_base_url": world.openrouter_url,
     }
     ours = {name: url for name, url in ours.items() if not settings.is_given(name)}
     # The clients want keys; with these, a real one in the environment is not even looked at.
-    for url, key in (("openai_base_url", "openai_api_key"), ("anthropic_base_url", "anthropic_api_key")):
-        if url in ours:
-            ours[key] = SecretStr("demo")
+    for whose in ("openai", "anthropic", "openrouter"):
+        if f"{whose}_base_url" in ours:
+            ours[f"{whose}_api_key"] = SecretStr("demo")
     return settings.replaced(**ours)
 
 

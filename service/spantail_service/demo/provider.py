@@ -1,12 +1,14 @@
-"""The demo provider: the OpenAI chat and embeddings API and the Anthropic Messages API, from a seed.
+"""The demo provider: the OpenAI chat and embeddings API, OpenRouter's form of it, and the Anthropic Messages API.
 
-Routes begin at `/v1`, as with the real ones. Answers depend on seed and prompt alone.
+Routes begin at `/v1`, as with the real ones; below a mount called `openrouter` it speaks as OpenRouter does. Answers
+depend on seed and prompt alone.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +17,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from spantail_service.demo.answers import answer, count_tokens, vector
-from spantail_service.demo.faults import Pace, requested_status, seeded
+from spantail_service.demo.faults import Pace, requested_refusal, requested_status, seeded
 from spantail_service.demo.requested import requested_tool, requested_usage
 from spantail_service.demo.wire import (
     MAX_DIMENSIONS,
@@ -32,6 +34,8 @@ from spantail_service.demo.wire import (
     openai_error,
     openai_tool_calls,
     openai_usage,
+    openrouter_error,
+    openrouter_usage,
     packed,
     prompt_of,
     read_json,
@@ -44,6 +48,7 @@ Hold = Callable[[str], Awaitable[None]]
 """Awaited before an answer, with the route's path: lets a test hold the provider."""
 
 DIMENSIONS = 64
+_MOST_REMEMBERED = 1_000
 
 
 def create_provider_app(
@@ -67,33 +72,37 @@ class _Provider:
         self._pace = pace
         self._rate_limited = rate_limited
         self._hold = hold
+        self._refused: Counter[str] = Counter()
 
     # --- OpenAI
 
     async def chat_completions(self, request: Request) -> Response:
-        prepared = await self._prepare(request, "openai", openai_error)
+        is_openrouter = "/openrouter" in request.scope.get("root_path", "")
+        place, refuse = ("openrouter", openrouter_error) if is_openrouter else ("openai", openai_error)
+        prepared = await self._prepare(request, place, refuse)
         if isinstance(prepared, Response):
             return prepared
         body, reply = prepared
+        usage = openrouter_usage(reply) if is_openrouter else openai_usage(reply)
         if body.get("stream") is not True:
             await self._think(reply)
             message: dict[str, Any] = {"role": "assistant", "content": reply.text}
             if reply.tool is not None:
                 message = {**message, "content": None, "tool_calls": openai_tool_calls(reply.tool, reply.id)}
             choice = {"index": 0, "message": message, "finish_reason": "tool_calls" if reply.tool else "stop"}
-            return JSONResponse(
-                {**completion(reply, "chat.completion"), "choices": [choice], "usage": openai_usage(reply)}
-            )
+            return JSONResponse({**completion(reply, "chat.completion"), "choices": [choice], "usage": usage})
         options = body.get("stream_options")
-        with_usage = isinstance(options, dict) and options.get("include_usage") is True
-        return StreamingResponse(self._openai_stream(reply, with_usage=with_usage), media_type="text/event-stream")
+        wants_usage = isinstance(options, dict) and options.get("include_usage") is True
+        # OpenRouter tells it without being asked
+        stream = self._openai_stream(reply, usage if is_openrouter or wants_usage else None)
+        return StreamingResponse(stream, media_type="text/event-stream")
 
-    async def _openai_stream(self, reply: Reply, *, with_usage: bool) -> AsyncIterator[str]:
+    async def _openai_stream(self, reply: Reply, usage: dict[str, Any] | None) -> AsyncIterator[str]:
         head = completion(reply, "chat.completion.chunk")
 
         def chunk(delta: dict[str, Any], finish: str | None = None) -> str:
             choice = {"index": 0, "delta": delta, "finish_reason": finish}
-            return data_line({**head, "choices": [choice], **({"usage": None} if with_usage else {})})
+            return data_line({**head, "choices": [choice], **({"usage": None} if usage else {})})
 
         yield chunk({"role": "assistant", "content": ""})
         if reply.tool is not None:
@@ -102,8 +111,8 @@ class _Provider:
             async for piece in self._typed(reply):
                 yield chunk({"content": piece})
         yield chunk({}, "tool_calls" if reply.tool else "stop")
-        if with_usage:
-            yield data_line({**head, "choices": [], "usage": openai_usage(reply)})
+        if usage:
+            yield data_line({**head, "choices": [], "usage": usage})
         yield "data: [DONE]\n\n"
 
     async def embeddings(self, request: Request) -> Response:
@@ -193,7 +202,7 @@ class _Provider:
     # --- both
 
     async def _prepare(
-        self, request: Request, place: str, refuse: Callable[[int, str], Response]
+        self, request: Request, place: str, refuse: Callable[..., Response]
     ) -> Response | tuple[dict[str, Any], Reply]:
         """The request's body and the answer to it, or the refusal."""
         try:
@@ -203,9 +212,9 @@ class _Provider:
         await self._held(request)
         prompt = prompt_of(body)
         model = str(body.get("model", ""))[:200]
-        status = requested_status(place, prompt, header=_header(request), model=model)
-        if status is not None:
-            return refuse(status, "requested by the demo")
+        refusal = requested_refusal(place, prompt, header=_header(request), model=model)
+        if refusal is not None and self._fails_still(f"{place} {prompt}", refusal.times):
+            return refuse(refusal.status, "requested by the demo", refusal.retry_after)
         rng = seeded(self._seed, place, prompt)
         if place == "anthropic" and rng.random() < self._rate_limited:
             return refuse(429, "This request would exceed the demo's rate limit")
@@ -214,6 +223,15 @@ class _Provider:
         text = answer(prompt, seeded(self._seed, "answer", prompt))
         tool = requested_tool(prompt, body)
         return body, Reply(identity, model, text, count_tokens(prompt), rng, requested_usage(prompt), tool)
+
+    def _fails_still(self, request: str, times: int | None) -> bool:
+        """Whether a request that is to fail so many times has not yet."""
+        if times is None:
+            return True
+        if len(self._refused) > _MOST_REMEMBERED:
+            self._refused.clear()
+        self._refused[request] += 1
+        return self._refused[request] <= times
 
     async def _held(self, request: Request) -> None:
         if self._hold is not None:

@@ -41,7 +41,12 @@ class DemoServer:
         provider = create_provider_app(seed, pace=pace, rate_limited=rate_limited, hold=hold)
         board = create_job_board_app(seed, pace=pace, hold=hold)
         self._app = Starlette(
-            routes=[Mount("/openai", provider), Mount("/anthropic", provider), Mount("/himalayas", board)]
+            routes=[
+                Mount("/openai", provider),
+                Mount("/anthropic", provider),
+                Mount("/openrouter/api", provider),
+                Mount("/himalayas", board),
+            ]
         )
         self._port = 0
         self._server: _Server | None = None
@@ -53,6 +58,11 @@ class DemoServer:
         if not self._port:
             raise RuntimeError("the demo server is not running")
         return f"http://127.0.0.1:{self._port}"
+
+    @property
+    def openrouter_url(self) -> str:
+        """Base URL for clients of OpenRouter."""
+        return f"{self.url}/openrouter/api/v1"
 
     @property
     def openai_url(self) -> str:

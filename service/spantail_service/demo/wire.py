@@ -186,18 +186,33 @@ def anthropic_usage(reply: Reply, output: int) -> dict[str, int]:
     }
 
 
-def openai_error(status: int, message: str) -> Response:
+def openrouter_usage(reply: Reply) -> dict[str, Any]:
+    """Tokens and cost, in OpenRouter's words."""
+    usage = openai_usage(reply)
+    cost_usd = (3 * usage["prompt_tokens"] + 15 * usage["completion_tokens"]) / 1_000_000
+    details = {"upstream_inference_cost": None}
+    return {**usage, "cost": round(cost_usd, 9), "is_byok": False, "cost_details": details}
+
+
+def openai_error(status: int, message: str, retry_after: str | None = None) -> Response:
     """A refusal of the OpenAI API."""
     kind = _ERROR_TYPES.get(status, "server_error")
     error = {"message": message, "type": kind, "param": None, "code": kind}
-    return JSONResponse({"error": error}, status_code=status, headers=_retry(status))
+    return JSONResponse({"error": error}, status_code=status, headers=_retry(status, retry_after))
 
 
-def anthropic_error(status: int, message: str) -> Response:
+def openrouter_error(status: int, message: str, retry_after: str | None = None) -> Response:
+    """A refusal of OpenRouter."""
+    error = {"code": status, "message": message}
+    return JSONResponse({"error": error}, status_code=status, headers=_retry(status, retry_after))
+
+
+def anthropic_error(status: int, message: str, retry_after: str | None = None) -> Response:
     """A refusal of the Anthropic API."""
     error = {"type": _ERROR_TYPES.get(status, "api_error"), "message": message}
-    return JSONResponse({"type": "error", "error": error}, status_code=status, headers=_retry(status))
+    return JSONResponse({"type": "error", "error": error}, status_code=status, headers=_retry(status, retry_after))
 
 
-def _retry(status: int) -> dict[str, str]:
-    return {"retry-after": "1"} if status in (429, 529) else {}
+def _retry(status: int, retry_after: str | None) -> dict[str, str]:
+    usual = "1" if status in (429, 529) else None
+    return {"retry-after": after} if (after := retry_after or usual) else {}

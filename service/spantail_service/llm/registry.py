@@ -1,6 +1,7 @@
 """Every LLM backend that the service has, made from its settings.
 
-A new backend is a folder beside this file with a class that fits `LlmBackend`, and a line in `_backends`.
+A new backend is a folder beside this file with a class that fits `LlmBackend`, a line in `_backends`, and its name in
+`settings.parts.LLM_BACKENDS`.
 """
 
 from __future__ import annotations
@@ -11,6 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from spantail_service.llm.anthropic.backend import MODELS as ANTHROPIC_MODELS
+from spantail_service.llm.anthropic.backend import Anthropic
+from spantail_service.llm.base import models_by_tier
 from spantail_service.llm.breaker.shared import BreakerRules, SharedBreaker
 from spantail_service.llm.chain import LlmChain
 from spantail_service.llm.claude_cli.backend import ClaudeCli
@@ -18,13 +22,15 @@ from spantail_service.llm.gates import AlwaysClosed, Breaker, Limits, Unlimited
 from spantail_service.llm.langchain.backend import LangChain
 from spantail_service.llm.langchain.embeddings import LangChainEmbedder
 from spantail_service.llm.langchain.library import OpenAiLibrary
+from spantail_service.llm.openrouter.backend import MODELS as OPENROUTER_MODELS
+from spantail_service.llm.openrouter.backend import OpenRouter
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable, Mapping
 
     from redis.asyncio import Redis
 
-    from spantail_service.llm.base import Embedder, LlmBackend
+    from spantail_service.llm.base import Embedder, LlmBackend, Tier
     from spantail_service.settings import LlmSettings
 
 
@@ -68,6 +74,9 @@ async def open_llm(
                 LangChainEmbedder(library, model=settings.embedding_model, timeout_s=settings.llm_timeout_s),
             )
         finally:
+            for backend in backends:
+                if isinstance(backend, OpenRouter):
+                    await backend.close()
             await library.close()
 
 
@@ -86,7 +95,17 @@ def _breaker(settings: LlmSettings, redis: Redis | None) -> Breaker:
 
 def _backends(settings: LlmSettings, library: OpenAiLibrary, scratch: Path, *, demo: bool) -> list[LlmBackend]:
     """The backends in the order in which they are tried."""
-    return [
-        ClaudeCli.from_settings(settings, scratch, demo=demo),
-        LangChain.from_settings(settings, library),
-    ]
+
+    def models_of(name: str, usual: Mapping[Tier, str]) -> Mapping[Tier, str]:
+        return {tier: settings.model_named(name, tier) or model for tier, model in usual.items()}
+
+    claude = models_by_tier(settings.claude_model, settings.claude_small_model)
+    fallback = models_by_tier(settings.fallback_model, settings.fallback_small_model)
+    make: Mapping[str, Callable[[], LlmBackend]] = {
+        "claude_cli": lambda: ClaudeCli.from_settings(settings, models_of("claude_cli", claude), scratch, demo=demo),
+        "langchain": lambda: LangChain(library, models=models_of("langchain", fallback)),
+        "openai": lambda: LangChain(library, models=models_of("openai", fallback), name="openai"),
+        "anthropic": lambda: Anthropic.from_settings(settings, models_of("anthropic", ANTHROPIC_MODELS)),
+        "openrouter": lambda: OpenRouter.from_settings(settings, models_of("openrouter", OPENROUTER_MODELS)),
+    }
+    return [make[name]() for name in settings.llm_backends]

@@ -22,9 +22,13 @@ def setting_rows() -> list[SettingRow]:
     """Every setting as a row of text, in the order of the parts; the documents' table is held to it."""
     rows = []
     for name, field in setting_fields().items():
-        if field.default is PydanticUndefined or field.default in (None, ()):
-            default = ""
-        else:
-            default = str(field.default).lower() if isinstance(field.default, bool) else str(field.default)
-        rows.append(SettingRow(environment_names(name)[0], default, field.description or ""))
+        rows.append(SettingRow(environment_names(name)[0], _shown(field.default), field.description or ""))
     return rows
+
+
+def _shown(default: object) -> str:
+    if default is PydanticUndefined or default is None:
+        return ""
+    if isinstance(default, tuple):
+        return ",".join(map(str, default))
+    return str(default).lower() if isinstance(default, bool) else str(default)

@@ -69,6 +69,8 @@ def settings_for(demo: DemoServer, **changes: Any) -> Settings:
             "openai_api_key": "demo",
             "anthropic_base_url": demo.anthropic_url,
             "anthropic_api_key": "demo",
+            "openrouter_base_url": demo.openrouter_url,
+            "openrouter_api_key": "demo",
             "claude_command": GONE,
             **changes,
         }

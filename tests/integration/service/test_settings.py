@@ -53,6 +53,8 @@ NAMES_AND_DEFAULTS = [
     ("SPANTAIL_SOURCE_TIMEOUT_S", "30.0"),
     ("SPANTAIL_CACHE_TTL_S", "600.0"),
     ("SPANTAIL_STORED_JOBS", "2000"),
+    ("SPANTAIL_LLM_BACKENDS", "claude_cli,langchain"),
+    ("SPANTAIL_LLM_MODELS", ""),
     ("SPANTAIL_CLAUDE_COMMAND", "claude"),
     ("SPANTAIL_CLAUDE_HOME", ""),
     ("SPANTAIL_CLAUDE_MODEL", "claude-sonnet-4-5"),
@@ -64,7 +66,13 @@ NAMES_AND_DEFAULTS = [
     ("SPANTAIL_EMBEDDING_MODEL", "text-embedding-3-small"),
     ("SPANTAIL_OPENAI_BASE_URL", ""),
     ("SPANTAIL_OPENAI_API_KEY", ""),
+    ("SPANTAIL_OPENROUTER_BASE_URL", "https://openrouter.ai/api/v1"),
+    ("SPANTAIL_OPENROUTER_API_KEY", ""),
     ("SPANTAIL_LLM_TIMEOUT_S", "60.0"),
+    ("SPANTAIL_LLM_RETRY_AFTER_S", "5.0"),
+    ("SPANTAIL_LLM_BREAKER_FAILURES", "5"),
+    ("SPANTAIL_LLM_BREAKER_OPEN_S", "30.0"),
+    ("SPANTAIL_LLM_MISSING_S", "300.0"),
     ("SPANTAIL_LLM_CONCURRENCY", "4"),
 ]
 """In the order of the documents."""

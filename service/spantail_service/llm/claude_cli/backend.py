@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from spantail.attributes import COST_NOTE
-from spantail_service.llm.base import BackendError, Completion, Message, OnText, Tier, models_by_tier
+from spantail_service.llm.base import BackendError, Completion, Message, OnText, Tier
 from spantail_service.llm.claude_cli.process import Finished, OutputTooLargeError, run_bounded
 from spantail_service.llm.claude_cli.result import ClaudeResult, read_result
 from spantail_service.llm.claude_cli.stream import ClaudeStream
@@ -70,11 +70,12 @@ class ClaudeCli:
         self._env = _environment(environment, home, base_url, api_key)
 
     @classmethod
-    def from_settings(cls, settings: LlmSettings, scratch: Path, *, demo: bool) -> Self:
+    def from_settings(cls, settings: LlmSettings, models: Mapping[Tier, str], scratch: Path, *, demo: bool) -> Self:
         """The backend that the settings describe.
 
         Args:
             settings: The part of the settings that is about LLM backends.
+            models: The model of each tier.
             scratch: An empty folder that lives as long as the backend.
             demo: The CLI gets a home of its own in `scratch`, where no home is set, and so finds no login.
         """
@@ -85,7 +86,7 @@ class ClaudeCli:
         key = settings.anthropic_api_key
         return cls(
             command=settings.claude_command,
-            models=models_by_tier(settings.claude_model, settings.claude_small_model),
+            models=models,
             home=home,
             work_dir=work_dir,
             environment=os.environ,

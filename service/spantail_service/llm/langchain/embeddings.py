@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from spantail import LlmCall, llm_call
 from spantail_service.llm.base import BackendError
-from spantail_service.llm.langchain.errors import as_backend_error
+from spantail_service.llm.sdk_errors import as_backend_error
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,7 +46,7 @@ class LangChainEmbedder:
             except TimeoutError as error:
                 raise BackendError("timeout", f"no embeddings within {self._timeout_s:g} s") from error
             except Exception as error:
-                known = as_backend_error(error)
+                known = as_backend_error(error, "openai")
                 if known is None:
                     raise
                 raise known from error

@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
-import importlib
-import logging
-import time
 from typing import TYPE_CHECKING, Any, Self
 
-from spantail import phase
-from spantail_service.llm.base import BackendError
+from spantail_service.llm.library import Library
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from spantail_service.settings import LlmSettings
 
-logger = logging.getLogger(__name__)
-
 
 class OpenAiLibrary:
-    """Loads `langchain_openai` once, in a thread, and owns the HTTP client of everything made from it."""
+    """Loads `langchain_openai`, and owns the HTTP client of everything made from it."""
 
     def __init__(self, *, base_url: str | None, api_key: SecretStr | None, timeout_s: float) -> None:
         self._base_url = base_url
         self._api_key = api_key
         self._timeout_s = timeout_s
-        self._loading = asyncio.Lock()
-        self._module: Any = None
+        self._library = Library("langchain_openai", "spantail[langchain]")
         self._http: Any = None
 
     @classmethod
@@ -45,23 +37,7 @@ class OpenAiLibrary:
         Raises:
             BackendError: The extra is not installed (`not_installed`).
         """
-        async with self._loading:
-            if self._module is None:
-                with phase("load langchain-openai"):
-                    self._module = await self._import()
-        return self._module
-
-    async def _import(self) -> Any:
-        started_s = time.monotonic()
-        try:
-            # Seconds of imports: in the loop's own thread they would freeze every other run.
-            module = await asyncio.to_thread(importlib.import_module, "langchain_openai")
-        except ImportError as error:
-            raise BackendError(
-                "not_installed", "langchain-openai is not installed: pip install 'spantail[langchain]'"
-            ) from error
-        logger.info("langchain-openai loaded in %.1f s", time.monotonic() - started_s)
-        return module
+        return await self._library.load()
 
     def options(self) -> dict[str, Any]:
         """Constructor arguments that chat and embeddings share. No retries: each attempt is a span, and

@@ -1,0 +1,1 @@
+"""OpenRouter: many providers behind one API."""
