@@ -38,6 +38,7 @@ _TAGS: Final = {
     "runs": "Runs",
     "operations": "Operations",
     "queue": "Queue and runners",
+    "budgets": "Budgets",
     "otlp": "OTLP",
     "tempo": "Tempo, for Grafana",
     "health": "Health",

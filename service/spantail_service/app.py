@@ -23,6 +23,7 @@ from spantail_service.jobs.launcher import Launcher
 from spantail_service.jobs.parts import Surroundings, open_jobs
 from spantail_service.jobs.queue_changes import QueueChanges
 from spantail_service.jobs.queue_frame import QueueFrames
+from spantail_service.llm.budget import BudgetLedger, BudgetLimits
 from spantail_service.llm.registry import open_llm
 from spantail_service.metrics import ServiceMetrics
 from spantail_service.operations.catalogue import catalogue
@@ -33,6 +34,7 @@ from spantail_service.routes.jobs import queue, queue_socket, runners
 from spantail_service.routes.pages import docs, login, page
 from spantail_service.routes.runs import control, events, logs, run_list, spend, traces, transfer, websocket
 from spantail_service.routes.service import about, breakers, health, metrics
+from spantail_service.routes.service import budgets as budget_routes
 from spantail_service.routes.tempo import search, tags
 from spantail_service.runs.changes import RunListChanges
 from spantail_service.runs.index import RunIndex
@@ -67,7 +69,7 @@ logger = logging.getLogger(__name__)
 
 _ROUTES: Final = (
     logs, events, websocket, traces, transfer, run_list, control, spend, operations, queue, queue_socket, runners, otlp,
-    search, tags, health, about, breakers, metrics, login, docs, page,
+    search, tags, health, about, breakers, budget_routes, metrics, login, docs, page,
 )  # fmt: skip
 # Shares of the time that a stop may take.
 _CANCEL_SHARE = 0.5
@@ -165,7 +167,10 @@ async def _open_services(app: FastAPI, settings: Settings, redis_url: str, stack
         reader, wakeups, max_viewers=settings.limits.max_waiters, cache_bytes=settings.limits.tail_cache_bytes
     )
     stack.push_async_callback(hub.close)
-    llm = await stack.enter_async_context(open_llm(settings.llm, demo=settings.demo, redis=redis))
+    budgets = BudgetLedger.from_settings(settings.budgets, redis)
+    limits = BudgetLimits.from_settings(settings.budgets, budgets, demo=settings.demo)
+    stack.push_async_callback(limits.close)
+    llm = await stack.enter_async_context(open_llm(settings.llm, demo=settings.demo, redis=redis, limits=limits))
     tools = await stack.enter_async_context(open_tools(settings.operations, llm, redis, demo=settings.demo))
     store = RunStore(redis)
     sink = telemetry.sink
@@ -180,6 +185,7 @@ async def _open_services(app: FastAPI, settings: Settings, redis_url: str, stack
         runner_id=sink.runner_id if sink is not None else "",
         service=service_name(),
         kind="service",
+        budgets=limits.of_run,
         concurrency=settings.jobs.runner_concurrency if settings.jobs.runners else 0,
     )
     jobs = await stack.enter_async_context(open_jobs(around))
@@ -220,6 +226,7 @@ async def _open_services(app: FastAPI, settings: Settings, redis_url: str, stack
         queue_changes=queue_changes,
         jobs=jobs,
         catalogue=known,
+        budgets=budgets,
         metrics=app.state.metrics,
         rate_limits=RateLimits.of(settings),
         ended_sessions=ended,

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from spantail_service.jobs.launcher import Launcher
     from spantail_service.jobs.parts import Jobs
     from spantail_service.jobs.queue_changes import QueueChanges
+    from spantail_service.llm.budget import BudgetLedger
     from spantail_service.metrics import ServiceMetrics
     from spantail_service.operations.base import Operation
     from spantail_service.runs.changes import RunListChanges
@@ -55,6 +56,7 @@ class Services:
     jobs: Jobs
     queue_changes: QueueChanges
     catalogue: Mapping[str, Operation]
+    budgets: BudgetLedger
     metrics: ServiceMetrics
     rate_limits: RateLimits
     ended_sessions: EndedSessions | None

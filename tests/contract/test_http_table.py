@@ -22,6 +22,7 @@ from spantail_service.settings import Settings
 from spantail_service.tempo import schemas as tempo
 from spantail_service.web.headers import JSON_SECURITY_HEADERS, SECURITY_HEADERS
 from spantail_service.web.schemas.breakers import Breakers
+from spantail_service.web.schemas.budgets import Budget, Budgets
 from spantail_service.web.schemas.operations import Operations, StartedRun
 from spantail_service.web.schemas.problems import Problem
 from spantail_service.web.schemas.queue import CancelledItem, CancelledRun, Queue, QueuedRun, RetriedRun, Runners
@@ -207,6 +208,14 @@ ROWS = [
     row("GET", "/readyz", 200, JSON, Ready, is_open=True),
     row("GET", "/api/about", 200, JSON, About),
     row("GET", "/api/breakers", 200, JSON, Breakers),
+    # --- budgets
+    row("GET", "/api/budgets", 200, JSON, Budgets),
+    row("PUT", "/api/budgets/operation:job-search", 200, JSON, Budget, content=b'{"limit_usd":2.5}', sends=JSON),
+    row("PUT", "/api/budgets/session:a%2Fb", 200, JSON, Budget, content=b'{"limit_usd":null}', sends=JSON),
+    problem("PUT", "/api/budgets/week:1", 400, "malformed-scope", content=b'{"limit_usd":1}', sends=JSON),
+    problem("PUT", "/api/budgets/day:2026-11-31", 400, "malformed-scope", content=b'{"limit_usd":1}', sends=JSON),
+    problem("PUT", "/api/budgets/session:s", 422, "invalid-input", content=b'{"limit_usd":-1}', sends=JSON),
+    problem("PUT", "/api/budgets/session:t", 422, "invalid-input", content=b"{}", sends=JSON),
     row("GET", "/metrics", 200, "text/plain", lambda a: "spantail_redis_up 1.0" in a.text),
     row("GET", "/login", 200, HTML, lambda a: 'name="token"' in a.text, is_open=True),
     row("POST", "/login", 303, "", lambda a: a.headers["location"] == "/docs", is_open=True,

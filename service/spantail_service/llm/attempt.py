@@ -6,10 +6,11 @@ import asyncio
 from collections import defaultdict
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
-from spantail import LlmCall, llm_call
-from spantail_service.llm.base import EXPECTED, BackendError, LlmBackend, Message, OnText, Reason, Tier
+from spantail import BudgetError, LlmCall, llm_call
+from spantail_service.llm.base import EXPECTED, UNBILLED, BackendError, LlmBackend, Message, OnText, Reason, Tier
+from spantail_service.llm.prompt_size import most_input_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -17,11 +18,6 @@ if TYPE_CHECKING:
     from spantail_service.llm.gates import Breaker, Hold, Limits, Permit
 
 T = TypeVar("T")
-
-# The provider turned the request away, or was not reached: nothing is billed unless it says so itself.
-_UNBILLED: Final[frozenset[Reason]] = frozenset(
-    {"auth", "bad_request", "not_found", "overloaded", "rate_limited", "server_error", "unreachable"}
-)
 
 
 @dataclass(slots=True)
@@ -136,6 +132,8 @@ class Attempts:
             fallback_from=after.backend if after else None,
             fallback_reason=after.reason if after else None,
             stream=backend.streams,
+            input_tokens=most_input_tokens(backend.name, question.messages),
+            max_tokens=question.max_tokens,
         )
         async with AsyncExitStack() as gates:
             try:
@@ -180,9 +178,12 @@ class Attempts:
     async def _asked(self, backend: LlmBackend, question: Question[T], call: LlmCall, permit: Permit, hold: Hold) -> T:
         try:
             value = await self._answer(backend, question, call)
+        except BudgetError as refused:  # of a `spantail.budget()` around: nothing was sent
+            hold.settle(0)
+            raise BackendError("budget", str(refused)) from None
         except BackendError as error:
             spent = call.cost_nano
-            hold.settle(0 if spent is None and error.reason in _UNBILLED and not call.chunks else spent)
+            hold.settle(0 if spent is None and error.reason in UNBILLED and not call.chunks else spent)
             await permit.failed(error)
             raise
         except BaseException:

@@ -34,6 +34,11 @@ Reason = Literal[
 EXPECTED: Final[frozenset[Reason]] = frozenset({"budget", "circuit_open", "not_installed"})
 """Reasons for which nothing was asked: such an attempt is `skipped`, all others are errors."""
 
+UNBILLED: Final[frozenset[Reason]] = frozenset(
+    {"auth", "bad_request", "not_found", "overloaded", "rate_limited", "server_error", "unreachable"}
+)
+"""Reasons for which the provider turned the request away, or was not reached: nothing is billed unless it says so."""
+
 OnText = Callable[[str | None], None]
 """Takes each piece of an answer's text as it arrives. None: forget what came, another attempt begins."""
 

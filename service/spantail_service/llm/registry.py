@@ -71,7 +71,9 @@ async def open_llm(
                     breaker=_breaker(settings, redis),
                     limits=limits or Unlimited(),
                 ),
-                LangChainEmbedder(library, model=settings.embedding_model, timeout_s=settings.llm_timeout_s),
+                LangChainEmbedder(
+                    library, model=settings.embedding_model, timeout_s=settings.llm_timeout_s, limits=limits
+                ),
             )
         finally:
             for backend in backends:

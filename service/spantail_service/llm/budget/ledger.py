@@ -7,11 +7,12 @@ when its answer was lost.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Self
 
 from redis.exceptions import ResponseError
 
 from spantail.budgets import BudgetExceededError
+from spantail.pricing import nano_usd
 from spantail_exporters.model import keys
 from spantail_service.llm.budget.scopes import EXPIRY_MS, KINDS, MOST_LISTED, Kind, Scope, scope_of
 from spantail_service.storage.scripts import Script
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from redis.asyncio import Redis
+
+    from spantail_service.settings import BudgetSettings
 
 _RESERVE, _SETTLE, _RENEW, _READ, _LIMIT = (
     Script(__package__, "head", name) for name in ("reserve", "settle", "renew", "read", "limit")
@@ -82,6 +85,17 @@ class BudgetLedger:
         self._redis = redis
         self.defaults_nano = dict(defaults_nano)
         self._is_cluster = is_cluster
+
+    @classmethod
+    def from_settings(cls, settings: BudgetSettings, redis: Redis) -> Self:
+        """The ledger with the default limits of the settings."""
+        limits_usd: dict[Kind, float | None] = {
+            "run": settings.budget_run_usd,
+            "session": settings.budget_session_usd,
+            "operation": settings.budget_operation_usd,
+            "day": settings.budget_day_usd,
+        }
+        return cls(redis, {kind: None if usd is None else nano_usd(usd) for kind, usd in limits_usd.items()})
 
     async def reserve(self, wanted: Reservation, lease_s: float, unknown: Unknown = "known") -> list[BudgetState] | Met:
         """Reserve an amount in all scopes, or in none.

@@ -6,9 +6,9 @@ import asyncio
 import logging
 import uuid
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, Self
 
-from spantail.budgets import WorstCaseUnknownError, most_tokens, worst_case
+from spantail.budgets import WorstCaseUnknownError, worst_case
 from spantail.budgets.shown import operation_span, show_budget
 from spantail_exporters.redis.errors import REDIS_UNREACHABLE, will_be_back
 from spantail_service.llm.base import BackendError
@@ -16,22 +16,22 @@ from spantail_service.llm.budget.booking import Booking
 from spantail_service.llm.budget.ledger import BudgetLedger, BudgetState, Met, Reservation, Unknown
 from spantail_service.llm.budget.renewal import Renewal
 from spantail_service.llm.budget.scopes import scopes_here, spending
+from spantail_service.llm.prompt_size import most_input_tokens
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Sequence
 
     from opentelemetry.trace import Span
 
     from spantail_service.llm.base import Message
     from spantail_service.llm.budget.scopes import Scope
+    from spantail_service.settings import BudgetSettings
 
 logger = logging.getLogger(__name__)
 
 LEASE_S: Final = 30.0
 RENEW_S: Final = 5.0
 
-_OWN_PROMPT: Final[Mapping[str, int]] = {"claude_cli": 32_000}
-"""Tokens that a backend adds to a prompt of its own accord, at most."""
 _TRY_AGAIN_S: Final = (0.1, 0.4, 1.0, 2.0)
 """How often, and after how many seconds, a reservation is tried again while Redis is away."""
 
@@ -79,6 +79,11 @@ class BudgetLimits:
         self._booking = Booking(ledger)
         self._has_limits = any(limit is not None for limit in ledger.defaults_nano.values())
 
+    @classmethod
+    def from_settings(cls, settings: BudgetSettings, ledger: BudgetLedger, *, demo: bool) -> Self:
+        """What the settings ask for."""
+        return cls(ledger, unpriced=settings.budget_unpriced, at_limit=settings.budget_at_limit, demo=demo)
+
     async def close(self, timeout_s: float = 5.0) -> None:
         """Wait until what calls came to is booked, at most `timeout_s` seconds."""
         await self._booking.close(timeout_s)
@@ -98,7 +103,13 @@ class BudgetLimits:
         Raises:
             ValueError: `limit_usd` is no amount of money.
         """
-        with spending(run_id=run_id, operation=operation, session_id=session_id, demo=self._demo, budget_usd=limit_usd):
+        with spending(
+            run_id=run_id, operation=operation, session_id=session_id, demo=self._demo, budget_usd=limit_usd
+        ) as account:
+            run = account.scopes()[0]
+            if run.limit_nano is not None:
+                with suppress(*REDIS_UNREACHABLE):  # the first call says it again
+                    await self._ledger.set_limit(run, run.limit_nano)
             yield
 
     @asynccontextmanager
@@ -130,11 +141,9 @@ class BudgetLimits:
     def _worst_case(
         self, backend: str, provider: str, model: str, messages: Sequence[Message], max_tokens: int
     ) -> tuple[int, Unknown, str]:
-        input_tokens = most_tokens([dict(message) for message in messages])
-        if input_tokens is not None:
-            input_tokens += _OWN_PROMPT.get(backend, 0)
+        tokens = most_input_tokens(backend, messages)
         try:
-            nano = worst_case(model=model, provider=provider, input_tokens=input_tokens, max_tokens=max_tokens)
+            nano = worst_case(model=model, provider=provider, input_tokens=tokens, max_tokens=max_tokens)
         except WorstCaseUnknownError as error:
             return 0, self._unpriced, str(error)
         return nano, "known", ""

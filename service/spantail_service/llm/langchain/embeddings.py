@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
-from spantail import LlmCall, llm_call
-from spantail_service.llm.base import BackendError
+from spantail import BudgetError, LlmCall, llm_call
+from spantail_service.llm.base import UNBILLED, BackendError, Message
+from spantail_service.llm.gates import Hold, Limits, Unlimited
+from spantail_service.llm.prompt_size import most_input_tokens
 from spantail_service.llm.sdk_errors import as_backend_error
 
 if TYPE_CHECKING:
@@ -21,10 +24,18 @@ _current: ContextVar[LlmCall | None] = ContextVar("spantail_embedding_call", def
 
 
 class LangChainEmbedder:
-    """Turns texts into vectors; each call is an `llm_call` span with operation `embeddings`."""
+    """Turns texts into vectors; each call is an `llm_call` span with operation `embeddings`.
 
-    def __init__(self, library: OpenAiLibrary, *, model: str, timeout_s: float) -> None:
+    Args:
+        library: The library that speaks to the API.
+        model: Which model.
+        timeout_s: Seconds that a call may take.
+        limits: Budgets; without them there are none.
+    """
+
+    def __init__(self, library: OpenAiLibrary, *, model: str, timeout_s: float, limits: Limits | None = None) -> None:
         self._library = library
+        self._limits = limits or Unlimited()
         self._timeout_s = timeout_s
         self._client: OpenAIEmbeddings | None = None
         self.model = model
@@ -36,9 +47,42 @@ class LangChainEmbedder:
             BackendError: The API gave no usable answer.
         """
         await self._library.load()
-        with llm_call(
-            backend="langchain", model=self.model, provider="openai", operation="embeddings", tier="low"
-        ) as call:
+        asked: list[Message] = [{"role": "user", "content": text} for text in texts]
+        call = llm_call(
+            backend="langchain",
+            model=self.model,
+            provider="openai",
+            operation="embeddings",
+            tier="low",
+            input_tokens=most_input_tokens("langchain", asked),
+        )
+        async with AsyncExitStack() as gates:
+            try:
+                hold = await gates.enter_async_context(
+                    self._limits.hold(
+                        backend="langchain", provider="openai", model=self.model, messages=asked, max_tokens=0
+                    )
+                )
+            except BackendError as refused:
+                with call as span:
+                    span.skip(f"{refused.reason}: {refused}")
+                raise
+            return await self._held(texts, call, hold)
+
+    async def _held(self, texts: Sequence[str], call: LlmCall, hold: Hold) -> list[list[float]]:
+        try:
+            vectors = await self._embed(texts, call)
+        except BudgetError as refused:  # of a `spantail.budget()` around: nothing was sent
+            hold.settle(0)
+            raise BackendError("budget", str(refused)) from None
+        except BackendError as error:
+            hold.settle(0 if call.cost_nano is None and error.reason in UNBILLED else call.cost_nano)
+            raise
+        hold.settle(call.cost_nano)
+        return vectors
+
+    async def _embed(self, texts: Sequence[str], scope: LlmCall) -> list[list[float]]:
+        with scope as call:
             token = _current.set(call)
             try:
                 async with asyncio.timeout(self._timeout_s):
