@@ -39,3 +39,11 @@ def collector() -> str:
     if path.exists():
         return str(path)
     return missing("no Collector: `make test-tools` builds it where Go is installed")
+
+
+def langchain_anthropic() -> str:
+    """Folder with the packages that the backend `anthropic` needs beside the development environment."""
+    path = TOOLS / "langchain-anthropic"
+    if (path / "requirements.txt").exists():
+        return str(path)
+    return missing("no langchain-anthropic: `make test-tools` installs it")

@@ -187,7 +187,7 @@ class _Provider:
             {
                 "type": "message_delta",
                 "delta": {"stop_reason": "tool_use" if reply.tool else "end_turn", "stop_sequence": None},
-                "usage": {"output_tokens": reply.output_tokens},
+                "usage": anthropic_usage(reply, reply.output_tokens),  # all of it again, as the real one does
             }
         )
         yield event_lines({"type": "message_stop"})

@@ -50,7 +50,7 @@ def _report(usage: UsageMetadata, call: LlmCall) -> None:
     kept_1h = asked_of.get("ephemeral_1h_input_tokens")
     written = [asked_of.get(name) for name in ("cache_creation", "ephemeral_5m_input_tokens")] + [kept_1h]
     call.usage(
-        input_tokens=usage["input_tokens"],
+        input_tokens=usage["input_tokens"] or None,  # LangChain says 0 where a server does not say it
         output_tokens=usage["output_tokens"],
         cache_read_tokens=asked_of.get("cache_read"),
         cache_write_tokens=sum(filter(None, written)) if any(count is not None for count in written) else None,
