@@ -85,6 +85,7 @@ class ServiceMetrics(Collector):
         self._runs: dict[str, float] = {}
         self._circuits: list[Circuit] = []
         self._spend = _Spend()
+        self._demo_spend = _Spend("spantail_demo_llm", " of runs on demo data")
         # After what they need: registering asks for the names at once.
         self.registry.register(self)
         ProcessCollector(registry=self.registry)
@@ -142,6 +143,7 @@ class ServiceMetrics(Collector):
         self._runs = dict(zip(_STATUSES, map(float, counts), strict=True))
         self._circuits = circuits
         self._spend.take(spent["days"])
+        self._demo_spend.take([{"day": day["day"], **day["demo"]} for day in spent["days"]])
 
     def collect(self) -> Iterable[Metric]:
         """Every family, as prometheus-client asks for them."""
@@ -183,6 +185,7 @@ class ServiceMetrics(Collector):
             open_circuits.add_metric([circuit.backend, circuit.model], _OPENNESS[circuit.state])
         yield open_circuits
         yield from self._spend.families()
+        yield from self._demo_spend.families()
 
 
 class _Spend:
@@ -190,11 +193,17 @@ class _Spend:
 
     A sum may go down when a run is corrected, and it begins anew each day; a counter may do neither. So what counts
     is by how much a day's sum has passed its highest value since this process began to look.
+
+    Args:
+        prefix: What the names of the metrics begin with.
+        which: Which calls and money these are, after "LLM calls (attempts)" and "Money in USD".
     """
 
     _FIELDS: Final = ("calls", "errors", "unpriced", "input", "output", "nano")
 
-    def __init__(self) -> None:
+    def __init__(self, prefix: str = "spantail_llm", which: str = "") -> None:
+        self._prefix = prefix
+        self._which = which
         self._highest: dict[tuple[str, str, str], int] | None = None
         self._totals: dict[str, Counter[str]] = {}
         self._today: Counter[str] = Counter()
@@ -229,20 +238,23 @@ class _Spend:
         def totals_of(field: str, per: float = 1.0) -> dict[str, float]:
             return {backend: totals[field] / per for backend, totals in self._totals.items()}
 
-        calls = "LLM calls (attempts)"
-        yield _counted("spantail_llm_calls", f"{calls}. {since}", "backend", totals_of("calls"))
-        yield _counted("spantail_llm_call_errors", f"{calls} that failed. {since}", "backend", totals_of("errors"))
+        prefix, which = self._prefix, self._which
+        calls = f"LLM calls (attempts){which}"
+        yield _counted(f"{prefix}_calls", f"{calls}. {since}", "backend", totals_of("calls"))
+        yield _counted(f"{prefix}_call_errors", f"{calls} that failed. {since}", "backend", totals_of("errors"))
         yield _counted(
-            "spantail_llm_calls_unpriced", f"{calls} without a price. {since}", "backend", totals_of("unpriced")
+            f"{prefix}_calls_unpriced", f"{calls} without a price. {since}", "backend", totals_of("unpriced")
         )
-        tokens = CounterMetricFamily("spantail_llm_tokens", f"Tokens. {since}", labels=["backend", "type"])
+        tokens = CounterMetricFamily(f"{prefix}_tokens", f"Tokens{which}. {since}", labels=["backend", "type"])
         for direction in ("input", "output"):
             for backend, number in totals_of(direction).items():
                 tokens.add_metric([backend, direction], number)
         yield tokens
-        yield _counted("spantail_llm_cost_usd", f"Money in USD. {since}", "backend", totals_of("nano", per=NANO))
+        yield _counted(f"{prefix}_cost_usd", f"Money in USD{which}. {since}", "backend", totals_of("nano", per=NANO))
         today = GaugeMetricFamily(
-            "spantail_llm_cost_today_usd", f"Money in USD of the runs begun today (UTC). {_SHARED}", labels=["backend"]
+            f"{prefix}_cost_today_usd",
+            f"Money in USD{which}, of the runs begun today (UTC). {_SHARED}",
+            labels=["backend"],
         )
         for backend, usd in self._today.items():
             today.add_metric([backend], usd)

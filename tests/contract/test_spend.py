@@ -7,12 +7,16 @@ from datetime import date
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import orjson
+from prometheus_client import generate_latest
 from redis.asyncio import Redis
 
 from spantail_exporters.model import keys
+from spantail_service.metrics import ServiceMetrics
 from spantail_service.routes.runs import spend as spend_route
 from spantail_service.runs.meta import SILENCE_US
 from spantail_service.runs.spend import Bookkeeper, day_of, spend_by_backend
+from spantail_service.storage.run_writes import RunStore
 from tests.integration.service.harness import ROOT_SPAN, RUN, START, Writer, running_app
 from tests.support.waiting import eventually_async
 
@@ -101,6 +105,56 @@ async def test_a_run_is_counted_once_whoever_books_it(redis_url: str) -> None:
             writer.redis.delete(keys.spend_of_run("1" * 32))
             await Bookkeeper(client).book()
             assert (await spend_by_backend(client, 2, _day(now)))["cost_nano"] == 1_000_000
+
+
+async def test_what_demo_runs_cost_stands_apart(redis_url: str) -> None:
+    now = _now()
+    with Writer(redis_url) as writer:
+        _run(writer, "1" * 32, now, "0 0 10 20 1000000 claude_cli\n")
+        _run(writer, "2" * 32, now, "0 0 1 2 5 claude_cli\n")
+        async with Redis.from_url(redis_url) as client:
+            # the state of a run may come after its first spans: what was booked before it moves
+            await Bookkeeper(client).book()
+            assert (await spend_by_backend(client, 1, _day(now)))["cost_nano"] == 1_000_005
+            for run_id, is_demo in (("1" * 32, True), ("2" * 32, False)):
+                state = {"run_id": run_id, "operation": "x", "status": "completed", "created": now, "demo": is_demo}
+                await RunStore(client).set_state(run_id, orjson.dumps(state), "completed")
+            for _ in range(2):
+                await Bookkeeper(client).book()
+            sums = await spend_by_backend(client, 2, _day(now))
+            for part in (sums, sums["days"][1]):
+                assert (part["cost_nano"], part["demo"]["cost_nano"], part["demo"]["runs"]) == (5, 1_000_000, 1)
+            assert [day["runs"] for day in sums["days"]] == [0, 1]
+            assert sums["demo"]["backends"]["claude_cli"]["tokens"] == {"input": 10, "output": 20}
+            # what a run was is remembered when its state has gone
+            writer.redis.delete(keys.run_keys("1" * 32).state)
+            writer.span("1" * 32, "e" * 16, parent_id=ROOT_SPAN, kind="llm_call", end=now, account="0 0 0 0 7 x\n")
+            await Bookkeeper(client).book()
+            sums = await spend_by_backend(client, 1, _day(now))
+            assert (sums["cost_nano"], sums["demo"]["cost_nano"]) == (5, 1_000_007)
+            # it moves to another day: so does its demo money
+            writer.redis.hset(keys.run_keys("1" * 32).meta, "root_start", now - DAY_US)
+            await Bookkeeper(client).book()
+            days = (await spend_by_backend(client, 2, _day(now)))["days"]
+            assert [day["demo"]["cost_nano"] for day in days] == [1_000_007, 0]
+            assert [day["cost_nano"] for day in days] == [0, 5]
+
+
+async def test_the_metrics_tell_demo_money_from_real_money(redis_url: str) -> None:
+    metrics = ServiceMetrics()
+    now = _now()
+    with Writer(redis_url) as writer:
+        async with Redis.from_url(redis_url) as client:
+            await metrics.read_redis(client)
+            for run_id, is_demo, nano in (("1" * 32, True, 3_000_000), ("2" * 32, False, 5_000_000)):
+                _run(writer, run_id, now, f"0 0 1 2 {nano} claude_cli\n")
+                state = {"run_id": run_id, "operation": "x", "status": "running", "created": now, "demo": is_demo}
+                await RunStore(client).set_state(run_id, orjson.dumps(state), "running")
+            await Bookkeeper(client).book()
+            await metrics.read_redis(client)
+    text = generate_latest(metrics.registry).decode()
+    assert 'spantail_llm_cost_usd_total{backend="claude_cli"} 0.005\n' in text
+    assert 'spantail_demo_llm_cost_usd_total{backend="claude_cli"} 0.003\n' in text
 
 
 async def test_a_bookkeeper_that_was_held_up_takes_nothing_back(redis_url: str) -> None:

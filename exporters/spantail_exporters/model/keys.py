@@ -114,6 +114,11 @@ def spend_of_day(day: str) -> str:
     return f"{{spend}}:day:{day}"
 
 
+def spend_of_demo_day(day: str) -> str:
+    """Name the HASH of the sums of a day's runs on demo data."""
+    return f"{{spend}}:day:demo:{day}"
+
+
 def spend_of_run(run_id: str) -> str:
     """Name the STRING that says how much of a run is in the sums."""
     return f"{{spend}}:run:{run_id}"

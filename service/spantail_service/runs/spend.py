@@ -3,6 +3,7 @@
 A run's cost counts on the day (UTC) on which it began, so that a day's sum is the sum over its runs. The sums are
 brought up to date by a bookkeeper, run by run: what a run adds now, less what it had added before, in one step
 (`BOOK`). So a run is never counted twice, whoever books it and however often. What was imported was spent elsewhere.
+What runs on demo data cost is nobody's money: it has sums of its own.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from spantail.pricing import NANO
 from spantail_exporters.model import keys
 from spantail_exporters.redis.errors import will_be_back
 from spantail_service.bounds.cancel import cancel
-from spantail_service.runs.meta import SILENCE_US, parse_meta
+from spantail_service.runs.meta import SILENCE_US, parse_meta, parse_state
 from spantail_service.storage.lease import Lease
 from spantail_service.storage.run_flags import mark_booked
 from spantail_service.storage.run_writes import now_us
@@ -25,7 +26,7 @@ from spantail_service.storage.run_writes import now_us
 if TYPE_CHECKING:
     from redis.asyncio import Redis
 
-    from spantail_service.runs.meta import RunMeta
+    from spantail_service.runs.meta import RunMeta, RunState
 
 logger = logging.getLogger(__name__)
 
@@ -37,12 +38,13 @@ _KEPT_DAYS: Final = 400
 _LEASE_INTERVALS: Final = 5  # a bookkeeper that missed so many rounds is replaced
 _BOOKED_S: Final = 3 * _DAY_S  # longer than a run's data; `booked` on a pinned run says the rest
 _FIELDS: Final = ("runs", "calls", "errors", "unpriced", "input", "output", "nano")
+_DEMO: Final = "demo:"  # before the day of a run on demo data
 _RUNS: Final = ""  # in the place of a backend, each of which has a name: what is counted per run
 
 BOOK: Final = """
 -- KEYS  what the run has added so far, the sums of its day, the sums of the day that it was booked on ('' before)
--- ARGV  day, expiry of the first (s), of the second (s), 1 = it must have been booked before, epoch and next seq of the
---       run as these figures were read, then field, amount, ...
+-- ARGV  day (of a run on demo data with `demo:` before it), expiry of the first (s), of the second (s), 1 = it must
+--       have been booked before, epoch and next seq of the run as these figures were read, then field, amount, ...
 -- RETURNS  0 = not booked: older figures than those that are booked, or another booker came in between
 local before = redis.call('HGETALL', KEYS[1])
 if ARGV[4] == '1' and #before == 0 then return 0 end
@@ -52,7 +54,7 @@ local newer = tonumber(ARGV[5]) - tonumber(held[':epoch'] or 0)
 if newer == 0 then newer = tonumber(ARGV[6]) - tonumber(held[':next'] or 0) end
 if newer < 0 then return 0 end
 local old_day = held[':day']
-if old_day and old_day ~= ARGV[1] and string.sub(KEYS[3], -10) ~= old_day then return 0 end
+if old_day and old_day ~= ARGV[1] and string.sub(KEYS[3], -#old_day - 5) ~= ':day:' .. old_day then return 0 end
 for field, amount in pairs(held) do
   if field ~= ':day' and field ~= ':epoch' and field ~= ':next' then
     redis.call('HINCRBY', KEYS[old_day == ARGV[1] and 2 or 3], field, '-' .. amount)
@@ -75,6 +77,11 @@ _BOOKED: Final = "if redis.call('ZSCORE', KEYS[1], ARGV[1]) == ARGV[2] then redi
 def day_of(time_us: int) -> str:
     """The day (UTC, ISO) of a time in µs since the epoch."""
     return datetime.fromtimestamp(time_us / 1_000_000, UTC).date().isoformat()
+
+
+def _sums_of(day: str) -> str:
+    """The key of the sums of a day as it stands with a booked run."""
+    return keys.spend_of_demo_day(day[len(_DEMO) :]) if day.startswith(_DEMO) else keys.spend_of_day(day)
 
 
 class Bookkeeper:
@@ -143,22 +150,26 @@ class Bookkeeper:
         pipe = self._redis.pipeline(transaction=False)
         for run_id in changed:
             pipe.hgetall(keys.run_keys(run_id).meta)
-        metas = await pipe.execute() if changed else []
-        for run_id, fields in zip(changed, metas, strict=True):
+            pipe.get(keys.run_keys(run_id).state)
+        read = await pipe.execute() if changed else []
+        for run_id, fields, stored in zip(changed, read[::2], read[1::2], strict=True):
             meta = parse_meta(fields, now_us())
             if meta is not None and not meta.imported:
-                await self._book_run(run_id, meta, before=b"booked" in fields)
+                await self._book_run(run_id, meta, parse_state(stored), before=b"booked" in fields)
             if meta is None or meta.expected is not None or meta.imported:
                 await self._execute("EVAL", _BOOKED, 1, keys.RUNS_UNBOOKED, run_id, f"{scores[run_id]:.0f}")
             else:
                 self._seen[run_id] = versions[run_id]
 
-    async def _book_run(self, run_id: str, meta: RunMeta, *, before: bool) -> None:
+    async def _book_run(self, run_id: str, meta: RunMeta, state: RunState | None, *, before: bool) -> None:
         if not meta.backends and not before:
             return
         day = day_of(meta.start or int(meta.epoch or 0))
         booked = keys.spend_of_run(run_id)
         held: Any = await self._redis.hget(booked, ":day")
+        old_day = held.decode() if held else ""
+        if state.demo if state is not None else old_day.startswith(_DEMO):
+            day = f"{_DEMO}{day}"
         amounts: list[str | int] = [f"{_RUNS}:runs", 1]
         for backend, totals in meta.backends.items():
             figures = (
@@ -168,9 +179,8 @@ class Bookkeeper:
             for name, amount in zip(_FIELDS, figures, strict=True):
                 if amount:
                     amounts += (f"{backend}:{name}", amount)
-        before_key = keys.spend_of_day(held.decode() if held else day)
         await self._execute(
-            "EVAL", BOOK, 3, booked, keys.spend_of_day(day), before_key,
+            "EVAL", BOOK, 3, booked, _sums_of(day), _sums_of(old_day or day),
             day, _BOOKED_S, _KEPT_DAYS * _DAY_S, int(before), meta.epoch or 0, meta.next_index, *amounts,
         )  # fmt: skip
         if not before:
@@ -184,27 +194,43 @@ class Bookkeeper:
 async def spend_by_backend(redis: Redis, days: int, today: date | None = None) -> dict[str, Any]:
     """The sums of the last `days` days, the oldest first, and over all of them.
 
-    Answers `{by, from, to, cost_usd, cost_nano, backends, days: [{day, runs, cost_usd, cost_nano, backends}]}`;
-    days are UTC, a day without a run is there with nothing in it.
+    Answers `{by, from, to, cost_usd, cost_nano, backends, demo, days: [{day, runs, cost_usd, cost_nano, backends,
+    demo}]}`; days are UTC, a day without a run is there with nothing in it. What runs on demo data cost is in none of
+    these figures but those of `demo`: `{runs, cost_usd, cost_nano, backends}`.
     """
     last = today or datetime.now(UTC).date()
     dates = [last - timedelta(days=back) for back in range(days - 1, -1, -1)]
     pipe = redis.pipeline(transaction=False)
     for one in dates:
         pipe.hgetall(keys.spend_of_day(one.isoformat()))
-    listed = []
-    over_all: dict[str, dict[str, int]] = {}
-    for one, fields in zip(dates, await pipe.execute(), strict=True):
-        figures = _figures(fields)
-        runs = figures.pop(_RUNS, {}).get("runs", 0)
-        for backend, amounts in figures.items():
-            total = over_all.setdefault(backend, {})
-            for name, amount in amounts.items():
-                total[name] = total.get(name, 0) + amount
-        listed.append({"day": one.isoformat(), "runs": runs, **_sums(figures)})
+        pipe.hgetall(keys.spend_of_demo_day(one.isoformat()))
+    read = await pipe.execute()
+    real, demo = [_figures(fields) for fields in read[::2]], [_figures(fields) for fields in read[1::2]]
+    over_all, over_demo = _summed(real), _summed(demo)
+    over_all.pop(_RUNS, None)
+    listed = [
+        {"day": one.isoformat(), **_sums_and_runs(of_day), "demo": _sums_and_runs(of_demo)}
+        for one, of_day, of_demo in zip(dates, real, demo, strict=True)
+    ]
     return {
-        "by": "backend", "from": dates[0].isoformat(), "to": last.isoformat(), **_sums(over_all), "days": listed
+        "by": "backend", "from": dates[0].isoformat(), "to": last.isoformat(), **_sums(over_all),
+        "demo": _sums_and_runs(over_demo), "days": listed,
     }  # fmt: skip
+
+
+def _summed(days: list[dict[str, dict[str, int]]]) -> dict[str, dict[str, int]]:
+    total: dict[str, dict[str, int]] = {}
+    for figures in days:
+        for backend, amounts in figures.items():
+            into = total.setdefault(backend, {})
+            for name, amount in amounts.items():
+                into[name] = into.get(name, 0) + amount
+    return total
+
+
+def _sums_and_runs(figures: dict[str, dict[str, int]]) -> dict[str, Any]:
+    runs = figures.get(_RUNS, {}).get("runs", 0)
+    return {"runs": runs, **_sums({backend: amounts for backend, amounts in figures.items() if backend != _RUNS})}
 
 
 def _figures(fields: dict[bytes, bytes]) -> dict[str, dict[str, int]]:

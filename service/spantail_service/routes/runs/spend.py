@@ -21,9 +21,10 @@ async def read_spend(
     _by: Annotated[Literal["backend"], Query(alias="by", description="What a day's sum is parted by.")] = "backend",
     days: Annotated[int, Query(ge=1, le=MAX_DAYS, description="How many days, today included.")] = 30,
 ) -> Response:
-    """Answers `{by, from, to, cost_usd, cost_nano, backends, days: [{day, runs, cost_usd, cost_nano, backends}]}`.
+    """Answers `{by, from, to, cost_usd, cost_nano, backends, demo, days: [{day, runs, cost_usd, cost_nano, …}]}`.
 
-    A run counts on the day (UTC) on which it began; the sums outlive the runs. They are a second behind.
+    A run counts on the day (UTC) on which it began; the sums outlive the runs. They are a second behind. Runs on demo
+    data are in `demo` alone, over all days and in each: `{runs, cost_usd, cost_nano, backends}`.
     """
     sums = await spend_by_backend(services_of(request).redis, days)
     return Response(orjson.dumps(sums), media_type="application/json", headers={"cache-control": "no-store"})

@@ -22,18 +22,24 @@ class SpendTotals(Described):
     cost_nano: int
 
 
-class SpendOfDay(Described):
-    """What the runs cost that began on a day (UTC)."""
+class SpendOfRuns(Described):
+    """What some runs cost."""
 
-    day: date
     runs: int
     cost_usd: float
     cost_nano: int
     backends: dict[str, SpendTotals]
 
 
+class SpendOfDay(SpendOfRuns):
+    """What the runs cost that began on a day (UTC); those on demo data apart."""
+
+    day: date
+    demo: SpendOfRuns
+
+
 class Spend(Described):
-    """Sums over some days, and by day."""
+    """Sums over some days, and by day; runs on demo data apart."""
 
     by: Literal["backend"]
     first: date = Field(alias="from")
@@ -41,4 +47,5 @@ class Spend(Described):
     cost_usd: float
     cost_nano: int
     backends: dict[str, SpendTotals]
+    demo: SpendOfRuns
     days: list[SpendOfDay]
