@@ -61,6 +61,9 @@ OTLP_TRACE = orjson.dumps(
 )  # fmt: skip
 
 
+CV_INPUT = orjson.dumps({"cv": "# Ada\n\n## Experience\n\n### Engineer, Acme, 2019 - 2024"})
+
+
 class Row(NamedTuple):
     """One request and what has to come back."""
 
@@ -148,6 +151,10 @@ ROWS = [
     row("POST", "/api/jobs/import", 202, JSON, StartedRun,
         content=b'{"keywords":["x"],"job_ids":["a-1"]}', sends=JSON),
     problem("POST", "/api/jobs/import", 422, "invalid-input", content=b'{"keywords":["x"]}', sends=JSON),
+    row("POST", "/api/jobs/none/pipeline", 202, JSON, StartedRun, content=CV_INPUT, sends=JSON),
+    problem("POST", "/api/jobs/none/pipeline", 422, "invalid-input", content=b"{}", sends=JSON),
+    row("POST", "/api/jobs/none/contacts/peer/0/stream", 200, EVENTS, lambda a: "event: run\n" in a.text),
+    problem("POST", "/api/jobs/none/contacts/friend/0/stream", 422, "invalid-input"),
     problem("POST", "/api/jobs/search", 422, "invalid-input", content=b"{}", sends=JSON),
     problem("POST", "/api/jobs/search", 415, "unsupported-media-type", content=b"x", sends="text/plain"),
     row("POST", "/api/operations/job-search?queue=true&priority=high", 202, JSON, StartedRun,

@@ -112,7 +112,7 @@ def routes() -> list[Route]:
 
 def is_endless(asked: Asked) -> bool:
     """Streams that end with their reader: their head is all that is waited for."""
-    return b"/events" in asked.target
+    return b"/events" in asked.target or b"/stream" in asked.target
 
 
 def requests(route: Route) -> Iterator[Asked]:

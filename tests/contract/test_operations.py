@@ -14,6 +14,7 @@ from redis.exceptions import ResponseError
 
 from spantail_service.demo.faults import Pace
 from spantail_service.demo.server import DemoServer
+from spantail_service.operations.cv_pipeline.sample import CV, POSTING
 from spantail_service.storage.run_writes import RunStore
 from tests.integration.service.harness import poll_to_the_end, running_app
 from tests.support.live_runs import StoredRun, fold
@@ -65,6 +66,8 @@ async def test_catalogue(redis_url: str) -> None:
     assert operations["job-search"]["path"] == "/api/jobs/search"
     assert operations["job-ingest"]["path"] == "/api/jobs/ingest"
     assert operations["generate-annotations"]["path"] == "/api/jobs/{job_id}/generate-annotations"
+    for name in ("contact-outreach", "cv-pipeline"):  # where the page's form posts to
+        assert operations[name]["path"] == f"/api/operations/{name}"
     assert "job_titles" in operations["job-search"]["input_schema"]["properties"]
     assert operations["job-search"]["layers"]
 
@@ -130,6 +133,38 @@ async def test_annotations_take_the_job_from_the_path(redis_url: str) -> None:
         run = (await client.get(f"/api/runs/{run_id}")).json()
     assert answer.status_code == 202
     assert (run["operation"], run["status"]) == ("generate-annotations", "failed")
+
+
+async def test_the_pipeline_takes_the_job_from_the_path(new_redis_url: str) -> None:
+    async with demo_app(new_redis_url) as client:
+        answer = await client.post("/api/jobs/no-such-job/pipeline", json={"cv": CV})
+        await poll_to_the_end(client, answer.json()["run_id"])
+        run = (await client.get(f"/api/runs/{answer.json()['run_id']}")).json()
+        both = await client.post("/api/jobs/no-such-job/pipeline", json={"cv": CV, "posting": POSTING})
+    assert answer.status_code == 202
+    assert (run["operation"], run["status"]) == ("cv-pipeline", "failed")
+    assert both.status_code == 422
+    assert both.json()["errors"] == [
+        {"loc": ["body"], "msg": "Value error, either job_id or posting is wanted, not both"}
+    ]
+
+
+async def test_a_whole_pipeline_over_http(redis_url: str) -> None:
+    async with demo_app(redis_url) as client:
+        answer = await client.post("/api/operations/cv-pipeline", json={"cv": CV, "posting": POSTING})
+        run_id = answer.json()["run_id"]
+        events = await poll_to_the_end(client, run_id)
+        run = (await client.get(f"/api/runs/{run_id}")).json()
+    assert (run["status"], run["cost_nano"] > 0) == ("completed", True)
+    assert [(layer["name"], layer["status"]) for layer in run["layers"]] == [
+        (name, "complete") for name in ("load", "parse", "analyse", "plan", "write", "validate", "assemble")
+    ]
+    names = {event["event"] for event in events}
+    assert names >= {
+        "pipeline_start", "pipeline_complete", "layer_start", "layer_complete", "phase_start", "phase_complete",
+        "subphase_start", "subphase_complete", "decision_point", "validation_result", "cv_struct_start",
+        "cv_struct_section", "cv_struct_complete", "llm_call_start", "llm_call_complete",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -130,6 +130,19 @@ async def generate_annotations(request: Request, job_id: str, options: Options) 
     return await _start(request, "generate-annotations", {"job_id": job_id}, options)
 
 
+@router.post(
+    "/api/jobs/{job_id}/pipeline",
+    status_code=202,
+    summary="Tailor a CV to a job",
+    responses=_STARTED,
+    dependencies=[STARTS],
+    openapi_extra=_own_schema("cv-pipeline"),
+)
+async def tailor_cv(request: Request, job_id: str, options: Options) -> Response:
+    """Starts the operation `cv-pipeline` for one job; `POST /api/operations/cv-pipeline` takes a posting's text too."""
+    return await _start(request, "cv-pipeline", {"job_id": job_id}, options)
+
+
 async def _start(request: Request, name: str, from_path: dict[str, str], options: StartOptions = DIRECT) -> Response:
     services = services_of(request)
     op = services.catalogue.get(name)
