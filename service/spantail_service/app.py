@@ -32,7 +32,7 @@ from spantail_service.reaper import Reaper
 from spantail_service.routes import operations, otlp, outreach
 from spantail_service.routes.jobs import queue, queue_socket, runners
 from spantail_service.routes.pages import docs, login, page
-from spantail_service.routes.runs import control, events, logs, run_list, spend, traces, transfer, websocket
+from spantail_service.routes.runs import control, events, logs, result, run_list, spend, traces, transfer, websocket
 from spantail_service.routes.service import about, breakers, health, metrics
 from spantail_service.routes.service import budgets as budget_routes
 from spantail_service.routes.tempo import search, tags
@@ -68,8 +68,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _ROUTES: Final = (
-    logs, events, websocket, traces, transfer, run_list, control, spend, operations, outreach, queue, queue_socket,
-    runners, otlp, search, tags, health, about, breakers, budget_routes, metrics, login, docs, page,
+    logs, events, websocket, traces, transfer, run_list, result, control, spend, operations, outreach, queue,
+    queue_socket, runners, otlp, search, tags, health, about, breakers, budget_routes, metrics, login, docs, page,
 )  # fmt: skip
 # Shares of the time that a stop may take.
 _CANCEL_SHARE = 0.5

@@ -26,7 +26,7 @@ from spantail_service.web.schemas.budgets import Budget, Budgets
 from spantail_service.web.schemas.operations import Operations, StartedRun
 from spantail_service.web.schemas.problems import Problem
 from spantail_service.web.schemas.queue import CancelledItem, CancelledRun, Queue, QueuedRun, RetriedRun, Runners
-from spantail_service.web.schemas.runs import Facets, Imported, Run, RunsPage, Snapshot
+from spantail_service.web.schemas.runs import Facets, Imported, Run, RunResult, RunsPage, Snapshot
 from spantail_service.web.schemas.service import About, Alive, Ready
 from spantail_service.web.schemas.spans import SpanState
 from spantail_service.web.schemas.spend import Spend
@@ -124,6 +124,9 @@ ROWS = [
     row("GET", "/api/runs/facets", 200, JSON, Facets),
     row("GET", "/api/runs/{run}", 200, JSON, Run),
     problem("GET", "/api/runs/{unknown}", 404, "unknown-run"),
+    row("GET", "/api/runs/{cancelled}/result", 200, JSON, RunResult),
+    problem("GET", "/api/runs/{run}/result", 404, "no-result"),
+    problem("GET", "/api/runs/{unknown}/result", 404, "unknown-run"),
     problem("GET", "/api/runs/{gone}", 410, "run-expired"),
     row("POST", "/api/runs/{run}/pin", 204, ""),
     problem("POST", "/api/runs/{unknown}/pin", 404, "unknown-run"),

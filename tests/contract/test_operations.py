@@ -140,9 +140,13 @@ async def test_the_pipeline_takes_the_job_from_the_path(new_redis_url: str) -> N
         answer = await client.post("/api/jobs/no-such-job/pipeline", json={"cv": CV})
         await poll_to_the_end(client, answer.json()["run_id"])
         run = (await client.get(f"/api/runs/{answer.json()['run_id']}")).json()
+        came = (await client.get(f"/api/runs/{answer.json()['run_id']}/result")).json()
         both = await client.post("/api/jobs/no-such-job/pipeline", json={"cv": CV, "posting": POSTING})
     assert answer.status_code == 202
     assert (run["operation"], run["status"]) == ("cv-pipeline", "failed")
+    assert came["result"] is None
+    assert came["error"]["type"] == "OperationError"
+    assert "job no-such-job is unknown" in came["error"]["message"]
     assert both.status_code == 422
     assert both.json()["errors"] == [
         {"loc": ["body"], "msg": "Value error, either job_id or posting is wanted, not both"}
@@ -155,7 +159,16 @@ async def test_a_whole_pipeline_over_http(redis_url: str) -> None:
         run_id = answer.json()["run_id"]
         events = await poll_to_the_end(client, run_id)
         run = (await client.get(f"/api/runs/{run_id}")).json()
+        came = (await client.get(f"/api/runs/{run_id}/result")).json()
     assert (run["status"], run["cost_nano"] > 0) == ("completed", True)
+    assert (came["run_id"], came["operation"], came["status"], came["error"]) == (
+        run_id,
+        "cv-pipeline",
+        "completed",
+        None,
+    )
+    assert came["result"]["document"].startswith("# Mara Lindqvist")
+    assert came["result"]["cost"]["nano"] == run["cost_nano"]
     assert [(layer["name"], layer["status"]) for layer in run["layers"]] == [
         (name, "complete") for name in ("load", "parse", "analyse", "plan", "write", "validate", "assemble")
     ]

@@ -29,7 +29,7 @@ async def test_the_whole_trace(traces: Traces) -> None:
     async with demo_world() as demo, tools_for(settings_for(demo)) as tools:
         result = await run("cv-pipeline", TRY, tools)
 
-    (whole,) = traces.children(traces.named("cv pipeline"))
+    (whole,) = traces.children(traces.named("CV pipeline"))
     assert (whole.name, attributes(whole)["spantail.kind"]) == ("tailor CV", "pipeline")
     layers = ["load", "parse", "analyse", "plan", "write", "validate", "assemble"]
     assert [(span.name, status(span)) for span in traces.children(whole)] == [(name, "ok") for name in layers]

@@ -106,7 +106,7 @@ def test_a_cv_pipeline_out_of_bounds_is_refused(payload: dict[str, Any]) -> None
 def test_the_smallest_cv_pipeline() -> None:
     asked = CvPipelineInput.model_validate({"cv": f"\n{CV}\n", "posting": f"# Engineer at Acme\n{POSTING}"})
     assert (asked.cv, asked.max_words, asked.max_repairs) == (CV, 600, 2)
-    assert CATALOGUE["cv-pipeline"].run_name(asked) == "cv pipeline · Engineer at Acme"
+    assert CATALOGUE["cv-pipeline"].run_name(asked) == "CV pipeline · Engineer at Acme"
 
 
 @pytest.mark.parametrize(

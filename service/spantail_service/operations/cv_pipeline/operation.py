@@ -62,7 +62,7 @@ def _demo_input(rng: Random, job_ids: Sequence[str]) -> dict[str, Any]:
 
 CV_PIPELINE = Operation(
     name="cv-pipeline",
-    title="cv pipeline",
+    title="CV pipeline",
     description="Tailors a CV to a job: an LLM writes, and code checks that nothing is invented.",
     input_model=CvPipelineInput,
     layers=("load", "parse", "analyse", "plan", "write", "validate", "assemble"),
@@ -87,7 +87,7 @@ def _criteria(cv: Cv, posting: Posting, chosen: Plan, max_words: int) -> Criteri
 def _assemble(checked: Checked, posting: Posting, asking: Asking) -> Result:
     with layer("assemble") as stage:
         draft = checked.draft
-        stage.progress(draft.words, draft.words, "words")
+        stage.progress(1, 1, f"{draft.words} words")
         logger.info(
             "%d words for %s, %d repairs, %d left out",
             draft.words, posting.title, len(checked.repairs), len(checked.left_out),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import Field
 
 from spantail_service.web.schemas.base import RUN_ID, Described, RunStatus
@@ -58,6 +60,25 @@ class Run(RunSummary):
         "once its snapshot was taken.",
     )
     links: dict[str, str] = Field(default_factory=dict, description="Addresses in other tools, by their name.")
+
+
+class RunError(Described):
+    """Why a run failed."""
+
+    type: str
+    message: str
+
+
+class RunResult(Described):
+    """What came of a run that a service or a runner has started."""
+
+    run_id: str = Field(pattern=RUN_ID)
+    operation: str
+    status: RunStatus
+    result: dict[str, Any] | None = Field(
+        description="What the operation gave; null before its end, and where it was larger than 64 KiB."
+    )
+    error: RunError | None
 
 
 class RunsPage(Described):
