@@ -123,48 +123,21 @@ def _by_rules(attributes: dict[str, Any], rules: dict[str, TokenRule], usage: Us
 
 def _settled(counted: list[Counted], *, including: bool, no_total_within: bool) -> tuple[dict[str, int], str | None]:
     """Make of the counts of one source what they mean: input with all that is a part of it, output likewise."""
-    found: dict[str, int] = {}
-    places: dict[str, str] = {}
-    others: dict[str, set[int]] = {}
-    for kind, number, place in counted:
-        if not found.get(kind):  # a library that does not know a number writes 0
-            found[kind], places[kind] = number, place
-        if number:
-            others.setdefault(kind, set()).add(number)
+    found, places, others = _collected(counted)
     get = found.get
     if all(len(numbers) == 1 for numbers in others.values()) and _is_plain(
         found, places, no_total_within=no_total_within
     ):
         found.pop(t.TOTAL, None)
         return found, None
-    doubt = None
-    short, long = get(t.CACHE_WRITE_5M, 0), get(t.CACHE_WRITE_1H, 0)
-    if short + long and not get(t.CACHE_WRITE):
-        found[t.CACHE_WRITE] = short + long
-        places[t.CACHE_WRITE] = places[t.CACHE_WRITE_1H if long else t.CACHE_WRITE_5M]
-    elif (t.CACHE_WRITE_5M in found and t.CACHE_WRITE_1H in found and short + long != get(t.CACHE_WRITE, 0)) or (
-        max(short, long) > get(t.CACHE_WRITE, 0)
-    ):
-        doubt = "the tokens written to a cache do not add up"
+    doubt = _cache_writes(found, places)
     for kind in (t.VIDEO_OUTPUT, t.OTHER):
         if get(kind):
             doubt = doubt or "there are tokens of a kind whose price is not known"
     cached = get(t.CACHE_READ, 0) + get(t.CACHE_WRITE, 0)
-    for kind, stated in others.items():
-        if len(stated) > 1:
-            if kind == t.INPUT and stated == {max(stated), max(stated) - cached}:
-                found[kind], places[t.CACHE_READ], places[t.CACHE_WRITE] = max(stated), t.WITHIN, t.WITHIN
-            elif kind == t.OUTPUT and stated == {max(stated), max(stated) - get(t.REASONING, 0)}:
-                found[kind], places[t.REASONING] = max(stated), t.WITHIN
-            elif kind in {*t.OURS, t.TOTAL}:
-                doubt = doubt or f"there are two different numbers of {kind.replace('_', ' ')} tokens"
-    if cached and t.FRESH in found and t.INPUT in found:
-        place = {cached: t.WITHIN, 0: t.BESIDE}.get(found[t.INPUT] - found[t.FRESH], t.UNSAID)
-    elif cached:
-        told_places = {places[kind] for kind in (t.CACHE_READ, t.CACHE_WRITE) if get(kind)}
-        place = told_places.pop() if len(told_places) == 1 else t.UNSAID
-    else:
-        place = t.WITHIN
+    different = _two_numbers(found, places, others, cached)
+    doubt = doubt or different
+    place = _place_of_cached(found, places, cached)
     if place == t.UNSAID and including:
         place = t.WITHIN
     if including and t.INPUT in found and cached > found[t.INPUT] and get(t.TOTAL) == found[t.INPUT] + get(t.OUTPUT, 0):
@@ -182,6 +155,57 @@ def _settled(counted: list[Counted], *, including: bool, no_total_within: bool) 
             del found[t.TOTAL]
     doubt = _add_up(found, cached, place, places.get(t.REASONING, t.WITHIN)) or doubt
     return {kind: number for kind, number in found.items() if kind in t.OURS}, doubt
+
+
+def _collected(counted: list[Counted]) -> tuple[dict[str, int], dict[str, str], dict[str, set[int]]]:
+    """Return the number of each kind, its place, and all numbers other than 0 that were told of it."""
+    found: dict[str, int] = {}
+    places: dict[str, str] = {}
+    others: dict[str, set[int]] = {}
+    for kind, number, place in counted:
+        if not found.get(kind):  # a library that does not know a number writes 0
+            found[kind], places[kind] = number, place
+        if number:
+            others.setdefault(kind, set()).add(number)
+    return found, places, others
+
+
+def _cache_writes(found: dict[str, int], places: dict[str, str]) -> str | None:
+    """Add up what was written to a cache for five minutes and for an hour; returns what is doubtful about it."""
+    get = found.get
+    short, long = get(t.CACHE_WRITE_5M, 0), get(t.CACHE_WRITE_1H, 0)
+    if short + long and not get(t.CACHE_WRITE):
+        found[t.CACHE_WRITE] = short + long
+        places[t.CACHE_WRITE] = places[t.CACHE_WRITE_1H if long else t.CACHE_WRITE_5M]
+    elif (t.CACHE_WRITE_5M in found and t.CACHE_WRITE_1H in found and short + long != get(t.CACHE_WRITE, 0)) or (
+        max(short, long) > get(t.CACHE_WRITE, 0)
+    ):
+        return "the tokens written to a cache do not add up"
+    return None
+
+
+def _two_numbers(found: dict[str, int], places: dict[str, str], others: dict[str, set[int]], cached: int) -> str | None:
+    """Decide between different numbers of one kind, with and without a part of it; returns what is doubtful."""
+    doubt = None
+    for kind, stated in others.items():
+        if len(stated) > 1:
+            if kind == t.INPUT and stated == {max(stated), max(stated) - cached}:
+                found[kind], places[t.CACHE_READ], places[t.CACHE_WRITE] = max(stated), t.WITHIN, t.WITHIN
+            elif kind == t.OUTPUT and stated == {max(stated), max(stated) - found.get(t.REASONING, 0)}:
+                found[kind], places[t.REASONING] = max(stated), t.WITHIN
+            elif kind in {*t.OURS, t.TOTAL}:
+                doubt = doubt or f"there are two different numbers of {kind.replace('_', ' ')} tokens"
+    return doubt
+
+
+def _place_of_cached(found: dict[str, int], places: dict[str, str], cached: int) -> str:
+    """Say whether the cached tokens are a part of the input."""
+    if cached and t.FRESH in found and t.INPUT in found:
+        return {cached: t.WITHIN, 0: t.BESIDE}.get(found[t.INPUT] - found[t.FRESH], t.UNSAID)
+    if not cached:
+        return t.WITHIN
+    told_places = {places[kind] for kind in (t.CACHE_READ, t.CACHE_WRITE) if found.get(kind)}
+    return told_places.pop() if len(told_places) == 1 else t.UNSAID
 
 
 _PLAIN: Final = frozenset({t.INPUT, t.OUTPUT, t.TOTAL, t.CACHE_READ, t.CACHE_WRITE, t.REASONING})

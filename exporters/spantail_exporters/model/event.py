@@ -132,29 +132,15 @@ def encode_state(record: SpanRecord, rev: int, redactor: Redactor, *, event: str
         separate = _with_events_of_their_own(record, folded, noted)
         noted = max(noted, record.dropped_span_events + len(separate))
     body: dict[str, Any] = {
-        "rev": rev,
-        "status": status,
-        "start": record.start_us,
-        "noted": noted,
+        "rev": rev, "status": status, "start": record.start_us, "noted": noted,
         "ts": ts if ts is not None else end if end is not None else record.start_us,
         "event": kind + (event or _SUFFIX[status]),
-        "run_id": record.run_id,
-        "span_id": record.span_id,
-        "parent_id": record.parent_id,
-        "name": (name := text(record.name)),
-        "kind": kind,
-        "end": end,
-    }
+        "run_id": record.run_id, "span_id": record.span_id, "parent_id": record.parent_id,
+        "name": (name := text(record.name)), "kind": kind, "end": end,
+    }  # fmt: skip
     if name is not record.name and differ(name, record.name):
         change(remarks, key.SPAN_NAME)
-    if record.service is not None:
-        body["service"] = text(str(record.service))
-    if record.runner is not None:
-        body["runner"] = record.runner
-    sources = NO_SOURCES
-    if record.source is not None:
-        fields, sources = record.source.encoded(redactor)
-        body.update(fields)
+    sources = _add_sources(body, record, redactor)
     add_fields(body, record, error, text, remarks)
     account = add_usage(body, attributes)
     if key.PROGRESS_DONE in attributes or key.LAYER in attributes:
@@ -171,6 +157,19 @@ def encode_state(record: SpanRecord, rev: int, redactor: Redactor, *, event: str
         body["error"] = error
     layers = layers_of(body, attributes) if kind == "layer" or key.LAYERS in attributes else b""
     return Encoded(body, noted, account, layers, tail_events, sources)
+
+
+def _add_sources(body: dict[str, Any], record: SpanRecord, redactor: Redactor) -> Mapping[str, bytes]:
+    """Add what a span comes from; returns the resource and the scope that the fields name."""
+    if record.service is not None:
+        body["service"] = redactor.text(str(record.service))
+    if record.runner is not None:
+        body["runner"] = record.runner
+    if record.source is None:
+        return NO_SOURCES
+    fields, sources = record.source.encoded(redactor)
+    body.update(fields)
+    return sources
 
 
 def _add_events_and_links(

@@ -60,6 +60,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import ReadableSpan
+    from opentelemetry.trace import Link
 
     from spantail.content import Dropped
     from spantail.live import LogEvent
@@ -127,23 +128,9 @@ def span_record(
     if event_count:
         said[SPAN_EVENT_COUNT] = event_count
     if new_events:
-        said[SPAN_EVENTS] = [
-            {
-                "time_unix_nano": event.timestamp,
-                "name": redactor.text(event.name),
-                "attributes": redactor.native(event.attributes or {}, left_out, None, event.name),
-            }
-            for event in new_events
-        ]
+        said[SPAN_EVENTS] = [_span_event(event, redactor, left_out) for event in new_events]
     if span.links:
-        said[SPAN_LINKS] = [
-            {
-                "trace_id": f"{link.context.trace_id:032x}",
-                "span_id": f"{link.context.span_id:016x}",
-                "attributes": redactor.native(link.attributes or {}, left_out),
-            }
-            for link in span.links
-        ]
+        said[SPAN_LINKS] = [_link(link, redactor, left_out) for link in span.links]
     if left_out:
         said[CONTENT_LEFT_OUT] = as_attribute([*take_marks(said), *marks_of(left_out, redactor.where)])
     now_ns = time.time_ns()
@@ -158,6 +145,22 @@ def span_record(
         event_name=EVENT_START if start else EVENT_UPDATE,
         attributes=said,
     )
+
+
+def _span_event(event: Any, redactor: Redactor, left_out: Dropped) -> dict[str, Any]:
+    return {
+        "time_unix_nano": event.timestamp,
+        "name": redactor.text(event.name),
+        "attributes": redactor.native(event.attributes or {}, left_out, None, event.name),
+    }
+
+
+def _link(link: Link, redactor: Redactor, left_out: Dropped) -> dict[str, Any]:
+    return {
+        "trace_id": f"{link.context.trace_id:032x}",
+        "span_id": f"{link.context.span_id:016x}",
+        "attributes": redactor.native(link.attributes or {}, left_out),
+    }
 
 
 def heartbeat_record(
