@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from spantail.scopes.scope import Scope
 
+_MOST_OPEN: Final = 10_000
 _MOST_JOINED: Final = 1_000  # spans of others that events were written to, and which may still be open
 
 
@@ -157,10 +158,13 @@ class Runs:
         """Begin a run; the first one registers a hook for the end of the process."""
         run = OperationRun(job_id, name, event_costs=event_costs)
         with self._lock:
+            oldest = next(iter(self._open.values())) if len(self._open) >= _MOST_OPEN else None
             self._open[run.run_id] = run
             if not self._watches_exit:
                 self._watches_exit = True
                 atexit.register(self.end_all, "the process ended, and no end was reported")
+        if oldest is not None:
+            oldest.abandon("ten thousand other runs were begun and not ended", even_if_held=True)
         return run
 
     def get(self, run_id: str) -> OperationRun | None:

@@ -32,6 +32,10 @@ if TYPE_CHECKING:
 INFO: Final = "INFO"
 ERROR_LEVEL: Final = "ERROR"
 
+# The SDK keeps the last 128 events of a span; the live pipeline looks for new ones five times a second.
+_MOST_AT_ONCE: Final = 100
+_BURST_NS: Final = 500_000_000
+
 
 class EventWriter:
     """Writes the events of one run, from any thread. No method raises.
@@ -56,6 +60,10 @@ class EventWriter:
         self._costs = ReportedCosts()
         self._calls = Calls(self._steps, self._costs, self._note, now_ns)
         self._event_costs = event_costs
+        self._now_ns = now_ns
+        self._burst_of: trace.Span | None = None  # the span that gets events now, since when, and how many so far
+        self._burst_ns = 0
+        self._burst = 0
 
     def write(self, event: str, data: object = None, level: str = INFO, *, is_sum: bool = False) -> None:
         """Write one event.
@@ -121,18 +129,26 @@ class EventWriter:
     def _note(self, event: str, fields: dict[str, Any]) -> None:
         """Add a span event to what is current in the run.
 
-        A span that has ended, or belongs to the process that this one was forked from, takes no more events: then a
-        short span inside of it says the same.
+        A span that has ended, or belongs to the process that this one was forked from, takes no more events, and one
+        that gets more of them at once than the SDK keeps would lose some: then a short span inside of it says the same.
         """
         context = self._steps.parent()
         span = trace.get_current_span(context)
         is_ours = self._pid == os.getpid() or span is not self._base_span
-        if span.is_recording() and is_ours:
+        if span.is_recording() and is_ours and self._has_room(span):
             span.add_event(legal_text(event), legal_attributes(fields))
             return
         if span.get_span_context().trace_flags.sampled:
-            step = self._steps.begin(keys.KIND_SUBPHASE, (), _late(event, fields), {})
+            step = self._steps.begin(keys.KIND_SUBPHASE, (), _short_span(event, fields), {})
             self._steps.end(step)
+
+    def _has_room(self, span: trace.Span) -> bool:
+        """Tell whether a span takes one more event before the live pipeline has looked at those that it has."""
+        now_ns = self._now_ns()
+        if span is not self._burst_of or now_ns - self._burst_ns > _BURST_NS:
+            self._burst_of, self._burst_ns, self._burst = span, now_ns, 0
+        self._burst += 1
+        return self._burst <= _MOST_AT_ONCE
 
 
 def _new_scope(kind: str, labels: tuple[str, ...], fields: dict[str, Any]) -> Scope:
@@ -147,7 +163,7 @@ def _layers(fields: dict[str, Any]) -> list[str]:
     return [one for one in names if isinstance(one, str)] if isinstance(names, list | tuple) else []
 
 
-def _late(event: str, fields: dict[str, Any]) -> Scope:
+def _short_span(event: str, fields: dict[str, Any]) -> Scope:
     return operation(event, kind=keys.KIND_SPAN, attributes=fields)
 
 

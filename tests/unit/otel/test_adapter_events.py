@@ -341,6 +341,18 @@ def test_what_comes_after_the_end_is_not_lost(spans: Spans) -> None:
     assert usd(spans) == 2
 
 
+def test_more_events_at_once_than_a_span_keeps_are_not_lost(spans: Spans) -> None:
+    run_id = create_operation_run("j", "ingest")
+    callback = create_log_callback(run_id)
+    for number in range(300):
+        callback("job_scored", {"n": number})
+    finish_operation_run(run_id)
+    run = spans.one("ingest")
+    short = [said(span, "n") for span in spans.all() if span.name == "job_scored"]
+    assert run.dropped_events == 0
+    assert sorted([*short, *((event.attributes or {})["n"] for event in run.events)]) == list(range(300))
+
+
 def test_a_block_outranks_the_events(spans: Spans) -> None:
     run_id = create_operation_run("j", "ingest")
     callback = create_log_callback(run_id)
