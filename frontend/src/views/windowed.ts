@@ -13,6 +13,8 @@ export interface WindowedOptions<T> {
   readonly rowHeight: number;
   readonly key: (item: T) => string;
   readonly create: () => RowView<T>;
+  /** Rows have links and buttons: they are reached one after the other as they are seen. */
+  readonly inOrder?: boolean;
   readonly onScroll?: () => void;
   readonly onResize?: () => void;
 }
@@ -107,6 +109,20 @@ export class WindowedList<T> {
       // Its id may by now be another row's.
       element.removeAttribute("id");
     }
+    if (this.options.inOrder) this.order(wanted.map(({ id }) => id));
+  }
+
+  /** Brings the elements into the order of their rows, and moves no more of them than needed. */
+  private order(ids: readonly string[]): void {
+    const { canvas } = this.options;
+    for (const { element } of this.spare) if (element.nextElementSibling) canvas.append(element);
+    let at = canvas.firstElementChild;
+    for (const id of ids) {
+      const element = this.shown.get(id)?.element;
+      if (!element) continue;
+      if (element === at) at = at.nextElementSibling;
+      else moveBefore(canvas, element, at);
+    }
   }
 
   rows(): IterableIterator<RowView<T>> {
@@ -157,4 +173,12 @@ export class WindowedList<T> {
   get pageRows(): number {
     return Math.max(1, Math.floor(this.viewHeight / this.options.rowHeight) - 1);
   }
+}
+
+/** An element that is moved loses the focus; it gets it back. */
+function moveBefore(parent: HTMLElement, element: HTMLElement, next: Element | null): void {
+  const focused = document.activeElement;
+  const hadFocus = focused instanceof HTMLElement && element.contains(focused);
+  parent.insertBefore(element, next);
+  if (hadFocus) focused.focus({ preventScroll: true });
 }

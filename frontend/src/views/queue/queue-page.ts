@@ -90,6 +90,7 @@ export class QueuePage implements SectionView {
       },
       key: (row) => (row.kind === "item" ? row.item.id : `group ${row.group}`),
       create: () => new QueueItemRow(context),
+      inOrder: true,
     });
     NARROW.addEventListener("change", () => this.draw());
     this.problem.hidden = true;

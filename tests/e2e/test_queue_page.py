@@ -1,0 +1,151 @@
+"""The page of the queue: what waits is seen, cancelled and queued again; a queued run tells its place."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from playwright.async_api import expect
+
+from tests.e2e.legible import faults_of
+from tests.e2e.page import RUN_ADDRESS, RunPage
+from tests.support.browser import open_page
+from tests.support.served import served_app
+
+if TYPE_CHECKING:
+    import httpx
+    from playwright.async_api import Browser, Locator, Page
+
+SEARCH = {"job_titles": ["python developer"]}
+TELEPHONE = {"width": 390, "height": 844}
+
+
+async def put_in(client: httpx.AsyncClient, title: str = "python developer", **more: Any) -> dict[str, Any]:
+    wanted = {"operation": "job-search", "input": {"job_titles": [title]}, **more}
+    answer = await client.post("/api/queue", json=wanted)
+    assert answer.status_code == 202, answer.text
+    queued: dict[str, Any] = answer.json()
+    return queued
+
+
+def items(page: Page, group: str = "") -> Locator:
+    """The rows of items that are shown."""
+    part = f'[data-group="{group}"]' if group else ""
+    return page.locator(f'#queue-page [role=row][data-kind="item"]{part}:visible')
+
+
+async def test_an_item_from_its_start_to_its_retry(new_redis_url: str, browser: Browser) -> None:
+    async with (
+        served_app(new_redis_url) as served,
+        served.client() as client,
+        open_page(browser, f"http://{served.address}") as (page, _),
+    ):
+        await page.goto("/queue")
+        await expect(page).to_have_title("Queue – Spantail")
+        await expect(page.get_by_role("link", name="Queue")).to_have_attribute("aria-current", "page")
+        await expect(page.get_by_text("The queue is empty.")).to_be_visible()
+
+        # pushed as it happens
+        first = await put_in(client, priority="low")
+        await put_in(client, "nurse", priority="high")
+        await put_in(client, "welder", delay_s=600)
+        await expect(items(page, "waiting")).to_have_count(2)
+        await expect(items(page, "waiting").first).to_contain_text("nurse")
+        await expect(items(page, "waiting").first).to_contain_text("next")
+        await expect(items(page, "waiting").last).to_contain_text("2nd")
+        await expect(items(page, "delayed")).to_contain_text("in 9 m")
+        await expect(page.get_by_role("button", name="Waiting 2")).to_be_visible()
+
+        # its run
+        await items(page, "waiting").last.get_by_role("link", name="python developer").click()
+        await expect(page).to_have_url(f"http://{served.address}/runs/{first['run_id']}")
+        run = RunPage(page)
+        await expect(run.status).to_have_text("queued")
+        wait = page.locator("#run-wait")
+        await expect(wait).to_contain_text("Waiting in the queue, 2nd")
+        await wait.get_by_role("button", name="Cancel").click()
+        await expect(run.status).to_have_text("cancelled")
+        await expect(wait).to_be_hidden()
+
+        # and back
+        await page.go_back()
+        await expect(items(page, "done")).to_contain_text("cancelled")
+        await items(page, "done").get_by_role("button", name="Retry").click()
+        await expect(page.get_by_text("Queued again: job search · python developer")).to_be_visible()
+        again = items(page, "waiting").last
+        await expect(again.get_by_role("link", name=first["run_id"][:8])).to_be_visible()
+        await again.get_by_role("button", name="Cancel").click()
+        await expect(page.get_by_text("Cancelled: job search · python developer")).to_be_visible()
+        await expect(items(page, "waiting")).to_have_count(1)
+
+        # one group alone
+        await page.get_by_role("button", name="Delayed 1").click()
+        await expect(items(page)).to_have_count(1)
+        await expect(items(page)).to_contain_text("welder")
+
+
+async def test_a_run_is_queued_by_the_form(new_redis_url: str, browser: Browser) -> None:
+    async with (
+        served_app(new_redis_url) as served,
+        served.client() as client,
+        open_page(browser, f"http://{served.address}") as (page, complaints),
+    ):
+        await page.goto("/queue")
+        await page.get_by_role("button", name="New run").click()
+        form = page.get_by_role("dialog", name="New run")
+        await form.get_by_text("Job search", exact=True).click()
+        await form.get_by_label("Job titles").fill("python developer")
+        await form.get_by_text("Queue it").click()
+        await form.get_by_label("Priority").select_option("high")
+        await form.get_by_label("Budget in USD").fill("-1")
+        await form.get_by_role("button", name="Queue run").click()
+        # what the service refuses is said at its field
+        budget = form.locator('.field[data-field="budget_usd"]')
+        await expect(budget.get_by_text("greater than 0")).to_be_visible()
+        await complaints.expect("422")
+        await form.get_by_label("Budget in USD").fill("0.05")
+        await form.get_by_role("button", name="Queue run").click()
+        await expect(page).to_have_url(RUN_ADDRESS)
+        await expect(RunPage(page).status).to_have_text("queued")
+        await expect(page.locator("#run-wait")).to_contain_text("Waiting in the queue, next")
+        (item,) = (await client.get("/api/queue")).json()["items"]
+        assert (item["priority"], item["run_id"]) == ("high", RunPage(page).run_id)
+
+
+async def test_without_a_websocket_the_queue_is_asked_for(new_redis_url: str, browser: Browser) -> None:
+    async with (
+        served_app(new_redis_url) as served,
+        served.client() as client,
+        open_page(browser, f"http://{served.address}") as (page, _),
+    ):
+        await page.route_web_socket("**/ws/queue", lambda socket: socket.close(code=1013))
+        await page.goto("/queue")
+        await expect(page.get_by_text("The queue is empty.")).to_be_visible()
+        await put_in(client)
+        await expect(items(page, "waiting")).to_have_count(1)
+
+
+async def test_more_than_is_listed_is_counted(new_redis_url: str, browser: Browser) -> None:
+    async with (
+        served_app(new_redis_url) as served,
+        served.client() as client,
+        open_page(browser, f"http://{served.address}", viewport={"width": 1440, "height": 900}) as (page, _),
+    ):
+        for number in range(130):
+            await put_in(client, f"title {number}")
+        await page.goto("/queue")
+        await expect(page.get_by_text("Waiting 130, the first 100 are listed")).to_be_visible()
+        # only what is in sight has elements
+        assert await page.locator("#queue-page [role=row]").count() < 70
+        await page.get_by_role("group", name="Items", exact=True).press("End")
+        await expect(items(page).last).to_contain_text("100th")
+
+
+async def test_the_queue_can_be_read_by_everybody(new_redis_url: str, browser: Browser) -> None:
+    async with served_app(new_redis_url) as served, served.client() as client:
+        await put_in(client, "a name that is so long that it has no room in a row of a telephone")
+        await put_in(client, "welder", delay_s=600)
+        for options in ({"color_scheme": "light"}, {"color_scheme": "dark"}, {"viewport": TELEPHONE}):
+            async with open_page(browser, f"http://{served.address}", **options) as (page, _):
+                await page.goto("/queue")
+                await expect(items(page)).to_have_count(2)
+                assert await faults_of(page) == []
