@@ -54,6 +54,8 @@ export interface PageData {
   /** What the button below the list says; empty where there is none. */
   olderText: string;
   spend: string;
+  /** What runs on demo data cost. */
+  spendDemo: string;
   spendTitle: string;
   links: LinkItem[];
   listOpen: boolean;
@@ -105,6 +107,7 @@ export function emptyPage(): PageData {
     filtered: false,
     olderText: "",
     spend: "",
+    spendDemo: "",
     spendTitle: "",
     links: [],
     listOpen: false,

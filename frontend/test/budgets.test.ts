@@ -15,6 +15,7 @@ it("reads a scope", () => {
   expect(words.scopeOf(`run:${RUN}`)).toEqual({ kind: "run", name: "0af76519", href: `/runs/${RUN}` });
   expect(words.scopeOf("run:../../x")).toEqual({ kind: "run", name: "../../x", href: null });
   expect(words.scopeOf("session:a:b")).toEqual({ kind: "session", name: "a:b", href: null });
+  expect(words.scopeOf("day:2026-11-30:demo").name).toBe("2026-11-30, demo data");
   expect(words.scopeOf("odd")).toEqual({ kind: "", name: "odd", href: null });
 });
 
@@ -76,6 +77,9 @@ it("says of a breaker what happens to the next call", () => {
     "in use, 1 failure in a row",
   );
   expect(words.breakerText({ ...breaker, state: "closed", failures: 0, reason: null }, until)).toBe("in use");
+  expect(words.breakerText({ ...breaker, state: "closed", missing_on: ["a", "b"] }, until)).toBe(
+    "not installed on a, b",
+  );
   expect(words.breakerTitle(breaker, until)).toBe("1 failed in a row, skipped for 5 m 00 s");
   expect(["some_new_reason", "budget", "HTTP 503"].map(reasonWords)).toEqual([
     "some new reason",

@@ -1,4 +1,4 @@
-"""What the page owes its readers: names for what can be used, contrast, nothing twice, nothing too wide."""
+"""What readers need of the page: names for what can be used, contrast, nothing twice, nothing too wide."""
 
 from __future__ import annotations
 

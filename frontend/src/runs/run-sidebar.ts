@@ -126,8 +126,9 @@ export class RunSidebar {
   private async askFigures(): Promise<void> {
     try {
       const [spend, facets] = await Promise.all([this.api.spendToday(), this.api.facets()]);
-      const { value, title } = spendText(spend);
+      const { value, demo, title } = spendText(spend);
       assign(this.page, "spend", value);
+      assign(this.page, "spendDemo", demo && `+ ${demo} demo`);
       assign(this.page, "spendTitle", title);
       const { page } = this;
       assign(page, "statusChoices", statusChoices(facets, page.filterStatus));

@@ -110,6 +110,8 @@ export interface Breaker {
   reason?: string | null;
   opened?: number | null;
   until?: number | null;
+  /** Hosts on which the backend is not installed. */
+  missing_on?: string[];
 }
 
 export interface BreakersAnswer {

@@ -259,6 +259,8 @@ export interface Spend {
   to: string;
   cost_nano: number;
   backends: Record<string, BackendTotals>;
+  /** What runs on demo data cost, which is in none of the other figures. */
+  demo?: { cost_nano: number; backends: Record<string, BackendTotals> };
 }
 
 export interface ImportAnswer {

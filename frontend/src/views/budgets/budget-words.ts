@@ -21,7 +21,9 @@ export function scopeOf(scope: string): Scope {
   const kind = at < 0 ? "" : scope.slice(0, at);
   const name = at < 0 ? scope : scope.slice(at + 1);
   const isRun = kind === "run" && /^[0-9a-f]{32}$/.test(name);
-  return { kind, name: isRun ? name.slice(0, 8) : name, href: isRun ? address(runRoute(name)) : null };
+  if (isRun) return { kind, name: name.slice(0, 8), href: address(runRoute(name)) };
+  // Work on demo data has days and operations of its own.
+  return { kind, name: name.replace(/:demo$/, ", demo data"), href: null };
 }
 
 export interface Shares {
@@ -97,6 +99,8 @@ function clockTime(us: number): string {
 
 /** "skipped until 12:04: not installed", "in use", "the next call tries it again: rate limit". */
 export function breakerText(breaker: Breaker, nowUs: number): string {
+  const missing = breaker.missing_on ?? [];
+  if (missing.length > 0 && breaker.state === "closed") return `not installed on ${missing.join(", ")}`;
   const why = breaker.reason ? `: ${reasonWords(breaker.reason)}` : "";
   if (breaker.state === "open") {
     if (!breaker.until) return `skipped${why}`;
@@ -105,7 +109,9 @@ export function breakerText(breaker: Breaker, nowUs: number): string {
       : `tried again with the next call${why}`;
   }
   if (breaker.state === "half_open") return `one call is trying it${why}`;
-  return breaker.failures > 0 ? `in use, ${plural(breaker.failures, "failure")} in a row` : "in use";
+  const parts = ["in use"];
+  if (breaker.failures > 0) parts.push(`${plural(breaker.failures, "failure")} in a row${why}`);
+  return parts.join(", ");
 }
 
 export function breakerTitle(breaker: Breaker, nowUs: number): string {

@@ -98,8 +98,11 @@ export class BudgetsPage implements SectionView {
 
   private draw({ budgets, breakers, spend }: Figures): void {
     this.setProblem("");
-    const { value, title } = spendText(spend);
-    setText(this.spent, value && `${value} spent today`);
+    const { value, demo, title } = spendText(spend);
+    setText(
+      this.spent,
+      value && [`${value} spent today`, demo && `${demo} on demo data`].filter(Boolean).join(", "),
+    );
     setAttr(this.spent, "title", title);
     const usual = defaultsText(budgets.defaults);
     setText(
