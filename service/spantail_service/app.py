@@ -20,14 +20,10 @@ from spantail_service.access.rate_limits import RateLimits, WrongTokens
 from spantail_service.access.sessions import Sessions
 from spantail_service.ingest.receiver import OtlpReceiver
 from spantail_service.jobs.launcher import Launcher
-from spantail_service.jobs.parts import Surroundings, open_jobs
 from spantail_service.jobs.queue_changes import QueueChanges
 from spantail_service.jobs.queue_frame import QueueFrames
-from spantail_service.llm.budget import BudgetLedger, BudgetLimits
-from spantail_service.llm.registry import open_llm
+from spantail_service.jobs.work import open_work
 from spantail_service.metrics import ServiceMetrics
-from spantail_service.operations.catalogue import catalogue
-from spantail_service.operations.tools import open_tools
 from spantail_service.reaper import Reaper
 from spantail_service.routes import operations, otlp, outreach
 from spantail_service.routes.jobs import queue, queue_socket, runners
@@ -60,6 +56,7 @@ from spantail_service.web.server_spans import instrument, keep_logs_out_of_the_t
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
+    from redis.asyncio import Redis
     from starlette.types import Receive, Scope, Send
 
     from spantail_service.jobs.launcher import Launcher
@@ -167,31 +164,13 @@ async def _open_services(app: FastAPI, settings: Settings, redis_url: str, stack
         reader, wakeups, max_viewers=settings.limits.max_waiters, cache_bytes=settings.limits.tail_cache_bytes
     )
     stack.push_async_callback(hub.close)
-    budgets = BudgetLedger.from_settings(settings.budgets, redis)
-    limits = BudgetLimits.from_settings(settings.budgets, budgets, demo=settings.demo)
-    stack.push_async_callback(limits.close)
-    llm = await stack.enter_async_context(open_llm(settings.llm, demo=settings.demo, redis=redis, limits=limits))
-    tools = await stack.enter_async_context(open_tools(settings.operations, llm, redis, demo=settings.demo))
-    store = RunStore(redis)
-    sink = telemetry.sink
-    known = catalogue()
-    around = Surroundings(
-        settings=settings,
-        redis=redis,
-        wakeups=wakeups,
-        tools=tools,
-        catalogue=known,
-        flush=sink.flush if sink is not None else lambda _timeout_s: False,
-        runner_id=sink.runner_id if sink is not None else "",
-        service=service_name(),
-        kind="service",
-        budgets=limits.of_run,
-        concurrency=settings.jobs.runner_concurrency if settings.jobs.runners else 0,
+    concurrency = settings.jobs.runner_concurrency if settings.jobs.runners else 0
+    work = await stack.enter_async_context(
+        open_work(settings, redis, wakeups, telemetry.sink, kind="service", concurrency=concurrency)
     )
-    jobs = await stack.enter_async_context(open_jobs(around))
-    launcher = jobs.launcher
+    launcher = work.jobs.launcher
     stack.push_async_callback(launcher.close, settings.server.shutdown_s * _CANCEL_SHARE)
-    queue_changes = QueueChanges(jobs.queue, QueueFrames(known), wakeups)
+    queue_changes = QueueChanges(work.jobs.queue, QueueFrames(work.catalogue), wakeups)
     stack.push_async_callback(queue_changes.close)
     await stack.enter_async_context(Reaper(redis_url))
     index = RunIndex(redis)
@@ -200,13 +179,7 @@ async def _open_services(app: FastAPI, settings: Settings, redis_url: str, stack
     await stack.enter_async_context(Bookkeeper(redis))
     sessions: Sessions | None = app.state.guard.sessions
     ended = await stack.enter_async_context(EndedSessions(redis, sessions)) if sessions else None
-    receiver = OtlpReceiver(
-        redis,
-        Redactor.from_environment(where="service"),
-        max_bytes=settings.limits.max_ingest_bytes,
-        max_decoded_bytes=settings.limits.max_ingest_decoded_bytes,
-        ingested=app.state.metrics.ingested,
-    )
+    receiver = _receiver(settings, redis, app.state.metrics)
     _watch(app.state.metrics, hub, launcher, receiver)
     return Services(
         settings=settings,
@@ -218,18 +191,28 @@ async def _open_services(app: FastAPI, settings: Settings, redis_url: str, stack
         recent_runs=RecentRuns(redis, index),
         run_changes=run_changes,
         run_retention=RunRetention(redis, links),
-        importer=RunImporter(redis, store, Redactor.from_environment()),
+        importer=RunImporter(redis, RunStore(redis), Redactor.from_environment()),
         links=links,
         wakeups=wakeups,
         receiver=receiver,
         launcher=launcher,
         queue_changes=queue_changes,
-        jobs=jobs,
-        catalogue=known,
-        budgets=budgets,
+        jobs=work.jobs,
+        catalogue=work.catalogue,
+        budgets=work.budgets,
         metrics=app.state.metrics,
         rate_limits=RateLimits.of(settings),
         ended_sessions=ended,
+    )
+
+
+def _receiver(settings: Settings, redis: Redis, metrics: ServiceMetrics) -> OtlpReceiver:
+    return OtlpReceiver(
+        redis,
+        Redactor.from_environment(where="service"),
+        max_bytes=settings.limits.max_ingest_bytes,
+        max_decoded_bytes=settings.limits.max_ingest_decoded_bytes,
+        ingested=metrics.ingested,
     )
 
 

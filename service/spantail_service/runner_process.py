@@ -10,10 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import spantail
 from spantail import pricing
-from spantail_service.jobs.parts import Surroundings, open_jobs
-from spantail_service.llm.registry import open_llm
-from spantail_service.operations.catalogue import catalogue
-from spantail_service.operations.tools import open_tools
+from spantail_service.jobs.work import open_work
 from spantail_service.service_name import service_name
 from spantail_service.storage.connect import connect
 from spantail_service.storage.wakeups import WakeUps
@@ -80,23 +77,11 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> tuple[Jobs, str]:
     stack.push_async_callback(asyncio.to_thread, telemetry.shutdown, _FLUSH_S)
     wakeups = WakeUps(redis, _WAITERS)
     stack.push_async_callback(wakeups.close)
-    llm = await stack.enter_async_context(open_llm(settings.llm, demo=settings.demo, redis=redis))
-    tools = await stack.enter_async_context(open_tools(settings.operations, llm, redis, demo=settings.demo))
     sink = telemetry.sink
-    runner_id = sink.runner_id if sink is not None else ""
-    around = Surroundings(
-        settings=settings,
-        redis=redis,
-        wakeups=wakeups,
-        tools=tools,
-        catalogue=catalogue(),
-        flush=sink.flush if sink is not None else lambda _timeout_s: False,
-        runner_id=runner_id,
-        service=service_name(),
-        kind="runner",
-        concurrency=settings.jobs.runner_concurrency,
+    work = await stack.enter_async_context(
+        open_work(settings, redis, wakeups, sink, kind="runner", concurrency=settings.jobs.runner_concurrency)
     )
-    return await stack.enter_async_context(open_jobs(around)), runner_id
+    return work.jobs, sink.runner_id if sink is not None else ""
 
 
 class _UntilEnd(asyncio.Protocol):

@@ -57,7 +57,7 @@ class _Server(uvicorn.Server):
 @contextlib.asynccontextmanager
 async def served_app(redis_url: str, **settings: Any) -> AsyncIterator[Served]:
     """Serve until the block ends; the stop is the product's own and must be quick."""
-    wanted = Settings(redis_url=redis_url, **settings)
+    wanted = Settings(redis_url=redis_url, **{"runners": 0, **settings})
     app = create_app(wanted)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server = _Server(web_config(app, wanted))

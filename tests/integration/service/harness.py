@@ -37,7 +37,7 @@ async def running_app(redis_url: str, *, may_fail: bool = False, **settings: Any
 
     What the app does not expect is raised here, unless it `may_fail`: then it is answered with a 500.
     """
-    app = create_app(Settings(redis_url=redis_url, **settings))
+    app = create_app(Settings(redis_url=redis_url, **{"runners": 0, **settings}))
     async with app.router.lifespan_context(app):
         transport = httpx.ASGITransport(app, raise_app_exceptions=not may_fail)
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
