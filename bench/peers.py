@@ -154,7 +154,7 @@ def _running(peer: Peer, folder: Path) -> Iterator[tuple[int, psutil.Process]]:
     port = free_port()
     command = peer.command(port, folder)
     if peer.package:
-        program = _environment_of(peer.package) / "bin" / command[0]
+        program = environment_of(peer.package) / "bin" / command[0]
         command = [str(program), *command[1:]]
         # this process' own path and settings are none of theirs
         base = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "OTEL_"))}
@@ -187,12 +187,17 @@ def _await_alive(peer: Peer, port: int, process: subprocess.Popen[bytes], log: P
     raise RuntimeError(f"{peer.name} did not start: {log.read_text(errors='replace')[-500:]}")
 
 
-def _environment_of(package: str) -> Path:
-    """Make the virtual environment of a package, unless it is there."""
+def environment_of(name: str, *packages: str) -> Path:
+    """Make the virtual environment of a package, unless it is there.
+
+    Args:
+        name: What it is called: the package itself, as pip takes it.
+        packages: What is installed instead, as arguments of pip.
+    """
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "spantail-bench"
-    folder = cache / package.replace("==", "-")
+    folder = cache / name.replace("==", "-")
     if not (folder / ".complete").exists():
-        print(f"installing {package} in {folder}", file=sys.stderr)
+        print(f"installing {name} in {folder}", file=sys.stderr)
         subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
         pip = [
             str(folder / "bin" / "python"),
@@ -201,7 +206,7 @@ def _environment_of(package: str) -> Path:
             "--quiet",
             "--disable-pip-version-check",
             "install",
-            package,
+            *(packages or (name,)),
         ]
         subprocess.run(pip, check=True)
         (folder / ".complete").touch()

@@ -7,6 +7,7 @@ it counts no more, however late it comes. Every step may be repeated when its an
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
@@ -125,6 +126,7 @@ class JobQueue:
         self._redis = redis
         self._calls = Calls(redis)
         self._names: _Names | None = None
+        self._asking = asyncio.Lock()
 
     async def close(self) -> None:
         """Wait for what is under way, before its connections are closed."""
@@ -317,6 +319,8 @@ class JobQueue:
     async def _known(self) -> _Names:
         """What the keys are called here; Redis is asked once whether it is a cluster."""
         if self._names is None:
-            about: Any = await self._redis.info("cluster")
-            self._names = _Names.of(is_cluster=bool(about.get("cluster_enabled")))
+            async with self._asking:
+                if self._names is None:
+                    about: Any = await self._redis.info("cluster")
+                    self._names = _Names.of(is_cluster=bool(about.get("cluster_enabled")))
         return self._names
