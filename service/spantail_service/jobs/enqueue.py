@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from spantail_service.errors import InputRefusedError
 from spantail_service.jobs.identity import root_span_id, wait_span_id
+from spantail_service.jobs.item import ItemStatus
 from spantail_service.jobs.pending import PendingRun, abandoned_changes, ended_changes, pending_changes
 from spantail_service.jobs.states import FINAL_STATUSES, State, first_state
 from spantail_service.storage.run_writes import now_us
@@ -116,10 +117,9 @@ class Enqueuer:
             )
         except ValueError as error:
             raise InputRefusedError(str(error)) from None
-        if queued.is_new:
-            item = await self._queue.get(queued.item_id)
-            if item is not None and item.run_id == queued.run_id:
-                await self.show(item)
+        item = await self._queue.get(queued.item_id)
+        if item is not None and item.run_id == queued.run_id:
+            await self._show_as_it_is(item)
         return QueuedRun(queued.item_id, queued.run_id, "queued" if queued.is_new else queued.status)
 
     async def retry(self, item_id: str) -> QueuedRun | None:
@@ -128,6 +128,8 @@ class Enqueuer:
         Returns:
             None when it is neither failed nor cancelled, or not known.
         """
+        if (item := await self._queue.get(item_id)) is not None:
+            await self._show_as_it_is(item)
         if not (run_id := await self._queue.retry(item_id)):
             return None
         item = await self._queue.get(item_id)
@@ -141,14 +143,26 @@ class Enqueuer:
         Empty when it is over, or not known.
         """
         outcome = await self._queue.cancel(item_id)
-        if outcome == "cancelled" and (item := await self._queue.get(item_id)) is not None:
-            await self.show_ended(item)
+        if outcome != "cancelling" and (item := await self._queue.get(item_id)) is not None:
+            await self._show_as_it_is(item)
         return outcome
 
     async def cancel_run(self, item_id: str, run_id: str) -> Literal["cancelled", "cancelling", ""]:
         """As `cancel`, but only while `run_id` is the item's present run."""
         item = await self._queue.get(item_id)
         return await self.cancel(item_id) if item is not None and item.run_id == run_id else ""
+
+    async def _show_as_it_is(self, item: QueueItem) -> None:
+        """Bring what is shown of an item's run to what the queue says of it.
+
+        Whoever asked for the change may have died right after it: then the one who asks again finds it done.
+        """
+        if item.status in {ItemStatus.PENDING, ItemStatus.DELAYED}:
+            await self.show(item)
+        elif item.status is ItemStatus.CANCELLED:
+            state = await self._states.get(item.run_id)
+            if state is None or state["status"] == "queued":
+                await self.show_ended(item)
 
     async def show(self, item: QueueItem) -> None:
         """Show the run of an item that waits, and say in the state of its last run that this one follows."""

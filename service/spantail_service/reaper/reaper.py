@@ -152,11 +152,13 @@ class Reaper:
         is_silent = redis_us - run.last_us >= self._timing.silent_s * 1e6 and quiet_s >= self._timing.lease_s
         # Nobody known writes this run: after a lease of silence its open spans are asked whose they are.
         is_strange = not run.runners and quiet_s >= self._timing.lease_s
-        question = (run.version, frozenset(dead), is_silent)
-        if not (dead or is_silent or is_strange) or run.examined == question:
+        # Its runner has said that it is over, and died before its spans were delivered.
+        is_lost = run.state is not None and not run.waits_for_state and quiet_s >= self._timing.lease_s
+        question = (run.version, frozenset(dead), is_silent, is_lost)
+        if not (dead or is_silent or is_strange or is_lost) or run.examined == question:
             return Counter()
         abandonments = await self._dead_now(dead)
-        sweep = RunSweep(self._connection, run, abandonments, is_silent=is_silent)
+        sweep = RunSweep(self._connection, run, abandonments, is_silent=is_silent, is_lost=is_lost)
         await sweep.run()
         returned = await self._make_report(sweep.abandoned_spans)
         if not sweep.other_runners <= run.runners:

@@ -35,15 +35,23 @@ class RunSweep:
         run: The run.
         abandonments: Why each dead runner's spans are abandoned, by runner.
         is_silent: The run has been silent for so long that spans of no known process are abandoned too.
+        is_lost: It is over, so what was shown of it while it waited in the queue, and is open still, is abandoned.
     """
 
     def __init__(
-        self, connection: Connection, run: OpenRun, abandonments: Mapping[str, Abandonment], *, is_silent: bool
+        self,
+        connection: Connection,
+        run: OpenRun,
+        abandonments: Mapping[str, Abandonment],
+        *,
+        is_silent: bool,
+        is_lost: bool = False,
     ) -> None:
         self._connection = connection
         self._run = run
         self._abandonments = abandonments
         self._silent = Abandonment(SILENT, now_us()) if is_silent else None
+        self._lost = Abandonment(RUNNER_DIED, now_us()) if is_lost else None
         self._root: Change | None = None
         self.other_runners: set[str] = set()
         """Runners of open spans that are not known to be dead."""
@@ -72,13 +80,15 @@ class RunSweep:
             await self._write([self._root] if self._root is not None else [], state)
 
     async def _write(self, changes: list[Change], state: NewState | None = None) -> None:
-        await self._connection.change(self._run.run_id, changes, state=state, maybe_incomplete=bool(self._abandonments))
+        await self._connection.change(
+            self._run.run_id, changes, state=state, maybe_incomplete=bool(self._abandonments or self._lost)
+        )
 
     def _change_of(self, state: bytes) -> Change | None:
         try:
             held = orjson.loads(state)
             runner = held.get("runner")
-            abandonment = self._abandonment_of(runner)
+            abandonment = self._abandonment_of(runner) or (self._lost if self._was_only_shown(held) else None)
             if abandonment is None:
                 return None
             change = abandoned(held, abandonment)
@@ -90,6 +100,10 @@ class RunSweep:
             self._root = change
             return None
         return change
+
+    def _was_only_shown(self, held: dict[str, Any]) -> bool:
+        """Whether a span is one that a run has while it waits: nobody runs that yet."""
+        return held.get("runner") is None and (held["span_id"] == self._run.root or held.get("kind") == "queue")
 
     def _abandonment_of(self, runner: object) -> Abandonment | None:
         if not isinstance(runner, str):
