@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+from collections import Counter
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -123,6 +124,25 @@ async def test_an_ingest_is_seen_job_by_job_and_in_sum(redis_url: str) -> None:
     assert complete["total_cost_usd"] == pytest.approx(runs[0]["cost_usd"])
     (complete,) = (e["attributes"] for e in again if e["event"] == "ingest_complete")
     assert (complete["ingested"], complete["duplicates"], runs[1]["cost_nano"]) == (0, 3, 0)
+
+
+async def test_the_first_run_without_the_cli_has_no_error(new_redis_url: str) -> None:
+    """What a newcomer sees first: the CLI is looked for once by each model, and all else goes well."""
+    async with demo_app(new_redis_url) as client:
+        given = {"job_titles": ["python developer"], "max_results": 8}
+        run_id = (await client.post("/api/jobs/search", json=given)).json()["run_id"]
+        await poll_to_the_end(client, run_id)
+        snapshot = (await client.get(f"/api/traces/{run_id}")).json()
+        breakers = (await client.get("/api/breakers")).json()["breakers"]
+    assert snapshot["run"]["errors"] == 0
+    skipped = Counter(span["model"] for span in snapshot["spans"] if span["status"] == "skipped" and "model" in span)
+    assert set(skipped.values()) == {1}
+    groups = [span for span in snapshot["spans"] if span["kind"] == "llm_group"]
+    totals = snapshot["run"]["backends"]
+    assert totals["claude_cli"]["expected_fallbacks"] == len(groups) > len(skipped)
+    assert totals["claude_cli"]["calls"] == totals["claude_cli"]["errors"] == totals["claude_cli"]["fallbacks"] == 0
+    missing = {each["model"]: each["reason"] for each in breakers if each["state"] == "open"}
+    assert missing == dict.fromkeys(skipped, "not_installed")
 
 
 async def test_annotations_take_the_job_from_the_path(redis_url: str) -> None:

@@ -153,7 +153,10 @@ def layer_strip(view: RunView, paper: Paper) -> list[Text]:
 
 
 def backend_lines(view: RunView, paper: Paper) -> list[Text]:
-    """One line for each backend: calls, errors, fallbacks, tokens, cost; empty before the first call."""
+    """One line for each backend: calls, errors, fallbacks, tokens, cost; empty before the first call.
+
+    A backend that was left without being asked was skipped.
+    """
     if not view.backends:
         return []
     names = {name: fit(harmless(name), paper.width // 3, paper.glyphs.more) for name in view.backends}
@@ -166,6 +169,7 @@ def backend_lines(view: RunView, paper: Paper) -> list[Text]:
             words.plural(totals.get("calls", 0), "call"),
             words.plural(totals["errors"], "error") if totals.get("errors") else "",
             words.plural(totals["fallbacks"], "fallback") if totals.get("fallbacks") else "",
+            f"skipped {totals['expected_fallbacks']:,} times" if totals.get("expected_fallbacks") else "",
             words.token_flow(totals.get("tokens"), paper.glyphs.arrow)
             if any(totals.get("tokens", {}).values())
             else "",
