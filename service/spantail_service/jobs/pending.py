@@ -12,6 +12,7 @@ from spantail import attributes as key
 from spantail_exporters.model.changes import Change
 from spantail_exporters.model.event import dumps, encode_state
 from spantail_exporters.model.record import Link, SpanRecord
+from spantail_exporters.model.rules.layers import layers_of
 from spantail_service.jobs.identity import root_span_id, wait_span_id
 
 if TYPE_CHECKING:
@@ -87,7 +88,8 @@ def abandoned_changes(run: PendingRun, ended: int, reason: str, redactor: Redact
             "end": ended,
             "abandoned": {"reason": reason},
         }
-        changes.append(Change(record.span_id, record.parent_id or "", [dumps(body)]))
+        layers = layers_of(body, body["attributes"])
+        changes.append(Change(record.span_id, record.parent_id or "", [dumps(body)], layers=layers))
     return changes
 
 

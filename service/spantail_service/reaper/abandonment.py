@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from spantail import attributes as key
 from spantail_exporters.model.changes import Change
 from spantail_exporters.model.event import dumps
 from spantail_exporters.model.rules.layers import layers_of
@@ -46,8 +45,8 @@ def abandoned(held: dict[str, Any], abandonment: Abandonment) -> Change:
         "end": max(held["start"], held["ts"], abandonment.last_heartbeat or 0),
         "abandoned": abandonment.as_json(),
     }
-    # its layer must not stay `running`
-    layers = layers_of(body, {}) if held["kind"] == key.KIND_LAYER else b""
+    # its layer must not stay `running`, nor those that it announced `pending`
+    layers = layers_of(body, held.get("attributes") or {})
     return Change(held["span_id"], held.get("parent_id") or "", [dumps(body)], layers=layers)
 
 

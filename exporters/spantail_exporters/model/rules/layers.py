@@ -26,17 +26,19 @@ _NAME_LENGTH: Final = 200  # … the characters of a name: the strip is read wit
 def layers_of(state: Mapping[str, Any], attributes: Mapping[str, Any]) -> bytes:
     """Write what a span says of layers, an entry a line; empty where it says nothing.
 
-    A layer tells of itself. A span that starts announces the layers to come by its attribute `spantail.layers`; what
-    is no list of names announces nothing.
+    A layer tells of itself. A span announces the layers to come by its attribute `spantail.layers`; what is no list of
+    names announces nothing. Once it is over, however it ended, those that have not begun will not: `unbegun`, which the
+    strip shows as skipped.
     """
     if state["kind"] == key.KIND_LAYER:
         progress = state.get("progress") or {}
         name = state.get("layer") or state["name"]
         return _entry(name, _LAYER_STATUS[state["status"]], progress.get("done"), progress.get("total"))
     names = attributes.get(key.LAYERS)
-    if state["status"] != "running" or not isinstance(names, list):
+    if not isinstance(names, list):
         return b""
-    return b"\n".join(_entry(name, "pending") for name in names[:_MOST_LAYERS] if isinstance(name, str))
+    status = "pending" if state["status"] == "running" else "unbegun"
+    return b"\n".join(_entry(name, status) for name in names[:_MOST_LAYERS] if isinstance(name, str))
 
 
 def _entry(name: str, status: str, done: object = None, total: object = None) -> bytes:
