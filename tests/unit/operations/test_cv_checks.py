@@ -6,7 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from spantail_service.operations.asking import Asking
+from spantail_service.operations.base import OperationError
 from spantail_service.operations.cv_pipeline.checks import RULES, Criteria, check
 from spantail_service.operations.cv_pipeline.document import SUMMARY, Draft
 from spantail_service.operations.cv_pipeline.leaving_out import leave_out
@@ -14,7 +18,9 @@ from spantail_service.operations.cv_pipeline.prompts import Degree, Position
 from spantail_service.operations.cv_pipeline.sample import CV
 from spantail_service.operations.cv_pipeline.structure import excerpt, split
 from spantail_service.operations.cv_pipeline.texts import normal, stands_in
+from spantail_service.operations.cv_pipeline.validating import validate
 
+NOBODY: Any = None  # nothing is asked where no repair is allowed
 BODY = split(CV).body
 KESTREL = Position(role="Senior Backend Developer", employer="Kestrel Systems", dates="2021 - today")
 HARBOUR = Position(role="Python Developer", employer="Blue Harbour", dates="2017–2021")
@@ -142,6 +148,45 @@ def test_what_is_too_long_loses_bullets_until_it_fits() -> None:
     assert len(left_out) + sum(map(len, mended.bullets)) == 10
     nothing_left, _ = leave_out(draft, [], 1)
     assert not any(nothing_left.bullets)
+
+
+_WORDS = st.sampled_from(
+    ["built", "Built", "it", "at", "with", "for", "in", "by", "from", "the", "and", "of", "Globex", "Globex Corp.",
+     "Rust",
+     "Kestrel Systems", "Blue Harbour", "Northlight", "FastAPI", "Redis", "C++", "37", "1,200", "40", "14", "3", "12",
+     "seven", "three", "twelve", "1999", "2015", "2.5", "PhD", "Ph.D.", "MBA", "BSc", "Master of", "Bachelor", "[name]",
+     "<company>", "{x}", "{{x}}", "XX", "TODO", "____", ".", "!", "?", ",", "-", "–", "_", "*", "“", "”", "%", "|", "`"]
+)  # fmt: skip
+_TEXTS = st.lists(_WORDS, min_size=1, max_size=14).map(" ".join)
+
+
+@given(summary=_TEXTS, bullets=st.lists(_TEXTS, max_size=6), others=st.lists(_TEXTS, max_size=6))
+def test_what_is_left_passes_every_check(summary: str, bullets: list[str], others: list[str]) -> None:
+    """Whatever an LLM writes: a document that comes out has nothing invented in it."""
+    draft = replace(DRAFT, summary=summary, bullets=(tuple(bullets), tuple(others)))
+    criteria = replace(CRITERIA, max_words=60)
+    mended, left_out = leave_out(draft, check(draft, criteria), 60)
+    # a keyword may have been in a sentence that went
+    mended, more = leave_out(mended, check(mended, criteria), 60)
+    assert check(mended, criteria) == []
+    assert all(text in bullets for text in mended.bullets[0])
+    kept = sum(map(len, mended.bullets))
+    assert kept + len(left_out) + len(more) >= len(bullets) + len(others)
+
+
+async def test_a_sentence_that_goes_may_take_a_keyword_with_it() -> None:
+    draft = replace(DRAFT, skills=("Python",), summary="Runs Redis at Globex. Likes clear logs.")
+    checked = await validate(draft, CRITERIA, Asking(NOBODY), max_repairs=0)
+    assert (checked.draft.summary, checked.draft.skills) == ("Likes clear logs.", ("Python", "Redis"))
+    assert checked.left_out == ["Runs Redis at Globex."]
+
+
+async def test_where_nothing_is_left_there_is_no_document() -> None:
+    draft = replace(DRAFT, summary="A PhD.", bullets=(("Ran it at Globex",), ()))
+    with pytest.raises(OperationError, match="nothing of what was written passes"):
+        await validate(draft, CRITERIA, Asking(NOBODY), max_repairs=0)
+    with pytest.raises(OperationError, match="does not pass its checks: it is too long"):
+        await validate(DRAFT, replace(CRITERIA, max_words=5), Asking(NOBODY), max_repairs=0)
 
 
 # --------------------------------------------------------------------------------------------------------- structure
