@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _MOST_OPEN: Final = 1_000
 NO_END: Final = "no end was reported"
+_STEP_KEY: Final = otel_context.create_key("spantail-step")
 
 
 def where_now() -> object:
@@ -121,7 +122,7 @@ class Steps:
         step.before = next((one for one in reversed(self._open) if one.scope.is_current()), None)
         step.outer, step.outer_step = self._around(step)
         otel_context.attach(step.outer)
-        step.inside = scope.begin(start_ns)
+        step.inside = otel_context.set_value(_STEP_KEY, step, scope.begin(start_ns))
         otel_context.attach(step.inside)
         self._open.append(step)
         return step
@@ -187,6 +188,13 @@ def _context_before(step: OpenStep) -> Context:
     while step.before is not None and not step.before.is_open:
         step = step.before
     return step.here
+
+
+def leave_ended_step() -> None:
+    """Make current what was so before a step that another thread or task has ended: it could not do that itself."""
+    step = otel_context.get_current().get(_STEP_KEY)
+    if isinstance(step, OpenStep) and not step.is_open and trace.get_current_span() is step.scope.span:
+        otel_context.attach(_context_before(step))
 
 
 def start_before(duration_ns: int | None) -> int | None:

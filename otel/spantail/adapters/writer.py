@@ -15,7 +15,7 @@ from spantail.adapters.costs import ReportedCosts
 from spantail.adapters.event_names import ERROR, SKIP, START, Name, split_name, step_labels
 from spantail.adapters.failures import exception_attributes, fail, with_exception
 from spantail.adapters.fields import Failure, cost_in, duration_ns, plain, take_failure, take_text
-from spantail.adapters.steps import Steps, start_before, where_now
+from spantail.adapters.steps import Steps, leave_ended_step, start_before, where_now
 from spantail.scopes.operation import layer, operation, phase, pipeline, subphase
 from spantail.trouble import report_trouble
 from spantail.values import legal_attributes, legal_text
@@ -78,6 +78,7 @@ class EventWriter:
             fields = plain(data)
             name = split_name(event)
             with self._lock:
+                leave_ended_step()
                 if name.is_llm_call:
                     self._calls.write(name.action, fields)
                 elif name.is_step:
@@ -91,6 +92,7 @@ class EventWriter:
         """End the steps that are open, with the reason why their end is not known."""
         with self._lock:
             self._steps.end_all(reason)
+            leave_ended_step()
 
     def renew_lock(self) -> None:
         """Take a new lock in a forked child: another thread of the parent may have held this one at the fork."""
