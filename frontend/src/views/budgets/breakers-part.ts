@@ -15,9 +15,9 @@ const ICONS: Readonly<Record<Breaker["state"], string>> = {
 export class BreakersPart {
   readonly element: HTMLElement;
   private readonly list: KeyedList<Breaker>;
-  private readonly empty = h("p", { class: "board-empty" }, "Nothing has failed: every backend is in use.");
+  private readonly empty = h("p", { class: "board-empty" });
   private readonly table: HTMLElement;
-  private breakers: readonly Breaker[] = [];
+  private breakers: readonly Breaker[] | null = null;
 
   constructor(nowUs: () => number) {
     const body = h("tbody");
@@ -39,12 +39,14 @@ export class BreakersPart {
       this.empty,
       this.table,
     );
-    this.draw([]);
+    this.empty.hidden = true;
+    this.table.hidden = true;
   }
 
   draw(breakers: readonly Breaker[]): void {
     this.breakers = breakers;
     this.empty.hidden = breakers.length > 0;
+    setText(this.empty, "No backend was asked within a day.");
     this.table.hidden = breakers.length === 0;
     this.list.draw(
       breakers.slice().sort((a, b) => (`${a.backend} ${a.model}` < `${b.backend} ${b.model}` ? -1 : 1)),
@@ -52,7 +54,7 @@ export class BreakersPart {
   }
 
   tick(): void {
-    this.draw(this.breakers);
+    if (this.breakers) this.draw(this.breakers);
   }
 }
 

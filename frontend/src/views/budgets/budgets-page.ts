@@ -30,6 +30,8 @@ export class BudgetsPage implements SectionView {
   private readonly table: HTMLElement;
   private readonly rows: KeyedList<Budget>;
   private readonly breakers: BreakersPart;
+  /** There is something to see that may be old. */
+  private answered = false;
 
   constructor(api: Api) {
     this.refresh = new Refresh(
@@ -97,6 +99,7 @@ export class BudgetsPage implements SectionView {
   }
 
   private draw({ budgets, breakers, spend }: Figures): void {
+    this.answered = true;
     this.setProblem("");
     const { value, demo, title } = spendText(spend);
     setText(
@@ -119,8 +122,9 @@ export class BudgetsPage implements SectionView {
 
   private setProblem(reason: string): void {
     this.problem.hidden = reason === "";
-    setText(this.problem, reason && `${reason}. What is shown may be old; this page keeps trying.`);
-    if (reason && !this.empty.hidden) setText(this.empty, "");
+    const old = this.answered ? " What is shown may be old." : "";
+    setText(this.problem, reason && `${reason}.${old} This page keeps trying.`);
+    if (reason && !this.answered) setText(this.empty, "");
   }
 }
 

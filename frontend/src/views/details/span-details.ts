@@ -8,6 +8,7 @@ import { writeJson } from "../../service/json";
 import type { SpanState, TailEvent } from "../../service/wire";
 import { isUnpriced } from "../../store";
 import * as format from "../../text/format";
+import { reasonWords } from "../../text/reasons";
 import {
   costAround,
   costSource,
@@ -272,7 +273,10 @@ export class SpanDetailsView {
     add("Layer", span.layer);
     if (span.attempt !== undefined) add("Attempt", String(span.attempt));
     if (span.fallback_from)
-      add("Fallback from", [span.fallback_from, span.fallback_reason].filter(Boolean).join(": "));
+      add(
+        "Fallback from",
+        [span.fallback_from, reasonWords(span.fallback_reason ?? "")].filter(Boolean).join(": "),
+      );
     add("Tokens", tokenCounts(span.tokens));
     const nano = format.costNano(span);
     if (nano !== undefined) add("Cost", format.money(nano), format.moneyExact(nano));

@@ -96,7 +96,9 @@ export class QueueItemRow implements RowView<words.QueueRow> {
     setAttr(this.link, "href", address(runRoute(item.run_id)));
     setAttr(this.link, "title", `${name}\n${item.operation}\nRun ${item.run_id}`);
     const error = (item.error ?? "").replace(/\s+/g, " ");
-    setText(this.operation, error || name === item.operation || name === item.title ? "" : item.operation);
+    // Most names begin with what is done.
+    const told = [item.operation, item.title].some((each) => each && name.startsWith(each));
+    setText(this.operation, error || told ? "" : item.operation);
     setText(this.note, item.status === "delayed" && error ? `after: ${error}` : error);
     setAttr(this.note, "title", error || null);
     setText(this.priority, item.priority);

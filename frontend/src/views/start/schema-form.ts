@@ -116,10 +116,13 @@ function kindOf(schema: JsonSchema, items: JsonSchema | undefined): FieldKind {
   }
 }
 
+const ACRONYMS = /\b(?:api|cv|id|llm|url|usd)\b/g;
+
 /** "job_titles" → "Job titles" */
 export function words(name: string): string {
   const text = name.replace(/[_-]+/g, " ").trim();
-  return text.charAt(0).toUpperCase() + text.slice(1);
+  const known = text.replace(ACRONYMS, (word) => word.toUpperCase());
+  return known.charAt(0).toUpperCase() + known.slice(1);
 }
 
 /** Text typed or pasted into a list: commas and new lines part the entries; repeats go. */
