@@ -4,6 +4,7 @@ import type { Choice } from "./runs/run-filter";
 import type { BackendItem } from "./views/run/backends";
 import type { LayerItem } from "./views/run/layers";
 import type { Field } from "./views/run/run-fields";
+import type { BackendNote } from "./views/run/run-surroundings";
 import type { RunItem } from "./views/run-list";
 
 export interface LinkItem {
@@ -77,6 +78,7 @@ export interface PageData {
   layers: LayerItem[];
   backends: BackendItem[];
   backendTotal: BackendItem[];
+  backendNotes: BackendNote[];
   connection: string;
   connectionText: string;
   connectionTitle: string;
@@ -128,6 +130,7 @@ export function emptyPage(): PageData {
     layers: [],
     backends: [],
     backendTotal: [],
+    backendNotes: [],
     connection: "idle",
     connectionText: "",
     connectionTitle: "",

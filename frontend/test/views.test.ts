@@ -93,6 +93,8 @@ it("says what was lost, and why", () => {
   expect(
     calm.filter((field) => field.value === "0" && field.name !== "spans").map((field) => field.tone),
   ).toEqual(["quiet", "quiet", "quiet"]);
+  expect(fields(input)[0]?.value).toBe("$0");
+  expect(fields({ ...input, limitNano: 50_000_000 })[0]?.value).toBe("$0 of $0.0500");
   expect(lostTitle({})).toBe("Everything that was sent is here");
   expect(runLength(input)).toBe("1.00 s");
 });

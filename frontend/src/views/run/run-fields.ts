@@ -17,6 +17,8 @@ export interface RunFieldsInput {
   readonly table: BackendTable;
   readonly dropped: Readonly<Record<string, number>>;
   readonly marks: Readonly<Marks>;
+  /** What the run may spend. */
+  readonly limitNano?: number | null;
   readonly start: number | null | undefined;
   readonly end: number | null | undefined;
   readonly alive: boolean;
@@ -65,8 +67,11 @@ export function fields(input: RunFieldsInput): Field[] {
     add("cost", "unpriced", `${plural(table.unpriced, "call")} without a price${why}`);
   } else {
     const rest = table.unpriced > 0 ? `, and ${plural(table.unpriced, "call")} without a price${why}` : "";
-    const cost = `${money(table.nano)}${table.unpriced > 0 ? " +" : ""}`;
-    add("cost", cost, `${moneyExact(table.nano)}${rest}`, table.calls > 0 ? "plain" : "quiet");
+    const { limitNano } = input;
+    const limit = typeof limitNano === "number" ? ` of ${money(limitNano)}` : "";
+    const cost = `${money(table.nano)}${table.unpriced > 0 ? " +" : ""}${limit}`;
+    const budget = limit && `, and the run may spend ${moneyExact(limitNano ?? 0)}`;
+    add("cost", cost, `${moneyExact(table.nano)}${budget}${rest}`, table.calls > 0 ? "plain" : "quiet");
   }
   add(store.spans.size === 1 ? "span" : "spans", count(store.spans.size), "Spans of this run");
   add(

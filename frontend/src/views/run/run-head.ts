@@ -9,13 +9,19 @@ import { RUN_ICONS } from "../status";
 import { backendTable } from "./backends";
 import { layerItems } from "./layers";
 import { fields, runLength } from "./run-fields";
+import type { RunSurroundings } from "./run-surroundings";
 
 /** A session whose snapshot is not here counts as alive: the run may be anything. */
 export function isLive(session: RunSession): boolean {
   return session.run === null || isAlive(session.run);
 }
 
-export function drawRunHead(page: PageData, session: RunSession, nowUs: number): void {
+export function drawRunHead(
+  page: PageData,
+  session: RunSession,
+  surroundings: Pick<RunSurroundings, "limitNano" | "notes">,
+  nowUs: number,
+): void {
   const { run, store } = session;
   const root = store.tree.roots.find((node) => node.known);
   const rootSpan = root && store.spans.get(root.id);
@@ -38,6 +44,7 @@ export function drawRunHead(page: PageData, session: RunSession, nowUs: number):
     table,
     dropped: session.dropped,
     marks: session.marks,
+    limitNano: surroundings.limitNano,
     start,
     end: store.latest || run?.end,
     alive: isLive(session),
@@ -47,6 +54,7 @@ export function drawRunHead(page: PageData, session: RunSession, nowUs: number):
   assign(page, "fields", session.loaded ? fields(input) : []);
   assign(page, "layers", layerItems(session.layers));
   assign(page, "backends", table.rows);
+  assign(page, "backendNotes", surroundings.notes(nowUs));
   assign(page, "backendTotal", table.rows.length > 0 ? [table.total] : []);
 }
 

@@ -17,6 +17,7 @@ import { TraceTreeView } from "../trace/trace-tree";
 import { ConnectionBadge } from "./connection-badge";
 import { QueueWait } from "./queue-wait";
 import { drawRunHead, isLive, summaryOf } from "./run-head";
+import { RunSurroundings } from "./run-surroundings";
 
 export interface RunViewListener {
   /** The user has chosen a span of the run, or none any more. */
@@ -37,6 +38,7 @@ export class RunView {
   private readonly tail: LivetailView;
   private readonly details: SpanDetailsView;
   private readonly wait: QueueWait;
+  private readonly surroundings: RunSurroundings;
   private readonly schedule = new DrawSchedule(() => this.draw());
   private current: RunSession | null = null;
   /** The session was drawn: its section is on the screen. */
@@ -63,6 +65,7 @@ export class RunView {
       },
     });
     this.wait = new QueueWait(api);
+    this.surroundings = new RunSurroundings(api, () => this.schedule.ask());
   }
 
   get session(): RunSession | null {
@@ -96,7 +99,8 @@ export class RunView {
     page.screen = listed ? "run" : "loading";
     page.runId = runId;
     page.runIdShort = runId.slice(0, 8);
-    drawRunHead(page, session, this.api.nowUs());
+    this.surroundings.follow(runId);
+    drawRunHead(page, session, this.surroundings, this.api.nowUs());
     this.showState(session.state);
     this.tree.open(session.store, spanId);
     this.tail.open(session.store);
@@ -113,6 +117,7 @@ export class RunView {
     this.showSpan(null);
     this.badge.hide();
     this.wait.show(null);
+    this.surroundings.stop();
     document.title = "Spantail";
   }
 
@@ -156,6 +161,7 @@ export class RunView {
       page.screen = "offline";
       page.offlineText = state.reason;
     } else if (state.phase === "gone") {
+      this.surroundings.stop();
       if (this.current) this.listener.gone(this.current.runId);
       page.screen = state.expired ? "expired" : "missing";
       if (state.expired) void this.findLinks();
@@ -202,7 +208,7 @@ export class RunView {
 
   /** The head above the tree, and the run's item in the list with it. */
   private drawHead(session: RunSession): void {
-    drawRunHead(this.page, session, this.api.nowUs());
+    drawRunHead(this.page, session, this.surroundings, this.api.nowUs());
     this.wait.show(session.run);
     const summary = summaryOf(session);
     if (summary) this.listener.summarised(summary);

@@ -1,0 +1,63 @@
+/** What bears on a run from outside: its budget's limit, and the backends that are skipped now. */
+import { Refresh } from "../../connection/refresh";
+import type { Api } from "../../service/api";
+import type { Breaker, Budget } from "../../service/wire-work";
+import { breakerText } from "../budgets/budget-words";
+
+const ASK_MS = 5_000;
+
+export interface BackendNote {
+  key: string;
+  backend: string;
+  text: string;
+}
+
+export class RunSurroundings {
+  private readonly refresh: Refresh<{ budgets: readonly Budget[]; breakers: readonly Breaker[] }>;
+  private runId = "";
+  private budget: Budget | undefined;
+  private breakers: readonly Breaker[] = [];
+
+  constructor(api: Api, changed: () => void) {
+    const ask = async (signal: AbortSignal) => {
+      const [{ budgets }, { breakers }] = await Promise.all([api.budgets(signal), api.breakers(signal)]);
+      return { budgets, breakers };
+    };
+    this.refresh = new Refresh(ask, ASK_MS, {
+      taken: ({ budgets, breakers }) => {
+        this.budget = budgets.find(({ scope }) => scope === `run:${this.runId}`);
+        this.breakers = breakers;
+        changed();
+      },
+      failed: () => {}, // the corner of the page says how it is connected
+    });
+  }
+
+  follow(runId: string): void {
+    this.runId = runId;
+    this.budget = undefined;
+    this.refresh.start();
+  }
+
+  stop(): void {
+    this.refresh.stop();
+    this.budget = undefined;
+    this.breakers = [];
+  }
+
+  /** What the run may spend; null where nothing limits it, or nothing is known yet. */
+  get limitNano(): number | null {
+    return this.budget?.limit_nano ?? null;
+  }
+
+  /** "skipped until 12:04: not installed", for backends that are not in use now. */
+  notes(nowUs: number): BackendNote[] {
+    return this.breakers
+      .filter((breaker) => breaker.state !== "closed")
+      .map((breaker) => ({
+        key: `${breaker.backend} ${breaker.model}`,
+        backend: breaker.backend,
+        text: [breaker.model, breakerText(breaker, nowUs)].filter(Boolean).join(": "),
+      }));
+  }
+}
