@@ -23,8 +23,8 @@ from spantail_exporters.model.changes import Change, Changes
 from spantail_exporters.model.heartbeat import LEASE_S
 from spantail_exporters.redis.writer import RedisWriter
 from spantail_service.reaper import Reaper, Timing
-from spantail_service.reaper.liveness import Interrupted, Liveness
 from spantail_service.runs.meta import parse_meta
+from spantail_service.storage.liveness import Interrupted, Liveness
 from spantail_service.storage.run_writes import now_us
 from tests.chaos.processes import busy_app, reaper_process
 from tests.integration.service.harness import ROOT_SPAN, RUN, START, Writer, running_app, spantail_process, state

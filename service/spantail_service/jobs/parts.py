@@ -95,7 +95,7 @@ async def open_jobs(around: Surroundings) -> AsyncIterator[Jobs]:
         active = await stack.enter_async_context(ActiveRuns(redis, around.wakeups, around.runner_id))
         presence = RunnerPresence(redis, around.runner_id, active, kind=around.kind, concurrency=around.concurrency)
         await stack.enter_async_context(presence)
-        await stack.enter_async_context(Recovery(queue, states, enqueuer))
+        await stack.enter_async_context(Recovery(queue, states, enqueuer, lease_s=settings.jobs.queue_lease_s))
         runner = None
         if around.concurrency:
             runner = QueueRunner(

@@ -74,6 +74,14 @@ class Claims(NamedTuple):
     """When the next delayed item is due, in seconds from now; None where none waits."""
 
 
+class Expired(NamedTuple):
+    """Items whose lease has run out."""
+
+    at_us: int
+    """When that was so, in microseconds since the epoch by Redis' clock."""
+    items: list[QueueItem]
+
+
 class Recovered(NamedTuple):
     """An item that was taken back from a runner."""
 
@@ -215,9 +223,10 @@ class JobQueue:
         done, *_ = await self._finish(item, "cancelled")
         return done
 
-    async def expired(self, count: int = 100) -> list[QueueItem]:
+    async def expired(self, count: int = 100) -> Expired:
         """At most `count` items whose lease has run out."""
-        return [item_of(fields_of(flat)) for flat in await self._call(_EXPIRED, count)]
+        at_us, found = await self._call(_EXPIRED, count)
+        return Expired(int(at_us), [item_of(fields_of(flat)) for flat in found])
 
     async def recover(self, items: Sequence[QueueItem]) -> list[Recovered]:
         """Take back items whose lease has run out; they run again, before all others of their priority.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from spantail_exporters.redis.errors import will_be_back
 from spantail_service.bounds.cancel import cancel
+from spantail_service.storage.liveness import GAP_SHARE, Interrupted, Liveness, clock
 
 if TYPE_CHECKING:
     from spantail_service.jobs.enqueue import Enqueuer
@@ -21,27 +22,35 @@ LEASE_EXPIRED: Final = "lease_expired"
 """Why a run was abandoned: its runner did not renew the lease of its item."""
 
 _SWEEP_S: Final = 1.0
+_LEAST_GAP_S: Final = 2 * _SWEEP_S
 
 
 class Recovery:
     """Looks every second for items whose lease has run out, while its `async with` block lasts.
 
-    Any number of processes may do so at a time: each item is taken by one.
+    Any number of processes may do so at a time: each item is taken by one. Nothing is taken until Redis has answered
+    without a gap for one whole lease: while it was away, or stood still, nobody could renew one.
 
     Args:
         queue: The queue.
         states: The states of runs.
         enqueuer: Shows what becomes of an item.
-        sweep_s: How often it looks, in seconds.
+        lease_s: How long a lease of the queue lasts, in seconds.
     """
 
-    def __init__(self, queue: JobQueue, states: RunStates, enqueuer: Enqueuer, *, sweep_s: float = _SWEEP_S) -> None:
+    def __init__(self, queue: JobQueue, states: RunStates, enqueuer: Enqueuer, *, lease_s: float) -> None:
         self._queue = queue
         self._states = states
         self._enqueuer = enqueuer
-        self._sweep_s = sweep_s
+        self._lease_s = lease_s
+        self._liveness = Liveness(max(lease_s * GAP_SHARE, _LEAST_GAP_S))
         self._task: asyncio.Task[None] | None = None
         self._closing = False
+
+    @property
+    def waited_s(self) -> float:
+        """For how many seconds Redis has answered without a gap; nothing is taken before that is one lease."""
+        return self._liveness.waited_s
 
     async def __aenter__(self) -> Self:
         self._task = asyncio.create_task(self._sweep_again_and_again(), name="spantail-queue-recovery")
@@ -55,14 +64,28 @@ class Recovery:
         while not self._closing:
             try:
                 await self.sweep()
+            except Interrupted:
+                logger.info("Redis or this process has paused: no item is taken for %g s", self._lease_s)
             except Exception as error:  # whatever it is, they wait for it
+                self._liveness.broken()
                 message = "items of dead runners cannot be looked for: %r"
                 logger.warning(message, error, exc_info=not will_be_back(error))
-            await asyncio.sleep(self._sweep_s)
+            await asyncio.sleep(_SWEEP_S)
 
     async def sweep(self) -> int:
-        """Look once; how many items were taken from their runners. Raises redis-py's errors."""
-        left = [item for item in await self._queue.expired() if not await self._settle(item)]
+        """Look once; how many items were taken from their runners.
+
+        Raises:
+            RedisError: Redis cannot be reached.
+            Interrupted: Redis or this process has paused.
+        """
+        self._liveness.asked(clock())
+        expired = await self._queue.expired()
+        self._liveness.answered(clock())
+        self._liveness.redis_clock(expired.at_us, clock())
+        left = [item for item in expired.items if not await self._settle(item)]
+        if self._liveness.waited_s < self._lease_s:
+            return 0
         before = {item.id: item for item in left}
         taken = await self._queue.recover(left)
         for one in taken:

@@ -11,7 +11,7 @@ from redis.exceptions import WatchError
 
 from spantail_exporters.model import keys
 from spantail_exporters.model.run_script import SCRIPT, append_arguments, index_commands, parse_reply
-from spantail_service.reaper.liveness import Liveness, clock
+from spantail_service.storage.liveness import Liveness, clock
 from spantail_service.storage.routing import RoutedRedis
 from spantail_service.storage.run_flags import mark_incomplete
 from spantail_service.storage.run_writes import now_us

@@ -16,10 +16,11 @@ from spantail_exporters.redis.errors import REDIS_UNREACHABLE, will_be_back
 from spantail_service.bounds.cancel import cancel
 from spantail_service.reaper.abandonment import RUNNER_DIED, Abandonment, restored
 from spantail_service.reaper.connection import Connection, NewState
-from spantail_service.reaper.liveness import NORMAL_TIMING, Interrupted, Liveness, Timing, clock
 from spantail_service.reaper.open_runs import OpenRun, OpenRuns
 from spantail_service.reaper.run_sweep import RunSweep
+from spantail_service.reaper.timing import NORMAL_TIMING, Timing
 from spantail_service.storage.lease import Lease
+from spantail_service.storage.liveness import Interrupted, Liveness, clock
 from spantail_service.storage.run_writes import now_us
 
 if TYPE_CHECKING:

@@ -46,7 +46,7 @@ async def test_queued_run_cancelled_taken_back_and_done(three_nodes: Cluster, ur
         assert item.id == first.item_id
         holder = three_nodes.holder_of(three_nodes.slot_of("{queue}:lease"))
         holder.change(lambda client: client.zadd("{queue}:lease", {item.id: 1}))
-        await Recovery(jobs.queue, jobs.states, jobs.enqueuer).sweep()
+        await Recovery(jobs.queue, jobs.states, jobs.enqueuer, lease_s=0.0).sweep()
 
         async def is_back() -> Any:
             return (await jobs.queue.overview()).pending == 1

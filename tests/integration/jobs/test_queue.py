@@ -44,7 +44,7 @@ async def _expire(redis: Redis, item_id: str) -> None:
 
 
 async def _recover(queue: JobQueue) -> list[Recovered]:
-    return await queue.recover(await queue.expired())
+    return await queue.recover((await queue.expired()).items)
 
 
 async def test_first_come_first_served_within_a_priority(queue: JobQueue) -> None:
@@ -122,7 +122,7 @@ async def test_a_lease_that_nobody_took_back_is_still_its_holders(queue: JobQueu
     await queue.enqueue("search", b"{}", item_id="one")
     (item,) = (await queue.claim("runner", 10)).items
     await _expire(redis, "one")
-    expired = await queue.expired()
+    expired = (await queue.expired()).items
     assert [one.id for one in expired] == ["one"]
     assert await queue.renew([item], 10) == [True]
     assert await queue.recover(expired) == await _recover(queue) == []

@@ -249,7 +249,7 @@ async def _claimed(jobs: Jobs, redis: Redis, **options: Any) -> Any:
 
 
 def _recovery(jobs: Jobs) -> Recovery:
-    return Recovery(jobs.queue, jobs.states, jobs.enqueuer)
+    return Recovery(jobs.queue, jobs.states, jobs.enqueuer, lease_s=0.0)
 
 
 @pytest.mark.parametrize(
@@ -270,7 +270,7 @@ async def test_an_item_whose_run_had_ended_is_finished_and_not_run_again(
 
 
 async def test_an_item_of_a_dead_runner_runs_again_as_a_linked_run(redis: Redis, redis_url: str) -> None:
-    async with opened_jobs(redis_url, concurrency=0) as jobs:
+    async with opened_jobs(redis_url, concurrency=0, queue_lease_s=1) as jobs:
         item = await _claimed(jobs, redis)
         await until(lambda: _run_again(jobs, item.run_id))
         old = await settled(redis_url, item.run_id)

@@ -1,14 +1,13 @@
-"""When the reaper may declare a process dead: after one whole lease of answers without a gap."""
+"""When the lease of somebody dead may be taken as run out: after one whole lease of answers without a gap."""
 
 from __future__ import annotations
 
 import sys
 import time
-from typing import Final, NamedTuple
+from typing import Final
 
-from spantail_exporters.model.heartbeat import BEAT_S, LEASE_S
-
-_GAP_SHARE = 0.25
+GAP_SHARE: Final = 0.25
+"""The longest time between two answers that leaves their series unbroken, as a share of the lease."""
 
 if sys.platform == "linux":
 
@@ -19,24 +18,6 @@ else:
     clock = time.monotonic
 
 
-class Timing(NamedTuple):
-    """How long the reaper waits before it acts, in seconds."""
-
-    lease_s: float = LEASE_S
-    """How long a heartbeat lasts: a process whose last one is older is dead."""
-    sweep_s: float = BEAT_S
-    silent_s: float = 900.0
-    """Open spans of no known process are abandoned after so much silence in their run."""
-
-    @property
-    def gap_s(self) -> float:
-        """The longest time between two answers that leaves their series unbroken."""
-        return self.lease_s * _GAP_SHARE
-
-
-NORMAL_TIMING: Final = Timing()
-
-
 class Interrupted(Exception):
     """The series of answers was broken: what was read before may not be true any more."""
 
@@ -44,8 +25,8 @@ class Interrupted(Exception):
 class Liveness:
     """Watches the series of Redis' answers.
 
-    A gap is a Redis error, a slow answer, a pause of the reaper itself, or a step of Redis' clock, on which leases
-    expire. Whatever froze, the heartbeats of the living get the time of one lease to return: the series starts anew.
+    A gap is a Redis error, a slow answer, a pause of this process, or a step of Redis' clock, on which leases
+    expire. Whatever froze, the leases of the living get the time of one lease to be renewed: the series starts anew.
     Times are seconds of `clock`.
     """
 
