@@ -55,7 +55,7 @@ _OTHERS: st.SearchStrategy[tuple[str, dict[str, Any]]] = st.tuples(
 _EVENTS = st.lists(st.one_of(_STEPS, _CALLS, _FALLBACKS, _OTHERS), max_size=30)
 
 
-def _told(number: int, event: str, data: dict[str, Any]) -> dict[str, Any]:
+def _written(number: int, event: str, data: dict[str, Any]) -> dict[str, Any]:
     """Let each end of a call tell a cost of its own."""
     return {**data, "cost_usd": 2.0**-number} if event in {"llm_call_complete", "llm_call_error"} else data
 
@@ -81,8 +81,8 @@ def test_any_events(events: list[tuple[str, dict[str, Any]]], is_current: bool, 
             otel_context.attach(base)
         start = otel_context.get_current()
         writer = EventWriter(base)
-        told = [(event, _told(number % 25, event, data)) for number, (event, data) in enumerate(events)]
-        for number, one in enumerate(told):
+        written = [(event, _written(number % 25, event, data)) for number, (event, data) in enumerate(events)]
+        for number, one in enumerate(written):
             if in_threads and number % 3 == 2:
                 thread = threading.Thread(target=writer.write, args=one)
                 thread.start()

@@ -97,8 +97,8 @@ export class QueueItemRow implements RowView<words.QueueRow> {
     setAttr(this.link, "title", `${name}\n${item.operation}\nRun ${item.run_id}`);
     const error = (item.error ?? "").replace(/\s+/g, " ");
     // Most names begin with what is done.
-    const told = [item.operation, item.title].some((each) => each && name.startsWith(each));
-    setText(this.operation, error || told ? "" : item.operation);
+    const saysOperation = [item.operation, item.title].some((each) => each && name.startsWith(each));
+    setText(this.operation, error || saysOperation ? "" : item.operation);
     setText(this.note, item.status === "delayed" && error ? `after: ${error}` : error);
     setAttr(this.note, "title", error || null);
     setText(this.priority, item.priority);
