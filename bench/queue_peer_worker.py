@@ -14,6 +14,7 @@ from redis.asyncio import Redis
 
 CONCURRENCY = 64
 _REPORT_S = 0.02
+_AT_A_TIME = 32  # each waits for a connection of its own
 _done = 0
 
 
@@ -31,16 +32,24 @@ async def report(url: str) -> None:
             await asyncio.sleep(_REPORT_S)
 
 
+async def until_go() -> None:
+    """Say that all is there, and wait for the word to begin."""
+    print("ready", flush=True)
+    await asyncio.to_thread(sys.stdin.readline)
+
+
 async def saq(url: str, count: int) -> None:
     """https://pypi.org/project/saq."""
-    from saq import Queue, Worker  # type: ignore[import-not-found]
+    from saq import Worker  # type: ignore[import-not-found]
+    from saq.queue.redis import RedisQueue  # type: ignore[import-not-found]
 
-    queue = Queue.from_url(url)
+    queue = RedisQueue(Redis.from_url(url))
     await queue.connect()
     if count:
-        for first in range(0, count, 500):
-            await asyncio.gather(*(queue.enqueue("noop") for _ in range(first, min(first + 500, count))))
+        for first in range(0, count, _AT_A_TIME):
+            await asyncio.gather(*(queue.enqueue("noop") for _ in range(first, min(first + _AT_A_TIME, count))))
         return
+    await until_go()
     await asyncio.gather(Worker(queue, functions=[noop], concurrency=CONCURRENCY).start(), report(url))
 
 
@@ -51,18 +60,16 @@ async def docket(url: str, count: int) -> None:
     async with Docket(name="bench", url=url) as made:
         made.register(noop)
         if count:
-            for first in range(0, count, 500):
-                await asyncio.gather(*(made.add(noop)(None) for _ in range(first, min(first + 500, count))))
+            for first in range(0, count, _AT_A_TIME):
+                await asyncio.gather(*(made.add(noop)(None) for _ in range(first, min(first + _AT_A_TIME, count))))
             return
+        await until_go()
         async with Worker(made, concurrency=CONCURRENCY) as worker:
             await asyncio.gather(worker.run_forever(), report(url))
 
 
 async def main(peer: str, url: str, count: int) -> None:
     """Queue so many jobs, or work."""
-    if not count:
-        print("ready", flush=True)
-        await asyncio.to_thread(sys.stdin.readline)
     await {"saq": saq, "docket": docket}[peer](url, count)
 
 
