@@ -119,7 +119,7 @@ class Enqueuer:
             raise InputRefusedError(str(error)) from None
         item = await self._queue.get(queued.item_id)
         if item is not None and item.run_id == queued.run_id:
-            await self._show_as_it_is(item)
+            await self.show_as_it_is(item)
         return QueuedRun(queued.item_id, queued.run_id, "queued" if queued.is_new else queued.status)
 
     async def retry(self, item_id: str) -> QueuedRun | None:
@@ -129,7 +129,7 @@ class Enqueuer:
             None when it is neither failed nor cancelled, or not known.
         """
         if (item := await self._queue.get(item_id)) is not None:
-            await self._show_as_it_is(item)
+            await self.show_as_it_is(item)
         if not (run_id := await self._queue.retry(item_id)):
             return None
         item = await self._queue.get(item_id)
@@ -144,7 +144,7 @@ class Enqueuer:
         """
         outcome = await self._queue.cancel(item_id)
         if outcome != "cancelling" and (item := await self._queue.get(item_id)) is not None:
-            await self._show_as_it_is(item)
+            await self.show_as_it_is(item)
         return outcome
 
     async def cancel_run(self, item_id: str, run_id: str) -> Literal["cancelled", "cancelling", ""]:
@@ -152,7 +152,7 @@ class Enqueuer:
         item = await self._queue.get(item_id)
         return await self.cancel(item_id) if item is not None and item.run_id == run_id else ""
 
-    async def _show_as_it_is(self, item: QueueItem) -> None:
+    async def show_as_it_is(self, item: QueueItem) -> None:
         """Bring what is shown of an item's run to what the queue says of it.
 
         Whoever asked for the change may have died right after it: then the one who asks again finds it done.

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Final, Self
 
 from spantail_exporters.redis.errors import will_be_back
 from spantail_service.bounds.cancel import cancel
+from spantail_service.jobs.item import ItemStatus
 from spantail_service.storage.liveness import GAP_SHARE, Interrupted, Liveness, clock
+from spantail_service.storage.run_writes import now_us
 
 if TYPE_CHECKING:
     from spantail_service.jobs.enqueue import Enqueuer
@@ -23,6 +25,8 @@ LEASE_EXPIRED: Final = "lease_expired"
 
 _SWEEP_S: Final = 1.0
 _LEAST_GAP_S: Final = 2 * _SWEEP_S
+_SHOWN_S: Final = 10.0  # whoever has just cancelled an item is about to show it
+_QUEUED_AT_A_TIME: Final = 50
 
 
 class Recovery:
@@ -46,6 +50,7 @@ class Recovery:
         self._liveness = Liveness(max(lease_s * GAP_SHARE, _LEAST_GAP_S))
         self._task: asyncio.Task[None] | None = None
         self._closing = False
+        self._next_queued = 0
 
     @property
     def waited_s(self) -> float:
@@ -64,6 +69,7 @@ class Recovery:
         while not self._closing:
             try:
                 await self.sweep()
+                await self.look_at_queued()
             except Interrupted:
                 logger.info("Redis or this process has paused: no item is taken for %g s", self._lease_s)
             except Exception as error:  # whatever it is, they wait for it
@@ -95,6 +101,41 @@ class Recovery:
                 await self._enqueuer.show(again)
             await self._enqueuer.show_abandoned(before[one.id], LEASE_EXPIRED, one.next_run_id)
         return len(taken)
+
+    async def look_at_queued(self, *, at_least_s: float = _SHOWN_S) -> int:
+        """End some of the runs that are shown as queued, and that the queue does not have any more.
+
+        Whoever cancelled an item may have died before that was shown. Each call goes on where the last one ended, so
+        that a long queue costs little.
+
+        Args:
+            at_least_s: How long a run has to be queued before it is looked at, in seconds.
+
+        Returns:
+            How many were ended.
+        """
+        run_ids = await self._states.queued(self._next_queued, _QUEUED_AT_A_TIME)
+        ended = 0
+        for run_id in run_ids:
+            state = await self._states.get(run_id)
+            if state and state["status"] == "queued" and now_us() - state["created"] >= at_least_s * 1e6:
+                ended += await self._end_unless_queued(run_id, state)
+        is_last = len(run_ids) < _QUEUED_AT_A_TIME
+        self._next_queued = 0 if is_last else self._next_queued + len(run_ids) - ended
+        return ended
+
+    async def _end_unless_queued(self, run_id: str, state: State) -> bool:
+        item = await self._queue.get(str(state.get("item", "")))
+        if item is None:
+            return False  # its input is gone too; the run expires
+        if item.run_id != run_id:  # a later run has taken its place
+            await self._enqueuer.show_ended(item._replace(run_id=run_id, queued=state["created"]))
+        elif item.status is ItemStatus.CANCELLED:
+            await self._enqueuer.show_as_it_is(item)
+        else:
+            return False
+        logger.info("run %s is not in the queue any more", run_id)
+        return True
 
     async def _settle(self, item: QueueItem) -> bool:
         """Finish an item whose run had ended before its runner died; False when it had not."""

@@ -34,6 +34,11 @@ class RunStates:
         """The state of a run; None where there is none, or none that can be read."""
         return _read(await self._stored(run_id))
 
+    async def queued(self, first: int, count: int) -> list[str]:
+        """Runs that wait in the queue, by the index over runs: at most `count` from the `first` on, oldest first."""
+        found: Any = await self._redis.zrange(keys.runs_of_status("queued"), first, first + count - 1)
+        return [run_id.decode() for run_id in found]
+
     async def write(self, state: State) -> None:
         """Replace a state, whatever it was; the run settles in the same step when that was all it waited for."""
         await self._store.set_state(state["run_id"], orjson.dumps(state), state["status"])

@@ -343,3 +343,22 @@ async def test_a_drained_runner_hands_back_what_it_cannot_end(redis: Redis, redi
     async with opened_jobs(redis_url):
         assert (await settled(redis_url, item.run_id)).meta["status"] == "completed"
         assert (await settled(redis_url, two.run_id)).meta["status"] == "completed"
+
+
+async def test_a_run_whose_cancel_was_not_shown_ends(redis: Redis, redis_url: str) -> None:
+    """Whoever cancelled its item, or queued it again, died right after that."""
+    async with opened_jobs(redis_url, concurrency=0) as jobs:
+        waits = await queued(jobs, redis, "step", item_id="waits")
+        cancelled = await queued(jobs, redis, "step", item_id="cancelled")
+        again = await queued(jobs, redis, "step", item_id="again")
+        assert await jobs.queue.cancel("cancelled") == "cancelled"
+        assert await jobs.queue.cancel("again") == "cancelled"
+        assert await jobs.queue.retry("again")
+        recovery = Recovery(jobs.queue, jobs.states, jobs.enqueuer)
+        assert await recovery.look_at_queued() == 0, "it may be shown in a moment"
+        assert await recovery.look_at_queued(at_least_s=0) == 2
+        assert await recovery.look_at_queued(at_least_s=0) == 0
+        for taken in (cancelled, again):
+            run = await settled(redis_url, taken.run_id)
+            assert (run.meta["status"], run.meta["open"]) == ("cancelled", "0")
+        assert StoredRun(redis_url, waits.run_id).meta["status"] == "queued"

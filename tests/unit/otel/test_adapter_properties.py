@@ -94,7 +94,7 @@ def test_any_events(events: list[tuple[str, dict[str, Any]]], is_current: bool, 
         assert trace.get_current_span() is trace.get_current_span(start)
         assert not account.open
         assert {span.context.trace_id for span in account.ended if span.context} == {root.get_span_context().trace_id}
-        costs = [data["cost_usd"] for _, data in told if "cost_usd" in data]
+        costs = [data["cost_usd"] for _, data in written if "cost_usd" in data]
         assert sum(map(_nano, account.ended)) == sum(round(cost * 1_000_000_000) for cost in costs)
         names = {span.context.span_id: span for span in account.ended if span.context}
         for span in account.ended:
