@@ -86,13 +86,18 @@ def finished(client: redis_py.Redis, processes: Sequence[subprocess.Popen[str]],
 
 
 @contextlib.contextmanager
-def workers(
-    command: Sequence[str], count: int, more: Mapping[str, str] | None = None
-) -> Iterator[list[subprocess.Popen[str]]]:
-    """So many processes of a command, each of which has said that it is ready; killed at the end."""
+def workers(command: Sequence[str], count: int, *, quiet: bool = False) -> Iterator[list[subprocess.Popen[str]]]:
+    """So many processes of a command, each of which has said that it is ready; killed at the end.
+
+    What a `quiet` one complains of is not shown: libraries say a lot when they are killed in their work.
+    """
     processes = [
         subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, **(more or {})}
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL if quiet else None,
+            text=True,
         )
         for _ in range(count)
     ]

@@ -39,7 +39,7 @@ def main() -> None:
                 client.flushall()
                 worker = [str(python), "-P", str(_FOLDER / "queue_peer_worker.py"), peer, url]
                 subprocess.run([*worker, str(number)], check=True)
-                with workers([*worker, "0"], count) as processes:
+                with workers([*worker, "0"], count, quiet=True) as processes:
                     print(f"  {peer:10} {finished(client, processes, number):9,.0f} jobs/s")
 
 

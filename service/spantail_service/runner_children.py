@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from spantail_service.bounds.cancel import cancel
-from spantail_service.settings import environment_names
+from spantail_service.settings import as_environment
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
@@ -34,7 +34,8 @@ class RunnerChildren:
     """
 
     def __init__(self, settings: Settings, count: int, drain_s: float) -> None:
-        self._environment = _environment_of(settings, drain_s)
+        # What the service has settled for itself is handed on: its Redis, the demo world, options of the command.
+        self._environment = {**os.environ, **as_environment(settings.replaced(runner_drain_s=drain_s))}
         self._drain_s = drain_s
         self._processes: set[Process] = set()
         self._stopping = asyncio.Event()
@@ -71,21 +72,3 @@ class RunnerChildren:
             if not self._stopping.is_set():
                 logger.error("runner process %d ended with code %d, another one is started", process.pid, code)
                 await asyncio.sleep(_AGAIN_S)
-
-
-def _environment_of(settings: Settings, drain_s: float) -> dict[str, str]:
-    """Our environment, and what the service has settled for itself since: its Redis, the demo world."""
-    llm = settings.llm
-    own = {
-        "redis_url": settings.storage.redis_url,
-        "demo": "true" if settings.demo else "false",
-        "himalayas_url": settings.operations.himalayas_url,
-        "openai_base_url": llm.openai_base_url,
-        "openai_api_key": llm.openai_api_key.get_secret_value() if llm.openai_api_key else None,
-        "anthropic_base_url": llm.anthropic_base_url,
-        "anthropic_api_key": llm.anthropic_api_key.get_secret_value() if llm.anthropic_api_key else None,
-        "runner_concurrency": str(settings.jobs.runner_concurrency),
-        "runner_drain_s": str(drain_s),
-    }
-    given = {environment_names(name)[0]: value for name, value in own.items() if value is not None}
-    return {**os.environ, **given}

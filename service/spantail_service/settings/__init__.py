@@ -4,6 +4,7 @@ A new setting is a field of its part in `parts.py`; its environment variable and
 """
 
 from spantail_service.settings.environment import ENV_PREFIX, Settings, environment_names, setting_fields
+from spantail_service.settings.handed_on import as_environment
 from spantail_service.settings.parts import (
     AccessSettings,
     BudgetSettings,
@@ -32,6 +33,7 @@ __all__ = [
     "SettingRow",
     "Settings",
     "StorageSettings",
+    "as_environment",
     "default_data_dir",
     "environment_names",
     "setting_fields",

@@ -6,11 +6,12 @@ import re
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from spantail_service.settings import (
     LlmSettings,
     Settings,
+    as_environment,
     default_data_dir,
     setting_fields,
     setting_rows,
@@ -171,3 +172,18 @@ def test_secrets_are_not_shown() -> None:
     assert without_password("rediss://:p%40x@host?password=secret") == "rediss://host"
     assert without_password("redis://host:1/2") == "redis://host:1/2"
     assert without_password("unix:///a/b.sock") == "unix:///a/b.sock"
+
+
+def test_a_child_process_gets_the_same_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPANTAIL_PORT", "9")
+    monkeypatch.setenv("SPANTAIL_OPENAI_API_KEY", "from the environment")
+    before = Settings(redis_url="redis://a", jobspy_proxies="a,b", runners=3).replaced(
+        demo=True, openai_api_key=SecretStr("demo"), openai_base_url="http://b"
+    )
+    more = as_environment(before)
+    assert "SPANTAIL_PORT" not in more, "it is inherited"
+    for name, value in more.items():
+        monkeypatch.setenv(name, value)
+    after = Settings()
+    for part in ("server", "storage", "operations", "llm", "jobs", "demo"):
+        assert getattr(after, part) == getattr(before, part)
