@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Self
 
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 
 from spantail.budgets import BudgetExceededError
 from spantail.pricing import nano_usd
 from spantail_exporters.model import keys
+from spantail_exporters.redis.errors import will_be_back
 from spantail_service.llm.budget.scopes import EXPIRY_MS, KINDS, MOST_LISTED, Kind, Scope, scope_of
 from spantail_service.storage.scripts import Script
 
@@ -162,6 +164,8 @@ class BudgetLedger:
         try:
             return await script.run(self._redis, self._keys(scopes, mark), self._arguments(scopes, own))
         except ResponseError as error:
+            if will_be_back(error):  # such as NOREPLICAS: to the caller it is away
+                raise RedisConnectionError(str(error)) from error
             if self._is_cluster or "CROSSSLOT" not in f"{type(error).__name__} {error}".upper():
                 raise
         self._is_cluster = True
