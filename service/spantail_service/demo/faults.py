@@ -56,7 +56,7 @@ def requested_refusal(place: str, text: str, *, header: str | None = None, model
     `[[demo-error 429]]` in its text, which may name one `place`, when to come again, and how often it fails, as in
     `[[demo-error 429 anthropic after=2 times=1]]`.
     """
-    asked = [Refusal(int(status)) for status in (header or "", *_IN_MODEL.findall(model)) if status.isdigit()]
+    asked = [Refusal(int(status)) for status in (header or "", *_IN_MODEL.findall(model)) if status.isdecimal()]
     for status, where, after, times in _MARKER.findall(text):
         if where in {"", place}:
             asked.append(Refusal(int(status), after or None, int(times) if times else None))

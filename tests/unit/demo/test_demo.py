@@ -11,7 +11,7 @@ import pytest
 
 from spantail_service.demo.answers import answer, vector
 from spantail_service.demo.corpus import make_jobs
-from spantail_service.demo.faults import requested_status, seeded
+from spantail_service.demo.faults import Refusal, requested_refusal, requested_status, seeded
 from spantail_service.demo.job_board import find
 from spantail_service.demo.workload import Workload
 from spantail_service.operations import scoring
@@ -179,3 +179,25 @@ async def test_who_comes_in_a_pause_sees_something_begin_at_once_and_who_stays_d
         await eventually_async(lambda: len(started.names) == 2)
         await looked(50)
         assert len(started.names) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "refusal"),
+    [
+        ("[[demo-error 429]]", Refusal(429)),
+        ("[[demo-error 429 openai after=2.5 times=3]]", Refusal(429, "2.5", 3)),
+        ("[[demo-error 529 after=7]]", Refusal(529, "7")),
+        ("[[demo-error 500 times=1]]", Refusal(500, None, 1)),
+        ("[[demo-error 429 anthropic after=2]]", None),
+        ("[[demo-error 429 times=1 after=2]]", None),
+        ("[[demo-error 429 after=-2]]", None),
+        ("[[demo-error 200]]", None),
+    ],
+)
+def test_a_request_says_when_to_come_again_and_how_often_it_fails(text: str, refusal: Refusal | None) -> None:
+    assert requested_refusal("openai", f"Hello {text}") == refusal
+
+
+@pytest.mark.parametrize("header", ["²", "4²9", "", "a lot", "-429", "99999999999"])
+def test_a_header_that_is_no_status_asks_for_nothing(header: str) -> None:
+    assert requested_status("openai", "Hello", header=header) is None
