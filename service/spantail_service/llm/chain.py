@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from spantail import LlmGroup, llm_group, phase
 from spantail.attributes import PROGRESS_MESSAGE
-from spantail_service.llm.attempt import Attempts, Failure, Question, Spent, TextSink
+from spantail_service.llm.attempt import Attempts, Failure, LeftOutError, Question, Spent, TextSink
 from spantail_service.llm.base import EXPECTED, BackendError, BudgetExceededError, LlmBackend, Message, OnText, Tier
 from spantail_service.llm.gates import AlwaysClosed, Breaker, Limits, Unlimited
 
@@ -133,11 +133,14 @@ class LlmChain:
 
     async def _ask(self, question: Question[T], group: LlmGroup, name: str) -> Answer[T]:
         failures: list[Failure] = []
+        after: Failure | None = None
         for position, backend in enumerate(self._backends):
             try:
-                value = await self._ask_one(backend, question, failures[-1] if failures else None)
+                value = await self._ask_one(backend, question, after)
             except BackendError as error:
                 failures.append(Failure(backend.name, error.reason, str(error)))
+                if after is None or not isinstance(error, LeftOutError):
+                    after = failures[-1]  # else no span has told yet what was before
                 level = logging.INFO if error.reason in EXPECTED else logging.WARNING
                 logger.log(level, "%s: %s gave no answer, %s: %s", name, backend.name, error.reason, error)
             else:

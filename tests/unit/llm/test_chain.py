@@ -200,6 +200,17 @@ async def test_what_is_known_to_be_missing_has_no_span(spans: Callable[[], list[
     assert answer.attempts == 1
 
 
+async def test_a_failure_before_one_that_is_missing_is_told(spans: Callable[[], list[ReadableSpan]]) -> None:
+    """Else nobody would count it."""
+    gates = Gates(closed_to="b")
+    gates.refusal = BackendError("not_installed", "no such command")
+    asked = chain(Scripted("a", BackendError("timeout", "60 s")), Scripted("b"), Scripted("c", ["day"]), gates=gates)
+    await asked.ask(ASK, str, name="ask")
+    _, answered = spans()
+    assert (answered.attributes or {})["spantail.fallback.from"] == "a"
+    assert (answered.attributes or {})["spantail.fallback.reason"] == "timeout"
+
+
 async def test_a_refused_request_costs_nothing_an_unknown_outcome_may() -> None:
     gates = Gates()
     refused = Scripted("a", BackendError("rate_limited", "later"))
