@@ -15,6 +15,7 @@ from spantail_service.llm.prompt_size import most_input_tokens
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from spantail_service.llm.base import Completion
     from spantail_service.llm.gates import Breaker, Hold, Limits, Permit
 
 T = TypeVar("T")
@@ -154,7 +155,7 @@ class Attempts:
                 with call as span:
                     if error.reason not in EXPECTED:
                         raise
-                    span.skip(f"{error.reason.replace('_', ' ')}: {error}")
+                    span.skip(_in_words(error))
                 raise
             question.attempts += 1
             return await self._asked(backend, question, call, permit, _CountedHold(hold, question.spent))
@@ -197,21 +198,36 @@ class Attempts:
         with scope as call:
             call.prompt(question.messages)
             try:
-                async with asyncio.timeout(self._timeout_s):
-                    completion = await backend.complete(
-                        question.messages,
-                        tier=question.tier,
-                        max_tokens=question.max_tokens,
-                        call=call,
-                        on_text=question.text,
-                    )
-            except TimeoutError as error:
-                raise BackendError("timeout", f"no answer within {self._timeout_s:g} s") from error
-            call.completion([{"role": "assistant", "content": completion.text}])
-            if not question.text.has_text:
-                question.text(completion.text)
-            try:
-                return question.read(completion.text)
-            except ValueError as error:
-                # `from None`: a chained error's traceback could carry the answer's text onto the span.
-                raise BackendError("bad_response", str(error)) from None
+                completion = await self._complete(backend, question, call)
+            except BackendError as error:
+                if error.reason not in EXPECTED:
+                    raise
+                call.skip(_in_words(error))
+                missing = error
+            else:
+                call.completion([{"role": "assistant", "content": completion.text}])
+                if not question.text.has_text:
+                    question.text(completion.text)
+                try:
+                    return question.read(completion.text)
+                except ValueError as error:
+                    # `from None`: a chained error's traceback could carry the answer's text onto the span.
+                    raise BackendError("bad_response", str(error)) from None
+        raise missing
+
+    async def _complete(self, backend: LlmBackend, question: Question[T], call: LlmCall) -> Completion:
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                return await backend.complete(
+                    question.messages,
+                    tier=question.tier,
+                    max_tokens=question.max_tokens,
+                    call=call,
+                    on_text=question.text,
+                )
+        except TimeoutError as error:
+            raise BackendError("timeout", f"no answer within {self._timeout_s:g} s") from error
+
+
+def _in_words(error: BackendError) -> str:
+    return f"{error.reason.replace('_', ' ')}: {error}"

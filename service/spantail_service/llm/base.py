@@ -35,7 +35,7 @@ EXPECTED: Final[frozenset[Reason]] = frozenset({"budget", "circuit_open", "not_i
 """Reasons for which nothing was asked: such an attempt is `skipped`, all others are errors."""
 
 UNBILLED: Final[frozenset[Reason]] = frozenset(
-    {"auth", "bad_request", "not_found", "overloaded", "rate_limited", "server_error", "unreachable"}
+    {"auth", "bad_request", "not_found", "not_installed", "overloaded", "rate_limited", "server_error", "unreachable"}
 )
 """Reasons for which the provider turned the request away, or was not reached: nothing is billed unless it says so."""
 

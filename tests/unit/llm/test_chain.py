@@ -211,6 +211,17 @@ async def test_a_failure_before_one_that_is_missing_is_told(spans: Callable[[], 
     assert (answered.attributes or {})["spantail.fallback.reason"] == "timeout"
 
 
+async def test_a_program_that_cannot_be_started_is_skipped_too(spans: Callable[[], list[ReadableSpan]]) -> None:
+    """It looked as if it was there."""
+    gates = Gates()
+    broken = Scripted("a", BackendError("not_installed", "wrong format of the program"))
+    answer = await chain(broken, Scripted("b", ["day"]), gates=gates).ask(ASK, str, name="ask")
+    first, _ = spans()
+    assert (first.attributes or {})["spantail.reason"] == "not installed: wrong format of the program"
+    assert gates.notes[:2] == ["a cost 0", "a a-middle not_installed"]
+    assert answer.backend == "b"
+
+
 async def test_a_refused_request_costs_nothing_an_unknown_outcome_may() -> None:
     gates = Gates()
     refused = Scripted("a", BackendError("rate_limited", "later"))
