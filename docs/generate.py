@@ -39,6 +39,7 @@ _TAGS: Final = {
     "operations": "Operations",
     "queue": "Queue and runners",
     "budgets": "Budgets",
+    "notices": "Notices",
     "otlp": "OTLP",
     "tempo": "Tempo, for Grafana",
     "health": "Health",

@@ -24,6 +24,11 @@ from spantail_service.jobs.queue_changes import QueueChanges
 from spantail_service.jobs.queue_frame import QueueFrames
 from spantail_service.jobs.work import open_work
 from spantail_service.metrics import ServiceMetrics
+from spantail_service.notices.conditions import Conditions
+from spantail_service.notices.notifier import Notifier
+from spantail_service.notices.spend_window import SpendWindow
+from spantail_service.notices.store import NoticeStore
+from spantail_service.notices.webhook import webhook_of
 from spantail_service.reaper import Reaper
 from spantail_service.routes import operations, otlp, outreach
 from spantail_service.routes.jobs import queue, queue_socket, runners
@@ -31,6 +36,7 @@ from spantail_service.routes.pages import docs, login, page
 from spantail_service.routes.runs import control, events, logs, result, run_list, spend, traces, transfer, websocket
 from spantail_service.routes.service import about, breakers, health, metrics
 from spantail_service.routes.service import budgets as budget_routes
+from spantail_service.routes.service import notices as notice_routes
 from spantail_service.routes.tempo import search, tags
 from spantail_service.runs.changes import RunListChanges
 from spantail_service.runs.index import RunIndex
@@ -66,7 +72,8 @@ logger = logging.getLogger(__name__)
 
 _ROUTES: Final = (
     logs, events, websocket, traces, transfer, run_list, result, control, spend, operations, outreach, queue,
-    queue_socket, runners, otlp, search, tags, health, about, breakers, budget_routes, metrics, login, docs, page,
+    queue_socket, runners, otlp, search, tags, health, about, breakers, budget_routes, notice_routes, metrics,
+    login, docs, page,
 )  # fmt: skip
 # Shares of the time that a stop may take.
 _CANCEL_SHARE = 0.5
@@ -180,6 +187,9 @@ async def _open_services(app: FastAPI, settings: Settings, redis_url: str, stack
     sessions: Sessions | None = app.state.guard.sessions
     ended = await stack.enter_async_context(EndedSessions(redis, sessions)) if sessions else None
     receiver = _receiver(settings, redis, app.state.metrics)
+    notices, webhook = NoticeStore(redis), webhook_of(settings.notices)
+    conditions = Conditions(index, work.budgets, work.jobs.queue, SpendWindow(redis))
+    await stack.enter_async_context(Notifier(redis, notices, conditions, webhook))
     _watch(app.state.metrics, hub, launcher, receiver)
     return Services(
         settings=settings,
@@ -200,6 +210,8 @@ async def _open_services(app: FastAPI, settings: Settings, redis_url: str, stack
         jobs=work.jobs,
         catalogue=work.catalogue,
         budgets=work.budgets,
+        notices=notices,
+        webhook_shown=webhook.shown if webhook is not None else None,
         metrics=app.state.metrics,
         rate_limits=RateLimits.of(settings),
         ended_sessions=ended,

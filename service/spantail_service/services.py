@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from spantail_service.jobs.queue_changes import QueueChanges
     from spantail_service.llm.budget import BudgetLedger
     from spantail_service.metrics import ServiceMetrics
+    from spantail_service.notices.store import NoticeStore
     from spantail_service.operations.base import Operation
     from spantail_service.runs.changes import RunListChanges
     from spantail_service.runs.index import RunIndex
@@ -57,6 +58,9 @@ class Services:
     queue_changes: QueueChanges
     catalogue: Mapping[str, Operation]
     budgets: BudgetLedger
+    notices: NoticeStore
+    webhook_shown: str | None
+    """Scheme and host of the webhook that notices are sent to."""
     metrics: ServiceMetrics
     rate_limits: RateLimits
     ended_sessions: EndedSessions | None

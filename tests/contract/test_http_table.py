@@ -23,6 +23,7 @@ from spantail_service.tempo import schemas as tempo
 from spantail_service.web.headers import JSON_SECURITY_HEADERS, SECURITY_HEADERS
 from spantail_service.web.schemas.breakers import Breakers
 from spantail_service.web.schemas.budgets import Budget, Budgets
+from spantail_service.web.schemas.notices import NoticeRule, Notices
 from spantail_service.web.schemas.operations import Operations, StartedRun
 from spantail_service.web.schemas.problems import Problem
 from spantail_service.web.schemas.queue import CancelledItem, CancelledRun, Queue, QueuedRun, RetriedRun, Runners
@@ -218,6 +219,12 @@ ROWS = [
     row("GET", "/readyz", 200, JSON, Ready, is_open=True),
     row("GET", "/api/about", 200, JSON, About),
     row("GET", "/api/breakers", 200, JSON, Breakers),
+    # --- notices
+    row("GET", "/api/notices", 200, JSON, Notices),
+    row("PUT", "/api/notices/spend_above", 200, JSON, NoticeRule, content=b'{"threshold":2.5}', sends=JSON),
+    problem("PUT", "/api/notices/run_failed", 400, "rule-out-of-range", content=b'{"threshold":2}', sends=JSON),
+    problem("PUT", "/api/notices/none", 404, "unknown-rule", content=b"{}", sends=JSON),
+    problem("PUT", "/api/notices/budget_met", 422, "invalid-input", content=b'{"webhook":"x"}', sends=JSON),
     # --- budgets
     row("GET", "/api/budgets", 200, JSON, Budgets),
     row("PUT", "/api/budgets/operation:job-search", 200, JSON, Budget, content=b'{"limit_usd":2.5}', sends=JSON),

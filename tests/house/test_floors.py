@@ -16,7 +16,7 @@ FLOORS = (
     ("llm",),  # language models
     ("runs", "operations"),  # what is known of a run · the work that can be started
     ("access", "tail", "reaper", "jobs", "metrics"),  # who may come in · live events · dead processes · starting work
-    ("ingest", "web"),  # OTLP in · what all HTTP answers have in common
+    ("ingest", "web", "notices"),  # OTLP in · what all HTTP answers have in common
     ("transfer",),  # runs out to files and in again
     ("tempo",),  # searching runs as Grafana does
     ("services",),  # the parts of one process, as the routes get them
@@ -35,7 +35,8 @@ FLOORS = (
 
 # Folders of the service that know nothing of HTTP: their errors are those of `errors.py`, which `web/problems.py` maps.
 DOMAIN = (
-    "bounds", "errors", "ingest", "jobs", "llm", "operations", "reaper", "runs", "storage", "tail", "tempo", "transfer",
+    "bounds", "errors", "ingest", "jobs", "llm", "notices", "operations",
+    "reaper", "runs", "storage", "tail", "tempo", "transfer",
 )  # fmt: skip
 HTTP = {"fastapi", "starlette", "uvicorn", "http"}
 

@@ -40,6 +40,15 @@ JOBS_SAME: Final = "{jobs}:same"  # HASH: fingerprint of company, title and plac
 
 BREAKERS: Final = "breakers"  # ZSET: `backend\nmodel` of every circuit by when it last changed (s)
 
+NOTICE_RULES: Final = "{notices}:rules"  # HASH: rules as they were set; when each was last sent, and its last error
+NOTICES: Final = "{notices}:items"  # HASH: notice -> JSON
+NOTICES_RECENT: Final = "{notices}:recent"  # ZSET: notices by time, the latest 200
+NOTICES_PENDING: Final = "{notices}:pending"  # ZSET: notices that are to be sent, by when that is due (ms)
+NOTICES_DEAD: Final = "{notices}:dead"  # ZSET: notices that could not be sent, by when they were given up (ms)
+NOTICES_SEEN: Final = "{notices}:seen"  # ZSET: what there was a notice about, by when it was last so (ms); for a week
+NOTICES_SPEND: Final = "{notices}:spend"  # ZSET: what was spent so far, as JSON, by time (ms); for a day
+NOTICES_LEASE: Final = "{notices}:lease"  # STRING: which process looks for what rules are about, and sends
+
 SESSIONS_ENDED: Final = "sessions:ended"  # ZSET: sessions that were signed out of, by when they would have ended
 
 

@@ -14,6 +14,7 @@ from spantail_service.settings.parts import (
     LimitSettings,
     LinkSettings,
     LlmSettings,
+    NoticeSettings,
     OperationSettings,
     Part,
     ServerSettings,
@@ -53,6 +54,7 @@ class Settings(BaseModel):
     operations: OperationSettings
     llm: LlmSettings
     budgets: BudgetSettings
+    notices: NoticeSettings
 
     def __init__(self, **given: Any) -> None:
         super().__init__(**_by_part({**_from_environment(os.environ), **given}))

@@ -9,15 +9,18 @@ import ipaddress
 import os
 import re
 import sys
+from base64 import b64decode
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from urllib.parse import urlunsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from spantail.urls import split_url
 
 _HOST_NAME = re.compile(r"\*|(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?|[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:]*")
+
+_SHORTEST_SECRET = 24  # bytes; so says Standard Webhooks
 
 LLM_BACKENDS = ("claude_cli", "langchain", "openai", "anthropic", "openrouter")
 """Every backend that `llm/registry.py` makes."""
@@ -391,6 +394,53 @@ class BudgetSettings(Part):
     budget_at_limit: Literal["finish", "stop"] = Field(
         "finish", description="What becomes of LLM calls that run when a limit is met: they `finish`, or `stop`."
     )
+
+
+class NoticeSettings(Part):
+    """Whom to tell when something needs attention."""
+
+    notice_webhook_url: HttpUrl | None = Field(
+        None, description="Webhook that notices are sent to (`https://…`). Without it they are shown on the page alone."
+    )
+    notice_webhook_secret: SecretStr | None = Field(
+        None,
+        description="Secret that notices are signed with, as Standard Webhooks says; needed with a webhook. With "
+        "`whsec_` in front the rest is Base64.",
+    )
+    notice_allow_private: bool = Field(
+        False, description="Whether the webhook may be on a private, loopback or link-local address."
+    )
+    notice_allow_http: bool = Field(False, description="Whether the webhook may be `http://`, which anybody can read.")
+
+    @field_validator("notice_webhook_url")
+    @classmethod
+    def _without_credentials(cls, value: str | None) -> str | None:
+        if value is not None and "@" in split_url(value).netloc:
+            raise ValueError("must have no user name and password in it")
+        return value
+
+    @field_validator("notice_webhook_secret")
+    @classmethod
+    def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None:
+            return None
+        secret = value.get_secret_value()
+        try:
+            key = b64decode(secret.removeprefix("whsec_"), validate=True) if secret.startswith("whsec_") else secret
+        except ValueError:
+            raise ValueError("what stands behind whsec_ must be Base64") from None
+        if len(key) < _SHORTEST_SECRET:
+            raise ValueError(f"must have at least {_SHORTEST_SECRET} bytes")
+        return value
+
+    @model_validator(mode="after")
+    def _secret_and_scheme(self) -> Self:
+        if self.notice_webhook_url is not None:
+            if self.notice_webhook_secret is None:
+                raise ValueError("SPANTAIL_NOTICE_WEBHOOK_URL needs SPANTAIL_NOTICE_WEBHOOK_SECRET")
+            if self.notice_webhook_url.startswith("http://") and not self.notice_allow_http:
+                raise ValueError("SPANTAIL_NOTICE_WEBHOOK_URL must be https://, or SPANTAIL_NOTICE_ALLOW_HTTP be set")
+        return self
 
 
 def without_password(url: str) -> str:

@@ -354,7 +354,7 @@ async def test_a_run_whose_cancel_was_not_shown_ends(redis: Redis, redis_url: st
         assert await jobs.queue.cancel("cancelled") == "cancelled"
         assert await jobs.queue.cancel("again") == "cancelled"
         assert await jobs.queue.retry("again")
-        recovery = Recovery(jobs.queue, jobs.states, jobs.enqueuer)
+        recovery = Recovery(jobs.queue, jobs.states, jobs.enqueuer, lease_s=0.0)
         assert await recovery.look_at_queued() == 0, "it may be shown in a moment"
         assert await recovery.look_at_queued(at_least_s=0) == 2
         assert await recovery.look_at_queued(at_least_s=0) == 0

@@ -57,12 +57,12 @@ async def test_reserve_and_settle(ledger: BudgetLedger, redis: Redis) -> None:
     call = _wanted(600)
     assert await ledger.reserve(call, LEASE_S) == [BudgetState("day:2026-11-30", 1_000, 0, 600, 1)]
     refused = await ledger.reserve(_wanted(401), LEASE_S)
-    assert refused == Met(BudgetState("day:2026-11-30", 1_000, 0, 600, 1), "day:2026-11-30")
+    assert refused == Met(BudgetState("day:2026-11-30", 1_000, 0, 600, 1, refused=True), "day:2026-11-30")
     assert await ledger.settle(call, 250)
-    assert await _one(ledger) == BudgetState("day:2026-11-30", 1_000, 250, 0, 0)
+    assert await _one(ledger) == BudgetState("day:2026-11-30", 1_000, 250, 0, 0, refused=True)
     assert isinstance(await ledger.reserve(_wanted(750), LEASE_S), list)
     stored: Any = await redis.hgetall("budget:{day:2026-11-30}")
-    assert stored == {b"spent": b"250", b"reserved": b"750"}
+    assert stored == {b"spent": b"250", b"reserved": b"750", b"refused": b"1000"}
 
 
 async def test_each_step_may_be_repeated(ledger: BudgetLedger) -> None:

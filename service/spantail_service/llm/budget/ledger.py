@@ -45,6 +45,8 @@ class BudgetState(NamedTuple):
     reserved_nano: int
     held: int
     """How many reservations it has."""
+    refused: bool = False
+    """Whether a call was refused at the present limit."""
 
     def refusal(self, wanted_nano: int) -> str:
         """Say in words why it allows no more; `wanted_nano` is what was to be reserved, 0 where that is not known."""
@@ -141,7 +143,7 @@ class BudgetLedger:
     async def read(self, scopes: Sequence[Scope]) -> list[BudgetState]:
         """How some scopes stand; one that nothing was spent on stands at zero."""
         answers = await self._call(_READ, scopes) if scopes else []
-        return [_state(scope.name, fields[:4]) for scope, fields in zip(scopes, answers, strict=True)]
+        return [_state(scope.name, fields[:5]) for scope, fields in zip(scopes, answers, strict=True)]
 
     async def listed(self) -> list[BudgetState]:
         """The budgets of every kind that changed last, days first, then operations, sessions and runs."""
@@ -152,9 +154,9 @@ class BudgetLedger:
         scopes = [scope_of(name) for name in names]
         answers = await self._call(_READ, scopes) if scopes else []
         return [
-            _state(scope.name, fields[:4])
+            _state(scope.name, fields[:5])
             for scope, fields in zip(scopes, answers, strict=True)
-            if fields[4]  # else it has expired
+            if fields[5]  # else it has expired
         ]
 
     def _index(self, kind: str) -> str:
@@ -188,5 +190,5 @@ class BudgetLedger:
 
 
 def _state(scope: str, fields: Sequence[Any]) -> BudgetState:
-    limit, spent, reserved, held = map(int, fields)
-    return BudgetState(scope, None if limit < 0 else limit, spent, reserved, held)
+    limit, spent, reserved, held, refused = map(int, fields)
+    return BudgetState(scope, None if limit < 0 else limit, spent, reserved, held, bool(refused))

@@ -7,6 +7,7 @@ import logging
 from typing import TYPE_CHECKING, Self
 
 from spantail_exporters.redis.errors import REDIS_UNREACHABLE
+from spantail_service.bounds.cancel import cancel
 from spantail_service.llm.base import BackendError
 
 if TYPE_CHECKING:
@@ -50,8 +51,7 @@ class Renewal:
     async def __aexit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None, /
     ) -> None:
-        self._task.cancel()
-        await asyncio.wait([self._task])  # it may hold a connection
+        await cancel(self._task)
         if (
             self._stopped
             and self._body.uncancel() <= self._cancelled_before

@@ -57,5 +57,7 @@ end
 
 local function answer(one)
   local limit, spent, reserved = state(one)
-  return { whole(limit), whole(spent), whole(reserved), redis.call('ZCARD', one.held) }
+  -- the limit at which something was refused last: at another one it does not count
+  local refused = limit >= 0 and redis.call('HGET', one.hash, 'refused') == whole(limit)
+  return { whole(limit), whole(spent), whole(reserved), redis.call('ZCARD', one.held), refused and 1 or 0 }
 end

@@ -5,7 +5,6 @@ for i = 1, COUNT do
   local one = scope(i)
   free_expired(one)
   states[i] = answer(one)
-  states[i][5] = redis.call('EXISTS', one.hash)
-  states[i][6] = redis.call('HEXISTS', one.hash, 'limit')
+  states[i][6] = redis.call('EXISTS', one.hash)
 end
 return states

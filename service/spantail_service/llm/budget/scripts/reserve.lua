@@ -24,7 +24,11 @@ for i = 1, COUNT do
   if limit >= 0 then
     local left = limit - spent - reserved
     if known == 'refuse' then return { 2, i } end
-    if wanted > left or (known ~= 'known' and left <= 0) then return { 0, i, answer(scopes[i]) } end
+    if wanted > left or (known ~= 'known' and left <= 0) then
+      redis.call('HSET', scopes[i].hash, 'refused', whole(limit))
+      touch(scopes[i])
+      return { 0, i, answer(scopes[i]) }
+    end
   end
 end
 for i = 1, COUNT do

@@ -1,0 +1,1 @@
+"""Notices: rules over runs, budgets, spend and queue, and the webhook that is told when one is met."""
