@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
@@ -10,6 +11,7 @@ from pydantic import SecretStr
 from spantail_service.bounds.cancel import cancel
 from spantail_service.demo.server import DemoServer
 from spantail_service.demo.workload import Workload
+from spantail_service.jobs.item import PRIORITIES
 
 if TYPE_CHECKING:
     from contextlib import AsyncExitStack
@@ -35,6 +37,9 @@ async def start_demo_world(settings: Settings, stack: AsyncExitStack) -> Setting
     return settings.replaced(**ours)
 
 
+_QUEUED = 5  # every fifth run goes through the queue: with six operations each of them does in time
+
+
 class DemoWork:
     """Starts operations while somebody looks, as a user at the page would.
 
@@ -44,6 +49,8 @@ class DemoWork:
 
     def __init__(self, services: Services) -> None:
         self._services = services
+        self._count = 0
+        self._priorities = itertools.cycle(PRIORITIES)
         workload = Workload(services.catalogue, self._launch, self._is_watched)
         self._task = asyncio.create_task(workload.run(), name="spantail-demo-work")
 
@@ -52,8 +59,15 @@ class DemoWork:
         await cancel(self._task)
 
     def _is_watched(self) -> bool:
-        return self._services.hub.viewers > 0 or self._services.run_changes.watchers > 0
+        services = self._services
+        return services.hub.viewers + services.run_changes.watchers + services.queue_changes.watchers > 0
 
     async def _launch(self, name: str, given: dict[str, Any]) -> None:
         op = self._services.catalogue[name]
-        await self._services.launcher.start(op, op.input_model.model_validate(given))
+        request = op.input_model.model_validate(given)
+        self._count += 1
+        # Not the first one: who has just come wants to see work, no queue.
+        if self._count % _QUEUED == 0 and self._services.jobs.runner is not None:
+            await self._services.jobs.enqueuer.enqueue(op, request, priority=next(self._priorities))
+        else:
+            await self._services.launcher.start(op, request)

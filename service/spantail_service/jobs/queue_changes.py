@@ -95,6 +95,11 @@ class QueueChanges:
         self._read_at = 0.0  # when Redis last answered, by the loop's clock
         self._closed = False
 
+    @property
+    def watchers(self) -> int:
+        """How many follow the queue at the moment."""
+        return len(self._watchers)
+
     async def frame(self, known: int | None = None) -> QueueFrame | None:
         """The queue as it is; None where its version is the `known` one.
 
