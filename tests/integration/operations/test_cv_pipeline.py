@@ -60,6 +60,14 @@ async def test_the_whole_trace(traces: Traces) -> None:
     assert result["cost"]["usd"] == pytest.approx(sum(paid))
 
 
+async def test_the_real_cli_writes_and_mends_too(traces: Traces, claude: str) -> None:
+    async with demo_world() as demo, tools_for(settings_for(demo, claude_command=claude)) as tools:
+        result = await run("cv-pipeline", TRY, tools)
+    assert [(each["part"], each["backend"]) for each in result["repairs"]] == [("position 1", "claude_cli")]
+    assert {attributes(span)["spantail.backend"] for span in traces.of_kind("llm_call")} == {"claude_cli"}
+    assert result["left_out"] == []
+
+
 async def test_what_a_check_rejects_is_repaired_and_nothing_else(traces: Traces) -> None:
     async with demo_world() as demo, tools_for(settings_for(demo)) as tools:
         result = await run("cv-pipeline", TRY, tools)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any, Final
 
-from spantail import Scope, layer
+from spantail import Scope, event, layer
 from spantail_service.operations.asking import Asking
 from spantail_service.operations.base import Operation, OperationError, Result, Tools, subject_of, work_on
 from spantail_service.operations.job_lookup import find_job
@@ -40,13 +40,20 @@ async def write_to_contact(request: OutreachInput, tools: Tools) -> Result:
         ChainError: No backend wrote a message that can be sent.
     """
     asking = Asking(tools.llm)
+    event("outreach_start", job_id=request.job_id, type=request.type.value, index=request.index)
     with layer("load") as stage:
-        stage.event("outreach_start", job_id=request.job_id, type=request.type.value, index=request.index)
         job = await find_job(request.job_id, tools, stage, asking.warn)
         stage.progress(1, 1, job.title)
     contact = _choose(request, job)
     answer = await _write(request, job, contact, asking, tools.on_text)
     checks = _check(request, job, answer.value, asking)
+    event(
+        "outreach_complete",
+        job_id=job.id,
+        characters=len(answer.value),
+        backend=answer.backend,
+        cost_usd=asking.cost["usd"],
+    )
     return {
         "job": {"id": job.id, "title": job.title, "company": job.company},
         "contact": {
@@ -117,7 +124,6 @@ async def _write(
             max_tokens=600,
             on_text=_Passing(stage, on_text),
         )
-        stage.event("outreach_complete", characters=len(answer.value), backend=answer.backend)
         logger.info("message to %s written by %s", contact.role, answer.backend)
         return answer
 
