@@ -16,7 +16,7 @@ from spantail_service.operations.cv_pipeline.document import SUMMARY, Draft
 from spantail_service.operations.cv_pipeline.leaving_out import leave_out
 from spantail_service.operations.cv_pipeline.prompts import Degree, Position
 from spantail_service.operations.cv_pipeline.sample import CV
-from spantail_service.operations.cv_pipeline.structure import excerpt, split
+from spantail_service.operations.cv_pipeline.structure import excerpts, split
 from spantail_service.operations.cv_pipeline.texts import normal, stands_in
 from spantail_service.operations.cv_pipeline.validating import validate
 
@@ -34,8 +34,7 @@ DRAFT = Draft(
 )
 CRITERIA = Criteria(
     cv=BODY,
-    sources=tuple(excerpt(BODY, own, [other]) for own, other in
-                  (("Kestrel Systems", "Blue Harbour"), ("Blue Harbour", "Kestrel Systems"))),
+    sources=excerpts(BODY, (KESTREL, HARBOUR)),
     posting_names=("Senior Python Developer", "Northlight"),
     keywords=("Python", "Redis"),
     max_words=600,
@@ -231,7 +230,26 @@ def test_an_excerpt_ends_where_the_next_position_begins() -> None:
     assert "14 ports" not in CRITERIA.sources[0]
     assert "14 ports" in CRITERIA.sources[1]
     assert "Chalmers" not in CRITERIA.sources[1]
-    assert excerpt(BODY, "Globex", []) == BODY
+    assert excerpts(BODY, [KESTREL.model_copy(update={"employer": "Globex", "role": "Boss"})]) == (BODY,)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "## Work\n### Acme\n#### Senior Engineer, 2021\n- first\n#### Engineer, 2019\n- second",
+        "## Work\n### Senior Engineer, Acme, 2021\n- first\n### Engineer, Acme, 2019\n- second",
+        "Engineer at Acme\n## Work\n**Senior Engineer** (Acme, 2021)\n- first\n**Engineer** (Acme, 2019)\n- second",
+        "## Work\n- Senior Engineer, Acme, 2021: first\n- Engineer, Acme, 2019: second\n## Other\nEngineer",
+    ],
+)
+def test_two_positions_at_one_employer_are_told_apart(text: str) -> None:
+    positions = [Position(role=role, employer="Acme", dates=dates)
+                 for role, dates in (("Senior Engineer", "2021"), ("Engineer", "2019"))]  # fmt: skip
+    first, second = excerpts(text, positions)
+    assert "first" in first
+    assert "second" not in first
+    assert "second" in second
+    assert "first" not in second
 
 
 @pytest.mark.parametrize(

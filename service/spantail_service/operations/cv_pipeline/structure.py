@@ -15,6 +15,8 @@ from spantail_service.operations.cv_pipeline.texts import normal, stands_in
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from spantail_service.operations.cv_pipeline.prompts import Position
+
 _HEADING: Final = re.compile(r"(#{1,6})\s+(\S.*?)\s*#*$")
 _CONTACT: Final = re.compile(
     r"(?im)^\W*(?:phone|tel(?:ephone)?|mobile|address|e-?mail)\b.*$"
@@ -69,30 +71,33 @@ def split(cv: str) -> CvText:
     return CvText((), tuple(sections))
 
 
-def excerpt(body: str, name: str, others: Sequence[str]) -> str:
-    """The lines about one position: from the first that has its employer's `name` to the next that has another's.
+def excerpts(body: str, positions: Sequence[Position]) -> tuple[str, ...]:
+    """For each position, the lines about it: from the one that names it best to the next position or section.
 
-    Where no line has it, it is the whole `body`.
+    For a position that no line names it is the whole `body`.
     """
     lines = body.splitlines()
-    start = next((at for at, line in enumerate(lines) if _has(line, [name])), None)
-    if start is None:
-        return body
-    end = next(
-        (
-            at
-            for at, line in enumerate(lines[start + 1 :], start + 1)
-            if line.startswith("## ") or (_has(line, others) and not _has(line, [name]))
-        ),
-        len(lines),
+    texts = [normal(line) for line in lines]
+    starts = [_start(position, lines, texts) for position in positions]
+    ends = sorted({at for at in starts if at is not None} | {at for at, line in enumerate(lines) if line[:3] == "## "})
+    ends.append(len(lines))
+    return tuple(
+        body if start is None else "\n".join(lines[start : next(end for end in ends if end > start)]).strip()
+        for start in starts
     )
-    return "\n".join(lines[start:end]).strip()
+
+
+def _start(position: Position, lines: Sequence[str], texts: Sequence[str]) -> int | None:
+    """The line that has most of role, employer and dates; among equals the first."""
+
+    def weight(at: int) -> int:
+        named = 2 * stands_in(position.role, texts[at]) + 2 * stands_in(position.employer, texts[at])
+        return named + stands_in(position.dates, texts[at]) + lines[at].startswith("#") if named else 0
+
+    best = max(range(len(lines)), key=weight, default=None)
+    return best if best is not None and weight(best) else None
 
 
 def _opens(headings: Sequence[tuple[int, re.Match[str]]]) -> bool:
     """Whether the first heading is above the others: then it has the name, and is no section."""
     return len(headings[0][1][1]) < min((len(found[1]) for _, found in headings[1:]), default=2)
-
-
-def _has(line: str, names: Sequence[str]) -> bool:
-    return any(stands_in(name, normal(line)) for name in names)

@@ -10,7 +10,7 @@ from spantail_service.llm import ChainError
 from spantail_service.operations.base import OperationError
 from spantail_service.operations.cv_pipeline import prompts
 from spantail_service.operations.cv_pipeline.document import SUMMARY, Draft, position_part
-from spantail_service.operations.cv_pipeline.structure import excerpt
+from spantail_service.operations.cv_pipeline.structure import excerpts
 
 if TYPE_CHECKING:
     from spantail_service.operations.asking import Asking
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 
 def sources_of(cv: Cv) -> tuple[str, ...]:
     """For each position, the lines of the CV about it."""
-    employers = [each.employer for each in cv.reading.positions]
-    return tuple(excerpt(cv.text.body, own, [other for other in employers if other != own]) for own in employers)
+    return excerpts(cv.text.body, cv.reading.positions)
 
 
 async def write(cv: Cv, posting: Posting, plan: Plan, asking: Asking) -> Draft:
