@@ -17,7 +17,7 @@ from spantail.adapters.fields import cost_in, plain, take_failure
 from spantail.adapters.lines import write_line
 from spantail.adapters.steps import NO_END
 from spantail.adapters.text_lines import parse_line
-from spantail.adapters.writer import INFO, EventWriter, write_sum
+from spantail.adapters.writer import INFO, EventWriter, inherit, write_sum
 from spantail.attributes import KIND_PIPELINE, KINDS
 from spantail.scopes.operation import operation
 
@@ -104,10 +104,10 @@ class OperationRun:
             self._scope.cancel(reason)
             self._end(None, "", reason)
 
-    def renew_lock(self) -> None:
-        """Take new locks in a forked child: another thread of the parent may have held them at the fork."""
+    def after_fork(self) -> None:
+        """Begin anew in a forked child; see `EventWriter.after_fork`."""
         self._lock = threading.Lock()
-        self._writer.renew_lock()
+        self._writer.after_fork()
 
     def hold(self) -> None:
         """Keep it open, whatever the events say, until `release`."""
@@ -222,9 +222,11 @@ class Runs:
     def after_fork(self) -> None:
         """Begin anew in a forked child: what is open is the parent's, and another thread may have held a lock."""
         self._lock = threading.RLock()
+        inherit(trace.get_current_span())
         for run in self._open.values():
-            run.renew_lock()
-        self._joined = {}
+            run.after_fork()
+        for _, writer in self._joined.values():
+            writer.after_fork()
 
 
 runs: Final = Runs()

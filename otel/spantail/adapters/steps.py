@@ -144,6 +144,12 @@ class Steps:
         for step in list(reversed(self._open)):
             self._end(step, lambda scope: scope.cancel(reason), None)
 
+    def forget(self) -> list[trace.Span]:
+        """Let go of all open steps without ending them; their spans."""
+        spans = [step.scope.span for step in self._open]
+        self._open.clear()
+        return spans
+
     def find(self, accept: Callable[[OpenStep], bool]) -> OpenStep | None:
         """Return the open step that is accepted: of this task or thread before others, the latest first."""
         found = [step for step in reversed(self._open) if accept(step)]

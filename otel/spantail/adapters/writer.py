@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from typing import TYPE_CHECKING, Any, Final
@@ -37,6 +36,14 @@ _MOST_AT_ONCE: Final = 100
 _BURST_NS: Final = 500_000_000
 
 
+_inherited: Final[set[int]] = set()  # ids of spans that are open in the process that this one was forked from
+
+
+def inherit(span: trace.Span) -> None:
+    """Take note that a span is the parent's: what is written on its copy here is seen by nobody."""
+    _inherited.add(span.get_span_context().span_id)
+
+
 class EventWriter:
     """Writes the events of one run, from any thread. No method raises.
 
@@ -54,8 +61,7 @@ class EventWriter:
 
     def __init__(self, base: Context, *, event_costs: bool = True, now_ns: Callable[[], int] = time.time_ns) -> None:
         self._lock = threading.RLock()
-        self._pid = os.getpid()
-        self._base_span = trace.get_current_span(base)
+        self._base = base
         self._steps = Steps(base)
         self._costs = ReportedCosts()
         self._calls = Calls(self._steps, self._costs, self._note, now_ns)
@@ -94,9 +100,12 @@ class EventWriter:
             self._steps.end_all(reason)
             leave_ended_step()
 
-    def renew_lock(self) -> None:
-        """Take a new lock in a forked child: another thread of the parent may have held this one at the fork."""
+    def after_fork(self) -> None:
+        """Begin anew in a forked child: what is open is the parent's, and another thread may have held the lock."""
         self._lock = threading.RLock()
+        inherit(trace.get_current_span(self._base))
+        for span in self._steps.forget():
+            inherit(span)
 
     def parent(self) -> Context:
         """Return the context of what is current in the run."""
@@ -136,7 +145,7 @@ class EventWriter:
         """
         context = self._steps.parent()
         span = trace.get_current_span(context)
-        is_ours = self._pid == os.getpid() or span is not self._base_span
+        is_ours = span.get_span_context().span_id not in _inherited
         if span.is_recording() and is_ours and self._has_room(span):
             span.add_event(legal_text(event), legal_attributes(fields))
             return
