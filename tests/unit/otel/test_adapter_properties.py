@@ -55,7 +55,7 @@ _OTHERS: st.SearchStrategy[tuple[str, dict[str, Any]]] = st.tuples(
 _EVENTS = st.lists(st.one_of(_STEPS, _CALLS, _FALLBACKS, _OTHERS), max_size=30)
 
 
-def _written(number: int, event: str, data: dict[str, Any]) -> dict[str, Any]:
+def _priced(number: int, event: str, data: dict[str, Any]) -> dict[str, Any]:
     """Let each end of a call tell a cost of its own."""
     return {**data, "cost_usd": 2.0**-number} if event in {"llm_call_complete", "llm_call_error"} else data
 
@@ -81,8 +81,8 @@ def test_any_events(events: list[tuple[str, dict[str, Any]]], is_current: bool, 
             otel_context.attach(base)
         start = otel_context.get_current()
         writer = EventWriter(base)
-        written = [(event, _written(number % 25, event, data)) for number, (event, data) in enumerate(events)]
-        for number, one in enumerate(written):
+        priced = [(event, _priced(number % 25, event, data)) for number, (event, data) in enumerate(events)]
+        for number, one in enumerate(priced):
             if in_threads and number % 3 == 2:
                 thread = threading.Thread(target=writer.write, args=one)
                 thread.start()
@@ -94,7 +94,7 @@ def test_any_events(events: list[tuple[str, dict[str, Any]]], is_current: bool, 
         assert trace.get_current_span() is trace.get_current_span(start)
         assert not account.open
         assert {span.context.trace_id for span in account.ended if span.context} == {root.get_span_context().trace_id}
-        costs = [data["cost_usd"] for _, data in written if "cost_usd" in data]
+        costs = [data["cost_usd"] for _, data in priced if "cost_usd" in data]
         assert sum(map(_nano, account.ended)) == sum(round(cost * 1_000_000_000) for cost in costs)
         names = {span.context.span_id: span for span in account.ended if span.context}
         for span in account.ended:
