@@ -35,6 +35,7 @@ POLL_S: Final = 1.0
 
 T = TypeVar("T")
 
+_HANDED_BACK: Final = "handed_back"  # why a run was abandoned that its runner had not begun
 _RENEWALS: Final = 3  # in the time of a lease
 _AGAIN_S: Final = (0.1, 0.5, 1.0, 2.0, 5.0)
 _END_S: Final = 5.0
@@ -209,8 +210,9 @@ class QueueRunner:
 
     async def _run(self, held: _Held) -> None:
         item = held.item
-        if self._draining:
-            await self._until_heard(lambda: self._hand_back(item))
+        if self._draining:  # its run has not begun, and never will
+            next_run_id = await self._until_heard(lambda: self._hand_back(item))
+            await self._until_heard(lambda: self._enqueuer.show_abandoned(item, _HANDED_BACK, next_run_id))
             return
         try:
             run = self._run_of(item)

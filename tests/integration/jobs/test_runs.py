@@ -362,3 +362,18 @@ async def test_a_run_whose_cancel_was_not_shown_ends(redis: Redis, redis_url: st
             run = await settled(redis_url, taken.run_id)
             assert (run.meta["status"], run.meta["open"]) == ("cancelled", "0")
         assert StoredRun(redis_url, waits.run_id).meta["status"] == "queued"
+
+
+async def test_what_is_claimed_while_a_runner_drains_goes_back_at_once(redis: Redis, redis_url: str) -> None:
+    async with opened_jobs(redis_url, concurrency=1) as jobs:
+        runner = jobs.runner
+        assert runner is not None
+        runner._draining = True
+        one = await queued(jobs, redis)
+        await runner._claim(1)
+        old = await settled(redis_url, one.run_id)
+        item = await jobs.queue.get(one.item_id)
+    assert item is not None
+    assert (item.status, item.attempts, item.earlier_runs) == ("pending", 0, (one.run_id,))
+    assert old.meta["status"] == "abandoned"
+    assert StoredRun(redis_url, item.run_id).meta["status"] == "queued"
