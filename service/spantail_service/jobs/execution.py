@@ -97,6 +97,8 @@ class Run:
     """Its root's span id, once that has started."""
     may_work: asyncio.Event = field(default_factory=asyncio.Event)
     """Set by whoever starts it, once all is stored that has to be before."""
+    has_begun: bool = False
+    """Its root has started."""
     is_over: bool = False
     """Its work has ended; only its final state may still have to be written."""
     state: State | None = None
@@ -138,7 +140,7 @@ class Executor:
         """Do the work of a run; whatever it raises, a cancellation too, becomes the outcome."""
         try:
             with self._root(run) as scope:
-                run.run_id = scope.run_id
+                run.run_id, run.has_begun = scope.run_id, True
                 run.root.set_result(scope.span_id)
                 await run.may_work.wait()
                 result = await self._work(run)

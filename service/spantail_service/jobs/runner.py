@@ -267,6 +267,9 @@ class QueueRunner:
             next_run_id = await self._until_heard(lambda: self._hand_back(item))
             await self._executor.conclude(run, outcome, **({"retried_as": next_run_id} if next_run_id else {}))
             return
+        if not run.has_begun:  # so nobody else ends the spans that stand for it
+            reason = outcome.fields.get("error", {}).get("message", "")
+            await self._until_heard(lambda: self._enqueuer.show_ended(item, error=reason))
         await self._executor.conclude(run, outcome)
         if not await self._until_heard(lambda: self._finish(item, outcome)):
             logger.warning("item %s was given to another runner: its result is not written twice", item.id)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
 from redis.asyncio import Redis
 
 from spantail_exporters.model import keys
@@ -150,6 +151,19 @@ async def test_an_item_that_this_runner_cannot_run_fails_with_the_reason(redis: 
             assert item.status == run.meta["status"] == "failed"
             assert reason in item.error
             assert reason in run.spans[root_span_id(one.run_id)]["error"]["message"]
+
+
+async def test_under_a_foreign_tracer_provider_a_queued_run_fails_with_the_reason(
+    redis: Redis, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened_jobs(redis_url) as jobs:
+        monkeypatch.setattr(trace, "_TRACER_PROVIDER", TracerProvider(shutdown_on_exit=False))
+        one = await queued(jobs, redis)
+        item = await over(jobs, one.item_id)
+        run = await settled(redis_url, one.run_id)
+    assert run.meta["status"] == item.status == "failed"
+    assert "was not made by spantail.configure()" in item.error
+    assert "was not made by spantail.configure()" in run.spans[root_span_id(one.run_id)]["error"]["message"]
 
 
 @pytest.mark.parametrize("is_queued", [True, False])
