@@ -53,6 +53,13 @@ class NoPrescribedIdError(OperationError):
         )
 
 
+class NotRecordedError(OperationError):
+    """Nobody would see what a queued run does."""
+
+    def __init__(self) -> None:
+        super().__init__("its spans are not recorded, so it was not begun: is sampling off (OTEL_TRACES_SAMPLER)?")
+
+
 class Budgets(Protocol):
     """Opens the budget of a run."""
 
@@ -238,6 +245,8 @@ class Executor:
                 stack.enter_context(scope)
             if scope.run_id != run.item.run_id:
                 raise NoPrescribedIdError
+            if not scope.span.is_recording():
+                raise NotRecordedError
             wait = operation(WAIT_NAME, kind=KIND_QUEUE, attributes=wait_attributes(run.item.id))
             with prescribed(run.item.run_id, wait_span_id(run.item.run_id), start_ns):
                 wait.__enter__()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -9,6 +10,7 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 from redis.asyncio import Redis
 
+from spantail.setup.provider import new_provider
 from spantail_exporters.model import keys
 from spantail_service.errors import ConflictError, InputRefusedError, RunNotFoundError
 from spantail_service.jobs.identity import root_span_id, wait_span_id
@@ -153,17 +155,23 @@ async def test_an_item_that_this_runner_cannot_run_fails_with_the_reason(redis: 
             assert reason in run.spans[root_span_id(one.run_id)]["error"]["message"]
 
 
-async def test_under_a_foreign_tracer_provider_a_queued_run_fails_with_the_reason(
-    redis: Redis, redis_url: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("is_foreign", "reason"), [(True, "was not made by spantail.configure()"), (False, "is sampling off")]
+)
+async def test_a_run_that_nobody_could_see_fails_with_the_reason(
+    redis: Redis, redis_url: str, monkeypatch: pytest.MonkeyPatch, is_foreign: bool, reason: str
 ) -> None:
     async with opened_jobs(redis_url) as jobs:
-        monkeypatch.setattr(trace, "_TRACER_PROVIDER", TracerProvider(shutdown_on_exit=False))
+        monkeypatch.setenv("OTEL_TRACES_SAMPLER", "always_on" if is_foreign else "always_off")
+        provider = TracerProvider(shutdown_on_exit=False) if is_foreign else new_provider({}, os.environ)
+        monkeypatch.setattr(trace, "_TRACER_PROVIDER", provider)
         one = await queued(jobs, redis)
         item = await over(jobs, one.item_id)
         run = await settled(redis_url, one.run_id)
+        provider.shutdown()
     assert run.meta["status"] == item.status == "failed"
-    assert "was not made by spantail.configure()" in item.error
-    assert "was not made by spantail.configure()" in run.spans[root_span_id(one.run_id)]["error"]["message"]
+    assert reason in item.error
+    assert reason in run.spans[root_span_id(one.run_id)]["error"]["message"]
 
 
 @pytest.mark.parametrize("is_queued", [True, False])
