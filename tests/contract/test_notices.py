@@ -50,8 +50,8 @@ async def test_a_met_budget_is_told_to_the_webhook(redis_url: str) -> None:
             await poll_to_the_end(client, run_id)
             await eventually_async(lambda: len(receiver.received) >= 2, what="run and budget are told")
             answer = await client.get("/api/notices")
-    told = {json.loads(sent.body)["type"]: json.loads(sent.body)["data"] for sent in receiver.received}
-    assert told["run_failed"]["run_id"] == told["budget_met"]["run_id"] == run_id
+    by_type = {json.loads(sent.body)["type"]: json.loads(sent.body)["data"] for sent in receiver.received}
+    assert by_type["run_failed"]["run_id"] == by_type["budget_met"]["run_id"] == run_id
     assert {rule["webhook"] for rule in answer.json()["rules"]} == {f"{receiver.url}/…"}
     assert "secret-path" not in answer.text
     assert SECRET not in answer.text

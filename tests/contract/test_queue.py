@@ -244,6 +244,18 @@ async def test_the_routes_of_operations_queue_too(redis_url: str, path: str) -> 
     assert (stored[b"session_id"], stored[b"budget_usd"]) == (b"s-1", b"0.5")
 
 
+async def test_every_route_that_starts_an_operation_can_queue_it(new_redis_url: str) -> None:
+    async with queue_app(new_redis_url) as client:
+        offered = (await client.get("/api/operations")).json()["operations"]
+        document = (await client.get("/openapi.json")).json()
+    paths = {op["path"] for op in offered} & set(document["paths"])
+    assert len(paths) > 3
+    for path in paths:
+        described = document["paths"][path]["post"]
+        if "text/event-stream" not in described["responses"].get("200", {}).get("content", {}):
+            assert {"queue", "priority", "delay_s"} <= {one["name"] for one in described["parameters"]}, path
+
+
 @pytest.mark.parametrize(
     "query", ["priority=high", "delay_s=1", "queue=maybe", "queue=true&delay_s=nan", "budget_usd=inf", "budget_usd=0"]
 )

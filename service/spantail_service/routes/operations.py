@@ -12,7 +12,7 @@ from spantail_service.operations.catalogue import CATALOGUE
 from spantail_service.routes.rate_limited import STARTS
 from spantail_service.routes.request_body import json_object, parsed
 from spantail_service.routes.responses import accepted
-from spantail_service.routes.start_options import DIRECT, Options, StartOptions
+from spantail_service.routes.start_options import Options, StartOptions
 from spantail_service.services import services_of
 from spantail_service.web.openapi import answers
 from spantail_service.web.problems import ProblemError
@@ -99,9 +99,9 @@ async def search_jobs(request: Request, options: Options) -> Response:
     dependencies=[STARTS],
     openapi_extra=_own_schema("job-ingest"),
 )
-async def ingest_jobs(request: Request) -> Response:
+async def ingest_jobs(request: Request, options: Options) -> Response:
     """Starts the operation `job-ingest`."""
-    return await _start(request, "job-ingest", {})
+    return await _start(request, "job-ingest", {}, options)
 
 
 @router.post(
@@ -112,9 +112,9 @@ async def ingest_jobs(request: Request) -> Response:
     dependencies=[STARTS],
     openapi_extra=_own_schema("job-import"),
 )
-async def import_jobs(request: Request) -> Response:
+async def import_jobs(request: Request, options: Options) -> Response:
     """Starts the operation `job-import`."""
-    return await _start(request, "job-import", {})
+    return await _start(request, "job-import", {}, options)
 
 
 @router.post(
@@ -143,7 +143,7 @@ async def tailor_cv(request: Request, job_id: str, options: Options) -> Response
     return await _start(request, "cv-pipeline", {"job_id": job_id}, options)
 
 
-async def _start(request: Request, name: str, from_path: dict[str, str], options: StartOptions = DIRECT) -> Response:
+async def _start(request: Request, name: str, from_path: dict[str, str], options: StartOptions) -> Response:
     services = services_of(request)
     op = services.catalogue.get(name)
     if op is None:

@@ -20,10 +20,6 @@ class StartOptions(NamedTuple):
     session_id: str | None = None
 
 
-DIRECT = StartOptions()
-"""At once, and without a limit."""
-
-
 def start_options(
     *,
     queue: Annotated[bool, Query(description="Put it into the queue instead of starting it at once.")] = False,
