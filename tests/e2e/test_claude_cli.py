@@ -60,7 +60,7 @@ async def test_the_real_cli_and_the_fallback_without_it(
             await check_marks(RunPage(page), "claude_cli", "#i-robot", "skipped")
             await check_marks(RunPage(page), "langchain", "#i-warning", "ok")
             note = RunPage(page).rows(kind="llm_call", backend="langchain").first.locator(".row-note")
-            await expect(note).to_have_text("after claude_cli: not_installed")
+            await expect(note).to_have_text("after claude_cli: not installed")
 
 
 def attempts_by_group(spans: Spans) -> list[list[dict[str, Any]]]:
