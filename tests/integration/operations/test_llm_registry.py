@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from decimal import Decimal
 from typing import TYPE_CHECKING, get_args
 
@@ -139,3 +141,34 @@ async def test_the_demo_speaks_openrouters_form() -> None:
     assert '"cost"' in streamed.split("\n\n")[-3]
     assert refused.json()["error"]["code"] == 429
     assert refused.headers["retry-after"] == "7"
+
+
+@pytest.mark.parametrize("backend", ["langchain", "openrouter"])
+async def test_a_cancelled_call_closes_its_connection(backend: str) -> None:
+    """In the middle of an answer: the provider need not write what nobody reads."""
+    chunk = {"id": "1", "object": "chat.completion.chunk", "created": 1, "model": "m",
+             "choices": [{"index": 0, "delta": {"content": "Good "}, "finish_reason": None}]}  # fmt: skip
+    closed, heard = asyncio.Event(), asyncio.Event()
+
+    async def provide(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n")
+        writer.write(f"data: {json.dumps(chunk)}\n\n".encode())
+        while await reader.read(65_536):
+            pass
+        closed.set()
+        writer.close()
+
+    server = await asyncio.start_server(provide, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+    async with server, demo_world() as demo:
+        settings = settings_for(demo, llm_backends=backend, openai_base_url=url, openrouter_base_url=url)
+        async with tools_for(settings) as tools:
+            asked = tools.llm.ask(ASK, str, name="ask", on_text=lambda _text: heard.set())
+            asking = asyncio.create_task(asked)
+            await asyncio.wait_for(heard.wait(), 60)
+            assert not closed.is_set()
+            asking.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await asking
+            await asyncio.wait_for(closed.wait(), 30)
