@@ -10,32 +10,22 @@ import pytest
 import redis
 
 from spantail_exporters.model import keys
-from spantail_service.demo.corpus import make_jobs
-from spantail_service.demo.faults import seeded
 from spantail_service.operations.catalogue import CATALOGUE
-from spantail_service.operations.sources.himalayas import read_job
 from tests.contract.test_operations import Gate, demo_app
 from tests.integration.service.harness import poll_to_the_end
 from tests.support.live_runs import StoredRun
+from tests.support.operation_inputs import an_input
+from tests.support.waiting import eventually_async
 
 if TYPE_CHECKING:
     import httpx
 
 SIX_HOURS_S, DAY_S = 6 * 3_600, 24 * 3_600
-JOB_IDS = [job.id for row in make_jobs(0) if (job := read_job(row)) is not None]
 STREAMING = {"contact-outreach": "/api/jobs/{job_id}/contacts/{type}/{index}/stream"}
 """Operations with a route that answers with a stream of text."""
 WAYS = [(name, way) for name in CATALOGUE for way in ("direct", "queued")] + [(name, "streaming") for name in STREAMING]
 
 every_way = pytest.mark.parametrize(("name", "way"), WAYS, ids=[f"{name}-{way}" for name, way in WAYS])
-
-
-def an_input(name: str) -> dict[str, Any]:
-    """What the demo would give the operation, on a job that is there."""
-    make = CATALOGUE[name].demo_input
-    assert make is not None, f"{name} does not say how a demo input is made"
-    given = make(seeded("checklist", name), JOB_IDS)
-    return {**given, "job_id": JOB_IDS[0]} if "job_id" in given else given
 
 
 async def start(client: httpx.AsyncClient, name: str, way: str) -> str:
@@ -102,6 +92,27 @@ async def test_a_failure_is_explained(new_redis_url: str, name: str, way: str) -
     with redis.Redis.from_url(new_redis_url) as plain:
         state = orjson.loads(plain.get(keys.run_keys(run_id).state) or b"{}")
     assert state["error"]["message"] == root["error"]["message"]
+
+
+@pytest.mark.parametrize("way", ["direct", "queued"])
+async def test_a_run_that_works_has_an_owner(new_redis_url: str, way: str) -> None:
+    gate = Gate()
+    async with demo_app(new_redis_url, gate, runners=1) as client:
+        run_id = await start(client, "job-search", way)
+        await eventually_async(lambda: gate.waiting > 0)
+        with redis.Redis.from_url(new_redis_url) as plain:
+            await eventually_async(lambda: plain.exists(keys.run_owner(run_id)))
+            owner = (plain.get(keys.run_owner(run_id)) or b"").decode()
+            assert 0 < plain.pttl(keys.run_owner(run_id)) <= 60_000
+
+        async def the_owner_says_so() -> bool:
+            (runner,) = (await client.get("/api/runners")).json()["runners"]
+            assert (runner["id"], runner["alive"]) == (owner, True)
+            return [one["run_id"] for one in runner["running"]] == [run_id]
+
+        await eventually_async(the_owner_says_so)  # type: ignore[arg-type]  # mypy finds no T in a coroutine
+        gate.open.set()
+        await poll_to_the_end(client, run_id)
 
 
 @pytest.mark.alone

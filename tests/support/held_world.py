@@ -14,7 +14,7 @@ from tests.support.waiting import eventually_async
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-_SEED = 7
+SEED = 7
 
 
 class Gate:
@@ -78,7 +78,7 @@ class HeldWorld:
 async def held_world() -> AsyncIterator[HeldWorld]:
     """Job board and LLM provider, without delays and without failures that nobody asked for."""
     gate = Gate()
-    async with DemoServer(_SEED, pace=Pace(scale=0.0), rate_limited=0.0, hold=gate) as demo:
+    async with DemoServer(SEED, pace=Pace(scale=0.0), rate_limited=0.0, hold=gate) as demo:
         try:
             yield HeldWorld(demo, gate)
         finally:
