@@ -58,7 +58,7 @@ def text_question(task: str, parts: Sequence[str], form: str) -> list[Message]:
 
 def fenced(tag: str, text: str) -> str:
     """`text` between tags that nothing inside can close."""
-    inside = re.sub(rf"<(?=\s*/?\s*{tag}\b)", "(", text, flags=re.IGNORECASE)
+    inside = re.sub(rf"<(?=\s*+/?+\s*+{tag}\b)", "(", text, flags=re.IGNORECASE)
     return f"<{tag}>\n{inside}\n</{tag}>"
 
 

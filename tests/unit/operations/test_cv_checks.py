@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -13,12 +14,24 @@ from spantail_service.operations.asking import Asking
 from spantail_service.operations.base import OperationError
 from spantail_service.operations.cv_pipeline.checks import RULES, Criteria, check
 from spantail_service.operations.cv_pipeline.document import SUMMARY, Draft
+from spantail_service.operations.cv_pipeline.input import MAX_CV
 from spantail_service.operations.cv_pipeline.leaving_out import leave_out
 from spantail_service.operations.cv_pipeline.prompts import Degree, Position
 from spantail_service.operations.cv_pipeline.sample import CV
 from spantail_service.operations.cv_pipeline.structure import excerpts, split
-from spantail_service.operations.cv_pipeline.texts import normal, stands_in
+from spantail_service.operations.cv_pipeline.texts import (
+    normal,
+    stands_in,
+    strange_degrees,
+    strange_names,
+    strange_numbers,
+)
 from spantail_service.operations.cv_pipeline.validating import validate
+from spantail_service.operations.outreach.contacts import contacts_of
+from spantail_service.operations.outreach.input import ContactType
+from spantail_service.operations.placeholders import placeholders
+from spantail_service.operations.prompting import fenced
+from spantail_service.operations.sources import JobPosting
 
 NOBODY: Any = None  # nothing is asked where no repair is allowed
 BODY = split(CV).body
@@ -268,3 +281,26 @@ def test_two_positions_at_one_employer_are_told_apart(text: str) -> None:
 )
 def test_word_for_word(phrase: str, text: str, stands: bool) -> None:
     assert stands_in(phrase, normal(text)) is stands
+
+
+@pytest.mark.alone
+@pytest.mark.parametrize(
+    "piece",
+    ["a", "a.", "a@", "a@a.", " ", "\n", "#", "# ", "# #", "+", "+1", "(", "-", " -", "<", "< ", "_", "[", "{", "*",
+     "Ab ",
+     "at ", "at Ab ", "phone", "\n* ", "\n# A", "1", "1,", "one ", "\u00a0", "www.", "reports to the ", "Contact Ab "],
+)  # fmt: skip
+def test_the_time_is_in_proportion_to_the_text(piece: str) -> None:
+    """A hostile text does not hold up the service."""
+    hostile = ("x" + piece * MAX_CV)[:MAX_CV]
+    begun = time.process_time()
+    body = split(hostile).body
+    excerpts(body, [KESTREL, HARBOUR])
+    normal(hostile)
+    fenced("cv", hostile)
+    for found in (strange_numbers, strange_names, strange_degrees):
+        list(found(hostile, normal(hostile)))
+    placeholders(hostile)
+    for kind in ContactType:
+        contacts_of(JobPosting("i", "s", "Developer", "Acme", "", "", hostile), kind)
+    assert time.process_time() - begun < 2.0

@@ -19,7 +19,7 @@ from spantail_service.operations.cv_pipeline.parsing import parse
 from spantail_service.operations.cv_pipeline.planning import plan
 from spantail_service.operations.cv_pipeline.posting import analyse, load
 from spantail_service.operations.cv_pipeline.validating import validate
-from spantail_service.operations.cv_pipeline.writing import sources_of, write
+from spantail_service.operations.cv_pipeline.writing import write
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,7 +77,7 @@ CV_PIPELINE = Operation(
 def _criteria(cv: Cv, posting: Posting, chosen: Plan, max_words: int) -> Criteria:
     return Criteria(
         cv=cv.text.body,
-        sources=sources_of(cv),
+        sources=cv.sources,
         posting_names=(posting.title, posting.company),
         keywords=chosen.keywords,
         max_words=max_words,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from spantail import Scope, layer, phase
 from spantail_service.operations.base import OperationError
 from spantail_service.operations.cv_pipeline import prompts
-from spantail_service.operations.cv_pipeline.structure import CvText, split
+from spantail_service.operations.cv_pipeline.structure import CvText, excerpts, split
 from spantail_service.operations.cv_pipeline.texts import normal, stands_in
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ class Cv:
     text: CvText
     reading: prompts.CvReading
     """Only what stands in the CV word for word."""
+    sources: tuple[str, ...]
+    """For each position, the lines of the CV about it."""
 
 
 async def parse(cv: str, asking: Asking) -> Cv:
@@ -50,7 +52,7 @@ async def parse(cv: str, asking: Asking) -> Cv:
             degrees=len(reading.degrees),
             skills=len(reading.skills),
         )
-        return Cv(text, reading)
+        return Cv(text, reading, excerpts(text.body, reading.positions))
 
 
 def _split(cv: str) -> CvText:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from spantail_service.operations.cv_pipeline.texts import normal, stands_in
 
@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 
     from spantail_service.operations.cv_pipeline.prompts import Position
 
-_HEADING: Final = re.compile(r"(#{1,6})\s+(\S.*?)\s*#*$")
+# Each part begins where nothing before it could be a part of it too: the time is in proportion to the text.
+_LEVELS: Final = 6  # of headings in Markdown
 _CONTACT: Final = re.compile(
-    r"(?im)^\W*(?:phone|tel(?:ephone)?|mobile|address|e-?mail)\b.*$"
-    r"|[\w.+-]+@[\w-]+(?:\.[\w-]+)+|\bhttps?://\S+|\bwww\.\S+|\+\d[\d ()./-]{6,}\d"
+    r"(?im)^[^\w\n]*+(?:phone|tel(?:ephone)?|mobile|address|e-?mail)\b.*$"
+    r"|(?<![\w.+-])[\w.+-]++@[\w-]++(?:\.[\w-]++)+|\bhttps?://\S+|\bwww\.\S+|\+\d[\d ()./-]{6,}\d"
 )
 
 
@@ -47,22 +48,28 @@ class CvText:
         return _CONTACT.sub("", "\n".join(lines)).strip()
 
 
+class _Heading(NamedTuple):
+    at: int
+    level: int
+    text: str
+
+
 def split(cv: str) -> CvText:
     """The parts of a CV in Markdown. A text without headings is one section."""
     lines = cv.splitlines()
-    headings = [(at, found) for at, line in enumerate(lines) if (found := _HEADING.match(line.strip()))]
+    headings = [found for at, line in enumerate(lines) if (found := _heading(at, line.strip()))]
     first_text = next((at for at, line in enumerate(lines) if line.strip()), 0)
-    has_header = bool(headings) and headings[0][0] == first_text and _opens(headings)
+    has_header = bool(headings) and headings[0].at == first_text and _opens(headings)
     below = headings[1:] if has_header else headings
     if not below:
         name = first_text + 1 if has_header else 0
         return CvText(tuple(lines[:name]), (Section("", tuple(lines[name:])),))
-    level = min(len(found[1]) for _, found in below)
-    starts = [(at, found[2]) for at, found in below if len(found[1]) == level]
-    before = tuple(lines[: starts[0][0]])
+    level = min(found.level for found in below)
+    starts = [found for found in below if found.level == level]
+    before = tuple(lines[: starts[0].at])
     sections = [
-        Section(heading, tuple(lines[at + 1 : end]))
-        for (at, heading), end in zip(starts, [*(at for at, _ in starts[1:]), len(lines)], strict=True)
+        Section(start.text, tuple(lines[start.at + 1 : end]))
+        for start, end in zip(starts, [*(following.at for following in starts[1:]), len(lines)], strict=True)
     ]
     if has_header:
         return CvText(before, tuple(sections))
@@ -91,6 +98,8 @@ def _start(position: Position, lines: Sequence[str], texts: Sequence[str]) -> in
     """The line that has most of role, employer and dates; among equals the first."""
 
     def weight(at: int) -> int:
+        if not texts[at]:
+            return 0
         named = 2 * stands_in(position.role, texts[at]) + 2 * stands_in(position.employer, texts[at])
         return named + stands_in(position.dates, texts[at]) + lines[at].startswith("#") if named else 0
 
@@ -98,6 +107,13 @@ def _start(position: Position, lines: Sequence[str], texts: Sequence[str]) -> in
     return best if best is not None and weight(best) else None
 
 
-def _opens(headings: Sequence[tuple[int, re.Match[str]]]) -> bool:
+def _heading(at: int, line: str) -> _Heading | None:
+    text = line.lstrip("#")
+    level = len(line) - len(text)
+    title = text.strip().rstrip("#").rstrip()
+    return _Heading(at, level, title) if 1 <= level <= _LEVELS and text[:1].isspace() and title else None
+
+
+def _opens(headings: Sequence[_Heading]) -> bool:
     """Whether the first heading is above the others: then it has the name, and is no section."""
-    return len(headings[0][1][1]) < min((len(found[1]) for _, found in headings[1:]), default=2)
+    return headings[0].level < min((found.level for found in headings[1:]), default=2)

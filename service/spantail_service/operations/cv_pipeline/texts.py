@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _MARKUP: Final = str.maketrans({"*": None, "_": None, "`": None, "|": " "})
-_DASHES: Final = re.compile(r"\s*[\u2010-\u2015\u2212-]+\s*")
+_DASHES: Final = re.compile(r" ?[\u2010-\u2015\u2212-]+ ?")
 _QUOTES: Final = str.maketrans({"\u2019": "'", "\u2018": "'", "\u201c": '"', "\u201d": '"'})
 _NUMBER: Final = re.compile(r"\d+(?:[.,]\d+)*")
 _SENTENCE_END: Final = re.compile(r"(?<=[.!?])\s+")
@@ -35,13 +36,19 @@ _DEGREE: Final = re.compile(
 def normal(text: str) -> str:
     """`text` without markup, case and differences of spacing, dashes and quotes."""
     plain = unicodedata.normalize("NFKC", text).translate(_QUOTES).translate(_MARKUP)
-    return " ".join(_DASHES.sub("-", plain).casefold().split())
+    return _DASHES.sub("-", " ".join(plain.casefold().split()))
 
 
 def stands_in(phrase: str, text: str) -> bool:
     """Whether `phrase` is in `text`, word for word; `text` has to be `normal`."""
+    needle, pattern = _needle(phrase)
+    return bool(needle) and needle in text and pattern.search(text) is not None
+
+
+@lru_cache(maxsize=512)
+def _needle(phrase: str) -> tuple[str, re.Pattern[str]]:
     needle = normal(phrase).rstrip(" .,;:").lstrip(" ,;:")
-    return bool(needle) and re.search(rf"(?<!\w){re.escape(needle)}(?![\w+#])", text) is not None
+    return needle, re.compile(rf"(?<!\w){re.escape(needle)}(?![\w+#])")
 
 
 def strange_numbers(text: str, source: str) -> Iterator[str]:

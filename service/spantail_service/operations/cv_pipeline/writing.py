@@ -10,18 +10,12 @@ from spantail_service.llm import ChainError
 from spantail_service.operations.base import OperationError
 from spantail_service.operations.cv_pipeline import prompts
 from spantail_service.operations.cv_pipeline.document import SUMMARY, Draft, position_part
-from spantail_service.operations.cv_pipeline.structure import excerpts
 
 if TYPE_CHECKING:
     from spantail_service.operations.asking import Asking
     from spantail_service.operations.cv_pipeline.parsing import Cv
     from spantail_service.operations.cv_pipeline.planning import Plan
     from spantail_service.operations.cv_pipeline.posting import Posting
-
-
-def sources_of(cv: Cv) -> tuple[str, ...]:
-    """For each position, the lines of the CV about it."""
-    return excerpts(cv.text.body, cv.reading.positions)
 
 
 async def write(cv: Cv, posting: Posting, plan: Plan, asking: Asking) -> Draft:
@@ -76,7 +70,7 @@ class _Writing:
     async def _position(self, number: int) -> list[str]:
         position = self._cv.reading.positions[number - 1]
         part = position_part(number)
-        asked = prompts.write_position(number, position, self._plan.keywords, sources_of(self._cv)[number - 1])
+        asked = prompts.write_position(number, position, self._plan.keywords, self._cv.sources[number - 1])
         try:
             with subphase(part, attributes={"spantail.cv.employer": position.employer}):
                 answer = await self._asking.ask(asked, prompts.read_bullets, name=f"write {part}")
