@@ -105,6 +105,7 @@ class Calls:
             fallback_from=fallback.from_backend if fallback else None,
             fallback_reason=fallback.reason if fallback else None,
             attributes=rest,
+            reported=True,
         )
         labels = (call_id,) if call_id else ()
         known = {"backend": backend, "model": model, "attempt": attempt, "identity": identity}

@@ -122,8 +122,10 @@ class Steps:
         step.before = next((one for one in reversed(self._open) if one.scope.is_current()), None)
         step.outer, step.outer_step = self._around(step)
         otel_context.attach(step.outer)
-        step.inside = otel_context.set_value(_STEP_KEY, step, scope.begin(start_ns))
-        otel_context.attach(step.inside)
+        try:
+            step.inside = otel_context.set_value(_STEP_KEY, step, scope.begin(start_ns))
+        finally:
+            otel_context.attach(step.inside)
         self._open.append(step)
         return step
 

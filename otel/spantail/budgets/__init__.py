@@ -2,7 +2,7 @@
 
 from spantail.budgets.budget import Budget, budget
 from spantail.budgets.errors import BudgetError, BudgetExceededError, WorstCaseUnknownError
-from spantail.budgets.holding import CallHold, hold_call
+from spantail.budgets.holding import CallHold, ReportedCall, hold_call
 from spantail.budgets.reservation import Reservation, reserve
 from spantail.budgets.worst_case import most_tokens, worst_case
 
@@ -11,6 +11,7 @@ __all__ = [
     "BudgetError",
     "BudgetExceededError",
     "CallHold",
+    "ReportedCall",
     "Reservation",
     "WorstCaseUnknownError",
     "budget",

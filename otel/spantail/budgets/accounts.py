@@ -82,6 +82,13 @@ class Hold:
         return True
 
 
+def book(accounts: Sequence[Account], nano: int) -> None:
+    """Book what was spent without having been reserved, in nano-USD: what is over cannot be refused any more."""
+    with _lock.held():
+        for account in accounts:
+            account.spent_nano += nano
+
+
 class _Lock:
     """The lock; a forked child gets a new one, because a thread that it does not have may hold the old one."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from spantail.budgets.accounts import Account, Hold
+from spantail.budgets.accounts import Account, Hold, book
 from spantail.budgets.billing import is_unbilled
 from spantail.budgets.budget import Budget
 from spantail.budgets.errors import WorstCaseUnknownError
@@ -49,6 +49,27 @@ class CallHold:
         if self._hold is not None:
             self._hold.settle(nano)
             _show(self._hold.accounts, self._span)
+        if self._reserved is not None:
+            self._reserved.draw(nano)
+
+
+class ReportedCall:
+    """A call that somebody else makes and reports: it is booked when it has ended, and never refused."""
+
+    __slots__ = ("_accounts", "_reserved", "_span")
+
+    def __init__(self) -> None:
+        budgets, self._reserved = budgets_here()
+        self._accounts = tuple(budget.account for budget in budgets)
+        self._span = operation_span() if budgets else None
+
+    def settle(self, nano: int | None, error: BaseException | None) -> None:
+        """Book what the call cost; see `CallHold.settle`. What nobody knows is not booked, as nothing was reserved."""
+        if not nano:
+            return
+        if self._accounts:
+            book(self._accounts, nano)
+            _show(self._accounts, self._span)
         if self._reserved is not None:
             self._reserved.draw(nano)
 

@@ -15,7 +15,7 @@ from opentelemetry.trace import SpanKind
 
 from spantail import attributes as keys
 from spantail import pricing
-from spantail.budgets import BudgetError, CallHold, hold_call
+from spantail.budgets import BudgetError, CallHold, ReportedCall, hold_call
 from spantail.content import as_attribute, content_capture_allowed, marks_of, size_of
 from spantail.llm.usage import Usage
 from spantail.scopes.scope import Scope
@@ -57,8 +57,10 @@ class LlmCall(Scope):
         prompt: object = None,
         input_tokens: int | None = None,
         max_tokens: int | None = None,
+        reported: bool = False,
     ) -> None:
         self._model = model
+        self._is_reported = reported
         self._given_prompt = prompt
         self._most_input = input_tokens
         self._most_output = max_tokens
@@ -69,7 +71,7 @@ class LlmCall(Scope):
         super()._reset()
         self._usage = Usage()
         self._cost_nano: int | None = None
-        self._held: CallHold | None = None
+        self._held: CallHold | ReportedCall | None = None
         self._never_began = False
         self._chunks = 0
         self._text: list[str] = []
@@ -94,19 +96,24 @@ class LlmCall(Scope):
         if self._given_prompt is not None:
             self.prompt(self._given_prompt)
         try:
-            self._held = hold_call(
-                model=self._model,
-                provider=self._provider,
-                prompt=self._given_prompt,
-                input_tokens=self._most_input,
-                max_tokens=self._most_output,
-            )
+            self._held = self._hold()
         except BudgetError as refused:
             self._never_began = True
             self.skip(str(refused))
             self.finish()
             raise
         return context
+
+    def _hold(self) -> CallHold | ReportedCall | None:
+        if self._is_reported:
+            return ReportedCall()
+        return hold_call(
+            model=self._model,
+            provider=self._provider,
+            prompt=self._given_prompt,
+            input_tokens=self._most_input,
+            max_tokens=self._most_output,
+        )
 
     def finish(self, error: BaseException | None = None, end_ns: int | None = None) -> None:
         """End the attempt; see `Scope.finish`. What it cost is booked in the budgets around."""
@@ -341,6 +348,7 @@ def llm_call(
     prompt: object = None,
     input_tokens: int | None = None,
     max_tokens: int | None = None,
+    reported: bool = False,
     attributes: Mapping[str, object] | None = None,
 ) -> LlmCall:
     """Open one attempt of an LLM call at one backend.
@@ -365,6 +373,8 @@ def llm_call(
         input_tokens: Most tokens of what is sent, where they are known better than from the bytes of `prompt`.
         max_tokens: Most tokens of the answer, reasoning included, as the backend is told; of all answers where there
             are several.
+        reported: Whether somebody else makes the call, which is only told of here: budgets then book what it cost, and
+            never refuse it.
         attributes: Further attributes of the span.
 
     Returns:
@@ -392,4 +402,5 @@ def llm_call(
         prompt=prompt,
         input_tokens=input_tokens,
         max_tokens=0 if max_tokens is None and operation == "embeddings" else max_tokens,
+        reported=reported,
     )

@@ -12,7 +12,7 @@ from opentelemetry import context as otel_context
 from opentelemetry import trace
 from opentelemetry.trace import StatusCode
 
-from spantail import layer, llm_call, operation
+from spantail import BudgetExceededError, budget, layer, llm_call, operation
 from spantail.adapters import (
     StructuredLogger,
     create_log_callback,
@@ -291,6 +291,22 @@ def test_a_sum_on_the_end_of_a_step_counts_only_where_nothing_inside_does(
         0.25,
         "USD",
     )
+
+
+def test_a_budget_books_what_is_reported_and_refuses_none_of_it(spans: Spans, structured: StructuredLogger) -> None:
+    """What has been spent cannot be refused any more; what is about to be can."""
+    with budget(usd=0.01) as limit, operation("work"):
+        structured.info("llm_call_start", {"backend": "claude_cli", "model": "claude-sonnet-4-5"})
+        structured.info("llm_call_complete", {"backend": "claude_cli", "cost_usd": 0.02})
+        structured.info("job_scored", {"backend": "openrouter", "cost_usd": 0.005})
+        with (
+            pytest.raises(BudgetExceededError),
+            llm_call(backend="openai", model="gpt-4o-mini", prompt="x", max_tokens=9),
+        ):
+            pass
+    assert usd(spans) == 0.025
+    assert limit.spent_usd == 0.025
+    assert trace.get_current_span() is trace.INVALID_SPAN
 
 
 # -- runs --
