@@ -8,12 +8,19 @@ from playwright.async_api import expect
 
 from tests.e2e.legible import faults_of
 from tests.e2e.page import RUN_ADDRESS, RunPage
+from tests.e2e.viewer import client_of
+from tests.integration.service.harness import spantail_process
 from tests.support.browser import open_page
 from tests.support.served import served_app
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import httpx
     from playwright.async_api import Browser, Locator, Page
+
+    from tests.e2e.conftest import Start
+    from tests.support.held_world import HeldWorld
 
 SEARCH = {"job_titles": ["python developer"]}
 TELEPHONE = {"width": 390, "height": 844}
@@ -81,6 +88,40 @@ async def test_an_item_from_its_start_to_its_retry(new_redis_url: str, browser: 
         await page.get_by_role("button", name="Delayed 1").click()
         await expect(items(page)).to_have_count(1)
         await expect(items(page)).to_contain_text("welder")
+
+
+async def test_a_queued_run_becomes_live_by_itself(
+    new_redis_url: str, start: Start, world: HeldWorld, browser: Browser, tmp_path: Path
+) -> None:
+    """Nobody works on the queue at first; then a runner comes, and is seen with what it does."""
+    settings = {"SPANTAIL_REDIS_URL": new_redis_url}
+    world.gate.shut("openai")
+    async with (
+        start(SPANTAIL_RUNNERS="0", **settings) as service,
+        client_of(service.url) as client,
+        open_page(browser, service.url) as (page, _),
+    ):
+        queued = await put_in(client)
+        run = RunPage(page)
+        await page.goto(f"/runs/{queued['run_id']}")
+        await expect(run.status).to_have_text("queued")
+        await expect(page.locator("#run-wait")).to_contain_text("Waiting in the queue, next")
+        with spantail_process("runner", cwd=tmp_path, **settings, **world.settings):
+            await expect(run.status).to_have_text("running")
+            await expect(page.locator("#run-wait")).to_be_hidden()
+            await expect(run.rows(name="waiting in the queue")).to_have_attribute("data-status", "ok")
+
+            await page.get_by_role("link", name="Queue").click()
+            await expect(items(page, "running")).to_contain_text("1 of 3")
+            runners = page.get_by_role("complementary", name="Runners")
+            worker = runners.get_by_role("listitem").filter(has_text="1 of 4 busy")
+            await expect(worker.get_by_role("link", name="job-search")).to_have_attribute(
+                "href", f"/runs/{queued['run_id']}"
+            )
+            world.gate.open("openai")
+            await expect(items(page, "done")).to_contain_text("done")
+            await page.go_back()
+            await expect(run.status).to_have_text("completed")
 
 
 async def test_a_run_is_queued_by_the_form(new_redis_url: str, browser: Browser) -> None:
