@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Iterator
 
 
@@ -37,8 +38,8 @@ class WebhookReceiver:
 
 
 @contextlib.contextmanager
-def webhook_receiver() -> Iterator[WebhookReceiver]:
-    """Run a receiver until the block ends."""
+def webhook_receiver(tls: ssl.SSLContext | None = None) -> Iterator[WebhookReceiver]:
+    """Run a receiver until the block ends; with `tls` it speaks HTTPS."""
     found = WebhookReceiver()
 
     class Handler(BaseHTTPRequestHandler):
@@ -58,7 +59,9 @@ def webhook_receiver() -> Iterator[WebhookReceiver]:
             del format, args
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    found.url = f"http://127.0.0.1:{server.server_address[1]}"
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+    found.url = f"{'http' if tls is None else 'https'}://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:

@@ -1,6 +1,6 @@
 """Where a webhook may go: addresses of the public internet alone, unless the settings allow others.
 
-A name is resolved once, every address of it is checked, and the connection is made to one of those: a name that leads
+A name is resolved once, every address of it is checked, and the connection is made to one of those; a name that leads
 elsewhere a moment later does not matter.
 """
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
+_MOST: Final = 4  # addresses that are tried
 _V4_COMPATIBLE: Final = ipaddress.IPv6Network("::/96")
 
 
@@ -44,15 +45,15 @@ def _meant(address: Address) -> Iterator[Address]:
         yield address
 
 
-async def address_of(host: str, port: int, *, allow_private: bool) -> str:
-    """Return the address to connect to.
+async def addresses_of(host: str, port: int, *, allow_private: bool) -> list[str]:
+    """Return the addresses to connect to: the first, or the next where that one cannot be reached.
 
     Raises:
         AddressRefusedError: One of the addresses of `host` is not of the public internet, and that is not allowed.
         OSError: The name cannot be resolved.
     """
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    addresses = [str(entry[4][0]) for entry in found]
+    addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
     if not addresses:
         raise OSError(f"{host} has no address")
     if not allow_private:
@@ -62,4 +63,4 @@ async def address_of(host: str, port: int, *, allow_private: bool) -> str:
                 raise AddressRefusedError(
                     f"{host} leads to {address}, which is not of the public internet (SPANTAIL_NOTICE_ALLOW_PRIVATE)"
                 )
-    return addresses[0]
+    return addresses[:_MOST]

@@ -113,8 +113,11 @@ class Notifier:
         """Send what is due."""
         if self._webhook is None:
             return
-        for notice in await self._store.claim(self._clock()):
-            done = await self._webhook.send(notice, self._clock())
+        for _ in range(_MOST_AT_ONCE):
+            claimed = await self._store.claim(self._clock())
+            if claimed is None:
+                return
+            done = await self._webhook.send(claimed, self._clock())
             if done.error:
-                logger.warning("notice %s was not taken (%s): %s", notice.id, done.outcome, done.error)
-            await self._store.done(notice, done.outcome, self._clock(), error=done.error, again_in_s=done.again_in_s)
+                logger.warning("notice %s was not taken (%s): %s", claimed.id, done.outcome, done.error)
+            await self._store.done(claimed, done.outcome, self._clock(), error=done.error, again_in_s=done.again_in_s)

@@ -98,10 +98,10 @@ class NoticeStore:
         named = (keys.NOTICES_SEEN, keys.NOTICES, keys.NOTICES_RECENT, keys.NOTICES_PENDING, keys.NOTICES_DEAD)
         return bool(await _ADD.run(self._redis, named, arguments))
 
-    async def claim(self, now_us: int, count: int = 10) -> list[Notice]:
-        """Notices that are due to be sent, for a minute to this sender alone."""
-        found = await _CLAIM.run(self._redis, (keys.NOTICES, keys.NOTICES_PENDING), (now_us // 1000, _CLAIM_MS, count))
-        return [_notice(item) for item in found]
+    async def claim(self, now_us: int) -> Notice | None:
+        """A notice that is due to be sent, for a minute to this sender alone; None where none is."""
+        item = await _CLAIM.run(self._redis, (keys.NOTICES, keys.NOTICES_PENDING), (now_us // 1000, _CLAIM_MS))
+        return None if item is None else _notice(item)
 
     async def done(
         self, notice: Notice, outcome: Outcome, now_us: int, *, error: str = "", again_in_s: float = 0.0

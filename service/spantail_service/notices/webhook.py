@@ -6,6 +6,7 @@ import base64
 import binascii
 import hashlib
 import hmac
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import urlsplit
@@ -14,7 +15,7 @@ import httpx
 import orjson
 
 from spantail_service import __version__
-from spantail_service.notices.addresses import AddressRefusedError, address_of
+from spantail_service.notices.addresses import AddressRefusedError, addresses_of
 
 if TYPE_CHECKING:
     from spantail_service.notices.store import Notice, Outcome
@@ -92,6 +93,8 @@ class Webhook:
         self._port = parts.port or (443 if parts.scheme == "https" else 80)
         self._secret = secret
         self._allow_private = allow_private
+        # once, for it reads all certificates; `SSL_CERT_FILE` adds those of one's own
+        self._trust = httpx.create_ssl_context(trust_env=True) if parts.scheme == "https" else False
         self.shown = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}/…"
         """The address for people: its path may be a secret."""
 
@@ -106,24 +109,30 @@ class Webhook:
 
     async def _sent(self, notice: Notice, now_us: int) -> Delivered:
         body, timestamp_s = body_of(notice), now_us // 1_000_000
-        address = await address_of(self._host, self._port, allow_private=self._allow_private)
-        url = httpx.URL(self._url)
         headers = {
-            "host": url.netloc.decode("ascii"),
+            "host": httpx.URL(self._url).netloc.decode("ascii"),
             "content-type": "application/json",
             "user-agent": f"spantail/{__version__}",
             "webhook-id": notice.id,
             "webhook-timestamp": str(timestamp_s),
             "webhook-signature": signature(self._secret, notice.id, timestamp_s, body),
         }
-        pinned = url.copy_with(host=address)
-        async with (
-            httpx.AsyncClient(timeout=_TIMEOUT_S, follow_redirects=False, trust_env=False) as client,
-            # the certificate is that of the name, whatever the address
-            client.stream(
-                "POST", pinned, content=body, headers=headers, extensions={"sni_hostname": self._host}
-            ) as answer,
-        ):
+        addresses = await addresses_of(self._host, self._port, allow_private=self._allow_private)
+        async with httpx.AsyncClient(
+            timeout=_TIMEOUT_S, follow_redirects=False, trust_env=False, verify=self._trust
+        ) as client:
+            for address in addresses[:-1]:
+                with suppress(httpx.ConnectError, httpx.ConnectTimeout):
+                    return await self._posted(client, address, notice, headers, body)
+            return await self._posted(client, addresses[-1], notice, headers, body)
+
+    async def _posted(
+        self, client: httpx.AsyncClient, address: str, notice: Notice, headers: dict[str, str], body: bytes
+    ) -> Delivered:
+        pinned = httpx.URL(self._url).copy_with(host=address)
+        # the certificate has to be that of the name, whatever the address
+        named = {"sni_hostname": self._host}
+        async with client.stream("POST", pinned, content=body, headers=headers, extensions=named) as answer:
             return _result_of(notice, answer)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from spantail_service.notices.addresses import AddressRefusedError, address_of, is_public
+from spantail_service.notices.addresses import AddressRefusedError, addresses_of, is_public
 from spantail_service.notices.rules import RULES, changed
 from spantail_service.notices.webhook import signature
 from spantail_service.settings import Settings
@@ -70,11 +70,11 @@ def test_addresses_that_are_public(address: str) -> None:
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "0x7f000001", "2130706433"])
 async def test_a_host_on_loopback_is_refused_however_it_is_written(host: str) -> None:
     with pytest.raises(AddressRefusedError, match="not of the public internet"):
-        await address_of(host, 80, allow_private=False)
+        await addresses_of(host, 80, allow_private=False)
 
 
 async def test_a_host_on_loopback_is_taken_where_the_settings_allow_it() -> None:
-    assert await address_of("127.0.0.1", 80, allow_private=True) == "127.0.0.1"
+    assert await addresses_of("127.0.0.1", 80, allow_private=True) == ["127.0.0.1"]
 
 
 @pytest.mark.parametrize(

@@ -1,16 +1,14 @@
--- Hands out notices that are due, each for some time to one sender alone.
+-- Hands out the notice that is due first, for some time to one sender alone.
 -- KEYS  1 items  2 pending
--- ARGV  now (ms), how long (ms), how many at most
--- Returns the JSON of each.
-local found = {}
-local due = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', ARGV[1], 'LIMIT', 0, tonumber(ARGV[3]))
-for _, id in ipairs(due) do
+-- ARGV  now (ms), how long (ms)
+-- Returns its JSON; nothing where none is due.
+while true do
+  local id = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', ARGV[1], 'LIMIT', 0, 1)[1]
+  if not id then return false end
   local item = redis.call('HGET', KEYS[1], id)
   if item then
     redis.call('ZADD', KEYS[2], string.format('%.0f', tonumber(ARGV[1]) + tonumber(ARGV[2])), id)
-    found[#found + 1] = item
-  else
-    redis.call('ZREM', KEYS[2], id)
+    return item
   end
+  redis.call('ZREM', KEYS[2], id)
 end
-return found
