@@ -39,7 +39,7 @@ async def until_go() -> None:
 
 
 async def saq(url: str, count: int) -> None:
-    """The queue `saq`."""
+    """The package `saq`."""
     from saq import Worker  # type: ignore[import-not-found]
     from saq.queue.redis import RedisQueue  # type: ignore[import-not-found]
 
@@ -54,7 +54,7 @@ async def saq(url: str, count: int) -> None:
 
 
 async def docket(url: str, count: int) -> None:
-    """The queue `docket`, whose package is `pydocket`."""
+    """The package `pydocket`."""
     from docket import Docket, Worker  # type: ignore[import-not-found]
 
     async with Docket(name="bench", url=url) as made:

@@ -57,12 +57,12 @@ async def over(jobs: Jobs, item_id: str) -> Any:
 async def settled(redis_url: str, run_id: str) -> StoredRun:
     """The run, once nothing more is expected of it."""
 
-    def is_over() -> StoredRun | None:
-        run = StoredRun(redis_url, run_id)
-        return run if run.meta.get("expected") == run.meta.get("next") is not None else None
+    def is_over() -> bool:
+        meta = StoredRun(redis_url, run_id).meta
+        return meta.get("expected") == meta.get("next") is not None
 
-    run = await eventually_async(is_over, 20, what=f"{run_id} has settled")
-    assert isinstance(run, StoredRun)
+    await eventually_async(is_over, 20, what=f"{run_id} has settled")
+    run = StoredRun(redis_url, run_id)  # once more: its parts were read one after the other
     assert fold(run.events) == run.spans
     return run
 
