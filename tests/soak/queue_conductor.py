@@ -10,13 +10,12 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass, field
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import httpx
 import redis
 
-from spantail_exporters.model.keys import RUNS_OPEN
+from spantail_exporters.model import keys
 from tests.soak.queue_operations import EFFECTS, install_into
 from tests.support.redis_faults import FaultyRedis
 from tests.support.redis_servers import free_port
@@ -32,7 +31,10 @@ MAX_ATTEMPTS: Final = 8
 REST_S: Final = 120.0
 """How long the queue and the reaper may take for what the blows left, on a machine that is busy."""
 
-_START_S: Final = 60.0
+_START_S: Final = 120.0
+_BACKLOG: Final = 12
+_HEARD_S: Final = 3.0
+_WAITING: Final = ("queue:pending:high", "queue:pending", "queue:pending:low")
 _PRIORITIES: Final = ("high", "normal", "normal", "low")
 
 
@@ -78,8 +80,8 @@ class QueueConductor:
             process.wait(10)
         self.redis.stop()
 
-    def conduct(self, seconds: float, items: int, *, least_blows: int = 0) -> None:
-        """Queue so many items over so many seconds of random blows, then let everything come to rest."""
+    def conduct(self, seconds: float, items: int) -> None:
+        """Queue so many items under random blows, for so many seconds at least, then let everything come to rest."""
         self.redis.start()
         self._start_service()
         for _ in range(self._count):
@@ -87,18 +89,15 @@ class QueueConductor:
         self._until_alive()
         began = next_blow = time.monotonic()
         sent = 0
-        while time.monotonic() - began < seconds or self.blows < least_blows:
-            due = min(items, 1 + int(items * (time.monotonic() - began) / seconds * 1.5))
-            while sent < due:
-                if not self._send(sent):
-                    break
+        while sent < items or time.monotonic() - began < seconds:
+            # Only so many wait at a time: a machine that stalls does not work all of it off between two blows.
+            if sent < items and self._waiting() < _BACKLOG and self._send(sent):
                 sent += 1
-            if time.monotonic() >= next_blow:
+            # Where a start takes long, blow upon blow would leave nobody to do the work.
+            if time.monotonic() >= next_blow and self._working() >= self._count // 2:
                 self._blow()
                 next_blow = time.monotonic() + self._dice.uniform(0.2, 1.5)
-            time.sleep(0.02)
-        for number in range(sent, items):
-            eventually(partial(self._send, number), _START_S, what=f"item {number} is taken")
+            time.sleep(0.01)
         self._rest()
 
     # ------------------------------------------------------------------------------------------------- the queue
@@ -143,8 +142,32 @@ class QueueConductor:
         ]  # fmt: skip
         self._dice.choices([blow for _, blow in blows], [weight for weight, _ in blows])[0]()
 
+    def _victim(self) -> subprocess.Popen[bytes]:
+        """A runner, if possible one that works on an item."""
+        with contextlib.suppress(redis.exceptions.RedisError), redis.Redis.from_url(self.redis.url) as client:
+            items: Any = client.smembers("queue:running")
+            holders = {str(client.hget(keys.queue_item(item.decode()), "runner")) for item in items}
+            busy = [runner for runner in self._runners if any(f":{runner.pid}:" in holder for holder in holders)]
+            if busy:
+                return self._dice.choice(busy)
+        return self._dice.choice(self._runners)
+
+    def _working(self) -> int:
+        """How many of the runners have been heard of in the last seconds."""
+        since_us = (time.time() - _HEARD_S) * 1e6
+        with contextlib.suppress(redis.exceptions.RedisError), redis.Redis.from_url(self.redis.url) as client:
+            heard: Any = client.zrangebyscore(keys.RUNNERS, since_us, "+inf")
+            pids = {one.decode().split(":")[-2] for one in heard}
+            return sum(str(runner.pid) in pids for runner in self._runners)
+        return 0
+
+    def _waiting(self) -> int:
+        with contextlib.suppress(redis.exceptions.RedisError), redis.Redis.from_url(self.redis.url) as client:
+            return sum(int(client.llen(key)) for key in _WAITING)
+        return _BACKLOG
+
     def _kill_runner(self) -> None:
-        runner = self._dice.choice(self._runners)
+        runner = self._victim()
         self._note("runner killed", runner.pid)
         runner.send_signal(signal.SIGCONT)
         runner.kill()
@@ -153,7 +176,7 @@ class QueueConductor:
 
     def _stop_runner(self) -> None:
         """For longer than its lease: when it goes on, its items are another one's."""
-        runner = self._dice.choice(self._runners)
+        runner = self._victim()
         self._note("runner stopped", runner.pid)
         runner.send_signal(signal.SIGSTOP)
         time.sleep(self._dice.uniform(LEASE_S + 0.5, 2 * LEASE_S))
@@ -237,15 +260,14 @@ class QueueConductor:
     def _rest(self) -> None:
         self._say("coming to rest")
         with redis.Redis.from_url(self.redis.url) as client:
-            waiting = ("queue:pending:high", "queue:pending", "queue:pending:low")
 
             def is_empty() -> bool:
-                left = sum(client.llen(key) for key in waiting) + client.zcard("queue:delayed")
+                left = sum(client.llen(key) for key in _WAITING) + client.zcard("queue:delayed")
                 return bool(left + client.scard("queue:running") == 0)
 
             with contextlib.suppress(AssertionError):  # the accounts tell of it
                 eventually(is_empty, REST_S, interval_s=0.2)
-                eventually(lambda: client.scard(RUNS_OPEN) == 0, REST_S, interval_s=0.2)
+                eventually(lambda: client.scard(keys.RUNS_OPEN) == 0, REST_S, interval_s=0.2)
 
     def _note(self, what: str, pid: int = 0) -> None:
         self._say(f"{time.monotonic() - self._begun:7.1f} s  {what}{f' ({pid})' if pid else ''}")
