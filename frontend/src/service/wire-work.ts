@@ -141,7 +141,8 @@ export interface Notice {
   title: string;
   detail?: string | null;
   run_id?: string | null;
-  state: "sent" | "pending" | "dead";
+  /** Unsent: no webhook was set. */
+  state: "sent" | "pending" | "dead" | "unsent";
 }
 
 export interface NoticesAnswer {

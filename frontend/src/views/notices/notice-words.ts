@@ -88,6 +88,7 @@ const STATES: Readonly<Record<Notice["state"], string>> = {
   sent: "sent",
   pending: "on its way",
   dead: "given up",
+  unsent: "shown here",
 };
 
 export function stateWords(state: Notice["state"]): string {

@@ -11,7 +11,12 @@ import { ruleTitle, stateWords, timeWords } from "./notice-words";
 import { type ChangeRule, RuleRow } from "./rule-row";
 
 const ASK_MS = 5_000;
-const ICONS: Readonly<Record<Notice["state"], string>> = { sent: "ok", pending: "pending", dead: "error" };
+const ICONS: Readonly<Record<Notice["state"], string>> = {
+  sent: "ok",
+  pending: "pending",
+  dead: "error",
+  unsent: "dot",
+};
 
 export class NoticesPage implements SectionView {
   readonly title = "Notices";
