@@ -60,7 +60,9 @@ KEYS = re.compile(
     rb"|queue:(pending(:high|:low)?|delayed|failed|history|version|item:\{[A-Za-z0-9._:-]+\})"
     rb"|\{jobs\}:(postings|used|imports|imported|same)"
     rb"|logs:owner:\{" + ID + rb"\}|logs:\{" + ID + rb"\}:cancel|runners|runners:seen"
-    rb"|runner:[^:\s]+:\d+:\d+|reaper:lease|sessions:ended|jobs:[0-9a-z:._-]+|cache:[0-9a-z:._-]+"
+    rb"|budget:\{(run:" + ID + rb"|(demo:)?(day:[0-9-]{10}|(session|operation):[!-z|~]+))\}(:held)?"
+    rb"|budget:scopes:[a-z]+|breakers|\{notices\}:(rules|items|recent|pending|dead|seen|spend|lease)"
+    rb"|runner:[^:\s]+:\d+:\d+(:about)?|reaper:lease|sessions:ended|jobs:[0-9a-z:._-]+|cache:[0-9a-z:._-]+"
 )
 """Every key that may come to be, whatever is sent."""
 
