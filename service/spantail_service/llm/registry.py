@@ -1,7 +1,7 @@
 """Every LLM backend that the service has, made from its settings.
 
 A new backend is a folder beside this file with a class that fits `LlmBackend`, a line in `_backends`, and its name in
-`settings.parts.LLM_BACKENDS`.
+`settings.llm.LLM_BACKENDS`.
 """
 
 from __future__ import annotations

@@ -7,19 +7,16 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from spantail_service.settings.parts import (
+from spantail_service.settings.llm import LlmSettings
+from spantail_service.settings.part import Part
+from spantail_service.settings.service import (
     AccessSettings,
-    BudgetSettings,
-    JobSettings,
     LimitSettings,
     LinkSettings,
-    LlmSettings,
-    NoticeSettings,
-    OperationSettings,
-    Part,
     ServerSettings,
     StorageSettings,
 )
+from spantail_service.settings.work import BudgetSettings, JobSettings, NoticeSettings, OperationSettings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

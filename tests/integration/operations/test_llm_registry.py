@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from spantail_service.llm import ChainError, Message, Tier
 from spantail_service.settings import Settings
-from spantail_service.settings.parts import LLM_BACKENDS
+from spantail_service.settings.llm import LLM_BACKENDS
 from tests.integration.operations.conftest import demo_world, settings_for, tools_for
 from tests.integration.operations.traces import attributes, status
 
