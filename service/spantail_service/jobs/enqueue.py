@@ -157,7 +157,8 @@ class Enqueuer:
 
         Whoever asked for the change may have died right after it: then the one who asks again finds it done.
         """
-        if item.status in {ItemStatus.PENDING, ItemStatus.DELAYED}:
+        # A runner may have it already, and not have said so of the run yet.
+        if item.status in {ItemStatus.PENDING, ItemStatus.DELAYED, ItemStatus.RUNNING}:
             await self.show(item)
         elif item.status is ItemStatus.CANCELLED:
             state = await self._states.get(item.run_id)
