@@ -61,6 +61,7 @@ STREAM_CHUNKS: Final = "spantail.stream.chunks"
 COST_USD: Final = "spantail.cost_usd"
 COST_SOURCE: Final = "spantail.cost.source"
 COST_PRICE_VERSION: Final = "spantail.cost.price_version"
+COST_ESTIMATE_USD: Final = "spantail.cost.estimate_usd"  # of a streamed call so far, while it runs
 COST_NOTE: Final = "spantail.cost.note"  # why there is no price, or what the price assumes
 
 # On the operation around a call: the budget that has the least left

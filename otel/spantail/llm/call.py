@@ -17,6 +17,7 @@ from spantail import attributes as keys
 from spantail import pricing
 from spantail.budgets import BudgetError, CallHold, ReportedCall, hold_call
 from spantail.content import as_attribute, content_capture_allowed, marks_of, size_of
+from spantail.llm.estimate import RunningEstimate
 from spantail.llm.usage import Usage
 from spantail.scopes.scope import Scope
 from spantail.trouble import report_trouble
@@ -81,6 +82,7 @@ class LlmCall(Scope):
         self._completion_known = False
         self._response_model: str | None = None
         self._started_s = 0.0
+        self._estimate = RunningEstimate()
 
     def begin(self, start_ns: int | None = None) -> Context:
         """Start the attempt; see `Scope.begin`.
@@ -242,7 +244,18 @@ class LlmCall(Scope):
                 self._text_length += len(text)
             else:
                 self._text_left_out += size_of(text)
+        written[keys.COST_ESTIMATE_USD] = self._cost_so_far(text)
         self._write(written)
+
+    def _cost_so_far(self, text: str) -> float | None:
+        usage = self._usage
+        return self._estimate.after(
+            text,
+            models=self._models(),
+            provider=self._provider,
+            input_tokens=usage.input_tokens,
+            output_tokens=usage.output_tokens,
+        )
 
     def response(
         self,
@@ -291,6 +304,8 @@ class LlmCall(Scope):
         except Exception:
             report_trouble("message content could not be recorded")
             return
+        if key == keys.GEN_AI_INPUT_MESSAGES:
+            self._estimate.prompt_bytes = size_of(text)
         if content_capture_allowed():
             self._write({key: text})
         else:
@@ -317,8 +332,11 @@ class LlmCall(Scope):
         )
 
     def _price(self) -> pricing.Price | pricing.Unpriced:
+        return self._usage.price(self._models(), self._provider)
+
+    def _models(self) -> list[str]:
         # what answered is what is billed; an alias in the request may be in no price table
-        return self._usage.price([model for model in (self._response_model, self._model) if model], self._provider)
+        return [model for model in (self._response_model, self._model) if model]
 
     def _before_end(self) -> None:
         if self._text_left_out and not self._completion_known:

@@ -41,6 +41,16 @@ class Usage:
         self._terms.update(known)
         return known
 
+    @property
+    def input_tokens(self) -> int | None:
+        """Tokens of the input, so far as they are known."""
+        return self._counts.get(keys.GEN_AI_USAGE_INPUT_TOKENS)
+
+    @property
+    def output_tokens(self) -> int | None:
+        """Tokens of the output, so far as they are known."""
+        return self._counts.get(keys.GEN_AI_USAGE_OUTPUT_TOKENS)
+
     def add_output(self, tokens: object) -> int | None:
         """Add tokens to the output; returns the sum, None when `tokens` is no count."""
         count = _count(tokens)

@@ -180,6 +180,13 @@ export class TraceRow implements RowView<TreeNode> {
     setAttr(this.cost, "data-sum", own && priced > 0 ? null : "");
     if (priced === 0) {
       setAttr(this.cost, "data-more", null);
+      const estimate = this.running ? span.attributes?.["spantail.cost.estimate_usd"] : undefined;
+      setAttr(this.cost, "data-estimate", typeof estimate === "number" ? "" : null);
+      if (typeof estimate === "number") {
+        setText(this.cost, `≈ ${format.money(format.costNano({ cost_usd: estimate }) ?? 0)}`);
+        setAttr(this.cost, "title", "Estimated while the answer is streamed");
+        return;
+      }
       setText(this.cost, unpriced > 0 ? "unpriced" : "");
       const why = own ? costSource(span) : undefined;
       const calls = `${format.plural(unpriced, "call")} without a price`;
@@ -189,6 +196,7 @@ export class TraceRow implements RowView<TreeNode> {
       return;
     }
     setAttr(this.cost, "data-unpriced", null);
+    setAttr(this.cost, "data-estimate", null);
     // The plus hangs beside the figure, which stays in line with those above and below.
     setAttr(this.cost, "data-more", unpriced > 0 ? "" : null);
     setText(this.cost, format.money(cost));
@@ -219,6 +227,7 @@ export class TraceRow implements RowView<TreeNode> {
     setAttr(this.tokens, "title", null);
     setText(this.cost, node.total.priced > 0 ? format.money(node.total.cost) : "");
     setAttr(this.cost, "data-unpriced", null);
+    setAttr(this.cost, "data-estimate", null);
     setAttr(this.cost, "data-more", null);
     setAttr(this.cost, "data-sum", "");
     setText(this.duration, "");
