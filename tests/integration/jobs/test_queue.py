@@ -222,7 +222,15 @@ async def test_changes_are_published(queue: JobQueue, redis: Redis) -> None:
         await queue.enqueue("search", b"{}", item_id="one")
         while (message := await listener.get_message(timeout=5)) is None or message["type"] != "message":
             pass
-        assert message["data"] == b"1 pending one"
+        assert message["data"] == b"%d pending one" % await queue.version()
+
+
+async def test_a_queue_that_was_lost_has_no_version_that_somebody_may_remember(queue: JobQueue, redis: Redis) -> None:
+    await queue.enqueue("search", b"{}", item_id="one")
+    before = await queue.version()
+    assert before > 1_700_000_000_000, "it begins with the clock"
+    await queue.enqueue("search", b"{}", item_id="two")
+    assert await queue.version() == before + 1
 
 
 async def test_a_server_that_forgot_the_scripts(queue: JobQueue, redis: Redis) -> None:

@@ -28,6 +28,10 @@ end
 -- Viewers poll the version, or listen.
 local function changed(id, status)
   local version = redis.call('INCR', VERSION)
+  if version == 1 then -- nobody who remembers a version of a queue that was lost may take this one for it
+    version = now_ms
+    redis.call('SET', VERSION, score(version))
+  end
   redis.call('PUBLISH', ARGV[2], version .. ' ' .. status .. ' ' .. id)
   return version
 end
