@@ -6,15 +6,17 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Final, Self
 
+import orjson
+
+from spantail_exporters.model.run_script import OPEN_EXPIRY_S
 from spantail_exporters.redis.errors import will_be_back
 from spantail_service.bounds.cancel import cancel
-from spantail_service.jobs.item import ItemStatus
+from spantail_service.jobs.item import ItemStatus, QueueItem
 from spantail_service.storage.liveness import GAP_SHARE, Interrupted, Liveness, clock
 from spantail_service.storage.run_writes import now_us
 
 if TYPE_CHECKING:
     from spantail_service.jobs.enqueue import Enqueuer
-    from spantail_service.jobs.item import QueueItem
     from spantail_service.jobs.queue import JobQueue
     from spantail_service.jobs.states import RunStates, State
 
@@ -27,6 +29,9 @@ _SWEEP_S: Final = 1.0
 _LEAST_GAP_S: Final = 2 * _SWEEP_S
 _SHOWN_S: Final = 10.0  # whoever has just cancelled an item is about to show it
 _QUEUED_AT_A_TIME: Final = 50
+_RENEWED_S: Final = OPEN_EXPIRY_S / 2  # a run that waits is kept for longer when less than this is left of its time
+_WAITS: Final = frozenset({ItemStatus.PENDING, ItemStatus.DELAYED})
+_DELETED: Final = "its item was deleted from the queue"
 
 
 class Recovery:
@@ -105,8 +110,8 @@ class Recovery:
     async def look_at_queued(self, *, at_least_s: float = _SHOWN_S) -> int:
         """End some of the runs that are shown as queued, and that the queue does not have any more.
 
-        Whoever cancelled an item may have died before that was shown. Each call goes on where the last one ended, so
-        that a long queue costs little.
+        Whoever cancelled an item may have died before that was shown. What is queued still is kept from expiring.
+        Each call goes on where the last one ended, so that a long queue costs little.
 
         Args:
             at_least_s: How long a run has to be queued before it is looked at, in seconds.
@@ -116,10 +121,14 @@ class Recovery:
         """
         run_ids = await self._states.queued(self._next_queued, _QUEUED_AT_A_TIME)
         ended = 0
-        for run_id in run_ids:
-            state = await self._states.get(run_id)
-            if state and state["status"] == "queued" and now_us() - state["created"] >= at_least_s * 1e6:
-                ended += await self._end_unless_queued(run_id, state)
+        for run_id, waiting in zip(run_ids, await self._states.with_expiry(run_ids), strict=True):
+            state = waiting.state
+            if state is None or state["status"] != "queued":
+                continue
+            if now_us() - state["created"] >= at_least_s * 1e6 and await self._end_unless_queued(run_id, state):
+                ended += 1
+            elif 0 <= waiting.expires_in_s < _RENEWED_S:  # nothing else is written while it waits
+                await self._states.renew(run_id)
         is_last = len(run_ids) < _QUEUED_AT_A_TIME
         self._next_queued = 0 if is_last else self._next_queued + len(run_ids) - ended
         return ended
@@ -127,15 +136,27 @@ class Recovery:
     async def _end_unless_queued(self, run_id: str, state: State) -> bool:
         item = await self._queue.get(str(state.get("item", "")))
         if item is None:
-            return False  # its input is gone too; the run expires
-        if item.run_id != run_id:  # a later run has taken its place
-            await self._enqueuer.show_ended(item._replace(run_id=run_id, queued=state["created"]))
+            await self._enqueuer.show_ended(_as_it_was(run_id, state), error=_DELETED)
+        elif item.run_id != run_id:  # a later run has taken its place
+            await self._show_replaced(item, run_id, state)
         elif item.status is ItemStatus.CANCELLED:
             await self._enqueuer.show_as_it_is(item)
+        elif item.status is ItemStatus.FAILED:  # its runner died, and so did who took it back
+            await self._enqueuer.show_abandoned(item, LEASE_EXPIRED, "")
         else:
             return False
         logger.info("run %s is not in the queue any more", run_id)
         return True
+
+    async def _show_replaced(self, item: QueueItem, run_id: str, state: State) -> None:
+        runs = [*item.earlier_runs, item.run_id]
+        at = runs.index(run_id) if run_id in runs else 0
+        before = item._replace(run_id=run_id, queued=state["created"], earlier_runs=tuple(runs[:at]))
+        # Who queues an item again by hand has its attempts begin anew; who takes it from a dead runner has not.
+        if item.attempts > (0 if item.status in _WAITS else 1):
+            await self._enqueuer.show_abandoned(before, LEASE_EXPIRED, runs[at + 1] if run_id in runs else item.run_id)
+        else:
+            await self._enqueuer.show_ended(before)
 
     async def _settle(self, item: QueueItem) -> bool:
         """Finish an item whose run had ended before its runner died; False when it had not."""
@@ -147,6 +168,25 @@ class Recovery:
         if state["status"] == "cancelled":
             return await self._queue.stopped(item)
         return state["status"] == "failed" and await self._queue.fail(item, _error_of(state))
+
+
+def _as_it_was(run_id: str, state: State) -> QueueItem:
+    """An item that is gone, as far as the state of its run says it."""
+    return QueueItem(
+        id=str(state["item"]),
+        operation=state["operation"],
+        input=orjson.dumps(state.get("input", {})),
+        priority="normal",
+        status=ItemStatus.FAILED,
+        attempts=0,
+        max_attempts=1,
+        token=0,
+        enqueued=state["created"],
+        run_id=run_id,
+        queued=state["created"],
+        session_id=state.get("session_id", ""),
+        budget_usd=state.get("budget_usd"),
+    )
 
 
 def _error_of(state: State) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import orjson
 
 from spantail_exporters.model import keys
+from spantail_service.storage.run_flags import renew
 from spantail_service.storage.run_writes import RunStore, now_us
 
 if TYPE_CHECKING:
@@ -21,6 +22,14 @@ State = dict[str, Any]
 FINAL_STATUSES: Final = frozenset({"completed", "failed", "cancelled", "abandoned"})
 _RESULT_BYTES: Final = 65_536
 _MESSAGE_CHARACTERS: Final = 2_000
+
+
+class WaitingState(NamedTuple):
+    """A state, and how long it is kept."""
+
+    state: State | None
+    expires_in_s: float
+    """Below zero where it does not expire, or is not there."""
 
 
 class RunStates:
@@ -38,6 +47,22 @@ class RunStates:
         """Runs that wait in the queue, by the index over runs: at most `count` from the `first` on, oldest first."""
         found: Any = await self._redis.zrange(keys.runs_of_status("queued"), first, first + count - 1)
         return [run_id.decode() for run_id in found]
+
+    async def with_expiry(self, run_ids: Sequence[str]) -> list[WaitingState]:
+        """The state of each run, and when it expires."""
+        pipe = self._redis.pipeline(transaction=False)
+        for run_id in run_ids:
+            pipe.get(keys.run_keys(run_id).state)
+            pipe.pttl(keys.run_keys(run_id).state)
+        said: list[Any] = await pipe.execute() if run_ids else []
+        return [WaitingState(_read(said[at]), said[at + 1] / 1000) for at in range(0, len(said), 2)]
+
+    async def renew(self, run_id: str) -> None:
+        """Keep an open run for as long as if something of it had been written now."""
+        pipe = self._redis.pipeline(transaction=False)
+        for command in renew(run_id):
+            pipe.execute_command(*command)
+        await pipe.execute()
 
     async def write(self, state: State) -> None:
         """Replace a state, whatever it was; the run settles in the same step when that was all it waited for."""

@@ -155,6 +155,8 @@ class Reaper:
         is_strange = not run.runners and quiet_s >= self._timing.lease_s
         # Its runner has said that it is over, and died before its spans were delivered.
         is_lost = run.state is not None and not run.waits_for_state and quiet_s >= self._timing.lease_s
+        if is_strange and run.state == "running":  # whoever took it from the queue has delivered nothing of it
+            is_lost = not await self._connection.ask_one("EXISTS", keys.run_owner(run.run_id))
         question = (run.version, frozenset(dead), is_silent, is_lost)
         if not (dead or is_silent or is_strange or is_lost) or run.examined == question:
             return Counter()

@@ -35,7 +35,8 @@ class RunSweep:
         run: The run.
         abandonments: Why each dead runner's spans are abandoned, by runner.
         is_silent: The run has been silent for so long that spans of no known process are abandoned too.
-        is_lost: It is over, so what was shown of it while it waited in the queue, and is open still, is abandoned.
+        is_lost: It is over, or nobody runs it any more, so what was shown of it while it waited in the queue, and is
+            open still, is abandoned.
     """
 
     def __init__(
@@ -116,14 +117,15 @@ class RunSweep:
     async def _new_state(self) -> NewState | None:
         """The final state of an operation whose root's process is dead: its root's outcome, where it had one."""
         run_keys = keys.run_keys(self._run.run_id)
-        if self._run.root is None:
+        if self._run.root is None and self._lost is None:
             return None
         root_json, stored = await self._connection.ask(
-            [("HGET", run_keys.spans, self._run.root), ("GET", run_keys.state)]
+            [("HGET", run_keys.spans, self._run.root or ""), ("GET", run_keys.state)]
         )
         root = orjson.loads(root_json) if root_json else {}
-        abandonment = self._abandonment_of(root.get("runner"))
-        status = "abandoned" if self._root is not None else STATUS_BY_ROOT.get(root.get("status", ""))
+        abandonment = self._abandonment_of(root.get("runner")) or self._lost
+        is_abandoned = self._root is not None or (self._lost is not None and not root)
+        status = "abandoned" if is_abandoned else STATUS_BY_ROOT.get(root.get("status", ""))
         if abandonment is None or status is None:
             return None
         return NewState(stored, final_state(self._run.run_id, stored, status, abandonment), status)

@@ -49,6 +49,11 @@ def unpin(run_id: str, *, is_settled: bool) -> list[Command]:
     ]
 
 
+def renew(run_id: str) -> list[Command]:
+    """Keep an open run, which nobody writes at the moment, for as long as one that was just written; not if pinned."""
+    return [("EXPIRE", key, OPEN_EXPIRY_S) for key in keys.run_keys(run_id)]
+
+
 def remove(run_id: str) -> Command:
     """Remove all that is stored of a run but for what it cost."""
     return ("UNLINK", *keys.run_keys(run_id))

@@ -386,6 +386,64 @@ async def test_a_run_whose_cancel_was_not_shown_ends(redis: Redis, redis_url: st
         assert StoredRun(redis_url, waits.run_id).meta["status"] == "queued"
 
 
+async def test_a_run_whose_runner_and_recovery_died_ends(redis: Redis, redis_url: str) -> None:
+    """Its runner had not delivered anything of it; whoever took its item back died before that was shown."""
+    async with opened_jobs(redis_url, concurrency=0) as jobs:
+        item = await _claimed(jobs, redis)
+        state = jobs.enqueuer.state_of(item, "running")
+        await jobs.states.write(state)
+        await redis.set(keys.run_owner(item.run_id), "dead:1:1")
+        assert [one.became for one in await jobs.queue.recover((await jobs.queue.expired()).items)] == ["pending"]
+        timing = Timing(lease_s=0.3, sweep_s=0.05)
+        async with Reaper(redis_url, timing=timing) as reaper:
+            await eventually_async(lambda: reaper.waited_s > 1.0, 20)
+            assert StoredRun(redis_url, item.run_id).meta["status"] == "running", "it has an owner"
+            await redis.delete(keys.run_owner(item.run_id))
+            run = await settled(redis_url, item.run_id)
+        assert run.meta["status"] == "abandoned"
+        assert {span["status"] for span in run.spans.values()} == {"abandoned"}
+
+
+@pytest.mark.parametrize("max_attempts", [1, 2])
+async def test_a_queued_run_whose_runner_and_recovery_died_is_abandoned(
+    redis: Redis, redis_url: str, max_attempts: int
+) -> None:
+    async with opened_jobs(redis_url, concurrency=0) as jobs:
+        item = await _claimed(jobs, redis, max_attempts=max_attempts)
+        (taken,) = await jobs.queue.recover((await jobs.queue.expired()).items)
+        recovery = _recovery(jobs)
+        assert await recovery.look_at_queued(at_least_s=0) == 1
+        assert await recovery.look_at_queued(at_least_s=0) == 0
+        run = await settled(redis_url, item.run_id)
+        state = await jobs.states.get(item.run_id)
+    assert state is not None
+    assert (run.meta["status"], state["abandoned"]) == ("abandoned", {"reason": "lease_expired"})
+    assert {span["status"] for span in run.spans.values()} == {"abandoned"}
+    assert state.get("retried_as", "") == taken.next_run_id
+
+
+async def test_the_run_of_a_deleted_item_ends(redis: Redis, redis_url: str) -> None:
+    async with opened_jobs(redis_url, concurrency=0) as jobs:
+        one = await queued(jobs, redis, item_id="one")
+        await redis.delete("queue:item:{one}")
+        assert await _recovery(jobs).look_at_queued(at_least_s=0) == 1
+        run = await settled(redis_url, one.run_id)
+        state = await jobs.states.get(one.run_id)
+    assert state is not None
+    assert (run.meta["status"], state["error"]["message"]) == ("failed", "its item was deleted from the queue")
+
+
+async def test_a_run_does_not_expire_while_it_waits(redis: Redis, redis_url: str) -> None:
+    async with opened_jobs(redis_url, concurrency=0) as jobs:
+        one = await queued(jobs, redis, delay_s=10 * 86_400)
+        kept = [key for key in keys.run_keys(one.run_id) if await redis.exists(key)]
+        for key in kept:
+            await redis.expire(key, 3_600)
+        await _recovery(jobs).look_at_queued()
+        assert kept
+        assert all([await redis.ttl(key) > 80_000 for key in kept])
+
+
 async def test_what_is_claimed_while_a_runner_drains_goes_back_at_once(redis: Redis, redis_url: str) -> None:
     async with opened_jobs(redis_url, concurrency=1) as jobs:
         runner = jobs.runner
