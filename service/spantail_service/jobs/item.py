@@ -54,7 +54,7 @@ class QueueItem(NamedTuple):
     run_id: str = ""
     """The run of the present or the last attempt."""
     earlier_runs: tuple[str, ...] = ()
-    """Runs of attempts before that one, oldest first."""
+    """Runs of attempts before that one, oldest first; the latest fifty."""
     queued: int = 0
     """Since when the present run is queued: the start of its root span."""
     links: tuple[str, ...] = ()

@@ -158,6 +158,26 @@ async def test_a_failed_item_runs_again_on_request(queue: JobQueue) -> None:
     assert not await queue.retry("another")
 
 
+async def test_an_item_remembers_its_latest_runs(queue: JobQueue) -> None:
+    runs = [(await queue.enqueue("search", b"{}", item_id="one")).run_id]
+    for _ in range(55):
+        assert await queue.cancel("one") == "cancelled"
+        runs.append(await queue.retry("one"))
+    item = await queue.get("one")
+    assert item is not None
+    assert [*item.earlier_runs, item.run_id] == runs[-51:]
+
+
+async def test_a_deleted_item_keeps_nobody_from_the_others(queue: JobQueue, redis: Redis) -> None:
+    await queue.enqueue("search", b"{}", item_id="deleted", delay_s=60)
+    await queue.enqueue("search", b"{}", item_id="deleted too")
+    await queue.enqueue("search", b"{}", item_id="one")
+    await redis.delete("queue:item:{deleted}", "queue:item:{deleted too}")
+    await redis.zadd("queue:delayed", {"deleted": 1})
+    assert [item.id for item in (await queue.claim("runner", 10)).items] == ["one"]
+    assert not await redis.exists("queue:item:{deleted}")
+
+
 async def test_an_item_that_is_handed_back_comes_first_and_has_lost_no_attempt(queue: JobQueue) -> None:
     for item_id in ("one", "two"):
         await queue.enqueue("search", b"{}", item_id=item_id, max_attempts=1)

@@ -5,8 +5,10 @@ local runner, lease_ms, most = ARGV[FIRST], tonumber(ARGV[FIRST + 1]), tonumber(
 
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', DELAYED, '-inf', score(now_ms), 'LIMIT', 0, 100)) do
   redis.call('ZREM', DELAYED, id)
-  wait(id, item_key(id), false)
-  changed(id, 'pending')
+  if redis.call('HGET', item_key(id), 'status') == 'delayed' then -- else somebody has deleted it
+    wait(id, item_key(id), false)
+    changed(id, 'pending')
+  end
 end
 
 local claimed = {}

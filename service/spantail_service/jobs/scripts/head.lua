@@ -6,6 +6,7 @@
 local DELAYED, RUNNING, LEASE, FAILED, HISTORY, VERSION = KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9]
 local KEEP_MS = tonumber(ARGV[4])
 local HISTORY_LENGTH = 100
+local RUNS_LENGTH = 50 * 33 - 1 -- characters: fifty runs before the present one
 local FIRST = 5 -- of the script's own arguments
 
 local clock = redis.call('TIME')
@@ -70,6 +71,8 @@ local function next_run(id, item)
   local run_id = before[1] or ''
   local next_id = string.sub(redis.sha1hex(id .. ':' .. run_id), 1, 32)
   local runs = (before[2] or '') == '' and run_id or (before[2] .. ' ' .. run_id)
+  -- of an item that is queued again and again the latest
+  if #runs > RUNS_LENGTH then runs = string.match(string.sub(runs, -RUNS_LENGTH - 1), ' (.*)') or run_id end
   redis.call('HSET', item, 'run_id', next_id, 'runs', runs, 'queued', now_us)
   return next_id
 end
