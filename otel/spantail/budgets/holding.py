@@ -80,7 +80,8 @@ def budgets_here() -> tuple[list[Budget], Reserved | None]:
     for opened in in_force():
         if not isinstance(opened, Budget):
             return budgets, opened
-        budgets.append(opened)
+        if opened not in budgets:  # one that was entered again inside of itself
+            budgets.append(opened)
     return budgets, None
 
 

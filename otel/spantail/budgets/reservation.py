@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 from opentelemetry import context as otel_context
 
 from spantail import pricing
-from spantail.budgets.accounts import Hold
+from spantail.budgets.accounts import Hold, book
 from spantail.budgets.billing import is_unbilled
 from spantail.budgets.holding import budgets_here
 from spantail.budgets.in_force import entered, leave
@@ -33,6 +33,7 @@ class Reservation:
         self._drawn_nano = 0
         self._draws = 0
         self._unknown = False
+        self._booked_nano: int | None = None
 
     def settle(self, usd: float | Decimal) -> None:
         """Say what the work came to, or a part of it: amounts add up, those of the calls inside included.
@@ -49,13 +50,26 @@ class Reservation:
         self.draw(nano)
 
     def draw(self, nano: int | None) -> None:
-        """Add what a call inside cost, in nano-USD; None where nobody knows."""
+        """Add what a call inside cost, in nano-USD; None where nobody knows.
+
+        A call may end after the block: what it makes more of what was booked then is booked too.
+        """
         with self._lock:
             self._draws += 1
             if nano is None:
                 self._unknown = True
             else:
                 self._drawn_nano += nano
+            if self._booked_nano is None:
+                return
+            more_nano = (self._final_nano(None) or 0) - self._booked_nano
+            if more_nano <= 0:
+                return
+            self._booked_nano += more_nano
+        if self._hold is not None:
+            book(self._hold.accounts, more_nano)
+        if self._outer is not None:
+            self._outer.draw(more_nano)
 
     def __enter__(self) -> Self:
         if self._used:
@@ -71,7 +85,9 @@ class Reservation:
         self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None, /
     ) -> None:
         leave(self)
-        nano = self._final_nano(exc)
+        with self._lock:
+            nano = self._final_nano(exc)
+            self._booked_nano = self._nano if nano is None else nano
         if self._hold is not None:
             self._hold.settle(nano)
         if self._outer is not None:
@@ -86,11 +102,10 @@ class Reservation:
         self.__exit__(exc_type, exc, tb)
 
     def _final_nano(self, error: BaseException | None) -> int | None:
-        with self._lock:
-            if self._unknown:  # at least what is known, and at least what was reserved
-                return max(self._drawn_nano, self._nano)
-            if self._draws or is_unbilled(error):
-                return self._drawn_nano
+        if self._unknown:  # at least what is known, and at least what was reserved
+            return max(self._drawn_nano, self._nano)
+        if self._draws or is_unbilled(error):
+            return self._drawn_nano
         return None
 
 

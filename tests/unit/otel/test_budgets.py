@@ -260,6 +260,16 @@ def test_the_same_budget_may_be_entered_again_and_keeps_what_was_spent() -> None
         pass
 
 
+def test_a_budget_inside_of_itself_counts_once() -> None:
+    with spantail.budget(usd=1) as budget, budget, _call() as call:
+        assert round(budget.reserved_usd * 1e9) == WORST_NANO
+        call.cost(0.1)
+    assert budget.spent_usd == 0.1
+    with budget, budget, _call(reported=True) as call:
+        call.cost(0.1)
+    assert budget.spent_usd == 0.2
+
+
 def test_a_reservation_by_hand() -> None:
     with spantail.budget(usd=1) as budget:
         with spantail.reserve(usd=0.6) as reservation:
@@ -295,6 +305,30 @@ def test_a_call_of_unknown_cost_inside_a_reservation_counts_with_all_of_it() -> 
     with spantail.budget(usd=1) as budget, spantail.reserve(usd=0.6), _call():
         pass
     assert budget.spent_usd == 0.6
+
+
+def test_a_call_that_outlives_its_reservation_is_booked() -> None:
+    with spantail.budget(usd=1) as budget:
+        with spantail.reserve(usd=0.3) as reservation:
+            with _call() as call:
+                call.cost(0.1)
+            lasting, silent = _call(), _call()
+            lasting.begin()
+            silent.begin()
+            reservation.settle(usd=0.1)
+        assert budget.spent_usd == pytest.approx(0.2)
+        lasting.cost(0.25)
+        lasting.finish()
+        assert budget.spent_usd == pytest.approx(0.45)
+        silent.finish()  # says nothing: at least what was reserved, which is there already
+        assert budget.spent_usd == pytest.approx(0.45)
+        with spantail.reserve(usd=0.3):
+            lasting = _call()
+            lasting.begin()
+        assert budget.spent_usd == pytest.approx(0.75)  # with all that was reserved
+        lasting.cost(0.1)
+        lasting.finish()  # in that already
+    assert budget.spent_usd == pytest.approx(0.75)
 
 
 def test_reservations_inside_each_other_reserve_once() -> None:
