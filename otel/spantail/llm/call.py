@@ -75,6 +75,8 @@ class LlmCall(Scope):
         self._held: CallHold | ReportedCall | None = None
         self._never_began = False
         self._chunks = 0
+        self._has_uncounted_text = False
+        self._is_cut_off = False
         self._text: list[str] = []
         self._text_length = 0
         self._text_left_out = 0
@@ -118,8 +120,12 @@ class LlmCall(Scope):
         )
 
     def finish(self, error: BaseException | None = None, end_ns: int | None = None) -> None:
-        """End the attempt; see `Scope.finish`. What it cost is booked in the budgets around."""
+        """End the attempt; see `Scope.finish`. What it cost is booked in the budgets around.
+
+        Where an error ends a stream before it told how many tokens came, nobody knows what that cost.
+        """
         held, self._held = self._held, None
+        self._is_cut_off = error is not None and self._has_uncounted_text
         super().finish(error, end_ns)
         if held is not None:
             try:
@@ -194,6 +200,8 @@ class LlmCall(Scope):
             keys.USAGE_FILE_SEARCHES: file_searches,
             keys.USAGE_CODE_EXECUTIONS: code_executions,
         }
+        if output_tokens is not None:
+            self._has_uncounted_text = False
         terms = {keys.SERVICE_TIER: service_tier, keys.SPEED: speed, keys.INFERENCE_GEO: inference_geo}
         self._write({**self._usage.set_counts(counts), **self._usage.set_terms(terms)})
 
@@ -238,6 +246,8 @@ class LlmCall(Scope):
         written[keys.STREAM_CHUNKS] = self._chunks
         if (total := self._usage.add_output(tokens)) is not None:
             written[keys.GEN_AI_USAGE_OUTPUT_TOKENS] = total
+        elif text:
+            self._has_uncounted_text = True
         if text and self._text_length < _TEXT_LIMIT:
             if content_capture_allowed():
                 self._text.append(text)
@@ -332,6 +342,8 @@ class LlmCall(Scope):
         )
 
     def _price(self) -> pricing.Price | pricing.Unpriced:
+        if self._is_cut_off:
+            return pricing.Unpriced("it was cut off before it told how many tokens its answer had")
         return self._usage.price(self._models(), self._provider)
 
     def _models(self) -> list[str]:

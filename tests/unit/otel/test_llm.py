@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from opentelemetry.trace import SpanKind, StatusCode
 
+import spantail
 from spantail import pricing
 from spantail.content import CAPTURE_CONTENT_VARIABLE, take_marks
 from spantail.llm import llm_call, llm_group
@@ -209,6 +210,28 @@ def test_each_use_of_one_object_counts_for_itself(spans: Spans) -> None:
     first, second = (dict(span.attributes or {}) for span in spans.all())
     assert first["spantail.cost.source"] == "calculated"
     assert second["spantail.cost.source"] == "unpriced"
+
+
+@pytest.mark.parametrize("counted", ["before", "with", "after"])
+def test_a_stream_that_is_cut_off_is_priced_only_where_its_tokens_are_known(spans: Spans, counted: str) -> None:
+    """Anthropic's API says at the beginning how much it has read, and that it has written one token."""
+    call = llm_call(backend="openai", model="gpt-4o-mini", input_tokens=1_000, max_tokens=1_000)
+    with spantail.budget(usd=1) as budget:
+        call.begin()
+        call.usage(input_tokens=900, output_tokens=None if counted == "with" else 1)
+        for _ in range(400):
+            call.chunk("text", tokens=1 if counted == "with" else None)
+        if counted == "after":
+            call.usage(input_tokens=900, output_tokens=400)
+        call.finish(ConnectionResetError())
+    said = _attributes(spans)
+    if counted == "before":
+        assert said["spantail.cost.source"] == "unpriced"
+        assert said["spantail.cost.note"] == "it was cut off before it told how many tokens its answer had"
+        assert "spantail.cost_usd" not in said
+        assert round(budget.spent_usd * 1e9) == 1_000 * 150 + 1_000 * 600, "all that was reserved"
+    else:
+        assert call.cost_nano == round(budget.spent_usd * 1e9) == 900 * 150 + 400 * 600
 
 
 def test_content_is_not_recorded_by_default(spans: Spans) -> None:
