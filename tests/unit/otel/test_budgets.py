@@ -163,6 +163,15 @@ def test_a_call_that_was_answered_with_an_http_error_costs_nothing() -> None:
     assert round(budget.spent_usd * 1e9) == WORST_NANO
 
 
+@pytest.mark.parametrize("status_code", [408, 504, 524])
+def test_a_gateway_that_ran_out_of_time_says_nothing_of_what_is_billed(status_code: int) -> None:
+    error = _StatusError()
+    error.status_code = status_code
+    with spantail.budget(usd=1) as budget, pytest.raises(_StatusError), _call():
+        raise error
+    assert round(budget.spent_usd * 1e9) == WORST_NANO
+
+
 def test_embeddings_have_no_answer_to_pay_for() -> None:
     with spantail.budget(usd=1) as budget:
         with spantail.llm_call(
