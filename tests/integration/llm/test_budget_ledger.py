@@ -274,5 +274,7 @@ async def test_on_a_cluster_the_scopes_of_a_call_share_a_slot(tmp_path: Path) ->
                 assert not await ledger.settle(call, 50)
                 spent = 50 if is_cluster else 100
                 assert {state.spent_nano for state in await ledger.listed()} == {spent}
+            fresh = BudgetLedger(client, {})  # of a service that holds no call itself
+            assert len(await fresh.listed()) == 4
         finally:
             await client.aclose()

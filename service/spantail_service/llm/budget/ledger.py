@@ -147,17 +147,23 @@ class BudgetLedger:
 
     async def listed(self) -> list[BudgetState]:
         """The budgets of every kind that changed last, days first, then operations, sessions and runs."""
-        names: list[str] = []
-        for kind in reversed(KINDS):
-            index: Any = await self._redis.zrevrange(self._index(kind), 0, MOST_LISTED[kind] - 1)
-            names += [name.decode() for name in index]
-        scopes = [scope_of(name) for name in names]
+        scopes = await self._listed()
+        if not scopes and not self._is_cluster:
+            await self.read([scope_of("day:2000-01-01")])  # a cluster that was not expected is noticed by a script alone
+            scopes = await self._listed() if self._is_cluster else []
         answers = await self._call(_READ, scopes) if scopes else []
         return [
             _state(scope.name, fields[:5])
             for scope, fields in zip(scopes, answers, strict=True)
             if fields[5]  # else it has expired
         ]
+
+    async def _listed(self) -> list[Scope]:
+        names: list[str] = []
+        for kind in reversed(KINDS):
+            index: Any = await self._redis.zrevrange(self._index(kind), 0, MOST_LISTED[kind] - 1)
+            names += [name.decode() for name in index]
+        return [scope_of(name) for name in names]
 
     def _index(self, kind: str) -> str:
         return keys.budget_index(kind, is_cluster=self._is_cluster)
