@@ -31,6 +31,8 @@ logger = logging.getLogger(__name__)
 
 LEASE_S: Final = 30.0
 RENEW_S: Final = 5.0
+STOP_S: Final = 1.0
+"""Seconds between two renewals where calls are stopped at a limit: so late may they be stopped."""
 
 _TRY_AGAIN_S: Final = (0.1, 0.4, 1.0, 2.0)
 """How often, and after how many seconds, a reservation is tried again while Redis is away."""
@@ -39,7 +41,7 @@ _TRY_AGAIN_S: Final = (0.1, 0.4, 1.0, 2.0)
 class BudgetHold:
     """What is reserved for one attempt."""
 
-    def __init__(self, reserved: Reservation | None) -> None:
+    def __init__(self, reserved: Reservation) -> None:
         self.reserved = reserved
         self.cost_nano: int | None = None
 
@@ -57,7 +59,7 @@ class BudgetLimits:
         at_limit: What becomes of calls that run when a limit is met: they `finish`, or are told to `stop`.
         demo: All work of this process is demo work, which has budgets of its own.
         lease_s: Seconds after which a reservation is free again where nobody renews it.
-        renew_s: Seconds between two renewals.
+        renew_s: Seconds between two renewals; None is 5, or 1 where calls are stopped.
     """
 
     def __init__(
@@ -68,14 +70,14 @@ class BudgetLimits:
         at_limit: Literal["finish", "stop"] = "finish",
         demo: bool = False,
         lease_s: float = LEASE_S,
-        renew_s: float = RENEW_S,
+        renew_s: float | None = None,
     ) -> None:
         self._ledger = ledger
         self._unpriced: Unknown = unpriced
         self._stops = at_limit == "stop"
         self._demo = demo
         self._lease_s = lease_s
-        self._renew_s = renew_s
+        self._renew_s = renew_s or (STOP_S if self._stops else RENEW_S)
         self._booking = Booking(ledger)
         self._has_limits = any(limit is not None for limit in ledger.defaults_nano.values())
 
@@ -124,10 +126,8 @@ class BudgetLimits:
         nano, unknown, why = self._worst_case(backend, provider, model, messages, max_tokens)
         scopes = scopes_here(demo=self._demo)
         span = operation_span()
-        hold = BudgetHold(await self._reserve(Reservation(uuid.uuid4().hex, nano, scopes), unknown, why, span))
-        if hold.reserved is None:  # Redis is away, and nobody has set a limit
-            yield hold
-            return
+        hold = BudgetHold(Reservation(uuid.uuid4().hex, nano, scopes))
+        await self._reserve(hold.reserved, unknown, why, span)
         try:
             async with Renewal(
                 self._ledger, hold.reserved, lease_s=self._lease_s, renew_s=self._renew_s, stops=self._stops
@@ -148,16 +148,15 @@ class BudgetLimits:
             return 0, self._unpriced, str(error)
         return nano, "known", ""
 
-    async def _reserve(
-        self, wanted: Reservation, unknown: Unknown, why_unknown: str, span: Span | None
-    ) -> Reservation | None:
+    async def _reserve(self, wanted: Reservation, unknown: Unknown, why_unknown: str, span: Span | None) -> None:
         try:
             answer = await self._asked(wanted, unknown)
         except REDIS_UNREACHABLE as error:
             if self._has_limits or wanted.scopes[0].limit_nano is not None:
                 raise BackendError("budget", "the budgets could not be checked, Redis cannot be reached") from error
+            # nobody has set a limit: what it costs is booked when Redis is back
             logger.warning("a call is not held to any budget, Redis cannot be reached: %r", error)
-            return None
+            return
         except asyncio.CancelledError:
             self._booking.book_later(wanted, 0)  # it may have been made
             raise
@@ -165,7 +164,6 @@ class BudgetLimits:
             self._has_limits = True
             raise BackendError("budget", _refusal(answer, wanted.nano, why_unknown))
         self._show(answer, span)
-        return wanted
 
     async def _asked(self, wanted: Reservation, unknown: Unknown) -> list[BudgetState] | Met:
         for wait_s in (*_TRY_AGAIN_S, None):
