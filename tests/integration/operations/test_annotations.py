@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 import redis
 
+import spantail
 from spantail_service.demo.corpus import make_jobs
 from spantail_service.operations.base import OperationError
 from spantail_service.operations.sources.himalayas import read_job
@@ -92,6 +93,20 @@ async def test_an_unknown_job_says_so(traces: Traces) -> None:
             await run("generate-annotations", {"job_id": "python-developer-1"}, tools)
     assert status(traces.named("load")) == status(traces.named("generate annotations")) == "error"
     assert status(traces.named("source himalayas")) == "ok"
+
+
+async def test_all_requests_of_one_embedding_count(traces: Traces) -> None:
+    """LangChain sends a number of texts at a time."""
+    async with demo_world() as demo, tools_for(settings_for(demo)) as tools:
+        await tools.embedder._library.load()  # type: ignore[attr-defined]
+        tools.embedder._embeddings().chunk_size = 100  # type: ignore[attr-defined]
+        with spantail.operation("few"):
+            await tools.embedder.embed(["some text"] * 100)
+        with spantail.operation("many"):
+            assert len(await tools.embedder.embed(["some text"] * 250)) == 250
+    few, many = (attributes(span) for span in traces.of_kind("llm_call"))
+    assert many["gen_ai.usage.input_tokens"] == 2.5 * few["gen_ai.usage.input_tokens"]
+    assert many["spantail.cost_usd"] == pytest.approx(2.5 * few["spantail.cost_usd"])
 
 
 async def test_without_embeddings_words_must_do(traces: Traces) -> None:

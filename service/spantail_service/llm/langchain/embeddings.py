@@ -20,7 +20,24 @@ if TYPE_CHECKING:
 
     from spantail_service.llm.langchain.library import OpenAiLibrary
 
-_current: ContextVar[LlmCall | None] = ContextVar("spantail_embedding_call", default=None)
+
+class _Reading:
+    """What the requests of one call have read: LangChain makes one for each thousand texts."""
+
+    def __init__(self, call: LlmCall) -> None:
+        self._call = call
+        self._tokens = 0
+
+    def add(self, response: Any) -> None:
+        """Report a response."""
+        usage = getattr(response, "usage", None)
+        if usage is not None:
+            self._tokens += usage.prompt_tokens
+            self._call.usage(input_tokens=self._tokens)
+            self._call.response(model=getattr(response, "model", None))
+
+
+_current: ContextVar[_Reading | None] = ContextVar("spantail_embedding_call", default=None)
 
 
 class LangChainEmbedder:
@@ -83,7 +100,7 @@ class LangChainEmbedder:
 
     async def _embed(self, texts: Sequence[str], scope: LlmCall) -> list[list[float]]:
         with scope as call:
-            token = _current.set(call)
+            token = _current.set(_Reading(call))
             try:
                 async with asyncio.timeout(self._timeout_s):
                     vectors = await self._embeddings().aembed_documents(list(texts))
@@ -119,9 +136,7 @@ class _Metered:
 
     async def create(self, **request: Any) -> Any:
         response = await self._client.create(**request)
-        call = _current.get()
-        usage = getattr(response, "usage", None)
-        if call is not None and usage is not None:
-            call.usage(input_tokens=usage.prompt_tokens)
-            call.response(model=getattr(response, "model", None))
+        reading = _current.get()
+        if reading is not None:
+            reading.add(response)
         return response
