@@ -265,7 +265,7 @@ async def test_redis_away_refuses_where_there_is_a_limit_and_books_when_it_is_ba
                 await asyncio.to_thread(server.kill)
                 backend.go_on.set()
                 assert await call == "yes"  # it is booked later
-                assert await _ask(_chain(limits, Asked())) == "yes"  # nobody has set a limit: held to none, booked later
+                assert await _ask(_chain(limits, Asked())) == "yes"  # without a limit: booked later too
             limited = BudgetLimits(ledger)
             async with limited.of_run("b" * 32, "o", limit_usd=1):
                 with pytest.raises(BudgetExceededError, match="could not be checked"):
