@@ -25,6 +25,7 @@ from spantail_service.jobs.queue_frame import QueueFrames
 from spantail_service.jobs.work import open_work
 from spantail_service.metrics import ServiceMetrics
 from spantail_service.notices.conditions import Conditions
+from spantail_service.notices.failed_runs import FailedRuns
 from spantail_service.notices.notifier import Notifier
 from spantail_service.notices.spend_window import SpendWindow
 from spantail_service.notices.store import NoticeStore
@@ -188,7 +189,7 @@ async def _open_services(app: FastAPI, settings: Settings, redis_url: str, stack
     ended = await stack.enter_async_context(EndedSessions(redis, sessions)) if sessions else None
     receiver = _receiver(settings, redis, app.state.metrics)
     notices, webhook = NoticeStore(redis), webhook_of(settings.notices)
-    conditions = Conditions(index, work.budgets, work.jobs.queue, SpendWindow(redis))
+    conditions = Conditions(index, FailedRuns(redis, index), work.budgets, work.jobs.queue, SpendWindow(redis))
     await stack.enter_async_context(Notifier(redis, notices, conditions, webhook))
     _watch(app.state.metrics, hub, launcher, receiver)
     return Services(

@@ -47,6 +47,7 @@ NOTICES_PENDING: Final = "{notices}:pending"  # ZSET: notices that are to be sen
 NOTICES_DEAD: Final = "{notices}:dead"  # ZSET: notices that could not be sent, by when they were given up (ms)
 NOTICES_SEEN: Final = "{notices}:seen"  # ZSET: what there was a notice about, by when it was last so (ms); for a week
 NOTICES_SPEND: Final = "{notices}:spend"  # ZSET: what was spent so far, as JSON, by time (ms); for a day
+NOTICES_POSITION: Final = "{notices}:position"  # STRING: up to which change of the list failed runs were looked for
 NOTICES_LEASE: Final = "{notices}:lease"  # STRING: which process looks for what rules are about, and sends
 
 SESSIONS_ENDED: Final = "sessions:ended"  # ZSET: sessions that were signed out of, by when they would have ended

@@ -10,6 +10,7 @@ from spantail_service.runs.filter import RunFilter
 if TYPE_CHECKING:
     from spantail_service.jobs.queue import JobQueue
     from spantail_service.llm.budget import BudgetLedger
+    from spantail_service.notices.failed_runs import FailedRuns
     from spantail_service.notices.rules import Rule
     from spantail_service.notices.spend_window import SpendWindow
     from spantail_service.runs.index import RunIndex
@@ -35,13 +36,17 @@ class Conditions:
 
     Args:
         runs: The list of runs.
+        failed: Which of them have failed since the last look.
         ledger: The budgets.
         queue: The job queue.
         spend: What was spent within a window.
     """
 
-    def __init__(self, runs: RunIndex, ledger: BudgetLedger, queue: JobQueue, spend: SpendWindow) -> None:
+    def __init__(
+        self, runs: RunIndex, failed: FailedRuns, ledger: BudgetLedger, queue: JobQueue, spend: SpendWindow
+    ) -> None:
         self._runs = runs
+        self._failed = failed
         self._ledger = ledger
         self._queue = queue
         self._spend = spend
@@ -50,7 +55,7 @@ class Conditions:
         """What there is to say by one rule."""
         match rule.kind:
             case "run_failed":
-                return await self._failed_runs()
+                return await self._failed_runs(now_us)
             case "budget_met":
                 return await self._met_budgets(rule.threshold or 1.0)
             case "spend_above":
@@ -60,8 +65,12 @@ class Conditions:
             case "queue_stuck":
                 return await self._stuck_queue(rule.threshold or 0.0, rule.window_s or 0, now_us)
 
-    async def _failed_runs(self) -> list[Finding]:
-        page = await self._runs.page(None, _RUNS_LOOKED_AT, RunFilter(statuses=("failed",)))
+    async def taken(self, rule: Rule) -> None:
+        """All findings of the last look by this rule were taken in; before that they are found again."""
+        if rule.kind == "run_failed":
+            await self._failed.taken()
+
+    async def _failed_runs(self, now_us: int) -> list[Finding]:
         return [
             Finding(
                 run["run_id"],
@@ -69,8 +78,7 @@ class Conditions:
                 f"{run['errors']} of {run['spans']} spans ended in error, {in_usd(run['cost_nano'])} spent.",
                 run["run_id"],
             )
-            for run in page.runs
-            if not run["imported"]
+            for run in await self._failed.found(now_us)
         ]
 
     async def _met_budgets(self, share: float) -> list[Finding]:

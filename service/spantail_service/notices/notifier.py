@@ -108,6 +108,7 @@ class Notifier:
             made += await self._store.add(notice, found.about, to_send=self._webhook is not None, remember_only=quiet)
             if made >= _MOST_AT_ONCE and not quiet:
                 return
+        await self._conditions.taken(rule)
 
     async def send(self) -> None:
         """Send what is due."""

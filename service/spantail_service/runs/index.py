@@ -147,6 +147,12 @@ class RunIndex:
         self._sources = {run_id: held[run_id] for run_id in run_ids if run_id in held}
         return self._sources.values()
 
+    async def with_status(self, run_ids: Sequence[str], status: str) -> list[str]:
+        """Those of some runs that have a status, as far as the index alone knows."""
+        entries: Any = await self._redis.hmget(keys.RUNS_FACTS, list(run_ids)) if run_ids else []
+        matches = [_INDEX_ENTRY.fullmatch(held or b"") for held in entries]
+        return [run_id for run_id, match in zip(run_ids, matches, strict=True) if match and match[1] == status.encode()]
+
     async def read(self, run_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
         """The summaries of runs that are there; the index is put right where it says otherwise."""
         if not run_ids:

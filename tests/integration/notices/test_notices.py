@@ -18,6 +18,7 @@ from spantail_service.jobs.queue import JobQueue
 from spantail_service.llm.budget.ledger import BudgetLedger, Reservation
 from spantail_service.llm.budget.scopes import scope_of
 from spantail_service.notices.conditions import Conditions
+from spantail_service.notices.failed_runs import FailedRuns
 from spantail_service.notices.notifier import Notifier
 from spantail_service.notices.spend_window import SpendWindow
 from spantail_service.notices.store import KEPT, NoticeStore, new_notice
@@ -46,7 +47,8 @@ class World:
         self.store = NoticeStore(redis)
         self.ledger = BudgetLedger(redis, {})
         self.queue = JobQueue(redis)
-        conditions = Conditions(RunIndex(redis), self.ledger, self.queue, SpendWindow(redis))
+        index = RunIndex(redis)
+        conditions = Conditions(index, FailedRuns(redis, index), self.ledger, self.queue, SpendWindow(redis))
         self.notifier = Notifier(redis, self.store, conditions, webhook, clock=lambda: self.now_us)
 
     async def round(self) -> None:
@@ -208,6 +210,53 @@ async def test_a_failed_run(redis_url: str, world: World) -> None:
     assert notice.rule == "run_failed"
     assert notice.title.startswith("Run failed: ")
     assert notice.run_id == RUN
+
+
+async def test_a_run_that_began_long_ago_and_failed_now(redis_url: str, world: World) -> None:
+    failed = {"status": "error", "event": "operation_error"}
+    with Writer(redis_url) as writer:
+        writer.span(RUN)
+        for number in range(120):
+            writer.span(f"{number + 1:032x}", start=START + number + 1, end=START + 500, **failed)
+        await world.round()
+        assert not await world.titles(), "they failed before the first look"
+        writer.span(RUN, end=START + 600, **failed)
+    await world.round()
+    await world.round()
+    assert [notice.run_id for notice in await world.store.recent()] == [RUN]
+
+
+async def test_many_runs_that_fail_at_once_come_round_by_round(redis_url: str, world: World) -> None:
+    await world.round()
+    with Writer(redis_url) as writer:
+        for number in range(50):
+            writer.span(f"{number + 1:032x}", end=START + 5, status="error", event="operation_error")
+    counts = []
+    for _ in range(4):
+        await world.round()
+        counts.append(len(await world.titles()))
+    assert counts == [20, 40, 50, 50]
+
+
+async def test_another_process_goes_on_where_the_last_one_was(redis_url: str, world: World) -> None:
+    await world.round()
+    with Writer(redis_url) as writer:
+        writer.span(RUN, end=START + 5, status="error", event="operation_error")
+    async with Redis.from_url(redis_url) as redis:
+        other = World(redis, None)
+        await other.round()
+        assert [notice.run_id for notice in await other.store.recent()] == [RUN]
+
+
+async def test_a_pin_of_a_run_that_failed_long_ago_is_no_news(redis_url: str, world: World) -> None:
+    with Writer(redis_url) as writer:
+        writer.span(RUN, end=START + 5, status="error", event="operation_error")
+    await world.redis.delete(keys.RUNS_CHANGES)  # others took its place
+    await world.round()
+    world.now_us = START + 8 * 86_400 * S
+    await world.redis.xadd(keys.RUNS_CHANGES, {"run": RUN})
+    await world.round()
+    assert not await world.titles()
 
 
 async def test_a_budget_that_is_nearly_met(world: World) -> None:
