@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import hashlib
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from spantail_service.notices.store import Notice, Outcome
     from spantail_service.settings import NoticeSettings
 
-_TIMEOUT_S: Final = 10.0
+_TIMEOUT_S: Final = 10.0  # for one address, from the first byte to the head of the answer
+_MOST_S: Final = 40.0  # for all of it, the name included: less than a notice is claimed for
 _BACKOFF_S: Final = (5.0, 30.0, 120.0, 600.0, 1_800.0, 3_600.0, 7_200.0)
 """After how many seconds a notice is tried again, try by try; after the last of them it is dead."""
 _LONGEST_WAIT_S: Final = 3_600.0
@@ -101,10 +103,13 @@ class Webhook:
     async def send(self, notice: Notice, now_us: int) -> Delivered:
         """Send a notice. Never raises what has to do with the network."""
         try:
-            return await self._sent(notice, now_us)
+            async with asyncio.timeout(_MOST_S):
+                return await self._sent(notice, now_us)
         except AddressRefusedError as error:
             return Delivered("dead", str(error))
-        except (OSError, httpx.HTTPError, httpx.InvalidURL) as error:
+        except TimeoutError:
+            return _again(notice, "the webhook did not answer in time")
+        except (OSError, UnicodeError, httpx.HTTPError, httpx.InvalidURL) as error:  # Unicode: no name of a host
             return _again(notice, f"{type(error).__name__}: {error}".rstrip(": "))
 
     async def _sent(self, notice: Notice, now_us: int) -> Delivered:
@@ -132,7 +137,10 @@ class Webhook:
         pinned = httpx.URL(self._url).copy_with(host=address)
         # the certificate has to be that of the name, whatever the address
         named = {"sni_hostname": self._host}
-        async with client.stream("POST", pinned, content=body, headers=headers, extensions=named) as answer:
+        async with (
+            asyncio.timeout(_TIMEOUT_S),  # httpx counts anew with every byte that comes
+            client.stream("POST", pinned, content=body, headers=headers, extensions=named) as answer,
+        ):
             return _result_of(notice, answer)
 
 

@@ -7,6 +7,7 @@ import base64
 import hashlib
 import hmac
 import json
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -175,6 +176,42 @@ async def test_nobody_listens(redis_url: str) -> None:
         delivery = (await world.store.deliveries())["budget_met"]
     assert (delivery.pending, delivery.dead) == (1, 0)
     assert "Connect" in (delivery.last_error or "")
+
+
+async def test_an_answer_that_comes_byte_by_byte_is_not_waited_for(
+    new_redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("spantail_service.notices.webhook._TIMEOUT_S", 0.5)
+
+    async def drip(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nx: ")
+        with closing(writer), suppress(OSError):
+            while True:
+                writer.write(b"x")
+                await writer.drain()
+                await asyncio.sleep(0.05)
+
+    server = await asyncio.start_server(drip, "127.0.0.1", 0)
+    async with server, Redis.from_url(new_redis_url) as redis, asyncio.timeout(20):
+        port = server.sockets[0].getsockname()[1]
+        world = World(redis, Webhook(f"http://127.0.0.1:{port}", SECRET, allow_private=True))
+        await world.round()
+        await _meet(world)
+        await world.round()
+        delivery = (await world.store.deliveries())["budget_met"]
+    assert (delivery.pending, delivery.last_error) == (1, "the webhook did not answer in time")
+
+
+@pytest.mark.parametrize("host", ["a..example", "a" * 64 + ".example"])
+async def test_a_name_that_is_none_is_said_and_ends_no_round(new_redis_url: str, host: str) -> None:
+    async with Redis.from_url(new_redis_url) as redis:
+        world = World(redis, Webhook(f"http://{host}", SECRET))
+        await world.round()
+        await _meet(world)
+        await world.round()
+        delivery = (await world.store.deliveries())["budget_met"]
+    assert delivery.pending == 1
+    assert delivery.last_error
 
 
 async def test_without_a_webhook_notices_are_kept_to_be_looked_at(redis_url: str) -> None:
