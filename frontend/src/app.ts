@@ -51,6 +51,7 @@ export class App {
       gone: (runId) => {
         this.goneListed = this.runs.some((run) => run.run_id === runId);
       },
+      canStart: (operation) => this.canStart(operation),
     });
     this.dialog = new NewRunDialog(page, api, (runId) => {
       this.navigation.go(runRoute(runId));
@@ -67,7 +68,7 @@ export class App {
       notices: new NoticesPage(api),
     };
     this.menu = new RunMenu(api, {
-      canStart: (operation) => page.operations.some(({ name }) => name === operation),
+      canStart: (operation) => this.canStart(operation),
       deleted: (runId) => this.leaveDeleted(runId),
       started: (runId) => this.navigation.go(runRoute(runId)),
     });
@@ -97,6 +98,10 @@ export class App {
     const runId = opener.dataset.menuOf ?? session?.runId;
     const run = this.runs.find((one) => one.run_id === runId) ?? session?.run;
     if (run && run.run_id === runId) this.menu.toggle(run, opener);
+  }
+
+  showResult(): void {
+    this.run.showResult();
   }
 
   retry(): void {
@@ -140,6 +145,10 @@ export class App {
     const listed = this.runs.find((run) => run.run_id === runId);
     this.run.open(runId, spanId, listed);
     this.drawList();
+  }
+
+  private canStart(operation: string): boolean {
+    return this.page.operations.some(({ name }) => name === operation);
   }
 
   private leaveDeleted(runId: string): void {

@@ -196,6 +196,9 @@ const shell: object & ThisType<PageData> = {
     const name = (event.currentTarget as HTMLElement).dataset.operation;
     controller?.newRun(name);
   },
+  showResult() {
+    controller?.showResult();
+  },
   retry() {
     controller?.retry();
   },

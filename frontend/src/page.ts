@@ -75,6 +75,8 @@ export interface PageData {
   startedTitle: string;
   service: string;
   fields: Field[];
+  /** It is known what came of the run, or that it cannot be known now. */
+  hasResult: boolean;
   layers: LayerItem[];
   backends: BackendItem[];
   backendTotal: BackendItem[];
@@ -127,6 +129,7 @@ export function emptyPage(): PageData {
     startedTitle: "",
     service: "",
     fields: [],
+    hasResult: false,
     layers: [],
     backends: [],
     backendTotal: [],

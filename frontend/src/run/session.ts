@@ -136,6 +136,11 @@ export class RunSession {
     } else if (same) this.listAgreed = true;
   }
 
+  /** The run's root span, as far as it is here. */
+  get rootId(): string | null {
+    return this.store.tree.roots.find((node) => node.known && !node.cut)?.id ?? null;
+  }
+
   get hasEarlier(): boolean {
     const first = this.store.tail[0]?.seq ?? this.store.nextIndex;
     return this.store.tailTrimmed === 0 && first > this.firstIndex;

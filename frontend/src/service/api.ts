@@ -9,6 +9,7 @@ import type {
   OperationsAnswer,
   Problem,
   RunFacets,
+  RunResult,
   RunSummary,
   RunsPage,
   Snapshot,
@@ -73,6 +74,11 @@ export class Api {
 
   run(runId: string, signal?: AbortSignal): Promise<RunSummary> {
     return this.json<RunSummary>(`/api/runs/${runId}`, { signal });
+  }
+
+  /** What came of a run that the service or a runner has started. */
+  result(runId: string, signal?: AbortSignal): Promise<RunResult> {
+    return this.json<RunResult>(`/api/runs/${runId}/result`, { signal });
   }
 
   facets(): Promise<RunFacets> {

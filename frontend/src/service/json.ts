@@ -1,14 +1,14 @@
 /**
  * JSON as the service writes it, without loss: `JSON.parse` rounds whole numbers beyond 2^53, and an id of an
- * application is often such a number. In attributes they become bigints; elsewhere, where the page calculates,
- * they stay numbers.
+ * application is often such a number. In attributes and results they become bigints; elsewhere, where the page
+ * calculates, they stay numbers.
  */
 
 /** Found wherever a whole number of 2^53 or more stands; what has none needs nothing but `JSON.parse`. */
 const MAY_BE_LARGE = /[:,[ -](?:9\d{15}|\d{17})/;
 const CANDIDATE = /[:,[ ](-?(?:9\d{15}|\d{17,}))(?=[\s,}\]])/g;
 /** Below these names stand values of applications. */
-const SAID_BY_APPLICATIONS: ReadonlySet<string> = new Set(["attributes", "sent"]);
+const SAID_BY_APPLICATIONS: ReadonlySet<string> = new Set(["attributes", "sent", "result"]);
 
 /** The value of a JSON text. Raises a SyntaxError, as `JSON.parse` does. */
 export function parseJson<T>(text: string): T {

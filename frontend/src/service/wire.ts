@@ -235,6 +235,16 @@ export interface RunSummary extends Marks {
   links?: Record<string, string>;
 }
 
+/** What came of a run that the service or a runner has started. */
+export interface RunResult {
+  run_id: string;
+  operation: string;
+  status: RunStatus;
+  /** null before the run's end, and where it was too large to be kept. */
+  result: Attributes | null;
+  error: { type: string; message: string } | null;
+}
+
 /** What has changed in the list since the last one. */
 export interface RunNews {
   runs: RunSummary[];

@@ -2,6 +2,7 @@
 
 import { byId, copyText, h, setText } from "../../browser/dom";
 import { progressText, tokenCounts } from "../../run/events";
+import type { ResultState } from "../../run/run-result";
 import type { RunSession } from "../../run/session";
 import { type Api, ProblemError } from "../../service/api";
 import { writeJson } from "../../service/json";
@@ -18,6 +19,7 @@ import {
   skewWords,
 } from "../../text/span-words";
 import { abandonedText } from "../status";
+import { resultBlock } from "./result-block";
 import {
   attributeBlock,
   DROPPED,
@@ -44,12 +46,19 @@ interface Section {
   readonly build: () => HTMLElement;
 }
 
+/** What came of the run that is shown. */
+export interface Outcome {
+  readonly state: ResultState;
+  again(): void;
+}
+
 export class SpanDetailsView {
   private readonly panel = byId("details");
   private readonly body = byId("details-body");
   private readonly title = byId("details-title");
   private readonly api: Api;
   private readonly now: () => number;
+  private readonly outcome: Outcome;
   private session: RunSession | null = null;
   private spanId: string | null = null;
   private whole: SpanState | null = null;
@@ -65,9 +74,10 @@ export class SpanDetailsView {
   private lines: { version: number; spanId: string; found: TailEvent[] } | null = null;
   private readonly built = new Map<string, { value: string; element: HTMLElement }>();
 
-  constructor(api: Api, now: () => number, close: () => void) {
+  constructor(api: Api, now: () => number, outcome: Outcome, close: () => void) {
     this.api = api;
     this.now = now;
+    this.outcome = outcome;
     const copy = byId("details-copy");
     copy.addEventListener("click", async () => {
       copy.dataset.answer = (await copyText(this.text)) ? "Copied" : "Not allowed";
@@ -98,6 +108,12 @@ export class SpanDetailsView {
     this.body.scrollTop = 0;
     this.panel.hidden = spanId === null;
     if (spanId) this.draw();
+  }
+
+  /** Shows the beginning, and leads the keyboard there. */
+  toTop(): void {
+    this.body.scrollTop = 0;
+    this.body.focus();
   }
 
   /** Follows the store: called on each change of the run. */
@@ -192,6 +208,14 @@ export class SpanDetailsView {
       },
       { key: "fields", value: fields.map(([name, value]) => [name, value]), build: () => fieldList(fields) },
     ];
+    const { state } = this.outcome;
+    if (state.phase !== "none" && span.span_id === this.session?.rootId)
+      // Before the figures: it is what the run was started for.
+      sections.splice(1, 0, {
+        key: "result",
+        value: state,
+        build: () => resultBlock(state, () => this.outcome.again()),
+      });
     if (span.error) sections.push({ key: "error", value: span.error, build: () => errorBlock(span) });
     if (this.failed) sections.push({ key: "failed", value: this.failed, build: () => this.missing() });
     const { attributes = {}, content = [], scope_details: scope, resource_details: resource } = span;

@@ -63,12 +63,12 @@ export function fieldList(fields: readonly Field[]): HTMLElement {
   return list;
 }
 
-function section(title: string, ...content: (HTMLElement | null)[]): HTMLElement {
+export function section(title: string, ...content: (HTMLElement | null)[]): HTMLElement {
   return h("section", { class: "details-section" }, h("h3", {}, title), ...content);
 }
 
-function copyButton(text: string, what: string): HTMLElement {
-  const caption = h("span", {}, "Copy");
+export function copyButton(text: string, what: string, word = "Copy"): HTMLElement {
+  const caption = h("span", {}, word);
   const button = h(
     "button",
     { class: "button-quiet", type: "button", "aria-label": `Copy the ${what}` },
@@ -78,7 +78,7 @@ function copyButton(text: string, what: string): HTMLElement {
   button.addEventListener("click", async () => {
     caption.textContent = (await copyText(text)) ? "Copied" : "Not allowed";
     setTimeout(() => {
-      caption.textContent = "Copy";
+      caption.textContent = word;
     }, 1_500);
   });
   return button;
@@ -135,7 +135,7 @@ function valueElement(sent: AttributeValue, type: ValueType | undefined): HTMLEl
 }
 
 /** Characters that turn the direction of the text behind them are shown instead of obeyed: a file's name may end otherwise than it seems. */
-function unturned(text: string): (string | HTMLElement)[] {
+export function unturned(text: string): (string | HTMLElement)[] {
   return text
     .split(/([\u202a-\u202e\u2066-\u2069])/)
     .map((part, at) =>

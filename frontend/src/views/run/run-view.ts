@@ -7,6 +7,7 @@ import { poll } from "../../connection/poll";
 import { serverSentEvents } from "../../connection/sse";
 import { webSocket } from "../../connection/websocket";
 import { assign, type PageData } from "../../page";
+import { RunResults } from "../../run/run-result";
 import { RunSession } from "../../run/session";
 import { type Api, ProblemError } from "../../service/api";
 import type { RunSummary } from "../../service/wire";
@@ -26,6 +27,8 @@ export interface RunViewListener {
   summarised(summary: RunSummary): void;
   /** The service does not have the run. */
   gone(runId: string): void;
+  /** The service has such an operation: it may have started the run. */
+  canStart(operation: string): boolean;
 }
 
 export class RunView {
@@ -39,6 +42,7 @@ export class RunView {
   private readonly details: SpanDetailsView;
   private readonly wait: QueueWait;
   private readonly surroundings: RunSurroundings;
+  private readonly results: RunResults;
   private readonly schedule = new DrawSchedule(() => this.draw());
   private current: RunSession | null = null;
   /** The session was drawn: its section is on the screen. */
@@ -51,7 +55,8 @@ export class RunView {
     const now = () => api.nowUs();
     this.badge = new ConnectionBadge(page);
     this.tree = new TraceTreeView({ select: (id) => this.choose(id), now });
-    this.details = new SpanDetailsView(api, now, () => {
+    this.results = new RunResults(api, () => this.schedule.ask());
+    this.details = new SpanDetailsView(api, now, this.results, () => {
       this.choose(null);
       this.tree.focus();
     });
@@ -118,7 +123,17 @@ export class RunView {
     this.badge.hide();
     this.wait.show(null);
     this.surroundings.stop();
+    this.results.stop();
+    this.page.hasResult = false;
     document.title = "Spantail";
+  }
+
+  /** What came of the run is in the details of its root. */
+  showResult(): void {
+    const rootId = this.current?.rootId;
+    if (!rootId) return;
+    this.choose(rootId);
+    this.details.toTop();
   }
 
   /** Goes to a span of the run that is open. */
@@ -210,6 +225,9 @@ export class RunView {
   private drawHead(session: RunSession): void {
     drawRunHead(this.page, session, this.surroundings, this.api.nowUs());
     this.wait.show(session.run);
+    const { run } = session;
+    this.results.follow(run, this.listener.canStart(run?.operation ?? ""));
+    assign(this.page, "hasResult", this.results.state.phase !== "none" && session.rootId !== null);
     const summary = summaryOf(session);
     if (summary) this.listener.summarised(summary);
   }
