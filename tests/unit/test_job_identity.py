@@ -34,4 +34,5 @@ def test_a_trace_context_is_read_or_left_out() -> None:
 
 def test_a_run_that_another_one_followed_is_not_restored() -> None:
     assert restored(b'{"status":"abandoned","abandoned":{"reason":"runner_died"}}') == b'{"status":"running"}'
-    assert restored(b'{"status":"abandoned","abandoned":{},"retried_as":"f"}') is None
+    assert restored(b'{"status":"abandoned","abandoned":{"reason":"runner_died"},"retried_as":"f"}') is None
+    assert restored(b'{"status":"abandoned","abandoned":{"reason":"lease_expired"}}') is None, "the queue took it"

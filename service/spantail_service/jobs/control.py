@@ -43,8 +43,9 @@ class RunControl:
         item_id = str((state or {}).get("item", ""))
         if item_id and state is not None and state["status"] not in FINAL_STATUSES:
             outcome = await self._enqueuer.cancel_run(item_id, run_id)
-            if outcome != "cancelling":
-                return outcome == "cancelled"
+            if outcome == "cancelling" and not self._active.cancel(run_id):
+                await self._tell(run_id)  # it would hear of it with the next renewal of its lease
+            return bool(outcome)
         if self._active.cancel(run_id):
             return True
         if state is None or state["status"] in FINAL_STATUSES:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
 from opentelemetry import trace
-from pydantic import ValidationError
 
 from spantail_service.errors import InputRefusedError
 from spantail_service.jobs.identity import root_span_id, wait_span_id
@@ -237,7 +236,8 @@ class Enqueuer:
         title = name = item.operation
         if op is not None:
             title = name = op.title
-            with suppress(ValidationError):  # it takes another input by now
+            # It may take another input by now, and its name may be somebody else's code.
+            with suppress(Exception):
                 name = op.run_name(op.input_model.model_validate_json(item.input))
         return PendingRun(
             item.run_id,

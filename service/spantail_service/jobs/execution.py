@@ -80,9 +80,9 @@ class Outcome(NamedTuple):
     """How a run ended."""
 
     status: str
-    """`completed`, `failed` or `cancelled`."""
+    """`completed`, `failed` or `cancelled`; `abandoned` where its item was taken from its runner."""
     fields: State
-    """What its final state says beside that: `result` or `error`."""
+    """What its final state says beside that: `result`, `error` or `abandoned`."""
 
 
 @dataclass(slots=True, eq=False)
@@ -271,7 +271,7 @@ class Executor:
 
 
 async def _within(limit_s: float, op: Operation, work: Awaitable[dict[str, Any]]) -> dict[str, Any]:
-    """The result of some work; it is over when this returns or raises, and for certain, see `cancel`."""
+    """The result of some work; it is over when this returns or raises, and for certain, see `_stop`."""
 
     async def result() -> dict[str, Any]:
         return await work
@@ -280,9 +280,22 @@ async def _within(limit_s: float, op: Operation, work: Awaitable[dict[str, Any]]
     try:
         done, _ = await asyncio.wait({task}, timeout=limit_s)
     except asyncio.CancelledError:
-        await cancel(task)
+        await _stop(task)
         raise
     if not done:
-        await cancel(task)
+        await _stop(task)
         raise TimeLimitError(f"{op.title} was stopped after {limit_s:g} s, its time limit")
     return task.result()
+
+
+async def _stop(task: asyncio.Task[Any]) -> None:
+    """As `cancel`, also where whoever waits for that is cancelled: somebody is impatient, or the process ends."""
+    stopping = asyncio.ensure_future(cancel(task))
+    impatient: asyncio.CancelledError | None = None
+    while not stopping.done():
+        try:
+            await asyncio.wait({stopping})
+        except asyncio.CancelledError as error:
+            impatient = error
+    if impatient is not None:
+        raise impatient

@@ -16,6 +16,7 @@ from spantail_service.jobs.active import ActiveRun
 from spantail_service.jobs.enqueue import links_of
 from spantail_service.jobs.execution import Outcome, Run
 from spantail_service.jobs.pending import ids_of
+from spantail_service.jobs.recovery import LEASE_EXPIRED
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -262,6 +263,8 @@ class QueueRunner:
         item = held.item
         if held.stopped == "lost":
             logger.warning("item %s was given to another runner: what this one did counts no more", item.id)
+            # Where a run follows, this one's end is written already. Else nobody would write it, now that we are back.
+            await self._executor.conclude(run, Outcome("abandoned", {"abandoned": {"reason": LEASE_EXPIRED}}))
             return
         if held.stopped == "drained" and outcome.status == "cancelled":
             next_run_id = await self._until_heard(lambda: self._hand_back(item))

@@ -62,7 +62,8 @@ def restored(stored: bytes | None) -> bytes | None:
     None when the stored one was not written by the reaper, or another run has taken its place.
     """
     state = _object(stored)
-    if state is None or "retried_as" in state or state.pop("abandoned", None) is None:
+    verdict = state.pop("abandoned", None) if state is not None and "retried_as" not in state else None
+    if state is None or not isinstance(verdict, dict) or verdict.get("reason") not in {RUNNER_DIED, SILENT}:
         return None
     state.pop("finished", None)
     return orjson.dumps({**state, "status": "running"})

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,15 +19,18 @@ from spantail_service.errors import ConflictError, InputRefusedError, RunNotFoun
 from spantail_service.jobs.identity import root_span_id, wait_span_id
 from spantail_service.jobs.recovery import Recovery
 from spantail_service.reaper import Reaper, Timing
-from tests.support.jobs import BEGUN, GO, Step, opened_jobs, operations_in
+from tests.support.jobs import BEGUN, GO, Step, opened_jobs, operation_of, operations_in
 from tests.support.live_runs import StoredRun, fold
 from tests.support.waiting import eventually_async
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
+    from pydantic import BaseModel
+
     from spantail_service.jobs.enqueue import QueuedRun
     from spantail_service.jobs.parts import Jobs
+    from spantail_service.operations.base import Tools
 
 pytestmark = pytest.mark.anyio
 
@@ -209,6 +215,37 @@ async def test_a_run_is_cancelled_from_another_process(redis: Redis, redis_url: 
 
 async def _none(redis: Redis, key: str) -> bool:
     return not await redis.exists(key)
+
+
+async def test_a_run_that_is_cancelled_twice_ends_after_its_work(redis: Redis, redis_url: str) -> None:
+    """Who cancels it is impatient; and its runner hears of it with every renewal of the lease."""
+    working, stopping, go, stopped = (asyncio.Event() for _ in range(4))
+
+    async def slow(_: Step, __: Tools) -> dict[str, Any]:
+        working.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            stopping.set()
+            while not go.is_set():
+                with suppress(asyncio.CancelledError):
+                    await go.wait()
+            stopped.set()
+        return {}
+
+    async with opened_jobs(redis_url) as jobs:
+        one = await jobs.launcher.start(operation_of("slow", slow), Step())
+        (active,) = jobs.active
+        await working.wait()
+        assert await jobs.control.cancel(one.run_id)
+        await stopping.wait()
+        assert await jobs.control.cancel(one.run_id)
+        await asyncio.wait([active.task], timeout=0.3)
+        assert not active.run.is_over, "its work goes on"
+        go.set()
+        run = await settled(redis_url, one.run_id)
+        assert stopped.is_set()
+    assert run.meta["status"] == "cancelled"
 
 
 async def test_a_run_of_a_dead_process_cannot_be_cancelled(redis: Redis, redis_url: str) -> None:
@@ -442,6 +479,45 @@ async def test_a_run_does_not_expire_while_it_waits(redis: Redis, redis_url: str
         await _recovery(jobs).look_at_queued()
         assert kept
         assert all([await redis.ttl(key) > 80_000 for key in kept])
+
+
+async def test_a_run_whose_item_was_taken_ends_where_nothing_follows(redis: Redis, redis_url: str) -> None:
+    """Its runner slept, its last attempt was given up, and with the runner's return the reaper had it run again."""
+    async with opened_jobs(redis_url, concurrency=1, queue_lease_s=1) as jobs:
+        one = await queued(jobs, redis, item_id="one", given=Step(hold=True), max_attempts=1)
+        await begun(redis)
+
+        async def is_taken() -> bool:  # it is renewed all the time
+            await redis.zadd("queue:lease", {"one": 1})
+            return bool(await jobs.queue.recover((await jobs.queue.expired()).items))
+
+        await until(is_taken)
+        run = await settled(redis_url, one.run_id)
+        state = await jobs.states.get(one.run_id)
+        item = await jobs.queue.get("one")
+    assert item is not None
+    assert state is not None
+    assert (item.status, state["status"], state["abandoned"]) == ("failed", "abandoned", {"reason": "lease_expired"})
+    assert run.meta["status"] == "abandoned"
+
+
+async def test_an_item_that_was_just_claimed_is_cancelled(redis: Redis, redis_url: str) -> None:
+    """Its runner has not said yet that the run is its own."""
+    async with opened_jobs(redis_url, concurrency=0) as jobs:
+        one = await queued(jobs, redis, item_id="one")
+        (item,) = (await jobs.queue.claim("other:1:1", 1_000)).items
+        assert await jobs.control.cancel(one.run_id)
+        assert await jobs.queue.renew([item], 1_000) == [False]
+
+
+async def test_an_operation_that_cannot_name_its_runs_is_queued_all_the_same(redis: Redis, redis_url: str) -> None:
+    def name(_: BaseModel) -> str:
+        raise KeyError("title")
+
+    op = replace(operations_in(redis)["step"], name="unnamed", subject=name)
+    async with opened_jobs(redis_url, concurrency=0, operations={"unnamed": op}) as jobs:
+        one = await jobs.enqueuer.enqueue(op, Step())
+    assert StoredRun(redis_url, one.run_id).spans[root_span_id(one.run_id)]["name"] == "step"
 
 
 async def test_what_is_claimed_while_a_runner_drains_goes_back_at_once(redis: Redis, redis_url: str) -> None:
