@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _STATE_RETRY_S: Final = (0.1, 0.5, 1.0, 2.0, 5.0)
+_BEGUN_S: Final = 1.0  # Redis is away: then it is delivered late what else there is, too
 
 
 class TimeLimitError(OperationError):
@@ -104,6 +105,9 @@ class Run:
     """Its root's span id, once that has started."""
     may_work: asyncio.Event = field(default_factory=asyncio.Event)
     """Set by whoever starts it, once all is stored that has to be before."""
+    begun: asyncio.Task[None] | None = None
+    """Writes that it runs; its root ends after that, for a run that ended before there was a state of it would settle
+    twice."""
     has_begun: bool = False
     """Its root has started."""
     is_over: bool = False
@@ -150,7 +154,11 @@ class Executor:
                 run.run_id, run.has_begun = scope.run_id, True
                 run.root.set_result(scope.span_id)
                 await run.may_work.wait()
-                result = await self._work(run)
+                try:
+                    result = await self._work(run)
+                finally:
+                    if run.begun is not None:
+                        await asyncio.wait([run.begun], timeout=_BEGUN_S)
             return Outcome("completed", self._kept(result))
         except asyncio.CancelledError:
             if task := asyncio.current_task():

@@ -224,9 +224,9 @@ class QueueRunner:
             return
         held.active = ActiveRun(run, held.task)
         self._active.add(held.active)
-        begun = asyncio.create_task(self._say_running(run), name="spantail-item-begun")
+        run.begun = asyncio.create_task(self._say_running(run), name="spantail-item-begun")
         outcome = await self._executor.execute(run)
-        await asyncio.wait([begun])
+        await asyncio.wait([run.begun])
         await self._end(held, run, outcome)
 
     def _run_of(self, item: QueueItem) -> Run:

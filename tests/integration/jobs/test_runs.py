@@ -126,6 +126,25 @@ async def test_a_queued_run_is_run_under_the_ids_that_it_had(redis: Redis, redis
     assert {span["kind"] for span in run.spans.values()} == {"operation", "queue", "layer"}
 
 
+async def test_a_short_run_settles_once(redis: Redis, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its root could end before its state is there: for a moment nothing more would be expected of it."""
+    async with opened_jobs(redis_url) as jobs:
+        write, too_early = jobs.states.write, []
+
+        async def late(state: dict[str, Any]) -> None:
+            if state["status"] == "running":
+                for _ in range(10):  # as long as spans take to be delivered, and longer
+                    await asyncio.sleep(0.05)
+                    too_early.append("expected" in StoredRun(redis_url, state["run_id"]).meta)
+            await write(state)
+
+        monkeypatch.setattr(jobs.states, "write", late)
+        one = await jobs.queue.enqueue("step", b"{}")
+        run = await settled(redis_url, one.run_id)
+    assert run.meta["status"] == "completed"
+    assert not any(too_early)
+
+
 async def test_the_same_item_is_one_run(redis: Redis, redis_url: str) -> None:
     async with opened_jobs(redis_url, concurrency=0) as jobs:
         first = await queued(jobs, redis, item_id="mine")
