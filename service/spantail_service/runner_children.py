@@ -58,10 +58,15 @@ class RunnerChildren:
 
     async def _keep_one(self) -> None:
         while not self._stopping.is_set():
-            process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "spantail_service", "runner", "--with-parent",
-                stdin=PIPE, env=self._environment,
-            )  # fmt: skip
+            try:
+                process = await asyncio.create_subprocess_exec(
+                    sys.executable, "-m", "spantail_service", "runner", "--with-parent",
+                    stdin=PIPE, env=self._environment,
+                )  # fmt: skip
+            except OSError as error:  # no memory, too many processes: it may pass
+                logger.warning("a runner process cannot be started, trying again in %.1f s: %s", _AGAIN_S, error)
+                await asyncio.sleep(_AGAIN_S)
+                continue
             self._processes.add(process)
             try:
                 if self._stopping.is_set():  # while it was started

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _REMEMBER_S: Final = 3_600
+_FORGET_S: Final = _REMEMBER_S + 86_400  # clocks of machines differ by less than a day
 _CLOSE_S: Final = 0.5
 
 
@@ -72,15 +73,20 @@ class RunnerRegistry:
 
     async def all(self) -> list[RunnerInfo]:
         """Those that live, then those that died, each the latest first. Raises redis-py's errors."""
-        seen: Any = await self._redis.zrange(keys.RUNNERS, 0, -1, withscores=True)
+        seen: Any = await self._redis.zrange(keys.RUNNERS, 0, -1)
         pipe = self._redis.pipeline(transaction=False)
-        for runner_id, _ in seen:
+        for runner_id in seen:
             pipe.get(keys.about_runner(runner_id.decode()))
-        abouts = await pipe.execute() if seen else []
+            pipe.pttl(keys.about_runner(runner_id.decode()))
+        said = await pipe.execute() if seen else []
+        gone = [runner_id for runner_id, about in zip(seen, said[::2], strict=True) if about is None]
+        if gone:
+            await self._redis.zrem(keys.RUNNERS, *gone)
         now = now_us()
         known = [
-            _info(runner_id.decode(), int(last_seen), about, now)
-            for (runner_id, last_seen), about in zip(seen, abouts, strict=True)
+            # by how long it was said ago, which is Redis' clock: that of its machine may be another one
+            _info(runner_id.decode(), _REMEMBER_S - left_ms / 1000, about, now)
+            for runner_id, about, left_ms in zip(seen, said[::2], said[1::2], strict=True)
             if about is not None
         ]
         return sorted(known, key=lambda one: (one.alive, one.started), reverse=True)
@@ -135,7 +141,7 @@ class RunnerPresence:
         pipe = self._redis.pipeline(transaction=False)
         pipe.set(keys.about_runner(self._runner_id), orjson.dumps(self._about()), ex=_REMEMBER_S)
         pipe.zadd(keys.RUNNERS, {self._runner_id: now})
-        pipe.zremrangebyscore(keys.RUNNERS, "-inf", now - _REMEMBER_S * 1_000_000)
+        pipe.zremrangebyscore(keys.RUNNERS, "-inf", now - _FORGET_S * 1_000_000)
         await pipe.execute()
 
     async def _beat(self) -> None:
@@ -167,14 +173,14 @@ def _load() -> tuple[float, float, float] | None:
         return None
 
 
-def _info(runner_id: str, last_seen: int, about: bytes, now: int) -> RunnerInfo:
+def _info(runner_id: str, silent_s: float, about: bytes, now: int) -> RunnerInfo:
     said: dict[str, Any] = orjson.loads(about)
     load: Iterable[float] | None = said.pop("load")
     running = tuple(RunningItem(*each) for each in said.pop("running"))
-    is_alive = now - last_seen < LEASE_S * 1_000_000
+    is_alive = silent_s < LEASE_S
     return RunnerInfo(
         id=runner_id,
-        last_seen=last_seen,
+        last_seen=now - max(0, round(silent_s * 1e6)),
         alive=is_alive,
         running=running if is_alive else (),
         load=tuple(load) if load else None,  # type: ignore[arg-type]  # three numbers

@@ -402,6 +402,20 @@ async def test_who_runs_what_is_known(redis: Redis, redis_url: str) -> None:
     assert await redis.zcard(keys.RUNNERS) == 0, "who leaves says goodbye"
 
 
+async def test_a_runner_lives_whatever_its_clock_says(redis: Redis, redis_url: str) -> None:
+    async with opened_jobs(redis_url, concurrency=0) as jobs:
+        (own,) = await until(jobs.runners.all)
+        about = await redis.get(keys.about_runner(own.id))
+        for runner_id, silent_s in (("slow:1:1", 0), ("dead:1:1", 60)):
+            await redis.set(keys.about_runner(runner_id), about, ex=3_600 - silent_s)
+        hours = 3_600_000_000
+        behind = {"slow:1:1": own.last_seen - 2 * hours, "dead:1:1": own.last_seen + hours}
+        await redis.zadd(keys.RUNNERS, {**behind, "forgotten:1:1": own.last_seen})
+        alive = {one.id: one.alive for one in await jobs.runners.all()}
+        assert alive == {own.id: True, "slow:1:1": True, "dead:1:1": False}
+        assert await redis.zscore(keys.RUNNERS, "forgotten:1:1") is None
+
+
 async def test_a_drained_runner_hands_back_what_it_cannot_end(redis: Redis, redis_url: str) -> None:
     async with opened_jobs(redis_url, concurrency=1) as jobs:
         one = await queued(jobs, redis, given=Step(hold=True), max_attempts=1)
