@@ -405,7 +405,7 @@ async def test_who_runs_what_is_known(redis: Redis, redis_url: str) -> None:
 async def test_a_runner_lives_whatever_its_clock_says(redis: Redis, redis_url: str) -> None:
     async with opened_jobs(redis_url, concurrency=0) as jobs:
         (own,) = await until(jobs.runners.all)
-        about = await redis.get(keys.about_runner(own.id))
+        about: Any = await redis.get(keys.about_runner(own.id))
         for runner_id, silent_s in (("slow:1:1", 0), ("dead:1:1", 60)):
             await redis.set(keys.about_runner(runner_id), about, ex=3_600 - silent_s)
         hours = 3_600_000_000
