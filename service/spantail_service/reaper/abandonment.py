@@ -62,8 +62,8 @@ def restored(stored: bytes | None) -> bytes | None:
     None when the stored one was not written by the reaper, or another run has taken its place.
     """
     state = _object(stored)
-    verdict = state.pop("abandoned", None) if state is not None and "retried_as" not in state else None
-    if state is None or not isinstance(verdict, dict) or verdict.get("reason") not in {RUNNER_DIED, SILENT}:
+    abandonment = state.pop("abandoned", None) if state is not None and "retried_as" not in state else None
+    if state is None or not isinstance(abandonment, dict) or abandonment.get("reason") not in {RUNNER_DIED, SILENT}:
         return None
     state.pop("finished", None)
     return orjson.dumps({**state, "status": "running"})

@@ -100,7 +100,7 @@ class QueuedItem(Described):
     finished: int | None
     runner: str | None
     run_id: str | None = Field(description="The run of the present or the last attempt.")
-    earlier_runs: list[str] = Field(description="Runs of attempts before that one, oldest first.")
+    earlier_runs: list[str] = Field(description="Runs of attempts before that one, oldest first; the latest fifty.")
     cancelling: bool = Field(description="Its runner was asked to stop it.")
     error: str | None
 
