@@ -9,18 +9,19 @@ from __future__ import annotations
 import asyncio
 from bisect import bisect_left
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
-from spantail.pricing import NANO
 from spantail_exporters.model import keys
 from spantail_exporters.redis.errors import REDIS_UNREACHABLE
 from spantail_service import __version__
 from spantail_service.llm.breaker import Circuit, all_circuits
+from spantail_service.llm.budget.gauges import BudgetGauges
 from spantail_service.runs.spend import spend_by_backend
+from spantail_service.runs.spend_counters import SpendCounters, counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -29,13 +30,13 @@ if TYPE_CHECKING:
     from redis.asyncio import Redis
     from starlette.types import Scope
 
+    from spantail_service.llm.budget import BudgetLedger
+
 BUCKETS_S: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 """Bounds of the request durations. The semantic conventions advise these up to 10 s; a long poll takes 30."""
 
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _STATUSES: Final = ("queued", "running", "completed", "failed", "cancelled", "abandoned")
-_MOST_BACKENDS: Final = 100  # whoever sends spans names them, and each is a label: further ones are summed up
-_OTHER: Final = "other"
 _OPENNESS: Final = {"closed": 0.0, "half_open": 0.5, "open": 1.0}
 _REDIS_S: Final = 2.0
 _SHARED: Final = "All processes on one Redis tell the same: do not add them up."
@@ -45,6 +46,29 @@ class _Watched(NamedTuple):
     name: str
     meaning: str
     read: Callable[[], float]
+
+
+class Delivery(Protocol):
+    """How the notices of one rule are delivered."""
+
+    @property
+    def last_sent(self) -> int | None:
+        """Microseconds since the epoch."""
+
+    @property
+    def pending(self) -> int:
+        """How many are to be sent."""
+
+    @property
+    def dead(self) -> int:
+        """How many could not be sent."""
+
+
+class Deliveries(Protocol):
+    """Knows how the notices of each rule are delivered."""
+
+    async def deliveries(self) -> Mapping[Any, Delivery]:
+        """By the rule's name."""
 
 
 class Durations:
@@ -84,8 +108,10 @@ class ServiceMetrics(Collector):
         self._redis_up = 0.0
         self._runs: dict[str, float] = {}
         self._circuits: list[Circuit] = []
-        self._spend = _Spend()
-        self._demo_spend = _Spend("spantail_demo_llm", " of runs on demo data")
+        self._budgets = BudgetGauges(_SHARED)
+        self._deliveries: dict[str, Delivery] = {}
+        self._spend = SpendCounters(_SHARED)
+        self._demo_spend = SpendCounters(_SHARED, "spantail_demo_llm", " of runs on demo data")
         # After what they need: registering asks for the names at once.
         self.registry.register(self)
         ProcessCollector(registry=self.registry)
@@ -125,7 +151,9 @@ class ServiceMetrics(Collector):
         """Show a gauge `spantail_{name}` that is read when somebody looks."""
         self._watched.append(_Watched(f"spantail_{name}", meaning, read))
 
-    async def read_redis(self, redis: Redis) -> None:
+    async def read_redis(
+        self, redis: Redis, *, budgets: BudgetLedger | None = None, notices: Deliveries | None = None
+    ) -> None:
         """Take over what all processes share, before the registry is written out; never raises."""
         try:
             async with asyncio.timeout(_REDIS_S):
@@ -135,13 +163,17 @@ class ServiceMetrics(Collector):
                 counts = await pipe.execute()
                 spent = await spend_by_backend(redis, days=2)
                 circuits = await all_circuits(redis)
+                states = await budgets.listed() if budgets else []
+                deliveries = dict(await notices.deliveries()) if notices else {}
         except (TimeoutError, *REDIS_UNREACHABLE):
             self._redis_up = 0.0
-            self._runs, self._circuits = {}, []
+            self._runs, self._circuits, self._deliveries = {}, [], {}
+            self._budgets.take([])
             return
         self._redis_up = 1.0
         self._runs = dict(zip(_STATUSES, map(float, counts), strict=True))
-        self._circuits = circuits
+        self._circuits, self._deliveries = circuits, deliveries
+        self._budgets.take(states)
         self._spend.take(spent["days"])
         self._demo_spend.take([{"day": day["day"], **day["demo"]} for day in spent["days"]])
 
@@ -158,9 +190,9 @@ class ServiceMetrics(Collector):
         for (method, route, code), seen in list(self._requests.items()):
             durations.add_metric([method, route, str(code)], seen.cumulative(), seen.sum_s)
         yield durations
-        yield _counted("spantail_refused", "Connections that were not let in.", "reason", self._refused)
-        yield _counted("spantail_logins", "Tries to sign in on the page.", "outcome", self._logins)
-        yield _counted("spantail_operations_started", "Operations that were started.", "operation", self._started)
+        yield counted("spantail_refused", "Connections that were not let in.", "reason", self._refused)
+        yield counted("spantail_logins", "Tries to sign in on the page.", "outcome", self._logins)
+        yield counted("spantail_operations_started", "Operations that were started.", "operation", self._started)
         ingested = CounterMetricFamily(
             "spantail_otlp_received", "Spans and log records over OTLP.", labels=["signal", "outcome"]
         )
@@ -184,85 +216,23 @@ class ServiceMetrics(Collector):
         for circuit in self._circuits:
             open_circuits.add_metric([circuit.backend, circuit.model], _OPENNESS[circuit.state])
         yield open_circuits
+        yield from self._budgets.families()
+        yield from _of_notices(self._deliveries)
         yield from self._spend.families()
         yield from self._demo_spend.families()
 
 
-class _Spend:
-    """Counters of calls, tokens and money, from the sums by day.
-
-    A sum may go down when a run is corrected, and it begins anew each day; a counter may do neither. So what counts
-    is by how much a day's sum has passed its highest value since this process began to look.
-
-    Args:
-        prefix: What the names of the metrics begin with.
-        which: Which calls and money these are, after "LLM calls (attempts)" and "Money in USD".
-    """
-
-    _FIELDS: Final = ("calls", "errors", "unpriced", "input", "output", "nano")
-
-    def __init__(self, prefix: str = "spantail_llm", which: str = "") -> None:
-        self._prefix = prefix
-        self._which = which
-        self._highest: dict[tuple[str, str, str], int] | None = None
-        self._totals: dict[str, Counter[str]] = {}
-        self._today: Counter[str] = Counter()
-
-    def take(self, days: list[dict[str, Any]]) -> None:
-        """Take over the sums of the last days, today's last."""
-        before = self._highest
-        now: dict[tuple[str, str, str], int] = {}
-        for day in days:
-            for backend, sums in day["backends"].items():
-                totals = self._totals.setdefault(self._label(backend), Counter())
-                flat = {**sums, **sums["tokens"], "nano": sums["cost_nano"]}
-                for field in self._FIELDS:
-                    key = (day["day"], backend, field)
-                    highest = flat[field] if before is None else before.get(key, 0)
-                    now[key] = max(highest, flat[field])
-                    totals[field] += now[key] - highest
-        days_seen = {day["day"] for day in days}
-        gone = {key: highest for key, highest in (before or {}).items() if key[0] in days_seen and key not in now}
-        self._highest = now | gone  # a sum that has fallen to nothing is not shown, and may rise again
-        self._today = Counter()
-        for backend, sums in days[-1]["backends"].items():
-            self._today[self._label(backend)] += sums["cost_usd"]
-
-    def _label(self, backend: str) -> str:
-        return backend if backend in self._totals or len(self._totals) < _MOST_BACKENDS else _OTHER
-
-    def families(self) -> Iterable[Metric]:
-        """The counters, and what was spent today."""
-        since = f"Counted since this process first looked. {_SHARED}"
-
-        def totals_of(field: str, per: float = 1.0) -> dict[str, float]:
-            return {backend: totals[field] / per for backend, totals in self._totals.items()}
-
-        prefix, which = self._prefix, self._which
-        calls = f"LLM calls (attempts){which}"
-        yield _counted(f"{prefix}_calls", f"{calls}. {since}", "backend", totals_of("calls"))
-        yield _counted(f"{prefix}_call_errors", f"{calls} that failed. {since}", "backend", totals_of("errors"))
-        yield _counted(
-            f"{prefix}_calls_unpriced", f"{calls} without a price. {since}", "backend", totals_of("unpriced")
-        )
-        tokens = CounterMetricFamily(f"{prefix}_tokens", f"Tokens{which}. {since}", labels=["backend", "type"])
-        for direction in ("input", "output"):
-            for backend, number in totals_of(direction).items():
-                tokens.add_metric([backend, direction], number)
-        yield tokens
-        yield _counted(f"{prefix}_cost_usd", f"Money in USD{which}. {since}", "backend", totals_of("nano", per=NANO))
-        today = GaugeMetricFamily(
-            f"{prefix}_cost_today_usd",
-            f"Money in USD{which}, of the runs begun today (UTC). {_SHARED}",
-            labels=["backend"],
-        )
-        for backend, usd in self._today.items():
-            today.add_metric([backend], usd)
-        yield today
-
-
-def _counted(name: str, meaning: str, label: str, numbers: Mapping[str, float]) -> CounterMetricFamily:
-    family = CounterMetricFamily(name, meaning, labels=[label])
-    for value, number in list(numbers.items()):
-        family.add_metric([value], number)
-    return family
+def _of_notices(deliveries: Mapping[str, Delivery]) -> Iterable[Metric]:
+    pending = GaugeMetricFamily("spantail_notices_pending", f"Notices to be sent. {_SHARED}", labels=["rule"])
+    dead = GaugeMetricFamily(
+        "spantail_notices_dead", f"Notices of the latest 200 that could not be sent. {_SHARED}", labels=["rule"]
+    )
+    last_sent = GaugeMetricFamily(
+        "spantail_notices_last_sent_timestamp_seconds", f"When a notice was sent last. {_SHARED}", labels=["rule"]
+    )
+    for rule, delivery in deliveries.items():
+        pending.add_metric([rule], delivery.pending)
+        dead.add_metric([rule], delivery.dead)
+        if delivery.last_sent is not None:
+            last_sent.add_metric([rule], delivery.last_sent / 1e6)
+    yield from (pending, dead, last_sent)

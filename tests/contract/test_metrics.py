@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from datetime import UTC, datetime
 from typing import Any
 
 import grpc
@@ -13,9 +14,13 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
+from redis.asyncio import Redis
 
 from spantail_exporters.otlp.records import EVENT_HEARTBEAT, EVENT_START
-from spantail_service.metrics import _Spend
+from spantail_service.llm.budget import BudgetLedger, scope_of
+from spantail_service.llm.budget.ledger import Reservation
+from spantail_service.notices.store import NoticeStore, new_notice
+from spantail_service.runs.spend_counters import SpendCounters
 from tests.integration.service.harness import ROOT_SPAN, RUN, Writer, running_app, spantail_process
 from tests.support.otlp_requests import PROTOBUF, any_value, logs, traces
 from tests.support.redis_servers import free_port
@@ -58,6 +63,43 @@ async def test_requests_refusals_runs_and_redis(redis_url: str) -> None:
     assert value(samples, "spantail_operations_running") == 0
     assert 0 < (value(samples, "spantail_tasks") or 0) < 100
     assert not any("4bf92f35" in str(key) for key in samples)  # no id becomes a label
+
+
+async def test_budgets_by_kind_and_notices_by_rule(new_redis_url: str) -> None:
+    today = f"day:{datetime.now(UTC).date().isoformat()}"
+    async with Redis.from_url(new_redis_url) as redis:
+        ledger, notices = BudgetLedger(redis, {"operation": 3_000_000_000}), NoticeStore(redis)
+        for run, operation, nano, cost in (
+            ("a" * 32, "far", 900_000_000, 800_000_000),
+            ("b" * 32, "near", 2_900_000_000, 2_500_000_000),
+            ("c" * 32, "near", 400_000_000, None),
+        ):
+            scopes = tuple(map(scope_of, (f"run:{run}", f"operation:{operation}", today)))
+            reserved = Reservation(run, nano, scopes)
+            await ledger.reserve(reserved, 30.0)
+            if cost is not None:
+                await ledger.settle(reserved, cost)
+        await ledger.set_limit(scope_of("operation:far"), 800_000_000)
+        await ledger.set_limit(scope_of("day:2020-01-01"), 0)
+        await notices.add(new_notice("run_failed", 1, "title", "detail"), "it", to_send=True)
+    async with running_app(new_redis_url, budget_operation_usd=3.0) as client:
+        samples = samples_of(await client.get("/metrics"))
+        text = (await client.get("/metrics")).text
+    shown = {
+        (name.removeprefix("spantail_budget_"), dict(labels)["kind"]): number
+        for (name, labels), number in samples.items()
+        if name.startswith("spantail_budget")
+    }
+    assert shown == {
+        ("limit_usd", "operation"): 0.8, ("spent_usd", "operation"): 0.8, ("reserved_usd", "operation"): 0,
+        ("spent_usd", "run"): 2.5, ("reserved_usd", "run"): 0,
+        ("spent_usd", "day"): 3.3, ("reserved_usd", "day"): 0.4,
+        ("spantail_budgets_met", "operation"): 1, ("spantail_budgets_met", "run"): 0,
+        ("spantail_budgets_met", "day"): 0,
+    }  # fmt: skip
+    assert value(samples, "spantail_notices_pending", rule="run_failed") == 1
+    assert value(samples, "spantail_notices_dead", rule="run_failed") == 0
+    assert "a" * 32 not in text, "no run is a label"
 
 
 def _otlp() -> tuple[bytes, bytes]:
@@ -130,7 +172,7 @@ def _day(day: str, nano: int) -> dict[str, Any]:
 
 
 def test_spend_only_grows_whatever_the_sums_do() -> None:
-    spend = _Spend()
+    spend = SpendCounters("")
 
     def cost() -> float:
         families = {family.name: family for family in spend.families()}
@@ -204,7 +246,7 @@ async def test_what_strangers_name_makes_no_labels(new_redis_url: str) -> None:
 
 
 def test_ten_thousand_backends_are_a_hundred_labels() -> None:
-    spend = _Spend()
+    spend = SpendCounters("")
     days = [_day(f"2026-01-{n // 400 + 1:02}", 1) for n in range(10_000)]
     spend.take([{"day": "2026-01-01", "backends": {}}])
     for n, day in enumerate(days):

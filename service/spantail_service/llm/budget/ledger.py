@@ -48,6 +48,18 @@ class BudgetState(NamedTuple):
     refused: bool = False
     """Whether a call was refused at the present limit."""
 
+    @property
+    def is_met(self) -> bool:
+        """Whether its limit is spent, or a call was refused at it."""
+        return self.limit_nano is not None and (self.refused or self.spent_nano >= self.limit_nano)
+
+    @property
+    def nearness(self) -> tuple[bool, float, int]:
+        """How near it is to its limit, to be compared; one without a limit is farther off than any other."""
+        used_nano = self.spent_nano + self.reserved_nano
+        share = used_nano / max(self.limit_nano, 1) if self.limit_nano is not None else 0.0
+        return self.limit_nano is not None, share, used_nano
+
     def refusal(self, wanted_nano: int) -> str:
         """Say in words why it allows no more; `wanted_nano` is what was to be reserved, 0 where that is not known."""
         return str(
@@ -149,7 +161,7 @@ class BudgetLedger:
         """The budgets of every kind that changed last, days first, then operations, sessions and runs."""
         scopes = await self._listed()
         if not scopes and not self._is_cluster:
-            await self.read([scope_of("day:2000-01-01")])  # a cluster that was not expected is noticed by a script alone
+            await self.read([scope_of("day:2000-01-01")])  # only a script notices a cluster that was not expected
             scopes = await self._listed() if self._is_cluster else []
         answers = await self._call(_READ, scopes) if scopes else []
         return [
