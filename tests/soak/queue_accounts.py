@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import redis
+from redis.asyncio import Redis as AsyncRedis
 
+from spantail.pricing import nano_usd, usd_of_nano
 from spantail_exporters.model import keys
+from spantail_service.llm.budget import BudgetLedger, BudgetState
+from spantail_service.llm.budget.limits import LEASE_S
+from tests.soak.queue_conductor import DAY_USD
 from tests.support.live_runs import StoredRun, fold
+from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
     from tests.soak.queue_conductor import QueueConductor
@@ -20,12 +28,14 @@ class QueueAccounts:
     Attributes:
         ends: Items by their end.
         runs: Runs by their status.
+        spent_usd: By day, as the budgets say.
         faults: Each thing that must not be, in words.
     """
 
     def __init__(self) -> None:
         self.ends: Counter[str] = Counter()
         self.runs: Counter[str] = Counter()
+        self.spent_usd: dict[str, float] = {}
         self.faults: list[str] = []
 
     @property
@@ -34,7 +44,7 @@ class QueueAccounts:
 
     def table(self) -> str:
         """For people."""
-        lines = [f"items   {dict(self.ends)}", f"runs    {dict(self.runs)}"]
+        lines = [f"items   {dict(self.ends)}", f"runs    {dict(self.runs)}", f"spent   {self.spent_usd}"]
         lines += [f"FAULT   {fault}" for fault in self.faults[:40]]
         return "\n".join([*lines, "the accounts are closed" if self.closed else f"{len(self.faults)} faults"])
 
@@ -57,7 +67,31 @@ def close_queue_accounts(conductor: QueueConductor, max_attempts: int) -> QueueA
             for run_id in [*item.get("runs", "").split(), item["run_id"]]:
                 _check_run(accounts, conductor.redis.url, name, run_id)
         accounts.faults += [f"{key} is not empty" for key in ("queue:running", "queue:lease") if client.exists(key)]
+    _check_budgets(accounts, conductor)
     return accounts
+
+
+def _check_budgets(accounts: QueueAccounts, conductor: QueueConductor) -> None:
+    """No day's budget was overshot, and nothing stays reserved once the leases of the dead have run out."""
+    limit_nano = nano_usd(DAY_USD) or 0
+
+    async def days() -> list[BudgetState]:
+        async with AsyncRedis.from_url(conductor.redis.url) as client:
+            listed = await BudgetLedger(client, {}).listed()
+        return [state for state in listed if state.scope.startswith("day:")]
+
+    with contextlib.suppress(AssertionError):  # what is held then is told below
+        eventually(lambda: not any(state.held for state in asyncio.run(days())), 2 * LEASE_S, interval_s=0.5)
+    for state in asyncio.run(days()):
+        accounts.spent_usd[state.scope] = usd_of_nano(state.spent_nano)
+        if state.held or state.reserved_nano:
+            accounts.faults.append(
+                f"{state.scope}: {state.reserved_nano} nano-USD stay reserved for {state.held} calls"
+            )
+        if state.spent_nano > limit_nano:
+            accounts.faults.append(f"{state.scope}: {state.spent_nano} nano-USD spent of {limit_nano}")
+    if conductor.books.most_nano > limit_nano:
+        accounts.faults.append(f"{conductor.books.most_nano} nano-USD spent and reserved of {limit_nano}")
 
 
 def _fields(stored: Any) -> dict[str, str]:

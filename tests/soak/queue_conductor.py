@@ -16,7 +16,7 @@ import httpx
 import redis
 
 from spantail_exporters.model import keys
-from tests.soak.queue_operations import EFFECTS, install_into
+from tests.soak.queue_operations import EFFECTS, install_into, make_command
 from tests.support.redis_faults import FaultyRedis
 from tests.support.redis_servers import free_port
 from tests.support.tools import ROOT
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 LEASE_S: Final = 2.0
 MAX_ATTEMPTS: Final = 8
+DAY_USD: Final = 1.0
+"""The budget of the day: enough for ten answers."""
 REST_S: Final = 120.0
 """How long the queue and the reaper may take for what the blows left, on a machine that is busy."""
 
@@ -48,6 +50,8 @@ class Books:
     """Items that were sent; those that are not in `taken` were given up at the end."""
     cancelled: set[str] = field(default_factory=set)
     """Items whose cancellation was answered with 202."""
+    most_nano: int = 0
+    """The most that was spent and reserved of a day's budget, where somebody looked."""
 
 
 class QueueConductor:
@@ -69,6 +73,7 @@ class QueueConductor:
         # With `always` what Redis has answered is in its file: nothing that was said to be taken may be missing.
         self.redis = FaultyRedis(folder / "redis", "--appendfsync", "always")
         install_into(folder / "packages")
+        make_command(folder / "claude")
 
     def __enter__(self) -> Self:
         return self
@@ -94,6 +99,7 @@ class QueueConductor:
             if sent < items and self._waiting() < _BACKLOG and self._send(sent):
                 sent += 1
             # Where a start takes long, blow upon blow would leave nobody to do the work.
+            self._look_at_budgets()
             if time.monotonic() >= next_blow and self._working() >= self._count // 2:
                 self._blow()
                 next_blow = time.monotonic() + self._dice.uniform(0.2, 1.5)
@@ -109,7 +115,11 @@ class QueueConductor:
         operation = "soak-fail" if dice.random() < 0.1 else "soak-step"
         body = {
             "operation": operation,
-            "input": {"name": name, "work_s": dice.choice((0.0, 0.1, 0.5, 2.0))},
+            "input": {
+                "name": name,
+                "work_s": dice.choice((0.0, 0.1, 0.5, 2.0)),
+                "asks": random.Random(f"{name}/{self._seed}/asks").random() < 0.5,
+            },
             "id": name,
             "priority": dice.choice(_PRIORITIES),
             "delay_s": 1.0 if dice.random() < 0.1 else 0.0,
@@ -165,6 +175,13 @@ class QueueConductor:
         with contextlib.suppress(redis.exceptions.RedisError), redis.Redis.from_url(self.redis.url) as client:
             return sum(int(client.llen(key)) for key in _WAITING)
         return _BACKLOG
+
+    def _look_at_budgets(self) -> None:
+        with contextlib.suppress(redis.exceptions.RedisError), redis.Redis.from_url(self.redis.url) as client:
+            days: Any = client.zrange(keys.budget_index("day"), 0, -1)
+            for day in days:
+                used: Any = client.hmget(keys.budget_keys(day.decode()).budget, "spent", "reserved")
+                self.books.most_nano = max(self.books.most_nano, sum(int(nano or 0) for nano in used))
 
     def _kill_runner(self) -> None:
         runner = self._victim()
@@ -239,6 +256,10 @@ class QueueConductor:
             "SPANTAIL_QUEUE_LEASE_S": str(LEASE_S),
             "SPANTAIL_RUNNER_CONCURRENCY": "2",
             "SPANTAIL_MAX_STARTS_PER_MINUTE": "0",
+            "SPANTAIL_LLM_BACKENDS": "claude_cli",
+            "SPANTAIL_CLAUDE_COMMAND": str(self._folder / "claude"),
+            "SPANTAIL_CLAUDE_HOME": str(self._folder / "home"),
+            "SPANTAIL_BUDGET_DAY_USD": str(DAY_USD),
             EFFECTS: str(self.effects),
             **settings,
         }

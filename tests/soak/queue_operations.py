@@ -7,12 +7,15 @@ What an operation does to the world is a line in a file, appended with a single 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
 import os
 from typing import TYPE_CHECKING, Final
 
 from pydantic import BaseModel, ConfigDict
 
 import spantail
+from spantail_service.llm import BudgetExceededError, ChainError
 from spantail_service.operations.base import Operation, OperationError, Tools, subject_of, work_on
 from spantail_service.operations.discovery import GROUP
 
@@ -26,6 +29,17 @@ EFFECTS: Final = "SOAK_EFFECTS"
 """The environment variable that names the file."""
 
 
+ANSWER_USD: Final = 0.1
+"""What an answer costs, by its own words; it may cost some 0.12 by the price table."""
+
+_RESULT: Final = {
+    "type": "result",
+    "result": "yes",
+    "total_cost_usd": ANSWER_USD,
+    "usage": {"input_tokens": 30_000, "output_tokens": 9},
+}
+
+
 class SoakInput(BaseModel):
     """What is given."""
 
@@ -33,11 +47,15 @@ class SoakInput(BaseModel):
 
     name: str
     work_s: float = 0.0
+    asks: bool = False
 
 
-async def step(given: SoakInput, _: Tools) -> Result:
-    """Work for a time, then do something that cannot be taken back."""
+async def step(given: SoakInput, tools: Tools) -> Result:
+    """Work for a time, ask an LLM where that is wanted and allowed, then do something that cannot be taken back."""
     with spantail.layer("work"):
+        if given.asks:
+            with contextlib.suppress(BudgetExceededError, ChainError):
+                await tools.llm.ask([{"role": "user", "content": "Well?"}], str, name="ask", max_tokens=100)
         for number in range(3):
             with spantail.phase(f"part {number}"):
                 await asyncio.sleep(given.work_s / 3)
@@ -68,6 +86,12 @@ def _operation(name: str, work: Callable[[SoakInput, Tools], Awaitable[Result]],
 
 
 OPERATIONS: Final = (_operation("soak-step", step, ("work", "effect")), _operation("soak-fail", fail, ()))
+
+
+def make_command(path: Path) -> None:
+    """Make a command that answers as the Claude CLI does, and names what that cost."""
+    path.write_text(f"#!/bin/sh\ncat > /dev/null\nsleep 0.3\necho '{json.dumps(_RESULT)}'\n", encoding="ascii")
+    path.chmod(0o700)
 
 
 def install_into(folder: Path) -> None:

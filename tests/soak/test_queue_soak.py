@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.soak.queue_accounts import close_queue_accounts
-from tests.soak.queue_conductor import MAX_ATTEMPTS, QueueConductor
+from tests.soak.queue_conductor import DAY_USD, MAX_ATTEMPTS, QueueConductor
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,4 +25,5 @@ def test_every_item_has_one_end_under_random_kills(tmp_path: Path, seed: int) ->
     assert accounts.closed, story
     assert sum(accounts.ends.values()) == 60, story
     assert accounts.ends["succeeded"] > 30, story
+    assert sum(accounts.spent_usd.values()) > DAY_USD / 2, f"too little was asked to meet a budget\n{story}"
     assert accounts.runs["abandoned"] > 0, f"the blows met nothing\n{story}"
