@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from pydantic import BaseModel, ConfigDict
 
 import spantail
-from spantail_service.llm import BudgetExceededError, ChainError
+from spantail_service.llm import ChainError
 from spantail_service.operations.base import Operation, OperationError, Tools, subject_of, work_on
 from spantail_service.operations.discovery import GROUP
 
@@ -54,7 +54,7 @@ async def step(given: SoakInput, tools: Tools) -> Result:
     """Work for a time, ask an LLM where that is wanted and allowed, then do something that cannot be taken back."""
     with spantail.layer("work"):
         if given.asks:
-            with contextlib.suppress(BudgetExceededError, ChainError):
+            with contextlib.suppress(spantail.BudgetError, ChainError):
                 await tools.llm.ask([{"role": "user", "content": "Well?"}], str, name="ask", max_tokens=100)
         for number in range(3):
             with spantail.phase(f"part {number}"):

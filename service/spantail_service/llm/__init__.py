@@ -6,7 +6,7 @@ A backend is a folder; `registry.py` makes them all from the settings. This modu
 from spantail_service.llm.attempt import Failure
 from spantail_service.llm.base import (
     BackendError,
-    BudgetExceededError,
+    BudgetRefusedError,
     Completion,
     Embedder,
     LlmBackend,
@@ -22,7 +22,7 @@ __all__ = [
     "Answer",
     "BackendError",
     "Breaker",
-    "BudgetExceededError",
+    "BudgetRefusedError",
     "ChainError",
     "Completion",
     "Embedder",

@@ -9,7 +9,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from spantail import BudgetError, LlmCall, llm_call
-from spantail_service.llm.base import EXPECTED, UNBILLED, BackendError, LlmBackend, Message, OnText, Reason, Tier
+from spantail_service.llm.base import (
+    EXPECTED,
+    UNBILLED,
+    BackendError,
+    BudgetRefusedError,
+    LlmBackend,
+    Message,
+    OnText,
+    Reason,
+    Tier,
+)
 from spantail_service.llm.prompt_size import most_input_tokens
 
 if TYPE_CHECKING:
@@ -90,6 +100,8 @@ class Failure:
     backend: str
     reason: Reason
     message: str
+    refusal: BudgetError | None = None
+    """Of a budget, where one did not allow it."""
 
 
 class LeftOutError(BackendError):
@@ -181,7 +193,7 @@ class Attempts:
             value = await self._answer(backend, question, call)
         except BudgetError as refused:  # of a `spantail.budget()` around: nothing was sent
             hold.settle(0)
-            raise BackendError("budget", str(refused)) from None
+            raise BudgetRefusedError(refused) from None
         except BackendError as error:
             spent = call.cost_nano
             hold.settle(0 if spent is None and error.reason in UNBILLED and not call.chunks else spent)

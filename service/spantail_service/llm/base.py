@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, Literal, Protocol, TypedDict
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from spantail import LlmCall
+    from spantail import BudgetError, LlmCall
 
 Tier = Literal["low", "middle", "high"]
 
@@ -79,8 +79,17 @@ class BackendError(Exception):
         self.retry_after_s = retry_after_s
 
 
-class BudgetExceededError(Exception):
-    """A budget allowed no attempt of a call. It is no failure of a backend, and ends the run."""
+class BudgetRefusedError(BackendError):
+    """A budget does not allow an attempt, or not that it goes on (`budget`).
+
+    Args:
+        refusal: Which budget, and why. It ends the run where no other backend answers.
+        began: Whether the attempt had begun, and was stopped.
+    """
+
+    def __init__(self, refusal: BudgetError, *, began: bool = False) -> None:
+        super().__init__("budget", f"stopped: {refusal}" if began else str(refusal))
+        self.refusal = refusal
 
 
 class LlmBackend(Protocol):

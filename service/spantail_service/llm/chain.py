@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, Generic, TypeVar
 from spantail import LlmGroup, llm_group, phase
 from spantail.attributes import PROGRESS_MESSAGE
 from spantail_service.llm.attempt import Attempts, Failure, LeftOutError, Question, Spent, TextSink
-from spantail_service.llm.base import EXPECTED, BackendError, BudgetExceededError, LlmBackend, Message, OnText, Tier
+from spantail_service.llm.base import EXPECTED, BackendError, BudgetRefusedError, LlmBackend, Message, OnText, Tier
 from spantail_service.llm.gates import AlwaysClosed, Breaker, Limits, Unlimited
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ class LlmChain:
                 not stream. It is called with None when what came is void, because another attempt begins.
 
         Raises:
-            BudgetExceededError: A budget allowed no attempt.
+            BudgetError: A budget allowed no attempt.
             ChainError: No backend answered.
         """
         question = Question(messages, read, tier, max_tokens, TextSink(on_text), Spent())
@@ -138,7 +138,8 @@ class LlmChain:
             try:
                 value = await self._ask_one(backend, question, after)
             except BackendError as error:
-                failures.append(Failure(backend.name, error.reason, str(error)))
+                refusal = error.refusal if isinstance(error, BudgetRefusedError) else None
+                failures.append(Failure(backend.name, error.reason, str(error), refusal))
                 if after is None or not isinstance(error, LeftOutError):
                     after = failures[-1]  # else no span has told yet what was before
                 level = logging.INFO if error.reason in EXPECTED else logging.WARNING
@@ -187,7 +188,7 @@ async def _wait(backend: str, asked_s: float) -> float:
 
 
 def _no_answer(failures: Sequence[Failure], cost_nano: int | None) -> Exception:
-    denied = [failure.message for failure in failures if failure.reason == "budget"]
-    if denied and all(failure.reason in EXPECTED for failure in failures):
-        return BudgetExceededError(denied[0])
+    refusals = [failure.refusal for failure in failures if failure.refusal is not None]
+    if refusals and all(failure.reason in EXPECTED for failure in failures):
+        return refusals[0]
     return ChainError(failures, cost_nano)

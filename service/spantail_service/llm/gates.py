@@ -58,7 +58,7 @@ class Limits(Protocol):
         Leaving without `settle` is as `settle(None)`.
 
         Entering raises:
-            BackendError: A budget does not allow it (`budget`).
+            BudgetRefusedError: A budget does not allow it.
         """
 
 

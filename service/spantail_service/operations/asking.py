@@ -47,7 +47,7 @@ class Asking:
         """As `LlmChain.ask`.
 
         Raises:
-            BudgetExceededError: A budget allowed no attempt.
+            BudgetError: A budget allowed no attempt.
             ChainError: No backend answered.
         """
         try:

@@ -12,9 +12,10 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from spantail import BudgetError
 from spantail_service.llm import (
     BackendError,
-    BudgetExceededError,
+    BudgetRefusedError,
     ChainError,
     Completion,
     Hold,
@@ -94,7 +95,7 @@ class Gates:
     ) -> AsyncIterator[Hold]:
         del provider, model, messages, max_tokens
         if backend in self._denies:
-            raise BackendError("budget", "0.10 USD of 0.10 USD are spent")
+            raise BudgetRefusedError(BudgetError("0.10 USD of 0.10 USD are spent"))
         yield _Noting(self, backend)
 
 
@@ -233,7 +234,7 @@ async def test_a_refused_request_costs_nothing_an_unknown_outcome_may() -> None:
 async def test_a_budget_that_allows_no_attempt_ends_the_call() -> None:
     gates = Gates(denies=("b", "c"))
     absent = Scripted("a", unready=BackendError("not_installed", "no such command"))
-    with pytest.raises(BudgetExceededError, match=r"0\.10 USD of 0\.10 USD"):
+    with pytest.raises(BudgetError, match=r"0\.10 USD of 0\.10 USD"):
         await chain(absent, Scripted("b"), Scripted("c"), gates=gates).ask(ASK, str, name="ask")
     failing = Scripted("a", BackendError("overloaded", "later"))
     with pytest.raises(ChainError, match="a overloaded"):

@@ -60,16 +60,14 @@ class BudgetState(NamedTuple):
         share = used_nano / max(self.limit_nano, 1) if self.limit_nano is not None else 0.0
         return self.limit_nano is not None, share, used_nano
 
-    def refusal(self, wanted_nano: int) -> str:
-        """Say in words why it allows no more; `wanted_nano` is what was to be reserved, 0 where that is not known."""
-        return str(
-            BudgetExceededError(
-                self.scope,
-                limit_nano=self.limit_nano or 0,
-                spent_nano=self.spent_nano,
-                reserved_nano=self.reserved_nano,
-                wanted_nano=wanted_nano,
-            )
+    def exceeded(self, wanted_nano: int = 0) -> BudgetExceededError:
+        """Say why it allows no more; `wanted_nano` is what was to be reserved, 0 where that is not known."""
+        return BudgetExceededError(
+            self.scope,
+            limit_nano=self.limit_nano or 0,
+            spent_nano=self.spent_nano,
+            reserved_nano=self.reserved_nano,
+            wanted_nano=wanted_nano,
         )
 
 
@@ -162,7 +160,7 @@ class BudgetLedger:
         scopes = await self._listed()
         if not scopes and not self._is_cluster:
             await self.read([scope_of("day:2000-01-01")])  # only a script notices a cluster that was not expected
-            scopes = await self._listed() if self._is_cluster else []
+            scopes = await self._listed()
         answers = await self._call(_READ, scopes) if scopes else []
         return [
             _state(scope.name, fields[:5])

@@ -8,10 +8,10 @@ import uuid
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Final, Literal, Self
 
-from spantail.budgets import WorstCaseUnknownError, worst_case
+from spantail.budgets import BudgetError, WorstCaseUnknownError, worst_case
 from spantail.budgets.shown import operation_span, show_budget
 from spantail_exporters.redis.errors import REDIS_UNREACHABLE, will_be_back
-from spantail_service.llm.base import BackendError
+from spantail_service.llm.base import BudgetRefusedError
 from spantail_service.llm.budget.booking import Booking
 from spantail_service.llm.budget.ledger import BudgetLedger, BudgetState, Met, Reservation, Unknown
 from spantail_service.llm.budget.renewal import Renewal
@@ -121,7 +121,7 @@ class BudgetLimits:
         """Reserve the worst case of one attempt in every budget that holds here.
 
         Entering raises:
-            BackendError: A budget does not allow it (`budget`), or Redis is away and there is a limit.
+            BudgetRefusedError: A budget does not allow it, or Redis is away and there is a limit.
         """
         nano, unknown, why = self._worst_case(backend, provider, model, messages, max_tokens)
         scopes = scopes_here(demo=self._demo)
@@ -153,7 +153,9 @@ class BudgetLimits:
             answer = await self._asked(wanted, unknown)
         except REDIS_UNREACHABLE as error:
             if self._has_limits or wanted.scopes[0].limit_nano is not None:
-                raise BackendError("budget", "the budgets could not be checked, Redis cannot be reached") from error
+                raise BudgetRefusedError(
+                    BudgetError("the budgets could not be checked, Redis cannot be reached")
+                ) from error
             # nobody has set a limit: what it costs is booked when Redis is back
             logger.warning("a call is not held to any budget, Redis cannot be reached: %r", error)
             return
@@ -162,7 +164,7 @@ class BudgetLimits:
             raise
         if isinstance(answer, Met):
             self._has_limits = True
-            raise BackendError("budget", _refusal(answer, wanted.nano, why_unknown))
+            raise BudgetRefusedError(_refusal(answer, wanted.nano, why_unknown))
         self._show(answer, span)
 
     async def _asked(self, wanted: Reservation, unknown: Unknown) -> list[BudgetState] | Met:
@@ -198,7 +200,7 @@ def _left_nano(state: BudgetState) -> int:
     return (state.limit_nano or 0) - state.spent_nano - state.reserved_nano
 
 
-def _refusal(met: Met, wanted_nano: int, why_unknown: str) -> str:
+def _refusal(met: Met, wanted_nano: int, why_unknown: str) -> BudgetError:
     if met.state is None:
-        return f"{why_unknown}, and the budget {met.scope!r} has a limit"
-    return met.state.refusal(wanted_nano)
+        return WorstCaseUnknownError(f"{why_unknown}, and the budget {met.scope!r} has a limit")
+    return met.state.exceeded(wanted_nano)

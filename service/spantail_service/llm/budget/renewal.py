@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Self
 
 from spantail_exporters.redis.errors import REDIS_UNREACHABLE
 from spantail_service.bounds.cancel import cancel
-from spantail_service.llm.base import BackendError
+from spantail_service.llm.base import BudgetRefusedError
 
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from spantail.budgets import BudgetExceededError
     from spantail_service.llm.budget.ledger import BudgetLedger, Reservation
 
 logger = logging.getLogger(__name__)
@@ -26,7 +27,7 @@ class Renewal:
         reserved: The reservation.
         lease_s: Seconds that it holds from each renewal on.
         renew_s: Seconds between two of them.
-        stops: Whether the body is cancelled when a limit is met; leaving then raises `BackendError` (`budget`).
+        stops: Whether the body is cancelled when a limit is met; leaving then raises `BudgetRefusedError`.
     """
 
     def __init__(
@@ -37,7 +38,7 @@ class Renewal:
         self._lease_s = lease_s
         self._renew_s = renew_s
         self._stops = stops
-        self._stopped = ""
+        self._refusal: BudgetExceededError | None = None
 
     async def __aenter__(self) -> Self:
         body = asyncio.current_task()
@@ -53,11 +54,11 @@ class Renewal:
     ) -> None:
         await cancel(self._task)
         if (
-            self._stopped
+            self._refusal is not None
             and self._body.uncancel() <= self._cancelled_before
             and isinstance(exc, asyncio.CancelledError)
         ):
-            raise BackendError("budget", self._stopped) from None
+            raise BudgetRefusedError(self._refusal, began=True) from None
 
     async def _renew(self) -> None:
         while True:
@@ -71,6 +72,6 @@ class Renewal:
                 logger.exception("a reservation could not be renewed")
                 return
             if met is not None and self._stops:
-                self._stopped = f"stopped: {met.refusal(0)}"
-                self._body.cancel(self._stopped)
+                self._refusal = met.exceeded()
+                self._body.cancel(f"stopped: {self._refusal}")
                 return

@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from spantail import BudgetError, LlmCall, llm_call
-from spantail_service.llm.base import UNBILLED, BackendError, Message
+from spantail_service.llm.base import UNBILLED, BackendError, BudgetRefusedError, Message
 from spantail_service.llm.gates import Hold, Limits, Unlimited
 from spantail_service.llm.prompt_size import most_input_tokens
 from spantail_service.llm.sdk_errors import as_backend_error
@@ -91,7 +91,7 @@ class LangChainEmbedder:
             vectors = await self._embed(texts, call)
         except BudgetError as refused:  # of a `spantail.budget()` around: nothing was sent
             hold.settle(0)
-            raise BackendError("budget", str(refused)) from None
+            raise BudgetRefusedError(refused) from None
         except BackendError as error:
             hold.settle(0 if call.cost_nano is None and error.reason in UNBILLED else call.cost_nano)
             raise
