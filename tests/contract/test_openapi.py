@@ -61,7 +61,7 @@ KEYS = re.compile(
     rb"|\{jobs\}:(postings|used|imports|imported|same)"
     rb"|logs:owner:\{" + ID + rb"\}|logs:\{" + ID + rb"\}:cancel|runners|runners:seen"
     rb"|budget:\{(run:" + ID + rb"|(demo:)?(day:[0-9-]{10}|(session|operation):[!-z|~]+))\}(:held)?"
-    rb"|budget:scopes:[a-z]+|breakers|\{notices\}:(rules|items|recent|pending|dead|seen|spend|lease)"
+    rb"|budget:scopes:[a-z]+|breakers|\{notices\}:(rules|items|recent|pending|dead|seen|spend|position|lease)"
     rb"|runner:[^:\s]+:\d+:\d+(:about)?|reaper:lease|sessions:ended|jobs:[0-9a-z:._-]+|cache:[0-9a-z:._-]+"
 )
 """Every key that may come to be, whatever is sent."""

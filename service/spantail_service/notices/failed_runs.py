@@ -44,7 +44,7 @@ class FailedRuns:
             failed |= dict.fromkeys(await self._runs.with_status(list(changed), "failed"))
             if len(changes) < _STEP:
                 break
-        self._read_to = position
+        self._read_to = None if stored and position == stored.decode() else position
         runs = await self._read(list(failed))
         return [run for run in runs if not run["imported"] and (run["end"] or now_us) > now_us - _OLD_US]
 
