@@ -163,7 +163,7 @@ async def test_a_fallback_takes_back_what_came(redis_url: str) -> None:
             run_of([await anext(events)])
             assert await anext(events) == ("text", {"text": "Dear "})
             first.may_end.set()
-            assert await anext(events) == ("restart", {"reason": "another attempt begins"})
+            assert await anext(events) == ("restart", {"reason": "one: overloaded"})
             assert await anext(events) == ("text", {"text": "Hello"})
             name, end = await anext(events)
     assert (name, end["result"]["message"], end["result"]["backend"]) == ("end", "Hello", "two")

@@ -6,20 +6,22 @@ import asyncio
 from typing import Any
 
 from spantail_service.jobs.execution import Outcome
-from spantail_service.jobs.text_feed import MAX_TEXT, Restart, TextFeed, TextPiece
+from spantail_service.jobs.text_feed import MAX_TEXT, TextFeed, TextPiece
+from spantail_service.llm import Restart
 
 DONE = Outcome("completed", {"result": {}})
+VOID = Restart("one: overloaded")
 
 
 async def taken(feed: TextFeed) -> list[Any]:
-    """All that is there, as far as it goes without waiting: a restart is None, the end its status."""
+    """All that is there, as far as it goes without waiting: a restart is its reason, the end its status."""
     found: list[Any] = []
     while (item := await feed.next(0.001)) is not None:
         match item:
             case TextPiece(text):
                 found.append(text)
-            case Restart():
-                found.append(None)
+            case Restart(reason):
+                found.append(reason)
             case outcome:
                 return [*found, outcome.status]
     return found
@@ -51,15 +53,15 @@ async def test_a_reader_is_woken() -> None:
 async def test_what_is_void_is_taken_back_where_it_was_seen() -> None:
     feed = TextFeed()
     feed.push("not seen")
-    feed.push(None)
+    feed.push(VOID)
     feed.push("one ")
     assert await taken(feed) == ["one "]
     feed.push("more")
-    feed.push(None)
-    feed.push(None)
+    feed.push(VOID)
+    feed.push(VOID)
     feed.push("two")
     feed.end(DONE)
-    assert await taken(feed) == [None, "two", "completed"]
+    assert await taken(feed) == [VOID.reason, "two", "completed"]
 
 
 async def test_who_takes_nothing_costs_no_memory_without_bound() -> None:
@@ -71,6 +73,6 @@ async def test_who_takes_nothing_costs_no_memory_without_bound() -> None:
     assert await taken(feed) == ["x" * MAX_TEXT, "completed"]
     feed.push("y")
     assert feed._waiting == []
-    feed.push(None)
+    feed.push(VOID)
     feed.push("another attempt has its own bound")
-    assert await taken(feed) == [None, "another attempt has its own bound", "completed"]
+    assert await taken(feed) == [VOID.reason, "another attempt has its own bound", "completed"]

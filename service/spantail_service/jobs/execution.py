@@ -23,7 +23,7 @@ from spantail_service.operations.base import OperationError
 from spantail_service.storage.run_writes import now_us
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator, Sequence
+    from collections.abc import Awaitable, Iterator, Sequence
     from contextlib import AbstractAsyncContextManager
 
     from opentelemetry import trace
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from spantail.redaction import Redactor
     from spantail_service.jobs.item import QueueItem
     from spantail_service.jobs.states import RunStates
+    from spantail_service.llm import OnText
     from spantail_service.operations.base import Operation, Tools
 
 logger = logging.getLogger(__name__)
@@ -93,7 +94,7 @@ class Run:
     op: Operation
     given: BaseModel
     links: Sequence[trace.Link] = ()
-    on_text: Callable[[str | None], None] | None = None
+    on_text: OnText | None = None
     budget_usd: float | None = None
     session_id: str | None = None
     retry_of: str | None = None

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from spantail_service.jobs.active import ActiveRuns
     from spantail_service.jobs.execution import Executor, Outcome
+    from spantail_service.llm import OnText
     from spantail_service.operations.base import Operation
 
 logger = logging.getLogger(__name__)
@@ -78,7 +79,7 @@ class Launcher:
         op: Operation,
         given: BaseModel,
         *,
-        on_text: Callable[[str | None], None] | None = None,
+        on_text: OnText | None = None,
         on_end: Callable[[Outcome], None] | None = None,
         budget_usd: float | None = None,
         session_id: str | None = None,

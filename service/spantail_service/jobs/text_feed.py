@@ -6,6 +6,8 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from spantail_service.llm import Restart
+
 if TYPE_CHECKING:
     from spantail_service.jobs.execution import Outcome
 
@@ -20,10 +22,6 @@ class TextPiece:
     text: str
 
 
-class Restart:
-    """What came is void: another attempt begins."""
-
-
 class TextFeed:
     """Takes pieces of text as they arrive, and gives them out as fast as they are taken.
 
@@ -35,15 +33,16 @@ class TextFeed:
         self._waiting: list[str] = []
         self._length = 0
         self._taken = False
-        self._is_void = False
+        self._void: Restart | None = None  # what the reader has taken
         self._outcome: Outcome | None = None
         self._left = False
         self._news = asyncio.Event()
 
-    def push(self, text: str | None) -> None:
-        """Take a piece; None says that what came before is void. See `Tools.on_text`."""
-        if text is None:
-            self._is_void |= self._taken
+    def push(self, text: str | Restart) -> None:
+        """Take a piece, or that what came before is void. See `Tools.on_text`."""
+        if isinstance(text, Restart):
+            if self._taken:
+                self._void = text
             self._waiting, self._length, self._taken = [], 0, False
         elif kept := text[: MAX_TEXT - self._length]:
             self._length += len(kept)
@@ -80,9 +79,9 @@ class TextFeed:
         return None if self._left else found
 
     def _take(self) -> TextPiece | Restart | Outcome | None:
-        if self._is_void:
-            self._is_void = False
-            return Restart()
+        if self._void is not None:
+            void, self._void = self._void, None
+            return void
         if self._waiting:
             text = "".join(self._waiting)
             self._waiting, self._taken = [], True

@@ -13,6 +13,7 @@ from spantail_service.llm.base import (
     Message,
     OnText,
     Reason,
+    Restart,
     Tier,
 )
 from spantail_service.llm.chain import Answer, ChainError, LlmChain
@@ -35,5 +36,6 @@ __all__ = [
     "OnText",
     "Permit",
     "Reason",
+    "Restart",
     "Tier",
 ]

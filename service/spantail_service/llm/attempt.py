@@ -18,6 +18,7 @@ from spantail_service.llm.base import (
     Message,
     OnText,
     Reason,
+    Restart,
     Tier,
 )
 from spantail_service.llm.prompt_size import most_input_tokens
@@ -80,17 +81,17 @@ class TextSink:
         self._on_text = on_text
         self.has_text = False
 
-    def __call__(self, text: str | None) -> None:
+    def __call__(self, text: str | Restart) -> None:
         """Hand a piece on."""
-        if self._on_text is not None and text:
+        if self._on_text is not None and text and isinstance(text, str):
             self.has_text = True
             self._on_text(text)
 
-    def restart(self) -> None:
+    def restart(self, failed: Failure) -> None:
         """What came is void, another attempt begins."""
         if self._on_text is not None and self.has_text:
             self.has_text = False
-            self._on_text(None)
+            self._on_text(Restart(f"{failed.backend}: {failed.reason.replace('_', ' ')}"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,8 +39,17 @@ UNBILLED: Final[frozenset[Reason]] = frozenset(
 )
 """Reasons for which the provider turned the request away, or was not reached: nothing is billed unless it says so."""
 
-OnText = Callable[[str | None], None]
-"""Takes each piece of an answer's text as it arrives. None: forget what came, another attempt begins."""
+
+@dataclass(frozen=True, slots=True)
+class Restart:
+    """What came of an answer's text is void: another attempt begins."""
+
+    reason: str
+    """Why, in words: `claude_cli: overloaded`."""
+
+
+OnText = Callable[[str | Restart], None]
+"""Takes each piece of an answer's text as it arrives, and `Restart` when what came is void."""
 
 _MESSAGE_LIMIT = 500
 _SECRETS = re.compile(

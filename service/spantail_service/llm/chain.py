@@ -120,7 +120,7 @@ class LlmChain:
             max_tokens: Most tokens of an answer.
             attributes: Further attributes of the group span.
             on_text: Takes each piece of the answer's text as it arrives, or all of it at once where a backend does
-                not stream. It is called with None when what came is void, because another attempt begins.
+                not stream; and `Restart` when what came is void, because another attempt begins.
 
         Raises:
             BudgetError: A budget allowed no attempt.
@@ -153,15 +153,16 @@ class LlmChain:
 
     async def _ask_one(self, backend: LlmBackend, question: Question[T], after: Failure | None) -> T:
         """Ask one backend, and again where it says that it will answer in a moment."""
-        max_wait_s = self._max_wait_s
+        max_wait_s, failed = self._max_wait_s, after
         for tries_left in reversed(range(_MOST_TRIES)):
-            question.text.restart()
+            if failed is not None:
+                question.text.restart(failed)
             try:
                 return await self._attempts.make(backend, question, after=after)
             except BackendError as error:
                 if not tries_left or error.retry_after_s is None or error.retry_after_s > max_wait_s:
                     raise
-                wait_s = error.retry_after_s
+                wait_s, failed = error.retry_after_s, Failure(backend.name, error.reason, str(error))
             after = None  # a further try falls back from nobody
             max_wait_s -= await _wait(backend.name, wait_s)
         raise AssertionError("the last try returns or raises")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from spantail_service.llm import Embedder, LlmChain
+    from spantail_service.llm import Embedder, LlmChain, OnText
     from spantail_service.operations.cache import TtlCache
     from spantail_service.operations.job_store import JobStore
     from spantail_service.operations.sources import HimalayasBoard, JobPosting, JobSource, SourceName
@@ -41,9 +41,9 @@ class Tools:
     cache: TtlCache[tuple[JobPosting, ...]]
     jobs: JobStore
     demo: bool
-    on_text: Callable[[str | None], None] | None = None
-    """Takes each piece of an answer's text as it arrives, where the caller wants to see it; None among them says:
-    forget what came, another attempt begins. Set for the run alone."""
+    on_text: OnText | None = None
+    """Takes each piece of an answer's text as it arrives, where the caller wants to see it, and `Restart` when what
+    came is void, because another attempt begins. Set for the run alone."""
 
 
 Result = dict[str, Any]

@@ -8,7 +8,8 @@ import orjson
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
-from spantail_service.jobs.text_feed import Restart, TextFeed, TextPiece
+from spantail_service.jobs.text_feed import TextFeed, TextPiece
+from spantail_service.llm import Restart
 from spantail_service.operations.outreach.operation import OUTREACH
 from spantail_service.routes.rate_limited import STARTS
 from spantail_service.routes.request_body import json_object, parsed
@@ -64,9 +65,9 @@ async def stream_outreach(
     """Starts the operation `contact-outreach` and answers with the text as the LLM writes it.
 
     `event: run` with `{run_id}` comes first; then `event: text` with `{text}`, and `event: restart` with `{reason}`
-    when what came is void because another attempt begins; last `event: end` with `{status}` and the run's `result` or
-    `error`. Who closes the stream stops the run: to have it go on without a reader, start the operation by
-    `POST /api/operations/contact-outreach`.
+    (which backend failed, and why) when what came is void because another attempt begins; last `event: end` with
+    `{status}` and the run's `result` or `error`. Who closes the stream stops the run: to have it go on without a
+    reader, start the operation by `POST /api/operations/contact-outreach`.
     """
     services = services_of(request)
     from_path = {"job_id": job_id, "type": type, "index": index}
@@ -102,8 +103,8 @@ class _TextStream(EventStream):
             match await self._feed.next(HEARTBEAT_S):
                 case TextPiece(text):
                     await write(_event("text", {"text": text}))
-                case Restart():
-                    await write(_event("restart", {"reason": "another attempt begins"}))
+                case Restart(reason):
+                    await write(_event("restart", {"reason": reason}))
                 case None:
                     await write(b": \n\n")
                 case outcome:

@@ -15,7 +15,7 @@ import pytest
 from spantail import llm_call
 from spantail_service.bounds.concurrency import in_thread, together
 from spantail_service.demo.faults import Pace
-from spantail_service.llm import BackendError, ChainError, LlmChain, Message
+from spantail_service.llm import BackendError, ChainError, LlmChain, Message, Restart
 from spantail_service.llm.attempt import Question, Spent, TextSink
 from spantail_service.llm.base import models_by_tier
 from spantail_service.llm.claude_cli.backend import ClaudeCli
@@ -47,7 +47,7 @@ def cli(command: str, folder: Path, base_url: str) -> ClaudeCli:
     )
 
 
-def ignored(_text: str | None) -> None:
+def ignored(_text: str | Restart) -> None:
     """Nobody reads along."""
 
 
@@ -118,13 +118,13 @@ async def test_a_cli_that_talks_nonsense(tmp_path: Path, body: str, reason: str,
 
 
 async def test_text_and_tokens_come_while_the_real_cli_works(traces: Traces, claude: str, tmp_path: Path) -> None:
-    heard: list[str | None] = []
+    heard: list[str | Restart] = []
     seen: list[dict[str, Any]] = []
 
     async with demo_world() as demo:
         with llm_call(backend="claude_cli", model="claude-sonnet-4-5") as call:
 
-            def on_text(text: str | None) -> None:
+            def on_text(text: str | Restart) -> None:
                 heard.append(text)
                 seen.append(dict(call.span.attributes or {}))  # type: ignore[attr-defined]
 

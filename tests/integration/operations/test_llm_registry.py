@@ -11,7 +11,7 @@ import httpx
 import pytest
 from pydantic import ValidationError
 
-from spantail_service.llm import ChainError, Message, Tier
+from spantail_service.llm import ChainError, Message, Restart, Tier
 from spantail_service.settings import Settings
 from spantail_service.settings.llm import LLM_BACKENDS
 from tests.integration.operations.conftest import demo_world, settings_for, tools_for
@@ -28,7 +28,7 @@ def asking(marker: str) -> list[Message]:
 
 
 async def test_openrouter_says_its_cost_itself(traces: Traces) -> None:
-    heard: list[str | None] = []
+    heard: list[str | Restart] = []
     async with demo_world() as demo, tools_for(settings_for(demo, llm_backends="openrouter")) as tools:
         answer = await tools.llm.ask(ASK, str, name="ask", on_text=heard.append)
     assert (answer.backend, answer.model) == ("openrouter", "anthropic/claude-sonnet-4.5")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from spantail_service.demo.corpus import make_jobs
-from spantail_service.llm import BackendError, ChainError, Completion, LlmChain
+from spantail_service.llm import BackendError, ChainError, Completion, LlmChain, Restart
 from spantail_service.operations.base import OperationError
 from spantail_service.operations.sources.himalayas import read_job
 from tests.integration.operations.conftest import demo_world, settings_for, tools_for
@@ -57,7 +57,7 @@ class Scripted:
 
 
 async def test_the_text_arrives_while_the_call_is_traced(traces: Traces) -> None:
-    pieces: list[str | None] = []
+    pieces: list[str | Restart] = []
     async with demo_world() as demo, tools_for(settings_for(demo)) as tools:
         listening = replace(tools, on_text=pieces.append)
         result = await run("contact-outreach", {"job_id": a_job_id(), "type": "recruiter"}, listening)
@@ -67,7 +67,7 @@ async def test_the_text_arrives_while_the_call_is_traced(traces: Traces) -> None
         ("load", "ok"), ("contacts", "ok"), ("write", "ok"), ("check", "ok"),
     ]  # fmt: skip
     assert len(pieces) > 3
-    assert "".join(piece or "" for piece in pieces).strip() == result["message"]
+    assert "".join(map(str, pieces)).strip() == result["message"]
     assert events(root) == ["outreach_start", "outreach_complete"]
     assert event(root, "outreach_start")["type"] == "recruiter"
     assert event(root, "outreach_complete")["cost_usd"] == result["cost"]["usd"]
@@ -82,13 +82,13 @@ async def test_the_text_arrives_while_the_call_is_traced(traces: Traces) -> None
 
 
 async def test_the_text_of_the_real_cli_arrives_too(traces: Traces, claude: str) -> None:
-    pieces: list[str | None] = []
+    pieces: list[str | Restart] = []
     async with demo_world() as demo, tools_for(settings_for(demo, claude_command=claude)) as tools:
         listening = replace(tools, on_text=pieces.append)
         result = await run("contact-outreach", {"job_id": a_job_id()}, listening)
     assert result["backend"] == "claude_cli"
     assert len(pieces) > 3
-    assert "".join(piece or "" for piece in pieces).strip() == result["message"]
+    assert "".join(map(str, pieces)).strip() == result["message"]
     assert result["cost"]["usd"] > 0
 
 
@@ -99,19 +99,26 @@ async def test_nobody_has_to_listen(traces: Traces) -> None:
     assert status(traces.named("contact outreach")) == "ok"
 
 
-@pytest.mark.parametrize("first", [Scripted("one", "Dear ", "all", fails=True), Scripted("one", "Dear [name]")])
-async def test_what_another_attempt_makes_void_is_taken_back(traces: Traces, first: Scripted) -> None:
+@pytest.mark.parametrize(
+    ("first", "why"),
+    [
+        (Scripted("one", "Dear ", "all", fails=True), "one: overloaded"),
+        (Scripted("one", "Dear [name]"), "one: bad response"),
+    ],
+)
+async def test_what_another_attempt_makes_void_is_taken_back(traces: Traces, first: Scripted, why: str) -> None:
     """Also where the first answer was whole, and nobody could send it."""
-    pieces: list[str | None] = []
+    pieces: list[str | Restart] = []
     chain = LlmChain([first, Scripted("two", "Hello, ", "how?")], concurrency=1, timeout_s=5)
     async with demo_world() as demo, tools_for(settings_for(demo)) as tools:
         listening = replace(tools, llm=chain, on_text=pieces.append)
         result = await run("contact-outreach", {"job_id": a_job_id()}, listening)
-    void = pieces.index(None)
+    restart = Restart(why)
+    void = pieces.index(restart)
     assert void > 0
-    assert pieces[void:] == [None, "Hello, ", "how?"]
+    assert pieces[void:] == [restart, "Hello, ", "how?"]
     assert (result["message"], result["backend"]) == ("Hello, how?", "two")
-    assert "outreach_restart" in events(traces.named("write"))
+    assert event(traces.named("write"), "outreach_restart")["reason"] == why
     assert [check["rule"] for check in result["checks"] if not check["valid"]] == ["company"]
     assert len(result["warnings"]) == 1
 

@@ -24,6 +24,7 @@ from spantail_service.llm import (
     Message,
     OnText,
     Permit,
+    Restart,
     Tier,
 )
 
@@ -129,26 +130,26 @@ def chain(*backends: LlmBackend, gates: Gates | None = None) -> LlmChain:
 
 
 async def test_text_comes_in_pieces_and_is_void_when_another_attempt_begins() -> None:
-    heard: list[str | None] = []
+    heard: list[str | Restart] = []
     asked = chain(Scripted("a", ["Hel", "!"]), Scripted("b", ["Good ", "day"]))
     answer = await asked.ask(ASK, str, name="ask", on_text=heard.append)
     assert (answer.value, answer.backend, answer.attempts) == ("Good day", "b", 2)
-    assert heard == ["Hel", None, "Good ", "day"]
+    assert heard == ["Hel", Restart("a: unreachable"), "Good ", "day"]
 
 
 async def test_an_attempt_that_said_nothing_voids_nothing() -> None:
-    heard: list[str | None] = []
+    heard: list[str | Restart] = []
     asked = chain(Scripted("a", BackendError("overloaded", "later")), Scripted("b", ["day"]))
     await asked.ask(ASK, str, name="ask", on_text=heard.append)
     assert heard == ["day"]
 
 
 async def test_an_answer_of_no_use_is_void_too() -> None:
-    heard: list[str | None] = []
+    heard: list[str | Restart] = []
     asked = chain(Scripted("a", ["x"]), Scripted("b", ["1"]))
     answer = await asked.ask(ASK, int, name="ask", on_text=heard.append)
     assert answer.value == 1
-    assert heard == ["x", None, "1"]
+    assert heard == ["x", Restart("a: bad response"), "1"]
 
 
 async def test_expected_fallbacks_are_skipped_and_failures_are_errors(

@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Any, Final
 
 from spantail import Scope, event, layer
+from spantail_service.llm import Restart
 from spantail_service.operations.asking import Asking
 from spantail_service.operations.base import Operation, OperationError, Result, Tools, subject_of, work_on
 from spantail_service.operations.job_lookup import find_job
@@ -137,11 +138,11 @@ class _Passing:
         self._characters = 0
         self._next = 0
 
-    def __call__(self, text: str | None) -> None:
+    def __call__(self, text: str | Restart) -> None:
         if self._on_text is not None:
             self._on_text(text)
-        if text is None:
-            self._stage.event("outreach_restart", void=self._characters)
+        if isinstance(text, Restart):
+            self._stage.event("outreach_restart", void=self._characters, reason=text.reason)
             self._characters = self._next = 0
             return
         self._characters += len(text)
