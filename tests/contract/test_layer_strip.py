@@ -108,6 +108,40 @@ def test_an_end_that_comes_before_the_layers_does_not_hide_them(redis_url: str, 
         assert stored(writer) == {"fetch": "complete", "score": "skipped", "store": "skipped"}
 
 
+def test_a_layer_that_two_spans_work_on_runs_until_the_last_one_ends(redis_url: str) -> None:
+    first, second = "1" * 16, "2" * 16
+    with Writer(redis_url) as writer:
+        writer.write(RUN, [announcing("running"), a_layer("score", first, "running")])
+        writer.write(RUN, [a_layer("score", second, "running"), a_layer("fetch", "3" * 16, "running")])
+        writer.write(RUN, [a_layer("score", first, "ok", end=START + 2, rev=2)])
+        assert stored(writer) == {"fetch": "running", "score": "running", "store": "pending"}
+        writer.write(RUN, [a_layer("score", "5" * 16, "ok", end=START + 2, rev=2)])
+        assert stored(writer)["score"] == "running", "of a short one the end alone came"
+        again = [a_layer("score", first, "ok", end=START + 2, rev=2), a_layer("score", second, "running", rev=2)]
+        writer.write(RUN, again)
+        assert stored(writer)["score"] == "running"
+        writer.write(RUN, [a_layer("score", second, "error", end=START + 3, rev=3)])
+        assert stored(writer) == {"fetch": "running", "score": "error", "store": "pending"}
+        writer.write(RUN, [a_layer("score", "4" * 16, "running")])
+        assert stored(writer)["score"] == "running", "tried again"
+        writer.write(RUN, [a_layer("score", "4" * 16, "ok", end=START + 5, rev=2)])
+        assert stored(writer)["score"] == "complete"
+
+
+def test_so_it_is_where_all_comes_at_once_and_where_one_of_them_was_thought_dead(redis_url: str) -> None:
+    first, second = (a_layer("score", digit * 16, "running") for digit in "12")
+    ended = a_layer("score", "1" * 16, "ok", end=START + 2, rev=2)
+    with Writer(redis_url) as writer:
+        writer.write(RUN, [announcing("running"), first, second, ended])
+        assert stored(writer)["score"] == "running"
+        writer.write(RUN, [abandoned(orjson.loads(second.events[0]), Abandonment(RUNNER_DIED, START + 9))])
+        assert stored(writer)["score"] == "error"
+        writer.write(RUN, [a_layer("score", "2" * 16, "running", rev=3, event="layer_revived")])
+        assert stored(writer)["score"] == "running"
+        writer.write(RUN, [a_layer("score", "2" * 16, "ok", end=START + 12, rev=4)])
+        assert stored(writer)["score"] == "complete"
+
+
 async def test_many_processes_write_one_strip(redis_url: str) -> None:
     """Layers of one run that are worked on at the same time, each told by a process of its own."""
     names = [f"layer {number}" for number in range(20)]

@@ -26,9 +26,10 @@ _NAME_LENGTH: Final = 200  # … the characters of a name: the strip is read wit
 def layers_of(state: Mapping[str, Any], attributes: Mapping[str, Any]) -> bytes:
     """Write what a span says of layers, an entry a line; empty where it says nothing.
 
-    A layer tells of itself. A span announces the layers to come by its attribute `spantail.layers`; what is no list of
-    names announces nothing. Once it is over, however it ended, those that have not begun will not: `unbegun`, which the
-    strip shows as skipped.
+    A layer tells of itself; where several spans are of one layer, it runs until the last of them ends, and is then what
+    that one says (the script counts them). A span announces the layers to come by its attribute `spantail.layers`; what
+    is no list of names announces nothing. Once it is over, however it ended, those that have not begun will not:
+    `unbegun`, which the strip shows as skipped.
     """
     if state["kind"] == key.KIND_LAYER:
         progress = state.get("progress") or {}

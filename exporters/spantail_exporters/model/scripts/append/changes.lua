@@ -98,7 +98,7 @@ for i, first in ipairs(begins) do
         accounts[span_id] = account
       end
       if layer ~= '' then
-        for entry in string.gmatch(layer, '[^\n]+') do set_layer(entry) end
+        for entry in string.gmatch(layer, '[^\n]+') do set_layer(entry, old_rank == RUNNING) end
       end
       if not old then consider_root(span_id, parent_id, full) end
     end
