@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from spantail.budgets.errors import in_usd
 from spantail_service.runs.filter import RunFilter
@@ -113,7 +114,7 @@ class Conditions:
         page = await self._runs.page(None, _RUNS_LOOKED_AT, wanted)
         runs = [run for run in page.runs if not run["imported"]]
         calls = sum(totals["calls"] for run in runs for totals in run["backends"].values())
-        fallbacks = sum(run["fallbacks"] for run in runs)
+        fallbacks = _from_failing(runs)
         if calls < _LEAST_CALLS or fallbacks < share * calls:
             return []
         detail = f"{fallbacks} of {calls} LLM calls within {_span_of(window_s)} fell back to another backend."
@@ -127,6 +128,19 @@ class Conditions:
         waited_s = (now_us - min(since)) // _S
         detail = f"{overview.pending} items wait, the first one for {_span_of(waited_s)}; {overview.running} run."
         return [Finding(_window_of(window_s, now_us), "The queue is stuck", detail)]
+
+
+def _from_failing(runs: list[dict[str, Any]]) -> int:
+    """Count the fallbacks from backends that failed: also those without a try, for a failure has opened the circuit.
+
+    A backend that never failed, because it is not installed, counts nothing.
+    """
+    failed, untried = Counter[str](), Counter[str]()
+    for run in runs:
+        for backend, totals in run["backends"].items():
+            failed[backend] += totals["fallbacks"]
+            untried[backend] += totals["expected_fallbacks"]
+    return sum(count + untried[backend] for backend, count in failed.items() if count)
 
 
 def _window_of(window_s: int, now_us: int) -> str:

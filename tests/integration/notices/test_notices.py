@@ -330,6 +330,26 @@ async def test_many_fallbacks(redis_url: str, world: World) -> None:
     assert notice.detail == "10 of 20 LLM calls within 1 hour fell back to another backend."
 
 
+async def test_a_backend_that_is_only_not_installed_is_no_matter(redis_url: str, world: World) -> None:
+    world.now_us = START + 60 * S
+    await world.round()
+    with Writer(redis_url) as writer:
+        writer.span(RUN)
+        for number in range(20):
+            writer.span(
+                RUN, f"{number + 1:016x}", parent_id=ROOT_SPAN, kind="llm_call", end=START + 5, backend="langchain",
+                account="0 0 10 10 100 langchain\nclaude_cli\n",
+            )  # fmt: skip
+        await world.round()
+        assert not await world.titles()
+        writer.span(
+            RUN, "f" * 16, parent_id=ROOT_SPAN, kind="llm_call", end=START + 5, backend="langchain",
+            account="0 0 10 10 100 langchain\nclaude_cli",
+        )  # fmt: skip
+    await world.round()  # it fails, and its open circuit is why the others went elsewhere
+    assert await world.titles() == ["Many fallbacks: 100% of calls"]
+
+
 async def _spend(redis: Redis, day: str, nano: int) -> None:
     await redis.hincrby(keys.spend_of_day(day), "langchain:nano", nano)
 
