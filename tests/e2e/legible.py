@@ -16,7 +16,7 @@ _LOOK: Final = """(least) => {
   for (const element of document.querySelectorAll("button, a[href], input:not([type=hidden]), select, textarea")) {
     if (!seen(element)) continue;
     const labels = [...(element.labels ?? [])].map((label) => label.textContent).join(" ");
-    const name = [element.getAttribute("aria-label"), labels, element.textContent, element.title].join("").trim();
+    const name = [element.getAttribute("aria-label"), labels, element.innerText, element.title].join("").trim();
     if (!name) faults.push(`no name: ${element.outerHTML.slice(0, 120)}`);
   }
   const ids = [...document.querySelectorAll("[id]")].map((element) => element.id);
