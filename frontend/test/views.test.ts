@@ -6,7 +6,7 @@ import { backendTable } from "../src/views/run/backends";
 import { layerItems } from "../src/views/run/layers";
 import { fields, lostTitle, runLength } from "../src/views/run/run-fields";
 import { runCost, runItem } from "../src/views/run-list";
-import { impliedWord } from "../src/views/trace/trace-row";
+import { costEstimate, impliedWord } from "../src/views/trace/trace-row";
 
 const ID = "4bf92f3577b34da6a3ce929d0e0e4736";
 
@@ -128,4 +128,14 @@ it("leaves out an operation word only where a mark and the model say it", () => 
   expect(impliedWord({ ...call, name: "gpt-4o" })).toBe("");
   expect(impliedWord({ kind: "llm_call", name: "chat gpt-4o", model: "gpt-4o" })).toBe("");
   expect(impliedWord({ ...call, kind: "span" })).toBe("");
+});
+
+it("shows what a call has cost so far only while it runs", () => {
+  const attributes = { "spantail.cost.estimate_usd": 0.0012 };
+  expect(costEstimate({ status: "running", attributes })).toBe("≈ $0.0012");
+  expect(costEstimate({ status: "running", attributes: { "spantail.cost.estimate_usd": 0 } })).toBe("≈ $0");
+  expect(costEstimate({ status: "running" })).toBe("");
+  expect(costEstimate({ status: "running", attributes: { "spantail.cost.estimate_usd": "0.1" } })).toBe("");
+  for (const status of ["ok", "error", "cancelled", "abandoned"] as const)
+    expect(costEstimate({ status, attributes })).toBe("");
 });

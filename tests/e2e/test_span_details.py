@@ -192,3 +192,34 @@ async def test_the_list_is_narrowed_by_environment_and_version(
             writer.span("c" * 32, start=START + 101, resource="0", sources={"r:0": elsewhere})
             await expect(items).to_have_count(4)
             await expect(items.first).to_have_attribute("data-run-id", "c" * 32)
+
+
+async def test_a_call_shows_what_it_has_cost_so_far(new_redis_url: str, browser: Browser, tmp_path: Path) -> None:
+    with (
+        Writer(new_redis_url) as writer,
+        spantail_process("serve", "--port", "0", cwd=tmp_path, SPANTAIL_REDIS_URL=new_redis_url) as service,
+    ):
+        call: dict[str, Any] = {
+            "kind": "llm_call",
+            "name": "chat gpt-4o",
+            "backend": "langchain",
+            "parent_id": ROOT_SPAN,
+        }
+        writer.span(RUN)
+        writer.span(RUN, CALL, **call)
+        service.await_ready()
+        async with open_page(browser, service.url) as (page, _):
+            await page.goto(f"/runs/{RUN}")
+            run = RunPage(page)
+            cost = run.row(CALL).locator(".cell-cost")
+            await expect(run.row(CALL)).to_be_visible()
+            await expect(cost).to_have_text("")
+            writer.span(RUN, CALL, **call, rev=2, attributes={"spantail.cost.estimate_usd": 0.0012})
+            await expect(cost).to_have_text("≈ $0.0012")
+            await expect(cost).to_have_attribute("title", "Estimated while the answer is streamed")
+            await expect(run.field("cost")).not_to_contain_text("0.0012")  # it is in no sum
+
+            usage = {"cost_nano": 1_500_000, "cost_usd": 0.0015, "cost_source": "calculated"}
+            writer.span(RUN, CALL, **call, rev=3, end=START + 5, **usage)
+            await expect(cost).to_have_text("$0.0015")
+            await expect(cost).not_to_have_attribute("data-estimate", "")

@@ -29,6 +29,13 @@ export function impliedWord(span: Pick<SpanState, "kind" | "backend" | "name" | 
   return follows ? word : "";
 }
 
+/** "≈ $0.0012": what a call has cost so far, while its answer is streamed; empty once it has ended. */
+export function costEstimate(span: Pick<SpanState, "status" | "attributes">): string {
+  const usd = span.status === "running" ? span.attributes?.["spantail.cost.estimate_usd"] : undefined;
+  const nano = typeof usd === "number" ? format.costNano({ cost_usd: usd }) : undefined;
+  return nano === undefined ? "" : `≈ ${format.money(nano)}`;
+}
+
 export interface RowContext {
   readonly collapsed: ReadonlySet<string>;
   readonly selected: string | null;
@@ -180,10 +187,11 @@ export class TraceRow implements RowView<TreeNode> {
     setAttr(this.cost, "data-sum", own && priced > 0 ? null : "");
     if (priced === 0) {
       setAttr(this.cost, "data-more", null);
-      const estimate = this.running ? span.attributes?.["spantail.cost.estimate_usd"] : undefined;
-      setAttr(this.cost, "data-estimate", typeof estimate === "number" ? "" : null);
-      if (typeof estimate === "number") {
-        setText(this.cost, `≈ ${format.money(format.costNano({ cost_usd: estimate }) ?? 0)}`);
+      const estimate = costEstimate(span);
+      setAttr(this.cost, "data-estimate", estimate ? "" : null);
+      if (estimate) {
+        setAttr(this.cost, "data-unpriced", null);
+        setText(this.cost, estimate);
         setAttr(this.cost, "title", "Estimated while the answer is streamed");
         return;
       }
