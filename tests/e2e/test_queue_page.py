@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import signal
 from typing import TYPE_CHECKING, Any
 
 from playwright.async_api import expect
@@ -38,6 +40,12 @@ def items(page: Page, group: str = "") -> Locator:
     """The rows of items that are shown."""
     part = f'[data-group="{group}"]' if group else ""
     return page.locator(f'#queue-page [role=row][data-kind="item"]{part}:visible')
+
+
+def runner_of(page: Page, pid: int) -> Locator:
+    """The runner that is the process `pid`."""
+    runners = page.get_by_role("complementary", name="Runners").get_by_role("listitem")
+    return runners.filter(has=page.locator(".runner-name", has_text=re.compile(f":{pid}$")))
 
 
 async def test_an_item_from_its_start_to_its_retry(new_redis_url: str, browser: Browser) -> None:
@@ -122,6 +130,54 @@ async def test_a_queued_run_becomes_live_by_itself(
             await expect(items(page, "done")).to_contain_text("done")
             await page.go_back()
             await expect(run.status).to_have_text("completed")
+
+
+async def test_a_runner_that_drains_and_one_that_dies_are_told_apart(
+    new_redis_url: str, start: Start, world: HeldWorld, browser: Browser, tmp_path: Path
+) -> None:
+    """Two runners, one item each: one is told to stop and ends its item, the other is killed and its item goes on."""
+    settings = {"SPANTAIL_REDIS_URL": new_redis_url, "SPANTAIL_QUEUE_LEASE_S": "5", "SPANTAIL_RUNNER_DRAIN_S": "300"}
+    world.gate.shut("openai")
+    async with (
+        start(SPANTAIL_RUNNERS="0", **settings) as service,
+        client_of(service.url) as client,
+        open_page(browser, service.url) as (page, _),
+    ):
+        await page.goto("/queue")
+        panel = page.get_by_role("complementary", name="Runners")
+        command = ("runner", "--concurrency", "1")
+        with (
+            spantail_process(*command, cwd=tmp_path, **settings, **world.settings) as draining,
+            spantail_process(*command, cwd=tmp_path, **settings, **world.settings) as dying,
+        ):
+            await put_in(client)
+            await put_in(client, "nurse")
+            leaving, dead = (runner_of(page, process.process.pid) for process in (draining, dying))
+            for runner in (leaving, dead):
+                await expect(runner).to_have_attribute("data-state", "busy")
+                await expect(runner).to_contain_text("1 of 1 busy")
+            await world.gate.held("openai", 2)
+            runners = {each["pid"]: each for each in (await client.get("/api/runners")).json()["runners"]}
+            (cut_off,) = runners[dying.process.pid]["running"]
+
+            draining.process.send_signal(signal.SIGTERM)
+            await expect(leaving).to_have_attribute("data-state", "draining")
+            await expect(leaving.get_by_role("link", name="job-search")).to_be_visible()  # it ends what it has
+
+            dying.process.kill()
+            await expect(dead).to_have_attribute("data-state", "dead")
+            await expect(dead).to_contain_text("not heard for")
+            await expect(panel).to_contain_text("1 of 1 busy")
+            # its item waits for another runner, and knows the run that was cut off
+            again = items(page, "waiting")
+            await expect(again.get_by_role("link", name=cut_off["run_id"][:8])).to_be_visible()
+
+            world.gate.open("openai")
+            await expect(items(page, "done")).to_contain_text("done")
+            await expect(leaving).to_have_count(0)
+            assert draining.ended() == 0
+            await expect(panel).to_contain_text("No runner is alive: what is queued waits.")
+            await expect(dead).to_be_visible()
 
 
 async def test_a_run_is_queued_by_the_form(new_redis_url: str, browser: Browser) -> None:

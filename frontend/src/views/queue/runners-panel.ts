@@ -68,7 +68,11 @@ export class RunnersPanel {
     const others = names(this.runners) !== names(runners);
     this.runners = runners;
     const alive = runners.filter((runner) => runner.alive);
-    const slots = alive.reduce((sum, runner) => sum + (runner.draining ? 0 : runner.concurrency), 0);
+    // One that drains takes no more than it has.
+    const slots = alive.reduce(
+      (sum, each) => sum + (each.draining ? each.running.length : each.concurrency),
+      0,
+    );
     const busy = alive.reduce((sum, runner) => sum + runner.running.length, 0);
     setText(this.info, alive.length > 0 ? `${count(busy)} of ${count(slots)} busy` : "");
     this.empty.hidden = alive.length > 0;
