@@ -50,6 +50,22 @@ it("orders days first, the newest above", () => {
   ]);
 });
 
+it("puts what has a limit first, and lists no run that has none", () => {
+  const list = [
+    budget(null, 5, 0, "operation:a"),
+    budget(9, 0, 0, "operation:b"),
+    budget(null, 7, 0, "run:c"),
+    budget(null, 7, 1, "run:d"),
+    budget(9, 7, 0, "run:e"),
+  ];
+  expect(words.inOrder(list.filter(words.isListed)).map(({ scope }) => scope)).toEqual([
+    "operation:b",
+    "operation:a",
+    "run:e",
+    "run:d",
+  ]);
+});
+
 it("takes amounts as people write them, and nothing else", () => {
   expect(["5", "$0.50", " .5 ", "0,25", "$ 3."].map(words.parseUsd)).toEqual([5, 0.5, 0.5, 0.25, 3]);
   for (const text of ["", "$", ".", "-1", "1e3", "5 USD", "1,000.50", "NaN"])

@@ -21,9 +21,31 @@ const RULE: NoticeRule = {
 it("offers of a rule what it has a value of", () => {
   expect(words.ruleFields(RULE).map(({ name, label }) => [name, label])).toEqual([
     ["threshold", "Sum in USD"],
-    ["window_s", "Window in seconds"],
+    ["window_s", "Window in hours"],
   ]);
   expect(words.ruleFields({ ...RULE, threshold: null, window_s: null })).toEqual([]);
+});
+
+it("shows times in the largest unit in which they are whole", () => {
+  const shown = (window_s: number) => {
+    const rule = { ...RULE, window_s };
+    const field = words.ruleFields(rule)[1];
+    if (!field) throw new Error("no field for the window");
+    return `${words.fieldText(field, rule)} ${field.after}`;
+  };
+  expect([86_400, 3_600, 5_400, 300, 90, 0.5, 0].map(shown)).toEqual([
+    "24 h",
+    "1 h",
+    "90 min",
+    "5 min",
+    "90 s",
+    "0.5 s",
+    "0 s",
+  ]);
+  const stuck = words.ruleFields({ ...RULE, kind: "queue_stuck", threshold: 300 })[0];
+  expect(stuck).toMatchObject({ label: "Waiting time in minutes", factor: 60 });
+  expect(words.fieldValue({ factor: 3_600 }, "0.7")).toBe(2_520);
+  expect(words.fieldValue({ factor: 60 }, "soon")).toBeUndefined();
 });
 
 it("names a kind that it does not know", () => {

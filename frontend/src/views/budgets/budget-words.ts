@@ -59,15 +59,22 @@ export function budgetTitle(budget: Budget): string {
   return `${money(budget.spent_nano)} spent, ${money(budget.reserved_nano)} reserved${held}, ${limit}`;
 }
 
-/** Days first, the newest above; then by name. */
+/** A run that nothing limits says on its own page what it spent; here there would be a row of each. */
+export function isListed(budget: Budget): boolean {
+  return budget.limit_nano !== null || budget.reserved_nano > 0 || scopeOf(budget.scope).kind !== "run";
+}
+
+/** Days first, the newest above; of each kind what has a limit before what has none; then by name. */
 export function inOrder(budgets: readonly Budget[]): Budget[] {
   const rank = (budget: Budget) => {
     const at = KINDS.indexOf(scopeOf(budget.scope).kind as BudgetKind);
     return at < 0 ? KINDS.length : at;
   };
+  const unlimited = (budget: Budget) => (budget.limit_nano === null ? 1 : 0);
   return budgets.slice().sort((a, b) => {
-    const days = rank(a) === 0 && rank(b) === 0 ? -1 : 1;
-    return rank(a) - rank(b) || days * (a.scope < b.scope ? -1 : 1);
+    if (rank(a) !== rank(b)) return rank(a) - rank(b);
+    if (rank(a) === 0) return a.scope < b.scope ? 1 : -1;
+    return unlimited(a) - unlimited(b) || (a.scope < b.scope ? -1 : 1);
   });
 }
 

@@ -9,7 +9,7 @@ import { spendText } from "../run/spend";
 import type { SectionView } from "../section";
 import { BreakersPart } from "./breakers-part";
 import { BudgetRow, type SetLimit } from "./budget-row";
-import { defaultsText, inOrder } from "./budget-words";
+import { defaultsText, inOrder, isListed } from "./budget-words";
 import { NewLimit } from "./new-limit";
 
 const ASK_MS = 2_000;
@@ -112,7 +112,7 @@ export class BudgetsPage implements SectionView {
       this.defaults,
       `Before an LLM call its worst case is reserved; where it does not fit, the call is not made. ${usual ? `Where nothing else is set: ${usual}.` : "Where nothing is set there is no limit."}`,
     );
-    const listed = inOrder(budgets.budgets);
+    const listed = inOrder(budgets.budgets.filter(isListed));
     this.table.hidden = listed.length === 0;
     this.empty.hidden = listed.length > 0;
     setText(this.empty, "Nothing is spent or limited yet.");

@@ -8,15 +8,24 @@ export interface RuleField {
   readonly label: string;
   readonly before: string;
   readonly after: string;
+  /** What one of the field's unit is in the rule's own: 3,600 where hours are shown of seconds. */
+  readonly factor: number;
 }
 
 interface RuleWords {
   readonly title: string;
   readonly text: string;
-  readonly threshold: Omit<RuleField, "name">;
+  readonly threshold: Omit<RuleField, "name" | "factor">;
 }
 
-const WINDOW: RuleField = { name: "window_s", label: "Window in seconds", before: "within", after: "s" };
+const WINDOW = { name: "window_s", label: "Window", before: "within", after: "" } as const;
+
+/** The largest first: a day's window reads as 24 h, not as 86400 s. */
+const UNITS = [
+  [3_600, "h", "hours"],
+  [60, "min", "minutes"],
+  [1, "s", "seconds"],
+] as const;
 
 const RULES: Readonly<Record<RuleKind, RuleWords>> = {
   run_failed: {
@@ -42,7 +51,7 @@ const RULES: Readonly<Record<RuleKind, RuleWords>> = {
   queue_stuck: {
     title: "The queue is stuck",
     text: "something waits, and nothing begins",
-    threshold: { label: "Waiting time in seconds", before: "for", after: "s" },
+    threshold: { label: "Waiting time", before: "for", after: "" },
   },
 };
 
@@ -65,9 +74,37 @@ export function ruleText(rule: Pick<NoticeRule, "kind">): string {
 /** What can be set of a rule: what it has a value of. */
 export function ruleFields(rule: NoticeRule): RuleField[] {
   const list: RuleField[] = [];
-  if (typeof rule.threshold === "number") list.push({ name: "threshold", ...wordsOf(rule.kind).threshold });
-  if (typeof rule.window_s === "number") list.push(WINDOW);
+  const { threshold, window_s: windowS, kind } = rule;
+  if (typeof threshold === "number") {
+    const field = { name: "threshold", ...wordsOf(kind).threshold, factor: 1 } as const;
+    list.push(kind === "queue_stuck" ? inUnit(field, threshold) : field);
+  }
+  if (typeof windowS === "number") list.push(inUnit({ ...WINDOW, factor: 1 }, windowS));
   return list;
+}
+
+/** A time in the largest unit in which it is a whole number. */
+function inUnit(field: RuleField, seconds: number): RuleField {
+  const whole = UNITS.find(([factor]) => seconds >= factor && seconds % factor === 0);
+  const [factor, after, unit] = whole ?? [1, "s", "seconds"];
+  return { ...field, label: `${field.label} in ${unit}`, after, factor };
+}
+
+/** What a field shows of its rule. */
+export function fieldText({ name, factor }: Pick<RuleField, "name" | "factor">, rule: NoticeRule): string {
+  const value = rule[name];
+  return typeof value === "number" ? String(exact(value / factor)) : "";
+}
+
+/** The value of a rule that was typed into a field; undefined for what is no number. */
+export function fieldValue({ factor }: Pick<RuleField, "factor">, text: string): number | undefined {
+  const value = parseNumber(text);
+  return value === undefined ? undefined : exact(value * factor);
+}
+
+/** Without the last digits of binary fractions: 0.7 h are 2,520 s. */
+function exact(value: number): number {
+  return Number(value.toPrecision(12));
 }
 
 /** "to https://hooks.example.com/… · sent 1 h ago · 2 on their way". */

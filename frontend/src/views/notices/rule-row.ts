@@ -17,7 +17,7 @@ export class RuleRow implements RowView<NoticeRule> {
   private readonly form = h("form", { class: "rule-form", novalidate: true });
   private readonly save = h("button", { type: "submit", class: "button", hidden: true }, "Save");
   private readonly error = h("p", { class: "field-error", role: "alert", hidden: true });
-  private readonly inputs = new Map<words.RuleField["name"], HTMLInputElement>();
+  private readonly inputs = new Map<words.RuleField, HTMLInputElement>();
   private rule: NoticeRule;
 
   constructor(rule: NoticeRule, changeRule: ChangeRule, nowUs: () => number) {
@@ -59,15 +59,19 @@ export class RuleRow implements RowView<NoticeRule> {
     setText(this.problem, problem);
     this.problem.hidden = problem === "";
     if (isChanged) return;
-    for (const [name, input] of this.inputs) input.value = String(rule[name] ?? "");
+    this.showValues();
   }
 
   private get isChanged(): boolean {
-    return [...this.inputs].some(([name, input]) => input.value !== String(this.rule[name] ?? ""));
+    return [...this.inputs].some(([field, input]) => input.value !== words.fieldText(field, this.rule));
   }
 
-  private field({ name, label, before, after }: words.RuleField): HTMLElement {
-    const value = String(this.rule[name] ?? "");
+  private showValues(): void {
+    for (const [field, input] of this.inputs) input.value = words.fieldText(field, this.rule);
+  }
+
+  private field(field: words.RuleField): HTMLElement {
+    const { label, before, after } = field;
     const input = h("input", {
       class: "input",
       type: "text",
@@ -75,21 +79,21 @@ export class RuleRow implements RowView<NoticeRule> {
       autocomplete: "off",
       "aria-label": `${words.ruleTitle(this.rule)}: ${label}`,
     });
-    input.value = value;
-    this.inputs.set(name, input);
+    input.value = words.fieldText(field, this.rule);
+    this.inputs.set(field, input);
     return h("span", { class: "rule-field" }, h("span", {}, before), input, h("span", {}, after));
   }
 
   private submit(): void {
     const change: RuleChange = {};
-    for (const [name, input] of this.inputs) {
-      const value = words.parseNumber(input.value);
+    for (const [field, input] of this.inputs) {
+      const value = words.fieldValue(field, input.value);
       if (value === undefined) {
         this.fail("This is no number.");
         input.focus();
         return;
       }
-      change[name] = value;
+      change[field.name] = value;
     }
     void this.send(change);
   }
@@ -99,7 +103,7 @@ export class RuleRow implements RowView<NoticeRule> {
       await this.changeRule(this.rule.id, change);
       if (change.enabled === undefined) {
         this.rule = { ...this.rule, ...change };
-        for (const [name, input] of this.inputs) input.value = String(this.rule[name] ?? "");
+        this.showValues();
         this.save.hidden = true;
       }
       this.fail("");
