@@ -9,6 +9,8 @@ from spantail.budgets.errors import in_usd
 from spantail_service.runs.filter import RunFilter
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from spantail_service.jobs.queue import JobQueue
     from spantail_service.llm.budget import BudgetLedger
     from spantail_service.notices.failed_runs import FailedRuns
@@ -76,7 +78,7 @@ class Conditions:
             Finding(
                 run["run_id"],
                 f"Run failed: {run['name']}",
-                f"{run['errors']} of {run['spans']} spans ended in error, {in_usd(run['cost_nano'])} spent.",
+                f"{run['errors']} of {run['spans']} spans ended in error, {_spent_of(run)}.",
                 run["run_id"],
             )
             for run in await self._failed.found(now_us)
@@ -87,14 +89,15 @@ class Conditions:
         for state in await self._ledger.listed():
             if state.limit_nano is None:
                 continue
-            is_spent = state.spent_nano > 0 and state.spent_nano >= share * state.limit_nano
-            if not is_spent and not state.refused:
+            is_near = state.spent_nano > 0 and state.spent_nano >= share * state.limit_nano
+            if not is_near and not state.refused:
                 continue
+            is_met = state.refused or state.spent_nano >= state.limit_nano
             kind, _, name = state.scope.partition(":")
             found.append(
                 Finding(
                     f"{state.scope}:{state.limit_nano}",
-                    f"Budget {'met' if state.refused else 'nearly met'}: {state.scope}",
+                    f"Budget {'met' if is_met else 'nearly met'}: {state.scope}",
                     f"{in_usd(state.spent_nano)} of {in_usd(state.limit_nano)} spent, {in_usd(state.reserved_nano)} "
                     f"reserved{', and a call was refused' if state.refused else ''}.",
                     name if kind == "run" else None,
@@ -141,6 +144,14 @@ def _from_failing(runs: list[dict[str, Any]]) -> int:
             failed[backend] += totals["fallbacks"]
             untried[backend] += totals["expected_fallbacks"]
     return sum(count + untried[backend] for backend, count in failed.items() if count)
+
+
+def _spent_of(run: Mapping[str, Any]) -> str:
+    """What a run has spent; calls without a price are said, since nothing is known of them."""
+    unpriced = run["unpriced"]
+    if not unpriced:
+        return f"{in_usd(run['cost_nano'])} spent"
+    return f"{in_usd(run['cost_nano'])} spent and {unpriced} call{'s' * (unpriced != 1)} without a price"
 
 
 def _window_of(window_s: int, now_us: int) -> str:

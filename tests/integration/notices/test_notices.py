@@ -240,11 +240,15 @@ async def test_what_was_so_before_is_no_notice_and_neither_is_what_a_rule_that_i
 async def test_a_failed_run(redis_url: str, world: World) -> None:
     await world.round()
     with Writer(redis_url) as writer:
+        call = {"parent_id": ROOT_SPAN, "kind": "llm_call", "end": START + 4}
+        writer.span(RUN, "a" * 16, **call, account="0 0 10 10 7000 langchain\n")
+        writer.span(RUN, "b" * 16, **call, account="0 1 10 10 0 langchain\n")
         writer.span(RUN, end=START + 5, status="error", event="operation_error")
     await world.round()
     await world.round()
     (notice,) = await world.store.recent()
     assert notice.rule == "run_failed"
+    assert notice.detail == "1 of 3 spans ended in error, 0.000007 USD spent and 1 call without a price."
     assert notice.title.startswith("Run failed: ")
     assert notice.run_id == RUN
 
@@ -310,6 +314,10 @@ async def test_a_budget_that_is_nearly_met(world: World) -> None:
     await world.ledger.set_limit(scope, 900)  # another limit is another matter
     await world.round()
     assert len(await world.titles()) == 2
+    world.now_us += S
+    await world.ledger.set_limit(scope, 850)  # nothing was refused, but nothing is left
+    await world.round()
+    assert (await world.titles())[0] == "Budget met: day:2026-11-30"
 
 
 async def test_many_fallbacks(redis_url: str, world: World) -> None:
