@@ -37,6 +37,7 @@ async def start_demo_world(settings: Settings, stack: AsyncExitStack) -> Setting
     return settings.replaced(**ours)
 
 
+_LOOKS_S = 30.0  # so long somebody who has read the list of runs, with curl or the command line, may look on
 _QUEUED = 5  # every fifth run goes through the queue: with six operations each of them does in time
 
 
@@ -60,7 +61,8 @@ class DemoWork:
 
     def _is_watched(self) -> bool:
         services = self._services
-        return services.hub.viewers + services.run_changes.watchers + services.queue_changes.watchers > 0
+        followers = services.hub.viewers + services.run_changes.watchers + services.queue_changes.watchers
+        return followers > 0 or services.run_changes.was_asked_within(_LOOKS_S)
 
     async def _launch(self, name: str, given: dict[str, Any]) -> None:
         op = self._services.catalogue[name]

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+import time
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -130,11 +131,20 @@ class RunListChanges:
         self._late: dict[str, float] = {}  # runs that have changed → until when their progress is looked up
         self._look_at = 0.0  # when that is done next
         self._closed = False
+        self._asked_s: float | None = None
 
     @property
     def watchers(self) -> int:
         """How many follow the list at the moment."""
         return len(self._watchers)
+
+    def asked(self) -> None:
+        """Somebody has just read the list, without following it."""
+        self._asked_s = time.monotonic()
+
+    def was_asked_within(self, seconds: float) -> bool:
+        """Whether somebody has read the list in the last `seconds`."""
+        return self._asked_s is not None and time.monotonic() - self._asked_s <= seconds
 
     @asynccontextmanager
     async def watch(self, wanted: RunFilter, since: str | None = None) -> AsyncIterator[Watcher | None]:

@@ -88,7 +88,9 @@ async def list_runs(
     """
     if wanted.looks_inside:
         await take_heavy(request)
-    page = await services_of(request).runs.page(cursor, limit, wanted)
+    services = services_of(request)
+    services.run_changes.asked()
+    page = await services.runs.page(cursor, limit, wanted)
     body = orjson.dumps({"runs": page.runs, "next_cursor": page.next_cursor})
     return Response(body, media_type="application/json", headers=_NO_STORE)
 
