@@ -16,6 +16,7 @@ from spantail_exporters.model import keys
 from spantail_service.jobs.calls import Calls, Script
 from spantail_service.jobs.identity import new_run_id
 from spantail_service.jobs.item import PRIORITIES, QueueItem, as_json, fields_of, item_of
+from spantail_service.storage.cluster import is_cluster
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -330,6 +331,5 @@ class JobQueue:
         if self._names is None:
             async with self._asking:
                 if self._names is None:
-                    about: Any = await self._redis.info("cluster")
-                    self._names = _Names.of(is_cluster=bool(about.get("cluster_enabled")))
+                    self._names = _Names.of(is_cluster=await is_cluster(self._redis))
         return self._names

@@ -17,6 +17,7 @@ from spantail.pricing import nano_usd
 from spantail_exporters.model import keys
 from spantail_exporters.redis.errors import will_be_back
 from spantail_service.llm.budget.scopes import EXPIRY_MS, KINDS, MOST_LISTED, Kind, Scope, scope_of
+from spantail_service.storage.cluster import is_cluster
 from spantail_service.storage.scripts import Script
 
 if TYPE_CHECKING:
@@ -92,13 +93,12 @@ class BudgetLedger:
     Args:
         redis: Where they are kept.
         defaults_nano: The limit of each kind of scope that has none of its own; None is no limit.
-        is_cluster: Name the keys as a cluster needs it; a cluster that was not expected is noticed.
     """
 
-    def __init__(self, redis: Redis, defaults_nano: Mapping[Kind, int | None], *, is_cluster: bool = False) -> None:
+    def __init__(self, redis: Redis, defaults_nano: Mapping[Kind, int | None]) -> None:
         self._redis = redis
         self.defaults_nano = dict(defaults_nano)
-        self._is_cluster = is_cluster
+        self._is_cluster: bool | None = None  # not known yet
 
     @classmethod
     def from_settings(cls, settings: BudgetSettings, redis: Redis) -> Self:
@@ -157,10 +157,9 @@ class BudgetLedger:
 
     async def listed(self) -> list[BudgetState]:
         """The budgets of every kind that changed last, days first, then operations, sessions and runs."""
+        if self._is_cluster is None:  # scripts notice it by themselves; the index is read without one
+            self._is_cluster = await is_cluster(self._redis)
         scopes = await self._listed()
-        if not scopes and not self._is_cluster:
-            await self.read([scope_of("day:2000-01-01")])  # only a script notices a cluster that was not expected
-            scopes = await self._listed()
         answers = await self._call(_READ, scopes) if scopes else []
         return [
             _state(scope.name, fields[:5])
@@ -176,7 +175,7 @@ class BudgetLedger:
         return [scope_of(name) for name in names]
 
     def _index(self, kind: str) -> str:
-        return keys.budget_index(kind, is_cluster=self._is_cluster)
+        return keys.budget_index(kind, is_cluster=bool(self._is_cluster))
 
     async def _call(self, script: Script, scopes: Sequence[Scope], *own: str | int, mark: str = "-") -> Any:
         try:
@@ -190,9 +189,9 @@ class BudgetLedger:
         return await script.run(self._redis, self._keys(scopes, mark), self._arguments(scopes, own))
 
     def _keys(self, scopes: Sequence[Scope], mark: str) -> list[str]:
-        named = [keys.budget_settled(mark, is_cluster=self._is_cluster)]
+        named = [keys.budget_settled(mark, is_cluster=bool(self._is_cluster))]
         for scope in scopes:
-            budget = keys.budget_keys(scope.name, is_cluster=self._is_cluster)
+            budget = keys.budget_keys(scope.name, is_cluster=bool(self._is_cluster))
             named += [*budget, self._index(scope.kind)]
         return named
 
