@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import time
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from opentelemetry.trace import SpanKind
@@ -28,16 +27,6 @@ if TYPE_CHECKING:
 
     from opentelemetry.context import Context
 
-# Who serves a backend unless the caller says otherwise.
-_PROVIDER_OF_BACKEND: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "claude_cli": "anthropic",
-        "anthropic": "anthropic",
-        "langchain": "openai",
-        "openai": "openai",
-        "openrouter": "openrouter",
-    }
-)
 _TEXT_LIMIT: Final = 32 * 1024  # characters of a streamed answer that are kept when content may be recorded
 
 
@@ -362,75 +351,3 @@ class LlmCall(Scope):
             self._write_cost(price.nano_usd, keys.SOURCE_CALCULATED, price)
         else:
             self._write({keys.COST_SOURCE: keys.SOURCE_UNPRICED, keys.COST_NOTE: price.note})
-
-
-def llm_call(
-    *,
-    backend: str,
-    model: str,
-    provider: str | None = None,
-    operation: str = "chat",
-    tier: str | None = None,
-    attempt: int = 1,
-    fallback_from: str | None = None,
-    fallback_reason: str | None = None,
-    stream: bool = False,
-    prompt: object = None,
-    input_tokens: int | None = None,
-    max_tokens: int | None = None,
-    reported: bool = False,
-    attributes: Mapping[str, object] | None = None,
-) -> LlmCall:
-    """Open one attempt of an LLM call at one backend.
-
-    When it ends, it is priced from its tokens unless `LlmCall.cost` was called, or marked `unpriced`.
-
-    Inside of a `budget()`, what it may cost at most is reserved before it begins, from `prompt` (or `input_tokens`) and
-    `max_tokens`. Where it does not fit, entering it raises `BudgetExceededError`, and its span ends as `skipped`.
-
-    Args:
-        backend: Who serves it: `claude_cli`, `langchain`, …; empty where it is not known.
-        model: The model asked for; empty where it is not known.
-        provider: Whose model it is, in the words of the GenAI conventions: `anthropic`, `openai`, … Known backends
-            have a default.
-        operation: `chat`, `embeddings`, …
-        tier: The model tier asked for.
-        attempt: Which attempt it is, from 1; written from the second on.
-        fallback_from: The backend that it fell back from.
-        fallback_reason: Why it did.
-        stream: Whether the answer is streamed.
-        prompt: What is sent, as `LlmCall.prompt` takes it; tools and the like may be in it, in a mapping.
-        input_tokens: Most tokens of what is sent, where they are known better than from the bytes of `prompt`.
-        max_tokens: Most tokens of the answer, reasoning included, as the backend is told; of all answers where there
-            are several.
-        reported: Whether somebody else makes the call, which is only told of here: budgets then book what it cost, and
-            never refuse it.
-        attributes: Further attributes of the span.
-
-    Returns:
-        A scope, for `with` or `async with`.
-    """
-    provider = provider or _PROVIDER_OF_BACKEND.get(backend)
-    own: dict[str, object] = {
-        keys.BACKEND: backend or None,
-        keys.GEN_AI_OPERATION_NAME: operation,
-        keys.GEN_AI_PROVIDER_NAME: provider,
-        keys.GEN_AI_REQUEST_MODEL: model or None,
-        keys.GEN_AI_REQUEST_STREAM: True if stream else None,
-        keys.GEN_AI_REQUEST_MAX_TOKENS: max_tokens,
-        keys.TIER: tier,
-        keys.ATTEMPT: attempt if attempt > 1 else None,
-        keys.FALLBACK_FROM: fallback_from,
-        keys.FALLBACK_REASON: fallback_reason,
-    }
-    return LlmCall(
-        f"{operation} {model}".strip(),
-        model=model,
-        provider=provider,
-        own=own,
-        attributes=attributes,
-        prompt=prompt,
-        input_tokens=input_tokens,
-        max_tokens=0 if max_tokens is None and operation == "embeddings" else max_tokens,
-        reported=reported,
-    )
