@@ -21,7 +21,7 @@ from redis.asyncio import Redis
 
 from bench.queue_worker import CONCURRENCY
 from bench.servers import private_redis
-from spantail_service.jobs.queue import JobQueue
+from spantail_service.jobs.queue.job_queue import JobQueue
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -22,7 +22,7 @@ import spantail
 from spantail.redaction import Redactor
 from spantail_service.jobs.execution import Executor, Run
 from spantail_service.jobs.parts import Jobs, Surroundings, open_jobs
-from spantail_service.jobs.queue import JobQueue
+from spantail_service.jobs.queue.job_queue import JobQueue
 from spantail_service.llm.registry import open_llm
 from spantail_service.operations.base import Operation, Tools
 from spantail_service.operations.tools import open_tools

@@ -20,8 +20,8 @@ from spantail_service.access.rate_limits import RateLimits, WrongTokens
 from spantail_service.access.sessions import Sessions
 from spantail_service.ingest.receiver import OtlpReceiver
 from spantail_service.jobs.launcher import Launcher
-from spantail_service.jobs.queue_changes import QueueChanges
-from spantail_service.jobs.queue_frame import QueueFrames
+from spantail_service.jobs.queue.changes import QueueChanges
+from spantail_service.jobs.queue.frame import QueueFrames
 from spantail_service.jobs.work import open_work
 from spantail_service.metrics import ServiceMetrics
 from spantail_service.notices.conditions import Conditions

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from spantail_service.ingest.receiver import OtlpReceiver
     from spantail_service.jobs.launcher import Launcher
     from spantail_service.jobs.parts import Jobs
-    from spantail_service.jobs.queue_changes import QueueChanges
+    from spantail_service.jobs.queue.changes import QueueChanges
     from spantail_service.llm.budget import BudgetLedger
     from spantail_service.metrics import ServiceMetrics
     from spantail_service.notices.store import NoticeStore

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from redis.asyncio import Redis
 
-from spantail_service.jobs.identity import root_span_id
+from spantail_service.jobs.queue.identity import root_span_id
 from spantail_service.reaper import Reaper, Timing
 from tests.chaos.processes import STOP_S, Helper
 from tests.support.jobs import BEGUN, DONE, GO, Step, opened_jobs, operations_in

@@ -12,9 +12,9 @@ from fastapi.exceptions import RequestValidationError
 from redis.asyncio import Redis
 
 from spantail_exporters.model import keys
-from spantail_service.jobs.queue import JobQueue
-from spantail_service.jobs.queue_changes import QueueChanges
-from spantail_service.jobs.queue_frame import QueueFrames
+from spantail_service.jobs.queue.changes import QueueChanges
+from spantail_service.jobs.queue.frame import QueueFrames
+from spantail_service.jobs.queue.job_queue import JobQueue
 from spantail_service.operations.catalogue import CATALOGUE
 from spantail_service.routes.start_options import start_options
 from spantail_service.storage.wakeups import WakeUps

@@ -13,8 +13,8 @@ from websockets.exceptions import ConnectionClosed
 
 from spantail_exporters.model import keys
 from spantail_service.access.refusals import CLOSE_REFUSED
-from spantail_service.jobs import queue_changes
-from spantail_service.jobs.queue import JobQueue
+from spantail_service.jobs.queue import changes as queue_changes
+from spantail_service.jobs.queue.job_queue import JobQueue
 from spantail_service.routes.jobs import queue_socket
 from spantail_service.web.schemas.queue import Queue, Runners
 from tests.integration.service.harness import running_app
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from spantail_service.jobs.queue import Overview
+    from spantail_service.jobs.queue.job_queue import Overview
 
 SEARCH = {"operation": "job-search", "input": {"job_titles": ["python developer"]}}
 BEARER = {"authorization": "Bearer correct-horse-battery-staple"}

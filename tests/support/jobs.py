@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 import spantail
 from spantail_service.jobs.parts import Jobs, Surroundings, open_jobs
-from spantail_service.jobs.queue import JobQueue
+from spantail_service.jobs.queue.job_queue import JobQueue
 from spantail_service.llm.registry import open_llm
 from spantail_service.operations.base import Operation, OperationError, Tools, subject_of, work_on
 from spantail_service.operations.tools import open_tools

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spantail_service.jobs.identity import new_run_id, root_span_id, wait_span_id
 from spantail_service.jobs.pending import ids_of
+from spantail_service.jobs.queue.identity import new_run_id, root_span_id, wait_span_id
 from spantail_service.reaper.abandonment import restored
 from spantail_service.runs.meta import parse_run_id, parse_span_id
 

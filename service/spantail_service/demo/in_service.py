@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from spantail_service.bounds.cancel import cancel
 from spantail_service.demo.server import DemoServer
 from spantail_service.demo.workload import Workload
-from spantail_service.jobs.item import PRIORITIES
+from spantail_service.jobs.queue.item import PRIORITIES
 
 if TYPE_CHECKING:
     from contextlib import AsyncExitStack

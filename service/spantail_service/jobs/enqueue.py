@@ -9,9 +9,9 @@ import orjson
 from opentelemetry import trace
 
 from spantail_service.errors import InputRefusedError
-from spantail_service.jobs.identity import root_span_id, wait_span_id
-from spantail_service.jobs.item import ItemStatus
 from spantail_service.jobs.pending import PendingRun, abandoned_changes, ended_changes, pending_changes
+from spantail_service.jobs.queue.identity import root_span_id, wait_span_id
+from spantail_service.jobs.queue.item import ItemStatus
 from spantail_service.jobs.states import FINAL_STATUSES, State, first_state
 from spantail_service.storage.run_writes import now_us
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from spantail.redaction import Redactor
-    from spantail_service.jobs.item import QueueItem
-    from spantail_service.jobs.queue import JobQueue
+    from spantail_service.jobs.queue.item import QueueItem
+    from spantail_service.jobs.queue.job_queue import JobQueue
     from spantail_service.jobs.states import RunStates
     from spantail_service.operations.base import Operation
 

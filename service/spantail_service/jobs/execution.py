@@ -16,8 +16,8 @@ from spantail.attributes import KIND_QUEUE, RUN_NAME
 from spantail.scopes.prescription import prescribed
 from spantail_exporters.redis.errors import will_be_back
 from spantail_service.bounds.cancel import cancel
-from spantail_service.jobs.identity import root_span_id, wait_span_id
 from spantail_service.jobs.pending import WAIT_NAME, wait_attributes
+from spantail_service.jobs.queue.identity import root_span_id, wait_span_id
 from spantail_service.jobs.states import State, error_fields, first_state, result_fields
 from spantail_service.operations.base import OperationError
 from spantail_service.storage.run_writes import now_us
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from spantail.redaction import Redactor
-    from spantail_service.jobs.item import QueueItem
+    from spantail_service.jobs.queue.item import QueueItem
     from spantail_service.jobs.states import RunStates
     from spantail_service.llm import OnText
     from spantail_service.operations.base import Operation, Tools

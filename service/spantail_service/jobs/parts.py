@@ -12,7 +12,7 @@ from spantail_service.jobs.control import RunControl
 from spantail_service.jobs.enqueue import Enqueuer
 from spantail_service.jobs.execution import Budgets, Executor
 from spantail_service.jobs.launcher import Launcher
-from spantail_service.jobs.queue import JobQueue
+from spantail_service.jobs.queue.job_queue import JobQueue
 from spantail_service.jobs.recovery import Recovery
 from spantail_service.jobs.retry import RunRetry
 from spantail_service.jobs.runner import QueueRunner

@@ -13,7 +13,7 @@ from spantail_exporters.model.changes import Change
 from spantail_exporters.model.event import dumps, encode_state
 from spantail_exporters.model.record import Link, SpanRecord
 from spantail_exporters.model.rules.layers import layers_of
-from spantail_service.jobs.identity import root_span_id, wait_span_id
+from spantail_service.jobs.queue.identity import root_span_id, wait_span_id
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

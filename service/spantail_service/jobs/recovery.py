@@ -11,13 +11,13 @@ import orjson
 from spantail_exporters.model.run_script import OPEN_EXPIRY_S
 from spantail_exporters.redis.errors import will_be_back
 from spantail_service.bounds.cancel import cancel
-from spantail_service.jobs.item import ItemStatus, QueueItem
+from spantail_service.jobs.queue.item import ItemStatus, QueueItem
 from spantail_service.storage.liveness import GAP_SHARE, Interrupted, Liveness, clock
 from spantail_service.storage.run_writes import now_us
 
 if TYPE_CHECKING:
     from spantail_service.jobs.enqueue import Enqueuer
-    from spantail_service.jobs.queue import JobQueue
+    from spantail_service.jobs.queue.job_queue import JobQueue
     from spantail_service.jobs.states import RunStates, State
 
 logger = logging.getLogger(__name__)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from spantail_service.jobs.enqueue import Enqueuer
     from spantail_service.jobs.launcher import Launcher
-    from spantail_service.jobs.queue import JobQueue
+    from spantail_service.jobs.queue.job_queue import JobQueue
     from spantail_service.jobs.states import RunStates
     from spantail_service.operations.base import Operation
 

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from spantail_service.jobs.active import ActiveRuns
     from spantail_service.jobs.enqueue import Enqueuer
     from spantail_service.jobs.execution import Executor
-    from spantail_service.jobs.item import QueueItem
-    from spantail_service.jobs.queue import JobQueue
+    from spantail_service.jobs.queue.item import QueueItem
+    from spantail_service.jobs.queue.job_queue import JobQueue
     from spantail_service.operations.base import Operation
     from spantail_service.storage.wakeups import WakeUps
 

@@ -11,7 +11,7 @@ from spantail_service.runs.filter import RunFilter
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from spantail_service.jobs.queue import JobQueue
+    from spantail_service.jobs.queue.job_queue import JobQueue
     from spantail_service.llm.budget import BudgetLedger
     from spantail_service.notices.failed_runs import FailedRuns
     from spantail_service.notices.rules import Rule

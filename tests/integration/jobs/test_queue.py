@@ -19,8 +19,8 @@ from hypothesis.stateful import (
 )
 from redis.asyncio import Redis
 
-from spantail_service.jobs.item import FINAL, PRIORITIES, QueueItem
-from spantail_service.jobs.queue import JobQueue, Recovered
+from spantail_service.jobs.queue.item import FINAL, PRIORITIES, QueueItem
+from spantail_service.jobs.queue.job_queue import JobQueue, Recovered
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

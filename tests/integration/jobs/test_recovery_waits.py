@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from spantail_service.jobs.queue import JobQueue
+from spantail_service.jobs.queue.job_queue import JobQueue
 from spantail_service.jobs.recovery import Recovery
 from spantail_service.jobs.states import RunStates
 from spantail_service.storage.connect import connect
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from spantail_service.jobs.item import QueueItem
+    from spantail_service.jobs.queue.item import QueueItem
 
 LEASE_S = 1.0
 PAUSE_S = 2.5  # longer than the lease, and than the gap after which a pause is noticed

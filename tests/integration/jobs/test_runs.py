@@ -16,7 +16,7 @@ from redis.asyncio import Redis
 from spantail.setup.provider import new_provider
 from spantail_exporters.model import keys
 from spantail_service.errors import ConflictError, InputRefusedError, RunNotFoundError
-from spantail_service.jobs.identity import root_span_id, wait_span_id
+from spantail_service.jobs.queue.identity import root_span_id, wait_span_id
 from spantail_service.jobs.recovery import Recovery
 from spantail_service.reaper import Reaper, Timing
 from tests.support.jobs import BEGUN, GO, Step, opened_jobs, operation_of, operations_in

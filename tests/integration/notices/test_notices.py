@@ -15,7 +15,7 @@ import pytest
 from redis.asyncio import Redis
 
 from spantail_exporters.model import keys
-from spantail_service.jobs.queue import JobQueue
+from spantail_service.jobs.queue.job_queue import JobQueue
 from spantail_service.llm.budget.ledger import BudgetLedger, Reservation
 from spantail_service.llm.budget.scopes import scope_of
 from spantail_service.notices.conditions import Conditions

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from spantail_service.errors import ConflictError, NotFoundError
-from spantail_service.jobs.queue_frame import unchanged
+from spantail_service.jobs.queue.frame import unchanged
 from spantail_service.routes.rate_limited import STARTS
 from spantail_service.routes.request_body import json_object, parsed
 from spantail_service.routes.responses import NO_STORE, accepted

@@ -9,12 +9,12 @@ from fastapi import APIRouter, WebSocket
 from redis.exceptions import RedisError
 from starlette.websockets import WebSocketDisconnect
 
-from spantail_service.jobs.queue_frame import unchanged
+from spantail_service.jobs.queue.frame import unchanged
 from spantail_service.routes.runs.websocket import COME_AGAIN, RESTARTING, close_socket
 from spantail_service.services import services_in
 
 if TYPE_CHECKING:
-    from spantail_service.jobs.queue_changes import QueueChanges, QueueWatcher
+    from spantail_service.jobs.queue.changes import QueueChanges, QueueWatcher
 
 router = APIRouter(tags=["queue"])
 

@@ -13,9 +13,9 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from spantail_exporters.model import keys
-from spantail_service.jobs.calls import Calls, Script
-from spantail_service.jobs.identity import new_run_id
-from spantail_service.jobs.item import PRIORITIES, QueueItem, as_json, fields_of, item_of
+from spantail_service.jobs.queue.calls import Calls, Script
+from spantail_service.jobs.queue.identity import new_run_id
+from spantail_service.jobs.queue.item import PRIORITIES, QueueItem, as_json, fields_of, item_of
 from spantail_service.storage.cluster import is_cluster
 
 if TYPE_CHECKING:

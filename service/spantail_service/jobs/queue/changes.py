@@ -19,8 +19,8 @@ from spantail_service.bounds.cancel import cancel
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from spantail_service.jobs.queue import JobQueue
-    from spantail_service.jobs.queue_frame import QueueFrame, QueueFrames
+    from spantail_service.jobs.queue.frame import QueueFrame, QueueFrames
+    from spantail_service.jobs.queue.job_queue import JobQueue
     from spantail_service.storage.wakeups import Listener, WakeUps
 
 logger = logging.getLogger(__name__)
