@@ -126,7 +126,7 @@ ROWS = [
     row("GET", "/api/runs/{run}", 200, JSON, Run),
     problem("GET", "/api/runs/{unknown}", 404, "unknown-run"),
     row("GET", "/api/runs/{cancelled}/result", 200, JSON, RunResult),
-    problem("GET", "/api/runs/{run}/result", 404, "no-result"),
+    row("GET", "/api/runs/{run}/result", 200, JSON, RunResult),
     problem("GET", "/api/runs/{unknown}/result", 404, "unknown-run"),
     problem("GET", "/api/runs/{gone}", 410, "run-expired"),
     row("POST", "/api/runs/{run}/pin", 204, ""),

@@ -52,13 +52,14 @@ export class RunResults {
     const { runId, abort } = this;
     if (runId === null) return;
     try {
-      const { status, result } = await this.api.result(runId, abort.signal);
+      const { operation, status, result } = await this.api.result(runId, abort.signal);
       if (abort.signal.aborted) return;
-      if (status === "running" || status === "queued") {
+      const isOurs = operation !== null;
+      if (isOurs && (status === "running" || status === "queued")) {
         this.timer = setTimeout(() => void this.ask(), AGAIN_MS);
         return;
       }
-      this.state = status === "completed" ? { phase: "here", result } : NONE;
+      this.state = isOurs && status === "completed" ? { phase: "here", result } : NONE;
     } catch (error) {
       if (abort.signal.aborted) return;
       const isGone = error instanceof ProblemError && (error.status === 404 || error.status === 410);

@@ -238,7 +238,8 @@ export interface RunSummary extends Marks {
 /** What came of a run that the service or a runner has started. */
 export interface RunResult {
   run_id: string;
-  operation: string;
+  /** null: an application's run, which keeps its results itself. */
+  operation: string | null;
   status: RunStatus;
   /** null before the run's end, and where it was too large to be kept. */
   result: Attributes | null;

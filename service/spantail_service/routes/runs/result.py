@@ -5,7 +5,6 @@ from __future__ import annotations
 import orjson
 from fastapi import APIRouter, Request, Response
 
-from spantail_service.errors import NotFoundError
 from spantail_service.runs.meta import parse_run_id
 from spantail_service.runs.result import result_of
 from spantail_service.services import services_of
@@ -20,14 +19,12 @@ router = APIRouter(tags=["runs"])
 async def read_result(request: Request, run_id: str) -> Response:
     """Answers `{run_id, operation, status, result, error}`, for a day after the run has ended.
 
-    404 for a run that no service and no runner has started: an application keeps its results itself.
+    `operation` is null for a run that no service and no runner has started: an application keeps its results itself.
     """
     services = services_of(request)
     wanted = parse_run_id(run_id)
     found = await result_of(services.redis, wanted)
     if found is None:
-        await services.snapshots.run(wanted)  # raises where there is no such run
-        raise NotFoundError(
-            "No service and no runner has started this run: its application has the result.", kind="no-result"
-        )
+        run = await services.snapshots.run(wanted)
+        found = {"run_id": wanted, "operation": None, "status": run["status"], "result": None, "error": None}
     return await json_response(orjson.dumps(found), request.headers.get("accept-encoding", ""))

@@ -73,7 +73,9 @@ class RunResult(Described):
     """What came of a run that a service or a runner has started."""
 
     run_id: str = Field(pattern=RUN_ID)
-    operation: str
+    operation: str | None = Field(
+        description="What was run; null for a run of an application, which keeps its results itself."
+    )
     status: RunStatus
     result: dict[str, Any] | None = Field(
         description="What the operation gave; null before its end, and where it was larger than 64 KiB."
