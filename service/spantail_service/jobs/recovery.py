@@ -81,7 +81,8 @@ class Recovery:
                 self._liveness.broken()
                 message = "items of dead runners cannot be looked for: %r"
                 logger.warning(message, error, exc_info=not will_be_back(error))
-            await asyncio.sleep(_SWEEP_S)
+            if not self._closing:
+                await asyncio.sleep(_SWEEP_S)
 
     async def sweep(self) -> int:
         """Look once; how many items were taken from their runners.

@@ -89,7 +89,8 @@ class Reaper:
                 if not self._in_trouble:
                     self._in_trouble = True
                     logger.warning("dead processes cannot be looked for: %r", error, exc_info=not will_be_back(error))
-            await asyncio.sleep(max(0.0, due - clock()))
+            if not self._closing:  # redis-py may have swallowed the cancellation
+                await asyncio.sleep(max(0.0, due - clock()))
 
     async def sweep(self) -> None:
         """Look at the open runs once, and abandon what is dead.
