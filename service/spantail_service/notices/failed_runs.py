@@ -36,9 +36,10 @@ class FailedRuns:
         position = stored.decode() if stored else _FROM_THE_START
         failed: dict[str, None] = {}
         while True:
-            changes: Any = await self._redis.xrange(keys.RUNS_CHANGES, f"({position}", "+", count=_STEP)
-            if not changes:
+            found: Any = await self._redis.xread({keys.RUNS_CHANGES: position}, count=_STEP)
+            if not found:
                 break
+            changes = found[0][1]
             position = changes[-1][0].decode()
             changed = dict.fromkeys(fields[b"run"].decode() for _, fields in changes)
             failed |= dict.fromkeys(await self._runs.with_status(list(changed), "failed"))
