@@ -122,10 +122,12 @@ async def test_the_answer_comes_at_once_while_the_work_goes_on(new_redis_url: st
     gate, took_s = Gate(), list[float]()
     async with demo_app(new_redis_url, gate, runners=1) as client:
         run_ids = []
-        for _ in range(8):  # the quickest counts: the first one loads libraries, and others work here too
+        for _ in range(24):  # the quickest counts: the first one loads libraries, and others work here too
             began = time.perf_counter()
             run_ids.append(await start(client, name, way))
             took_s.append(time.perf_counter() - began)
+            if took_s[-1] < 0.1:
+                break
         for run_id in run_ids:
             assert (await client.get(f"/api/runs/{run_id}")).json()["status"] in {"queued", "running"}
         gate.open.set()
