@@ -41,6 +41,35 @@ def collector() -> str:
     return missing("no Collector: `make test-tools` builds it where Go is installed")
 
 
+def jaeger() -> str:
+    """Path of a real Jaeger: one program with receiver, storage in memory and query API."""
+    path = TOOLS / "jaeger" / "jaeger"
+    if path.exists():
+        return str(path)
+    return missing("no Jaeger: `make test-tools` builds it where Go is installed")
+
+
+def prometheus() -> str:
+    """Path of a real Prometheus."""
+    return _on_path("prometheus", "prometheus")
+
+
+def promtool() -> str:
+    """Path of the program that checks rules and configuration of Prometheus."""
+    return _on_path("promtool", "prometheus")
+
+
+def alertmanager() -> str:
+    """Path of a real Alertmanager."""
+    return _on_path("prometheus-alertmanager", "prometheus-alertmanager")
+
+
+def _on_path(program: str, package: str) -> str:
+    if path := shutil.which(program):
+        return path
+    return missing(f"no {program} on PATH: install your system's package {package}")
+
+
 def langchain_anthropic() -> str:
     """Folder with the packages that the backend `anthropic` needs beside the development environment."""
     path = TOOLS / "langchain-anthropic"
