@@ -109,6 +109,10 @@ docs: $(DEVELOPMENT) ## Build the site of the documents in site/; every link in 
 	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet -c docs . site $(ARGS)
 	@echo "site/index.html"
 
+.PHONY: dashboards
+dashboards: $(DEVELOPMENT) ## Write Grafana's dashboards anew, from deploy/grafana/source
+	$(BIN)/python -m deploy.grafana.source
+
 ##@ Release it
 
 .PHONY: build
