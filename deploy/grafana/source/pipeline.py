@@ -53,7 +53,7 @@ def _numbers() -> list[Stat]:
                Query(f"min({metrics.gauge('ready')})"), {0: "red", 1: "green"}),
         number(About("Redis", "none", "1 where Redis answered every process of the service."),
                Query(f"min({metrics.gauge('redis_up')})"), {0: "red", 1: "green"}),
-        number(About("Memory of Redis in use", "percentunit", "Share of what Redis may use. None where it has no limit."),
+        number(About("Memory of Redis in use", "percentunit", "Share of what it may use. None without a limit."),
                Query(memory), {0: "green", 0.8: "orange", 0.9: "red"}),
         number(About("Oldest item in the queue", "s", "How long the item has waited that waits longest."),
                Query(told(metrics.gauge("queue_oldest_wait_seconds"))), {0: "green", 60: "orange", 600: "red"}),

@@ -19,6 +19,11 @@ def selected(metric: str, *conditions: str) -> str:
     return f"{metric}{{{','.join(conditions)}}}"
 
 
+def narrowed(series: str, *conditions: str) -> str:
+    """The same series, under further conditions."""
+    return f"{series.removesuffix('}')},{','.join(conditions)}}}"
+
+
 def gained(series: str) -> str:
     """What counters gained within the period, to the unit.
 

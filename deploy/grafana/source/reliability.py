@@ -8,7 +8,7 @@ from grafana_foundation_sdk.builders.dashboard import Row
 
 from deploy.grafana.source import metrics
 from deploy.grafana.source.panels import About, Query, board, graph, number, rows, runs, traces
-from deploy.grafana.source.queries import SERVICE, rate, rate_of_all, selected, share, told, total, total_of_all
+from deploy.grafana.source.queries import narrowed, rate, rate_of_all, share, told, total, total_of_all
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders.dashboard import Dashboard
@@ -34,8 +34,8 @@ def reliability() -> Dashboard:
 
 
 def _numbers() -> list[Stat]:
-    def ended(status: str) -> str:
-        return total_of_all(selected("spantail_runs_ended_total", SERVICE, f'status="{status}"'), "operation")
+    def ended(statuses: str) -> str:
+        return total_of_all(narrowed(metrics.RUNS_ENDED, f'status=~"{statuses}"'), "operation", "status")
 
     whole = f"sum({total_of_all(metrics.RUNS_ENDED, 'operation', 'status')})"
     return [
@@ -50,11 +50,11 @@ def _numbers() -> list[Stat]:
             )
         ),
         number(About("Failed runs, share", "percentunit", "Share of those that ended: failed or abandoned."),
-               Query(share(f"sum({ended('failed|abandoned').replace('status=', 'status=~')})", whole)),
+               Query(share(f"sum({ended('failed|abandoned')})", whole)),
                {0: "green", 0.05: "orange", 0.2: "red"}),
-        number(About("Calls that fell back", "percentunit", "Share of the LLM calls that another backend had to take, where that "
-                     "was not by rule."),
-               Query(share(total(metrics.FALLBACKS.replace("}", ',spantail_fallback_expected!="true"}')),
+        number(About("Calls that fell back", "percentunit", "Share of the LLM calls that another backend had "
+                     "to take, where that was not by rule."),
+               Query(share(total(narrowed(metrics.FALLBACKS, 'spantail_fallback_expected!="true"')),
                            total(metrics.LLM_CALLS))),
                {0: "green", 0.05: "orange", 0.2: "red"}),
     ]  # fmt: skip

@@ -8,7 +8,7 @@ from grafana_foundation_sdk.builders.dashboard import Row
 
 from deploy.grafana.source import metrics
 from deploy.grafana.source.panels import About, Query, board, graph, number, rows, runs, traces
-from deploy.grafana.source.queries import rate, told, total
+from deploy.grafana.source.queries import narrowed, rate, told, total
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders.dashboard import Dashboard
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from grafana_foundation_sdk.builders.timeseries import Panel as Graph
 
 _USD = "currencyUSD"
-_INPUT = metrics.TOKENS.replace("}", ',gen_ai_token_type="input"}')
-_OUTPUT = metrics.TOKENS.replace("}", ',gen_ai_token_type="output"}')
+_INPUT = narrowed(metrics.TOKENS, 'gen_ai_token_type="input"')
+_OUTPUT = narrowed(metrics.TOKENS, 'gen_ai_token_type="output"')
 
 
 def spend() -> Dashboard:
