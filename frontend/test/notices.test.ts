@@ -48,6 +48,14 @@ it("shows times in the largest unit in which they are whole", () => {
   expect(words.fieldValue({ factor: 60 }, "soon")).toBeUndefined();
 });
 
+it("shows shares in percent", () => {
+  const rule = { ...RULE, kind: "fallback_rate", threshold: 0.07 } as const;
+  const share = words.ruleFields(rule)[0];
+  if (!share) throw new Error("no field for the share");
+  expect(`${share.before} ${words.fieldText(share, rule)} ${share.after}`).toBe("from 7 % of the calls");
+  expect(words.fieldValue(share, "12.5")).toBe(0.125);
+});
+
 it("names a kind that it does not know", () => {
   const rule = { ...RULE, kind: "disk_full" as NoticeRule["kind"] };
   expect(words.ruleTitle(rule)).toBe("disk full");

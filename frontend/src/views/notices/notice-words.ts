@@ -15,7 +15,7 @@ export interface RuleField {
 interface RuleWords {
   readonly title: string;
   readonly text: string;
-  readonly threshold: Omit<RuleField, "name" | "factor">;
+  readonly threshold: Omit<RuleField, "name" | "factor"> & { readonly factor?: number };
 }
 
 const WINDOW = { name: "window_s", label: "Window", before: "within", after: "" } as const;
@@ -27,6 +27,9 @@ const UNITS = [
   [1, "s", "seconds"],
 ] as const;
 
+/** A share of 0.5 reads as 50 %. */
+const PERCENT = 0.01;
+
 const RULES: Readonly<Record<RuleKind, RuleWords>> = {
   run_failed: {
     title: "A run failed",
@@ -36,7 +39,12 @@ const RULES: Readonly<Record<RuleKind, RuleWords>> = {
   budget_met: {
     title: "A budget is met",
     text: "of any scope that has a limit",
-    threshold: { label: "Share of the limit", before: "from", after: "of the limit" },
+    threshold: {
+      label: "Share of the limit in percent",
+      before: "from",
+      after: "% of the limit",
+      factor: PERCENT,
+    },
   },
   spend_above: {
     title: "Spend is above a sum",
@@ -46,7 +54,12 @@ const RULES: Readonly<Record<RuleKind, RuleWords>> = {
   fallback_rate: {
     title: "Many calls fall back",
     text: "to another backend than the first",
-    threshold: { label: "Share of calls", before: "from", after: "of the calls" },
+    threshold: {
+      label: "Share of calls in percent",
+      before: "from",
+      after: "% of the calls",
+      factor: PERCENT,
+    },
   },
   queue_stuck: {
     title: "The queue is stuck",
@@ -76,7 +89,7 @@ export function ruleFields(rule: NoticeRule): RuleField[] {
   const list: RuleField[] = [];
   const { threshold, window_s: windowS, kind } = rule;
   if (typeof threshold === "number") {
-    const field = { name: "threshold", ...wordsOf(kind).threshold, factor: 1 } as const;
+    const field = { name: "threshold", factor: 1, ...wordsOf(kind).threshold } as const;
     list.push(kind === "queue_stuck" ? inUnit(field, threshold) : field);
   }
   if (typeof windowS === "number") list.push(inUnit({ ...WINDOW, factor: 1 }, windowS));

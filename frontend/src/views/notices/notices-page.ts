@@ -23,7 +23,7 @@ export class NoticesPage implements SectionView {
   private readonly refresh: Refresh<NoticesAnswer>;
   private readonly problem = h("p", { class: "board-problem", role: "status", hidden: true });
   private readonly noRules = h("p", { class: "board-empty" }, "Loading…");
-  private readonly empty = h("p", { class: "board-empty", hidden: true }, "Nothing was told yet.");
+  private readonly empty = h("p", { class: "board-empty", hidden: true }, "No notices yet.");
   private readonly rules: KeyedList<NoticeRule>;
   private readonly recent: KeyedList<Notice>;
   private answer: NoticesAnswer | null = null;
