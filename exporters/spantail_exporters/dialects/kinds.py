@@ -68,8 +68,12 @@ KIND_RULES: Final = (
             "image_generation": _LLM,
             "speech": _LLM,
             "transcription": _LLM,
+            "ai.generatespeech": _LLM,  # Vercel AI SDK 7, as the two below
+            "ai.transcribe": _LLM,
+            "ai.streamtranscribe": _LLM,
             "execute_tool": _TOOL,
             "retrieval": _RETRIEVAL,
+            "rerank": _RETRIEVAL,  # Vercel AI SDK 7
             "invoke_workflow": key.KIND_PIPELINE,
         },
         "OpenTelemetry GenAI semantic conventions, gen_ai.operation.name",
@@ -83,9 +87,10 @@ KIND_RULES: Final = (
             "ai.streamobject.dostream": _LLM,
             "ai.embed.doembed": _LLM,
             "ai.embedmany.doembed": _LLM,
+            "ai.rerank.dorerank": _RETRIEVAL,
             "ai.toolcall": _TOOL,
         },
-        "Vercel AI SDK 4 to 6, ai/src/telemetry: the call itself; the span around it has no such ending",
+        "Vercel AI SDK 4 to 6, ai/src/telemetry; in 7 LegacyOpenTelemetry: the span around a call has no such ending",
     ),
     KindRule(
         "traceloop.span.kind",

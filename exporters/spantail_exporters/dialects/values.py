@@ -52,6 +52,11 @@ def yes_or_no(value: object) -> bool | None:
     return value if isinstance(value, bool) else None
 
 
+def seconds(value: object) -> float | None:
+    """Seconds."""
+    return None if isinstance(value, str) else usd(value)
+
+
 def seconds_of_ms(value: object) -> float | None:
     """Seconds, from milliseconds."""
     amount = usd(value)

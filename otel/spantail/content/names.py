@@ -54,7 +54,8 @@ _NAMES: Final = {
     "Vercel AI SDK, telemetry": (
         "ai.prompt", "ai.response.text", "ai.response.object", "ai.response.toolCalls", "ai.response.reasoning",
         "ai.response.files", "ai.result.text", "ai.result.object", "ai.result.toolCalls", "ai.toolCall.args",
-        "ai.toolCall.result", "ai.value", "ai.values", "ai.documents",
+        "ai.toolCall.result", "ai.value", "ai.values", "ai.documents", "ai.embedding", "ai.embeddings",
+        "ai.request.text",
     ),
     "Pydantic AI and Logfire": (
         "pydantic_ai.all_messages", "all_messages_events", "final_result", "request_data", "response_data",

@@ -44,7 +44,7 @@ def test_our_own_spans_are_left_alone() -> None:
 
 @pytest.mark.parametrize("rule", NAME_RULES, ids=lambda rule: rule.theirs)
 def test_every_name_is_read_and_ours_wins(rule: Any) -> None:
-    values = {"count": 3, "usd": 0.5, "yes_or_no": True, "seconds_of_ms": 500, "text": "x"}
+    values = {"count": 3, "usd": 0.5, "yes_or_no": True, "seconds": 0.5, "seconds_of_ms": 500, "text": "x"}
     value = values[rule.read.__name__]
     expected = 0.5 if rule.read.__name__ == "seconds_of_ms" else value
     assert understood({rule.theirs: value})[rule.ours] == expected
