@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import grpc
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2 as messages
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, Span
+
+_THREADS: Final = 2
 
 
 @dataclass
@@ -49,7 +52,12 @@ class _TraceService(service.TraceServiceServicer):
 def otlp_receiver() -> Iterator[Received]:
     """Run a receiver until the block ends."""
     received = Received()
-    with ThreadPoolExecutor(max_workers=2) as threads:
+    with ThreadPoolExecutor(max_workers=_THREADS) as threads:
+        # All threads now: a test that is sent something by a receiver of its module would seem to leave one behind.
+        all_there = threading.Barrier(_THREADS + 1)
+        for _ in range(_THREADS):
+            threads.submit(all_there.wait, 10)
+        all_there.wait(10)
         server = grpc.server(threads)
         service.add_TraceServiceServicer_to_server(_TraceService(received), server)  # type: ignore[no-untyped-call]
         received.endpoint = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"

@@ -1,12 +1,6 @@
-"""collector-live.yaml on a real Collector: starts and ends reach the live tier through it, and nothing goes round."""
+"""live.yaml on a real Collector: starts and ends reach the live tier through it, and nothing goes round."""
 
 from __future__ import annotations
-
-import contextlib
-import os
-import socket
-import subprocess
-from typing import TYPE_CHECKING
 
 import httpx
 import pytest
@@ -21,57 +15,25 @@ from spantail.live import LiveSpanProcessor
 from spantail.redaction import Redactor
 from spantail_exporters.otlp.starts import OtlpStarts
 from tests.integration.service.harness import spantail_process
-from tests.support import tools
+from tests.support.collectors import CONFIGURATION, VARIANTS, running_collector
 from tests.support.redis_servers import free_port
 from tests.support.waiting import eventually
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
 pytestmark = pytest.mark.xdist_group("collector")
 
-CONFIGURATIONS = [
-    option for name in ("", "-live") for option in ("--config", str(tools.ROOT / f"collector{name}.yaml"))
-]
 
-
-@contextlib.contextmanager
-def collector(grpc_port: int, log: Path) -> Iterator[str]:
-    """The URL of its OTLP/HTTP receiver."""
-    http_port = free_port()
-    settings = {
-        "COLLECTOR_GRPC_PORT": str(free_port()), "COLLECTOR_HTTP_PORT": str(http_port), "COLLECTOR_METRICS": "none",
-        "JAEGER_ENDPOINT": f"127.0.0.1:{free_port()}", "SPANTAIL_ENDPOINT": f"127.0.0.1:{grpc_port}",
-    }  # fmt: skip
-    with (
-        log.open("wb") as output,
-        subprocess.Popen([tools.collector(), *CONFIGURATIONS], env=os.environ | settings, stderr=output) as process,
-    ):
-        try:
-            eventually(lambda: _answers(http_port, process, log), 30, what="the Collector is ready")
-            yield f"http://127.0.0.1:{http_port}"
-        finally:
-            process.terminate()
-            process.wait(20)
-
-
-def _answers(port: int, process: subprocess.Popen[bytes], log: Path) -> bool:
-    assert process.poll() is None, log.read_text()
-    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-        return True
-    return False
-
-
-def test_a_running_span_is_seen_through_the_collector(new_redis_url: str, tmp_path: Path) -> None:
+def test_a_running_span_is_seen_through_the_collector(new_redis_url: str) -> None:
     port = free_port()
     with (
         spantail_process(
             "serve", "--port", "0", "--redis-url", new_redis_url, SPANTAIL_OTLP_GRPC_PORT=str(port)
         ) as service,
-        collector(port, tmp_path / "collector.log") as url,
+        running_collector(
+            CONFIGURATION, VARIANTS / "live.yaml", env={"SPANTAIL_ENDPOINT": f"127.0.0.1:{port}"}
+        ) as collector,
     ):
         service.await_ready()
+        url = collector.http
         sink = OtlpStarts(lambda: OTLPLogExporter(f"{url}/v1/logs"), Redactor())
         resource = {"service.name": "far away", RESOURCE_RUNNER: sink.runner_id}
         provider = TracerProvider(resource=Resource(resource), shutdown_on_exit=False)
