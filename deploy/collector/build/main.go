@@ -17,6 +17,7 @@ import (
 	"github.com/open-telemetry/opentelemetry-collector-contrib/extension/bearertokenauthextension"
 	"github.com/open-telemetry/opentelemetry-collector-contrib/extension/healthcheckextension"
 	"github.com/open-telemetry/opentelemetry-collector-contrib/extension/storage/filestorage"
+	"github.com/open-telemetry/opentelemetry-collector-contrib/processor/deltatocumulativeprocessor"
 	"github.com/open-telemetry/opentelemetry-collector-contrib/processor/filterprocessor"
 	"github.com/open-telemetry/opentelemetry-collector-contrib/processor/redactionprocessor"
 	"github.com/open-telemetry/opentelemetry-collector-contrib/processor/resourceprocessor"
@@ -51,7 +52,7 @@ func components() (otelcol.Factories, error) {
 	factories.Processors, failed[1] = otelcol.MakeFactoryMap[processor.Factory](
 		memorylimiterprocessor.NewFactory(), batchprocessor.NewFactory(), transformprocessor.NewFactory(),
 		filterprocessor.NewFactory(), redactionprocessor.NewFactory(), tailsamplingprocessor.NewFactory(),
-		resourceprocessor.NewFactory())
+		resourceprocessor.NewFactory(), deltatocumulativeprocessor.NewFactory())
 	factories.Connectors, failed[2] = otelcol.MakeFactoryMap[connector.Factory](
 		forwardconnector.NewFactory(), spanmetricsconnector.NewFactory(), countconnector.NewFactory(),
 		signaltometricsconnector.NewFactory())
