@@ -6,11 +6,11 @@ follow from it.
 
 from spantail_service.settings.environment import ENV_PREFIX, Settings, environment_names, setting_fields
 from spantail_service.settings.handed_on import as_environment
+from spantail_service.settings.links import LinkSettings
 from spantail_service.settings.llm import LlmSettings
 from spantail_service.settings.service import (
     AccessSettings,
     LimitSettings,
-    LinkSettings,
     ServerSettings,
     StorageSettings,
     default_data_dir,

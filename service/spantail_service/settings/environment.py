@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from spantail_service.settings.links import LinkSettings
 from spantail_service.settings.llm import LlmSettings
 from spantail_service.settings.part import Part
 from spantail_service.settings.service import (
     AccessSettings,
     LimitSettings,
-    LinkSettings,
     ServerSettings,
     StorageSettings,
 )

@@ -1,4 +1,4 @@
-"""Settings of the service itself: where it runs, who may come in, its Redis, its limits, and links out."""
+"""Settings of the service itself: where it runs, who may come in, its Redis and its limits."""
 
 from __future__ import annotations
 
@@ -186,29 +186,6 @@ class LimitSettings(Part):
         le=17_179_869_184,
         description="Memory for the tails of watched runs in one process, in bytes; what is older is read from Redis.",
     )
-
-
-class LinkSettings(Part):
-    """Links out of a run, to other tools."""
-
-    jaeger_link: str = Field(
-        "",
-        max_length=2_000,
-        description="Address of a run in Jaeger: `http://localhost:16686/trace/{trace_id}`; also known are "
-        "`{service}`, `{start_ms}` and `{end_ms}`. Without it there is no link.",
-    )
-    grafana_link: str = Field(
-        "",
-        max_length=4_000,
-        description="Address of a run in Grafana, with the same names in braces; any other brace stays as it is.",
-    )
-
-    @field_validator("jaeger_link", "grafana_link")
-    @classmethod
-    def _link_to_a_run(cls, value: str) -> str:
-        if value and (not re.match(r"https?://[^\s{}]", value) or "{trace_id}" not in value or re.search(r"\s", value)):
-            raise ValueError("must begin with http:// or https://, hold {trace_id}, and no space")
-        return value
 
 
 def without_password(url: str) -> str:
