@@ -29,7 +29,7 @@ pytestmark = pytest.mark.xdist_group("collector")  # its fixture starts one Coll
     [
         {},
         {"COLLECTOR_HOST": "0.0.0.0", "JAEGER_ENDPOINT": "jaeger:4317", "JAEGER_INSECURE": "false"},
-        {"COLLECTOR_MEMORY_MIB": "128", "COLLECTOR_DEBUG": "detailed", "COLLECTOR_METRICS": "none"},
+        {"COLLECTOR_MEMORY_MIB": "64", "COLLECTOR_DEBUG": "detailed", "COLLECTOR_METRICS": "none"},
     ],
     ids=["as it is", "in containers", "small and talkative"],
 )
