@@ -64,6 +64,11 @@ def alertmanager() -> str:
     return _on_path("prometheus-alertmanager", "prometheus-alertmanager")
 
 
+def amtool() -> str:
+    """Path of the program that checks Alertmanager's configuration."""
+    return _on_path("amtool", "prometheus-alertmanager")
+
+
 def _on_path(program: str, package: str) -> str:
     if path := shutil.which(program):
         return path

@@ -31,6 +31,13 @@ DROPPED: Final = selected("spantail_dropped_events_total", SERVICE)
 SPENT_TODAY: Final = selected("spantail_llm_cost_today_usd", SERVICE)
 DEMO_SPENT_TODAY: Final = selected("spantail_demo_llm_cost_today_usd", SERVICE)
 
+COLLECTOR: Final = 'job="otel-collector"'
+
+
+def of_collector(name: str) -> str:
+    """A counter of the Collector's own; whether its name ends in `_total` is up to its configuration."""
+    return f'{{__name__=~"otelcol_{name}(_total)?",{COLLECTOR}}}'
+
 
 def gauge(name: str, *conditions: str) -> str:
     """A gauge of the service."""

@@ -8,7 +8,7 @@ from grafana_foundation_sdk.builders.dashboard import Row
 
 from deploy.grafana.source import metrics
 from deploy.grafana.source.panels import About, Query, board, graph, number, rows, runs, traces
-from deploy.grafana.source.queries import quantile, rate, rate_of_all, share, told, total
+from deploy.grafana.source.queries import quantile, rate, rate_of_all, share, shared, total
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders.dashboard import Dashboard
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from grafana_foundation_sdk.builders.timeseries import Panel as Graph
 
 _RUNNING = metrics.gauge("runs", 'status="running"')
-_SPENT_TODAY = f"sum({told(metrics.SPENT_TODAY, 'backend')})"
+_SPENT_TODAY = f"sum({shared(metrics.SPENT_TODAY, 'backend')})"
 _ALERTS = 'count(ALERTS{alertstate="firing",alertname=~"Spantail.*"}) or vector(0)'
 
 
@@ -26,12 +26,12 @@ def overview() -> Dashboard:
     made.with_row(Row("Now"))
     for panel in (
         number(About("Runs going on", "none", "Runs that work at this moment, in every process that writes to Redis."),
-               Query(told(_RUNNING)), links=[runs(status="running")]),
+               Query(shared(_RUNNING)), links=[runs(status="running")]),
         number(About("In the queue", "none", "Items that wait for a runner. Delayed ones are not counted."),
-               Query(told(metrics.gauge("queue_items", 'state="pending"'))), {100: "orange"},
+               Query(shared(metrics.gauge("queue_items", 'state="pending"'))), {100: "orange"},
                links=[runs(status="queued")]),
         number(About("Runners", "none", "Processes that take items from the queue and are alive."),
-               Query(told(metrics.gauge("runners", 'state="alive"'))), {0: "red", 1: "green"}),
+               Query(shared(metrics.gauge("runners", 'state="alive"'))), {0: "red", 1: "green"}),
         number(About("Spent today", "currencyUSD", "Money of the LLM calls of all runs that began today (UTC), without "
                      "those on demo data."),
                Query(_SPENT_TODAY), decimals=4),

@@ -13,7 +13,7 @@ from deploy.grafana.source.queries import (
     quantile,
     rate,
     selected,
-    told,
+    shared,
     total_of_all,
 )
 
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from grafana_foundation_sdk.builders.dashboard import Dashboard
     from grafana_foundation_sdk.builders.stat import Panel as Stat
     from grafana_foundation_sdk.builders.timeseries import Panel as Graph
-
-_COLLECTOR = 'job="otel-collector"'
 
 
 def pipeline() -> Dashboard:
@@ -46,7 +44,9 @@ def pipeline() -> Dashboard:
 
 
 def _numbers() -> list[Stat]:
-    memory = f"{told(metrics.gauge('redis_memory_used_bytes'))} / ({told(metrics.gauge('redis_memory_max_bytes'))} > 0)"
+    memory = (
+        f"{shared(metrics.gauge('redis_memory_used_bytes'))} / ({shared(metrics.gauge('redis_memory_max_bytes'))} > 0)"
+    )
     dropped = f"sum({total_of_all(metrics.DROPPED, 'reason')}) or vector(0)"
     return [
         number(About("Ready", "none", "1 where every process of the service is ready to work."),
@@ -56,7 +56,7 @@ def _numbers() -> list[Stat]:
         number(About("Memory of Redis in use", "percentunit", "Share of what it may use. None without a limit."),
                Query(memory), {0: "green", 0.8: "orange", 0.9: "red"}),
         number(About("Oldest item in the queue", "s", "How long the item has waited that waits longest."),
-               Query(told(metrics.gauge("queue_oldest_wait_seconds"))), {0: "green", 60: "orange", 600: "red"}),
+               Query(shared(metrics.gauge("queue_oldest_wait_seconds"))), {0: "green", 60: "orange", 600: "red"}),
         number(About("Events dropped", "none", "Within the period, as runs have counted them."),
                Query(dropped), {0: "green", 1: "red"}),
         number(About("Viewers", "none", "WebSockets, event streams and long polls that are held open."),
@@ -67,13 +67,13 @@ def _numbers() -> list[Stat]:
 def _queue() -> list[Graph]:
     return [
         graph(About("Items in the queue", "none", "By state."),
-              Query(told(metrics.gauge("queue_items"), "state"), "{{state}}"), links=[runs(status="queued")]),
+              Query(shared(metrics.gauge("queue_items"), "state"), "{{state}}"), links=[runs(status="queued")]),
         graph(About("Oldest wait", "s", "How long the item has waited that waits longest."),
-              Query(told(metrics.gauge("queue_oldest_wait_seconds")), "oldest")),
+              Query(shared(metrics.gauge("queue_oldest_wait_seconds")), "oldest")),
         graph(About("Runners", "none", "Processes that run operations of the queue."),
-              Query(told(metrics.gauge("runners"), "state"), "{{state}}")),
+              Query(shared(metrics.gauge("runners"), "state"), "{{state}}")),
         graph(About("Room of the runners", "none", "Runs that they work on, and those that they could take."),
-              Query(told(metrics.gauge("runner_slots"), "state"), "{{state}}"), bars=True),
+              Query(shared(metrics.gauge("runner_slots"), "state"), "{{state}}"), bars=True),
     ]  # fmt: skip
 
 
@@ -96,8 +96,8 @@ def _around() -> list[Graph]:
     received = selected("spantail_otlp_received_total", SERVICE)
     return [
         graph(About("Redis' memory", "bytes", "What Redis uses, and what it may use where it has a limit."),
-              Query(told(metrics.gauge("redis_memory_used_bytes")), "used"),
-              Query(f"{told(metrics.gauge('redis_memory_max_bytes'))} > 0", "limit")),
+              Query(shared(metrics.gauge("redis_memory_used_bytes")), "used"),
+              Query(f"{shared(metrics.gauge('redis_memory_max_bytes'))} > 0", "limit")),
         graph(About("Answer of Redis", "s", "How long Redis takes for a ping, at the slowest process."),
               Query(f"max({metrics.gauge('redis_ping_seconds')})", "ping")),
         graph(About("Spans and log records over OTLP, per second", "short", "What other applications send."),
@@ -108,16 +108,17 @@ def _around() -> list[Graph]:
 
 
 def _collector() -> list[Graph]:
+    queue = selected("otelcol_exporter_queue_size", metrics.COLLECTOR)
     return [
         graph(About("Spans that the Collector sent on, per second", "short", "By exporter."),
-              Query(rate(selected("otelcol_exporter_sent_spans_total", _COLLECTOR), "exporter"), "{{exporter}}")),
+              Query(rate(metrics.of_collector("exporter_sent_spans"), "exporter"), "{{exporter}}")),
         graph(About("Queues of the Collector", "none", "Batches that wait to be sent on, by exporter."),
-              Query(f"sum by (exporter) ({selected('otelcol_exporter_queue_size', _COLLECTOR)})", "{{exporter}}")),
+              Query(f"sum by (exporter) ({queue})", "{{exporter}}")),
         graph(About("Spans that the Collector could not send, per second", "short",
                     "By exporter. They are sent again as long as its queue has room."),
-              Query(rate(selected("otelcol_exporter_send_failed_spans_total", _COLLECTOR), "exporter"),
+              Query(rate(metrics.of_collector("exporter_send_failed_spans"), "exporter"),
                     "{{exporter}}"), bars=True),
         graph(About("Spans that the Collector refused, per second", "short", "By receiver: its memory was short."),
-              Query(rate(selected("otelcol_receiver_refused_spans_total", _COLLECTOR), "receiver"), "{{receiver}}"),
+              Query(rate(metrics.of_collector("receiver_refused_spans"), "receiver"), "{{receiver}}"),
               bars=True),
     ]  # fmt: skip

@@ -54,7 +54,7 @@ def rate_of_all(series: str, *labels: str) -> str:
     return f"max{_by(labels)}(rate({series}[$__rate_interval]))"
 
 
-def told(series: str, *labels: str) -> str:
+def shared(series: str, *labels: str) -> str:
     """A gauge of which every process of the service tells the same."""
     return f"max{_by(labels)}({series})"
 

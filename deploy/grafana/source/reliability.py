@@ -8,7 +8,7 @@ from grafana_foundation_sdk.builders.dashboard import Row
 
 from deploy.grafana.source import metrics
 from deploy.grafana.source.panels import About, Query, board, graph, number, rows, runs, traces
-from deploy.grafana.source.queries import narrowed, rate, rate_of_all, share, told, total, total_of_all
+from deploy.grafana.source.queries import narrowed, rate, rate_of_all, share, shared, total, total_of_all
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders.dashboard import Dashboard
@@ -53,7 +53,7 @@ def _numbers() -> list[Stat]:
                Query(share(f"sum({ended('failed|abandoned')})", whole)),
                {0: "green", 0.05: "orange", 0.2: "red"}),
         number(About("Calls that fell back", "percentunit", "Share of the LLM calls that another backend had "
-                     "to take, where that was not by rule."),
+                     "to take after a failure. Attempts that were skipped are not counted."),
                Query(share(total(narrowed(metrics.FALLBACKS, 'spantail_fallback_expected!="true"')),
                            total(metrics.LLM_CALLS))),
                {0: "green", 0.05: "orange", 0.2: "red"}),
@@ -90,7 +90,7 @@ def _graphs() -> list[Graph]:
               links=[traces('{ span.spantail.fallback.reason = "${__field.labels.spantail_fallback_reason}" }')],
               bars=True),
         graph(About("Circuits", "none", "1 while a backend is not asked, 0.5 while one attempt tries it, else 0."),
-              Query(told(metrics.gauge("llm_circuit_open"), "backend", "model"), "{{backend}} {{model}}")).max(1),
+              Query(shared(metrics.gauge("llm_circuit_open"), "backend", "model"), "{{backend}} {{model}}")).max(1),
         graph(About("Runs that ended, per minute", "none", "By how they ended."),
               Query(f"60 * {rate_of_all(metrics.RUNS_ENDED, 'status')}", "{{status}}"),
               links=[runs(status="${__field.labels.status}")], bars=True),
@@ -98,6 +98,6 @@ def _graphs() -> list[Graph]:
               Query(f"60 * {rate_of_all(metrics.REAPED, 'result')}", "{{result}}"),
               links=[runs(status="abandoned")], bars=True),
         graph(About("Notices", "none", "Those to be sent, and those of the latest 200 that could not be."),
-              Query(f"sum({told(metrics.gauge('notices_pending'), 'rule')})", "pending"),
-              Query(f"sum({told(metrics.gauge('notices_dead'), 'rule')})", "failed")),
+              Query(f"sum({shared(metrics.gauge('notices_pending'), 'rule')})", "pending"),
+              Query(f"sum({shared(metrics.gauge('notices_dead'), 'rule')})", "failed")),
     ]  # fmt: skip

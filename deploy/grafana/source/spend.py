@@ -8,7 +8,7 @@ from grafana_foundation_sdk.builders.dashboard import Row
 
 from deploy.grafana.source import metrics
 from deploy.grafana.source.panels import About, Query, board, graph, number, rows, runs, traces
-from deploy.grafana.source.queries import narrowed, rate, told, total
+from deploy.grafana.source.queries import narrowed, rate, shared, total
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders.dashboard import Dashboard
@@ -35,7 +35,7 @@ def spend() -> Dashboard:
         number(About("Output tokens", "short", "Those of reasoning included."), Query(total(_OUTPUT))),
         number(About("Spent today", _USD, "Of all runs that began today (UTC), as Redis has it, without those on demo "
                      "data."),
-               Query(f"sum({told(metrics.SPENT_TODAY, 'backend')})"), decimals=4),
+               Query(f"sum({shared(metrics.SPENT_TODAY, 'backend')})"), decimals=4),
     ):  # fmt: skip
         made.with_panel(panel.span(4).height(4))
     for table in _tables():
@@ -93,11 +93,11 @@ def _graphs() -> list[Graph]:
 
 def _budgets() -> list[Graph]:
     limit, spent, reserved = (metrics.gauge(f"budget_{what}_usd") for what in ("limit", "spent", "reserved"))
-    used = f"({told(spent, 'kind')} + {told(reserved, 'kind')})"
+    used = f"({shared(spent, 'kind')} + {shared(reserved, 'kind')})"
     return [
         graph(About("Budgets: share that is used", "percentunit", "Spent and reserved of the budget of each kind "
                     "that is nearest to its limit. Kinds without a limit are left out."),
-              Query(f"{used} / {told(limit, 'kind')}", "{{kind}}")),
+              Query(f"{used} / {shared(limit, 'kind')}", "{{kind}}")),
         graph(About("Budgets: spent", _USD, "What is spent of the budget of each kind that is nearest to its limit."),
-              Query(told(spent, "kind"), "{{kind}}")),
+              Query(shared(spent, "kind"), "{{kind}}")),
     ]  # fmt: skip
