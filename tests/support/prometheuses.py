@@ -76,6 +76,7 @@ def running_prometheus(
     features: Sequence[str] = (),
     remote_write_receiver: bool = False,
     interval: str = "250ms",
+    alertmanager: str = "",
 ) -> Iterator[Prometheus]:
     """Run a Prometheus until the block ends.
 
@@ -86,10 +87,11 @@ def running_prometheus(
         features: What `--enable-feature` names, for example `exemplar-storage`.
         remote_write_receiver: Whether it takes remote write, at `/api/v1/write`.
         interval: How often it scrapes and evaluates rules.
+        alertmanager: `host:port` of the Alertmanager that it tells of alerts.
     """
     program = tools.prometheus()
     configuration = folder / "prometheus.json"  # JSON is YAML
-    configuration.write_text(json.dumps(_configuration(scrape or {}, rules, interval)), encoding="utf-8")
+    configuration.write_text(json.dumps(_configuration(scrape or {}, rules, interval, alertmanager)), encoding="utf-8")
     output = folder / "prometheus.log"
     command = [
         program,
@@ -117,8 +119,10 @@ def running_prometheus(
                 process.kill()
 
 
-def _configuration(scrape: Mapping[str, str], rules: Sequence[Path], interval: str) -> dict[str, Any]:
+def _configuration(scrape: Mapping[str, str], rules: Sequence[Path], interval: str, alertmanager: str) -> dict[str, Any]:
+    alerting = {"alertmanagers": [{"static_configs": [{"targets": [alertmanager]}]}]} if alertmanager else {}
     return {
+        "alerting": alerting,
         "global": {"scrape_interval": interval, "scrape_timeout": interval, "evaluation_interval": interval},
         "rule_files": [str(path) for path in rules],
         "scrape_configs": [
