@@ -22,7 +22,13 @@ from spantail_service.ingest.decoding.plan import Chunk, Plan
 from spantail_service.ingest.decoding.protobuf_messages import Resource, Scope, Span, Spans
 from spantail_service.ingest.decoding.protobuf_values import MalformedValueError, attributes_of
 from spantail_service.ingest.decoding.protobuf_walk import SPAN, items_in, protobuf_plan
-from spantail_service.ingest.decoding.span_fields import dropped_of, event_fields_of, link_fields_of, span_fields_of
+from spantail_service.ingest.decoding.span_fields import (
+    MOST_NS,
+    dropped_of,
+    event_fields_of,
+    link_fields_of,
+    span_fields_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -154,21 +160,23 @@ def _record(span: Any, source: Source) -> SpanRecord | None:
     ):
         return None
     start_ns, end_ns = span.start_time_unix_nano, span.end_time_unix_nano
-    start_us = microseconds(start_ns)
+    # a call less for nearly all of them: this runs for every span
+    start_us = start_ns // 1_000 if start_ns < MOST_NS else microseconds(start_ns)
+    # OTLP carries finished spans only: one without an end has ended at an unknown time.
+    end_us = start_us if end_ns <= start_ns else end_ns // 1_000 if end_ns < MOST_NS else microseconds(end_ns)
     code, description = 0, None
     if span.HasField("status"):
         status = span.status
         code, description = status.code, status.message or None
     # most spans have neither: the empty tuple is cheaper than a generator that finds nothing
     events, links, dropped_events = span.events, span.links, span.dropped_events_count
-    return SpanRecord(  # by position: it is quicker, and this runs for every span
+    return SpanRecord(  # by position: it is quicker
         trace_id.hex(),
         span_id.hex(),
         parent_id.hex() if parent_id and parent_id != NO_SPAN_ID else None,
         span.name,
         start_us,
-        # OTLP carries finished spans only: one without an end has ended at an unknown time.
-        microseconds(end_ns) if end_ns > start_ns else start_us,
+        end_us,
         attributes_of(span.attributes),
         tuple(map(_span_event, events)) if events else (),
         dropped_events,

@@ -8,6 +8,7 @@ official message takes; all that is not simple goes to the official message, whi
 from __future__ import annotations
 
 from struct import Struct
+from sys import intern
 from typing import TYPE_CHECKING, Any, Final
 
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
@@ -16,13 +17,15 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from spantail_service.ingest.decoding.entries import mark_repeated
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Sequence
 
 _REMEMBERED: Final = 16_384
 _REMEMBERED_BYTES: Final = 128  # a longer one hardly comes twice
 _ONE_BYTE: Final = 0x80  # a number below it is one byte long on the wire, …
 _TWO_BYTES: Final = 2  # … and one below 16,384 two
 _DOUBLE: Final = Struct("<d")
+_TAG_OF_DOUBLE: Final = b"\x21"
+_UNCHANGING: Final = frozenset({str, bool, int, bytes, type(None)})
 # tags of KeyValue and AnyValue: field number << 3 | wire type
 _KEY, _VALUE, _VALUE_STRING, _VALUE_BOOL, _VALUE_INT, _VALUE_DOUBLE = 0x0A, 0x12, 0x0A, 0x10, 0x18, 0x21
 _VALUE_ARRAY, _ITEM = 0x2A, 0x0A
@@ -36,13 +39,23 @@ class MalformedValueError(ValueError):
 class _Pairs(dict[bytes, tuple[str, Any]]):
     """KeyValue messages by their bytes."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._names: dict[bytes, str] = {}  # of doubles, by all that stands before the number
+
     def __missing__(self, data: bytes) -> tuple[str, Any]:
+        if data[-9:-8] == _TAG_OF_DOUBLE and (name := self._names.get(data[:-8])) is not None:
+            return name, _DOUBLE.unpack_from(data, len(data) - 8)[0]
         pair = _simple(data)
         if pair is None:
             pair = _official(data)
-        if isinstance(pair[1], (list, dict)):
-            return pair  # it could be changed by whoever gets it
-        if len(data) <= _REMEMBERED_BYTES and type(pair[1]) is not float:  # measured numbers hardly come twice either
+        elif type(pair[1]) is float:  # a measured number hardly comes twice, but more of its name will
+            if len(self._names) >= _REMEMBERED:
+                self._names.clear()
+            self._names[data[:-8]] = pair[0]
+            return pair
+        # a list or a map could be changed by whoever gets it
+        if len(data) <= _REMEMBERED_BYTES and type(pair[1]) in _UNCHANGING:
             if len(self) >= _REMEMBERED:
                 self.clear()
             self[data] = pair
@@ -52,7 +65,7 @@ class _Pairs(dict[bytes, tuple[str, Any]]):
 _pair_of: Final = _Pairs().__getitem__
 
 
-def attributes_of(pairs: Collection[bytes]) -> dict[str, Any]:
+def attributes_of(pairs: Sequence[bytes]) -> dict[str, Any]:
     """Read attributes from their KeyValue messages; of two with the same key the last one stands, with a mark.
 
     An empty value is None.
@@ -60,8 +73,9 @@ def attributes_of(pairs: Collection[bytes]) -> dict[str, Any]:
     Raises:
         MalformedValueError: one of them is no KeyValue.
     """
-    made = dict(map(_pair_of, pairs))
-    return made if len(made) == len(pairs) else mark_repeated(made, len(pairs))
+    listed = pairs[:]  # a third quicker than walking over what protobuf calls a repeated field
+    made = dict(map(_pair_of, listed))
+    return made if len(made) == len(listed) else mark_repeated(made, len(listed))
 
 
 def value_of(data: bytes) -> Any:
@@ -91,23 +105,24 @@ def _simple(data: bytes) -> tuple[str, Any] | None:
     kind, start = data[at + 2], at + 3
     left = size - start
     try:
+        name = intern(data[2:at].decode())  # one object for each name: later look-ups compare no texts
         if kind == _VALUE_STRING:
             if left and data[start] == left - 1:
-                return data[2:at].decode(), data[start + 1 :].decode()
+                return name, data[start + 1 :].decode()
         elif kind == _VALUE_DOUBLE:
             if left == _DOUBLE.size:
-                return data[2:at].decode(), _DOUBLE.unpack_from(data, start)[0]
+                return name, _DOUBLE.unpack_from(data, start)[0]
         elif kind == _VALUE_INT:
             if left == 1 and data[start] < _ONE_BYTE:
-                return data[2:at].decode(), data[start]
+                return name, data[start]
             if left == _TWO_BYTES and data[start] >= _ONE_BYTE > data[start + 1]:
-                return data[2:at].decode(), data[start] & 0x7F | data[start + 1] << 7
+                return name, data[start] & 0x7F | data[start + 1] << 7
         elif kind == _VALUE_BOOL:
             if left == 1 and data[start] <= 1:
-                return data[2:at].decode(), data[start] == 1
+                return name, data[start] == 1
         elif kind == _VALUE_ARRAY and left and data[start] == left - 1:
             texts = _texts(data, start + 1)
-            return None if texts is None else (data[2:at].decode(), texts)
+            return None if texts is None else (name, texts)
     except UnicodeDecodeError:
         return None  # the official message says so too
     return None
@@ -134,7 +149,7 @@ def _texts(data: bytes, at: int) -> list[str] | None:
 def _official(data: bytes) -> tuple[str, Any]:
     try:
         pair = KeyValue.FromString(data)
-        return pair.key, _plain(pair.value)
+        return intern(pair.key), _plain(pair.value)
     except (DecodeError, RecursionError):
         raise MalformedValueError from None
 

@@ -11,7 +11,8 @@ from typing import Any, Final
 from spantail_exporters.model.record import dropped_of, microseconds
 
 STATUS_CODE_OK, STATUS_CODE_ERROR = 1, 2
-_LAST_NS: Final = (2**53 - 1) * 1_000  # nanoseconds of the last microsecond that `microseconds` returns
+MOST_NS: Final = (2**53 - 1) * 1_000
+"""Nanoseconds of the last microsecond that `microseconds` returns."""
 KINDS: Final = ("", "internal", "server", "client", "producer", "consumer")
 """By the number of OTLP's `SpanKind`; 0 is unspecified."""
 
@@ -25,10 +26,14 @@ def span_fields_of(  # noqa: PLR0917 - by position: this runs for every span
     last one that we store. `end_told` (µs) is the end as it came, where it is before the start: the span then has no
     length.
     """
-    fields = _common(kind, flags, status_code).copy()
+    common = _common(kind, flags, status_code)
+    begun = start_ns % 1_000 if start_ns < MOST_NS else start_ns - MOST_NS
+    ended = end_ns % 1_000 if end_ns < MOST_NS else end_ns - MOST_NS
+    if not (begun or ended or trace_state or dropped or end_ns < start_ns):
+        return common
+    fields = common.copy()
     if trace_state:
         fields["trace_state"] = trace_state
-    begun, ended = _rest(start_ns), _rest(end_ns)
     if begun or ended:
         fields["ns"] = [begun, ended]
     if end_ns < start_ns:
@@ -39,12 +44,12 @@ def span_fields_of(  # noqa: PLR0917 - by position: this runs for every span
 
 
 def _rest(time_ns: int) -> int:
-    return time_ns % 1_000 if time_ns < _LAST_NS else time_ns - _LAST_NS
+    return time_ns % 1_000 if time_ns < MOST_NS else time_ns - MOST_NS
 
 
 @lru_cache(256)
 def _common(kind: int, flags: int, status_code: int) -> dict[str, Any]:
-    """What is the same on most spans."""
+    """What is the same on most spans, which share it."""
     fields: dict[str, Any] = {}
     if kind:
         fields["span_kind"] = KINDS[kind] if 0 < kind < len(KINDS) else str(kind)
@@ -71,6 +76,7 @@ def link_fields_of(trace_state: str, flags: int, dropped: int, odd_ids: list[str
 
 __all__ = [
     "KINDS",
+    "MOST_NS",
     "STATUS_CODE_ERROR",
     "STATUS_CODE_OK",
     "dropped_of",
