@@ -19,7 +19,8 @@ _Item = TypeVar("_Item")
 
 def size_of(change: Change) -> int:
     """About how many bytes a change sends to Redis."""
-    return sum(map(len, change.events)) + len(change.state)
+    events = change.events
+    return (len(events[0]) if len(events) == 1 else sum(map(len, events))) + len(change.state)
 
 
 def sizes() -> Callable[[Change], int]:

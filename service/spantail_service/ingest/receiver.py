@@ -35,6 +35,7 @@ _AT_A_TIME: Final = 4  # requests that are decoded at once: bounds the memory th
 _LARGEST_WAITING: Final = 8  # … and requests of the largest size whose bytes may wait
 _IN_PLACE_BYTES: Final = 65_536  # below it, handing the unzipping to a thread costs more than it saves
 _JSON_BYTES: Final = 16_777_216  # parsing JSON holds everything else up: 100 ms for so much
+_TOGETHER: Final = 32  # spans that are handed on together, of a chunk of at most 16 kB
 _STORED_AT_ONCE: Final = 512  # spans; while Redis has them, the next ones are decoded
 
 
@@ -117,15 +118,16 @@ class OtlpReceiver:
         taken = waiting = waiting_bytes = 0
         storing: asyncio.Task[None] | None = None
         try:
-            async for run_id, change in in_slices(changes_of(records, self._redactor, tally), self._one_large):
-                taken += 1
-                waiting += 1
-                waiting_bytes += len(change.events[-1])  # its state; span events are mostly few
-                changes = by_run.get(run_id)
-                if changes is None:
-                    by_run[run_id] = [change]
-                else:
-                    changes.append(change)
+            async for made in in_slices(changes_of(records, self._redactor, tally), self._one_large):
+                taken += len(made)
+                waiting += len(made)
+                for run_id, change in made:
+                    waiting_bytes += len(change.events[-1])  # its state; span events are mostly few
+                    changes = by_run.get(run_id)
+                    if changes is None:
+                        by_run[run_id] = [change]
+                    else:
+                        changes.append(change)
                 if waiting >= _STORED_AT_ONCE or waiting_bytes >= CHUNK_BYTES:
                     if storing is not None:
                         await storing
@@ -142,22 +144,31 @@ class OtlpReceiver:
 
 def changes_of(
     records: Iterator[SpanRecord | None], redactor: Redactor, tally: Tally
-) -> Iterator[tuple[str, Change] | None]:
-    """The change that stores each span, with its run; None and `LARGE` are passed on."""
+) -> Iterator[list[tuple[str, Change]] | None]:
+    """The changes that store spans, each with its run, of a few spans at a time; None and `LARGE` are passed on.
+
+    Handing each one on by itself would take longer than reading it.
+    """
+    made: list[tuple[str, Change]] = []
     for record in records:
         if record is None or record is LARGE:
+            if made:
+                yield made
+                made = []
             yield LARGE if record is LARGE else None
             continue
         try:
-            change = finished_change(record, redactor)
+            made.append((record.run_id, finished_change(record, redactor)))
         except (TypeError, ValueError) as error:
             # One span that cannot be encoded must not take the others with it. The error's text is not logged: it may
             # hold what could not be encoded.
             logger.warning("a span could not be encoded: %s", type(error).__name__)
             tally.reject("A span holds a value that cannot be encoded.")
-            yield None
-        else:
-            yield record.run_id, change
+        if len(made) == _TOGETHER:
+            yield made
+            made = []
+    if made:
+        yield made
 
 
 def _runs(by_run: dict[str, list[Change]]) -> list[RunChanges]:
@@ -171,14 +182,15 @@ def finished_change(record: SpanRecord, redactor: Redactor) -> Change:
     """
     record = as_meant(record)
     state = encode_state(record, 1, redactor, event="_start" if record.end_us is None else None)
-    span_events = encode_span_events(state, state.noted) if record.span_events else []
+    span_events = encode_span_events(state, state.noted) if record.span_events else ()
     events = [*span_events, dumps(state.body)]
-    return Change(
+    return Change(  # by position: it is quicker
         record.span_id,
         record.parent_id or "",
         events,
         len(span_events),
         state.account,
         state.layers,
-        sources=state.sources,
+        b"",
+        state.sources,
     )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from redis.exceptions import NoScriptError
 
 from spantail_exporters.model import keys
+from spantail_exporters.model.changes import Changes
 from spantail_exporters.model.run_script import (
     SCRIPT,
     Applied,
@@ -21,7 +22,7 @@ from spantail_exporters.model.run_script import (
 from spantail_service.bounds.chunks import chunks, sizes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from redis.asyncio import Redis
 
@@ -174,10 +175,13 @@ def _calls(run: RunChanges, stored: int, now: int) -> Iterator[_Call]:
         yield _Call(run.run_id, _once(run, (), 0, stored, now))  # its answer is for the index over runs
     line = stored
     for part in chunks(changes, sizes(), _CHANGES_PER_CALL):
-        end = line + sum(not change.span_id for change in part)
-        arguments = _once(run, part, line, end, now) if run.mark else _arguments(run, part, now)
-        yield _Call(run.run_id, arguments, sum(map(sizes(), part)))
-        line = end
+        packed = Changes(part)
+        if run.mark:
+            end = line + sum(not change.span_id for change in part)
+            arguments, line = _once(run, packed, line, end, now), end
+        else:
+            arguments = _arguments(run, packed, now)
+        yield _Call(run.run_id, arguments, packed.size)
 
 
 def _without_lines(changes: Sequence[Change], count: int) -> Sequence[Change]:
@@ -187,12 +191,12 @@ def _without_lines(changes: Sequence[Change], count: int) -> Sequence[Change]:
     return [change for change in changes if change.span_id or next(number) >= count]
 
 
-def _arguments(run: RunChanges, changes: Sequence[Change], now: int) -> list[bytes | str | int]:
+def _arguments(run: RunChanges, changes: Iterable[Change], now: int) -> list[bytes | str | int]:
     number = next(run.numbers) if run.writer else 0
     return append_arguments(run.run_id, changes, writer=run.writer, writer_seq=number, now_us=now)
 
 
-def _once(run: RunChanges, changes: Sequence[Change], first: int, last: int, now: int) -> list[bytes | str | int]:
+def _once(run: RunChanges, changes: Iterable[Change], first: int, last: int, now: int) -> list[bytes | str | int]:
     _, number, *rest = _arguments(run, changes, now)
     count = int(number)
     return [_ONCE_SHA, count + 1, *rest[:count], keys.ingested(run.run_id, run.mark), *rest[count:], first, last]

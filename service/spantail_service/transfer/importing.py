@@ -104,10 +104,11 @@ class RunImporter:
         tally = Tally()
         runs: dict[str, list[Change]] = {}
         waiting = 0
-        made = changes_of(decode_traces_json(body, tally), self._redactor, tally)
-        async for run_id, change in in_slices(made, self._one_large):
-            runs.setdefault(run_id, []).append(change)
-            waiting += size_of(change)
+        parts = changes_of(decode_traces_json(body, tally), self._redactor, tally)
+        async for made in in_slices(parts, self._one_large):
+            for run_id, change in made:
+                runs.setdefault(run_id, []).append(change)
+                waiting += size_of(change)
             if waiting >= CHUNK_BYTES:
                 await self._store.append([RunChanges(run_id, changes) for run_id, changes in runs.items()])
                 runs, waiting = {}, 0
