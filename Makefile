@@ -80,7 +80,7 @@ bench: $(DEVELOPMENT) ## Measure: cost per span, Redis, ingest, viewers, the pag
 	$(BIN)/python -m bench $(ARGS)
 
 .PHONY: bench-peers
-bench-peers: $(DEVELOPMENT) ## The same requests into Phoenix and MLflow from PyPI
+bench-peers: $(DEVELOPMENT) ## The same requests into Jaeger, and into Phoenix and MLflow from PyPI; ARGS="--only jaeger"
 	$(BIN)/python -m bench.peers $(ARGS)
 
 .PHONY: exports

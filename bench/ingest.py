@@ -70,8 +70,8 @@ def _round(address: str, worker: psutil.Process, seed: int, *, zipped: bool) -> 
     }
 
 
-def make_requests(seed: int, spans: int, per_request: int) -> tuple[list[bytes], str]:
-    """Make trace requests of runs of 100 spans with 12 attributes; returns them and the last run's id."""
+def make_requests(seed: int, spans: int, per_request: int, per_run: int = SPANS_PER_RUN) -> tuple[list[bytes], str]:
+    """Make trace requests of runs of equal size, of spans with 12 attributes; returns them and the last run's id."""
     rng = random.Random(seed)
     now_ns = time.time_ns()
     bodies = []
@@ -82,9 +82,9 @@ def make_requests(seed: int, spans: int, per_request: int) -> tuple[list[bytes],
         of_resource.resource.attributes.add(key="service.name").value.string_value = "bench"
         added = of_resource.scope_spans.add().spans
         for number in range(first, min(first + per_request, spans)):
-            if number % SPANS_PER_RUN == 0:
+            if number % per_run == 0:
                 trace_id, root_id = rng.randbytes(16), rng.randbytes(8)
-            is_root = number % SPANS_PER_RUN == SPANS_PER_RUN - 1  # children end before their parent
+            is_root = number % per_run == per_run - 1  # children end before their parent
             span = added.add(
                 trace_id=trace_id,
                 span_id=root_id if is_root else rng.randbytes(8),

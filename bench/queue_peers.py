@@ -16,7 +16,7 @@ from typing import Final
 
 import redis as redis_py
 
-from bench.peers import environment_of
+from bench.peer_programs import environment_of
 from bench.queue import RUNNERS, finished, throughput, workers
 from bench.servers import private_redis
 
