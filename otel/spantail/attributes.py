@@ -57,6 +57,7 @@ ATTEMPT: Final = "spantail.attempt"
 FALLBACK_FROM: Final = "spantail.fallback.from"
 FALLBACK_TO: Final = "spantail.fallback.to"  # on the span event `llm_call_fallback` only
 FALLBACK_REASON: Final = "spantail.fallback.reason"
+EXPECTED_REASONS: Final = ("budget", "circuit_open", "not_installed")  # nothing was asked: no failure of a backend
 STREAM_CHUNKS: Final = "spantail.stream.chunks"
 COST_USD: Final = "spantail.cost_usd"
 COST_SOURCE: Final = "spantail.cost.source"

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from opentelemetry.metrics import Observation, get_meter
 
+from spantail.metrics.provider import meter_of, provider_in_use
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
@@ -29,7 +31,9 @@ class Health:
         spool_bytes: Callable[[], int],
     ) -> None:
         self._attributes = {"otel.component.type": "spantail_live_pipeline", "otel.component.name": component}
-        meter = get_meter("spantail")
+        provider = provider_in_use()
+        # the API's own meter turns into a real one as soon as there is one
+        meter = get_meter("spantail") if provider is None else meter_of(provider)
         self._delivered = meter.create_counter(
             "spantail.events.delivered", unit="{event}", description="Events that Redis has taken."
         )

@@ -10,6 +10,7 @@ import json
 import time
 from typing import TYPE_CHECKING, Final
 
+from opentelemetry import context as otel_context
 from opentelemetry.trace import SpanKind
 
 from spantail import attributes as keys
@@ -17,8 +18,10 @@ from spantail import pricing
 from spantail.budgets import BudgetError, CallHold, ReportedCall, hold_call
 from spantail.content import as_attribute, content_capture_allowed, marks_of, size_of
 from spantail.llm.estimate import RunningEstimate
+from spantail.llm.measured import MeasuredCall
 from spantail.llm.usage import Usage
 from spantail.scopes.scope import Scope
+from spantail.scopes.use import open_uses
 from spantail.trouble import report_trouble
 
 if TYPE_CHECKING:
@@ -74,6 +77,9 @@ class LlmCall(Scope):
         self._response_model: str | None = None
         self._started_s = 0.0
         self._estimate = RunningEstimate()
+        self._measured: MeasuredCall | None = None
+        self.is_wrapper = False
+        """Another call began inside of it, which counts in its place."""
 
     def begin(self, start_ns: int | None = None) -> Context:
         """Start the attempt; see `Scope.begin`.
@@ -81,7 +87,11 @@ class LlmCall(Scope):
         Raises:
             BudgetError: A budget around lets it not begin; its span has ended as `skipped`.
         """
+        for scope, _ in open_uses(otel_context.get_current()):
+            if isinstance(scope, LlmCall):
+                scope.is_wrapper = True
         context = super().begin(start_ns)
+        self._measured = MeasuredCall.of(context)
         self._started_s = time.perf_counter()
         if self._span.is_recording():
             # Loading the price table takes some 400 ms: while the model thinks, not when the call ends.
@@ -114,8 +124,13 @@ class LlmCall(Scope):
         Where an error ends a stream before it told how many tokens came, nobody knows what that cost.
         """
         held, self._held = self._held, None
+        measured, self._measured = self._measured, None
+        outcome = self._outcome
         self._is_cut_off = error is not None and self._has_uncounted_text
         super().finish(error, end_ns)
+        if measured is not None and not self.is_wrapper:
+            known = {**(self._own or {}), keys.GEN_AI_RESPONSE_MODEL: self._response_model, **self._usage.counts}
+            measured.ended(self._span, self.cost_nano, known, outcome, error)
         if held is not None:
             try:
                 held.settle(self.cost_nano, None if self._chunks else error)
@@ -233,6 +248,8 @@ class LlmCall(Scope):
             written[keys.GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK] = time.perf_counter() - self._started_s
         self._chunks += 1
         written[keys.STREAM_CHUNKS] = self._chunks
+        if self._measured is not None:
+            self._measured.chunk(self._span)
         if (total := self._usage.add_output(tokens)) is not None:
             written[keys.GEN_AI_USAGE_OUTPUT_TOKENS] = total
         elif text:

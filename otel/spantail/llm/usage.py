@@ -42,6 +42,11 @@ class Usage:
         return known
 
     @property
+    def counts(self) -> Mapping[str, int]:
+        """What was counted so far, by the names of attributes."""
+        return self._counts
+
+    @property
     def input_tokens(self) -> int | None:
         """Tokens of the input, so far as they are known."""
         return self._counts.get(keys.GEN_AI_USAGE_INPUT_TOKENS)

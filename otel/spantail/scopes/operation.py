@@ -11,6 +11,7 @@ from typing import Any, TypeVar, overload
 from opentelemetry import trace
 
 from spantail import attributes as keys
+from spantail.scopes.run_scope import RunScope
 from spantail.scopes.scope import LinkLike, Scope, write_event, write_progress
 
 __all__ = [
@@ -46,7 +47,7 @@ def operation(
     links: Sequence[LinkLike] = (),
     session_id: str | None = None,
     user_id: str | None = None,
-) -> Scope: ...
+) -> RunScope: ...
 
 
 def operation(
@@ -59,7 +60,7 @@ def operation(
     links: Sequence[LinkLike] = (),
     session_id: str | None = None,
     user_id: str | None = None,
-) -> Scope | F:
+) -> RunScope | F:
     """Open a unit of work that a user starts or a queue runs.
 
     Args:
@@ -77,13 +78,13 @@ def operation(
         A scope, for `with`, `async with` or as a decorator; for `@operation` the decorated function.
     """
     if callable(name):
-        return Scope(None, kind)(name)
+        return RunScope(None, kind)(name)
     own: dict[str, object] = {
         keys.LAYERS: tuple(layers) or None,
         keys.SESSION_ID: session_id,
         keys.USER_ID: user_id,
     }
-    return Scope(name, kind, own=own, attributes=attributes, root=root, links=links)
+    return RunScope(name, kind, own=own, attributes=attributes, root=root, links=links)
 
 
 def pipeline(
@@ -93,7 +94,7 @@ def pipeline(
     attributes: Mapping[str, object] | None = None,
     root: bool = False,
     links: Sequence[LinkLike] = (),
-) -> Scope:
+) -> RunScope:
     """Open a pipeline: work in layers. The arguments are those of `operation()`."""
     return operation(name, kind=keys.KIND_PIPELINE, layers=layers, attributes=attributes, root=root, links=links)
 

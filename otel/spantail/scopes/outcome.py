@@ -12,6 +12,8 @@ from spantail.error_text import error_message, error_traceback, error_type
 from spantail.values import legal_text
 
 if TYPE_CHECKING:
+    from typing import TypeGuard
+
     from opentelemetry.trace import Span
 
 _CANCELLATIONS: Final = (CancelledError, GeneratorExit, KeyboardInterrupt)
@@ -22,6 +24,18 @@ class Outcome(NamedTuple):
 
     status: str
     reason: str
+
+
+def is_cancellation(error: BaseException | None) -> TypeGuard[BaseException]:
+    """Tell whether an error says that the work was not wanted any more."""
+    return isinstance(error, _CANCELLATIONS)
+
+
+def is_failure(error: BaseException | None) -> TypeGuard[BaseException]:
+    """Tell whether the work ended in error: `sys.exit()` without a code is none, nor is a cancellation."""
+    if error is None or isinstance(error, _CANCELLATIONS):
+        return False
+    return not (isinstance(error, SystemExit) and error.code in (None, 0))
 
 
 def write_outcome(span: Span, said: Outcome | None, error: BaseException | None) -> None:
@@ -38,10 +52,10 @@ def write_outcome(span: Span, said: Outcome | None, error: BaseException | None)
     """
     outcome = said
     cancelled = said is not None and said.status == keys.STATUS_CANCELLED
-    if isinstance(error, _CANCELLATIONS):
+    if is_cancellation(error):
         if not cancelled:
             outcome = Outcome(keys.STATUS_CANCELLED, error_message(error) or _cancel_reason(error))
-    elif error is not None and not (isinstance(error, SystemExit) and error.code in (None, 0)):
+    elif is_failure(error):
         _record(span, error)
         if not cancelled:
             outcome = None

@@ -8,7 +8,7 @@ from opentelemetry import context as otel_context
 from opentelemetry.context import Context
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 USE_KEY: Final = otel_context.create_key("spantail-use")
 
@@ -35,10 +35,14 @@ class Use:
 
 def innermost_use(accept: Callable[[Any], bool]) -> tuple[Any, Context] | None:
     """Return the innermost open scope of the current context that is accepted, with the context around it."""
-    use = otel_context.get_current().get(USE_KEY)
+    return next(((scope, outer) for scope, outer in open_uses(otel_context.get_current()) if accept(scope)), None)
+
+
+def open_uses(context: Context) -> Iterator[tuple[Any, Context]]:
+    """Yield the open scopes of a context, the innermost first, each with the context around it."""
+    use = context.get(USE_KEY)
     while isinstance(use, Use):
         scope, outer = use.scope, use.outer
-        if scope is not None and accept(scope):
-            return scope, outer
+        if scope is not None:
+            yield scope, outer
         use = outer.get(USE_KEY)
-    return None

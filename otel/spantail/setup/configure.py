@@ -29,6 +29,7 @@ from spantail.redaction.exporter import RedactingExporter
 from spantail.scopes.tracer import instrumentation_version
 from spantail.setup.handle import Handle
 from spantail.setup.live_sink import URL_VARIABLES, live_sink, starts_over_otlp
+from spantail.setup.meter_provider import Wanted, forget_meter_provider, new_meter_provider
 from spantail.setup.process_changes import ProcessChanges, allowed_changes
 from spantail.setup.provider import ResourceChange, is_made_here, new_provider
 from spantail.setup.trace_exporters import exporters_asked_for, shown_url
@@ -36,7 +37,11 @@ from spantail.trouble import report_trouble
 from spantail.values import legal_attributes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+    from opentelemetry.sdk.metrics.export import MetricReader
+
+    from spantail.metrics.producers import MetricProducer
 
 __all__ = ["Handle", "configure"]
 
@@ -71,22 +76,27 @@ def configure(
     exit_hooks: bool | None = None,
     handle_sigterm: bool | None = None,
     patch_signal: bool | None = None,
+    metric_readers: Sequence[MetricReader] = (),
+    metric_producers: Sequence[MetricProducer] = (),
 ) -> Handle:
-    """Wire the live pipeline, OTLP and log capture.
+    """Wire the live pipeline, OTLP, metrics and log capture.
 
     The live pipeline is on when a Redis URL is known: `redis_url`, SPANTAIL_REDIS_URL or
     OTEL_EXPORTER_LIVETAIL_URL. Without one, SPANTAIL_STARTS=otlp sends span starts and updates, log lines and the
     heartbeat as log records to the OTLP endpoint, and turns OTLP on. OTLP is on when OTEL_EXPORTER_OTLP_ENDPOINT
     (or its traces form) is set or OTEL_TRACES_EXPORTER asks for it. With OTEL_SDK_DISABLED=true nothing is wired.
 
-    Where a tracer provider is already set, for example by `opentelemetry-instrument`, the live pipeline joins it,
-    and its exporters remain as they are.
+    Metrics are on when OTEL_EXPORTER_OTLP_ENDPOINT (or its metrics form) is set or OTEL_METRICS_EXPORTER asks for them,
+    and no meter provider is set.
 
-    It changes the process as a whole: it sets the global tracer provider, adds a handler to the root logger, wraps
-    `logging.basicConfig`, `logging.config.dictConfig` and `logging.config.fileConfig`, registers hooks for the end of
-    the process, handles SIGTERM where nobody does, and wraps `signal.signal` where somebody does. Each can be declined
-    by its parameter below or its setting, and `Handle.shutdown()` undoes them; `spantail.process` lists them all with
-    their reasons. So at the end of the process what is held is delivered, within 5 s, on SIGTERM within 2 s.
+    Where a tracer provider is already set, for example by `opentelemetry-instrument`, the live pipeline joins it,
+    and its exporters remain as they are; metrics then need OTEL_METRICS_EXPORTER.
+
+    It changes the process as a whole: it sets the global tracer and meter provider, adds a handler to the root logger,
+    wraps `logging.basicConfig`, `logging.config.dictConfig` and `logging.config.fileConfig`, registers hooks for the
+    end of the process, handles SIGTERM where nobody does, and wraps `signal.signal` where somebody does. Each can be
+    declined by its parameter below or its setting, and `Handle.shutdown()` undoes them; `spantail.process` lists them
+    all with their reasons. So at the end of the process what is held is delivered, within 5 s, on SIGTERM within 2 s.
 
     A second call returns the handle of the first, whatever its arguments; after `shutdown()` it wires anew.
 
@@ -105,6 +115,8 @@ def configure(
         handle_sigterm: Whether it is delivered on a SIGTERM that nobody handles (SPANTAIL_HANDLE_SIGTERM).
         patch_signal: Whether `signal.signal` may be wrapped for that, where the application holds SIGTERM
             (SPANTAIL_PATCH_SIGNAL). Without it, the signal is left alone there.
+        metric_readers: Further readers of the meter provider that is made; with one, it is made in any case.
+        metric_producers: Each is called at each export, and says what is exported beside what was measured.
 
     Returns:
         The handle to flush and stop what was wired.
@@ -120,7 +132,8 @@ def configure(
     with _current.lock:
         handle = _current.handle
         if handle is None or handle.closed:
-            handle = _wire(service_name, redis_url, resource_attributes, set_global=set_global, changes=changes)
+            wanted = Wanted(metric_readers, metric_producers) if set_global else None
+            handle = _wire(service_name, redis_url, resource_attributes, wanted=wanted, changes=changes)
             _current.handle = handle
             _exit.watch(
                 exit_hooks=changes.exit_hooks,
@@ -177,10 +190,10 @@ def _wire(
     redis_url: str | None,
     resource_attributes: Mapping[str, object] | None,
     *,
-    set_global: bool,
+    wanted: Wanted | None,
     changes: ProcessChanges,
 ) -> Handle:
-    environ = os.environ
+    environ, set_global = os.environ, wanted is not None
     if environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
         _logger.info("OTEL_SDK_DISABLED=true: nothing is wired")
         return Handle(trace.get_tracer_provider(), on_shutdown=_forget)
@@ -191,7 +204,6 @@ def _wire(
         _logger.warning("the tracer provider in place is no SDK one and takes no processors: nothing is wired")
         return Handle(existing, on_shutdown=_forget)
 
-    live = _live_part(redis_url, environ)
     attributes = legal_attributes(resource_attributes)
     if service_name:
         attributes[SERVICE_NAME] = service_name
@@ -201,6 +213,8 @@ def _wire(
         provider = new_provider(attributes, environ)
         if set_global:
             trace.set_tracer_provider(provider)
+    meter_provider = None if wanted is None else new_meter_provider(provider, attributes, environ, wanted)
+    live = _live_part(redis_url, environ)
     resource = ResourceChange(provider)
     resource.set((attributes if existing is not None else {}) | live.attributes)
 
@@ -217,9 +231,13 @@ def _wire(
 
     def on_shutdown(handle: Handle) -> None:
         resource.undo()
+        if meter_provider is not None:
+            forget_meter_provider(meter_provider)
         _forget(handle)
 
-    handle = Handle(provider, tuple(processors), live.sink, capture, on_shutdown)
+    handle = Handle(
+        provider, tuple(processors), live.sink, capture, on_shutdown=on_shutdown, meter_provider=meter_provider
+    )
     if live.sink is not None:
         _follow_forks(handle, resource)
     return handle

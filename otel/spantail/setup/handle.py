@@ -6,7 +6,9 @@ import functools
 import os
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry.sdk.metrics import MeterProvider
 
 from spantail.live import EventSink, LiveSpanProcessor
 from spantail.process.background import Call, SignalSafeCall, ThreadCall, wait_for_all
@@ -28,6 +30,8 @@ class Handle:
     Attributes:
         tracer_provider: The provider that the spans go through.
         sink: Where the live pipeline's events go; None without a live pipeline.
+        meter_provider: The meter provider that was made; None where nobody asked for metrics, or the application has
+            one of its own.
     """
 
     def __init__(
@@ -36,10 +40,13 @@ class Handle:
         processors: tuple[SpanProcessor, ...] = (),
         sink: EventSink | None = None,
         capture: LogCapture | None = None,
+        *,
         on_shutdown: Callable[[Handle], None] = lambda _: None,
+        meter_provider: MeterProvider | None = None,
     ) -> None:
         self.tracer_provider = tracer_provider
         self.sink = sink
+        self.meter_provider = meter_provider
         self._processors = processors
         self._capture = capture
         self._on_shutdown = on_shutdown
@@ -104,46 +111,54 @@ class Handle:
         wait_for_all(list(self._stopping), deadline - time.monotonic())
 
     def _flush(self, timeout_s: float, call_of: Callable[[Callable[[], None]], Call]) -> bool:
-        return self._each(lambda processor, left_s: processor.force_flush(int(left_s * 1000)), timeout_s, call_of)
+        return self._each(lambda part, left_s: part.force_flush(int(left_s * 1000)), timeout_s, call_of)
 
     def _each(
         self,
-        action: Callable[[SpanProcessor, float], bool],
+        action: Callable[[Any, float], bool],
         timeout_s: float,
         call_of: Callable[[Callable[[], None]], Call],
         calls: list[Call] | None = None,
     ) -> bool:
-        """Run `action` on all processors at once: a dead endpoint must not use up the time of the others."""
+        """Run `action` on all processors, and the meter provider, at once.
+
+        A dead endpoint must not use up the time of the others.
+        """
         results: list[bool] = []
         deadline = time.monotonic() + timeout_s
 
-        def run(processor: SpanProcessor) -> None:
+        def run(part: SpanProcessor | MeterProvider) -> None:
             try:
-                results.append(action(processor, max(deadline - time.monotonic(), 0.0)))
+                results.append(action(part, max(deadline - time.monotonic(), 0.0)))
             except Exception:
-                report_trouble("a span processor failed to flush or stop")
+                report_trouble("what exports spans or metrics failed to flush or stop")
 
         # The SDK's batch processor ignores its time limit, so it gets a daemon thread, which holds nothing up;
         # the live pipeline keeps its limit and needs none.
         calls = [] if calls is None else calls
+        metrics = [] if self.meter_provider is None else [self.meter_provider]
         live = [processor for processor in self._processors if isinstance(processor, LiveSpanProcessor)]
-        for processor in self._processors:
-            if processor in live:
+        parts: list[SpanProcessor | MeterProvider] = [*self._processors, *metrics]
+        for part in parts:
+            if part in live:
                 continue
-            call = call_of(functools.partial(run, processor))
+            call = call_of(functools.partial(run, part))
             calls.append(call)  # first: a signal may come at any point
             try:
                 call.start()
             except RuntimeError:  # the interpreter is going down and gives no more threads
-                run(processor)
+                run(part)
         for processor in live:
             run(processor)
         wait_for_all(calls, deadline - time.monotonic())
-        return len(results) == len(self._processors) and all(results)
+        return len(results) == len(parts) and all(results)
 
 
-def _stop(processor: SpanProcessor, left_s: float) -> bool:
-    if isinstance(processor, LiveSpanProcessor):
-        return processor.sink.shutdown(left_s)
-    processor.shutdown()
+def _stop(part: SpanProcessor | MeterProvider, left_s: float) -> bool:
+    if isinstance(part, LiveSpanProcessor):
+        return part.sink.shutdown(left_s)
+    if isinstance(part, MeterProvider):
+        part.shutdown(left_s * 1000)
+    else:
+        part.shutdown()
     return True

@@ -1,16 +1,18 @@
-"""What is done to a tracer provider that the SDK has no public name for: all of it stands here.
+"""What is done to providers that the SDK has no public name for: all of it stands here.
 
 Where a private name is missing, nothing is done: each function says what is so then.
 """
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 
 from spantail.trouble import report_trouble
 
 if TYPE_CHECKING:
     from opentelemetry import trace
+    from opentelemetry.sdk.metrics import MeterProvider
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 
@@ -41,3 +43,29 @@ def replace_resource(provider: TracerProvider, resource: Resource) -> None:
                 tracer._set_resource(resource)
     except Exception:
         report_trouble("the resource of the tracer provider could not be changed")
+
+
+def renew_metrics(provider: MeterProvider) -> None:
+    """Let a meter provider begin anew in a forked child: with no sums, and no lock that the parent held.
+
+    Where it cannot be done, the child goes on from its parent's sums, under an instance id of its own, and a log line
+    says so.
+    """
+    inner: Any = provider
+    try:
+        consumer = inner._measurement_consumer
+        consumer._lock = threading.Lock()
+        consumer._reader_storages = {
+            reader: type(storage)(
+                inner._sdk_config,
+                reader._instrument_class_temporality,
+                reader._instrument_class_aggregation,
+                reader._instrument_class_cardinality_limit,
+            )
+            for reader, storage in consumer._reader_storages.items()
+        }
+        for reader in consumer._reader_storages:
+            if hasattr(reader, "_export_lock"):
+                reader._export_lock = threading.Lock()
+    except Exception:
+        report_trouble("the metrics of a forked process could not be begun anew")

@@ -17,12 +17,37 @@ from spantail.urls import split_url
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from opentelemetry.sdk.trace.export import SpanExporter
-
 _logger: Final = logging.getLogger("spantail")
 
-_ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
-_PROTOCOLS: Final = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
+
+class Signal(NamedTuple):
+    """What the environment calls the settings of a signal."""
+
+    exporter: str
+    """The variable that names exporters."""
+    group: str
+    """The entry-point group that they are found in."""
+    endpoints: tuple[str, ...]
+    protocols: tuple[str, ...]
+    what: str
+    """What one of its exporters is called in the log."""
+
+
+TRACES: Final = Signal(
+    "OTEL_TRACES_EXPORTER",
+    "opentelemetry_traces_exporter",
+    ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"),
+    ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"),
+    "span exporter",
+)
+METRICS: Final = Signal(
+    "OTEL_METRICS_EXPORTER",
+    "opentelemetry_metrics_exporter",
+    ("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"),
+    ("OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"),
+    "metric exporter",
+)
+
 _HTTP: Final = "otlp_proto_http"
 _GRPC: Final = "otlp_proto_grpc"
 _LIVE: Final = "livetail"  # the live pipeline itself, which needs no exporter
@@ -32,7 +57,7 @@ class NamedExporter(NamedTuple):
     """An exporter, and what to call it in the log."""
 
     label: str
-    exporter: SpanExporter
+    exporter: Any
 
 
 def shown_url(url: str) -> str:
@@ -51,23 +76,24 @@ def _shown_host(address: str) -> str:
     return (f"[{host}]" if ":" in host else host) + (f":{one.port}" if one.port else "")
 
 
-def exporters_asked_for(environ: Mapping[str, str]) -> list[NamedExporter]:
-    """Make the exporters that OTEL_TRACES_EXPORTER names; without it, OTLP if an endpoint is set.
+def exporters_asked_for(environ: Mapping[str, str], signal: Signal = TRACES) -> list[NamedExporter]:
+    """Make the exporters that OTEL_TRACES_EXPORTER (or its like) names; without it, OTLP if an endpoint is set.
 
     Args:
         environ: The environment.
+        signal: What they export.
 
     Returns:
         The exporters; `none` means none. One that is not installed or cannot be made is left out with a warning.
     """
-    names = _split(environ.get("OTEL_TRACES_EXPORTER", ""))
+    names = _split(environ.get(signal.exporter, ""))
     if not names:
-        names = ["otlp"] if any(environ.get(name) for name in _ENDPOINTS) else []
+        names = ["otlp"] if any(environ.get(name) for name in signal.endpoints) else []
     made = []
     for name in dict.fromkeys(names):
         if name in ("none", _LIVE):
             continue
-        exporter = _otlp(name, environ) if name in ("otlp", _HTTP, _GRPC) else _load(name)
+        exporter = _otlp(name, environ, signal) if name in ("otlp", _HTTP, _GRPC) else _load(name, signal)
         if exporter is not None:
             made.append(exporter)
     return made
@@ -85,38 +111,40 @@ def component(group: str, name: str) -> Any | None:
     return None
 
 
-def _otlp(name: str, environ: Mapping[str, str]) -> NamedExporter | None:
-    protocol = next((environ[key].strip().lower() for key in _PROTOCOLS if environ.get(key)), "http/protobuf")
+def _otlp(name: str, environ: Mapping[str, str], signal: Signal) -> NamedExporter | None:
+    protocol = next((environ[key].strip().lower() for key in signal.protocols if environ.get(key)), "http/protobuf")
     if name == _GRPC or (name == "otlp" and protocol == "grpc"):
-        if any(entry_points(group="opentelemetry_traces_exporter", name=_GRPC)):
-            loaded = _load(_GRPC)
+        if any(entry_points(group=signal.group, name=_GRPC)):
+            loaded = _load(_GRPC, signal)
             if loaded is not None:
-                return NamedExporter(f"otlp → {_endpoint(environ, 'http://localhost:4317')} (grpc)", loaded.exporter)
+                shown = _endpoint(environ, signal, "http://localhost:4317")
+                return NamedExporter(f"otlp → {shown} (grpc)", loaded.exporter)
         _logger.warning(
             "OTLP over gRPC is asked for, but opentelemetry-exporter-otlp-proto-grpc is not usable here; "
             "using OTLP over HTTP, whose port is usually 4318, not 4317"
         )
     elif name == "otlp" and protocol != "http/protobuf":
         _logger.warning("OTLP protocol %r is not supported, using http/protobuf", protocol)
-    loaded = _load(_HTTP)
+    loaded = _load(_HTTP, signal)
     if loaded is None:
         return None
-    return NamedExporter(f"otlp → {_endpoint(environ, 'http://localhost:4318')} (http/protobuf)", loaded.exporter)
+    shown = _endpoint(environ, signal, "http://localhost:4318")
+    return NamedExporter(f"otlp → {shown} (http/protobuf)", loaded.exporter)
 
 
-def _load(name: str) -> NamedExporter | None:
-    factory = component("opentelemetry_traces_exporter", name)
+def _load(name: str, signal: Signal) -> NamedExporter | None:
+    factory = component(signal.group, name)
     if factory is None:
         return None
     try:
         return NamedExporter(name, factory())
     except Exception as error:
-        _logger.warning("span exporter %r could not be made: %s", name, mask_secrets(str(error)))
+        _logger.warning("%s %r could not be made: %s", signal.what, name, mask_secrets(str(error)))
         return None
 
 
-def _endpoint(environ: Mapping[str, str], default: str) -> str:
-    return shown_url(next((environ[key] for key in _ENDPOINTS if environ.get(key)), default))
+def _endpoint(environ: Mapping[str, str], signal: Signal, default: str) -> str:
+    return shown_url(next((environ[key] for key in signal.endpoints if environ.get(key)), default))
 
 
 def _split(text: str) -> list[str]:

@@ -25,12 +25,15 @@ class Receiver:
 
     def __init__(self) -> None:
         self.bodies: list[bytes] = []
+        """Of spans."""
+        self.metrics: list[bytes] = []
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["content-length"]))
-                receiver.bodies.append(gzip.decompress(body) if self.headers["content-encoding"] == "gzip" else body)
+                kept = receiver.metrics if self.path.endswith("/v1/metrics") else receiver.bodies
+                kept.append(gzip.decompress(body) if self.headers["content-encoding"] == "gzip" else body)
                 self.send_response(200)
                 self.end_headers()
 

@@ -15,7 +15,7 @@ from spantail_exporters.model.rules.money import lacks_price
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-EXPECTED: Final = ("budget", "circuit_open", "not_installed")
+EXPECTED: Final = key.EXPECTED_REASONS
 """Reasons to fall back without a failure: nothing was asked of the backend that was left."""
 
 
