@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from pathlib import Path
 
 from tests.support.strict import missing
@@ -67,6 +68,33 @@ def alertmanager() -> str:
 def amtool() -> str:
     """Path of the program that checks Alertmanager's configuration."""
     return _on_path("amtool", "prometheus-alertmanager")
+
+
+def haproxy() -> str:
+    """Path of a real HAProxy."""
+    return _on_path("haproxy", "haproxy")
+
+
+def bubblewrap() -> str:
+    """Path of the program that runs another one with a file system of its own."""
+    path = _on_path("bwrap", "bubblewrap")
+    tried = [path, "--unshare-user", "--ro-bind", "/", "/", "true"]
+    if subprocess.run(tried, capture_output=True, timeout=30, check=False).returncode:
+        missing("bubblewrap may not make namespaces here")
+    return path
+
+
+def systemd_analyze() -> str:
+    """Path of the program that checks units of systemd."""
+    return _on_path("systemd-analyze", "systemd")
+
+
+def deploy_checks() -> Path:
+    """Folder of what checks deployment files: the program `checks`, Python packages, packages of Node.js."""
+    path = TOOLS / "checks"
+    if (path / "checks").exists() and (path / "python").exists() and (path / "node" / ".complete").exists():
+        return path
+    return missing("nothing that checks deployment files: `make test-tools` gets it, where Go is installed")
 
 
 def _on_path(program: str, package: str) -> str:
