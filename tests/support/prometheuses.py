@@ -119,7 +119,9 @@ def running_prometheus(
                 process.kill()
 
 
-def _configuration(scrape: Mapping[str, str], rules: Sequence[Path], interval: str, alertmanager: str) -> dict[str, Any]:
+def _configuration(
+    scrape: Mapping[str, str], rules: Sequence[Path], interval: str, alertmanager: str
+) -> dict[str, Any]:
     alerting = {"alertmanagers": [{"static_configs": [{"targets": [alertmanager]}]}]} if alertmanager else {}
     return {
         "alerting": alerting,
