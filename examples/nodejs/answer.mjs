@@ -3,19 +3,18 @@
 // Run `make run` (or `spantail demo`) in one terminal, and in another, from this folder:
 //
 //     npm ci
-//     node answer.mjs
+//     node --import ./instrumentation.mjs answer.mjs
 //
-// It prints the address of its trace. OTEL_EXPORTER_OTLP_ENDPOINT sends it elsewhere.
+// It prints the address of its trace. OTEL_EXPORTER_OTLP_ENDPOINT and OTEL_EXPORTER_OTLP_PROTOCOL (http/protobuf,
+// http/json, grpc) send it elsewhere, SPANTAIL_URL is where it is looked at.
 
+import { once } from "node:events";
+import { createServer } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
-import { NodeSDK } from "@opentelemetry/sdk-node";
+import { sdk } from "./instrumentation.mjs";
 
-const endpoint = (process.env.OTEL_EXPORTER_OTLP_ENDPOINT ??= "http://127.0.0.1:8321");
-process.env.OTEL_METRICS_EXPORTER ??= "none"; // Spantail takes traces and logs
-
-const sdk = new NodeSDK({ serviceName: "nodejs-example" });
-sdk.start();
+const page = process.env.SPANTAIL_URL ?? "http://127.0.0.1:8321";
 const tracer = trace.getTracer("examples.nodejs");
 
 /** Runs `work` in a span, which keeps the error that `work` throws. */
@@ -47,13 +46,24 @@ function ask(model) {
   });
 }
 
+// A service that knows documents. Both sides of a request to it are spans, made by OpenTelemetry's instrumentations.
+const library = createServer((request, response) => {
+  setTimeout(() => response.end(JSON.stringify(["tea", "coffee", "water"])), 50);
+});
+library.listen(0, "127.0.0.1");
+await once(library, "listening");
+
 await traced("answer a question", {}, async (root) => {
-  await traced("find documents", { attributes: { "documents.found": 3 } }, () => sleep(50));
+  await traced("find documents", {}, async (span) => {
+    const answer = await fetch(`http://127.0.0.1:${library.address().port}/documents`);
+    span.setAttribute("documents.found", (await answer.json()).length);
+  });
   await ask("gpt-4o-mini");
   await traced("store the answer", {}, () => {
     throw new Error("the database did not answer");
   }).catch(() => root.addEvent("answer kept in memory"));
-  console.log(`${endpoint}/runs/${root.spanContext().traceId}`);
+  console.log(`${page}/runs/${root.spanContext().traceId}`);
 });
 
+library.close();
 await sdk.shutdown(); // sends what is still waiting

@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 import textwrap
 import tomllib
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import orjson
@@ -84,6 +85,15 @@ def _go(code: str) -> None:
     assert answer.stdout.decode() == code, "gofmt would write it otherwise"
 
 
+def _java(code: str) -> None:
+    """Statements; javac reads them and stops before it looks for what they name."""
+    compiler = shutil.which("javac") or missing("no JDK on PATH")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "Block.java"
+        path.write_text(f"class Block {{ void run() throws Exception {{\n{code}}} }}\n", encoding="utf-8")
+        subprocess.run([compiler, "-XDshould-stop.ifNoError=PARSE", path], check=True, timeout=60)
+
+
 READERS: Final[dict[str, Callable[[str], object]]] = {
     "python": _python,
     "sh": _shell,
@@ -92,6 +102,7 @@ READERS: Final[dict[str, Callable[[str], object]]] = {
     "toml": tomllib.loads,
     "js": _javascript,
     "go": _go,
+    "java": _java,
 }
 UNREAD: Final = {"text", "ts", "lua", "html", "diff", "{toctree}", "{eval-rst}"}
 """Pictures, output, parts of our own files that their own tests read, and what the builder of the site reads."""

@@ -1,4 +1,7 @@
-"""Each example, run as its own text says, is a run with the right tree."""
+"""Each example in Python, run as its own text says, is a run with the right tree.
+
+Those in other languages are in tests/integration/clients.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ import pytest
 
 from tests.support.service_process import ServiceProcess, running_service
 from tests.support.strict import missing
-from tests.support.tools import ROOT, TOOLS
+from tests.support.tools import ROOT
 from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
@@ -327,46 +330,6 @@ def test_own_operations(tmp_path: Path) -> None:
     assert tree["write headline"] in {"text 1", "text 2"}
     assert [layer["status"] for layer in written["run"]["layers"]] == ["complete"] * 2
     assert written["run"]["backends"]["langchain"]["cost_nano"] > 0
-
-
-def _assert_answer(service: ServiceProcess, run_id: str, runs_in: str) -> None:
-    """What the Node.js and the Go example have in common: an answer with one call, and an error."""
-    trace = _settled_trace(service, run_id)
-    assert _tree(trace) == {
-        "answer a question": None,
-        "find documents": "answer a question",
-        "chat gpt-4o-mini": "answer a question",
-        "store the answer": "answer a question",
-    }
-    spans = {span["name"]: span for span in trace["spans"]}
-    assert {span["service"] for span in spans.values()} == {runs_in}
-    call = spans["chat gpt-4o-mini"]
-    assert (call["kind"], call["backend"], call["tokens"]) == ("llm_call", "openai", {"input": 412, "output": 96})
-    assert call["cost_source"] == "calculated"
-    assert call["cost_nano"] == service.json(f"/api/logs/{run_id}")["backends"]["openai"]["cost_nano"] > 0
-    assert spans["store the answer"]["status"] == "error"
-    assert spans["store the answer"]["error"]["message"] == "the database did not answer"
-    assert [event["name"] for event in spans["answer a question"]["span_events"]] == ["answer kept in memory"]
-
-
-def test_node_js(service: ServiceProcess, tmp_path: Path) -> None:
-    """A copy of it beside the packages of its lock file."""
-    packages = TOOLS / "examples" / "nodejs" / "node_modules"
-    if not packages.is_dir():
-        missing("no packages for the Node.js example: `make test-tools` installs them")
-    shutil.copy(EXAMPLES / "nodejs" / "answer.mjs", tmp_path)
-    (tmp_path / "node_modules").symlink_to(packages)
-    environment = {"OTEL_EXPORTER_OTLP_ENDPOINT": service.url, "VENV": sys.prefix}
-    printed = _output(ROOT / "deploy" / "node", "node", "answer.mjs", cwd=tmp_path, environment=environment)
-    _assert_answer(service, _run_id(printed), "nodejs-example")
-
-
-def test_go(service: ServiceProcess) -> None:
-    program = TOOLS / "examples" / "go" / "answer"
-    if not program.exists():
-        missing("the Go example is not built: `make test-tools` builds it, with Go on PATH")
-    printed = _output(program, environment={"OTEL_EXPORTER_OTLP_ENDPOINT": service.url})
-    _assert_answer(service, _run_id(printed), "go-example")
 
 
 def _ended(service: ServiceProcess, run_id: str, name: str) -> int:

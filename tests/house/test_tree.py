@@ -18,13 +18,14 @@ if TYPE_CHECKING:
 LARGEST_BYTES = 1_500_000
 TEXT = {
     ".py", ".pyi", ".md", ".toml", ".yaml", ".yml", ".json", ".jsonl", ".ts", ".css", ".html", ".lua", ".txt", ".go",
-    ".mod", ".sum", "",
+    ".mod", ".sum", ".mjs", ".java", ".xml", ".sha256", "",
 }  # fmt: skip
 
 # In two halves, so that this file does not name what it forbids.
 REGISTRIES = [".".join(parts) for parts in (
     ("pypi", "org"), ("files", "pythonhosted", "org"), ("registry", "npmjs", "org"), ("registry", "yarnpkg", "com"),
     ("proxy", "golang", "org"), ("sum", "golang", "org"), ("deb", "debian", "org"), ("crates", "io"),
+    ("repo", "maven", "apache", "org"), ("repo1", "maven", "org"),
 )]  # fmt: skip
 MACHINE_PATH = re.compile(r"(?<![\w.:/~-])/(?:home|root|Users|work)/\w")
 
@@ -94,7 +95,7 @@ def test_the_locks_hold_every_declared_dependency() -> None:
     assert names <= locked, f"run `make lock`: {names - locked}"
 
 
-@pytest.mark.parametrize("folder", ["frontend", "deploy/claude-cli"])
+@pytest.mark.parametrize("folder", ["frontend", "deploy/claude-cli", "examples/nodejs", "examples/vercel_ai_sdk"])
 def test_npm_locks_install_on_every_platform(folder: str) -> None:
     """`npm ci` fails when the lock lacks a platform's package, also where it would not be installed."""
     packages = json.loads((ROOT / folder / "package-lock.json").read_text(encoding="utf-8"))["packages"]
