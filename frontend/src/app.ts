@@ -84,7 +84,7 @@ export class App {
     });
     setInterval(() => this.tick(), TICK_MS);
     void this.dialog.load();
-    this.sidebar.start();
+    this.sidebar.start(location.pathname === "/" ? location.search : "");
     this.navigation.start();
   }
 

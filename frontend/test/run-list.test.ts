@@ -1,5 +1,12 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import { EVERY_RUN, isEverything, namedChoices, runQuery, statusChoices } from "../src/runs/run-filter";
+import {
+  EVERY_RUN,
+  filterIn,
+  isEverything,
+  namedChoices,
+  runQuery,
+  statusChoices,
+} from "../src/runs/run-filter";
 import { MOST_LISTED, RunList } from "../src/runs/run-list";
 import type { Api } from "../src/service/api";
 import type { RunNews, RunSummary, RunsPage } from "../src/service/wire";
@@ -68,6 +75,13 @@ it("writes a filter as the service's query", () => {
   expect(
     isEverything({ ...EVERY_RUN, environment: "x" }) || isEverything({ ...EVERY_RUN, version: "x" }),
   ).toBe(false);
+});
+
+it("reads a filter from an address, and writes the same", () => {
+  expect(filterIn("")).toEqual(EVERY_RUN);
+  const address = "?q=paris&status=failed&operation=job+search&environment=live&version=2&pinned=true";
+  expect(runQuery(filterIn(address))).toBe(address);
+  expect(filterIn("?status=broken&span=1&pinned=no")).toEqual(EVERY_RUN);
 });
 
 it("offers what there is, and what is chosen", () => {

@@ -73,6 +73,16 @@ async def test_the_list_of_runs(new_redis_url: str, browser: Browser, tmp_path: 
                 await expect(items).to_have_count(1)
                 await page.locator("#run-filter-operation").select_option("")
 
+                # a link from elsewhere leads to some of the runs, and the filter stays as one goes on
+                await page.goto("/?status=failed&operation=common")
+                await expect(items).to_have_count(3)
+                await expect(page.get_by_label("Status", exact=True)).to_have_value("failed")
+                await items.last.click()
+                await expect(page).to_have_url(f"{service.url}/runs/{_id(20)}")
+                await expect(items).to_have_count(3)
+                await page.goto(f"/runs/{_id(RUNS)}")
+                await expect(items).to_have_count(50)
+
                 # it is acted on
                 await page.locator("#run-menu-button").click()
                 menu = page.get_by_role("menu")

@@ -42,6 +42,20 @@ export function runQuery(filter: RunFilter, more: Readonly<Record<string, string
   return written ? `?${written}` : "";
 }
 
+/** The filter that an address asks for, by the names of the service's query. What it does not know is left out. */
+export function filterIn(search: string): RunFilter {
+  const query = new URLSearchParams(search);
+  const value = (name: string): string => (query.get(name) ?? "").slice(0, 200);
+  return {
+    text: value("q"),
+    status: STATUSES.find((status) => status === value("status")) ?? "",
+    operation: value("operation"),
+    environment: value("environment"),
+    version: value("version"),
+    pinned: query.get("pinned") === "true",
+  };
+}
+
 export interface Choice {
   value: string;
   text: string;

@@ -5,7 +5,7 @@ import { type Api, ProblemError } from "../service/api";
 import type { RunStatus, RunSummary } from "../service/wire";
 import { plural } from "../text/format";
 import { spendText } from "../views/run/spend";
-import { isEverything, namedChoices, type RunFilter, statusChoices } from "./run-filter";
+import { filterIn, isEverything, namedChoices, type RunFilter, statusChoices } from "./run-filter";
 import { MOST_LISTED, RunList } from "./run-list";
 
 /** Typing is over when nothing came for so long. */
@@ -48,7 +48,19 @@ export class RunSidebar {
     return this.list.runs;
   }
 
-  start(): void {
+  /** `search` is what the address asks for: a link from elsewhere may lead to some of the runs. */
+  start(search: string): void {
+    const filter = filterIn(search);
+    this.list.filter = filter;
+    Object.assign(this.page, {
+      filterText: filter.text,
+      filterStatus: filter.status,
+      filterOperation: filter.operation,
+      filterEnvironment: filter.environment,
+      filterVersion: filter.version,
+      filterPinned: filter.pinned,
+      filtered: !isEverything(filter),
+    });
     this.list.follow(document.hidden);
     void this.list.reload();
   }
