@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from spantail import attributes as key
 from spantail_service.ingest.decoding.span_fields import KINDS
-from tests.support.otlp_meaning import attributes_in, differences, meaning_of
+from tests.support.otlp_meaning import attributes_in, differences, meaning_of, read_export
+from tests.support.waiting import eventually_async
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -15,12 +16,33 @@ if TYPE_CHECKING:
     from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
     from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+    from tests.e2e.viewer import Viewer
+    from tests.support.jaegers import Jaeger
+
+_ARRIVES_S: Final = 30.0
 _US: Final = 1_000  # nanoseconds
 _REMOTE: Final = 0x200  # OTLP: the parent's or the linked context came from another process
 _CODES: Final = {"ok": (0, 1), "error": (2,), "skipped": (0,), "cancelled": (0, 2), "abandoned": (2,)}
 """Status here → `StatusCode` in OTLP: what an application leaves unset is `ok` here."""
 _UNPAID: Final = {"error", "skipped", "cancelled"}
 """Of a call that was refused, or never made, nobody knows a cost."""
+
+
+async def check_run(jaeger: Jaeger, viewer: Viewer) -> list[dict[str, Any]]:
+    """Wait until Jaeger has as many spans as the run, and compare; answers the run's spans."""
+    await viewer.to_the_end()
+    ours: list[dict[str, Any]] = (await viewer.snapshot())["spans"]
+    run_id = viewer.run_id
+    await eventually_async(lambda: len(jaeger.spans(run_id)) >= len(ours), _ARRIVES_S, what=f"{len(ours)} spans")
+    answer = await viewer.client.get(f"/api/runs/{run_id}/export", params={"format": "otlp"})
+    trace, shown = jaeger.trace(run_id), jaeger.shown(run_id)
+    assert trace is not None
+    assert shown is not None
+    stored = jaeger.spans(run_id)
+    check_same_tree(stored, ours)
+    check_shown(shown, stored)
+    check_same_spans(trace, read_export(answer.content))
+    return ours
 
 
 def check_same_spans(theirs: ExportTraceServiceRequest, ours: ExportTraceServiceRequest) -> None:
@@ -80,8 +102,8 @@ def _check_span(span: Span, state: Mapping[str, Any]) -> None:
     assert sent[key.KIND] == state["kind"]
     if state["kind"] == "llm_call":
         assert sent[key.BACKEND] == state["backend"]
-    if state["kind"] == "llm_call" and state["status"] not in _UNPAID:
-        assert (sent[key.COST_USD], sent[key.COST_SOURCE]) == (state["cost_usd"], state["cost_source"])
+        if state["status"] not in _UNPAID:
+            assert (sent[key.COST_USD], sent[key.COST_SOURCE]) == (state["cost_usd"], state["cost_source"])
 
 
 def _fields(span: Span) -> tuple[Any, ...]:

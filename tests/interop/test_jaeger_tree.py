@@ -6,19 +6,17 @@ export as OTLP, with everything in it, and the snapshot that the page reads.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 
 from spantail_service.operations.catalogue import CATALOGUE
 from tests.e2e.viewer import SMALL_SEARCH, Viewer, client_of
-from tests.interop.same_tree import check_same_spans, check_same_tree, check_shown
+from tests.interop.same_tree import check_run, check_same_tree
 from tests.support.held_world import SEED
 from tests.support.operation_inputs import an_input
-from tests.support.otlp_meaning import read_export
 from tests.support.otlp_requests import PROTOBUF
-from tests.support.waiting import eventually_async
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,8 +25,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.xdist_group("jaeger")  # what its fixtures start is started once
 
-_ARRIVES_S: Final = 30.0
-
 
 async def _start(client: httpx.AsyncClient, name: str, body: Mapping[str, Any], **query: str) -> Viewer:
     answer = await client.post(f"/api/operations/{name}", params=query, json=body)
@@ -36,28 +32,11 @@ async def _start(client: httpx.AsyncClient, name: str, body: Mapping[str, Any], 
     return Viewer(client, answer.json()["run_id"])
 
 
-async def check(stage: Stage, viewer: Viewer) -> list[dict[str, Any]]:
-    """Wait until Jaeger has as many spans as the run, and compare; answers the run's spans."""
-    await viewer.to_the_end()
-    ours: list[dict[str, Any]] = (await viewer.snapshot())["spans"]
-    jaeger, run_id = stage.jaeger, viewer.run_id
-    await eventually_async(lambda: len(jaeger.spans(run_id)) >= len(ours), _ARRIVES_S, what=f"{len(ours)} spans")
-    answer = await viewer.client.get(f"/api/runs/{run_id}/export", params={"format": "otlp"})
-    trace, shown = jaeger.trace(run_id), jaeger.shown(run_id)
-    assert trace is not None
-    assert shown is not None
-    stored = jaeger.spans(run_id)
-    check_same_tree(stored, ours)
-    check_shown(shown, stored)
-    check_same_spans(trace, read_export(answer.content))
-    return ours
-
-
 @pytest.mark.parametrize("query", [{}, {"queue": "true"}], ids=["at once", "from the queue"])
 async def test_every_operation_is_in_jaeger_as_it_is_here(stage: Stage, query: dict[str, str]) -> None:
     async with client_of(stage.service.url) as client:
         viewers = [await _start(client, name, an_input(name, SEED), **query) for name in CATALOGUE]
-        spans = [span for viewer in viewers for span in await check(stage, viewer)]
+        spans = [span for viewer in viewers for span in await check_run(stage.jaeger, viewer)]
     kinds = {span["kind"] for span in spans}
     assert {"operation", "layer", "llm_call", "llm_group", "retrieval"} <= kinds
     assert ("queue" in kinds) is bool(query)
@@ -68,7 +47,7 @@ async def test_every_operation_is_in_jaeger_as_it_is_here(stage: Stage, query: d
 async def test_what_goes_wrong_is_in_jaeger_as_it_is_here(stage: Stage) -> None:
     async with client_of(stage.service.url) as client:
         search = {"job_titles": ["python developer", "[[demo-error 500 himalayas]] nurse"], "max_results": 2}
-        failed = await check(stage, await _start(client, "job-search", search))
+        failed = await check_run(stage.jaeger, await _start(client, "job-search", search))
         (error,) = [span for span in failed if span["status"] == "error"]
         assert "exception" in [event["name"] for event in error["span_events"]]
         assert "skipped" in {span["status"] for span in failed}, "a backend that is not installed"
@@ -92,10 +71,10 @@ async def test_a_cancelled_run_and_the_one_that_takes_its_place(stage: Stage) ->
         held = Viewer(client, item["run_id"])
         await stage.world.gate.held("himalayas")
         assert (await client.post(f"/api/runs/{held.run_id}/cancel")).is_success
-        assert "cancelled" in {span["status"] for span in await check(stage, held)}
+        assert "cancelled" in {span["status"] for span in await check_run(stage.jaeger, held)}
         stage.world.gate.open("himalayas")
         again = await client.post(f"/api/queue/{item['item_id']}/retry")
         assert again.is_success, again.text
-        spans = await check(stage, Viewer(client, again.json()["run_id"]))
+        spans = await check_run(stage.jaeger, Viewer(client, again.json()["run_id"]))
         (root,) = [span for span in spans if span["parent_id"] is None]
         assert held.run_id in {link["run_id"] for link in root["links"]}
