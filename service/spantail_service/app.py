@@ -8,6 +8,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from typing import TYPE_CHECKING, Final
 
 from fastapi import FastAPI
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
 import spantail
 from spantail import pricing
@@ -63,6 +64,7 @@ from spantail_service.web.server_spans import instrument, keep_logs_out_of_the_t
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
+    from opentelemetry.sdk.metrics.export import ScopeMetrics
     from redis.asyncio import Redis
     from starlette.types import Receive, Scope, Send
 
@@ -232,7 +234,17 @@ def _receiver(settings: Settings, redis: Redis, metrics: ServiceMetrics) -> Otlp
 def _open_telemetry(app: FastAPI, settings: Settings, redis_url: str, stack: AsyncExitStack) -> spantail.Handle:
     """Have the operations of this process write their spans to Redis, as any application does."""
     pricing.preload()  # else the first LLM call to end would wait for it, with the event loop
-    telemetry = spantail.configure(service_name(), redis_url=redis_url)
+    metrics: ServiceMetrics = app.state.metrics
+    reader, loop = InMemoryMetricReader(), asyncio.get_running_loop()
+    metrics.show_instruments(reader)
+
+    def produced() -> list[ScopeMetrics]:
+        services: Services | None = getattr(app.state, "services", None)
+        return [] if services is None else [metrics.produced(loop, services.read_metrics)]
+
+    telemetry = spantail.configure(
+        service_name(), redis_url=redis_url, metric_readers=[reader], metric_producers=[produced]
+    )
     keep_logs_out_of_the_tail()
     server_spans: spantail.Handle = app.state.server_spans
     stop_s = settings.server.shutdown_s

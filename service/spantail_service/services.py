@@ -67,6 +67,10 @@ class Services:
     """None where no token is wanted."""
     large_responses: LargeResponses = field(default_factory=LargeResponses)
 
+    async def read_metrics(self) -> None:
+        """Bring up to date what the metrics tell of Redis; never raises."""
+        await self.metrics.read_redis(self.redis, budgets=self.budgets, notices=self.notices)
+
 
 def services_of(request: Request) -> Services:
     """The services of the app that serves `request`."""

@@ -15,7 +15,8 @@ FLOORS = (
     ("storage",),  # Redis
     ("llm",),  # language models
     ("runs", "operations"),  # what is known of a run · the work that can be started
-    ("access", "tail", "reaper", "jobs", "metrics"),  # who may come in · live events · dead processes · starting work
+    ("access", "tail", "reaper", "jobs"),  # who may come in · live events · dead processes · starting work
+    ("metrics",),  # the figures of all these
     ("ingest", "web", "notices"),  # OTLP in · what all HTTP answers have in common
     ("transfer",),  # runs out to files and in again
     ("tempo",),  # searching runs as Grafana does

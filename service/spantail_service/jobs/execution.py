@@ -11,6 +11,8 @@ from contextlib import AsyncExitStack, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
+from opentelemetry import trace
+
 from spantail import Scope, operation
 from spantail.attributes import KIND_QUEUE, RUN_NAME
 from spantail.scopes.prescription import prescribed
@@ -18,6 +20,7 @@ from spantail_exporters.redis.errors import will_be_back
 from spantail_service.bounds.cancel import cancel
 from spantail_service.jobs.pending import WAIT_NAME, wait_attributes
 from spantail_service.jobs.queue.identity import root_span_id, wait_span_id
+from spantail_service.jobs.queue_wait import measure_wait
 from spantail_service.jobs.states import State, error_fields, first_state, result_fields
 from spantail_service.operations.base import OperationError
 from spantail_service.storage.run_writes import now_us
@@ -26,7 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterator, Sequence
     from contextlib import AbstractAsyncContextManager
 
-    from opentelemetry import trace
     from pydantic import BaseModel
 
     from spantail.redaction import Redactor
@@ -243,7 +245,7 @@ class Executor:
             layers=run.op.layers,
             attributes={RUN_NAME: run.op.run_name(run.given)},
             session_id=run.session_id,
-        )
+        ).measured_as(run.op.name, demo=self._tools.demo)
         with ExitStack() as stack:
             if run.item is None:
                 yield stack.enter_context(scope)
@@ -260,6 +262,7 @@ class Executor:
             with prescribed(run.item.run_id, wait_span_id(run.item.run_id), start_ns):
                 wait.__enter__()
             wait.__exit__(None, None, None)
+            measure_wait(run.item, trace.set_span_in_context(scope.span))
             yield scope
 
     async def _work(self, run: Run) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from opentelemetry import trace
 from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
+from opentelemetry.metrics import NoOpMeterProvider
 from opentelemetry.propagate import extract
 from opentelemetry.sdk.resources import SERVICE_NAME, Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
@@ -50,7 +51,11 @@ def instrument(app: FastAPI) -> Handle:
     for processor in processors:
         provider.add_span_processor(processor)
     FastAPIInstrumentor.instrument_app(
-        app, tracer_provider=provider, excluded_urls=UNTRACED, exclude_spans=["receive", "send"]
+        app,
+        tracer_provider=provider,
+        meter_provider=NoOpMeterProvider(),  # `ServiceMetrics` counts every request, these would be some of them again
+        excluded_urls=UNTRACED,
+        exclude_spans=["receive", "send"],
     )
     return Handle(provider, processors)
 

@@ -26,7 +26,7 @@ async def read_metrics(request: Request) -> Response:
     `spantail_redis_up` is 0 then.
     """
     services = services_of(request)
-    await services.metrics.read_redis(services.redis, budgets=services.budgets, notices=services.notices)
+    await services.read_metrics()
     # prometheus-client's own choice fails at a version that is none, and writes the asked one into the answer's header
     asked = {media.partition(";")[0].strip().lower() for media in request.headers.get("accept", "").split(",")}
     registry = services.metrics.registry

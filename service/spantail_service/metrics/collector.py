@@ -7,9 +7,9 @@ Names follow OpenTelemetry's semantic conventions where they have one (`http.ser
 from __future__ import annotations
 
 import asyncio
-from bisect import bisect_left
+import time
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
@@ -20,25 +20,29 @@ from spantail_exporters.redis.errors import REDIS_UNREACHABLE
 from spantail_service import __version__
 from spantail_service.llm.breaker import Circuit, all_circuits
 from spantail_service.llm.budget.gauges import BudgetGauges
+from spantail_service.metrics.deliveries import families_of as families_of_deliveries
+from spantail_service.metrics.durations import Durations
+from spantail_service.metrics.instruments import families_of as families_of_instruments
+from spantail_service.metrics.otlp import scope_metrics
 from spantail_service.runs.spend import spend_by_backend
 from spantail_service.runs.spend_counters import SpendCounters, counted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Coroutine, Iterable
 
+    from opentelemetry.sdk.metrics.export import InMemoryMetricReader, ScopeMetrics
     from prometheus_client.core import Metric
     from redis.asyncio import Redis
     from starlette.types import Scope
 
     from spantail_service.llm.budget import BudgetLedger
-
-BUCKETS_S: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
-"""Bounds of the request durations. The semantic conventions advise these up to 10 s; a long poll takes 30."""
+    from spantail_service.metrics.deliveries import Deliveries, Delivery
 
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _STATUSES: Final = ("queued", "running", "completed", "failed", "cancelled", "abandoned")
 _OPENNESS: Final = {"closed": 0.0, "half_open": 0.5, "open": 1.0}
 _REDIS_S: Final = 2.0
+_READ_S: Final = 5.0
 _SHARED: Final = "All processes on one Redis tell the same: do not add them up."
 
 
@@ -48,57 +52,13 @@ class _Watched(NamedTuple):
     read: Callable[[], float]
 
 
-class Delivery(Protocol):
-    """How the notices of one rule are delivered."""
-
-    @property
-    def last_sent(self) -> int | None:
-        """Microseconds since the epoch."""
-
-    @property
-    def pending(self) -> int:
-        """How many are to be sent."""
-
-    @property
-    def dead(self) -> int:
-        """How many could not be sent."""
-
-
-class Deliveries(Protocol):
-    """Knows how the notices of each rule are delivered."""
-
-    async def deliveries(self) -> Mapping[Any, Delivery]:
-        """By the rule's name."""
-
-
-class Durations:
-    """How long requests of one kind took, as a histogram."""
-
-    __slots__ = ("counts", "sum_s")
-
-    def __init__(self) -> None:
-        self.counts = [0] * (len(BUCKETS_S) + 1)
-        self.sum_s = 0.0
-
-    def add(self, duration_s: float) -> None:
-        """Count one request."""
-        self.counts[bisect_left(BUCKETS_S, duration_s)] += 1
-        self.sum_s += duration_s
-
-    def cumulative(self) -> list[tuple[str, float]]:
-        """The buckets as Prometheus wants them."""
-        total, buckets = 0, []
-        for bound, count in zip((*map(str, BUCKETS_S), "+Inf"), self.counts, strict=True):
-            total += count
-            buckets.append((bound, float(total)))
-        return buckets
-
-
 class ServiceMetrics(Collector):
     """Counts what this process does; `registry` is what `/metrics` writes out."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self._since_ns = time.time_ns()
+        self._reader: InMemoryMetricReader | None = None
         self._requests: dict[tuple[str, str, int], Durations] = {}
         self._refused: Counter[str] = Counter()
         self._logins: Counter[str] = Counter()
@@ -117,6 +77,10 @@ class ServiceMetrics(Collector):
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
         GCCollector(registry=self.registry)
+
+    def show_instruments(self, reader: InMemoryMetricReader) -> None:
+        """Show what this process measures with OpenTelemetry's instruments too."""
+        self._reader = reader
 
     def request(self, scope: Scope, status: int, duration_s: float) -> None:
         """Count an HTTP request that has been answered (status 0: the client left before)."""
@@ -179,6 +143,26 @@ class ServiceMetrics(Collector):
 
     def collect(self) -> Iterable[Metric]:
         """Every family, as prometheus-client asks for them."""
+        own = list(self.families())
+        yield from own
+        if self._reader is not None:
+            yield from families_of_instruments(self._reader, {family.name for family in own})
+
+    def produced(self, loop: asyncio.AbstractEventLoop, read: Callable[[], Coroutine[Any, Any, None]]) -> ScopeMetrics:
+        """The same figures, without those of instruments, for an export by OTLP; called on the exporter's thread.
+
+        Args:
+            loop: The service's event loop.
+            read: Brings them up to date there.
+
+        Raises:
+            TimeoutError: The event loop has too much to do.
+        """
+        asyncio.run_coroutine_threadsafe(read(), loop).result(_READ_S)
+        return scope_metrics(self.families(), self._since_ns)
+
+    def families(self) -> Iterable[Metric]:
+        """Every family of the service's own."""
         build = GaugeMetricFamily("spantail_build_info", "The version that runs.", labels=["version"])
         build.add_metric([__version__], 1)
         yield build
@@ -217,22 +201,6 @@ class ServiceMetrics(Collector):
             open_circuits.add_metric([circuit.backend, circuit.model], _OPENNESS[circuit.state])
         yield open_circuits
         yield from self._budgets.families()
-        yield from _of_notices(self._deliveries)
+        yield from families_of_deliveries(self._deliveries, _SHARED)
         yield from self._spend.families()
         yield from self._demo_spend.families()
-
-
-def _of_notices(deliveries: Mapping[str, Delivery]) -> Iterable[Metric]:
-    pending = GaugeMetricFamily("spantail_notices_pending", f"Notices to be sent. {_SHARED}", labels=["rule"])
-    dead = GaugeMetricFamily(
-        "spantail_notices_dead", f"Notices of the latest 200 that could not be sent. {_SHARED}", labels=["rule"]
-    )
-    last_sent = GaugeMetricFamily(
-        "spantail_notices_last_sent_timestamp_seconds", f"When a notice was sent last. {_SHARED}", labels=["rule"]
-    )
-    for rule, delivery in deliveries.items():
-        pending.add_metric([rule], delivery.pending)
-        dead.add_metric([rule], delivery.dead)
-        if delivery.last_sent is not None:
-            last_sent.add_metric([rule], delivery.last_sent / 1e6)
-    yield from (pending, dead, last_sent)
