@@ -82,8 +82,7 @@ def test_a_stop_does_not_wait_for_long_polls(new_redis_url: str) -> None:
         url = f"{service.url}/api/logs/{RUN}?since=1&wait=30"
         thread = threading.Thread(target=lambda: answers.append(httpx.get(url, timeout=60)))
         thread.start()
-        with Writer(new_redis_url) as writer:
-            eventually(writer.redis.pubsub_channels)
+        eventually(lambda: "spantail_viewers 1.0" in httpx.get(f"{service.url}/metrics").text)
         assert service.stop(timeout_s=8) == 0
         thread.join(5)
     assert answers[0].json()["logs"] == []
