@@ -151,11 +151,11 @@ def commands() -> str:
 
 
 def _commands_of(group: Any, above: str = "") -> Iterator[tuple[str, Any]]:
-    """Every command with its whole name, those of groups among them."""
+    """Every command with its whole name, those of groups among them; one that is hidden is for programs."""
     for name, command in group.commands.items():
         if hasattr(command, "commands"):
             yield from _commands_of(command, f"{above}{name} ")
-        else:
+        elif not command.hidden:
             yield above + name, command
 
 

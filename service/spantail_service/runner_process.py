@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import spantail
 from spantail import pricing
+from spantail_service.event_loop import loop_factory
 from spantail_service.jobs.work import open_work
 from spantail_service.service_name import service_name
 from spantail_service.storage.connect import connect
@@ -38,15 +39,6 @@ def run_runner(settings: Settings, *, announce: Callable[[str], None], with_pare
     """
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(_work(settings, announce, with_parent=with_parent))
-
-
-def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """What makes the event loop of a process of the service; None for asyncio's own."""
-    if sys.platform == "win32" or sys.implementation.name != "cpython":
-        return None
-    import uvloop  # not installed on the platforms above
-
-    return uvloop.new_event_loop
 
 
 async def _work(settings: Settings, announce: Callable[[str], None], *, with_parent: bool) -> None:

@@ -1,4 +1,4 @@
-"""One service process from start to stop: port, Redis, demo world, web server, and their end in reverse."""
+"""One service process from start to stop: port, what stands around it, web server, and their end in reverse."""
 
 from __future__ import annotations
 
@@ -7,45 +7,33 @@ import contextlib
 import gc
 import logging
 import os
-import signal
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING
 
 import uvicorn
 
 from spantail_service.app import SpantailApp, create_app
+from spantail_service.event_loop import loop_factory
 from spantail_service.runner_children import RunnerChildren
-from spantail_service.runner_process import loop_factory
 from spantail_service.services import services_in
-from spantail_service.storage.binary import EmbeddedRedisError
-from spantail_service.storage.embedded import EmbeddedRedis
+from spantail_service.surroundings import StopSignals, prepare
 from spantail_service.web.listener import CannotServeError, allow_many_connections, listen, url_of
 from spantail_service.web.slow_senders import BoundedHttp
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Awaitable, Callable, Generator
+    from collections.abc import Callable, Generator
 
     from spantail_service.demo.in_service import DemoWork
     from spantail_service.ingest.otlp_grpc import OtlpGrpcServer
     from spantail_service.settings import Settings
+    from spantail_service.surroundings import Announce
 
 logger = logging.getLogger(__name__)
 
-_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 # Shares of the time that a stop may take.
 _GRPC_SHARE = 0.1
 _RUNNERS_SHARE = 0.5
-
-
-class Announce(Protocol):
-    """Called once the service is ready."""
-
-    def __call__(self, url: str, redis: str, *, live_url: str | None, otlp_grpc: str | None, demo_data: bool) -> None:
-        """Take the page's URL, what Redis is used, where OTLP/gRPC is, and whether operations work on demo data.
-
-        `live_url` is the embedded Redis' own, for applications on this machine; it holds no secret.
-        """
 
 
 def run_server(settings: Settings, *, workload: bool, announce: Announce) -> None:
@@ -65,19 +53,10 @@ def run_server(settings: Settings, *, workload: bool, announce: Announce) -> Non
 
 async def _serve(settings: Settings, listener: socket.socket, announce: Announce, *, workload: bool) -> None:
     async with AsyncExitStack() as stack:
-        stop = stack.enter_context(_StopSignals())
-        if settings.storage.redis_url is None:
-            settings, redis = await _start_redis(settings, stack)
-            live_url = settings.storage.redis_url
-        else:
-            redis = settings.storage.shown_redis_url
-            live_url = None  # whoever has given it knows it, and it may hold a password
-        if settings.demo:
-            from spantail_service.demo.in_service import start_demo_world  # only a demo pays for it
-
-            settings = await start_demo_world(settings, stack)
+        stop = stack.enter_context(StopSignals())
+        settings, redis, live_url = await prepare(settings, stack)
         app = create_app(settings)
-        beside = _Beside(app, settings)
+        beside = Beside(app, settings)
 
         def ready() -> None:
             url = url_of(listener, settings.server.host)
@@ -86,40 +65,44 @@ async def _serve(settings: Settings, listener: socket.socket, announce: Announce
             if workload:
                 beside.start_demo_work()
 
-        server = _Server(app, settings, beside.start_grpc, ready, beside.stop)
-        stop.pass_on_to(server)
-        try:
-            await server.serve(sockets=[listener])
-        except SystemExit:  # uvicorn's way to say that the lifespan failed; its log has the reason
-            raise CannotServeError("The service could not start; the reason stands above.") from None
+        await serve_app(beside, listener, ready, stop)
 
 
-async def _start_redis(settings: Settings, stack: AsyncExitStack) -> tuple[Settings, str]:
-    folder = settings.server.data_dir / "redis"
-    server = EmbeddedRedis(folder)
-    # Registered first: a start that is cut short is cleaned up too; stopping what never ran is allowed.
-    stack.push_async_callback(asyncio.to_thread, server.stop)
+async def serve_app(beside: Beside, listener: socket.socket, ready: Callable[[], None], stop: StopSignals) -> None:
+    """Serve until `stop` says so; returns when the app and all beside it have stopped.
+
+    Args:
+        beside: What starts after the app and stops before it.
+        listener: Where the app is served.
+        ready: Called once requests are answered.
+        stop: Ends it.
+
+    Raises:
+        CannotServeError: The app could not start; the log says why.
+    """
+    server = _Server(beside, ready)
+    stop.pass_on_to(server.stop)
     try:
-        url = await asyncio.to_thread(server.start)
-    except EmbeddedRedisError as error:
-        raise CannotServeError(str(error)) from None
-    return settings.replaced(redis_url=url), f"embedded {_name_of(server)}, data in {folder}"
+        await server.serve(sockets=[listener])
+    except SystemExit:  # uvicorn's way to say that the lifespan failed; its log has the reason
+        raise CannotServeError("The service could not start; the reason stands above.") from None
 
 
-def _name_of(server: EmbeddedRedis) -> str:
-    binary = server.running_binary
-    return f"{binary.name} {'.'.join(map(str, binary.version))}" if binary else "Redis"
-
-
-class _Beside:
+class Beside:
     """What runs beside the web server: OTLP/gRPC, further runners, demo work.
 
     It starts after the app, and stops before it.
+
+    Args:
+        app: The app.
+        settings: Its settings.
+        shares_port: Other workers of this service listen on the same port for OTLP/gRPC.
     """
 
-    def __init__(self, app: SpantailApp, settings: Settings) -> None:
-        self._app = app
-        self._settings = settings
+    def __init__(self, app: SpantailApp, settings: Settings, *, shares_port: bool = False) -> None:
+        self.app = app
+        self.settings = settings
+        self._shares_port = shares_port
         self._grpc: OtlpGrpcServer | None = None
         self._work: DemoWork | None = None
         self._runners: RunnerChildren | None = None
@@ -128,15 +111,22 @@ class _Beside:
 
     async def start_grpc(self) -> None:
         """Listen for OTLP/gRPC, where that is wanted. Without its port the service starts all the same."""
-        host, port = self._settings.server.host, self._settings.server.otlp_grpc_port
+        host, port = self.settings.server.host, self.settings.server.otlp_grpc_port
         if port is None:
             return
         # This process starts programs and is never forked: gRPC would say each time that it skips its fork handlers.
         os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "false")
         from spantail_service.ingest.otlp_grpc import OtlpGrpcServer, PortError  # gRPC is 20 MB
 
-        receiver, max_bytes = services_in(self._app).receiver, self._settings.limits.max_ingest_bytes
-        server = OtlpGrpcServer(receiver, self._app.state.guard, host=host, port=port, max_bytes=max_bytes)
+        receiver, max_bytes = services_in(self.app).receiver, self.settings.limits.max_ingest_bytes
+        server = OtlpGrpcServer(
+            receiver,
+            self.app.state.guard,
+            host=host,
+            port=port,
+            max_bytes=max_bytes,
+            shares_port=self._shares_port,
+        )
         try:
             taken = await server.start()
         except PortError:
@@ -152,19 +142,19 @@ class _Beside:
 
     def start_runners(self) -> None:
         """Start the runners that are processes of their own: all but the first, which works in this one."""
-        count = self._settings.jobs.runners - 1
+        count = self.settings.jobs.runners - 1
         if count > 0:
-            self._runners = RunnerChildren(self._settings, count, self._settings.server.shutdown_s * _RUNNERS_SHARE)
+            self._runners = RunnerChildren(self.settings, count, self.settings.server.shutdown_s * _RUNNERS_SHARE)
 
-    def start_demo_work(self) -> None:
-        """Start operations of the app while somebody looks."""
+    def start_demo_work(self, is_watched: Callable[[], bool] | None = None) -> None:
+        """Start operations of the app while somebody looks at it, or `is_watched` says that somebody does elsewhere."""
         from spantail_service.demo.in_service import DemoWork  # only a demo pays for it
 
-        self._work = DemoWork(services_in(self._app))
+        self._work = DemoWork(services_in(self.app), is_watched)
 
     async def stop(self) -> None:
         """End all that waits or works for somebody outside."""
-        services = services_in(self._app)
+        services = services_in(self.app)
         # Viewers first: these calls do not wait, the others may.
         services.hub.stop()
         services.wakeups.stop_waiting()
@@ -172,7 +162,7 @@ class _Beside:
         services.queue_changes.stop_waiting()
         services.launcher.stop_waiting()
         if self._grpc is not None:
-            await self._grpc.stop(self._settings.server.shutdown_s * _GRPC_SHARE)
+            await self._grpc.stop(self.settings.server.shutdown_s * _GRPC_SHARE)
         if self._work is not None:
             await self._work.stop()
         if self._runners is not None:
@@ -205,16 +195,18 @@ class _Server(uvicorn.Server):
 
     def __init__(
         self,
-        app: SpantailApp,
-        settings: Settings,
-        starting: Callable[[], Awaitable[None]],
+        beside: Beside,
         ready: Callable[[], None],
-        stopping: Callable[[], Awaitable[None]],
     ) -> None:
-        super().__init__(web_config(app, settings))
-        self._starting = starting
+        super().__init__(web_config(beside.app, beside.settings))
+        self._beside = beside
         self._ready = ready
-        self._stopping = stopping
+
+    def stop(self) -> None:
+        """Ask for a stop, once or more often."""
+        # No `force_exit` when asked twice: it leaves the lifespan's end out, where runs are ended and spans
+        # are stored. A stop is bounded in time as it is.
+        self.should_exit = True
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
@@ -224,43 +216,12 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started and not self.should_exit:
-            await self._starting()
+            await self._beside.start_grpc()
             # What lives as long as the process (half a million objects) is not looked through at each full collection,
             # which would hold everybody up for as long as a large request's own objects do.
             gc.freeze()
             self._ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        await self._stopping()
+        await self._beside.stop()
         await super().shutdown(sockets)
-
-
-class _StopSignals:
-    """Turns SIGINT and SIGTERM into a request to stop, from the first moment to the last."""
-
-    def __init__(self) -> None:
-        self._server: uvicorn.Server | None = None
-        self._asked = False
-
-    def pass_on_to(self, server: uvicorn.Server) -> None:
-        """Stop `server` when a signal comes, or at once if one has come already."""
-        self._server = server
-        server.should_exit = self._asked
-
-    def _stop(self) -> None:
-        self._asked = True
-        if self._server is not None:
-            # No `force_exit` when asked twice: it leaves the lifespan's end out, where runs are ended and spans
-            # are stored. A stop is bounded in time as it is.
-            self._server.should_exit = True
-
-    def __enter__(self) -> Self:
-        loop = asyncio.get_running_loop()
-        for number in _STOP_SIGNALS:
-            loop.add_signal_handler(number, self._stop)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        loop = asyncio.get_running_loop()
-        for number in _STOP_SIGNALS:
-            loop.remove_signal_handler(number)

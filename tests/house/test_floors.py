@@ -11,7 +11,7 @@ import pytest
 from tests.support.import_graph import PACKAGES, circle_in, folders, import_graph, imports_of, neighbours
 
 FLOORS = (
-    ("settings", "errors", "bounds", "service_name"),  # what everything may use: limits in bytes, time and number
+    ("settings", "errors", "bounds", "service_name", "event_loop"),  # what all may use: limits in bytes, time, number
     ("storage",),  # Redis
     ("llm",),  # language models
     ("runs", "operations"),  # what is known of a run · the work that can be started
@@ -28,8 +28,9 @@ FLOORS = (
         "client",
         "demo",
     ),  # one runner from start to stop · how commands speak with a service · a world to try it in
-    ("runner_children",),  # further runners of a service
+    ("runner_children", "surroundings"),  # further runners of a service · what stands around one: Redis, demo, signals
     ("server", "doctor", "programs"),  # one process from start to stop · what is wrong here · programs that are started
+    ("workers",),  # several such processes on one port
     ("cli",),  # the command line
     ("command", "__main__"),  # its entry points
 )

@@ -13,6 +13,8 @@ from spantail_service.access.sessions import MOST_ENDED, Session
 from spantail_service.bounds.cancel import cancel
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from redis.asyncio import Redis
 
     from spantail_service.access.sessions import Sessions
@@ -28,6 +30,8 @@ class EndedSessions:
         self._sessions = sessions
         self._interval_s = interval_s
         self._stopping = False
+        self.tell: Callable[[Session], None] | None = None
+        """Tells those who need not wait for Redis: other processes of this service."""
         self._unsent: dict[bytes, int] = {}
         self._task: asyncio.Task[None] | None = None
 
@@ -43,6 +47,8 @@ class EndedSessions:
 
     async def publish(self, session: Session) -> None:
         """Tell the others that a session is over; while Redis is away only this process knows, and sends it later."""
+        if self.tell is not None:
+            self.tell(session)
         if len(self._unsent) < MOST_ENDED:
             self._unsent[session.id] = session.end_s
         try:

@@ -8,7 +8,7 @@ import sys
 import typer
 
 from spantail_service import __version__
-from spantail_service.cli.commands import doctor, export, queue, run, runner, runners, runs, serve, tail
+from spantail_service.cli.commands import doctor, export, queue, run, runner, runners, runs, serve, tail, worker
 
 __all__ = ["cli", "main"]
 
@@ -32,6 +32,7 @@ cli.command(epilog=tail.EPILOG)(tail.tail)
 cli.command()(runs.runs)
 cli.add_typer(queue.group, name="queue")
 cli.command()(runners.runners)
+cli.command(hidden=True)(worker.worker)
 cli.command()(export.export)
 cli.command(epilog=doctor.EPILOG)(doctor.doctor)
 

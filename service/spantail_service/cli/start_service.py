@@ -16,7 +16,6 @@ from spantail_service.cli.given_settings import given_settings
 from spantail_service.client.service_redis import export_line
 from spantail_service.client.service_url import DEFAULT_PORT
 from spantail_service.client.terminal import complain
-from spantail_service.server import run_server
 from spantail_service.settings import ENV_PREFIX, Settings
 from spantail_service.web.listener import CannotServeError, PortTakenError
 
@@ -45,7 +44,15 @@ def _serve(settings: Settings, *, workload: bool) -> None:
             "`openssl rand -hex 16` makes one that nobody guesses."
         )
     try:
-        run_server(settings, workload=workload, announce=_announce)
+        if settings.server.workers > 1:
+            # The supervisor has no need of the service's own packages: it stays small.
+            from spantail_service.workers.supervisor import run_supervisor
+
+            run_supervisor(settings, workload=workload, announce=_announce)
+        else:
+            from spantail_service.server import run_server
+
+            run_server(settings, workload=workload, announce=_announce)
     except PortTakenError as error:
         complain(f"{error} Choose another port with --port or {ENV_PREFIX}PORT.")
         raise typer.Exit(EXIT_USAGE) from None

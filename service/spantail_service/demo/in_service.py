@@ -14,6 +14,7 @@ from spantail_service.demo.workload import Workload
 from spantail_service.jobs.queue.item import PRIORITIES
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from contextlib import AsyncExitStack
 
     from spantail_service.services import Services
@@ -41,15 +42,23 @@ _LOOKS_S = 30.0  # so long somebody who has read the list of runs, with curl or 
 _QUEUED = 5  # every fifth run goes through the queue: with six operations each of them does in time
 
 
+def is_watched(services: Services) -> bool:
+    """Whether somebody follows a run, the list of runs or the queue in this process, or has just read the list."""
+    followers = services.hub.viewers + services.run_changes.watchers + services.queue_changes.watchers
+    return followers > 0 or services.run_changes.was_asked_within(_LOOKS_S)
+
+
 class DemoWork:
     """Starts operations while somebody looks, as a user at the page would.
 
     Args:
         services: The parts of the service beside which it works.
+        is_watched: Whether somebody looks at another process of this service; None where there is none.
     """
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, is_watched: Callable[[], bool] | None = None) -> None:
         self._services = services
+        self._is_watched_elsewhere = is_watched or (lambda: False)
         self._count = 0
         self._priorities = itertools.cycle(PRIORITIES)
         workload = Workload(services.catalogue, self._launch, self._is_watched)
@@ -60,9 +69,7 @@ class DemoWork:
         await cancel(self._task)
 
     def _is_watched(self) -> bool:
-        services = self._services
-        followers = services.hub.viewers + services.run_changes.watchers + services.queue_changes.watchers
-        return followers > 0 or services.run_changes.was_asked_within(_LOOKS_S)
+        return is_watched(self._services) or self._is_watched_elsewhere()
 
     async def _launch(self, name: str, given: dict[str, Any]) -> None:
         op = self._services.catalogue[name]

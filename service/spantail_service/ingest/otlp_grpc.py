@@ -53,15 +53,25 @@ class OtlpGrpcServer:
     """Listens on `host` and `port` (0 takes a free one) between `start` and `stop`.
 
     `max_bytes` bounds a message, before and after it is unzipped. The `guard` wants its token in the metadata, as
-    `authorization: Bearer …`.
+    `authorization: Bearer …`. With `shares_port`, further processes of this user may listen there too (`SO_REUSEPORT`).
     """
 
-    def __init__(self, receiver: OtlpReceiver, guard: Guard, *, host: str, port: int, max_bytes: int) -> None:
+    def __init__(
+        self,
+        receiver: OtlpReceiver,
+        guard: Guard,
+        *,
+        host: str,
+        port: int,
+        max_bytes: int,
+        shares_port: bool = False,
+    ) -> None:
         self._receiver = receiver
         self._guard = guard
         self._host = host
         self._port = port
         self._max_bytes = max_bytes
+        self._shares_port = shares_port
         self._server: Any = None
         self._reading = asyncio.Semaphore(_READ_AT_A_TIME)
 
@@ -73,8 +83,8 @@ class OtlpGrpcServer:
         """
         server = grpc.aio.server(
             options=[
-                # Two servers would share the port, and each get half of the requests.
-                ("grpc.so_reuseport", 0),
+                # Two services would share the port, and each get half of the connections.
+                ("grpc.so_reuseport", int(self._shares_port)),
                 ("grpc.max_receive_message_length", self._max_bytes),
                 ("grpc.max_concurrent_streams", _STREAMS),
                 ("grpc.max_metadata_size", _METADATA_BYTES),

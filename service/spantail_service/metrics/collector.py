@@ -28,7 +28,7 @@ from spantail_service.runs.spend import spend_by_backend
 from spantail_service.runs.spend_counters import SpendCounters, counted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable
+    from collections.abc import Awaitable, Callable, Coroutine, Iterable
 
     from opentelemetry.sdk.metrics.export import InMemoryMetricReader, ScopeMetrics
     from prometheus_client.core import Metric
@@ -72,6 +72,8 @@ class ServiceMetrics(Collector):
         self._deliveries: dict[str, Delivery] = {}
         self._spend = SpendCounters(_SHARED)
         self._demo_spend = SpendCounters(_SHARED, "spantail_demo_llm", " of runs on demo data")
+        self.add_up: Callable[[], Awaitable[CollectorRegistry]] | None = None
+        """Answers the figures of all workers of this service; None where it has one."""
         # After what they need: registering asks for the names at once.
         self.registry.register(self)
         ProcessCollector(registry=self.registry)
@@ -166,6 +168,7 @@ class ServiceMetrics(Collector):
         build = GaugeMetricFamily("spantail_build_info", "The version that runs.", labels=["version"])
         build.add_metric([__version__], 1)
         yield build
+        yield GaugeMetricFamily("spantail_workers", "Workers of this service that have said these figures.", value=1)
         durations = HistogramMetricFamily(
             "http_server_request_duration_seconds",
             "Time to answer HTTP requests, long polls and streams included.",

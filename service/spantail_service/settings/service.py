@@ -41,6 +41,13 @@ class ServerSettings(Part):
         le=65_535,
         description="Port for OTLP/gRPC; 0 takes a free one, `off` none. Where it is taken, OTLP/HTTP goes on alone.",
     )
+    workers: int = Field(
+        1,
+        ge=1,
+        le=64,
+        description="Processes of `spantail serve` that serve and ingest on the same port; where they are several, a "
+        "supervisor keeps them. What is limited for a process is so for each.",
+    )
     data_dir: Path = Field(
         default_factory=default_data_dir,
         description="Folder for the embedded Redis' data. Default: the user's data folder.",

@@ -24,6 +24,12 @@ RedisUrl = Annotated[
     str | None,
     typer.Option("--redis-url", help="Use this Redis instead of starting one [SPANTAIL_REDIS_URL]."),
 ]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        "--workers", "-w", min=1, max=64, help="Processes that serve on the same port [SPANTAIL_WORKERS, default 1]."
+    ),
+]
 Runners = Annotated[
     int | None,
     typer.Option(
@@ -42,6 +48,7 @@ def serve(
     data_dir: DataDir = None,
     redis_url: RedisUrl = None,
     runners: Runners = None,
+    workers: Workers = None,
 ) -> None:
     """Serve the page, the API and OTLP ingest until Ctrl-C.
 
@@ -49,14 +56,30 @@ def serve(
     """
     from spantail_service.cli.start_service import start_service
 
-    start_service(workload=False, host=host, port=port, data_dir=data_dir, redis_url=redis_url, runners=runners)
+    start_service(
+        workload=False,
+        host=host,
+        port=port,
+        data_dir=data_dir,
+        redis_url=redis_url,
+        runners=runners,
+        workers=workers,
+    )
 
 
-def demo(host: Host = None, port: Port = None, data_dir: DataDir = None, redis_url: RedisUrl = None) -> None:
+def demo(
+    host: Host = None,
+    port: Port = None,
+    data_dir: DataDir = None,
+    redis_url: RedisUrl = None,
+    workers: Workers = None,
+) -> None:
     """As serve, on demo data: a job board and an LLM provider on loopback, and work that starts while somebody looks.
 
     Needs no key and no network.
     """
     from spantail_service.cli.start_service import start_service
 
-    start_service(workload=True, host=host, port=port, data_dir=data_dir, redis_url=redis_url, demo=True)
+    start_service(
+        workload=True, host=host, port=port, data_dir=data_dir, redis_url=redis_url, workers=workers, demo=True
+    )

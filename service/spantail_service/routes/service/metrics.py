@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
-from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, CollectorRegistry, generate_latest
 from prometheus_client.openmetrics import exposition as openmetrics
 
-from spantail_service.services import services_of
+from spantail_service.services import Services, services_of
 from spantail_service.web.openapi import answers
 
 router = APIRouter(tags=["health"])
@@ -22,17 +22,24 @@ _OPENMETRICS = "application/openmetrics-text"
     responses=answers(None, media="text/plain", says="The exposition."),
 )
 async def read_metrics(request: Request) -> Response:
-    """Counters of this process, and gauges of what all processes share in Redis. 200 also while Redis is away:
-    `spantail_redis_up` is 0 then.
+    """Counters of this service, over all its workers, and gauges of what all processes share in Redis. 200 also while
+    Redis is away: `spantail_redis_up` is 0 then.
     """
     services = services_of(request)
-    await services.read_metrics()
+    registry = await _registry_of(services)
     # prometheus-client's own choice fails at a version that is none, and writes the asked one into the answer's header
     asked = {media.partition(";")[0].strip().lower() for media in request.headers.get("accept", "").split(",")}
-    registry = services.metrics.registry
     if _OPENMETRICS in asked:
         body: bytes = openmetrics.generate_latest(registry)  # type: ignore[no-untyped-call]
         content_type = openmetrics.CONTENT_TYPE_LATEST
     else:
         body, content_type = generate_latest(registry), CONTENT_TYPE_PLAIN_0_0_4
     return Response(body, headers={"content-type": content_type, "cache-control": "no-store"})
+
+
+async def _registry_of(services: Services) -> CollectorRegistry:
+    metrics = services.metrics
+    if metrics.add_up is not None:
+        return await metrics.add_up()
+    await services.read_metrics()
+    return metrics.registry
