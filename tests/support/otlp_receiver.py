@@ -49,8 +49,8 @@ class _TraceService(service.TraceServiceServicer):
 
 
 @contextlib.contextmanager
-def otlp_receiver() -> Iterator[Received]:
-    """Run a receiver until the block ends."""
+def otlp_receiver(address: str = "127.0.0.1:0") -> Iterator[Received]:
+    """Run a receiver until the block ends, on a free port unless one is named."""
     received = Received()
     with ThreadPoolExecutor(max_workers=_THREADS) as threads:
         # All threads now: a test that is sent something by a receiver of its module would seem to leave one behind.
@@ -60,7 +60,7 @@ def otlp_receiver() -> Iterator[Received]:
         all_there.wait(10)
         server = grpc.server(threads)
         service.add_TraceServiceServicer_to_server(_TraceService(received), server)  # type: ignore[no-untyped-call]
-        received.endpoint = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+        received.endpoint = f"127.0.0.1:{server.add_insecure_port(address)}"
         server.start()
         try:
             yield received

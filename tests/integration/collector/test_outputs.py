@@ -1,0 +1,72 @@
+"""Where a real Collector sends what it has: Tempo, files, remote write, and nothing to Jaeger."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from tests.integration.activation.harness import Endpoint
+from tests.integration.collector.harness import send_spans, span
+from tests.integration.service.harness import spantail_process
+from tests.support.collectors import CONFIGURATION, VARIANTS, running_collector
+from tests.support.otlp_receiver import otlp_receiver
+from tests.support.waiting import eventually
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.xdist_group("collector")
+
+
+def test_tempo_gets_what_jaeger_gets() -> None:
+    tempo = Endpoint()
+    try:
+        with otlp_receiver() as jaeger:
+            settings = {"JAEGER_ENDPOINT": jaeger.endpoint, "TEMPO_ENDPOINT": tempo.url}
+            with running_collector(CONFIGURATION, VARIANTS / "tempo.yaml", env=settings) as collector:
+                assert send_spans(collector, [span("work", {"password": "hunter22"})]).status_code == 200
+                eventually(lambda: tempo.spans() and jaeger.spans(), 30)
+            assert jaeger.spans().keys() == {"work"}
+        assert sum(tempo.spans().values()) == 1
+        assert b"hunter22" not in b"".join(tempo.bodies)
+    finally:
+        tempo.close()
+
+
+def test_without_jaeger() -> None:
+    tempo = Endpoint()
+    try:
+        with otlp_receiver() as jaeger:
+            settings = {"JAEGER_ENDPOINT": jaeger.endpoint, "TEMPO_ENDPOINT": tempo.url}
+            files = (CONFIGURATION, VARIANTS / "no-jaeger.yaml", VARIANTS / "tempo.yaml")
+            with running_collector(*files, env=settings) as collector:
+                assert send_spans(collector, [span("work")]).status_code == 200
+                eventually(tempo.spans, 30)
+            assert not jaeger.batches
+    finally:
+        tempo.close()
+
+
+def test_files_can_be_imported(new_redis_url: str, tmp_path: Path) -> None:
+    root = span("root")
+    child = span("child", {"n": 1}, trace_id=root.trace_id, parent=root.span_id)
+    with running_collector(
+        CONFIGURATION, VARIANTS / "file.yaml", env={"COLLECTOR_FILES": str(tmp_path / "files")}
+    ) as collector:
+        assert send_spans(collector, [root, child]).status_code == 200
+    (line,) = (tmp_path / "files" / "traces.jsonl").read_text().splitlines()
+    kept = json.loads(line)["resourceSpans"][0]["scopeSpans"][0]["spans"]
+    assert {one["spanId"] for one in kept} == {root.span_id.hex(), child.span_id.hex()}
+    with spantail_process("serve", "--port", "0", "--redis-url", new_redis_url) as service:
+        service.await_ready()
+        answer = httpx.post(
+            f"{service.url}/api/runs/import", content=line, headers={"content-type": "application/json"}
+        )
+        assert answer.json()["runs"] == [root.trace_id.hex()]
+        spans = httpx.get(f"{service.url}/api/traces/{root.trace_id.hex()}").json()["spans"]
+        assert Counter(one["name"] for one in spans) == {"root": 1, "child": 1}
+        assert service.stop() == 0

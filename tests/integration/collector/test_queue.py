@@ -1,0 +1,53 @@
+"""What a real Collector has taken it delivers: over a kill, an outage of Jaeger, and a queue that is full."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.integration.collector.harness import send_spans, span
+from tests.support.collectors import running_collector
+from tests.support.otlp_receiver import otlp_receiver
+from tests.support.redis_servers import free_port
+from tests.support.waiting import eventually
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.xdist_group("collector")
+
+
+def test_what_was_taken_survives_a_kill_while_jaeger_is_away(tmp_path: Path) -> None:
+    address = f"127.0.0.1:{free_port()}"
+    settings = {"JAEGER_ENDPOINT": address}
+    queues = tmp_path / "queues"
+    with running_collector(env=settings, storage=queues, log=tmp_path / "first.log") as collector:
+        for number in range(20):
+            assert send_spans(collector, [span(f"{number}-{part}") for part in range(5)]).status_code == 200
+        collector.kill()
+    with (
+        otlp_receiver(address) as jaeger,
+        running_collector(env=settings, storage=queues, log=tmp_path / "second.log") as collector,
+    ):
+        assert send_spans(collector, [span("afterwards")]).status_code == 200
+        wanted = {f"{number}-{part}" for number in range(20) for part in range(5)} | {"afterwards"}
+        eventually(lambda: jaeger.spans().keys() >= wanted, 30, what="all spans")
+        assert sum(len(scope.spans) for batch in jaeger.batches for scope in batch.scope_spans) == len(wanted)
+
+
+def test_a_full_queue_says_so_and_holds_what_it_has(tmp_path: Path) -> None:
+    """The sender is refused in a way that has it try again: 503, as OTLP/HTTP wants it."""
+    address = f"127.0.0.1:{free_port()}"
+    settings = {"JAEGER_ENDPOINT": address, "COLLECTOR_QUEUE_BYTES": "100000"}
+    taken: set[str] = set()
+    with running_collector(env=settings, log=tmp_path / "collector.log") as collector:
+        while (code := send_spans(collector, [span(f"{len(taken)}", {"filling": "x" * 5_000})]).status_code) == 200:
+            taken.add(str(len(taken)))
+        assert code == 503
+        assert 10 < len(taken) < 30
+        with otlp_receiver(address) as jaeger:
+            eventually(lambda: jaeger.spans().keys() >= taken, 30, what="all that was taken")
+            eventually(lambda: send_spans(collector, [span("again")]).status_code == 200, 30, what="room in the queue")
+            eventually(lambda: "again" in jaeger.spans(), 30)
+            assert jaeger.spans().keys() == taken | {"again"}
