@@ -84,6 +84,7 @@ SOURCES: Final = (
     Source("openinference_langchain", "openinference"),
     Source("openinference_anthropic", "openinference"),
     Source("openllmetry", "openllmetry", {"TRACELOOP_TRACE_CONTENT": "true"}, only_base=True),
+    Source("openlit_app", "openlit", only_base=True),
     Source("langfuse_app", "langfuse", only_base=True),
     Source("mlflow_app", "mlflow"),
     Source("litellm_app", "litellm", {"LITELLM_LOCAL_MODEL_COST_MAP": "True"}),
