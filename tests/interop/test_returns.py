@@ -11,6 +11,7 @@ import pytest
 
 from spantail.attributes import RESOURCE_LIVE
 from tests.e2e.viewer import SMALL_SEARCH, Viewer, client_of
+from tests.interop.collector_counts import accepted_spans
 from tests.support.otlp_requests import PROTOBUF
 from tests.support.waiting import eventually, eventually_async
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
     from tests.interop.conftest import Stage
-    from tests.support.collectors import RunningCollector
 
 pytestmark = pytest.mark.xdist_group("jaeger")  # what its fixtures start is started once
 
@@ -90,14 +90,8 @@ def test_nothing_goes_round(stage: Stage) -> None:
     """What the service takes in makes no span that the Collector would bring again, and so on."""
 
     def is_quiet() -> bool:
-        first = _accepted(stage.collector)
+        first = accepted_spans(stage.collector)
         time.sleep(_ROUND_S)
-        return _accepted(stage.collector) == first > 0
+        return accepted_spans(stage.collector) == first > 0
 
     eventually(is_quiet, 20, what="the Collector takes in nothing more")
-
-
-def _accepted(collector: RunningCollector) -> float:
-    text = collector.scrape(collector.metrics_port)
-    found = re.findall(r"^otelcol_receiver_accepted_spans(?:_total)?\{[^}]*\} (\S+)", text, re.MULTILINE)
-    return sum(map(float, found))

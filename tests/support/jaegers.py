@@ -81,15 +81,16 @@ class Jaeger:
 
 
 @contextlib.contextmanager
-def running_jaeger(folder: Path) -> Iterator[Jaeger]:
+def running_jaeger(folder: Path, *, otlp_grpc: str | None = None) -> Iterator[Jaeger]:
     """Run a Jaeger until the block ends; its configuration and its log are put into `folder`.
 
-    It is a process group of its own: `leaks.keep(jaeger.process.pid)` for one that outlives a test.
+    It is a process group of its own: `leaks.keep(jaeger.process.pid)` for one that outlives a test. `otlp_grpc` is the
+    `host:port` where somebody waits for it already; a free port when it is None.
     """
     for attempt in range(_PORT_TRIES):
         with contextlib.ExitStack() as stack:
             try:
-                jaeger = stack.enter_context(_started(folder))
+                jaeger = stack.enter_context(_started(folder, otlp_grpc))
             except _EndedError:
                 if attempt == _PORT_TRIES - 1:
                     raise
@@ -99,8 +100,9 @@ def running_jaeger(folder: Path) -> Iterator[Jaeger]:
 
 
 @contextlib.contextmanager
-def _started(folder: Path) -> Iterator[Jaeger]:
+def _started(folder: Path, otlp_grpc: str | None) -> Iterator[Jaeger]:
     grpc, http, query, query_grpc = (f"127.0.0.1:{free_port()}" for _ in range(4))
+    grpc = otlp_grpc or grpc
     configuration = folder / "jaeger.yaml"
     # YAML is a superset of JSON.
     configuration.write_text(json.dumps(_configuration(grpc, http, query, query_grpc)), encoding="utf-8")
