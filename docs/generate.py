@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 REFERENCE: Final = Path(__file__).resolve().parent / "reference"
-SERVICE: Final = REFERENCE.parents[1] / "service" / "spantail_service"
+ROOT: Final = REFERENCE.parents[1]
+SERVICE: Final = ROOT / "service" / "spantail_service"
 _PART: Final = re.compile(r"(?s)(<!-- begin: (?P<name>\w+) -->\n).*?(<!-- end: (?P=name) -->)")
 _ANYWHERE: Final = {"403", "414", "421", "431", "500"}
 """Answers that any route may give: the page says so once."""
@@ -203,11 +204,39 @@ def _cell(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|")
 
 
+def collector() -> str:
+    """What the first lines of collector.yaml, and of each file on top of it, say of the variables that it reads."""
+    files = [ROOT / "collector.yaml", *sorted((ROOT / "deploy" / "collector").glob("*.yaml"))]
+    return "\n\n".join(
+        f"### `{path.relative_to(ROOT)}`\n\n" + _table(("variable", "default", "what"), rows)
+        for path in files
+        if (rows := collector_settings(path.read_text(encoding="utf-8")))
+    )
+
+
+def collector_settings(text: str) -> list[tuple[str, str, str]]:
+    """Name, default and meaning of each variable in the first lines of a configuration of the Collector."""
+    defaults = dict(re.findall(r"\$\{env:(\w+):-([^}]*)}", text))
+    rows: list[tuple[str, str, str]] = []
+    for line in text.splitlines():
+        if found := re.match(r"#   ([A-Z][A-Z_]+)(?:\s+(.*))?$", line):
+            name, rest = found[1], found[2] or ""
+            default = defaults.get(name, "")
+            rows.append((f"`{name}`", f"`{default}`" if default else "", rest.removeprefix(default).strip()))
+        elif rows and (more := re.match(r"# {10,}(\S.*)$", line)):
+            name, default, what = rows.pop()
+            rows.append((name, default, f"{what} {more[1]}"))
+        elif not line.startswith("#"):
+            break
+    return rows
+
+
 PARTS: Final[dict[str, Callable[[], str]]] = {
     "settings": settings,
     "http": http,
     "metrics": metrics,
     "commands": commands,
+    "collector": collector,
 }
 
 if __name__ == "__main__":
