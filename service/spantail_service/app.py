@@ -171,7 +171,11 @@ async def _open_services(app: FastAPI, settings: Settings, redis_url: str, stack
     links = LinkTemplates(settings.links.jaeger_link, settings.links.grafana_link)
     reader = RunReader(redis, links)
     hub = TailHub(
-        reader, wakeups, max_viewers=settings.limits.max_waiters, cache_bytes=settings.limits.tail_cache_bytes
+        reader,
+        wakeups,
+        max_viewers=settings.limits.max_waiters,
+        cache_bytes=settings.limits.tail_cache_bytes,
+        lag=app.state.metrics.lag,
     )
     stack.push_async_callback(hub.close)
     concurrency = settings.jobs.runner_concurrency if settings.jobs.runners else 0
@@ -182,7 +186,7 @@ async def _open_services(app: FastAPI, settings: Settings, redis_url: str, stack
     stack.push_async_callback(launcher.close, settings.server.shutdown_s * _CANCEL_SHARE)
     queue_changes = QueueChanges(work.jobs.queue, QueueFrames(work.catalogue), wakeups)
     stack.push_async_callback(queue_changes.close)
-    await stack.enter_async_context(Reaper(redis_url))
+    await stack.enter_async_context(Reaper(redis_url, abandoned=app.state.metrics.abandoned))
     index = RunIndex(redis)
     run_changes = RunListChanges(redis, index, wakeups)
     stack.push_async_callback(run_changes.close)

@@ -69,7 +69,7 @@ class Services:
 
     async def read_metrics(self) -> None:
         """Bring up to date what the metrics tell of Redis; never raises."""
-        await self.metrics.read_redis(self.redis, budgets=self.budgets, notices=self.notices)
+        await self.metrics.read_redis(self.redis, budgets=self.budgets, notices=self.notices, runners=self.jobs.runners)
 
 
 def services_of(request: Request) -> Services:

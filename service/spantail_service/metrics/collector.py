@@ -18,12 +18,16 @@ from prometheus_client.registry import Collector
 from spantail_exporters.model import keys
 from spantail_exporters.redis.errors import REDIS_UNREACHABLE
 from spantail_service import __version__
+from spantail_service.jobs.queue.figures import queue_figures
 from spantail_service.llm.breaker import Circuit, all_circuits
 from spantail_service.llm.budget.gauges import BudgetGauges
 from spantail_service.metrics.deliveries import families_of as families_of_deliveries
-from spantail_service.metrics.durations import Durations
+from spantail_service.metrics.durations import LAG_BOUNDS_S, Durations
+from spantail_service.metrics.ended_runs import EndedRuns
 from spantail_service.metrics.instruments import families_of as families_of_instruments
 from spantail_service.metrics.otlp import scope_metrics
+from spantail_service.metrics.redis_gauges import RedisGauges
+from spantail_service.metrics.work import WorkGauges
 from spantail_service.runs.spend import spend_by_backend
 from spantail_service.runs.spend_counters import SpendCounters, counted
 
@@ -35,6 +39,7 @@ if TYPE_CHECKING:
     from redis.asyncio import Redis
     from starlette.types import Scope
 
+    from spantail_service.jobs.runners import RunnerRegistry
     from spantail_service.llm.budget import BudgetLedger
     from spantail_service.metrics.deliveries import Deliveries, Delivery
 
@@ -43,6 +48,8 @@ _STATUSES: Final = ("queued", "running", "completed", "failed", "cancelled", "ab
 _OPENNESS: Final = {"closed": 0.0, "half_open": 0.5, "open": 1.0}
 _REDIS_S: Final = 2.0
 _READ_S: Final = 5.0
+_VERDICTS: Final = "Open spans that the reaper of this process has ended, by why."
+_LAG: Final = "From when an event of a watched run happened until this process has read it, newest of each read."
 _SHARED: Final = "All processes on one Redis tell the same: do not add them up."
 
 
@@ -65,7 +72,12 @@ class ServiceMetrics(Collector):
         self._started: Counter[str] = Counter()
         self._ingested: Counter[tuple[str, str]] = Counter()
         self._watched: list[_Watched] = []
-        self._redis_up = 0.0
+        self._reading = asyncio.Lock()
+        self._redis = RedisGauges(_SHARED)
+        self._work = WorkGauges(_SHARED)
+        self._ended = EndedRuns(_SHARED)
+        self._verdicts: Counter[str] = Counter()
+        self._lag = Durations(LAG_BOUNDS_S)
         self._runs: dict[str, float] = {}
         self._circuits: list[Circuit] = []
         self._budgets = BudgetGauges(_SHARED)
@@ -113,16 +125,43 @@ class ServiceMetrics(Collector):
         self._ingested[signal, "accepted"] += accepted
         self._ingested[signal, "rejected"] += rejected
 
+    def abandoned(self, verdict: str, spans: int) -> None:
+        """Count open spans that the reaper has ended, by why."""
+        self._verdicts[verdict] += spans
+
+    def lag(self, seconds: float) -> None:
+        """Count how old the newest event of a watched run was as it was read."""
+        self._lag.add(seconds)
+
     def watch(self, name: str, meaning: str, read: Callable[[], float]) -> None:
         """Show a gauge `spantail_{name}` that is read when somebody looks."""
         self._watched.append(_Watched(f"spantail_{name}", meaning, read))
 
     async def read_redis(
-        self, redis: Redis, *, budgets: BudgetLedger | None = None, notices: Deliveries | None = None
+        self,
+        redis: Redis,
+        *,
+        budgets: BudgetLedger | None = None,
+        notices: Deliveries | None = None,
+        runners: RunnerRegistry | None = None,
     ) -> None:
         """Take over what all processes share, before the registry is written out; never raises."""
+        async with self._reading:  # two at once would count what has ended twice
+            await self._read_redis(redis, budgets, notices, runners)
+
+    async def _read_redis(
+        self,
+        redis: Redis,
+        budgets: BudgetLedger | None,
+        notices: Deliveries | None,
+        runners: RunnerRegistry | None,
+    ) -> None:
         try:
             async with asyncio.timeout(_REDIS_S):
+                await self._redis.read(redis)
+                queue = await queue_figures(redis, is_cluster=self._redis.is_cluster)
+                known = await runners.all() if runners else None
+                await self._ended.look(redis)
                 pipe = redis.pipeline(transaction=False)
                 for status in _STATUSES:
                     pipe.zcard(keys.runs_of_status(status))
@@ -132,11 +171,12 @@ class ServiceMetrics(Collector):
                 states = await budgets.listed() if budgets else []
                 deliveries = dict(await notices.deliveries()) if notices else {}
         except (TimeoutError, *REDIS_UNREACHABLE):
-            self._redis_up = 0.0
+            self._redis.forget()
             self._runs, self._circuits, self._deliveries = {}, [], {}
             self._budgets.take([])
+            self._work.take(None, None)
             return
-        self._redis_up = 1.0
+        self._work.take(queue, known)
         self._runs = dict(zip(_STATUSES, map(float, counts), strict=True))
         self._circuits, self._deliveries = circuits, deliveries
         self._budgets.take(states)
@@ -186,11 +226,13 @@ class ServiceMetrics(Collector):
         for (signal, outcome), number in list(self._ingested.items()):
             ingested.add_metric([signal, outcome], number)
         yield ingested
+        yield counted("spantail_reaper_verdicts", _VERDICTS, "verdict", self._verdicts)
+        lag = HistogramMetricFamily("spantail_tail_lag_seconds", _LAG)
+        lag.add_metric([], self._lag.cumulative(), self._lag.sum_s)
+        yield lag
         for watched in self._watched:
             yield GaugeMetricFamily(watched.name, watched.meaning, value=watched.read())
-        yield GaugeMetricFamily(
-            "spantail_redis_up", "1 when Redis answered as these figures were read.", value=self._redis_up
-        )
+        yield from self._redis.families()
         runs = GaugeMetricFamily("spantail_runs", f"Runs that are kept, by status. {_SHARED}", labels=["status"])
         for status, count in self._runs.items():
             runs.add_metric([status], count)
@@ -203,6 +245,8 @@ class ServiceMetrics(Collector):
         for circuit in self._circuits:
             open_circuits.add_metric([circuit.backend, circuit.model], _OPENNESS[circuit.state])
         yield open_circuits
+        yield from self._work.families()
+        yield from self._ended.families()
         yield from self._budgets.families()
         yield from families_of_deliveries(self._deliveries, _SHARED)
         yield from self._spend.families()

@@ -14,7 +14,7 @@ from redis.exceptions import ResponseError
 from spantail_exporters.model import keys
 from spantail_exporters.redis.errors import REDIS_UNREACHABLE, will_be_back
 from spantail_service.bounds.cancel import cancel
-from spantail_service.reaper.abandonment import RUNNER_DIED, Abandonment, restored
+from spantail_service.reaper.abandonment import RUNNER_DIED, SILENT, Abandonment, restored
 from spantail_service.reaper.connection import Connection, NewState
 from spantail_service.reaper.open_runs import OpenRun, OpenRuns
 from spantail_service.reaper.run_sweep import RunSweep
@@ -24,7 +24,7 @@ from spantail_service.storage.liveness import Interrupted, Liveness, clock
 from spantail_service.storage.run_writes import now_us
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 logger = logging.getLogger(__name__)
 
@@ -39,10 +39,19 @@ class Reaper:
         redis_url: Where the runs are. The reaper has its own connection.
         timing: How long it waits before it acts.
         token: Tells this reaper from others; made up where none is given.
+        abandoned: Told of each sweep how many open spans were ended, by why: `runner_died` or `silent`.
     """
 
-    def __init__(self, redis_url: str, *, timing: Timing = NORMAL_TIMING, token: str | None = None) -> None:
+    def __init__(
+        self,
+        redis_url: str,
+        *,
+        timing: Timing = NORMAL_TIMING,
+        token: str | None = None,
+        abandoned: Callable[[str, int], None] = lambda _verdict, _spans: None,
+    ) -> None:
         self._timing = timing
+        self._abandoned = abandoned
         self._lease = Lease(keys.REAPER_LEASE, token)
         self._liveness = Liveness(timing.gap_s)
         self._connection = Connection(redis_url, self._liveness, timing.gap_s)
@@ -137,6 +146,7 @@ class Reaper:
             spans.update(abandoned_spans)
             runs.update(abandoned_spans.keys())
         for who, count in spans.items():
+            self._abandoned(RUNNER_DIED if who else SILENT, count)
             whose = f"runner {who!r} has died" if who else "no process is known"
             logger.warning("%s: %d open spans of %d runs are abandoned", whose, count, runs[who])
 

@@ -12,7 +12,8 @@ from redis.exceptions import RedisError
 from spantail_exporters.model import keys
 from spantail_service.bounds.cancel import cancel
 from spantail_service.errors import DomainError
-from spantail_service.tail.frame import Frame, FrameHeader, numbered
+from spantail_service.storage.run_writes import now_us
+from spantail_service.tail.frame import Frame, FrameHeader, newest_time_us, numbered
 from spantail_service.tail.reader import MAX_EVENTS, Page, is_reset
 from spantail_service.tail.window import Memory, Window, newest_within
 
@@ -58,10 +59,18 @@ class Feed:
         wakeups: Says when the run has changed.
         memory: What the events of all feeds take together.
         grown: Called after events came into memory.
+        lag: Told how many seconds ago the newest event happened that was read, of those that came since it was opened.
     """
 
     def __init__(
-        self, run_id: str, reader: RunReader, wakeups: WakeUps, memory: Memory, grown: Callable[[], None]
+        self,
+        run_id: str,
+        reader: RunReader,
+        wakeups: WakeUps,
+        memory: Memory,
+        *,
+        grown: Callable[[], None],
+        lag: Callable[[float], None] = lambda _seconds: None,
     ) -> None:
         self.run_id = run_id
         self.viewers: set[Watcher] = set()
@@ -73,6 +82,8 @@ class Feed:
         self._wakeups = wakeups
         self._memory = memory
         self._grown = grown
+        self._lag = lag
+        self._has_caught_up = False
         self._header: FrameHeader | None = None
         self._frames: dict[tuple[int, int, bool], Frame] = {}
         self._failure: Exception | None = None
@@ -237,9 +248,12 @@ class Feed:
         changed = False
         while True:
             page = await self._reader.page(self.run_id, self.window.end, MAX_EVENTS)
+            if page.entries and self._has_caught_up and (time_us := newest_time_us(page.entries[-1][2])):
+                self._lag(max(now_us() - time_us, 0) / 1e6)
             changed |= self._take(page)
             if self.window.end >= page.meta.next_index:
                 break
+        self._has_caught_up = True
         if changed:
             self._call_viewers(heartbeat=False)
         elif self._loop.time() - self._called_at >= HEARTBEAT_S:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import re
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
@@ -13,6 +14,14 @@ if TYPE_CHECKING:
 
 FRAME_BYTES = 4 * 1024 * 1024
 """A frame ends after so many bytes of events, and with one event at least: it bounds what a slow viewer holds."""
+
+_TIME: Final = re.compile(rb'"ts":(\d+)')
+
+
+def newest_time_us(events: bytes) -> int | None:
+    """When the last event of an entry happened, in microseconds since the epoch; None where it does not say."""
+    found = _TIME.search(events, events.rfind(b"\n") + 1)  # it stands before all that an application has written
+    return int(found[1]) if found else None
 
 
 class Frame:

@@ -14,7 +14,7 @@ from spantail_service.tail.viewer import Viewer
 from spantail_service.tail.window import Memory
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from spantail_service.storage.wakeups import WakeUps
     from spantail_service.tail.frame import Frame
@@ -33,11 +33,20 @@ class TailHub:
 
     A run is read by one task (`Feed`), woken by Redis; one viewer more costs no further read. It is dropped
     some seconds after the last viewer or poll. `cache_bytes` bounds the events held for all runs together; what
-    is older than them is read from Redis, a page at a time.
+    is older than them is read from Redis, a page at a time. `lag` is told how old the newest event was that was read.
     """
 
-    def __init__(self, reader: RunReader, wakeups: WakeUps, *, max_viewers: int, cache_bytes: int) -> None:
+    def __init__(
+        self,
+        reader: RunReader,
+        wakeups: WakeUps,
+        *,
+        max_viewers: int,
+        cache_bytes: int,
+        lag: Callable[[float], None] = lambda _seconds: None,
+    ) -> None:
         self._reader = reader
+        self._lag = lag
         self._wakeups = wakeups
         self._max_viewers = max_viewers
         self._memory = Memory(cache_bytes)
@@ -154,7 +163,9 @@ class TailHub:
         return None if feed is None or feed.closed else feed
 
     def _open(self, run_id: str, since: int) -> Feed:
-        feed = self._feeds[run_id] = Feed(run_id, self._reader, self._wakeups, self._memory, self._trim)
+        feed = self._feeds[run_id] = Feed(
+            run_id, self._reader, self._wakeups, self._memory, grown=self._trim, lag=self._lag
+        )
         feed.open(since)
         if self._tidier is None:
             self._tidier = asyncio.create_task(self._tidy(), name="spantail-tidy-feeds")
