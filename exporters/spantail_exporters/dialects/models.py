@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from spantail import attributes as key
+from spantail_exporters.dialects.values import APIS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,9 +35,6 @@ _ALIASES: Final[Mapping[str, str]] = MappingProxyType(
         "openailike": "compatible",
     }
 )
-_APIS: Final = (".chat", ".responses", ".completion", ".messages", ".embedding", ".image")
-"""What the Vercel AI SDK writes behind a provider's name."""
-
 _ROUTERS: Final = frozenset({"litellm", "litellm_proxy", "crewai", "dspy", "gateway", "vercel"})
 """They write the provider before the model: "anthropic/claude-haiku-4-5" (LiteLLM; Vercel's AI Gateway)."""
 
@@ -68,7 +66,7 @@ def _served(provider: str | None, answered: str | None, asked: str | None) -> tu
         lower = provider.strip().lower()
         if "bedrock" in lower:
             models.reverse()  # the request names the region or the global endpoint, which the answer leaves out
-        base = next((lower.removesuffix(api) for api in _APIS if lower.endswith(api)), lower)
+        base = next((lower.removesuffix(api) for api in APIS if lower.endswith(api)), lower)
         provider = _ALIASES.get(base, base if base != lower and "." not in base and "-" not in base else provider)
     if models and (provider is None or provider.lower() in _ROUTERS):
         before, _, model = models[-1].partition("/")

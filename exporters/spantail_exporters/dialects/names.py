@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from spantail import attributes as key
-from spantail_exporters.dialects.values import seconds, seconds_of_ms, text, yes_or_no
+from spantail_exporters.dialects.values import provider, seconds, seconds_of_ms, text, yes_or_no
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,7 +33,7 @@ CLAUDE_CODE: Final = "Claude Code 2.1, traces of CLAUDE_CODE_ENHANCED_TELEMETRY_
 
 NAME_RULES: Final = (
     # whose model, and which
-    NameRule(key.GEN_AI_PROVIDER_NAME, "gen_ai.system", text, GEN_AI + "before 1.37"),
+    NameRule(key.GEN_AI_PROVIDER_NAME, "gen_ai.system", provider, GEN_AI + "before 1.37"),
     NameRule(key.GEN_AI_PROVIDER_NAME, "llm.provider", text, OPENINFERENCE + "LLM_PROVIDER: who serves it"),
     NameRule(key.GEN_AI_PROVIDER_NAME, "llm.system", text, OPENINFERENCE + "LLM_SYSTEM: whose product it is"),
     NameRule(key.GEN_AI_PROVIDER_NAME, "mlflow.llm.provider", text, MLFLOW),
@@ -43,7 +43,7 @@ NAME_RULES: Final = (
     NameRule(key.GEN_AI_REQUEST_MODEL, "embedding.model_name", text, OPENINFERENCE + "EMBEDDING_MODEL_NAME"),
     NameRule(key.GEN_AI_REQUEST_MODEL, "langfuse.observation.model.name", text, LANGFUSE),
     NameRule(key.GEN_AI_REQUEST_MODEL, "mlflow.llm.model", text, MLFLOW),
-    NameRule(key.GEN_AI_PROVIDER_NAME, "ai.model.provider", text, AI_SDK),
+    NameRule(key.GEN_AI_PROVIDER_NAME, "ai.model.provider", provider, AI_SDK),
     NameRule(key.GEN_AI_REQUEST_MODEL, "ai.model.id", text, AI_SDK),
     NameRule(key.GEN_AI_RESPONSE_MODEL, "ai.response.model", text, AI_SDK),
     NameRule(key.GEN_AI_RESPONSE_MODEL, "llm.response.model", text, OPENLLMETRY + " before 0.4"),

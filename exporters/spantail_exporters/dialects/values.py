@@ -26,6 +26,19 @@ def text(value: object) -> str | None:
     return (value.strip('"') if value.startswith('"') else value) or None
 
 
+APIS: Final = (
+    ".chat", ".responses", ".completion", ".messages", ".embedding", ".image", ".speech", ".transcription",
+    ".reranking",
+)  # fmt: skip
+"""What the Vercel AI SDK writes behind a provider's name."""
+
+
+def provider(value: object) -> str | None:
+    """A provider, without the API of it: one that is asked by two of its APIs is still one."""
+    stated = text(value)
+    return next((stated.removesuffix(api) for api in APIS if stated.endswith(api)), stated) if stated else None
+
+
 def count(value: object) -> int | None:
     """A number of tokens; Spring AI writes it as text."""
     if isinstance(value, bool):

@@ -44,12 +44,20 @@ def test_our_own_spans_are_left_alone() -> None:
 
 @pytest.mark.parametrize("rule", NAME_RULES, ids=lambda rule: rule.theirs)
 def test_every_name_is_read_and_ours_wins(rule: Any) -> None:
-    values = {"count": 3, "usd": 0.5, "yes_or_no": True, "seconds": 0.5, "seconds_of_ms": 500, "text": "x"}
+    values = {"yes_or_no": True, "seconds": 0.5, "seconds_of_ms": 500, "text": "x", "provider": "x"}
     value = values[rule.read.__name__]
     expected = 0.5 if rule.read.__name__ == "seconds_of_ms" else value
     assert understood({rule.theirs: value})[rule.ours] == expected
     assert understood({rule.theirs: value, rule.ours: "mine"})[rule.ours] == "mine"
     assert rule.source
+
+
+@pytest.mark.parametrize("name", ["gen_ai.system", "ai.model.provider"])
+def test_the_apis_of_a_provider_are_one_provider(name: str) -> None:
+    stated = ("openai.chat", "openai.responses", "openai.embedding", "openai", "google.generative-ai", "my.chat.host")
+    assert [understood({name: value})[key.GEN_AI_PROVIDER_NAME] for value in stated] == [
+        "openai", "openai", "openai", "openai", "google.generative-ai", "my.chat.host",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("rule", TOKEN_RULES, ids=lambda rule: rule.theirs)
