@@ -49,6 +49,7 @@ class Exchange:
         self._questions = itertools.count()
         self._adding = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._is_watched = False
 
     async def listen(self, member: Member) -> None:
         """Take what a worker says until it has ended."""
@@ -71,6 +72,8 @@ class Exchange:
         kind = message["kind"]
         if kind == channel.READY:
             member.is_ready.set()
+            if member.number == _DEMO_WORK_ON:
+                member.channel.send(channel.WATCHED, value=self._is_watched)
         elif kind == channel.FIGURES:
             answered = self._asked.get(message["number"])
             if answered is not None and not answered.done():
@@ -89,6 +92,9 @@ class Exchange:
 
     def _tell_who_looks(self) -> None:
         is_watched = any(member.is_watched for member in self._members.values())
+        if is_watched == self._is_watched:
+            return
+        self._is_watched = is_watched
         for member in self._members.values():
             if member.number == _DEMO_WORK_ON:
                 member.channel.send(channel.WATCHED, value=is_watched)

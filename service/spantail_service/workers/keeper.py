@@ -96,7 +96,8 @@ class Keeper:
             logger.error("worker %d (process %d) did not stop, it is killed", number, worker.pid)
             worker.kill()
         for task in self._tasks:
-            await cancel(task)
+            if not task.done():  # what one has raised is known
+                await cancel(task)
         await self._exchange.close()
 
     async def _until(self, stopping: asyncio.Event, ready: Sequence[asyncio.Event] = ()) -> None:
