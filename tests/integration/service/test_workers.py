@@ -141,7 +141,7 @@ def test_both_take_in_spans_over_grpc_and_nobody_else_gets_the_port(service: Ser
             options = [("grpc.use_local_subchannel_pool", 1)]  # else all share a connection
             held = stack.enter_context(grpc.insecure_channel(f"127.0.0.1:{port}", options))
             span = Span(trace_id=trace_id, span_id=b"s" * 8, name="ask", start_time_unix_nano=1, end_time_unix_nano=2)
-            call = held.unary_unary(EXPORT)
+            call: Any = held.unary_unary(EXPORT)
             call(
                 traces({"service.name": "a"}, [span]).SerializeToString(),
                 metadata=(("authorization", f"Bearer {TOKEN}"),),
