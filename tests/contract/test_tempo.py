@@ -131,6 +131,36 @@ async def test_json_and_packing(redis_url: str) -> None:
         assert second["trace"]["resourceSpans"] == batches
 
 
+async def test_some_spans_of_a_trace(redis_url: str) -> None:
+    step, other = "00000000000000aa", "00000000000000bb"
+    with Writer(redis_url) as writer:
+        writer.span(RUN, end=START + 9)
+        writer.span(RUN, step, parent_id=ROOT_SPAN, end=START + 8, name="step")
+        writer.span(RUN, other, parent_id=ROOT_SPAN, end=START + 8, name="step")
+        _call(writer, RUN, parent_id=step, status="error", error={"type": "E", "message": "rate limited"})
+    async with running_app(redis_url) as client:
+
+        async def names(version: str = "v2/traces", **params: Any) -> list[str]:
+            answer = await client.get(f"/tempo/api/{version}/{RUN}", params=params, headers=PROTOBUF)
+            assert answer.status_code == 200, answer.text
+            whole = (await client.get(f"/tempo/api/{version}/{RUN}", params=params)).json()
+            batches = whole["batches"] if version == "traces" else whole["trace"]["resourceSpans"]
+            return [span["name"] for batch in batches for part in batch["scopeSpans"] for span in part["spans"]]
+
+        everything = ["job search", "step", "step", "chat gpt-4o"]
+        for nothing in ("", "{}", "{ true }"):
+            assert await names(q=nothing) == everything
+        assert await names(q="{ status = error }") == ["job search", "step", "chat gpt-4o"]
+        assert await names(q="{ status = error }", keep_hierarchy="false") == ["chat gpt-4o"]
+        assert await names(q='{ trace:rootName = "job search" && name = "step" }', keep_hierarchy="false") == [
+            "step", "step",
+        ]  # fmt: skip
+        assert await names(q='{ name = "nothing" }') == []
+        assert await names("traces", q="{ status = error }") == everything  # the first version takes no filter
+        refused = await client.get(f"/tempo/api/v2/traces/{RUN}", params={"q": "{ status = error } | count() > 1"})
+        assert (refused.status_code, refused.json()["type"]) == (400, "urn:spantail:problem:traceql-not-understood")
+
+
 async def test_which_ids_are_found(redis_url: str) -> None:
     with Writer(redis_url) as writer:
         _runs(writer)
@@ -336,7 +366,7 @@ async def test_names_of_attributes(redis_url: str) -> None:
         assert everything["span"] == own
         assert everything["resource"] == ["service.name", "spantail.runner"]
         assert {"name", "status", "span:status", "trace:rootName", "traceDuration"} <= set(everything["intrinsic"])
-        assert await scopes(scope="none") == everything
+        assert await scopes(scope="none") == await scopes(scope="all") == everything
         assert await scopes(scope="span", limit=2) == {"span": own[:2]}
         assert await scopes(scope="event") == {}
         assert await scopes(scope="span", q='{ resource.service.name = "importer" }') == {"span": []}

@@ -18,6 +18,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Sp
 from spantail_service.runs.sources import NO_SOURCES
 from spantail_service.tempo.conditions import SPAN_KINDS
 from spantail_service.tempo.reading import as_read
+from spantail_service.tempo.span_filter import SpanFilter
 from spantail_service.transfer.otlp import resource_spans
 from spantail_service.transfer.whole_run import in_order
 
@@ -32,6 +33,7 @@ MAX_SPANS: Final = 20_000
 _TRACE_TAG, _STATUS_TAG, _MESSAGE_TAG = b"\x0a", b"\x18", b"\x22"  # number << 3 | wire type
 _SEVEN_BITS: Final = 0x7F
 _PARTIAL: Final = 1
+_EVERY_SPAN: Final = SpanFilter()
 _KINDS: Final = dict(enumerate(f"SPAN_KIND_{kind.upper()}" for kind in SPAN_KINDS))
 _CODES: Final = {1: "STATUS_CODE_OK", 2: "STATUS_CODE_ERROR"}
 
@@ -45,12 +47,18 @@ class TraceAnswer(NamedTuple):
     """Why this is not all of it; empty when it is."""
 
 
-def trace_of(states: Sequence[bytes], now_us: int, sources: Sources = NO_SOURCES) -> TraceAnswer:
-    """The trace of a run's states as they are read at `now_us`."""
+def trace_of(
+    states: Sequence[bytes], now_us: int, sources: Sources = NO_SOURCES, wanted: SpanFilter = _EVERY_SPAN
+) -> TraceAnswer:
+    """The trace of a run's states as they are read at `now_us`, or those of its spans that are wanted.
+
+    Raises:
+        RegexError: a pattern of `wanted` has worked all it may.
+    """
     spans = [as_read(orjson.loads(state), now_us, sources) for state in in_order(states)[:MAX_SPANS]]
     missing = len(states) - len(spans)
     message = f"The first {MAX_SPANS} spans; {missing} later ones are left out." if missing else ""
-    return TraceAnswer(resource_spans(spans), message)
+    return TraceAnswer(resource_spans(wanted.of(spans)), message)
 
 
 def as_protobuf(answer: TraceAnswer) -> bytes:

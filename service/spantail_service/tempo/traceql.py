@@ -120,12 +120,18 @@ class _Parser:
 
     def query(self) -> Condition | None:
         self._want("{")
-        condition = None if self._peek().text == "}" else self._conditions_here()
+        condition = None if self._is_about_all() else self._conditions_here()
         self._want("}")
         rest = self._peek()
         if rest.kind != "end":
             raise TraceQLError("Behind one { … } nothing is understood", self._query[rest.at :], rest.at)
         return condition
+
+    def _is_about_all(self) -> bool:
+        """`{ }`, and `{ true }`, which says the same."""
+        if self._peek().text == "true" and self._tokens[self._next + 1].text == "}":
+            self._take()
+        return self._peek().text == "}"
 
     def _peek(self) -> Token:
         return self._tokens[self._next]

@@ -32,7 +32,7 @@ B = Comparison(any_("b"), Operator.EQUAL, 2)
 C = Comparison(any_("c"), Operator.EQUAL, 3)
 
 
-@pytest.mark.parametrize("query", ["", "  ", "{}", "{ }", "\n{\t}\n"])
+@pytest.mark.parametrize("query", ["", "  ", "{}", "{ }", "\n{\t}\n", "{true}", "{ true }"])
 def test_without_conditions_everything_fits(query: str) -> None:
     assert parse(query) is None
 

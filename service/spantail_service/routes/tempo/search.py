@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
@@ -24,6 +25,7 @@ from spantail_service.storage.run_writes import now_us
 from spantail_service.tempo import messages
 from spantail_service.tempo.schemas import TempoBuild, TempoSearch
 from spantail_service.tempo.search import MAX_SPANS_SHOWN, Wanted, search
+from spantail_service.tempo.span_filter import SpanFilter
 from spantail_service.tempo.tag_search import parse_tags
 from spantail_service.tempo.traceql import parse
 from spantail_service.transfer.whole_run import read_states
@@ -92,11 +94,19 @@ async def read_trace(request: Request, trace_id: str) -> Response:
     summary="Tempo: a trace, and whether it is all of it",
     dependencies=[HEAVY],
     response_class=Response,
-    responses=_TRACE_ANSWERS,
+    responses={**answers(None, 422), **_TRACE_ANSWERS},
 )
-async def read_trace_v2(request: Request, trace_id: str) -> Response:
+async def read_trace_v2(
+    request: Request,
+    trace_id: str,
+    q: Annotated[str, Query(description="TraceQL: only spans that fulfil this one `{ … }` of conditions.")] = "",
+    keep_hierarchy: Annotated[
+        bool | None, Query(description="With `q`: all spans above them too, unless it is `false`.")
+    ] = None,
+) -> Response:
     """Answers Tempo's `TraceByIDResponse`; its status is `PARTIAL` where the trace was too large."""
-    return _trace(request, trace_id, messages.as_protobuf_v2, messages.as_json_v2)
+    wanted = SpanFilter(understood(parse, q), keep_hierarchy=keep_hierarchy is not False)
+    return _trace(request, trace_id, messages.as_protobuf_v2, messages.as_json_v2, wanted)
 
 
 def _trace(
@@ -104,6 +114,7 @@ def _trace(
     trace_id: str,
     as_protobuf: Callable[[TraceAnswer], bytes],
     as_json: Callable[[TraceAnswer], bytes],
+    wanted: SpanFilter | None = None,
 ) -> Response:
     run_id = _run_id(trace_id)
     is_protobuf = _PROTOBUF in request.headers.get("accept", "")
@@ -112,7 +123,8 @@ def _trace(
     async def make() -> Response:
         states = await _states(services_of(request), run_id)
         sources = await read_tables(services_of(request).redis, run_id)
-        body = await asyncio.to_thread(lambda: write(messages.trace_of(states, now_us(), sources)))
+        trace = partial(messages.trace_of, states, now_us(), sources, wanted or SpanFilter())
+        body = await bounded(asyncio.to_thread(lambda: write(trace())))
         packed = await packed_response(
             body, request.headers.get("accept-encoding", ""), _PROTOBUF if is_protobuf else _JSON
         )

@@ -22,7 +22,7 @@ router = APIRouter(prefix="/tempo/api", tags=["tempo"])
 
 _NO_STORE = {"cache-control": "no-store"}
 
-TagScope = Literal["", "none", "resource", "span", "intrinsic", "event", "link", "instrumentation"]
+TagScope = Literal["", "none", "all", "resource", "span", "intrinsic", "event", "link", "instrumentation"]
 OfScope = Annotated[TagScope, Query(description="Only of this scope; what is not kept has no names.")]
 Most = Annotated[int, Query(ge=0, le=LARGEST, description=f"Most to answer, up to {MOST}; 0 for as many.")]
 Filter = Annotated[str, Query(description="TraceQL: only of spans that fulfil it; ignored where it is unfinished.")]
@@ -59,6 +59,7 @@ async def list_tags_by_scope(
 async def _scopes(
     request: Request, within: Period, scope: TagScope, limit: int, query: str
 ) -> tuple[dict[str, list[str]], int]:
+    scope = "none" if scope == "all" else scope
     names: dict[str, list[str]] = {}
     looked_at = 0
     if scope in ("none", "resource", "span", "instrumentation"):
