@@ -73,6 +73,6 @@ def assert_times(trace: dict[str, Any], least_us: dict[str, int], jitter_us: int
             assert span["start"] - jitter_us <= event["ts"] <= span["end"] + jitter_us, (span["name"], event["name"])
         if (parent := spans.get(span["parent_id"])) is not None:
             assert parent["start"] - jitter_us <= span["start"], (parent["name"], span["name"])
-            # a server may still be at work on a request when its client has read the whole answer
+            # a server may still be at work on a request when its client has read all of the answer
             if span["span_kind"] != "server":
                 assert span["end"] <= parent["end"] + jitter_us, (parent["name"], span["name"])
