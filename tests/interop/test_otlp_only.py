@@ -38,7 +38,7 @@ class App:
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
 
-    async def told(self) -> str:
+    async def line(self) -> str:
         """The next line that it prints."""
         assert self._process.stdout is not None
         return (await asyncio.wait_for(self._process.stdout.readline(), 60)).decode().strip()
@@ -109,8 +109,8 @@ async def check_both(stage: Stage, viewer: Viewer, *, live: bool) -> None:
 
 async def test_its_starts_are_seen_while_it_works(stage: Stage) -> None:
     async with running_app(stage, SPANTAIL_STARTS="otlp") as app, client_of(stage.service.url) as client:
-        viewer = Viewer(client, await app.told())
-        assert await app.told() == "asking"
+        viewer = Viewer(client, await app.line())
+        assert await app.line() == "asking"
         await is_known(viewer)
         await viewer.until(lambda seen: seen.named("llm_call_start"))
         states = await viewer.spans()
@@ -118,7 +118,7 @@ async def test_its_starts_are_seen_while_it_works(stage: Stage) -> None:
         assert not stage.jaeger.spans(viewer.run_id), "Jaeger gets what has ended"
 
         await app.go_on()
-        assert await app.told() == "answered"
+        assert await app.line() == "answered"
         await viewer.until(lambda seen: seen.named("llm_call_complete"))
         frame = (await client.get(f"/api/logs/{viewer.run_id}")).json()
         assert frame["status"] == "running"
@@ -130,10 +130,10 @@ async def test_its_starts_are_seen_while_it_works(stage: Stage) -> None:
 
 async def test_without_anything_of_ours_its_ends_are_seen(stage: Stage) -> None:
     async with running_app(stage) as app, client_of(stage.service.url) as client:
-        viewer = Viewer(client, await app.told())
-        assert await app.told() == "asking"
+        viewer = Viewer(client, await app.line())
+        assert await app.line() == "asking"
         await app.go_on()
-        assert await app.told() == "answered"
+        assert await app.line() == "answered"
         await is_known(viewer)
         await viewer.until(lambda seen: seen.named("llm_call_complete"))
         assert viewer.status == "running", "its root has not ended"
