@@ -209,3 +209,24 @@ def ingest(service: Service, run_id: str) -> None:
     for _ in range(5):
         with httpx.Client(base_url=service.url) as client:
             assert client.post("/v1/traces", content=body, headers=PROTOBUF).status_code == 200
+
+
+async def test_there_is_one_demo_whoever_looks_and_wherever(tmp_path: Path) -> None:
+    """Somebody looks at the second worker; the demo work, which is the first one's, begins."""
+    options = ("--port", "0", "--workers", "2", "--data-dir", str(tmp_path))
+    with spantail_process("demo", *options, SPANTAIL_CLAUDE_COMMAND="no-such-command") as service:
+        service.await_ready(READY_S)
+        workers = workers_of(service.process.pid)
+
+        def working() -> list[int]:
+            runners = httpx.get(f"{service.url}/api/runners").json()["runners"]
+            return [runner["pid"] for runner in runners for _ in runner["running"]]
+
+        assert working() == []
+        with ExitStack() as stack:
+            client = stack.enter_context(client_of(service, 2))
+            stack.enter_context(client.stream("GET", "/api/runs/events"))
+            found = await eventually_async(working, 60, what="the demo works")
+        assert found == [workers[1]]
+        assert service.stop() == 0
+        assert "Traceback" not in service.output
