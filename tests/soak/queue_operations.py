@@ -94,9 +94,9 @@ def make_command(path: Path) -> None:
     path.chmod(0o700)
 
 
-def install_into(folder: Path) -> None:
-    """Make `folder`, once it is on the path of a process, name these operations."""
+def install_into(folder: Path, operations: str = f"{__name__}:OPERATIONS") -> None:
+    """Make `folder`, once it is on the path of a process, name these operations, or others (`module:name`)."""
     info = folder / "soak_operations-1.dist-info"
     info.mkdir(parents=True)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: soak-operations\nVersion: 1\n", encoding="utf-8")
-    (info / "entry_points.txt").write_text(f"[{GROUP}]\nsoak = {__name__}:OPERATIONS\n", encoding="utf-8")
+    (info / "entry_points.txt").write_text(f"[{GROUP}]\nsoak = {operations}\n", encoding="utf-8")
