@@ -14,6 +14,7 @@ from opentelemetry.sdk.resources import Resource
 
 from spantail.metrics.producers import ProducingExporter
 from spantail.metrics.provider import provider_in_use, use_provider
+from spantail.metrics.refusal import say_refusal_once, say_refusals_again
 from spantail.setup.provider import is_made_here
 from spantail.setup.sdk_internals import renew_metrics
 from spantail.setup.trace_exporters import METRICS, exporters_asked_for
@@ -62,6 +63,7 @@ def new_meter_provider(
     readers += wanted.readers
     if not readers:
         return None
+    say_refusal_once()
     # the SDK's own exit hook has no time limit; the handle stops it before
     provider = MeterProvider(readers, spans.resource.merge(Resource(attributes)), shutdown_on_exit=False)
     _made_here.add(provider)
@@ -78,6 +80,7 @@ def forget_meter_provider(provider: MeterProvider) -> None:
     """Measure with it no longer: it was shut down."""
     if provider_in_use() is provider:
         use_provider(None)
+        say_refusals_again()
 
 
 def _readers(environ: Mapping[str, str], producers: Sequence[MetricProducer]) -> tuple[list[str], list[MetricReader]]:
