@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import os
 import signal
 import socket
 import subprocess
@@ -12,15 +11,12 @@ import sys
 import textwrap
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-import grpc
 import pytest
 from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
-from opentelemetry.proto.collector.logs.v1 import logs_service_pb2 as messages
-from opentelemetry.proto.collector.logs.v1 import logs_service_pb2_grpc as service
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import SpanKind
@@ -36,8 +32,8 @@ from tests.integration.activation.harness import (
     otlp_endpoint,
     records_of,
 )
-from tests.support import tools
-from tests.support.redis_servers import free_port
+from tests.support.collectors import CONFIGURATION, VARIANTS, running_collector
+from tests.support.otlp_receiver import otlp_receiver
 from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
@@ -364,82 +360,28 @@ def test_under_opentelemetry_instrument(endpoint: Endpoint, tmp_path: Path) -> N
 # ---------------------------------------------------------------------------------------- through a real Collector
 
 
-class _LogsService(service.LogsServiceServicer):
-    def __init__(self) -> None:
-        self.requests: list[messages.ExportLogsServiceRequest] = []
-
-    def Export(
-        self, request: messages.ExportLogsServiceRequest, context: grpc.ServicerContext
-    ) -> messages.ExportLogsServiceResponse:
-        del context
-        self.requests.append(request)
-        return messages.ExportLogsServiceResponse()
-
-
-@contextlib.contextmanager
-def logs_receiver() -> Iterator[tuple[str, _LogsService]]:
-    """Run an OTLP/gRPC receiver of logs, in the place of the service behind the Collector."""
-    with ThreadPoolExecutor(max_workers=2) as threads:
-        server = grpc.server(threads)
-        receiver = _LogsService()
-        service.add_LogsServiceServicer_to_server(receiver, server)  # type: ignore[no-untyped-call]
-        port = server.add_insecure_port("127.0.0.1:0")
-        server.start()
-        try:
-            yield f"127.0.0.1:{port}", receiver
-        finally:
-            server.stop(grace=None).wait(timeout=5)
-
-
-@contextlib.contextmanager
-def running_collector(folder: Path, behind: str) -> Iterator[dict[str, int]]:
-    """Run collector.yaml with logs going on to `behind`, as an installation adds it in a file of its own."""
-    overlay = folder / "overlay.yaml"
-    overlay.write_text(
-        textwrap.dedent(f"""\
-            exporters:
-              otlp_grpc/spantail: {{endpoint: "{behind}", tls: {{insecure: true}}}}
-            service:
-              pipelines:
-                logs: {{exporters: [otlp_grpc/spantail]}}
-            """)
-    )
-    ports = {"grpc": free_port(), "http": free_port()}
-    settings = {
-        "COLLECTOR_GRPC_PORT": str(ports["grpc"]),
-        "COLLECTOR_HTTP_PORT": str(ports["http"]),
-        "COLLECTOR_METRICS": "none",
-        "JAEGER_ENDPOINT": "127.0.0.1:1",
-    }
-    command = [tools.collector(), "--config", str(tools.ROOT / "collector.yaml"), "--config", str(overlay)]
-    log = folder / "collector.log"
-    with log.open("wb") as output, subprocess.Popen(command, env=os.environ | settings, stderr=output) as process:
-        try:
-            eventually(lambda: all(_listens(port) for port in ports.values()), 30, what="the Collector listens")
-            yield ports
-        finally:
-            process.kill()
-
-
-def _listens(port: int) -> bool:
-    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-        return True
-    return False
-
-
 @pytest.mark.xdist_group("collector")
 @pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
 def test_starts_pass_through_a_collector(protocol: str, tmp_path: Path) -> None:
-    with logs_receiver() as (behind, received), running_collector(tmp_path, behind) as ports:
+    with (
+        otlp_receiver() as behind,
+        running_collector(
+            CONFIGURATION, VARIANTS / "live.yaml", env={"SPANTAIL_ENDPOINT": behind.endpoint}
+        ) as collector,
+    ):
+
+        def records(event: str) -> list[Record]:
+            return records_of([ExportLogsServiceRequest(resource_logs=behind.logs)], event)
+
         settings = {
             "SPANTAIL_STARTS": "otlp",
-            "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{ports['grpc' if protocol == 'grpc' else 'http']}",
+            "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{collector.grpc}" if protocol == "grpc" else collector.http,
             "OTEL_EXPORTER_OTLP_PROTOCOL": protocol,
         }
         with script(tmp_path, settings) as process:
-            (start,) = eventually(lambda: records_of(received.requests, key.EVENT_START), timeout_s=30)
+            (start,) = eventually(lambda: records(key.EVENT_START), timeout_s=30)
             assert process.poll() is None, "it is seen behind the Collector while the span runs"
-            eventually(lambda: records_of(received.requests, key.EVENT_HEARTBEAT))
+            eventually(lambda: records(key.EVENT_HEARTBEAT))
             _, err = process.communicate("go on\n", timeout=30)
             assert (process.returncode, err) == (0, "inside\n")
     assert start.attributes[key.SPAN_NAME] == "job search"
