@@ -150,7 +150,7 @@ def test_the_same_figures_go_out_by_otlp() -> None:
     assert durations.unit == "s"
     assert (point.count, point.sum, sum(point.bucket_counts)) == (1, 0.2, 1)
     assert len(point.bucket_counts) == len(point.explicit_bounds) + 1
-    assert found["spantail.reaper.verdicts"].data.data_points[0].attributes == {"verdict": "runner_died"}
+    assert found["spantail.reaper.abandoned.spans"].data.data_points[0].attributes == {"reason": "runner_died"}
     assert found["spantail.tail.lag"].unit == "s"
     assert "spantail.runs" not in found  # nothing is known of them
 

@@ -48,7 +48,7 @@ _STATUSES: Final = ("queued", "running", "completed", "failed", "cancelled", "ab
 _OPENNESS: Final = {"closed": 0.0, "half_open": 0.5, "open": 1.0}
 _REDIS_S: Final = 2.0
 _READ_S: Final = 5.0
-_VERDICTS: Final = "Open spans that the reaper of this process has ended, by why."
+_ABANDONED: Final = "Open spans that the reaper of this process has ended, by why."
 _LAG: Final = "From when an event of a watched run happened until this process has read it, newest of each read."
 _SHARED: Final = "All processes on one Redis tell the same: do not add them up."
 
@@ -76,7 +76,7 @@ class ServiceMetrics(Collector):
         self._redis = RedisGauges(_SHARED)
         self._work = WorkGauges(_SHARED)
         self._ended = EndedRuns(_SHARED)
-        self._verdicts: Counter[str] = Counter()
+        self._abandoned: Counter[str] = Counter()
         self._lag = Durations(LAG_BOUNDS_S)
         self._runs: dict[str, float] = {}
         self._circuits: list[Circuit] = []
@@ -125,9 +125,9 @@ class ServiceMetrics(Collector):
         self._ingested[signal, "accepted"] += accepted
         self._ingested[signal, "rejected"] += rejected
 
-    def abandoned(self, verdict: str, spans: int) -> None:
+    def abandoned(self, reason: str, spans: int) -> None:
         """Count open spans that the reaper has ended, by why."""
-        self._verdicts[verdict] += spans
+        self._abandoned[reason] += spans
 
     def lag(self, seconds: float) -> None:
         """Count how old the newest event of a watched run was as it was read."""
@@ -200,8 +200,12 @@ class ServiceMetrics(Collector):
         Raises:
             TimeoutError: The event loop has too much to do.
         """
-        asyncio.run_coroutine_threadsafe(read(), loop).result(_READ_S)
-        return scope_metrics(self.families(), self._since_ns)
+
+        async def up_to_date() -> list[Metric]:
+            await read()
+            return list(self.families())  # some of what is watched can be read on that thread only
+
+        return scope_metrics(asyncio.run_coroutine_threadsafe(up_to_date(), loop).result(_READ_S), self._since_ns)
 
     def families(self) -> Iterable[Metric]:
         """Every family of the service's own."""
@@ -226,7 +230,7 @@ class ServiceMetrics(Collector):
         for (signal, outcome), number in list(self._ingested.items()):
             ingested.add_metric([signal, outcome], number)
         yield ingested
-        yield counted("spantail_reaper_verdicts", _VERDICTS, "verdict", self._verdicts)
+        yield counted("spantail_reaper_abandoned_spans", _ABANDONED, "reason", self._abandoned)
         lag = HistogramMetricFamily("spantail_tail_lag_seconds", _LAG)
         lag.add_metric([], self._lag.cumulative(), self._lag.sum_s)
         yield lag

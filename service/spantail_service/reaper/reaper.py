@@ -48,7 +48,7 @@ class Reaper:
         *,
         timing: Timing = NORMAL_TIMING,
         token: str | None = None,
-        abandoned: Callable[[str, int], None] = lambda _verdict, _spans: None,
+        abandoned: Callable[[str, int], None] = lambda _reason, _spans: None,
     ) -> None:
         self._timing = timing
         self._abandoned = abandoned
