@@ -24,6 +24,7 @@ def main() -> None:
         help=f"of {', '.join(NAMES)}, which are the default, and {', '.join(BY_NAME)}",
     )
     parser.add_argument("--rounds", type=int, help="how often each figure is taken; the median is printed")
+    parser.add_argument("--workers", default="1", help="of the service, for `ingest`; `1,2` measures both")
     parser.add_argument("--minutes", type=float, default=1.0, help="how long `memory` takes; 10 tell more than 1")
     parser.add_argument(
         "--redis-server",
@@ -45,7 +46,10 @@ def main() -> None:
         if name == "memory":
             module.run(minutes=arguments.minutes)
         else:
-            module.run(**({"rounds": arguments.rounds} if arguments.rounds else {}))
+            options = {"rounds": arguments.rounds} if arguments.rounds else {}
+            if name == "ingest":
+                options["workers"] = tuple(map(int, arguments.workers.split(",")))
+            module.run(**options)
 
 
 if __name__ == "__main__":

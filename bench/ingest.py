@@ -1,7 +1,8 @@
-"""Spans a second over OTLP/HTTP into one worker, until the snapshot returns the last of them.
+"""Spans a second over OTLP/HTTP into one worker or several, until the snapshot returns the last of them.
 
-The sender is this process: requests are made beforehand, gzipped or not, and sent over two connections. The clock
-starts with the first byte and stops when `GET /api/traces/{run_id}` of the last run holds all of its spans.
+The sender is this process: requests are made beforehand, gzipped or not, and sent over two connections, over eight to
+each of several workers: who has a connection keeps it, so a few may all lead to the same one. The clock starts with the
+first byte and stops when `GET /api/traces/{run_id}` of the last run holds all of its spans.
 """
 
 from __future__ import annotations
@@ -28,46 +29,68 @@ if TYPE_CHECKING:
 SPANS: Final = 100_000
 SPANS_PER_REQUEST: Final = 2_000
 CONNECTIONS: Final = 2
+CONNECTIONS_PER_WORKER: Final = 8
 ROUNDS: Final = 3
 BUDGET: Final = 10_000
 _DEADLINE_S: Final = 300.0
 _HEADERS: Final = {"content-type": "application/x-protobuf"}
 
 
-def run(rounds: int = ROUNDS) -> dict[str, float]:
-    """Measure and print; returns the medians."""
+def run(rounds: int = ROUNDS, workers: Sequence[int] = (1,)) -> dict[str, float]:
+    """Measure with each number of workers, and print; returns the medians, of several workers as `2.plain.rate`."""
     figures: dict[str, float] = {}
-    print(f"\nOTLP ingest, one worker: {SPANS:,} spans, {SPANS_PER_REQUEST:,} a request, median of {rounds}")
-    with private_redis() as redis_url, running_service(redis_url) as address:
-        worker = listening_on(address)
+    for number in workers:
+        figures |= _measure(rounds, number)
+    return figures
+
+
+def _measure(rounds: int, workers: int) -> dict[str, float]:
+    figures: dict[str, float] = {}
+    print(f"\nOTLP ingest, workers: {workers}: {SPANS:,} spans, {SPANS_PER_REQUEST:,} a request, median of {rounds}")
+    connections = CONNECTIONS if workers == 1 else CONNECTIONS_PER_WORKER * workers
+    with (
+        private_redis() as redis_url,
+        running_service(redis_url, {"SPANTAIL_WORKERS": str(workers)}) as address,
+    ):
+        processes = all_listening_on(address)
         for name, zipped in (("plain", False), ("gzip", True)):
-            rows = [_round(address, worker, seed, zipped=zipped) for seed in range(rounds)]
-            medians = {f"{name}.{key}": statistics.median(row[key] for row in rows) for key in rows[0]}
+            rows = [_round(address, processes, seed, connections, zipped=zipped) for seed in range(rounds)]
+            prefix = name if workers == 1 else f"{workers}.{name}"
+            medians = {f"{prefix}.{key}": statistics.median(row[key] for row in rows) for key in rows[0]}
             figures |= medians
             print(
-                f"  {name:6} {medians[f'{name}.rate']:>10,.0f} spans/s until readable (budget {BUDGET:,})"
-                f"   {medians[f'{name}.cpu']:6.1f} us CPU a span in the worker"
-                f"   {medians[f'{name}.memory']:6.0f} MB worker memory"
+                f"  {name:6} {medians[f'{prefix}.rate']:>10,.0f} spans/s until readable (budget {BUDGET:,})"
+                f"   {medians[f'{prefix}.cpu']:6.1f} us CPU a span in all workers"
+                f"   {medians[f'{prefix}.busiest']:4.0%} of it in the busiest"
+                f"   {medians[f'{prefix}.memory']:6.0f} MB of memory"
             )
     return figures
 
 
-def _round(address: str, worker: psutil.Process, seed: int, *, zipped: bool) -> dict[str, float]:
+def _round(
+    address: str, processes: Sequence[psutil.Process], seed: int, connections: int, *, zipped: bool
+) -> dict[str, float]:
     bodies, last_run = make_requests(seed + 1_000 * zipped, SPANS, SPANS_PER_REQUEST)
     headers = dict(_HEADERS)
     if zipped:
         bodies = [gzip.compress(body, 1) for body in bodies]
         headers["content-encoding"] = "gzip"
-    before, begun = worker.cpu_times(), time.perf_counter()
-    send_all(address, "/v1/traces", bodies, headers)
+    before, begun = [_cpu_s(process) for process in processes], time.perf_counter()
+    send_all(address, "/v1/traces", bodies, headers, connections)
     _await_last(address, last_run)
     wall = time.perf_counter() - begun
-    after = worker.cpu_times()
+    spent = [_cpu_s(process) - earlier for process, earlier in zip(processes, before, strict=True)]
     return {
         "rate": SPANS / wall,
-        "cpu": (after.user + after.system - before.user - before.system) / SPANS * 1e6,
-        "memory": worker.memory_info().rss / 1e6,
+        "cpu": sum(spent) / SPANS * 1e6,
+        "busiest": max(spent) / sum(spent),
+        "memory": sum(process.memory_info().rss for process in processes) / 1e6,
     }
+
+
+def _cpu_s(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return times.user + times.system
 
 
 def make_requests(seed: int, spans: int, per_request: int, per_run: int = SPANS_PER_RUN) -> tuple[list[bytes], str]:
@@ -107,7 +130,9 @@ def make_requests(seed: int, spans: int, per_request: int, per_run: int = SPANS_
     return bodies, trace_id.hex()
 
 
-def send_all(address: str, path: str, bodies: Sequence[bytes], headers: dict[str, str]) -> None:
+def send_all(
+    address: str, path: str, bodies: Sequence[bytes], headers: dict[str, str], connections: int = CONNECTIONS
+) -> None:
     """Post every body over a few connections; RuntimeError when one is not taken."""
 
     def send(share: Sequence[bytes]) -> None:
@@ -121,8 +146,8 @@ def send_all(address: str, path: str, bodies: Sequence[bytes], headers: dict[str
                 raise RuntimeError(f"{path} answered {response.status}: {said[:300]!r}")
         connection.close()
 
-    with ThreadPoolExecutor(CONNECTIONS) as pool:
-        list(pool.map(send, [bodies[n::CONNECTIONS] for n in range(CONNECTIONS)]))
+    with ThreadPoolExecutor(connections) as pool:
+        list(pool.map(send, [bodies[n::connections] for n in range(connections)]))
 
 
 def _await_last(address: str, run_id: str) -> None:
@@ -142,8 +167,17 @@ def _await_last(address: str, run_id: str) -> None:
 
 def listening_on(address: str) -> psutil.Process:
     """Find the service, which is a child of this process."""
+    return all_listening_on(address)[0]
+
+
+def all_listening_on(address: str) -> list[psutil.Process]:
+    """Find all processes of the service: one, or a supervisor and its workers."""
     port = int(address.rsplit(":", 1)[1])
-    for child in psutil.Process(os.getpid()).children(recursive=True):
-        if any(getattr(held.laddr, "port", None) == port for held in child.net_connections("tcp")):
-            return child
-    raise RuntimeError(f"nobody listens on {address}")
+    found = [
+        child
+        for child in psutil.Process(os.getpid()).children(recursive=True)
+        if any(held.status == psutil.CONN_LISTEN and held.laddr.port == port for held in child.net_connections("tcp"))
+    ]
+    if not found:
+        raise RuntimeError(f"nobody listens on {address}")
+    return found
