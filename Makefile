@@ -83,6 +83,10 @@ bench: $(DEVELOPMENT) ## Measure: cost per span, Redis, ingest, viewers, the pag
 bench-peers: $(DEVELOPMENT) ## The same requests into Jaeger, and into Phoenix and MLflow from PyPI; ARGS="--only jaeger"
 	$(BIN)/python -m bench.peers $(ARGS)
 
+.PHONY: interop
+interop: $(DEVELOPMENT) test-tools ## What Jaeger, Phoenix and MLflow show of our runs, and we of others: writes docs/interoperability.md
+	$(BIN)/python -m tests.interop.table $(ARGS)
+
 .PHONY: exports
 exports: $(DEVELOPMENT) test-tools ## Compare what other libraries export with what is kept of them; ARGS="make logfire_openai" keeps it
 	$(BIN)/python -m tests.exports $(or $(ARGS),compare)

@@ -191,14 +191,14 @@ async def test_runs_and_the_queue(figures: Figures) -> None:
     eventually(lambda: figures.by("spantail_run_status", f"{ended}{{{OTEL}}}") == wanted, 30, what="all runs")
     waits = figures.prometheus.value(f"sum(spantail_queue_wait_seconds_count{{{OTEL}}})")
     assert waits == figures.queued
-    # What Redis says is told by the service alone, by both ways out.
+    # What Redis says is said by the service alone, by both ways out.
     for job in ("spantail", "otel"):
-        told = f'spantail_runs_ended_total{{job="{job}"}}'
+        series = f'spantail_runs_ended_total{{job="{job}"}}'
 
-        def equal(told: str = told) -> bool:
-            return figures.by("operation status", told) == figures.totals.ended
+        def equal(series: str = series) -> bool:
+            return figures.by("operation status", series) == figures.totals.ended
 
-        eventually(equal, 30, what=told)
+        eventually(equal, 30, what=series)
         assert figures.by("state", f'spantail_runner_slots{{job="{job}"}}')
         failed = sum(run["queued"] and run["status"] == "failed" for run in figures.runs.values())
         assert figures.by("state", f'spantail_queue_items{{job="{job}"}}') == {"failed": failed}
@@ -244,6 +244,6 @@ async def test_no_id_no_prompt_and_no_secret_is_a_label(figures: Figures) -> Non
 
 async def test_promtool_has_no_complaint(figures: Figures) -> None:
     command = [tools.promtool(), "check", "metrics"]
-    told = await anyio.run_process(command, input=figures.service.get("/metrics"), check=False)
-    complaints = (told.stdout + told.stderr).decode().splitlines()
+    answer = await anyio.run_process(command, input=figures.service.get("/metrics"), check=False)
+    complaints = (answer.stdout + answer.stderr).decode().splitlines()
     assert [line for line in complaints if line.startswith(_OURS)] == []
