@@ -100,6 +100,7 @@ def _calls(seed: int) -> list[Span]:
 
 def test_calls_tokens_and_cost_are_counted_from_spans(collector: RunningCollector, prometheus: Prometheus) -> None:
     """Exact to the nano-dollar, though several senders come at the same time."""
+    start_s = time.time()
     batches = [_calls(seed) for seed in range(30)]
     wanted = dict.fromkeys(MODELS, 0)
     for batch in batches:
@@ -139,6 +140,10 @@ def test_calls_tokens_and_cost_are_counted_from_spans(collector: RunningCollecto
     eventually(lambda: summed("calls_total", "span_name").get("chat") == 600, 30)
     assert summed("duration_seconds_count", "span_name")["work"] == 1
     assert prometheus.query('{__name__=~"traces_span_metrics.*", collector_instance_id!=""}') == []
+    buckets = "traces_span_metrics_duration_seconds_bucket"
+    traces = {one.trace_id.hex() for batch in [*batches, others] for one in batch}
+    found = eventually(lambda: prometheus.exemplars(buckets, start_s - 60, time.time() + 60), 30, what="exemplars")
+    assert {exemplar["labels"]["trace_id"] for exemplar in found} <= traces
     # the same figures by remote write
     written = 'sum(traces_span_metrics_llm_cost_nano_total{collector="otel-collector"})'
     eventually(lambda: prometheus.value(written) == sum(wanted.values()), 30)

@@ -51,3 +51,11 @@ def test_a_full_queue_says_so_and_holds_what_it_has(tmp_path: Path) -> None:
             eventually(lambda: send_spans(collector, [span("again")]).status_code == 200, 30, what="room in the queue")
             eventually(lambda: "again" in jaeger.spans(), 30)
             assert jaeger.spans().keys() == taken | {"again"}
+
+
+def test_above_its_memory_limit_it_refuses_and_stays_alive(tmp_path: Path) -> None:
+    """5 MiB are less than it needs at rest, so the limit is met as soon as it looks."""
+    with running_collector(env={"COLLECTOR_MEMORY_MIB": "5"}, log=tmp_path / "collector.log") as collector:
+        eventually(lambda: send_spans(collector, [span("work")]).status_code == 503, 30, what="the refusal")
+        assert "memory usage" in collector.output().lower()
+        assert collector.process.poll() is None
