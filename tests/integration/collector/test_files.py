@@ -11,11 +11,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+from tests.integration.collector.harness import certificate
 from tests.support import tools
-from tests.support.collectors import CONFIGURATION, VARIANTS
+from tests.support.collectors import CONFIGURATION, VARIANTS, running_collector
+from tests.support.otlp_receiver import otlp_receiver
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+pytestmark = pytest.mark.xdist_group("collector")
 
 FILES = [CONFIGURATION, *sorted(VARIANTS.glob("*.yaml"))]
 KINDS = ("receivers", "processors", "connectors", "exporters", "extensions")
@@ -113,3 +117,20 @@ def test_two_files_are_valid_together(one: Path, other: Path) -> None:
         capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert (answer.returncode, answer.stderr) == (0, "")
+
+
+def test_all_files_together_start_without_a_warning(tmp_path: Path) -> None:
+    """None of their settings is deprecated, and none gets into the way of another."""
+    made, key = certificate(tmp_path, "collector")
+    tokens = tmp_path / "tokens"
+    tokens.write_text("a-token-of-16-or-more\n")
+    with otlp_receiver() as spantail, otlp_receiver() as jaeger:
+        settings = {
+            "COLLECTOR_CERT_FILE": str(made), "COLLECTOR_KEY_FILE": str(key), "COLLECTOR_TOKEN_FILE": str(tokens),
+            "COLLECTOR_FILES": str(tmp_path / "files"), "JAEGER_ENDPOINT": jaeger.endpoint,
+            "SPANTAIL_ENDPOINT": spantail.endpoint,
+        }  # fmt: skip
+        with running_collector(*FILES, env=settings, log=tmp_path / "log"):
+            pass
+    lines = (tmp_path / "log").read_text().splitlines()
+    assert not [line for line in lines if re.search(r"\t(?:warn|error)\t|deprecat", line)]
