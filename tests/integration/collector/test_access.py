@@ -21,8 +21,6 @@ from tests.support.waiting import eventually
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.xdist_group("collector")
-
 TLS, TOKEN = VARIANTS / "tls.yaml", VARIANTS / "token.yaml"
 
 

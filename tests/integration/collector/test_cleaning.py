@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-pytestmark = pytest.mark.xdist_group("collector")
+pytestmark = pytest.mark.xdist_group("collector-cleaning")  # its fixtures start one Collector
 
 MASKED = "****"
 SERVER, CLIENT = Span.SPAN_KIND_SERVER, Span.SPAN_KIND_CLIENT

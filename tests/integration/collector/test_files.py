@@ -19,8 +19,6 @@ from tests.support.otlp_receiver import otlp_receiver
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.xdist_group("collector")
-
 FILES = [CONFIGURATION, *sorted(VARIANTS.glob("*.yaml"))]
 KINDS = ("receivers", "processors", "connectors", "exporters", "extensions")
 REFERENCE = tools.ROOT / "docs" / "reference" / "collector.md"

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-pytestmark = pytest.mark.xdist_group("collector")
+pytestmark = pytest.mark.xdist_group("collector-metrics")  # its fixtures start one Collector
 
 MODELS = ("gpt-4o-mini", "claude-haiku-4-5")
 

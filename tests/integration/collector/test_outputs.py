@@ -6,20 +6,15 @@ import json
 from collections import Counter
 from typing import TYPE_CHECKING
 
-import httpx
-import pytest
-
 from tests.integration.activation.harness import Endpoint
 from tests.integration.collector.harness import send_spans, span
-from tests.integration.service.harness import spantail_process
+from tests.integration.service.harness import running_app
 from tests.support.collectors import CONFIGURATION, VARIANTS, running_collector
 from tests.support.otlp_receiver import otlp_receiver
 from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-pytestmark = pytest.mark.xdist_group("collector")
 
 
 def test_tempo_gets_what_jaeger_gets() -> None:
@@ -51,7 +46,7 @@ def test_without_jaeger() -> None:
         tempo.close()
 
 
-def test_files_can_be_imported(new_redis_url: str, tmp_path: Path) -> None:
+async def test_files_can_be_imported(new_redis_url: str, tmp_path: Path) -> None:
     root = span("root")
     child = span("child", {"n": 1}, trace_id=root.trace_id, parent=root.span_id)
     with running_collector(
@@ -61,12 +56,8 @@ def test_files_can_be_imported(new_redis_url: str, tmp_path: Path) -> None:
     (line,) = (tmp_path / "files" / "traces.jsonl").read_text().splitlines()
     kept = json.loads(line)["resourceSpans"][0]["scopeSpans"][0]["spans"]
     assert {one["spanId"] for one in kept} == {root.span_id.hex(), child.span_id.hex()}
-    with spantail_process("serve", "--port", "0", "--redis-url", new_redis_url) as service:
-        service.await_ready()
-        answer = httpx.post(
-            f"{service.url}/api/runs/import", content=line, headers={"content-type": "application/json"}
-        )
+    async with running_app(new_redis_url) as client:
+        answer = await client.post("/api/runs/import", content=line, headers={"content-type": "application/json"})
         assert answer.json()["runs"] == [root.trace_id.hex()]
-        spans = httpx.get(f"{service.url}/api/traces/{root.trace_id.hex()}").json()["spans"]
-        assert Counter(one["name"] for one in spans) == {"root": 1, "child": 1}
-        assert service.stop() == 0
+        spans = (await client.get(f"/api/traces/{root.trace_id.hex()}")).json()["spans"]
+    assert Counter(one["name"] for one in spans) == {"root": 1, "child": 1}

@@ -21,7 +21,7 @@ from tests.support.waiting import eventually
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = pytest.mark.xdist_group("collector")  # its fixture starts one Collector
+pytestmark = pytest.mark.xdist_group("collector")  # its fixtures start one Collector
 
 
 @pytest.mark.parametrize(

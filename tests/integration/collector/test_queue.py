@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest
-
 from tests.integration.collector.harness import send_spans, span
 from tests.support.collectors import running_collector
 from tests.support.otlp_receiver import otlp_receiver
@@ -14,8 +12,6 @@ from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-pytestmark = pytest.mark.xdist_group("collector")
 
 
 def test_what_was_taken_survives_a_kill_while_jaeger_is_away(tmp_path: Path) -> None:

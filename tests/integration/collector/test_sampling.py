@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-import pytest
-
 from tests.integration.collector.harness import send_spans, span
 from tests.support.collectors import CONFIGURATION, VARIANTS, running_collector
 from tests.support.otlp_receiver import otlp_receiver
@@ -14,8 +12,6 @@ from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
     from opentelemetry.proto.trace.v1.trace_pb2 import Span
-
-pytestmark = pytest.mark.xdist_group("collector")
 
 SETTINGS = {
     "COLLECTOR_DECIDE_AFTER_ROOT": "1s", "COLLECTOR_KEEP_PERCENT": "0", "COLLECTOR_KEEP_SPANS": "50",
