@@ -132,8 +132,8 @@ async def _viewers(fleet: Fleet, address: str) -> int:
 
 async def _busy_runner(fleet: Fleet) -> Service:
     """One that works on something."""
-    listed = (await fleet.get("/api/runners"))["runners"]
-    busy = [one["id"] for one in listed if one["running"]]
+    known = (await fleet.get("/api/runners"))["runners"]
+    busy = [one["id"] for one in known if one["running"]]
     return next(one for one in fleet.runners if any(f":{one.process.pid}:" in runner_id for runner_id in busy))
 
 
