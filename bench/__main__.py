@@ -11,7 +11,7 @@ from bench.servers import SERVER_VARIABLE
 from spantail_service.storage.binary import bundled_redis_server
 
 NAMES = ("hot_path", "throughput", "latency", "viewers", "ingest", "budgets", "queue", "page")
-BY_NAME = ("embedded", "memory", "shapes")  # these take minutes: only where they are asked for
+BY_NAME = ("embedded", "footprint", "memory", "shapes")  # these take minutes: only where they are asked for
 
 
 def main() -> None:
