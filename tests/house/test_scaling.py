@@ -66,3 +66,10 @@ def test_the_run_is_the_one_that_is_measured() -> None:
     assert 2 * footprint.SPANS + footprint.LINES == sizing.RUN_EVENTS
     most = Settings(redis_url="redis://127.0.0.1:1/0").limits.max_waiters
     assert f"takes {most:,} viewers at most" in PAGE
+
+
+def test_every_sign_is_a_metric() -> None:
+    known = (ROOT / "docs" / "reference" / "metrics.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(spantail_\w+)`", PAGE))
+    assert len(named) >= 3
+    assert not {name for name in named if f"| `{name}` |" not in known}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import subprocess
@@ -14,30 +13,18 @@ import pytest
 import yaml
 
 from spantail_service.settings import setting_rows
+from tests.support import compose
+from tests.support.compose import COMPOSE, GIVEN, TOKEN_FILE
 from tests.support.tools import ROOT, deploy_checks
 
-COMPOSE: Final = ROOT / "deploy" / "compose.yaml"
 EXAMPLE: Final = ROOT / "deploy" / "compose.env.example"
-TOKEN_FILE: Final = "/tmp/spantail-token"  # noqa: S108 - in the container's memory
-GIVEN: Final = {"SPANTAIL_TOKEN": "t", "REDIS_PASSWORD": "p", "GRAFANA_PASSWORD": "g"}
 
 pytestmark = pytest.mark.xdist_group("compose")
 
 
-def _read(given: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    system = {name: value for name, value in os.environ.items() if not name.startswith("SPANTAIL_")}
-    return subprocess.run(
-        [deploy_checks() / "checks", "compose", COMPOSE],
-        env={**system, **given}, capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
-
-
 @pytest.fixture(scope="module")
 def services() -> dict[str, Any]:
-    answer = _read(GIVEN)
-    assert answer.returncode == 0, answer.stderr
-    found: dict[str, Any] = json.loads(answer.stdout)["services"]
-    return found
+    return compose.services()
 
 
 def test_it_meets_the_schema_of_compose() -> None:
@@ -49,7 +36,7 @@ def test_it_meets_the_schema_of_compose() -> None:
 
 @pytest.mark.parametrize("name", sorted(GIVEN))
 def test_it_does_not_start_without_its_secrets(name: str) -> None:
-    answer = _read({**GIVEN, name: ""})
+    answer = compose.read({**GIVEN, name: ""})
     assert answer.returncode != 0
     assert f"{name} is missing a value: set it in deploy/.env" in answer.stderr
 

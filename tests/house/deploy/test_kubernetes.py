@@ -74,6 +74,9 @@ def test_keda_knows_what_scales_the_runners(resources: list[dict[str, Any]]) -> 
         target = _of(resources, "Deployment")[scaled["spec"]["scaleTargetRef"]["name"]]
         assert "replicas" not in target["spec"], "two would say how many there are"
         (trigger,) = scaled["spec"]["triggers"]
+        (metric,) = re.findall(r"spantail_\w+", trigger["metadata"]["query"])
+        metrics = (ROOT / "docs" / "reference" / "metrics.md").read_text(encoding="utf-8")
+        assert f"| `{metric}` | gauge | `state` |" in metrics
         (settings,) = (data for name, data in _settings(resources).items() if name.startswith("spantail-"))
         assert trigger["metadata"]["threshold"] == settings["SPANTAIL_RUNNER_CONCURRENCY"]
 
@@ -89,6 +92,15 @@ def test_every_variable_that_is_set_is_a_setting(resources: list[dict[str, Any]]
         named |= {one["name"] for container in pod["containers"] for one in container.get("env", [])}
     assert "SPANTAIL_REDIS_URL" in named
     assert named <= known
+
+
+def test_the_settings_are_taken(resources: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> None:
+    (data,) = (data for name, data in _settings(resources).items() if name.startswith("spantail-"))
+    for variable, value in data.items():
+        monkeypatch.setenv(variable, value)
+    settings = Settings()
+    assert settings.storage.redis_url == data["SPANTAIL_REDIS_URL"]
+    assert settings.jobs.runner_drain_s == float(data["SPANTAIL_RUNNER_DRAIN_S"])
 
 
 def test_a_service_called_spantail_sets_no_setting_of_ours(resources: list[dict[str, Any]]) -> None:

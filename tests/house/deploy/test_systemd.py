@@ -56,6 +56,16 @@ def test_it_names_settings_and_commands_that_exist(unit: Path) -> None:
     assert named <= {row.name for row in setting_rows()} | {"SPANTAIL_SPOOL_DIR"}
 
 
+def test_the_example_of_settings_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    example = (FOLDER / "spantail.env.example").read_text(encoding="utf-8")
+    given = dict(re.findall(r"(?m)^(\w+)=(.*)$", example))
+    for variable, value in given.items():
+        monkeypatch.setenv(variable, value)
+    settings = Settings()
+    assert settings.storage.redis_url == given["SPANTAIL_REDIS_URL"]
+    assert settings.access.token is None, "an empty one is none"
+
+
 def test_a_stop_gives_the_time_that_the_settings_say() -> None:
     defaults = Settings(redis_url="redis://127.0.0.1:1/0")
     stops = {
