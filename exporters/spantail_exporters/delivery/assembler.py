@@ -16,11 +16,11 @@ from spantail_exporters.delivery.lost_batches import LostBatches
 from spantail_exporters.delivery.open_span import OpenSpan
 from spantail_exporters.delivery.run_batches import RunBatches
 from spantail_exporters.model.event import Encoded, dumps, encode_log, encode_span_events, encode_state
-from spantail_exporters.model.record import SpanRecord, record_of, span_hex, trace_hex
+from spantail_exporters.model.record import ATTRIBUTES, SpanRecord, record_of, span_hex, trace_hex
 from spantail_exporters.model.sources import KnownSources
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from opentelemetry.sdk.trace import Span
 
@@ -72,10 +72,11 @@ class Assembler:
         """Whether something has been assembled, or counted as lost, that `batches` has not handed out."""
         return self._batches.unsent
 
-    def take(self, items: Iterable[Any]) -> None:
+    def take(self, items: Sequence[Any]) -> None:
         """Encode what was handed over: a live `Span` is a start, a `ReadableSpan` or its parts (`record.parts_of`) an
         end, a `LogEvent` a log line.
         """
+        self._redactor.learn([item[ATTRIBUTES] for item in items if type(item) is tuple])
         for item in items:
             try:
                 # by identity of type where that will do: an instance check of an abstract class is slow

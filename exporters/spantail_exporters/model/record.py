@@ -26,7 +26,7 @@ _OK = StatusCode.OK
 # OTLP's `SpanFlags`: whether the parent is in another process is known, and it is; the lowest bit is "sampled"
 _REMOTE_PARENT = 0x301
 Parts = tuple[Any, ...]  # of an ended span, see `parts_of`
-END_TIME, STATUS = 5, 7  # their places in them
+END_TIME, ATTRIBUTES, STATUS = 5, 6, 7  # their places in them
 
 
 class SpanEvent(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from spantail.content import Dropped, Where
     from spantail.redaction import Remarks
@@ -41,6 +41,9 @@ class Redactor(Protocol):
         /,
     ) -> dict[str, Any]:
         """Return the same, but with bytes, NaN and infinities as they are."""
+
+    def learn(self, sets: Iterable[Mapping[str, Any]], /) -> None:
+        """Look over the attributes of many spans at once, which makes redacting each of them quicker."""
 
     def text(self, value: str, /) -> str:
         """Return a message, name or traceback that may leave the process."""

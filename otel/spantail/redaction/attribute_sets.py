@@ -39,6 +39,7 @@ whose name or value is not the one that was sent, because it was masked, cut or 
 
 _PLAIN: Final = KeyRule.PLAIN  # an attribute of an Enum takes longer to look up
 _MAX_ATTRIBUTES: Final = 1_000
+_FEW_TEXTS: Final = 4  # among which a single one that may be a secret is not looked for
 _SHORTEST_SECRET: Final = 8  # characters: shorter than the shortest one that the patterns know (`pwd=abcd`)
 
 
@@ -64,6 +65,29 @@ class AttributesRedactor:
         self._clean = texts.clean
         self._plain_keys = keys.plain
         self._same_keys = keys.same
+
+    def learn(self, sets: Iterable[Mapping[Any, Any]]) -> None:
+        """Look for secrets in the new values of many events at once, see `Redactor.learn`."""
+        if self._transform is not None:
+            return  # what is kept are other values
+        try:
+            values = set[Any]().union(*[attributes.values() for attributes in sets])
+        except TypeError:  # a list among them
+            values = {value for attributes in sets for value in attributes.values() if type(value) is str}
+        self._learn_texts([
+            value
+            for value in values - self._clean
+            if type(value) is str and _SHORTEST_SECRET <= len(value) <= SMALL_CHARACTERS and value.isascii()
+        ])  # fmt: skip
+
+    def _learn_texts(self, texts: list[str]) -> None:
+        if not (self._texts.enabled and may_hold_secret("\n".join(texts))):
+            for text in texts:
+                self._texts.remember(text)
+        elif len(texts) > _FEW_TEXTS:  # those without one are found all the same
+            half = len(texts) // 2
+            self._learn_texts(texts[:half])
+            self._learn_texts(texts[half:])
 
     def redact(
         self, attributes: Mapping[str, Any], dropped: Dropped | None, remarks: Remarks | None, *, native: bool

@@ -167,6 +167,7 @@ def changes_of(
 
 
 def _encoded(records: list[SpanRecord], redactor: Redactor, tally: Tally) -> list[tuple[str, Change]]:
+    redactor.learn([record.attributes for record in records])
     made: list[tuple[str, Change]] = []
     for record in records:
         try:
