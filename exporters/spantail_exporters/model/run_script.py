@@ -181,6 +181,9 @@ _INDEX_KEYS: Final = (
     keys.RUNS_OPERATIONS,
     keys.RUNS_EXPIRED,
 )
+_INDEX_HEAD: Final = (
+    "EVAL", INDEX_SCRIPT, len(_INDEX_KEYS), *_INDEX_KEYS, keys.RUNS_INDEX, keys.RUNS_CHANNEL, keys.RUNS_RECENT_CAP,
+)  # fmt: skip
 
 
 def indexed_operation(operation: str) -> str:
@@ -194,16 +197,27 @@ def index_commands(run_id: str, applied: Applied) -> list[tuple[str | int, ...]]
     They may be repeated: a writer sends them with the first reply about a run, and with each that is news. Of two
     writers that report a run in the wrong order, the later one stays.
     """
-    operation = indexed_operation(applied.operation)
-    return [
-        (
-            "EVAL", INDEX_SCRIPT, len(_INDEX_KEYS), *_INDEX_KEYS,
-            keys.RUNS_INDEX, keys.RUNS_CHANNEL, keys.RUNS_RECENT_CAP, run_id, "tell",
-            applied.start_us, applied.status, operation, keys.operation_digest(operation) if operation else "",
+    return index_commands_of({run_id: applied})
+
+
+def index_commands_of(runs: Mapping[str, Applied]) -> list[tuple[str | int, ...]]:
+    """Name the commands that make the indices true of several runs at once."""
+    told: list[str | int] = []
+    settled: list[str] = []
+    unsettled: list[str] = []
+    for run_id, applied in runs.items():
+        operation = indexed_operation(applied.operation)
+        told += (
+            run_id, applied.start_us, applied.status, operation, keys.operation_digest(operation) if operation else "",
             applied.epoch, applied.next_seq,
-        ),
-        ("SREM" if applied.settled else "SADD", keys.RUNS_OPEN, run_id),
-    ]  # fmt: skip
+        )  # fmt: skip
+        (settled if applied.settled else unsettled).append(run_id)
+    commands: list[tuple[str | int, ...]] = [(*_INDEX_HEAD, "tell", *told)] if told else []
+    if unsettled:
+        commands.append(("SADD", keys.RUNS_OPEN, *unsettled))
+    if settled:
+        commands.append(("SREM", keys.RUNS_OPEN, *settled))
+    return commands
 
 
 def forget_command(run_id: str, held: bytes = b"", *, expired: bool) -> tuple[str | bytes | int, ...]:
@@ -212,7 +226,4 @@ def forget_command(run_id: str, held: bytes = b"", *, expired: bool) -> tuple[st
     With `expired` it is remembered that the run was here, and nothing is done when the index has learned of the run
     since it held `held` (its field of `keys.RUNS_FACTS`).
     """
-    return (
-        "EVAL", INDEX_SCRIPT, len(_INDEX_KEYS), *_INDEX_KEYS,
-        keys.RUNS_INDEX, keys.RUNS_CHANNEL, keys.RUNS_RECENT_CAP, run_id, "expired" if expired else "deleted", held,
-    )  # fmt: skip
+    return (*_INDEX_HEAD, "expired" if expired else "deleted", run_id, held)

@@ -15,7 +15,7 @@ from spantail_exporters.model.run_script import (
     SCRIPT,
     Applied,
     append_arguments,
-    index_commands,
+    index_commands_of,
     parse_reply,
     state_arguments,
 )
@@ -141,16 +141,19 @@ class RunStore:
             again = await self._evaluate([calls[i] for i in missing])
             for i, reply in zip(missing, again, strict=True):
                 replies[i] = reply
-        pipe = self._redis.pipeline(transaction=False)
+        told: dict[str, Applied] = {}  # a run may be in several calls: the last one has the last word
         for call, reply in zip(calls, replies, strict=True):
             if isinstance(reply, Exception):
                 raise reply
             if reply is None:
                 continue  # it was stored before, and the run has gone; or another state stands there
             applied = _applied(reply)
-            for command in index_commands(call.run_id, applied) if applied.tell_index else ():
+            if applied.tell_index:
+                told[call.run_id] = applied
+        if told:
+            pipe = self._redis.pipeline(transaction=False)
+            for command in index_commands_of(told):
                 pipe.execute_command(*command)
-        if len(pipe):
             await pipe.execute()
         return replies
 

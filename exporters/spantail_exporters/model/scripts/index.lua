@@ -2,14 +2,14 @@
 --
 -- KEYS  runs:recent, then of its slot: facts, pinned, changes, unbooked, operations, expired. The parts by status and by
 --       operation are named here, by what the facts say: all of one slot.
--- ARGV  1 what the parts' names begin with   2 channel   3 cap (runs)   4 run id   5 what to do:
---       tell      6 start (us)  7 status  8 operation ('' = unknown)  9 its digest  10 epoch  11 next seq of the run
---       expired   6 the facts that the caller saw ('' = none): newer ones stay
---       deleted
--- RETURNS  1 = done, 0 = what is held is newer
+-- ARGV  1 what the parts' names begin with   2 channel   3 cap (runs)   4 what to do:
+--       tell      then of each run: its id, start (us), status, operation ('' = unknown), its digest, epoch, next seq
+--       expired   5 run id   6 the facts that the caller saw ('' = none): newer ones stay
+--       deleted   5 run id
+-- RETURNS  how many runs were changed: what is held of the others is newer
 
 local recent, facts, pinned, changes, unbooked, operations, expired = unpack(KEYS)
-local prefix, channel, cap, run_id, task = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
+local prefix, channel, cap, task = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4]
 local call, match = redis.call, string.match
 local CHANGES_CAP, TRIM_STEP, OPERATIONS_CAP = 10000, 64, 1000
 
@@ -38,10 +38,8 @@ local function announce(id)
   redis.pcall('PUBLISH', channel, id) -- without rights to the channel the index is kept all the same
 end
 
-local held = call('HGET', facts, run_id)
-
-if task == 'tell' then
-  local start, status, operation, digest, epoch, next_seq = ARGV[6], ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11]
+local function tell(run_id, start, status, operation, digest, epoch, next_seq)
+  local held = call('HGET', facts, run_id)
   if held then
     local old_epoch, old_next, _, old_status, old_digest = parts(held)
     local newer = tonumber(epoch) - tonumber(old_epoch)
@@ -60,9 +58,12 @@ if task == 'tell' then
   call('ZADD', unbooked, next_seq, run_id)
   call('ZREM', expired, run_id)
   announce(run_id)
+  return 1
+end
 
-  -- the oldest make room, but for those that are pinned; a few at a time, for this is another run's call
-  local over = math.min(call('ZCARD', recent) - cap, TRIM_STEP)
+-- the oldest make room, but for those that are pinned; a few at a time, for this is another run's call
+local function make_room(most)
+  local over = math.min(call('ZCARD', recent) - cap, most)
   local from = 0
   while over > 0 do
     local oldest = call('ZRANGE', recent, from, from + TRIM_STEP - 1)
@@ -76,8 +77,19 @@ if task == 'tell' then
       end
     end
   end
-  return 1
 end
+
+if task == 'tell' then
+  local done = 0
+  for at = 5, #ARGV, 7 do
+    done = done + tell(unpack(ARGV, at, at + 6))
+  end
+  if done > 0 then make_room(TRIM_STEP + done) end
+  return done
+end
+
+local run_id = ARGV[5]
+local held = call('HGET', facts, run_id)
 
 if task == 'expired' then
   if (held or '') ~= ARGV[6] then return 0 end
