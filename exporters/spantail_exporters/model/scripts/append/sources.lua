@@ -4,9 +4,9 @@
 local MOST_SOURCES = 200
 local new_sources = {}
 for i = sources_at + 1, lines_at - 1, 2 do
-  if left_over or call('HEXISTS', sources, ARGV[i]) == 0 then new_sources[#new_sources + 1] = i end
+  if is_new or left_over or call('HEXISTS', sources, ARGV[i]) == 0 then new_sources[#new_sources + 1] = i end
 end
-local sources_left = #new_sources > 0 and MOST_SOURCES - (left_over and 0 or call('HLEN', sources)) or 0
+local sources_left = #new_sources > 0 and MOST_SOURCES - ((is_new or left_over) and 0 or call('HLEN', sources)) or 0
 
 local function write_sources()
   for n = 1, math.min(#new_sources, sources_left) do

@@ -25,7 +25,8 @@ while position <= #ARGV do
 end
 
 local written, order, held = {}, {}, {}
-if count > 0 then
+local has_stored = count > 0 -- before this call
+if has_stored then
   for first = 1, #asked, MOST_VALUES do
     local last = math.min(first + MOST_VALUES - 1, #asked)
     for i, state in ipairs(call('HMGET', spans, unpack(asked, first, last))) do held[asked[first + i - 1]] = state end
@@ -36,7 +37,7 @@ end
 local function stored(span_id)
   local state = written[span_id] or held[span_id]
   if state == nil then
-    state = count > 0 and call('HGET', spans, span_id)
+    state = has_stored and call('HGET', spans, span_id)
     held[span_id] = state
   end
   return state

@@ -13,5 +13,12 @@ local function write_totals()
     local before = tonumber(call('HGET', meta, 'drop:redis_lost') or '0')
     totals['drop:redis_lost'] = math.max(lost, 0 - before) -- not `-before`: of 0 that makes `-0`, which is no integer
   end
-  for field, amount in pairs(totals) do call('HINCRBY', meta, field, string.format('%.0f', amount)) end
+  for field, amount in pairs(totals) do
+    local added = string.format('%.0f', amount)
+    if is_new and #meta_fields < MOST_VALUES then
+      set_meta(field, added)
+    else
+      call('HINCRBY', meta, field, added)
+    end
+  end
 end

@@ -38,7 +38,7 @@ local function look_up_marks()
 end
 
 local function is_marked(span_id)
-  if marked[span_id] == nil then marked[span_id] = ahead ~= nil and call('HEXISTS', wraps, span_id) == 1 end
+  if marked[span_id] == nil then marked[span_id] = ahead_before ~= nil and call('HEXISTS', wraps, span_id) == 1 end
   return marked[span_id]
 end
 
@@ -76,7 +76,7 @@ end
 for span_id in pairs(accounts) do mark_above(span_id, parents[span_id]) end
 if #fresh > 0 then
   ahead = ahead or 0
-  if not ahead_before then call('HLEN', wraps) end -- a wrong type refuses the call before the first write
+  if not ahead_before and not is_new then call('HLEN', wraps) end -- a wrong type refuses before the first write
 end
 
 -- what counts: accounts that are new, less those that they replace or that have become wrappers

@@ -14,9 +14,9 @@ if state_json ~= '' then call('SET', state_key, state_json) end
 local has_changed = next_seq > next_before or next(totals) ~= nil or state_json ~= ''
 set_meta('last', has_changed and now or last_change or now)
 if writer ~= '' then set_meta('w:' .. writer, writer_seq) end
+if settled then set_meta('expected', next_seq) elseif was_settled then call('HDEL', meta, 'expected') end
 call('HSET', meta, 'next', next_seq, 'epoch', epoch, 'open', open, 'spans', count, 'errors', errors,
   unpack(meta_fields))
-if settled then call('HSET', meta, 'expected', next_seq) else call('HDEL', meta, 'expected') end
 
 if is_pinned then -- a key that was just made has no expiry, the others lost theirs with the pin
   call('PERSIST', state_key)
