@@ -25,6 +25,10 @@ PAGE_SOURCES := $(shell find frontend -path frontend/node_modules -prune -o -pat
 run: install ## Start everything on this machine and open a live trace: service, Redis, demo provider, demo work
 	@exec $(BIN)/spantail demo --data-dir "$${SPANTAIL_DATA_DIR:-.spantail}" $(ARGS)
 
+.PHONY: stack
+stack: install ## Start Spantail, a Collector, Jaeger and Prometheus on loopback, from programs here; Ctrl-C ends them all
+	@exec $(BIN)/python -m deploy.stack $(ARGS)
+
 .PHONY: install
 install: $(RUNTIME) $(PAGE) ## Set up what `make run` needs: virtual environment, locked packages, the page
 
