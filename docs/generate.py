@@ -15,17 +15,26 @@ import ast
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import typer
+from opentelemetry.metrics import NoOpMeter, NoOpMeterProvider
 
+from spantail.metrics.calls import CallMetrics
+from spantail.metrics.runs import RunMetrics
 from spantail_service.app import create_app
 from spantail_service.cli import cli
+from spantail_service.jobs import queue_wait
 from spantail_service.metrics import ServiceMetrics
+from spantail_service.metrics.names import prometheus_name
 from spantail_service.settings import Settings, setting_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from opentelemetry.metrics import Counter, Histogram
+
+Made = TypeVar("Made")
 
 REFERENCE: Final = Path(__file__).resolve().parent / "reference"
 ROOT: Final = REFERENCE.parents[1]
@@ -146,6 +155,66 @@ def _watched() -> Iterator[tuple[str, str]]:
                     yield name, meaning
 
 
+class _Noted(NoOpMeter):
+    """Notes the instruments that are made with it."""
+
+    def __init__(self) -> None:
+        super().__init__("noted")
+        self.rows: list[tuple[str, str, str]] = []
+
+    def create_counter(self, name: str, unit: str = "", description: str = "") -> Counter:
+        """Note a counter."""
+        return self._noted("counter", name, unit, description, super().create_counter(name))
+
+    def create_histogram(
+        self,
+        name: str,
+        unit: str = "",
+        description: str = "",
+        *,
+        explicit_bucket_boundaries_advisory: Sequence[float] | None = None,
+    ) -> Histogram:
+        """Note a histogram."""
+        bounds = explicit_bucket_boundaries_advisory
+        made = super().create_histogram(name, explicit_bucket_boundaries_advisory=bounds)
+        return self._noted("histogram", name, unit, description, made)
+
+    def _noted(self, kind: str, name: str, unit: str, description: str, made: Made) -> Made:
+        shown = prometheus_name(name, unit) + ("_total" if kind == "counter" else "")
+        self.rows.append((f"`{name}`", f"`{shown}`", f"{kind}. {description}"))
+        return made
+
+
+class _NotedProvider(NoOpMeterProvider):
+    """Gives out one meter, which notes its instruments."""
+
+    def __init__(self) -> None:
+        self.meter = _Noted()
+
+    def get_meter(self, name: str, *_: object, **__: object) -> _Noted:
+        """Return the meter, whatever its name."""
+        del name
+        return self.meter
+
+
+def instruments() -> str:
+    """Every instrument that calls, runs and the queue are measured with, as they are without any opt-in."""
+    provider = _NotedProvider()
+    CallMetrics(provider, latest=False)
+    RunMetrics(provider)
+    queue_wait.instrument_of(provider)
+    return _table(("OpenTelemetry", "Prometheus", "what"), provider.meter.rows)
+
+
+def latest_instruments() -> str:
+    """Those that take the place of the GenAI conventions' ones on request."""
+    usual, latest = _NotedProvider(), _NotedProvider()
+    CallMetrics(usual, latest=False)
+    CallMetrics(latest, latest=True)
+    rows = [row for row in latest.meter.rows if row not in usual.meter.rows]
+    return _table(("OpenTelemetry", "Prometheus", "what"), rows)
+
+
 def commands() -> str:
     """Every command of the command line, with its options."""
     return "\n\n".join(_command(name, command) for name, command in _commands_of(typer.main.get_command(cli)))
@@ -235,6 +304,8 @@ PARTS: Final[dict[str, Callable[[], str]]] = {
     "settings": settings,
     "http": http,
     "metrics": metrics,
+    "instruments": instruments,
+    "latest_instruments": latest_instruments,
     "commands": commands,
     "collector": collector,
 }

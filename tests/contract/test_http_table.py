@@ -198,6 +198,10 @@ ROWS = [
     row("POST", "/v1/traces", 400, PROTOBUF, lambda a: a.content, content=b"\xff\xff", sends=PROTOBUF),
     row("POST", "/v1/logs", 200, PROTOBUF, lambda a: a.content == b"", sends=PROTOBUF),
     row("POST", "/v1/logs", 200, JSON, lambda a: a.json() == {}, content=b"{}", sends=JSON),
+    row("POST", "/v1/metrics", 200, PROTOBUF, lambda a: b"No metrics are kept here" in a.content, sends=PROTOBUF),
+    row("POST", "/v1/metrics", 200, JSON, lambda a: "none" in a.json()["partialSuccess"]["errorMessage"],
+        content=b"{}", sends=JSON),
+    problem("POST", "/v1/metrics", 415, "unsupported-media-type", content=b"x", sends="text/plain"),
     problem("POST", "/v1/logs", 415, "unsupported-media-type", content=b"x", sends="text/plain"),
     # --- Tempo
     row("GET", "/tempo/api/echo", 200, "text/plain", lambda a: a.text == "echo"),

@@ -193,12 +193,12 @@ async def test_runs_and_the_queue(figures: Figures) -> None:
     assert waits == figures.queued
     # What Redis says is said by the service alone, by both ways out.
     for job in ("spantail", "otel"):
-        series = f'spantail_runs_ended_total{{job="{job}"}}'
+        counter = f'spantail_runs_ended_total{{job="{job}"}}'
 
-        def equal(series: str = series) -> bool:
-            return figures.by("operation status", series) == figures.totals.ended
+        def equal(counter: str = counter) -> bool:
+            return figures.by("operation status", counter) == figures.totals.ended
 
-        eventually(equal, 30, what=series)
+        eventually(equal, 30, what=counter)
         assert figures.by("state", f'spantail_runner_slots{{job="{job}"}}')
         failed = sum(run["queued"] and run["status"] == "failed" for run in figures.runs.values())
         assert figures.by("state", f'spantail_queue_items{{job="{job}"}}') == {"failed": failed}
@@ -244,6 +244,6 @@ async def test_no_id_no_prompt_and_no_secret_is_a_label(figures: Figures) -> Non
 
 async def test_promtool_has_no_complaint(figures: Figures) -> None:
     command = [tools.promtool(), "check", "metrics"]
-    answer = await anyio.run_process(command, input=figures.service.get("/metrics"), check=False)
-    complaints = (answer.stdout + answer.stderr).decode().splitlines()
+    checked = await anyio.run_process(command, input=figures.service.get("/metrics"), check=False)
+    complaints = (checked.stdout + checked.stderr).decode().splitlines()
     assert [line for line in complaints if line.startswith(_OURS)] == []

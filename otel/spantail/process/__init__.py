@@ -8,8 +8,8 @@
 | `signal.signal` is wrapped | `patch_signal` | `SPANTAIL_PATCH_SIGNAL` | unwraps it |
 | hooks for the end of the process | `exit_hooks` | `SPANTAIL_EXIT_HOOKS` | removes them |
 | the global tracer provider | `set_global` | | leaves it, without our processors |
+| the global meter provider | `set_global` | `OTEL_METRICS_EXPORTER` | leaves it, shut down |
 | the resource of the tracer provider | `set_global` | | puts the values of before back |
-| the global meter provider | | `OTEL_METRICS_EXPORTER` | leaves it, shut down |
 | a filter on the loggers of OpenTelemetry's metric exporters | | `OTEL_METRICS_EXPORTER` | removes it |
 | fork hooks (`os.register_at_fork`) | | | leaves them; they do nothing |
 
@@ -30,8 +30,9 @@ The reasons, and what each is exactly:
   where Celery is loaded, a receiver of its signal `worker_process_shutdown`.
 - OpenTelemetry lets the global tracer provider be set only once. It is set where there is none; where there is one,
   our processors are added to it, and `service.name`, `spantail.live` and `spantail.runner` to its resource.
-- A meter provider is made where the environment asks for metrics and nobody has made one (`none` declines it). A
-  destination that takes spans alone would have an error logged at each export; the filter has it said once.
+- The global meter provider can be set only once too. It is set where there is none and the environment asks for metrics;
+  one that is there is never touched.
+- A destination that takes spans alone would have an error logged at each export of metrics; the filter has it said once.
 - A forked child needs locks, queues and a runner id of its own. Python cannot remove fork hooks.
 
 Where somebody else wrapped a function after us, theirs stays, and a line in the log says so; what is left of ours

@@ -15,6 +15,7 @@ from opentelemetry.sdk.resources import Resource
 from spantail.metrics.producers import ProducingExporter
 from spantail.metrics.provider import provider_in_use, use_provider
 from spantail.metrics.refusal import say_refusal_once, say_refusals_again
+from spantail.redaction import Redactor
 from spantail.setup.provider import is_made_here
 from spantail.setup.sdk_internals import renew_metrics
 from spantail.setup.trace_exporters import METRICS, exporters_asked_for
@@ -65,7 +66,9 @@ def new_meter_provider(
         return None
     say_refusal_once()
     # the SDK's own exit hook has no time limit; the handle stops it before
-    provider = MeterProvider(readers, spans.resource.merge(Resource(attributes)), shutdown_on_exit=False)
+    resource = spans.resource.merge(Resource(attributes))
+    redacted = Resource(Redactor.from_environment().native(resource.attributes), resource.schema_url)
+    provider = MeterProvider(readers, redacted, shutdown_on_exit=False)
     _made_here.add(provider)
     if existing is None:  # it can be set once; one of an earlier `configure()` stays, and is not used
         metrics.set_meter_provider(provider)

@@ -29,7 +29,7 @@ def measure_wait(item: QueueItem, context: Context) -> None:
     if provider is None or item.started is None:
         return
     since = max(item.queued, item.available or 0)
-    _wait_of(provider).record(
+    instrument_of(provider).record(
         max(item.started - since, 0) / 1e6,
         {OPERATION: operation_value(item.operation), PRIORITY: item.priority},
         context,
@@ -37,7 +37,8 @@ def measure_wait(item: QueueItem, context: Context) -> None:
 
 
 @functools.lru_cache(maxsize=1)
-def _wait_of(provider: MeterProvider) -> Histogram:
+def instrument_of(provider: MeterProvider) -> Histogram:
+    """Return the histogram of a provider."""
     return meter_of(provider).create_histogram(
         "spantail.queue.wait",
         unit="s",

@@ -1,4 +1,4 @@
-"""`POST /v1/traces` and `/v1/logs`: OTLP/HTTP in, as the OTLP specification says (section "OTLP/HTTP")."""
+"""`POST /v1/traces`, `/v1/logs` and `/v1/metrics`: OTLP/HTTP in (OTLP specification, section "OTLP/HTTP")."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 from fastapi import APIRouter, Request, Response
 from google.protobuf.json_format import MessageToDict  # type: ignore[import-untyped]
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
 
 from spantail_service.ingest.answers import TOO_SLOW, Refusal, refusal_of, response_bytes, too_large
 from spantail_service.ingest.decoding.body import is_gzip
@@ -25,6 +26,10 @@ logger = logging.getLogger(__name__)
 
 PROTOBUF: Final = "application/x-protobuf"
 JSON: Final = "application/json"
+_NO_METRICS: Final = (
+    "No metrics are kept here: send them to a Collector (OTEL_EXPORTER_OTLP_METRICS_ENDPOINT), "
+    "or set OTEL_METRICS_EXPORTER=none."
+)
 _BODY_S: Final = 60.0  # for a body to arrive: nobody may hold room longer than that
 
 
@@ -70,11 +75,40 @@ async def receive_logs(request: Request) -> Response:
     return await _receive(request, Signal.LOGS)
 
 
-async def _receive(request: Request, signal: Signal) -> Response:
+@router.post("/v1/metrics", **_described("OTLP metrics, none of which is kept", "ExportMetricsService"))
+async def pass_over_metrics(request: Request) -> Response:
+    """200 with an `ExportMetricsServiceResponse` whose `partial_success` says that none was kept. SDKs send metrics
+    wherever spans go: refused, they would complain each minute.
+    """
+    is_json = _is_json(request)
+    try:
+        with services_of(request).receiver.budget.hold() as hold:
+            await read_body(request, hold)
+    except BodyTooLargeError:
+        return _refused(too_large(services_of(request).settings.limits.max_ingest_bytes), is_json=is_json)
+    except TimeoutError:
+        return _refused(TOO_SLOW, is_json=is_json)
+    except Exception as error:
+        refusal = refusal_of(error)
+        if refusal is None:
+            raise
+        return _refused(refusal, is_json=is_json)
+    answer = ExportMetricsServiceResponse()
+    answer.partial_success.error_message = _NO_METRICS
+    if is_json:
+        return Response(orjson.dumps(MessageToDict(answer)), media_type=JSON)
+    return Response(answer.SerializeToString(), media_type=PROTOBUF)
+
+
+def _is_json(request: Request) -> bool:
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if content_type not in (PROTOBUF, JSON):
         raise ProblemError(415, "unsupported-media-type", f"This route takes {PROTOBUF} and {JSON}.")
-    is_json = content_type == JSON
+    return content_type == JSON
+
+
+async def _receive(request: Request, signal: Signal) -> Response:
+    is_json = _is_json(request)
     receiver = services_of(request).receiver
     try:
         zipped = is_gzip(",".join(request.headers.getlist("content-encoding")))
