@@ -72,7 +72,7 @@ def _does_not_overlap(panels: list[dict[str, Any]]) -> None:
 def test_every_variable_that_is_named_is_there(board: dict[str, Any]) -> None:
     given = {variable["name"] for variable in board["templating"]["list"]}
     named = set(re.findall(r"\$\{?(\w+)", json.dumps(board)))
-    builtin = {"__range", "__rate_interval", "__from", "__to", "__field", "__data", "__value"}
+    builtin = {"__range", "__rate_interval", "__rate_interval_ms", "__from", "__to", "__field", "__data", "__value"}
     assert named - builtin <= given
     assert all(variable["label"] and variable["current"] for variable in board["templating"]["list"][1:])
 

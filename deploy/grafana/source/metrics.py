@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from deploy.grafana.source.queries import CALLS, DATA, SERVICE, selected
+from deploy.grafana.source.queries import CALLS, DATA, SERVICE, pace_of_all, selected
 
 CALL_DURATION: Final = "gen_ai_client_operation_duration_seconds"
 FIRST_CHUNK: Final = "gen_ai_client_operation_time_to_first_chunk_seconds"
@@ -26,7 +26,8 @@ NOT_DELIVERED: Final = selected("spantail_events_dropped_total", CALLS)
 SPOOL: Final = selected("spantail_spool_size_bytes", CALLS)
 
 RUNS_ENDED: Final = selected("spantail_runs_ended_total", SERVICE)
-REAPED: Final = selected("spantail_reaper_results_total", SERVICE)
+RUNS_A_MINUTE: Final = f"sum by (status) ({pace_of_all(RUNS_ENDED, 'operation', 'status', seconds=60)})"
+REAPED: Final = selected("spantail_reaper_abandoned_spans_total", SERVICE)
 DROPPED: Final = selected("spantail_dropped_events_total", SERVICE)
 SPENT_TODAY: Final = selected("spantail_llm_cost_today_usd", SERVICE)
 DEMO_SPENT_TODAY: Final = selected("spantail_demo_llm_cost_today_usd", SERVICE)

@@ -8,7 +8,7 @@ from grafana_foundation_sdk.builders.dashboard import Row
 
 from deploy.grafana.source import metrics
 from deploy.grafana.source.panels import About, Query, board, graph, number, rows, runs, traces
-from deploy.grafana.source.queries import quantile, rate, rate_of_all, share, shared, total
+from deploy.grafana.source.queries import pace, quantile, share, shared, total
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders.dashboard import Dashboard
@@ -48,14 +48,14 @@ def overview() -> Dashboard:
 
 
 def _graphs() -> list[Graph]:
-    failed = rate(metrics.LLM_ERRORS, "spantail_backend")
-    calls = rate(metrics.LLM_CALLS, "spantail_backend")
+    failed = pace(metrics.LLM_ERRORS, "spantail_backend")
+    calls = pace(metrics.LLM_CALLS, "spantail_backend")
     return [
         graph(About("Runs that ended, per minute", "none", "By how they ended."),
-              Query(f"60 * {rate_of_all(metrics.RUNS_ENDED, 'status')}", "{{status}}"),
+              Query(metrics.RUNS_A_MINUTE, "{{status}}"),
               links=[runs(status="${__field.labels.status}")], bars=True),
         graph(About("Spend per hour", "currencyUSD", "What LLM calls cost, as if it went on like this for an hour."),
-              Query(f"3600 * {rate(metrics.COST_NANO, 'spantail_backend')} / 1e9", "{{spantail_backend}}"),
+              Query(f"{pace(metrics.COST_NANO, 'spantail_backend', seconds=3600)} / 1e9", "{{spantail_backend}}"),
               links=[traces('{ span.spantail.backend = "${__field.labels.spantail_backend}" }')]),
         graph(About("LLM calls that failed", "percentunit", "Share of the attempts at each backend."),
               Query(share(failed, calls), "{{spantail_backend}}"),

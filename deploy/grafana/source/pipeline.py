@@ -10,8 +10,8 @@ from deploy.grafana.source import metrics
 from deploy.grafana.source.panels import About, Query, board, graph, number, runs
 from deploy.grafana.source.queries import (
     SERVICE,
+    pace,
     quantile,
-    rate,
     selected,
     shared,
     total_of_all,
@@ -81,9 +81,9 @@ def _events() -> list[Graph]:
     lag = (SERVICE,)
     return [
         graph(About("Events that Redis took, per second", "short", "Of all processes that deliver to Redis."),
-              Query(rate(metrics.DELIVERED), "delivered")),
+              Query(pace(metrics.DELIVERED), "delivered")),
         graph(About("Events that were dropped, per second", "short", "By reason, as each process counts its own."),
-              Query(rate(metrics.NOT_DELIVERED, "error_type"), "{{error_type}}"), bars=True),
+              Query(pace(metrics.NOT_DELIVERED, "error_type"), "{{error_type}}"), bars=True),
         graph(About("Lag of the tail", "s", "From an event's time until a process of the service has read it."),
               *(Query(quantile(q, metrics.TAIL_LAG, lag), name)
                 for name, q in {"p50": 0.5, "p95": 0.95, "p99": 0.99}.items())),
@@ -101,9 +101,9 @@ def _around() -> list[Graph]:
         graph(About("Answer of Redis", "s", "How long Redis takes for a ping, at the slowest process."),
               Query(f"max({metrics.gauge('redis_ping_seconds')})", "ping")),
         graph(About("Spans and log records over OTLP, per second", "short", "What other applications send."),
-              Query(rate(received, "outcome"), "{{outcome}}")),
+              Query(pace(received, "outcome"), "{{outcome}}")),
         graph(About("Connections that were refused, per minute", "none", "By reason."),
-              Query(f"60 * {rate(selected('spantail_refused_total', SERVICE), 'reason')}", "{{reason}}"), bars=True),
+              Query(pace(selected("spantail_refused_total", SERVICE), "reason", seconds=60), "{{reason}}"), bars=True),
     ]  # fmt: skip
 
 
@@ -111,14 +111,14 @@ def _collector() -> list[Graph]:
     queue = selected("otelcol_exporter_queue_size", metrics.COLLECTOR)
     return [
         graph(About("Spans that the Collector sent on, per second", "short", "By exporter."),
-              Query(rate(metrics.of_collector("exporter_sent_spans"), "exporter"), "{{exporter}}")),
+              Query(pace(metrics.of_collector("exporter_sent_spans"), "exporter"), "{{exporter}}")),
         graph(About("Queues of the Collector", "none", "Batches that wait to be sent on, by exporter."),
               Query(f"sum by (exporter) ({queue})", "{{exporter}}")),
         graph(About("Spans that the Collector could not send, per second", "short",
                     "By exporter. They are sent again as long as its queue has room."),
-              Query(rate(metrics.of_collector("exporter_send_failed_spans"), "exporter"),
+              Query(pace(metrics.of_collector("exporter_send_failed_spans"), "exporter"),
                     "{{exporter}}"), bars=True),
         graph(About("Spans that the Collector refused, per second", "short", "By receiver: its memory was short."),
-              Query(rate(metrics.of_collector("receiver_refused_spans"), "receiver"), "{{receiver}}"),
+              Query(pace(metrics.of_collector("receiver_refused_spans"), "receiver"), "{{receiver}}"),
               bars=True),
     ]  # fmt: skip

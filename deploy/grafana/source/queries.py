@@ -10,6 +10,8 @@ SERVICE: Final = 'job="$service"'
 CALLS: Final = 'job="$calls"'
 """What each process counts of its own LLM calls and runs. It comes through the Collector, or from `/metrics`."""
 
+_STEP: Final = "$__rate_interval"  # long enough for a point of a graph, and for four scrapes
+
 DATA: Final = 'spantail_demo=~"$data"'
 """Real runs or those on demo data."""
 
@@ -24,14 +26,16 @@ def narrowed(series: str, *conditions: str) -> str:
     return f"{series.removesuffix('}')},{','.join(conditions)}}}"
 
 
-def gained(series: str) -> str:
-    """What counters gained within the period, to the unit.
+def gained(series: str, window: str = "$__range") -> str:
+    """What counters gained within a window, to the unit.
 
-    `increase()` extrapolates and leaves out what a counter begins with, which is most of it where each process has
-    its own counter. This takes the difference for a counter that was there before, and all of it for one that was not.
+    `rate()` and `increase()` leave out what a counter begins with, which is all of it where a process is short, and
+    they extrapolate. This takes the difference for a counter that was there within the hour before, and all of it for
+    one that was not. Only one that began anew within the window is left to `increase()`.
     """
-    most = f"max_over_time({series}[$__range])"
-    return f"(clamp_min({most} - ({series} offset $__range), 0) or {most})"
+    most, before = f"max_over_time({series}[{window}])", f"last_over_time({series}[1h] offset {window})"
+    anew = f"increase({series}[{window}]) and resets({series}[{window}]) > 0"
+    return f"({anew} or clamp_min({most} - {before}, 0) or {most})"
 
 
 def total(series: str, *labels: str) -> str:
@@ -44,14 +48,14 @@ def total_of_all(series: str, *labels: str) -> str:
     return f"max{_by(labels)}({gained(series)})"
 
 
-def rate(series: str, *labels: str) -> str:
-    """Per second, summed up over all processes."""
-    return f"sum{_by(labels)}(rate({series}[$__rate_interval]))"
+def pace(series: str, *labels: str, seconds: int = 1) -> str:
+    """How much is gained in so many seconds, summed up over all processes."""
+    return f"{seconds * 1_000} * sum{_by(labels)}({gained(series, _STEP)}) / {_STEP}_ms"
 
 
-def rate_of_all(series: str, *labels: str) -> str:
-    """Per second, where every process of the service tells the same."""
-    return f"max{_by(labels)}(rate({series}[$__rate_interval]))"
+def pace_of_all(series: str, *labels: str, seconds: int = 1) -> str:
+    """The same where every process of the service tells the same."""
+    return f"{seconds * 1_000} * max{_by(labels)}({gained(series, _STEP)}) / {_STEP}_ms"
 
 
 def shared(series: str, *labels: str) -> str:
@@ -66,8 +70,8 @@ def share(part: str, whole: str) -> str:
 
 def quantile(q: float, metric: str, conditions: tuple[str, ...], *labels: str) -> str:
     """A quantile of a histogram with explicit buckets, over all processes."""
-    buckets = rate(selected(f"{metric}_bucket", *conditions), "le", *labels)
-    return f"histogram_quantile({q}, {buckets})"
+    buckets = gained(selected(f"{metric}_bucket", *conditions), _STEP)
+    return f"histogram_quantile({q}, sum{_by(('le', *labels))}({buckets}))"
 
 
 def _by(labels: tuple[str, ...]) -> str:

@@ -8,7 +8,7 @@ from grafana_foundation_sdk.builders.dashboard import Row
 
 from deploy.grafana.source import metrics
 from deploy.grafana.source.panels import About, Query, board, graph, number, rows, runs, traces
-from deploy.grafana.source.queries import narrowed, rate, rate_of_all, share, shared, total, total_of_all
+from deploy.grafana.source.queries import narrowed, pace, share, shared, total, total_of_all
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders.dashboard import Dashboard
@@ -80,22 +80,22 @@ def _tables() -> list[Table]:
 
 
 def _graphs() -> list[Graph]:
-    failed, calls = rate(metrics.LLM_ERRORS, "spantail_backend"), rate(metrics.LLM_CALLS, "spantail_backend")
+    failed, calls = pace(metrics.LLM_ERRORS, "spantail_backend"), pace(metrics.LLM_CALLS, "spantail_backend")
     return [
         graph(About("LLM calls that failed", "percentunit", "Share of the attempts at each backend."),
               Query(share(failed, calls), "{{spantail_backend}}"),
               links=[traces(f"{{ status = error && {_OF_BACKEND} }}")]),
         graph(About("Fallbacks per minute", "none", "By reason."),
-              Query(f"60 * {rate(metrics.FALLBACKS, 'spantail_fallback_reason')}", "{{spantail_fallback_reason}}"),
+              Query(pace(metrics.FALLBACKS, "spantail_fallback_reason", seconds=60), "{{spantail_fallback_reason}}"),
               links=[traces('{ span.spantail.fallback.reason = "${__field.labels.spantail_fallback_reason}" }')],
               bars=True),
         graph(About("Circuits", "none", "1 while a backend is not asked, 0.5 while one attempt tries it, else 0."),
               Query(shared(metrics.gauge("llm_circuit_open"), "backend", "model"), "{{backend}} {{model}}")).max(1),
         graph(About("Runs that ended, per minute", "none", "By how they ended."),
-              Query(f"60 * {rate_of_all(metrics.RUNS_ENDED, 'status')}", "{{status}}"),
+              Query(metrics.RUNS_A_MINUTE, "{{status}}"),
               links=[runs(status="${__field.labels.status}")], bars=True),
-        graph(About("Results of the reaper, per minute", "none", "What it made of runs whose process is silent."),
-              Query(f"60 * {rate_of_all(metrics.REAPED, 'result')}", "{{result}}"),
+        graph(About("Spans that the reaper ended, per minute", "none", "Open spans of processes that died, by how that was known."),
+              Query(pace(metrics.REAPED, "reason", seconds=60), "{{reason}}"),
               links=[runs(status="abandoned")], bars=True),
         graph(About("Notices", "none", "Those to be sent, and those of the latest 200 that could not be."),
               Query(f"sum({shared(metrics.gauge('notices_pending'), 'rule')})", "pending"),

@@ -8,7 +8,7 @@ from grafana_foundation_sdk.builders.dashboard import Row
 
 from deploy.grafana.source import metrics
 from deploy.grafana.source.panels import About, Query, board, graph, number, rows, runs, traces
-from deploy.grafana.source.queries import narrowed, rate, shared, total
+from deploy.grafana.source.queries import narrowed, pace, shared, total
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders.dashboard import Dashboard
@@ -76,15 +76,16 @@ def _graphs() -> list[Graph]:
     per_run = (
         f"{total(metrics.COST_NANO, 'spantail_operation')} / 1e9 / ({total(metrics.RUNS, 'spantail_operation')} > 0)"
     )
+    per_hour = f"{pace(metrics.COST_NANO, 'gen_ai_request_model', seconds=3600)} / 1e9"
     return [
         graph(About("Spend of each day", _USD, "Of all runs that began on that day (UTC), as Redis had it at its end. "
                     "Show seven days or more."),
               Query(of_day, "{{backend}}"), bars=True).interval("1d"),
         graph(About("Spend per hour", _USD, "By model, as if it went on like this for an hour."),
-              Query(f"3600 * {rate(metrics.COST_NANO, 'gen_ai_request_model')} / 1e9", "{{gen_ai_request_model}}"),
+              Query(per_hour, "{{gen_ai_request_model}}"),
               links=[traces('{ span.gen_ai.request.model = "${__field.labels.gen_ai_request_model}" }')]),
         graph(About("Tokens per second", "short", "By type."),
-              Query(rate(metrics.TOKENS, "gen_ai_token_type"), "{{gen_ai_token_type}}")),
+              Query(pace(metrics.TOKENS, "gen_ai_token_type"), "{{gen_ai_token_type}}")),
         graph(About("Cost of a run", _USD, "By operation: what was spent within the period, over the runs that ended."),
               Query(per_run, "{{spantail_operation}}"),
               links=[runs(operation="${__field.labels.spantail_operation}")]),
