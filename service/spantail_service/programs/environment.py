@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 LAUNCH_ID: Final = "spantail.launch.id"
 """Resource attribute: which `spantail run` started the process."""
 
-_ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+_ENDPOINT: Final = "OTEL_EXPORTER_OTLP_ENDPOINT"
+_TRACES_ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", _ENDPOINT)
+_METRICS_ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", _ENDPOINT)
 _PYTHON: Final = re.compile(r"python(\d(\.\d+)?t?)?")
 _LIVETAIL: Final = (
     "import importlib.metadata as m, sys; "
@@ -37,19 +39,23 @@ def environment_for(
 ) -> dict[str, str]:
     """`environ` with what makes the program's spans come to the service at `url`; what it says itself is kept.
 
+    An OTLP endpoint of its own, a Collector's for example, gets finished spans and metrics as it would without us.
     `redis_url`: the service's Redis, where it can be reached from here. `has_livetail`: the program's Python has
     the exporter `livetail`; another program would fail on that name.
     """
-    added = {"SPANTAIL_URL": url, "OTEL_METRICS_EXPORTER": "none"}  # the service takes traces and logs
+    added = {"SPANTAIL_URL": url}
+    has_endpoint = any(environ.get(name) for name in _TRACES_ENDPOINTS)
+    if not any(environ.get(name) for name in _METRICS_ENDPOINTS):
+        added["OTEL_METRICS_EXPORTER"] = "none"  # the service takes traces and logs
     live = next((environ[name] for name in URL_VARIABLES if environ.get(name)), redis_url)
     if live:
         added["SPANTAIL_REDIS_URL"] = live
         if has_livetail:
-            added["OTEL_TRACES_EXPORTER"] = "livetail"
+            added["OTEL_TRACES_EXPORTER"] = "livetail,otlp" if has_endpoint else "livetail"
     else:
         added[STARTS_VARIABLE] = "otlp"
-    if not any(environ.get(name) for name in _ENDPOINTS):
-        added["OTEL_EXPORTER_OTLP_ENDPOINT"] = url
+    if not has_endpoint:
+        added[_ENDPOINT] = url
         added["OTEL_EXPORTER_OTLP_PROTOCOL"] = "http/protobuf"
         added["OTEL_BSP_SCHEDULE_DELAY"] = "500"  # milliseconds: somebody is looking
         if token:
