@@ -17,6 +17,7 @@ from google.rpc.error_details_pb2 import RetryInfo  # type: ignore[import-untype
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from opentelemetry.sdk.trace import TracerProvider
@@ -98,8 +99,10 @@ def test_a_stock_exporter_and_what_it_is_answered(
     with pytest.raises(grpc.RpcError) as refused:
         call(channel, TRACES, b"\xff\xff")
     assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    answer = call(channel, "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export", b"")
+    assert "OTEL_METRICS_EXPORTER=none" in ExportMetricsServiceResponse.FromString(answer).partial_success.error_message
     with pytest.raises(grpc.RpcError) as unknown:
-        call(channel, "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export", b"")
+        call(channel, "/opentelemetry.proto.collector.profiles.v1development.ProfilesService/Export", b"")
     assert unknown.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
 

@@ -30,9 +30,10 @@ The reasons, and what each is exactly:
   where Celery is loaded, a receiver of its signal `worker_process_shutdown`.
 - OpenTelemetry lets the global tracer provider be set only once. It is set where there is none; where there is one,
   our processors are added to it, and `service.name`, `spantail.live` and `spantail.runner` to its resource.
-- The global meter provider can be set only once too. It is set where there is none and the environment asks for metrics;
-  one that is there is never touched.
-- A destination that takes spans alone would have an error logged at each export of metrics; the filter has it said once.
+- The global meter provider can be set only once too. It is set where there is none and the environment asks for
+  metrics; one that is there is never touched.
+- A destination that takes spans alone would have an error logged at each export of metrics; the filter has it said
+  once.
 - A forked child needs locks, queues and a runner id of its own. Python cannot remove fork hooks.
 
 Where somebody else wrapped a function after us, theirs stays, and a line in the log says so; what is left of ours

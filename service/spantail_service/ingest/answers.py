@@ -17,6 +17,7 @@ from google.rpc.code_pb2 import (  # type: ignore[import-untyped]
 from google.rpc.error_details_pb2 import RetryInfo  # type: ignore[import-untyped]
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from spantail_exporters.redis.errors import will_be_back
@@ -50,6 +51,10 @@ class Refusal(NamedTuple):
 
 
 TOO_SLOW: Final = Refusal(408, INVALID_ARGUMENT, "The body did not arrive in time.")
+_NO_METRICS: Final = (
+    "No metrics are kept here: send them to a Collector (OTEL_EXPORTER_OTLP_METRICS_ENDPOINT), "
+    "or set OTEL_METRICS_EXPORTER=none."
+)
 
 
 def too_large(limit: int) -> Refusal:
@@ -86,3 +91,10 @@ def response_bytes(signal: Signal, received: Received) -> bytes:
     logs.partial_success.rejected_log_records = received.rejected
     logs.partial_success.error_message = received.reason
     return bytes(logs.SerializeToString())
+
+
+def no_metrics() -> ExportMetricsServiceResponse:
+    """The answer to metrics. SDKs send them wherever spans go: refused, they would complain each minute."""
+    answer = ExportMetricsServiceResponse()
+    answer.partial_success.error_message = _NO_METRICS
+    return answer

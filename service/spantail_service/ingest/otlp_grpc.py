@@ -6,8 +6,9 @@ Requests are handed on as the bytes they came in: the same way that OTLP/HTTP ta
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import grpc
 from google.rpc.code_pb2 import (  # type: ignore[import-untyped]
@@ -18,7 +19,7 @@ from google.rpc.code_pb2 import (  # type: ignore[import-untyped]
 )
 
 from spantail_service.access.rate_limits import client_of
-from spantail_service.ingest.answers import Refusal, refusal_of, response_bytes
+from spantail_service.ingest.answers import Refusal, no_metrics, refusal_of, response_bytes
 from spantail_service.ingest.decoding.entries import Received, Signal
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ _METHODS: Final = {
     "opentelemetry.proto.collector.trace.v1.TraceService": Signal.TRACES,
     "opentelemetry.proto.collector.logs.v1.LogsService": Signal.LOGS,
 }
+_METRICS: Final = "opentelemetry.proto.collector.metrics.v1.MetricsService"
 _STREAMS: Final = 32  # requests at a time over one connection; a sender with more waits
 _REQUESTS: Final = 256  # … and over all: more are refused
 _READ_AT_A_TIME: Final = 16  # gRPC receives and unzips a message before anybody here can count its bytes
@@ -92,6 +94,7 @@ class OtlpGrpcServer:
             maximum_concurrent_rpcs=_REQUESTS,
         )
         server.add_generic_rpc_handlers([_handlers(name, self._export_of(signal)) for name, signal in _METHODS.items()])
+        server.add_generic_rpc_handlers([_handlers(_METRICS, self._pass_over_metrics)])
         host = f"[{self._host}]" if ":" in self._host else self._host
         try:
             port = server.add_insecure_port(f"{host}:{self._port}")
@@ -113,12 +116,19 @@ class OtlpGrpcServer:
         async def export(messages: AsyncIterator[bytes], context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
             outcome = self._not_allowed(context) or await self._receive(signal, messages)
             if isinstance(outcome, Refusal):
-                details = outcome.as_status().SerializeToString()
-                context.set_trailing_metadata((("grpc-status-details-bin", details),))
-                await context.abort(_CODES[outcome.code], outcome.message)
+                await _abort(context, outcome)
             return response_bytes(signal, outcome)
 
         return export
+
+    async def _pass_over_metrics(
+        self, messages: AsyncIterator[bytes], context: grpc.aio.ServicerContext[bytes, bytes]
+    ) -> bytes:
+        if refused := self._not_allowed(context):
+            await _abort(context, refused)
+        with contextlib.suppress(TimeoutError, StopAsyncIteration):
+            await self._read(messages)
+        return bytes(no_metrics().SerializeToString())
 
     async def _receive(self, signal: Signal, messages: AsyncIterator[bytes]) -> Received | Refusal:
         try:
@@ -167,6 +177,11 @@ class OtlpGrpcServer:
             wait_s = next((int(value) for name, value in refused.headers if name == "retry-after"), 1)
             return Refusal(refused.status, RESOURCE_EXHAUSTED, refused.detail, wait_s)
         return Refusal(refused.status, UNAUTHENTICATED, refused.detail)
+
+
+async def _abort(context: grpc.aio.ServicerContext[bytes, bytes], refusal: Refusal) -> NoReturn:
+    context.set_trailing_metadata((("grpc-status-details-bin", refusal.as_status().SerializeToString()),))
+    await context.abort(_CODES[refusal.code], refusal.message)
 
 
 def _handlers(service: str, export: Any) -> grpc.GenericRpcHandler:

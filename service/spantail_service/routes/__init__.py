@@ -3,7 +3,7 @@
 runs/         /api/runs, /api/logs, /api/traces, /api/spend, /ws/runs
 operations.py /api/operations, /api/jobs
 jobs/         /api/queue, /ws/queue, /api/runners
-otlp.py       /v1/traces, /v1/logs
+otlp.py       /v1/traces, /v1/logs, /v1/metrics
 tempo/        /tempo
 service/      /api/about, /healthz, /readyz, /metrics
 pages/        the page, its login, and the documents of the API

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 from fastapi import APIRouter, Request, Response
 from google.protobuf.json_format import MessageToDict  # type: ignore[import-untyped]
-from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
 
-from spantail_service.ingest.answers import TOO_SLOW, Refusal, refusal_of, response_bytes, too_large
+from spantail_service.ingest.answers import TOO_SLOW, Refusal, no_metrics, refusal_of, response_bytes, too_large
 from spantail_service.ingest.decoding.body import is_gzip
 from spantail_service.ingest.decoding.entries import Received, Signal
 from spantail_service.services import services_of
@@ -26,10 +25,6 @@ logger = logging.getLogger(__name__)
 
 PROTOBUF: Final = "application/x-protobuf"
 JSON: Final = "application/json"
-_NO_METRICS: Final = (
-    "No metrics are kept here: send them to a Collector (OTEL_EXPORTER_OTLP_METRICS_ENDPOINT), "
-    "or set OTEL_METRICS_EXPORTER=none."
-)
 _BODY_S: Final = 60.0  # for a body to arrive: nobody may hold room longer than that
 
 
@@ -93,8 +88,7 @@ async def pass_over_metrics(request: Request) -> Response:
         if refusal is None:
             raise
         return _refused(refusal, is_json=is_json)
-    answer = ExportMetricsServiceResponse()
-    answer.partial_success.error_message = _NO_METRICS
+    answer = no_metrics()
     if is_json:
         return Response(orjson.dumps(MessageToDict(answer)), media_type=JSON)
     return Response(answer.SerializeToString(), media_type=PROTOBUF)

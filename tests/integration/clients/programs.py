@@ -55,13 +55,12 @@ def node_program(source: Path, folder: Path, *arguments: str) -> list[str]:
 
 
 def sends_to(door: Receiver | RunningCollector, protocol: str) -> dict[str, str]:
-    """What tells an SDK where to send, and in which protocol of OTEL_EXPORTER_OTLP_PROTOCOL. Traces only."""
+    """What tells an SDK where to send, and in which protocol of OTEL_EXPORTER_OTLP_PROTOCOL. No metrics."""
     endpoint = f"http://{door.grpc}" if protocol == "grpc" else door.http
     return {
         "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint,
         "OTEL_EXPORTER_OTLP_PROTOCOL": protocol,
         "OTEL_METRICS_EXPORTER": "none",
-        "OTEL_LOGS_EXPORTER": "none",
     }
 
 

@@ -13,6 +13,7 @@ import pytest
 from tests.integration.clients import programs
 from tests.integration.clients.trees import NODE_JITTER_US, assert_times, attributes_by_name, drawn_whole
 from tests.support.tools import ROOT
+from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -132,7 +133,23 @@ def _assert_right(language: str, sends_to: dict[str, str], service: ServiceProce
     run = trace["run"]
     assert (run["status"], run["name"], run["service"]) == ("completed", "answer a question", f"{language}-example")
     assert (run["spans"], run["errors"], run["open"], run["dropped"]) == (6, 1, 0, {})
-    assert run["cost_nano"] == service.json(f"/api/logs/{run_id}")["backends"]["openai"]["cost_nano"] == 119_400
+    tail = service.json(f"/api/logs/{run_id}?limit=100")
+    assert run["cost_nano"] == tail["backends"]["openai"]["cost_nano"] == 119_400
+    if language == "java":
+        _assert_log_line(service, trace)
+
+
+def _assert_log_line(service: ServiceProcess, trace: dict[str, Any]) -> None:
+    """The agent sends what is written by java.util.logging, and it stands in the span that it was written in."""
+    (finding,) = [span["span_id"] for span in trace["spans"] if span["name"] == "find documents"]
+
+    def lines() -> list[dict[str, Any]]:
+        tail = service.json(f"/api/logs/{trace['run']['run_id']}?limit=100")["logs"]
+        return [event for event in tail if event["event"] == "log"]
+
+    (line,) = eventually(lines, timeout_s=20, what="the line of the log")
+    assert (line["level"], line["logger"], line["message"]) == ("INFO", "answers", "found tea coffee water")
+    assert (line["span_id"], line["service"]) == (finding, "java-example")
 
 
 def _assert_attributes(trace: dict[str, Any], expected: Language) -> None:
