@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
+import urllib.request
+from ctypes.util import find_library
 from pathlib import Path
 from typing import Final
 
@@ -12,7 +15,11 @@ import pytest
 
 from spantail_service.cli import cli
 from spantail_service.settings import Settings, setting_rows
+from tests.integration.service.harness import source_environment
+from tests.support.service_process import running_service
+from tests.support.strict import missing
 from tests.support.tools import ROOT, systemd_analyze
+from tests.support.waiting import eventually
 
 FOLDER: Final = ROOT / "deploy" / "systemd"
 UNITS: Final = sorted(FOLDER.glob("*.service"))
@@ -75,3 +82,35 @@ def test_a_stop_gives_the_time_that_the_settings_say() -> None:
     }
     assert stops["spantail"] > defaults.server.shutdown_s
     assert stops["spantail-runner@"] > defaults.jobs.runner_drain_s + 5
+
+
+def _under(unit: Path, *command: str) -> list[str]:
+    systemd_analyze()
+    if find_library("seccomp") is None:
+        missing("no libseccomp, which systemd needs: install your system's package libseccomp2")
+    return [sys.executable, "-m", "tests.support.unit_filter", str(unit), *command]
+
+
+def test_the_filter_refuses_what_it_should() -> None:
+    script = "import os\ntry:\n    os.chroot('/')\nexcept OSError as error:\n    print(error.strerror)"
+    answer = subprocess.run(
+        _under(FOLDER / "spantail.service", sys.executable, "-c", script),
+        cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (answer.returncode, answer.stdout, answer.stderr) == (0, "Operation not permitted\n", "")
+
+
+@pytest.mark.slow
+def test_the_service_works_under_its_filter_of_system_calls(tmp_path: Path) -> None:
+    """With its own Redis, OTLP/gRPC and an operation from start to end; on demo data, for there is no network."""
+    serve = [sys.executable, "-m", "spantail_service", "demo", "--port", "0", "--data-dir", "data"]
+    environment = {"PYTHONPATH": f"{ROOT}:{source_environment()['PYTHONPATH']}", "SPANTAIL_OTLP_GRPC_PORT": "0"}
+    with running_service(_under(FOLDER / "spantail.service", *serve), tmp_path, environment) as service:
+        assert service.json("/readyz")["status"] == "ready"
+        body = json.dumps({"job_titles": ["python developer"], "max_results": 3}).encode()
+        asked = urllib.request.Request(
+            f"{service.url}/api/jobs/search", data=body, headers={"content-type": "application/json"}
+        )
+        with urllib.request.urlopen(asked, timeout=30) as answer:
+            run_id = json.load(answer)["run_id"]
+        eventually(lambda: service.json(f"/api/runs/{run_id}")["status"] == "completed", 60, what="the run has ended")
