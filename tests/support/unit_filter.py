@@ -1,4 +1,4 @@
-"""Start a command under a unit's filter of system calls, as systemd would: `… -m tests.support.unit_filter UNIT COMMAND`.
+"""Start a command under a unit's filter of system calls: `python -m tests.support.unit_filter UNIT COMMAND`.
 
 What the unit allows is looked up with `systemd-analyze`; libseccomp, which systemd brings, makes and loads the filter.
 Memory that is writable and executable at once is forbidden too, where the unit says so and the kernel knows how (6.3).
