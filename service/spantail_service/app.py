@@ -244,7 +244,7 @@ def _open_telemetry(app: FastAPI, settings: Settings, redis_url: str, stack: Asy
 
     def produced() -> list[ScopeMetrics]:
         services: Services | None = getattr(app.state, "services", None)
-        return [] if services is None else [metrics.produced(loop, services.read_metrics)]
+        return [] if services is None or loop.is_closed() else [metrics.produced(loop, services.read_metrics)]
 
     telemetry = spantail.configure(
         service_name(), redis_url=redis_url, metric_readers=[reader], metric_producers=[produced]

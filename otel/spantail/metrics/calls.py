@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from spantail import attributes as keys
 from spantail.metrics.call_instruments import ConventionInstruments, LatestInstruments
 from spantail.metrics.conventions import wants_latest
-from spantail.metrics.labels import BoundedValues
+from spantail.metrics.labels import labels_of
 from spantail.metrics.provider import meter_of, provider_in_use
 
 if TYPE_CHECKING:
@@ -29,22 +29,6 @@ DEMO: Final = "spantail.demo"
 FALLBACK_EXPECTED: Final = "spantail.fallback.expected"
 
 _UNKNOWN: Final = "unknown"
-
-_models: Final = BoundedValues(200)
-_backends: Final = BoundedValues(100)
-_operations: Final = BoundedValues(100)
-_words: Final = BoundedValues(50, only_words=True)
-_error_types: Final = BoundedValues(50)
-operation_value: Final = _operations
-"""What an operation is called in metrics."""
-
-_OF_CALLS: Final = (
-    (keys.GEN_AI_OPERATION_NAME, _words),
-    (keys.GEN_AI_PROVIDER_NAME, _words),
-    (keys.GEN_AI_REQUEST_MODEL, _models),
-    (keys.GEN_AI_RESPONSE_MODEL, _models),
-    (keys.ERROR_TYPE, _error_types),
-)
 
 
 class EndedCall(NamedTuple):
@@ -77,6 +61,14 @@ class CallMetrics:
 
     def __init__(self, provider: MeterProvider, *, latest: bool) -> None:
         meter = meter_of(provider)
+        self._values = values = labels_of(provider)
+        self._of_calls = (
+            (keys.GEN_AI_OPERATION_NAME, values.words),
+            (keys.GEN_AI_PROVIDER_NAME, values.words),
+            (keys.GEN_AI_REQUEST_MODEL, values.models),
+            (keys.GEN_AI_RESPONSE_MODEL, values.models),
+            (keys.ERROR_TYPE, values.error_types),
+        )
         self._instruments = (LatestInstruments if latest else ConventionInstruments)(meter)
         self._cost = meter.create_counter(
             "spantail.llm.cost.nano", unit="{nano_usd}", description="Cost of LLM calls (attempts), in nano-USD."
@@ -90,18 +82,18 @@ class CallMetrics:
 
     def chunk(self, gap_s: float, attributes: Mapping[str, Any], context: Context) -> None:
         """Record the seconds between two chunks of an answer."""
-        self._instruments.output_chunk(gap_s, _labels(attributes), context)
+        self._instruments.output_chunk(gap_s, self._labels(attributes), context)
 
     def ended(self, call: EndedCall) -> None:
         """Record an attempt that has ended. One that was skipped before it used anything is no call."""
         of_span = call.attributes.get
-        backend = _backends(of_span(keys.BACKEND) or of_span(keys.GEN_AI_PROVIDER_NAME) or _UNKNOWN)
+        backend = self._backend(call.attributes)
         if left := of_span(keys.FALLBACK_FROM):
             reason = of_span(keys.FALLBACK_REASON) or _UNKNOWN
             labels: dict[str, Any] = {
-                keys.FALLBACK_FROM: _backends(left),
+                keys.FALLBACK_FROM: self._values.backends(left),
                 keys.BACKEND: backend,
-                keys.FALLBACK_REASON: _words(reason),
+                keys.FALLBACK_REASON: self._values.words(reason),
                 FALLBACK_EXPECTED: reason in keys.EXPECTED_REASONS,
             }
             self._fallbacks.add(1, labels, call.context)
@@ -111,7 +103,7 @@ class CallMetrics:
         is_skipped = of_span(keys.STATUS) == keys.STATUS_SKIPPED
         if is_skipped and not has_used and not call.cost_nano:
             return
-        labels = _labels(call.attributes)
+        labels = self._labels(call.attributes)
         self._instruments.duration(call.duration_s, labels, call.context)
         self._instruments.tokens(call.attributes, labels, call.context)
         if call.first_chunk_s is not None:
@@ -119,9 +111,30 @@ class CallMetrics:
             labels = {key: value for key, value in labels.items() if key != keys.ERROR_TYPE}
             self._instruments.first_chunk(call.first_chunk_s, labels, call.context)
         if call.cost_nano is not None:
-            self._cost.add(call.cost_nano, _of_money(call, backend), call.context)
+            self._cost.add(call.cost_nano, self._of_money(call, backend), call.context)
         elif has_used or not (is_skipped or keys.ERROR_TYPE in call.attributes):
-            self._unpriced.add(1, _of_money(call, backend), call.context)
+            self._unpriced.add(1, self._of_money(call, backend), call.context)
+
+    def _backend(self, attributes: Mapping[str, Any]) -> str:
+        return self._values.backends(
+            attributes.get(keys.BACKEND) or attributes.get(keys.GEN_AI_PROVIDER_NAME) or _UNKNOWN
+        )
+
+    def _labels(self, attributes: Mapping[str, Any]) -> dict[str, Any]:
+        labels = {key: value(given) for key, value in self._of_calls if (given := attributes.get(key))}
+        labels[keys.BACKEND] = self._backend(attributes)
+        return labels
+
+    def _of_money(self, call: EndedCall, backend: str) -> dict[str, Any]:
+        of_span, run = call.attributes.get, call.run
+        labels: dict[str, Any] = {keys.BACKEND: backend, DEMO: run is not None and run.demo}
+        if model := of_span(keys.GEN_AI_REQUEST_MODEL):
+            labels[keys.GEN_AI_REQUEST_MODEL] = self._values.models(model)
+        if run is not None:
+            labels[OPERATION] = self._values.operations(run.operation)
+        if tier := of_span(keys.TIER):
+            labels[keys.TIER] = self._values.words(tier)
+        return labels
 
 
 def call_metrics() -> CallMetrics | None:
@@ -133,23 +146,3 @@ def call_metrics() -> CallMetrics | None:
 @functools.lru_cache(maxsize=1)
 def _metrics_of(provider: MeterProvider) -> CallMetrics:
     return CallMetrics(provider, latest=wants_latest(os.environ))
-
-
-def _labels(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    labels = {key: value(given) for key, value in _OF_CALLS if (given := attributes.get(key))}
-    labels[keys.BACKEND] = _backends(
-        attributes.get(keys.BACKEND) or attributes.get(keys.GEN_AI_PROVIDER_NAME) or _UNKNOWN
-    )
-    return labels
-
-
-def _of_money(call: EndedCall, backend: str) -> dict[str, Any]:
-    of_span, run = call.attributes.get, call.run
-    labels: dict[str, Any] = {keys.BACKEND: backend, DEMO: run is not None and run.demo}
-    if model := of_span(keys.GEN_AI_REQUEST_MODEL):
-        labels[keys.GEN_AI_REQUEST_MODEL] = _models(model)
-    if run is not None:
-        labels[OPERATION] = _operations(run.operation)
-    if tier := of_span(keys.TIER):
-        labels[keys.TIER] = _words(tier)
-    return labels

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from spantail.redaction.secret_patterns import mask_secrets
 from spantail.values import legal_text
+
+if TYPE_CHECKING:
+    from opentelemetry.metrics import MeterProvider
 
 OTHER: Final = "other"
 """What stands for every further value once there are as many as may be."""
@@ -38,3 +42,21 @@ class BoundedValues:
             return OTHER
         # of two threads one may add a value more than may be, which does no harm
         return self._known.setdefault(text, mask_secrets(legal_text(text))[:_LONGEST])
+
+
+class Labels:
+    """The bounds of all attributes whose values somebody else chooses, of one meter provider."""
+
+    def __init__(self) -> None:
+        self.models = BoundedValues(200)
+        self.backends = BoundedValues(100)
+        self.operations = BoundedValues(100)
+        self.words = BoundedValues(50, only_words=True)
+        self.error_types = BoundedValues(50)
+
+
+@functools.lru_cache(maxsize=1)
+def labels_of(provider: MeterProvider) -> Labels:
+    """Return those of a provider: the same for all its instruments, so that what one calls `other` all do."""
+    del provider
+    return Labels()

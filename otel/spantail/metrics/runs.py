@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any, Final
 
-from spantail.metrics.calls import DEMO, OPERATION, operation_value
+from spantail.metrics.calls import DEMO, OPERATION
+from spantail.metrics.labels import labels_of
 from spantail.metrics.provider import meter_of, provider_in_use
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ class RunMetrics:
     """
 
     def __init__(self, provider: MeterProvider) -> None:
+        self._operations = labels_of(provider).operations
         self._duration = meter_of(provider).create_histogram(
             "spantail.run.duration",
             unit="s",
@@ -42,7 +44,7 @@ class RunMetrics:
             run: What is said of it.
             context: The context in which its root span is current.
         """
-        labels: dict[str, Any] = {OPERATION: operation_value(run.operation), STATUS: status, DEMO: run.demo}
+        labels: dict[str, Any] = {OPERATION: self._operations(run.operation), STATUS: status, DEMO: run.demo}
         self._duration.record(duration_s, labels, context)
 
 

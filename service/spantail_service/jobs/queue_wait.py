@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Final
 
-from spantail.metrics.calls import OPERATION, operation_value
+from spantail.metrics.calls import OPERATION
+from spantail.metrics.labels import labels_of
 from spantail.metrics.provider import meter_of, provider_in_use
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def measure_wait(item: QueueItem, context: Context) -> None:
     since = max(item.queued, item.available or 0)
     instrument_of(provider).record(
         max(item.started - since, 0) / 1e6,
-        {OPERATION: operation_value(item.operation), PRIORITY: item.priority},
+        {OPERATION: labels_of(provider).operations(item.operation), PRIORITY: item.priority},
         context,
     )
 

@@ -281,16 +281,31 @@ def test_what_is_not_sampled_is_measured_all_the_same(measured: Measured, monkey
     assert not measured.one("gen_ai.client.operation.duration").exemplars
 
 
-def test_values_are_bounded_and_hold_no_secret(measured: Measured, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(call_metrics, "_OF_CALLS", (("gen_ai.request.model", BoundedValues(3)),))
-    for number in range(10):
-        with _call(model=f"model-{number}"):
-            pass
-    models = {point.attributes["gen_ai.request.model"] for point in measured.points("gen_ai.client.operation.duration")}
-    assert models == {"model-0", "model-1", "model-2", OTHER}
+def test_values_are_bounded_and_hold_no_secret() -> None:
+    value = BoundedValues(3)
+    assert [value(f"model-{number}") for number in (0, 1, 2, 3, 1)] == [
+        "model-0",
+        "model-1",
+        "model-2",
+        OTHER,
+        "model-1",
+    ]
     value = BoundedValues(10)
     assert SECRET not in value(f"model {SECRET}")
     assert len(value("x" * 10_000)) <= 120
+
+
+def test_a_thousand_names_are_a_bounded_number_of_series_and_the_sum_is_exact(measured: Measured) -> None:
+    for number in range(1_000):
+        with spantail.operation(f"work {number}"):
+            with _call(backend=f"b{number}", model=f"m{number}", tier=f"t{number}", fallback_from=f"f{number}") as call:
+                call.cost(Decimal("0.000000001"))
+                call.response(model=f"r{number}")
+    figures = measured.all()
+    assert sum(point.value for point in figures["spantail.llm.cost.nano"]) == 1_000
+    assert sum(point.count for point in figures["gen_ai.client.operation.duration"]) == 1_000
+    assert {name: len(points) for name, points in figures.items() if len(points) > 250} == {}
+    assert any(OTHER in dict(point.attributes).values() for point in figures["spantail.llm.cost.nano"])
 
 
 def test_without_a_meter_provider_nothing_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
