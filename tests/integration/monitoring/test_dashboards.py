@@ -25,7 +25,7 @@ DAY_S = 86_400
 NO_CAUSE = {
     # nothing of this happens on the stage
     "Events that were dropped, per second", "Connections that were refused, per minute",
-    "Spans that the Collector could not send, per second", "Budgets: share that is used", "Notices",
+    "Spans that the Collector could not send, per second",
     "Spans and log records over OTLP, per second",
 }  # fmt: skip
 
