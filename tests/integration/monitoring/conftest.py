@@ -66,7 +66,8 @@ def _set_up(stack: ExitStack, folders: pytest.TempPathFactory) -> Stage:
         "SPANTAIL_REDIS_URL": server.url,
         "SPANTAIL_BUDGET_DAY_USD": str(BUDGET_USD),
         "OTEL_EXPORTER_OTLP_ENDPOINT": collector.http,
-        "OTEL_METRIC_EXPORT_INTERVAL": "500",
+        # Longer than from one scrape to the next: the Collector shows the exemplars of the latest export alone.
+        "OTEL_METRIC_EXPORT_INTERVAL": "3000",
         "XDG_CACHE_HOME": str(folders.mktemp("cache")),
     }
     with redis.Redis.from_url(server.url) as client:

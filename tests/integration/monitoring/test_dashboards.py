@@ -195,10 +195,9 @@ def test_today_is_what_redis_has(stage: Stage) -> None:
 def test_an_exemplar_leads_to_a_trace_that_the_data_source_has(stage: Stage) -> None:
     now = time.time()
     query = 'gen_ai_client_operation_duration_seconds_bucket{job="otel"}'
-    found = stage.prometheus.exemplars(query, now - 3_600, now + 60)
+    found = eventually(lambda: stage.prometheus.exemplars(query, now - 3_600, now + 60), what="exemplars")
     ids = {exemplar["labels"]["trace_id"] for exemplar in found}
     assert ids <= {run["run_id"] for run in stage.runs}
-    assert ids
     trace = stage.service.json(f"/tempo/api/traces/{ids.pop()}")
     assert trace["batches"]
 
