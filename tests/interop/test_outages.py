@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from tests.integration.activation.harness import clean_environment
+from tests.integration.activation.harness import assert_each_once, clean_environment, stored_runs
+from tests.integration.service.harness import spantail_process
 from tests.interop.collector_counts import accepted_spans, queued_spans
-from tests.support.collectors import RunningCollector, running_collector
+from tests.support.collectors import CONFIGURATION, VARIANTS, RunningCollector, running_collector
 from tests.support.jaegers import Jaeger, running_jaeger
 from tests.support.live_runs import StoredRun
 from tests.support.redis_servers import free_port
@@ -68,15 +69,15 @@ class LoadedApp:
 
 
 @contextmanager
-def loaded_app(redis_url: str, collector: RunningCollector) -> Iterator[LoadedApp]:
-    """Run it until the block ends."""
+def loaded_app(collector: RunningCollector, **live: str) -> Iterator[LoadedApp]:
+    """Run it until the block ends; `live` says how it is seen live."""
     settings = {
-        "SPANTAIL_REDIS_URL": redis_url,
         "OTEL_EXPORTER_OTLP_ENDPOINT": collector.http,
         "OTEL_EXPORTER_OTLP_TIMEOUT": "1",  # seconds that a batch is tried
         "OTEL_BSP_MAX_QUEUE_SIZE": str(QUEUE),
         "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "64",
         "OTEL_BSP_SCHEDULE_DELAY": "50",
+        **live,
     }
     with subprocess.Popen(
         [sys.executable, Path(__file__).with_name("loaded_app.py")],
@@ -121,7 +122,10 @@ def check_what_was_noticed(phases: Phases, *, well: set[str]) -> None:
 def test_a_collector_that_stops_or_is_killed(jaeger: Jaeger, new_redis_url: str, tmp_path: Path) -> None:
     settings = {"JAEGER_ENDPOINT": jaeger.otlp_grpc}
     storage = tmp_path / "queues"
-    with running_collector(env=settings, storage=storage) as first, loaded_app(new_redis_url, first) as app:
+    with (
+        running_collector(env=settings, storage=storage) as first,
+        loaded_app(first, SPANTAIL_REDIS_URL=new_redis_url) as app,
+    ):
         app.do("well", FITS)
         app.do("flush")
         app.begin("stopped", 1_200)
@@ -155,7 +159,10 @@ def test_a_jaeger_that_is_away_longer_than_the_queue_of_the_collector(new_redis_
     address = f"127.0.0.1:{free_port()}"
     settings = {"JAEGER_ENDPOINT": address, "COLLECTOR_QUEUE_BYTES": "60000"}
     storage = tmp_path / "queues"
-    with running_collector(env=settings, storage=storage) as first, loaded_app(new_redis_url, first) as app:
+    with (
+        running_collector(env=settings, storage=storage) as first,
+        loaded_app(first, SPANTAIL_REDIS_URL=new_redis_url) as app,
+    ):
         app.do("away", 1_000)
         first.kill()
         with (
@@ -170,3 +177,43 @@ def test_a_jaeger_that_is_away_longer_than_the_queue_of_the_collector(new_redis_
             check(phases, new_redis_url, jaeger)
     check_what_was_noticed(phases, well={"back"})
     assert phases["away"]["taken"]
+
+
+def test_a_service_that_is_away(new_redis_url: str) -> None:
+    """The Collector keeps for it what an application without Redis sends: it is all there afterwards, once."""
+    port = free_port()
+    serve = ("serve", "--port", "0", "--redis-url", new_redis_url)
+    files = (CONFIGURATION, VARIANTS / "no-jaeger.yaml", VARIANTS / "live.yaml")
+    with (
+        running_collector(*files, env={"SPANTAIL_ENDPOINT": f"127.0.0.1:{port}"}) as collector,
+        loaded_app(collector, SPANTAIL_STARTS="otlp") as app,
+    ):
+        with spantail_process(*serve, SPANTAIL_OTLP_GRPC_PORT=str(port)) as service:
+            service.await_ready()
+            app.begin("stopped", FITS)
+            eventually(lambda: stored_runs(new_redis_url), 30, what="it is in full swing")
+            assert service.stop() == 0
+            app.expect("done stopped")
+        app.do("away", FITS)
+        app.do("flush")
+        with spantail_process(*serve, SPANTAIL_OTLP_GRPC_PORT=str(port)) as service:
+            service.await_ready()
+            app.do("back", FITS)
+            phases = app.end()
+            for name, phase in phases.items():
+                assert phase["taken"] == phase["made"], name
+                check_once_in_redis(new_redis_url, phase)
+            assert service.stop() == 0
+
+
+def check_once_in_redis(redis_url: str, phase: dict[str, Any]) -> None:
+    """Wait until all of a phase is there and has ended; nothing of it is there twice."""
+
+    def is_whole() -> bool:
+        spans = StoredRun(redis_url, phase["run_id"]).spans
+        return {span_id for span_id, span in spans.items() if span["status"] == "ok"} == set(phase["made"])
+
+    eventually(is_whole, 60, what="all of it is there")
+    run = StoredRun(redis_url, phase["run_id"])
+    assert_each_once(run)
+    assert not run.drops()
