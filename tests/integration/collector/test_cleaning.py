@@ -11,6 +11,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from spantail.content import names as content_names
 from spantail_exporters.otlp.records import EVENT_HEARTBEAT, EVENT_START, EVENT_UPDATE
 from tests.integration.collector.harness import plain, record, send_logs, send_spans, span
+from tests.security.canaries import FURTHER_KINDS, HARMLESS, KINDS, Canaries
 from tests.support.collectors import CONFIGURATION, VARIANTS, RunningCollector, running_collector
 from tests.support.otlp_receiver import Received, otlp_receiver
 from tests.support.waiting import eventually
@@ -156,6 +157,18 @@ def test_secrets_are_masked(collector: RunningCollector, jaeger: Received) -> No
     assert not [part for part in (b"hunter22", b"abcdefghijklmnop", b"IOSFODNN7", b"MIIEvQ", b"4111") if part in whole]
 
 
+def test_every_kind_of_secret_that_spantail_knows_is_masked(collector: RunningCollector, jaeger: Received) -> None:
+    canaries = Canaries(KINDS | FURTHER_KINDS)
+    in_span = {f"text {number}": canaries.plant(kind, "a span") for number, kind in enumerate(KINDS | FURTHER_KINDS)}
+    in_event = {f"text {number}": canaries.plant(kind, "an event") for number, kind in enumerate(KINDS | FURTHER_KINDS)}
+    harmless = {f"harmless {number}": text for number, text in enumerate(HARMLESS)}
+    arrived = _through(collector, jaeger, span("all kinds", in_span | harmless, events={"e": in_event}))["all kinds"]
+    assert not canaries.found_in(arrived.SerializeToString())
+    attributes = plain(arrived.attributes)
+    assert {name: attributes[name] for name in harmless} == harmless
+    assert len(attributes) == len(in_span) + len(harmless) + 1, "nothing is lost, and their number is said"
+
+
 def test_what_has_nothing_to_hide_is_left_as_it_is(collector: RunningCollector, jaeger: Received) -> None:
     sent = span("plain", KEPT, events={"llm_call_fallback": {"spantail.fallback.to": "langchain"}})
     sent.status.SetInParent()  # the Collector says of each span that it has none
@@ -178,7 +191,7 @@ def test_log_records_are_cleaned_and_starts_stay_out(
     kept = _logged(files, "last line")
     assert [one.get("eventName", "") for one in kept] == ["gen_ai.user.message", "", ""]
     assert [one["body"] for one in kept] == [
-        {"stringValue": ""}, {"stringValue": "Authorization: ****"}, {"stringValue": "last line"}
+        {"stringValue": ""}, {"stringValue": "****"}, {"stringValue": "last line"}
     ]  # fmt: skip
     assert "canaries" not in json.dumps(kept)
     assert not jaeger.batches, "no record became a span"
