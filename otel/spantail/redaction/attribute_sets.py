@@ -72,7 +72,7 @@ class AttributesRedactor:
             return  # what is kept are other values
         try:
             values = set[Any]().union(*[attributes.values() for attributes in sets])
-        except TypeError:  # a list among them
+        except TypeError:  # there is a list
             values = {value for attributes in sets for value in attributes.values() if type(value) is str}
         self._learn_texts([
             value
@@ -110,6 +110,7 @@ class AttributesRedactor:
                     (kind is int and INT64_MIN <= value <= INT64_MAX)
                     or (kind is float and math.isfinite(value))
                     or kind is bool
+                    or (kind is list and self._are_clean(value))
                 ):
                     break
             else:
@@ -117,6 +118,12 @@ class AttributesRedactor:
                 return self._searched(out, unseen, {} if remarks is None else remarks) if unseen else out
         return self._by_key(
             attributes, dropped, {} if remarks is None else remarks, native=native, readable=remarks is None
+        )
+
+    def _are_clean(self, values: list[Any]) -> bool:
+        """Whether these are a few short texts that were seen, as in `gen_ai.response.finish_reasons`."""
+        return all(type(value) is str for value in values) and (
+            self._clean.issuperset(values) and sum(map(len, values)) <= SMALL_CHARACTERS
         )
 
     def _by_key(
