@@ -43,11 +43,6 @@ class Stage:
     prometheus: Prometheus
     runs: list[dict[str, Any]]
 
-    @property
-    def scrapes(self) -> dict[str, str]:
-        """The jobs of the dashboards' variables."""
-        return {"service": "spantail", "calls": "otel"}
-
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
@@ -81,7 +76,13 @@ def _set_up(stack: ExitStack, folders: pytest.TempPathFactory) -> Stage:
         "otel-collector": f"127.0.0.1:{collector.metrics_port}",
     }
     prometheus = stack.enter_context(
-        running_prometheus(folders.mktemp("prometheus"), scrape=scrape, features=["exemplar-storage"], interval="1s")
+        running_prometheus(
+            folders.mktemp("prometheus"),
+            scrape=scrape,
+            rules=[ROOT / "deploy" / "prometheus" / name for name in ("recording.yml", "alerts.yml")],
+            features=["exemplar-storage"],
+            interval="1s",
+        )
     )
     eventually(lambda: prometheus.query('up{job="spantail"} == 1'), SOON_S, what="a scrape of the service")
     subprocess.run(_application("known"), cwd=ROOT, env=source_environment() | settings, check=True, timeout=SOON_S)

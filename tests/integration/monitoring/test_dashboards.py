@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import time
 from collections import Counter
 from functools import partial
@@ -206,3 +207,21 @@ def test_what_has_no_cause_has_no_series(stage: Stage) -> None:
     """So that nothing is left out of the first test that could be in it."""
     empty = {target.panel for target in TARGETS if not _series(stage, target)}
     assert empty >= NO_CAUSE
+
+
+def test_rules_read_metrics_that_are_there(stage: Stage) -> None:
+    names = set(stage.prometheus.api("label/__name__/values"))
+    text = "".join(
+        (ROOT / "deploy" / "prometheus" / name).read_text(encoding="utf-8") for name in ("recording.yml", "alerts.yml")
+    )
+    text = re.sub(r"by \([^)]*\)", "", text)  # labels
+    read = set(re.findall(r"(?<![\w:/#.])(?:spantail|gen_ai_client|up)(?:_[a-z_]+)?(?=[{\[)]| ==| offset)", text))
+    assert len(read) > 15
+    assert read - names == {"spantail_dropped_events_total"}  # none was dropped here
+
+
+def test_rules_are_evaluated_without_an_error(stage: Stage) -> None:
+    groups = stage.prometheus.api("rules")["groups"]
+    assert len(groups) == 5
+    rules = [rule for group in groups for rule in group["rules"]]
+    assert not [(rule["name"], rule.get("lastError")) for rule in rules if rule["health"] == "err"]
