@@ -140,7 +140,7 @@ class Endpoint:
         self.bodies.append(body)
         if path == "/v1/logs":
             self.logs.append(ExportLogsServiceRequest.FromString(body))
-        else:
+        elif path != "/v1/metrics":  # which go wherever spans go
             self.traces.append(ExportTraceServiceRequest.FromString(body))
 
     def close(self) -> None:
