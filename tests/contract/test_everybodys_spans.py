@@ -162,13 +162,14 @@ async def test_prompts_and_answers_where_they_were_captured(new_redis_url: str, 
     calls = [span for span in spans if span["kind"] == "llm_call" and span["status"] == "ok"]
     captured = [call for call in calls if "gen_ai.input.messages" in call["attributes"]]
     assert captured
-    assert any("demo provider" in str(call["attributes"].get("gen_ai.output.messages")) for call in captured)
+    answer = "Sun over Bern" if name.startswith("vercel") else "demo provider"  # the SDK's own mock models answer
+    assert any(answer in str(call["attributes"].get("gen_ai.output.messages")) for call in captured)
     for tool in (span for span in spans if span["kind"] == "tool"):
         assert "gen_ai.tool.call.arguments" in tool["attributes"]
         assert "gen_ai.tool.call.result" in tool["attributes"]
 
 
-_CONTENT = re.compile("nothing to add|demo-usage|demo-tool")
+_CONTENT = re.compile("nothing to add|demo-usage|demo-tool|Bern|poetry")
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from tests.support.tools import TOOLS, claude_cli
+from tests.support.tools import ROOT, TOOLS, claude_cli
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +23,10 @@ _ANSWERS: Final = "What is tea? [[demo-usage cached=400 written=100]]"
 
 
 class Source(NamedTuple):
-    """An application that exports. `venv` names its requirements, empty for a program that is no Python."""
+    """An application that exports. `venv` names its requirements, empty for a program that is no Python.
+
+    One for Node.js has in `script` its place in the checkout; `make test-tools` installs the packages of its lock file.
+    """
 
     name: str
     venv: str
@@ -30,16 +34,22 @@ class Source(NamedTuple):
     only_base: bool = False
     """Whether it is told the receiver's address by a setting of its own, and OpenTelemetry's would export twice."""
     has_logs: bool = False
+    script: str = ""
 
     @property
     def is_installed(self) -> bool:
         """Whether it can run."""
+        if self.script:
+            return (TOOLS / self.script).with_name("node_modules").is_dir()
         return not self.venv or (venv_of(self.venv) / ".complete").exists()
 
     def command(self) -> list[str]:
         """What runs it."""
         if self.venv:
             return [str(venv_of(self.venv) / "bin" / "python"), str(_APPS / f"{self.name}.py")]
+        if self.script:
+            beside_packages = shutil.copy(ROOT / self.script, TOOLS / self.script)
+            return [str(ROOT / "deploy" / "node"), "node", str(beside_packages)]
         prompt = f'{_ANSWERS} [[demo-tool Bash {{"command": "echo tea"}}]]'
         return [
             claude_cli(), "-p", "--output-format", "json", "--model", "claude-sonnet-4-5", "--bare",
@@ -78,6 +88,8 @@ _CLAUDE: Final = {
     "OTEL_TRACES_EXPORTER": "otlp",
 }
 
+_NODE: Final = {"OTEL_METRICS_EXPORTER": "none", "OTEL_NODE_RESOURCE_DETECTORS": "env"}
+
 SOURCES: Final = (
     Source("logfire_openai", "logfire", only_base=True),
     Source("pydantic_ai_agent", "logfire", only_base=True),
@@ -90,6 +102,8 @@ SOURCES: Final = (
     Source("litellm_app", "litellm", {"LITELLM_LOCAL_MODEL_COST_MAP": "True"}),
     Source("litellm_in_a_span", "litellm", {"LITELLM_LOCAL_MODEL_COST_MAP": "True"}),
     Source("official", "official"),
+    Source("vercel_ai_sdk", "", _NODE, script="examples/vercel_ai_sdk/agent.mjs"),
+    Source("vercel_ai_sdk_6", "", _NODE, script="tests/integration/clients/vercel_ai_sdk_6/agent.mjs"),
     Source("claude_code", "", _CLAUDE, has_logs=True),
 )
 

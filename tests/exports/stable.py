@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _BEGIN_NS: Final = 1_767_225_600_000_000_000  # 2026-01-01
 _STEP_NS: Final = 1_000_000
+_NS_PER_MS: Final = 1_000_000
 _TIMES: Final = ("startTimeUnixNano", "endTimeUnixNano", "timeUnixNano", "observedTimeUnixNano")
 _IDS: Final = {"traceId": 32, "spanId": 16, "parentSpanId": 16}
 
@@ -35,11 +36,18 @@ _PATTERNS: Final = (
 )
 _VARYING: Final[dict[str, Any]] = {
     # the value of these is never the same twice, and nothing reads it; those that are read keep a plausible value
+    "ai.response.avgOutputTokensPerSecond": {"doubleValue": 20.0},
+    "ai.response.msToFinish": {"doubleValue": 100.0},
+    "ai.response.msToFirstChunk": {"doubleValue": 50.0},
     "code.lineno": {"intValue": "1"},
     "duration": {"doubleValue": 0.1},
     "duration_ms": {"intValue": "100"},
     "exception.stacktrace": {"stringValue": "Traceback (most recent call last):\n  …"},
     "first_content_ms": {"intValue": "50"},
+    "gen_ai.client.operation.duration": {"doubleValue": 0.1},
+    "gen_ai.client.operation.time_per_output_chunk": {"doubleValue": 0.02},
+    "gen_ai.client.operation.time_to_first_chunk": {"doubleValue": 0.05},
+    "gen_ai.execute_tool.duration": {"doubleValue": 0.1},
     "gen_ai.response.time_to_first_chunk": {"doubleValue": 0.05},
     "gen_ai.server.time_to_first_token": {"doubleValue": 0.05},
     "hidden_params": {"stringValue": "{}"},
@@ -98,14 +106,38 @@ def _spans(plain: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _names(plain: Sequence[dict[str, Any]]) -> dict[str, str]:
-    """Ids by the order in which their spans began: what arrives first is a matter of threads."""
+    """Ids by the order in which their spans began: what arrives first is a matter of threads.
+
+    Node.js has milliseconds only: of spans that began in the same one, that goes first which does so in the tree.
+    """
     spans = sorted(_spans(plain), key=lambda span: (int(span["startTimeUnixNano"]), span["name"]))
+    if all(int(span["startTimeUnixNano"]) % _NS_PER_MS == 0 for span in spans):
+        spans = sorted(_in_tree_order(spans), key=lambda span: int(span["startTimeUnixNano"]))
     ids: dict[str, str] = {}
     for name, digits in _IDS.items():
         for found in [span[name] for span in spans if name in span] + _found(plain, [name]):
             if found and found not in ids:
                 ids[found] = f"{len(ids) + 1:0{digits}x}"
     return ids
+
+
+def _in_tree_order(spans: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    known = {span["spanId"] for span in spans}
+    below: dict[str, list[dict[str, Any]]] = {}
+    for span in sorted(spans, key=lambda span: (int(span["startTimeUnixNano"]), _end(span), span["name"])):
+        parent = span.get("parentSpanId", "")
+        below.setdefault(parent if parent in known else "", []).append(span)
+    ordered: list[dict[str, Any]] = []
+    ahead = below.get("", [])[::-1]
+    while ahead:
+        span = ahead.pop()
+        ordered.append(span)
+        ahead += below.pop(span["spanId"], [])[::-1]
+    return ordered
+
+
+def _end(span: dict[str, Any]) -> int:
+    return int(span.get("endTimeUnixNano", 0))
 
 
 def _stable(value: Any, times: dict[str, str], names: dict[str, str]) -> Any:

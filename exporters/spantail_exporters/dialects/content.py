@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from spantail import attributes as key
+from spantail_exporters.dialects.names import AI_SDK
 
 _ASKED, _ANSWERED = key.GEN_AI_INPUT_MESSAGES, key.GEN_AI_OUTPUT_MESSAGES
 _ARGUMENTS, _RESULT = key.GEN_AI_TOOL_CALL_ARGUMENTS, key.GEN_AI_TOOL_CALL_RESULT
@@ -35,6 +36,10 @@ CONTENT_RULES: Final = tuple(
         ("traceloop.entity.input", "traceloop.entity.output", "OpenLLMetry, SpanAttributes"),
         ("input.value", "output.value", "OpenInference semantic conventions, INPUT_VALUE and OUTPUT_VALUE"),
         ("gen_ai.prompt", "gen_ai.completion", "OpenTelemetry GenAI semantic conventions before 1.28"),
+        ("ai.prompt.messages", "ai.response.text", AI_SDK),
+        ("ai.prompt.messages", "ai.response.object", AI_SDK),
+        ("ai.prompt.messages", "ai.response.toolCalls", AI_SDK),
+        ("ai.toolCall.args", "ai.toolCall.result", AI_SDK),
     )
 )
 
