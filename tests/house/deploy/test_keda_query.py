@@ -33,10 +33,11 @@ def test_it_counts_the_items_of_the_queue_once(new_redis_url: str, tmp_path: Pat
         for service in (first, second):
             service.await_ready(SOON_S)
         targets = {job: one.url.removeprefix("http://") for job, one in (("first", first), ("second", second))}
-        with running_prometheus(tmp_path, scrape=targets, interval="500ms") as prometheus:
+        with running_prometheus(tmp_path, scrape=targets, interval="2s") as prometheus:
             eventually(lambda: prometheus.query(query) == [({}, 0.0)], SOON_S, what="an empty queue, not none")
             for number in range(ITEMS):
                 body = {"operation": "job-search", "input": {"job_titles": [f"engineer {number}"]}}
                 assert httpx.post(f"{first.url}/api/queue", json=body, timeout=10).status_code == httpx.codes.ACCEPTED
             eventually(lambda: prometheus.query(query) == [({}, float(ITEMS))], SOON_S, what="the items, once")
-            assert len(prometheus.query('spantail_queue_items{state="pending"}')) == len(targets)
+            pending = 'spantail_queue_items{state="pending"}'
+            eventually(lambda: len(prometheus.query(pending)) == len(targets), SOON_S, what="both tell of them")
