@@ -123,6 +123,19 @@ def test_figures_are_those_of_both(service: Service) -> None:
         assert opened.text.endswith("# EOF\n")
 
 
+def test_no_figures_are_better_than_those_of_one_alone(service: Service) -> None:
+    """A supervisor that stands still: its workers serve on."""
+    supervisor = psutil.Process(service.process.pid)
+    supervisor.suspend()
+    try:
+        answer = httpx.get(f"{service.url}/metrics", headers=KEY, timeout=30)
+        assert (answer.status_code, answer.json()["type"]) == (503, "urn:spantail:problem:workers-unreachable")
+        assert httpx.get(f"{service.url}/readyz", headers=KEY).status_code == 200
+    finally:
+        supervisor.resume()
+    assert "spantail_workers 2.0" in httpx.get(f"{service.url}/metrics", headers=KEY).text
+
+
 def test_a_session_holds_for_both_and_its_end_too(service: Service) -> None:
     with client_of(service, 1) as one, client_of(service, 2) as other:
         assert one.get("/api/about").status_code == other.get("/api/about").status_code == 401

@@ -7,8 +7,10 @@ from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, CollectorRegistry, generate_latest
 from prometheus_client.openmetrics import exposition as openmetrics
 
+from spantail_service.errors import RETRY_AFTER_S
 from spantail_service.services import Services, services_of
 from spantail_service.web.openapi import answers
+from spantail_service.web.problems import ProblemError
 
 router = APIRouter(tags=["health"])
 
@@ -19,11 +21,11 @@ _OPENMETRICS = "application/openmetrics-text"
     "/metrics",
     summary="The service's own health, runs and spend, for Prometheus",
     response_class=PlainTextResponse,
-    responses=answers(None, media="text/plain", says="The exposition."),
+    responses=answers(None, 503, media="text/plain", says="The exposition."),
 )
 async def read_metrics(request: Request) -> Response:
     """Counters of this service, over all its workers, and gauges of what all processes share in Redis. 200 also while
-    Redis is away: `spantail_redis_up` is 0 then.
+    Redis is away: `spantail_redis_up` is 0 then. 503 where the workers cannot be asked.
     """
     services = services_of(request)
     registry = await _registry_of(services)
@@ -40,6 +42,14 @@ async def read_metrics(request: Request) -> Response:
 async def _registry_of(services: Services) -> CollectorRegistry:
     metrics = services.metrics
     if metrics.add_up is not None:
-        return await metrics.add_up()
+        try:
+            return await metrics.add_up()
+        except TimeoutError:  # what this worker alone has counted would look as if counters had fallen
+            raise ProblemError(
+                503,
+                "workers-unreachable",
+                "The workers of this service cannot be asked at the moment.",
+                headers={"retry-after": str(RETRY_AFTER_S)},
+            ) from None
     await services.read_metrics()
     return metrics.registry
