@@ -108,8 +108,9 @@ soak: $(DEVELOPMENT) ## Kill Redis, service and workers at random for minutes, t
 	$(BIN)/python -m tests.soak $(ARGS)
 
 .PHONY: screenshots
-screenshots: $(DEVELOPMENT) $(PAGE) test-tools ## Take the pictures of the README anew, in a real browser
+screenshots: $(DEVELOPMENT) $(PAGE) test-tools ## Take the pictures of the documents anew, in a real browser
 	$(BIN)/python docs/screenshots.py
+	$(BIN)/python docs/walkthrough.py
 
 .PHONY: docs
 docs: $(DEVELOPMENT) ## Build the site of the documents in site/; every link in it is checked
