@@ -201,6 +201,9 @@ TOKEN_RULES: Final = (
     TokenRule(_U + "completion_tokens_details.audio_tokens", AUDIO_OUTPUT, WITHIN, _OPENLIT),
     TokenRule(_U + "completion_tokens_details.audio", AUDIO_OUTPUT, WITHIN, _OPENLIT),
     TokenRule(_U + "input_token_details.audio", AUDIO_INPUT, WITHIN, "LangChain usage_metadata, flattened"),
+    TokenRule(
+        _U + "input_token_details.audio_tokens", AUDIO_INPUT, WITHIN, "OpenAI transcription API; Vercel AI SDK 7"
+    ),
     TokenRule(_U + "output_token_details.audio", AUDIO_OUTPUT, WITHIN, "LangChain usage_metadata, flattened"),
     TokenRule(_U + "input_audio_tokens", AUDIO_INPUT, WITHIN, "OpenAI Realtime API, usage, flattened"),
     TokenRule(_U + "output_audio_tokens", AUDIO_OUTPUT, WITHIN, "OpenAI Realtime API, usage, flattened"),
