@@ -55,3 +55,16 @@ def test_above_its_memory_limit_it_refuses_and_stays_alive(tmp_path: Path) -> No
         eventually(lambda: send_spans(collector, [span("work")]).status_code == 503, 30, what="the refusal")
         assert "memory usage" in collector.output().lower()
         assert collector.process.poll() is None
+
+
+def test_a_large_request_goes_on_in_pieces_that_jaeger_takes(tmp_path: Path) -> None:
+    """A receiver of gRPC refuses more than 4 MiB at a time, and what was refused so would be lost."""
+    with (
+        otlp_receiver() as jaeger,
+        running_collector(env={"JAEGER_ENDPOINT": jaeger.endpoint}, log=tmp_path / "collector.log") as collector,
+    ):
+        filling = {"filling": b"x" * 4_000}  # bytes, in which nobody looks for secrets
+        assert send_spans(collector, [span(f"{number}", filling) for number in range(2_000)]).status_code == 200
+        eventually(lambda: len(jaeger.spans()) == 2_000, 30, what="all spans")
+        assert max(batch.ByteSize() for batch in jaeger.batches) < 4 * 1024 * 1024
+        assert sum(batch.ByteSize() for batch in jaeger.batches) > 7_000_000
