@@ -110,6 +110,7 @@ soak: $(DEVELOPMENT) ## Kill Redis, service and workers at random for minutes, t
 .PHONY: screenshots
 screenshots: $(DEVELOPMENT) $(PAGE) test-tools ## Take the pictures of the documents anew, in a real browser
 	$(BIN)/python docs/screenshots.py
+	$(BIN)/python docs/screenshots_prometheus.py
 	$(BIN)/python docs/walkthrough.py
 
 .PHONY: docs
