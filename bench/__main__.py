@@ -24,7 +24,7 @@ def main() -> None:
         help=f"of {', '.join(NAMES)}, which are the default, and {', '.join(BY_NAME)}",
     )
     parser.add_argument("--rounds", type=int, help="how often each figure is taken; the median is printed")
-    parser.add_argument("--workers", default="1", help="of the service, for `ingest`; `1,2` measures both")
+    parser.add_argument("--workers", default="1", help="of the service, for `ingest` and `viewers`: `1,2` for both")
     parser.add_argument("--minutes", type=float, default=1.0, help="how long `memory` takes; 10 tell more than 1")
     parser.add_argument(
         "--redis-server",
@@ -47,7 +47,7 @@ def main() -> None:
             module.run(minutes=arguments.minutes)
         else:
             options = {"rounds": arguments.rounds} if arguments.rounds else {}
-            if name == "ingest":
+            if name in {"ingest", "viewers"}:
                 options["workers"] = tuple(map(int, arguments.workers.split(",")))
             module.run(**options)
 

@@ -1,4 +1,4 @@
-"""Many viewers on one service process: polls with nothing new, a thousand polling pages, a thousand WebSockets.
+"""Many viewers on one service process or several workers: polls with nothing new, a thousand polling pages and WebSockets.
 
 The service runs as a user would start it, with a token set, so that the checks of access are part of what is measured.
 """
@@ -28,7 +28,7 @@ from spantail_exporters.model.changes import Change
 from spantail_exporters.model.run_script import SCRIPT, append_arguments
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from starlette.types import Receive, Scope, Send
 
@@ -42,8 +42,8 @@ EVENTS_PER_S = 100
 SECONDS = 5.0
 
 
-def run(rounds: int = 3) -> dict[str, float]:
-    """Measure and print; returns the figures."""
+def run(rounds: int = 3, workers: Sequence[int] = (1,)) -> dict[str, float]:
+    """Measure with each number of workers, and print; returns the figures, of several workers as `2.poll`."""
     # A thousand viewers on each side of a loopback connection.
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(
@@ -53,14 +53,18 @@ def run(rounds: int = 3) -> dict[str, float]:
     figures: dict[str, float] = {}
     with private_redis() as url, redis.Redis.from_url(url) as client:
         writer = _Writer(client)
-        writer.start()
-        with (
-            running_service(url, {"SPANTAIL_TOKEN": token}) as address,
-            asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop,
-        ):
-            figures |= loop.run(_nothing_new(address, token, rounds))
-            figures |= loop.run(_pollers(address, token))
-            figures |= loop.run(_sockets(address, token, writer, client))
+        for number in workers:
+            client.flushall()
+            writer.start()
+            print(f"\nWorkers: {number}")
+            with (
+                running_service(url, {"SPANTAIL_TOKEN": token, "SPANTAIL_WORKERS": str(number)}) as address,
+                asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop,
+            ):
+                found = loop.run(_nothing_new(address, token, rounds))
+                found |= loop.run(_pollers(address, token))
+                found |= loop.run(_sockets(address, token, writer, client))
+            figures |= {name if number == 1 else f"{number}.{name}": value for name, value in found.items()}
     return figures
 
 

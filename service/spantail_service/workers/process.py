@@ -56,6 +56,7 @@ class WorkerProcess:
                 process = await asyncio.create_subprocess_exec(
                     sys.executable, "-m", "spantail_service", "worker", *map(str, (number, *inherited)), *options,
                     stdin=DEVNULL, env=environment, pass_fds=inherited,
+                    start_new_session=True,  # Ctrl-C is for the supervisor, also while this one still imports
                 )  # fmt: skip
             except OSError:
                 said.close()
