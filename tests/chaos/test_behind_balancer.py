@@ -155,9 +155,12 @@ async def test_a_service_a_runner_and_a_primary_die_and_nothing_is_lost(fleet: F
         return sum(counts) == len(watchers) and min(counts) > 0
 
     await eventually_async(both_have_viewers, SOON_S, what="viewers on both services")
-    known = [{run["run_id"] for run in (await fleet.get("/api/runs", one))["runs"]} for one in fleet.addresses]
-    assert known[0] == known[1] == {*short, *long}
 
+    async def both_list_all() -> Any:
+        known = [{run["run_id"] for run in (await fleet.get("/api/runs", one))["runs"]} for one in fleet.addresses]
+        return known[0] == known[1] == {*short, *long}
+
+    await eventually_async(both_list_all, SOON_S, what="both services list the same runs")
     by_victim = await _viewers(fleet, fleet.addresses[0])
     before = [watcher.connections for watcher in watchers]
     victim, dead = fleet.services[0], await _busy_runner(fleet)
@@ -165,9 +168,9 @@ async def test_a_service_a_runner_and_a_primary_die_and_nothing_is_lost(fleet: F
         one.process.kill()
         one.process.wait(10)
 
-    def all_watch_again() -> bool:
+    async def all_watch_again() -> Any:
         moved = [watcher for watcher, count in zip(watchers, before, strict=True) if watcher.connections > count]
-        return len(moved) == by_victim
+        return len(moved) >= by_victim and await _viewers(fleet, fleet.addresses[1]) == len(watchers)
 
     await eventually_async(all_watch_again, SOON_S, what="who watched by the service that died watches by the other")
     fleet.go.touch()
