@@ -61,7 +61,7 @@ def test_kubernetes_knows_every_field(resources: list[dict[str, Any]], version: 
 def _keda_says(scaled: dict[str, Any]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [ROOT / "deploy" / "node", "node", "--input-type=module", "--eval", _KEDA],
-        cwd=deploy_checks() / "node", env={**os.environ, "VENV": str(ROOT / ".venv")},
+        cwd=deploy_checks() / "node", env={**os.environ, "VENV": sys.prefix},
         input=json.dumps(scaled), capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
 
