@@ -1,4 +1,4 @@
-"""Many viewers on one service process or several workers: polls with nothing new, a thousand polling pages and WebSockets.
+"""Many viewers on one service process or several workers: polls with nothing new, a thousand pages that poll or listen.
 
 The service runs as a user would start it, with a token set, so that the checks of access are part of what is measured.
 """

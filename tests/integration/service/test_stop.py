@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 import httpx
+import pytest
 from websockets.asyncio.client import connect
 
 from tests.integration.service.harness import RUN, Writer, spantail_process
@@ -16,6 +17,7 @@ from tests.support.served import frames_of, next_frame
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+READY_S = 90
 SHUTDOWN_S = 60
 CLOSED_S = 15.0
 """A stop that waits for viewers to leave by themselves takes 30 s, half of `SPANTAIL_SHUTDOWN_S`."""
@@ -26,12 +28,13 @@ async def _rest(stream: AsyncIterator[str]) -> str:
     return "".join([text async for text in stream])
 
 
-async def test_every_kind_of_viewer_is_sent_home(new_redis_url: str) -> None:
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_every_kind_of_viewer_is_sent_home(new_redis_url: str, workers: int) -> None:
     with Writer(new_redis_url) as writer:
         writer.lines(RUN, 1)
-    command = ("serve", "--port", "0", "--redis-url", new_redis_url)
+    command = ("serve", "--port", "0", "--redis-url", new_redis_url, "--workers", str(workers))
     with spantail_process(*command, SPANTAIL_SHUTDOWN_S=str(SHUTDOWN_S)) as service:
-        await asyncio.to_thread(service.await_ready)
+        await asyncio.to_thread(service.await_ready, READY_S)
         async with AsyncExitStack() as stack:
             client = await stack.enter_async_context(httpx.AsyncClient(base_url=service.url, timeout=30))
             socket = await stack.enter_async_context(
