@@ -13,6 +13,7 @@ import http
 import json
 import os
 import re
+import secrets
 import shutil
 import signal
 import socket
@@ -37,6 +38,8 @@ _PORTS: Final = {
     "jaeger": 16686, "jaeger_grpc": 14317, "jaeger_query_grpc": 16685,
     "prometheus": 9090,
 }  # fmt: skip
+_LOWEST_FREE: Final = 20_000
+_FREE: Final = 12_000
 _FAILED: Final = 1
 
 
@@ -138,9 +141,16 @@ def _own_ports() -> dict[str, int]:
 
 
 def _free_ports() -> dict[str, int]:
+    """Ports that nobody has, none of those that systems give to outgoing connections: parts take theirs in a minute."""
     with contextlib.ExitStack() as stack:  # all at once, so that they differ
-        held = {name: stack.enter_context(socket.create_server(("127.0.0.1", 0))) for name in _PORTS}
-        return {name: one.getsockname()[1] for name, one in held.items()}
+        found: dict[str, int] = {}
+        while len(found) < len(_PORTS):
+            port = _LOWEST_FREE + secrets.randbelow(_FREE)
+            tried = stack.enter_context(socket.socket())
+            with contextlib.suppress(OSError):
+                tried.bind(("127.0.0.1", port))
+                found[list(_PORTS)[len(found)]] = port
+        return found
 
 
 def _written(path: Path, configuration: Mapping[str, Any]) -> str:
