@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 
 from spantail_service.jobs.queue.job_queue import JobQueue
 from spantail_service.metrics import ServiceMetrics
-from spantail_service.metrics.instruments import families_of
+from spantail_service.metrics.instruments import Instruments
 from spantail_service.metrics.names import otlp_name, prometheus_name
 from spantail_service.metrics.otlp import scope_metrics
 from spantail_service.tail.frame import newest_time_us
@@ -112,8 +112,9 @@ def test_what_instruments_measure_is_shown_with_its_trace() -> None:
     meter.create_counter("taken.already").add(1)
     metrics = ServiceMetrics()
     metrics.show_instruments(reader)
-    families = {family.name: family for family in families_of(reader, {"taken_already"})}
+    families = {family.name: family for family in Instruments(reader).families({"taken_already"})}
     histogram.record(0.2, {}, here)
+    _openmetrics(metrics)  # a scrape that fails on its way takes no exemplar along
     text = _openmetrics(metrics)
     provider.shutdown()
     assert set(families) == {"spantail_llm_cost_nano", "some_duration_seconds", "in_flight"}

@@ -45,6 +45,7 @@ class Totals:
 
     nano: Counter[str] = field(default_factory=Counter)
     calls: Counter[str] = field(default_factory=Counter)
+    errors: Counter[str] = field(default_factory=Counter)
     unpriced: Counter[str] = field(default_factory=Counter)
     fallbacks: Counter[tuple[str, bool]] = field(default_factory=Counter)
     tokens: Counter[str] = field(default_factory=Counter)
@@ -56,6 +57,7 @@ class Totals:
         for backend, said in run["backends"].items():
             self.nano[backend] += said["cost_nano"]
             self.calls[backend] += said["calls"]
+            self.errors[backend] += said["errors"]
             self.unpriced[backend] += said["unpriced"]
             self.tokens.update(said["tokens"])
             self.fallbacks[backend, False] += said.get("fallbacks", 0)
@@ -166,7 +168,8 @@ OTEL: Final = 'job="otel"'
 async def test_money_calls_and_tokens_equal_those_of_the_runs(figures: Figures) -> None:
     totals = figures.totals
     assert sum(totals.nano.values()) > 0
-    assert sum(totals.unpriced.values()) > 0
+    for kind in (totals.unpriced, totals.errors, totals.fallbacks):
+        assert sum(kind.values()) > 0
     assert {status for _, status in totals.ended} >= {"completed", "failed"}
 
     def equal() -> bool:
@@ -177,6 +180,8 @@ async def test_money_calls_and_tokens_equal_those_of_the_runs(figures: Figures) 
     eventually(equal, 30)
     calls = figures.by("spantail_backend", f"gen_ai_client_operation_duration_seconds_count{{{OTEL}}}")
     assert calls == +totals.calls
+    of_errors = f'gen_ai_client_operation_duration_seconds_count{{{OTEL}, error_type!=""}}'
+    assert figures.by("spantail_backend", of_errors) == +totals.errors
     assert figures.by("gen_ai_token_type", f"gen_ai_client_token_usage_sum{{{OTEL}}}") == +totals.tokens
     assert figures.by("spantail_backend", f"spantail_llm_unpriced_total{{{OTEL}}}") == +totals.unpriced
     fallbacks = figures.by(
@@ -216,12 +221,17 @@ async def test_money_as_redis_has_it_is_the_same(figures: Figures) -> None:
 
 
 async def test_exemplars_lead_to_runs(figures: Figures) -> None:
-    for name in ("gen_ai_client_operation_duration_seconds_bucket", "spantail_run_duration_seconds_bucket"):
+    for series in (
+        f"gen_ai_client_operation_duration_seconds_bucket{{{OTEL}}}",
+        f"spantail_run_duration_seconds_bucket{{{OTEL}}}",
+        'spantail_run_duration_seconds_bucket{job="spantail"}',
+        'spantail_llm_cost_nano_total{job="spantail"}',
+    ):
 
-        def found(name: str = name) -> list[dict[str, Any]]:
-            return figures.prometheus.exemplars(f"{name}{{{OTEL}}}", figures.began_s - 60, time.time() + 60)
+        def found(series: str = series) -> list[dict[str, Any]]:
+            return figures.prometheus.exemplars(series, figures.began_s - 60, time.time() + 60)
 
-        exemplars = eventually(found, 30, what=f"exemplars of {name}")
+        exemplars = eventually(found, 30, what=f"exemplars of {series}")
         assert {exemplar["labels"]["trace_id"] for exemplar in exemplars} <= figures.runs.keys()
         assert all(len(exemplar["labels"]["span_id"]) == 16 for exemplar in exemplars)
 

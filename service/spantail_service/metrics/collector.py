@@ -24,7 +24,7 @@ from spantail_service.llm.budget.gauges import BudgetGauges
 from spantail_service.metrics.deliveries import families_of as families_of_deliveries
 from spantail_service.metrics.durations import LAG_BOUNDS_S, Durations
 from spantail_service.metrics.ended_runs import EndedRuns
-from spantail_service.metrics.instruments import families_of as families_of_instruments
+from spantail_service.metrics.instruments import Instruments
 from spantail_service.metrics.otlp import scope_metrics
 from spantail_service.metrics.redis_gauges import RedisGauges
 from spantail_service.metrics.work import WorkGauges
@@ -65,7 +65,7 @@ class ServiceMetrics(Collector):
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self._since_ns = time.time_ns()
-        self._reader: InMemoryMetricReader | None = None
+        self._instruments: Instruments | None = None
         self._requests: dict[tuple[str, str, int], Durations] = {}
         self._refused: Counter[str] = Counter()
         self._logins: Counter[str] = Counter()
@@ -94,7 +94,7 @@ class ServiceMetrics(Collector):
 
     def show_instruments(self, reader: InMemoryMetricReader) -> None:
         """Show what this process measures with OpenTelemetry's instruments too."""
-        self._reader = reader
+        self._instruments = Instruments(reader)
 
     def request(self, scope: Scope, status: int, duration_s: float) -> None:
         """Count an HTTP request that has been answered (status 0: the client left before)."""
@@ -187,8 +187,8 @@ class ServiceMetrics(Collector):
         """Every family, as prometheus-client asks for them."""
         own = list(self.families())
         yield from own
-        if self._reader is not None:
-            yield from families_of_instruments(self._reader, {family.name for family in own})
+        if self._instruments is not None:
+            yield from self._instruments.families({family.name for family in own})
 
     def produced(self, loop: asyncio.AbstractEventLoop, read: Callable[[], Coroutine[Any, Any, None]]) -> ScopeMetrics:
         """The same figures, without those of instruments, for an export by OTLP; called on the exporter's thread.

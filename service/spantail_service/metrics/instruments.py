@@ -11,7 +11,7 @@ from prometheus_client.samples import Exemplar
 from spantail_service.metrics.names import label_name, prometheus_name
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from opentelemetry.sdk.metrics import Exemplar as MeasuredExemplar
     from opentelemetry.sdk.metrics.export import InMemoryMetricReader
@@ -20,38 +20,66 @@ if TYPE_CHECKING:
 _INFINITE: Final = "+Inf"
 
 
-def families_of(reader: InMemoryMetricReader, taken: Collection[str] = ()) -> Iterable[Metric]:
-    """Read all instruments.
+class Instruments:
+    """Reads all instruments of a meter provider.
+
+    The SDK gives each exemplar once. The latest of each series is kept, so that a scrape that failed takes none along.
 
     Args:
-        reader: Knows them.
-        taken: Names of families that are told otherwise already.
+        reader: Knows the instruments.
     """
-    data = reader.get_metrics_data()
-    families: dict[str, Metric] = {}
-    for resource in data.resource_metrics if data is not None else ():
-        for scope in resource.scope_metrics:
-            for measured in scope.metrics:
-                _add(families, measured, taken)
-    return families.values()
 
+    def __init__(self, reader: InMemoryMetricReader) -> None:
+        self._reader = reader
+        self._kept: dict[tuple[str, frozenset[tuple[str, str]]], Exemplar] = {}
 
-def _add(families: dict[str, Metric], measured: Measured, taken: Collection[str]) -> None:
-    name, data = prometheus_name(measured.name, measured.unit or ""), measured.data
-    kind = _kind(data)
-    if kind is None or name in taken:
-        return
-    family = families.setdefault(name, Metric(name, measured.description or "", kind))
-    if family.type != kind:  # two libraries mean different things by one name
-        return
-    for point in data.data_points:
-        labels = {label_name(key): _text(value) for key, value in (point.attributes or {}).items()}
-        if isinstance(point, HistogramDataPoint):
-            _add_histogram(family, labels, point)
-        elif isinstance(point, NumberDataPoint):
-            exemplar = _exemplar(point.exemplars) if kind == "counter" else None
-            suffix = "_total" if kind == "counter" else ""
-            family.add_sample(f"{name}{suffix}", labels, point.value, exemplar=exemplar)
+    def families(self, taken: Collection[str] = ()) -> Iterable[Metric]:
+        """Make a family of each instrument, but for those names that are `taken` already."""
+        data = self._reader.get_metrics_data()
+        families: dict[str, Metric] = {}
+        for resource in data.resource_metrics if data is not None else ():
+            for scope in resource.scope_metrics:
+                for measured in scope.metrics:
+                    self._add(families, measured, taken)
+        return families.values()
+
+    def _add(self, families: dict[str, Metric], measured: Measured, taken: Collection[str]) -> None:
+        name, data = prometheus_name(measured.name, measured.unit or ""), measured.data
+        kind = _kind(data)
+        if kind is None or name in taken:
+            return
+        family = families.setdefault(name, Metric(name, measured.description or "", kind))
+        if family.type != kind:  # two libraries mean different things by one name
+            return
+        for point in data.data_points:
+            labels = {label_name(key): _text(value) for key, value in (point.attributes or {}).items()}
+            if isinstance(point, HistogramDataPoint):
+                self._add_histogram(family, labels, point)
+            elif isinstance(point, NumberDataPoint) and kind == "counter":
+                self._add_sample(family, "_total", labels, point.value, point.exemplars)
+            elif isinstance(point, NumberDataPoint):
+                family.add_sample(name, labels, point.value)
+
+    def _add_histogram(self, family: Metric, labels: dict[str, str], point: HistogramDataPoint) -> None:
+        count, below = 0, float("-inf")
+        bounds = [*point.explicit_bounds, float("inf")]
+        for bound, number in zip(bounds, point.bucket_counts, strict=True):
+            count += number
+            here = [one for one in point.exemplars if below < one.value <= bound]
+            shown = _INFINITE if bound == float("inf") else str(float(bound))
+            self._add_sample(family, "_bucket", {**labels, "le": shown}, count, here)
+            below = bound
+        family.add_sample(f"{family.name}_count", labels, point.count)
+        family.add_sample(f"{family.name}_sum", labels, point.sum)
+
+    def _add_sample(
+        self, family: Metric, suffix: str, labels: dict[str, str], value: float, found: Sequence[MeasuredExemplar]
+    ) -> None:
+        name = f"{family.name}{suffix}"
+        key = name, frozenset(labels.items())
+        if (latest := _exemplar(found)) is not None:
+            self._kept[key] = latest
+        family.add_sample(name, labels, value, exemplar=self._kept.get(key))
 
 
 def _kind(data: object) -> str | None:
@@ -61,19 +89,6 @@ def _kind(data: object) -> str | None:
     if isinstance(data, Sum | Gauge):
         return "counter" if isinstance(data, Sum) and data.is_monotonic else "gauge"
     return None
-
-
-def _add_histogram(family: Metric, labels: Mapping[str, str], point: HistogramDataPoint) -> None:
-    count, below = 0, float("-inf")
-    bounds = [*point.explicit_bounds, float("inf")]
-    for bound, number in zip(bounds, point.bucket_counts, strict=True):
-        count += number
-        here = [one for one in point.exemplars if below < one.value <= bound]
-        shown = _INFINITE if bound == float("inf") else str(float(bound))
-        family.add_sample(f"{family.name}_bucket", {**labels, "le": shown}, count, exemplar=_exemplar(here))
-        below = bound
-    family.add_sample(f"{family.name}_count", dict(labels), point.count)
-    family.add_sample(f"{family.name}_sum", dict(labels), point.sum)
 
 
 def _exemplar(found: Sequence[MeasuredExemplar]) -> Exemplar | None:
