@@ -202,17 +202,17 @@ def index_commands(run_id: str, applied: Applied) -> list[tuple[str | int, ...]]
 
 def index_commands_of(runs: Mapping[str, Applied]) -> list[tuple[str | int, ...]]:
     """Name the commands that make the indices true of several runs at once."""
-    fields: list[str | int] = []
+    entries: list[str | int] = []
     settled: list[str] = []
     unsettled: list[str] = []
     for run_id, applied in runs.items():
         operation = indexed_operation(applied.operation)
-        fields += (
+        entries += (
             run_id, applied.start_us, applied.status, operation, keys.operation_digest(operation) if operation else "",
             applied.epoch, applied.next_seq,
         )  # fmt: skip
         (settled if applied.settled else unsettled).append(run_id)
-    commands: list[tuple[str | int, ...]] = [(*_INDEX_HEAD, "tell", *fields)] if fields else []
+    commands: list[tuple[str | int, ...]] = [(*_INDEX_HEAD, "tell", *entries)] if entries else []
     if unsettled:
         commands.append(("SADD", keys.RUNS_OPEN, *unsettled))
     if settled:

@@ -141,7 +141,7 @@ class RunStore:
             again = await self._evaluate([calls[i] for i in missing])
             for i, reply in zip(missing, again, strict=True):
                 replies[i] = reply
-        reported: dict[str, Applied] = {}  # a run may be in several calls: the last one has the last word
+        news: dict[str, Applied] = {}  # a run may be in several calls: the last one has the last word
         for call, reply in zip(calls, replies, strict=True):
             if isinstance(reply, Exception):
                 raise reply
@@ -149,10 +149,10 @@ class RunStore:
                 continue  # it was stored before, and the run has gone; or another state stands there
             applied = _applied(reply)
             if applied.tell_index:
-                reported[call.run_id] = applied
-        if reported:
+                news[call.run_id] = applied
+        if news:
             pipe = self._redis.pipeline(transaction=False)
-            for command in index_commands_of(reported):
+            for command in index_commands_of(news):
                 pipe.execute_command(*command)
             await pipe.execute()
         return replies

@@ -66,12 +66,12 @@ def test_the_index_learns_of_several_runs_in_one_step(redis_url: str) -> None:
     with redis.Redis.from_url(redis_url) as client:
         for command in index_commands_of(runs):
             client.execute_command(*command)
-        open_runs = {member.decode() for member in client.smembers(keys.RUNS_OPEN)}
+        open_runs = {one.decode() for one in client.smembers(keys.RUNS_OPEN)}
         assert open_runs == {run_id for run_id, one in runs.items() if not one.settled}
         assert client.zcard(keys.RUNS_RECENT) == len(runs)
-        fields = client.hgetall(keys.RUNS_FACTS)
-        assert fields[b"%032x" % 1].startswith(b"1000 9 10 completed")
+        held = client.hgetall(keys.RUNS_FACTS)
+        assert held[b"%032x" % 1].startswith(b"1000 9 10 completed")
         older = index_commands_of({f"{1:032x}": applied, f"{8:032x}": applied})
         assert client.execute_command(*older[0]) == 1  # what is held of the first is newer
-        assert client.hget(keys.RUNS_FACTS, f"{1:032x}") == fields[b"%032x" % 1]
+        assert client.hget(keys.RUNS_FACTS, f"{1:032x}") == held[b"%032x" % 1]
     assert index_commands_of({}) == []
