@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.integration.collector.harness import send_spans, span
+from tests.integration.collector.harness import plain, send_spans, span
 from tests.support.collectors import running_collector
 from tests.support.otlp_receiver import otlp_receiver
 from tests.support.redis_servers import free_port
@@ -68,3 +68,16 @@ def test_a_large_request_goes_on_in_pieces_that_jaeger_takes(tmp_path: Path) -> 
         eventually(lambda: len(jaeger.spans()) == 2_000, 30, what="all spans")
         assert max(batch.ByteSize() for batch in jaeger.batches) < 4 * 1024 * 1024
         assert sum(batch.ByteSize() for batch in jaeger.batches) > 7_000_000
+
+
+def test_a_span_that_no_request_could_hold_is_cut_and_takes_no_other_with_it(tmp_path: Path) -> None:
+    with (
+        otlp_receiver() as jaeger,
+        running_collector(env={"JAEGER_ENDPOINT": jaeger.endpoint}, log=tmp_path / "collector.log") as collector,
+    ):
+        huge = span("huge", {"filling": "x" * 5_000_000}, events={"e": {"filling": "é" * 100_000}})
+        assert send_spans(collector, [span("before"), huge, span("after")]).status_code == 200
+        eventually(lambda: jaeger.spans().keys() == {"before", "huge", "after"}, 30, what="all three")
+        arrived = jaeger.spans()["huge"]
+    assert plain(arrived.attributes) == {"filling": "x" * 65_536}
+    assert len(plain(arrived.events[0].attributes)["filling"].encode()) <= 65_536
