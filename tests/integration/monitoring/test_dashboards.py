@@ -53,10 +53,10 @@ def _targets() -> Iterator[Target]:
 TARGETS = list(_targets())
 
 
-def _asked(target: Target, data: str = ".*") -> str:
+def _asked(target: Target, data: str = ".*", calls: str = "otel") -> str:
     """The query as Grafana would send it, over all the time that there was."""
     values = {
-        "service": "spantail", "calls": "otel", "data": data,
+        "service": "spantail", "calls": calls, "data": data,
         "__range": "1h", "__rate_interval_ms": "600000", "__rate_interval": "10m",
     }  # fmt: skip
     expr = target.expr
@@ -66,10 +66,10 @@ def _asked(target: Target, data: str = ".*") -> str:
     return expr
 
 
-def _series(stage: Stage, target: Target, data: str = ".*") -> list[tuple[dict[str, str], float]]:
+def _series(stage: Stage, target: Target, data: str = ".*", calls: str = "otel") -> list[tuple[dict[str, str], float]]:
     # Bars of days are asked for at the beginnings of days.
     at = time.time() // DAY_S * DAY_S if "offset -1d" in target.expr else time.time()
-    found = stage.prometheus.api("query", query=_asked(target, data), time=str(at))["result"]
+    found = stage.prometheus.api("query", query=_asked(target, data, calls), time=str(at))["result"]
     return [(series["metric"], float(series["value"][1])) for series in found]
 
 
@@ -193,9 +193,16 @@ def test_today_is_what_redis_has(stage: Stage) -> None:
         assert _one(stage, board, "Spent today") == pytest.approx(sum(today.values()))
 
 
-def test_an_exemplar_leads_to_a_trace_that_the_data_source_has(stage: Stage) -> None:
+def test_without_a_collector_the_service_tells_of_its_own_calls(stage: Stage) -> None:
+    """By `/metrics`: the run of its queue, which is the one on demo data."""
+    ((_, spent),) = eventually(lambda: _series(stage, _of("spend", "Spent"), calls="spantail"), what="the sum")
+    assert round(spent * 1e9) == _sum(stage, lambda run: run["cost_nano"], demo=True)
+
+
+@pytest.mark.parametrize("job", ["otel", "spantail"])
+def test_an_exemplar_leads_to_a_trace_that_the_data_source_has(stage: Stage, job: str) -> None:
     now = time.time()
-    query = 'gen_ai_client_operation_duration_seconds_bucket{job="otel"}'
+    query = f'gen_ai_client_operation_duration_seconds_bucket{{job="{job}"}}'
     found = eventually(lambda: stage.prometheus.exemplars(query, now - 3_600, now + 60), what="exemplars")
     ids = {exemplar["labels"]["trace_id"] for exemplar in found}
     assert ids <= {run["run_id"] for run in stage.runs}
