@@ -51,7 +51,7 @@ def test_alerts_fire_and_keep_silent(case: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", ["for: 10m|for: 59m", r"> 0.2$|> 0.9", "offset 15m|offset 55m", 'kind="day"|kind="run"']
+    "change", ["for: 10m|for: 59m", r"> 0.2$|> 0.9", "gained15m > 0|gained15m > 9", 'kind="day"|kind="run"']
 )
 def test_a_changed_rule_is_noticed(change: str, tmp_path: Path) -> None:
     """So that the test above shows something."""
