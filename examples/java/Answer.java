@@ -3,10 +3,13 @@
 // Run `make run` (or `spantail demo`) in one terminal, and in another, from this folder:
 //
 //     mvn dependency:copy-dependencies -DoutputDirectory=jars -Dmdep.stripVersion
-//     java -javaagent:jars/opentelemetry-javaagent.jar -cp 'jars/*' Answer.java
+//     javac -d classes -cp 'jars/*' Answer.java
+//     export OTEL_SERVICE_NAME=java-example OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:8321
+//     export OTEL_METRICS_EXPORTER=none
+//     java -javaagent:jars/opentelemetry-javaagent.jar -cp 'classes:jars/*' Answer
 //
-// It prints the address of its trace. The agent reads OTEL_EXPORTER_OTLP_ENDPOINT and OTEL_EXPORTER_OTLP_PROTOCOL
-// (http/protobuf, grpc), which send it elsewhere; SPANTAIL_URL is where it is looked at.
+// It prints the address of its trace. OTEL_EXPORTER_OTLP_PROTOCOL=grpc has the agent speak gRPC; SPANTAIL_URL is where
+// the trace is looked at.
 
 import com.sun.net.httpserver.HttpServer;
 import io.opentelemetry.api.GlobalOpenTelemetry;
