@@ -93,7 +93,7 @@ class Figures:
         }
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # the event loop lives as long, and with it the threads that others leave in it
 async def figures(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Figures]:
     """Runs of every kind, at once and from the queue, well and in error, and time for their figures to arrive."""
     folder = tmp_path_factory.mktemp("figures")
