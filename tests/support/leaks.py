@@ -12,6 +12,9 @@ import psutil
 
 _GRACE_S = 3.0
 _COLLECT_S = 0.5
+# What `asyncio.to_thread` works on. They are the event loop's, which waits for them at its end, and a fixture may have
+# it outlive the test that wanted the first one.
+_OF_THE_LOOP = "asyncio_"
 
 _kept_groups: set[int] = set()
 
@@ -54,7 +57,11 @@ class Inventory:
         return new
 
     def _new(self) -> list[str]:
-        threads = [f"thread {thread.name!r}" for thread in threading.enumerate() if thread.ident not in self.threads]
+        threads = [
+            f"thread {thread.name!r}"
+            for thread in threading.enumerate()
+            if thread.ident not in self.threads and not thread.name.startswith(_OF_THE_LOOP)
+        ]
         return threads + [_describe(child) for child in _children() if child.pid not in self.children]
 
 
