@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Final, NamedTuple
 
@@ -21,7 +22,9 @@ _PACKAGES: Final = {
     "litellm_app": ("LiteLLM", "litellm"),
     "litellm_in_a_span": ("LiteLLM in a span of the application", "litellm"),
     "official": ("OpenTelemetry's own instrumentations", "opentelemetry-instrumentation-openai-v2"),
-    "claude_code": ("Claude Code", ""),
+    "vercel_ai_sdk": ("Vercel AI SDK 7", "ai"),
+    "vercel_ai_sdk_6": ("Vercel AI SDK 6", "ai"),
+    "claude_code": ("Claude Code", "@anthropic-ai/claude-code"),
 }
 _CALL: Final = re.compile(r"^ *llm_call ", re.MULTILINE)
 _TOKENS: Final = re.compile(r"\b(input|output) (\d+)")
@@ -61,10 +64,11 @@ def everything_seen() -> list[Seen]:
 
 
 def _version_of(source: Source, package: str) -> str:
-    if not package:
-        lock = (ROOT / "deploy" / "claude-cli" / "package.json").read_text(encoding="utf-8")
-        found = re.search(r'claude-code": "([^"]+)"', lock)
-        return found.group(1) if found else ""
-    requirements = ROOT / "tests" / "exports" / "requirements" / f"{source.venv}.txt"
-    lines = requirements.read_text(encoding="utf-8").splitlines()
-    return next((line.partition("==")[2] for line in lines if line.startswith(f"{package}==")), "")
+    if source.venv:
+        requirements = ROOT / "tests" / "exports" / "requirements" / f"{source.venv}.txt"
+        lines = requirements.read_text(encoding="utf-8").splitlines()
+        return next((line.partition("==")[2] for line in lines if line.startswith(f"{package}==")), "")
+    folder = (ROOT / source.script).parent if source.script else ROOT / "deploy" / "claude-cli"
+    lock = json.loads((folder / "package-lock.json").read_text(encoding="utf-8"))
+    version: str = lock["packages"][f"node_modules/{package}"]["version"]
+    return version
