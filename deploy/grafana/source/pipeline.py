@@ -112,7 +112,7 @@ def _collector() -> list[Graph]:
     return [
         graph(About("Spans that the Collector sent on, per second", "short", "By exporter."),
               Query(pace(metrics.of_collector("exporter_sent_spans"), "exporter"), "{{exporter}}")),
-        graph(About("Queues of the Collector", "none", "Batches that wait to be sent on, by exporter."),
+        graph(About("Queues of the Collector", "bytes", "What waits to be sent on, by exporter."),
               Query(f"sum by (exporter) ({queue})", "{{exporter}}")),
         graph(About("Spans that the Collector could not send, per second", "short",
                     "By exporter. They are sent again as long as its queue has room."),
