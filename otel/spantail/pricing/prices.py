@@ -121,11 +121,12 @@ def _names(models: Sequence[str], provider: str | None) -> Iterator[str]:
 def preload() -> None:
     """Begin to load the price table on a thread of its own, which takes some 400 ms; further calls do nothing.
 
-    A fork waits for that thread, at most 10 s.
+    A fork waits for that thread, at most 10 s, and so does the end of the process.
     """
     if not _preload_begun.acquire(blocking=False):  # never released: once per process
         return
-    thread = threading.Thread(target=_load, name="spantail-prices", daemon=True)
+    # no daemon: the interpreter ends those where they are, and within pydantic's compiled code that aborts the process
+    thread = threading.Thread(target=_load, name="spantail-prices", daemon=False)
     try:
         thread.start()
     except RuntimeError:  # the interpreter is going down; price() loads the table itself if it still needs to

@@ -55,15 +55,8 @@ def renew_metrics(provider: MeterProvider) -> None:
     try:
         consumer = inner._measurement_consumer
         consumer._lock = threading.Lock()
-        consumer._reader_storages = {
-            reader: type(storage)(
-                inner._sdk_config,
-                reader._instrument_class_temporality,
-                reader._instrument_class_aggregation,
-                reader._instrument_class_cardinality_limit,
-            )
-            for reader, storage in consumer._reader_storages.items()
-        }
+        for reader in tuple(consumer._reader_storages):
+            consumer.add_metric_reader(reader)  # with a storage of its own, in which there is nothing
         for reader in consumer._reader_storages:
             if hasattr(reader, "_export_lock"):
                 reader._export_lock = threading.Lock()

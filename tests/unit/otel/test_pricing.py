@@ -249,3 +249,25 @@ def test_the_table_is_loaded_late_and_without_the_network() -> None:
         check=False,
     )
     assert (done.stdout, done.stderr) == ("210000\n", "")
+
+
+_ENDING = """
+from spantail import pricing
+from spantail.pricing import prices
+import time
+loaded = prices._load
+def slowly():
+    loaded()
+    time.sleep(0.2)
+    print("loaded")
+prices._load = slowly
+pricing.preload()
+"""
+
+
+def test_the_end_of_a_process_waits_for_the_table() -> None:
+    """A thread that is ended within compiled code aborts the process."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", _ENDING], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "loaded\n", "")
