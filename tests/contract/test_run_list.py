@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from spantail_exporters.model import keys
+from spantail_exporters.model import keys, run_script
 from tests.integration.service.harness import ROOT_SPAN, RUN, START, Writer, running_app
 
 if TYPE_CHECKING:
@@ -202,7 +202,7 @@ async def test_expired_runs_leave_the_index_and_are_remembered(redis_url: str) -
 
 
 async def test_a_pinned_run_neither_expires_nor_is_trimmed(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keys, "RUNS_RECENT_CAP", 3)
+    monkeypatch.setattr(run_script, "_INDEX_HEAD", (*run_script._INDEX_HEAD[:-1], 3))
     with Writer(redis_url) as writer:
         pinned = _run(writer, 1)
         async with running_app(redis_url) as client:

@@ -87,7 +87,7 @@ def _settled_trace(service: ServiceProcess, run_id: str) -> dict[str, Any]:
         return run_id in {run["run_id"] for run in service.json("/api/runs")["runs"]}
 
     eventually(listed, timeout_s=20, what=f"run {run_id} in the list")
-    eventually(lambda: service.json(f"/api/logs/{run_id}")["status"] not in {"running", "queued"}, timeout_s=20)
+    eventually(lambda: service.json(f"/api/logs/{run_id}")["expected_log_count"], timeout_s=20, what="all of the run")
     trace: dict[str, Any] = service.json(f"/api/traces/{run_id}")
     return trace
 

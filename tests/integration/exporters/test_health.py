@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def reader(monkeypatch: pytest.MonkeyPatch) -> Iterator[InMemoryMetricReader]:
     memory = InMemoryMetricReader()
     provider = MeterProvider([memory])
-    monkeypatch.setattr(health, "get_meter", provider.get_meter)
+    monkeypatch.setattr(health, "provider_in_use", lambda: provider)  # whatever others have made the global one
     yield memory
     provider.shutdown()
 
