@@ -20,7 +20,7 @@ EVENT_REDIS_US: Final = 15
 EVENT_BYTES: Final = 960
 """CPU of an event in the application and in Redis, and its bytes on the way: `throughput`."""
 
-OTLP_SPAN_US: Final = 65
+OTLP_SPAN_US: Final = 61
 """CPU of a span that comes by OTLP, service and Redis: `ingest`."""
 
 RUN_BYTES: Final = 77_600
