@@ -42,10 +42,9 @@ export class App {
     this.page = page;
     this.api = api;
     this.run = new RunView(page, api, {
-      // Back leaves the run instead of walking through spans.
       chosen: (runId, spanId) => {
         this.route = runRoute(runId, spanId);
-        this.navigation.replace(this.route);
+        this.navigation.record(this.route);
       },
       summarised: (summary) => updateItem(page.runs, runItem(summary, summary.run_id, api.nowUs())),
       gone: (runId) => {
@@ -117,6 +116,14 @@ export class App {
     this.page.listOpen = false;
     this.showSection(route.section);
     if (route.section !== "runs") return;
+    if (route.odd !== undefined) {
+      this.run.close();
+      this.page.runIdShort = route.odd;
+      this.page.screen = "odd";
+      document.title = "No such run – Spantail";
+      this.drawList();
+      return;
+    }
     const runId = route.runId ?? this.runs[0]?.run_id ?? null;
     if (runId === null) {
       this.run.close();
@@ -185,9 +192,11 @@ export class App {
     const first = !this.listed;
     this.listed = true;
     assign(this.page, "runsText", "");
+    this.run.serviceAnswers();
     this.drawList();
     if (this.route.section !== "runs") return;
     if (!session) {
+      if (this.route.odd !== undefined) return;
       // On the start page the newest run is shown as soon as there is one.
       const waits = this.page.screen === "empty" || this.page.screen === "unmatched";
       if (first || this.runs.length > 0 || !waits) this.follow(this.route);
@@ -205,7 +214,8 @@ export class App {
   private listFailed(reason: string): void {
     const { page } = this;
     assign(page, "runsText", this.listed ? "This list is not up to date." : reason);
-    if (this.run.session || this.route.section !== "runs") return;
+    this.run.serviceAnswers(reason);
+    if (this.run.session || this.route.section !== "runs" || this.route.odd !== undefined) return;
     page.screen = "offline";
     page.offlineText = reason;
   }

@@ -39,6 +39,9 @@ const shell: object & ThisType<PageData> = {
   get isMissing() {
     return this.screen === "missing";
   },
+  get isOdd() {
+    return this.screen === "odd";
+  },
   get isExpired() {
     return this.screen === "expired";
   },

@@ -17,6 +17,7 @@ export type Screen =
   | "empty"
   | "run"
   | "missing"
+  | "odd"
   | "expired"
   | "offline"
   | "unmatched"

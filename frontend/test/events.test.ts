@@ -91,3 +91,21 @@ it("filters by every word, wherever it stands", () => {
   expect(matches(error, "  ", "")).toBe(true);
   expect(label(event("log", { level: "WARNING" }))).toBe("log warning");
 });
+
+it("says what an update brings", () => {
+  const update = { seq: 1, ts: 0, event: "llm_call_update", span_id: "00f067aa0ba902b7" };
+  const said = (attributes: TailEvent["attributes"]) => summary({ ...update, attributes } as TailEvent);
+  expect(said({ "spantail.stream.chunks": 12, "spantail.cost.estimate_usd": 0.0012 })).toBe(
+    "12 chunks ≈ $0.0012",
+  );
+  expect(said({ "app.step": "b", "app.left": 3 })).toBe("changed: app.step, app.left");
+  expect(said({})).toBe("");
+});
+
+it("finds a span by the beginning of its id, and not by a part of it", () => {
+  const event = { seq: 1, ts: 0, event: "span_complete", span_id: "00f067aa0ba902b7" } as TailEvent;
+  expect(matches(event, "00f067aa0ba902b7", "")).toBe(true);
+  expect(matches(event, "00F067AA", "")).toBe(true);
+  expect(matches(event, "ba9", "")).toBe(false);
+  expect(matches(event, "67aa0ba902b7", "")).toBe(false);
+});

@@ -10,9 +10,18 @@ it("reads and writes the address of a run and of a span", () => {
 });
 
 it("takes what is none for the start page", () => {
-  for (const path of ["/", "/runs/", `/runs/${RUN}0`, `/runs/${"-".repeat(32)}`, `/runs/${RUN.slice(1)}-`])
+  for (const path of ["/", "/runs/", "/runs/a/b", "/nothing"])
     expect(parse(path, "?span=<script>")).toEqual(runRoute(null));
   expect(address(runRoute(null))).toBe("/");
+});
+
+it("says what stands in the place of a run id and is none", () => {
+  for (const odd of ["not-a-run", `${RUN}0`, "-".repeat(32), `${RUN.slice(1)}-`, "<b>", "100%"]) {
+    const route = parse(`/runs/${encodeURIComponent(odd)}`, `?span=00f067aa0ba902b7`);
+    expect(route).toEqual({ ...runRoute(null), odd });
+    expect(address(route)).toBe(`/runs/${encodeURIComponent(odd)}`);
+  }
+  expect(parse("/runs/100%", "").odd).toBe("100%");
 });
 
 it("knows the pages beside the runs, and no others", () => {

@@ -84,7 +84,7 @@ it("says what was lost, and why", () => {
     alive: false,
     nowUs: 5,
   };
-  const lost = fields(input).find((field) => field.name === "lost");
+  const lost = fields(input).find((field) => field.name === "events lost");
   expect(lost).toMatchObject({ value: "3", tone: "warn" });
   expect(lost?.title).toContain("queue_full");
   expect(lost?.title).toContain("faster than they could be sent");

@@ -62,7 +62,7 @@ class RunPage:
 
     def field(self, name: str) -> Locator:
         """A figure in the run's head."""
-        return self.page.locator(f"#run-fields [data-run-field={name}]")
+        return self.page.locator(f"#run-fields [data-run-field='{name}']")
 
     async def colours(self) -> dict[str, str]:
         """Background and text colour, as painted."""

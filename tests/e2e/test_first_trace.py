@@ -36,7 +36,7 @@ async def test_a_tree_grows_in_the_browser(service: ServiceProcess, world: HeldW
         for span_id in (root, *calls):
             await expect(run.row(span_id)).to_have_attribute("data-status", "ok")
         await expect(run.rows(status="running")).to_have_count(0)
-        await expect(page.locator("#connection")).to_have_text("settled")
+        await expect(page.locator("#connection")).to_have_text("complete")
         for layer in await run.layers.all():
             await expect(layer).to_have_attribute("data-status", "complete")
         await marks_and_money_are_right(run, service)
@@ -86,7 +86,7 @@ async def marks_and_money_are_right(run: RunPage, service: ServiceProcess) -> No
     await expect(run.field("cost")).to_contain_text(re.compile(r"\$0\.0\d+"))
     await expect(run.field("spans")).to_contain_text(str(summary["spans"]))
     await expect(run.field("fallbacks")).to_contain_text(str(summary["fallbacks"]))
-    await expect(run.field("lost")).to_contain_text("0")
+    await expect(run.field("events lost")).to_contain_text("0")
 
     for backend, icon in (("claude_cli", "#i-robot"), ("langchain", "#i-warning")):
         mark = run.rows(kind="llm_call", backend=backend).first.locator(".mark")

@@ -1,8 +1,11 @@
 /** The address bar: links inside the page, Back and Forward, without loading the page anew. */
 import { address, parse, type Route } from "./router";
 
+const TOGETHER_MS = 700;
+
 export class Navigation {
   private readonly follow: (route: Route) => void;
+  private recordedAt = Number.NEGATIVE_INFINITY;
 
   constructor(follow: (route: Route) => void) {
     this.follow = follow;
@@ -20,9 +23,17 @@ export class Navigation {
     this.follow(route);
   }
 
-  /** The address alone, without a step that Back would go. */
-  replace(route: Route): void {
-    history.replaceState(null, "", address(route));
+  /**
+   * The address alone. Back goes from one place to the one before; those that were passed within a moment, by a key that
+   * is held down, are one.
+   */
+  record(route: Route): void {
+    const target = address(route);
+    if (target === location.pathname + location.search) return;
+    const now = performance.now();
+    if (now - this.recordedAt < TOGETHER_MS) history.replaceState(null, "", target);
+    else history.pushState(null, "", target);
+    this.recordedAt = now;
   }
 
   private onLink(event: MouseEvent): void {

@@ -83,7 +83,19 @@ function fallbackReason(event: Pick<TailEvent, "attributes" | "fallback_reason">
 }
 
 function updateText(event: TailEvent): string {
-  return oneLine(join("  ", progressText(event.progress), tokensText(event.tokens)));
+  const { attributes = {} } = event;
+  const chunks = attributes["spantail.stream.chunks"];
+  const usd = attributes["spantail.cost.estimate_usd"];
+  const nano = typeof usd === "number" ? format.costNano({ cost_usd: usd }) : undefined;
+  const known = join(
+    "  ",
+    progressText(event.progress),
+    tokensText(event.tokens),
+    typeof chunks === "number" ? format.plural(chunks, "chunk") : undefined,
+    nano === undefined ? undefined : `≈ ${format.money(nano)}`,
+  );
+  const names = Object.keys(attributes);
+  return oneLine(known || (names.length > 0 ? `changed: ${names.join(", ")}` : ""));
 }
 
 function endText(event: TailEvent): string {
@@ -165,20 +177,17 @@ function oneLine(text: string): string {
   return text.replace(/\s+/g, " ").trim().slice(0, 400);
 }
 
+/** The beginning of a span's id: less of it would be found by chance. */
+function isIdOf(event: TailEvent, word: string): boolean {
+  return word.length >= 8 && event.span_id?.startsWith(word) === true;
+}
+
 /** Every word of the filter must be somewhere in the event's visible text. */
 export function matches(event: TailEvent, filter: string, spanName: string): boolean {
   const words = filter.toLowerCase().split(/\s+/).filter(Boolean);
   if (words.length === 0) return true;
-  const text = [
-    label(event),
-    spanName,
-    summary(event),
-    event.backend,
-    event.model,
-    event.logger,
-    event.span_id,
-  ]
+  const text = [label(event), spanName, summary(event), event.backend, event.model, event.logger]
     .join(" ")
     .toLowerCase();
-  return words.every((word) => text.includes(word));
+  return words.every((word) => text.includes(word) || isIdOf(event, word));
 }

@@ -141,6 +141,12 @@ export class RunSession {
     return this.store.tree.roots.find((node) => node.known && !node.cut)?.id ?? null;
   }
 
+  /** How many events the run still has in front of those that are here. */
+  get older(): number {
+    const first = this.store.tail[0]?.seq ?? this.store.nextIndex;
+    return Math.max(0, first - this.firstIndex);
+  }
+
   get hasEarlier(): boolean {
     const first = this.store.tail[0]?.seq ?? this.store.nextIndex;
     return this.store.tailTrimmed === 0 && first > this.firstIndex;

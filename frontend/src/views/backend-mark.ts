@@ -1,11 +1,33 @@
-/** The mark of who served a call: Claude CLI green with a robot, LangChain amber with a warning sign. */
+/**
+ * The mark of who served a call. Colour has a meaning: the chain's first choice is green with a robot, a call that came
+ * here because another backend did not serve it is amber with a warning sign. Every other backend has a hue of its own.
+ */
 import { h, icon, setAttr, setIcon, setText } from "../browser/dom";
 import { backendTitle } from "../text/format";
+import { reasonWords } from "../text/reasons";
 
-const ICONS: Readonly<Record<string, string>> = { claude_cli: "robot", langchain: "warning" };
+/** What is known of a call, as far as its mark tells it. */
+export interface Served {
+  readonly backend?: string;
+  readonly fallback_from?: string;
+  readonly fallback_reason?: string;
+}
 
-export function backendIcon(backend: string): string {
-  return ICONS[backend] ?? "chip";
+const FIRST_CHOICE = "claude_cli";
+const HUES = 6;
+
+/** `first`, `fallback`, or one of a few hues that is always the same for a backend. */
+export function markOf(served: Served): string {
+  const { backend = "", fallback_from: from } = served;
+  if (from !== undefined) return "fallback";
+  if (backend === FIRST_CHOICE) return "first";
+  let hash = 0x811c9dc5; // FNV-1a
+  for (let at = 0; at < backend.length; at++) hash = Math.imul(hash ^ backend.charCodeAt(at), 0x01000193);
+  return `hue-${(hash >>> 8) % HUES}`;
+}
+
+export function markIcon(mark: string): string {
+  return mark === "first" ? "robot" : mark === "fallback" ? "warning" : "chip";
 }
 
 export class BackendMark {
@@ -13,17 +35,24 @@ export class BackendMark {
   private readonly svg = icon("chip", "mark-icon");
   private readonly text = h("span");
 
-  constructor(backend?: string) {
+  constructor(served?: Served) {
     this.element.append(this.svg, this.text);
-    this.update(backend);
+    this.update(served);
   }
 
-  update(backend: string | undefined): void {
+  update(served: Served | undefined): void {
+    const backend = served?.backend;
     this.element.hidden = backend === undefined;
-    if (backend === undefined) return;
-    setIcon(this.svg, backendIcon(backend));
+    if (served === undefined || backend === undefined) return;
+    const mark = markOf(served);
+    setIcon(this.svg, markIcon(mark));
     setAttr(this.element, "data-backend", backend);
-    setAttr(this.element, "title", `served by ${backendTitle(backend)}`);
+    setAttr(this.element, "data-mark", mark);
+    const after =
+      mark === "fallback"
+        ? `, after ${served.fallback_from}: ${reasonWords(served.fallback_reason ?? "failed")}`
+        : "";
+    setAttr(this.element, "title", `served by ${backendTitle(backend)}${after}`);
     setText(this.text, backend);
   }
 }

@@ -3,8 +3,9 @@ import { byId, h, icon, setAttr, setIcon, setText } from "../browser/dom";
 import { type Family, family, label, summary, tone } from "../run/events";
 import { indexAt, TailFilter } from "../run/tail-filter";
 import type { TailEvent } from "../service/wire";
-import { isUnpriced, type RunStore } from "../store";
+import { isUnpriced, type RunStore, TAIL_LIMIT } from "../store";
 import { costNano, count, money, timeOfDay } from "../text/format";
+import { visible } from "../text/visible";
 import { BackendMark } from "./backend-mark";
 import { type RowView, WindowedList } from "./windowed";
 
@@ -24,8 +25,10 @@ const FAMILY_ICONS: Readonly<Record<Family, string>> = {
 
 export interface LivetailActions {
   select(spanId: string): void;
-  /** The user is at the oldest event shown: more may be fetched. */
+  /** The user is at the oldest event shown, or looks for something: more may be fetched. */
   earlier(): void;
+  /** How many events of the run are older than those that are here. */
+  older(): number;
 }
 
 export class LivetailView {
@@ -121,6 +124,8 @@ export class LivetailView {
     else if (anchor) scrollTop = top + (indexAt(this.items, anchor.seq) - topAt) * TAIL_ROW_HEIGHT;
     this.list.setItems(this.items, scrollTop);
     this.drawInfo();
+    // What is looked for may be older than what is here.
+    if (this.wanted.isSet && store.tail.length < TAIL_LIMIT) this.actions.earlier();
   }
 
   private nameOf(spanId: string | undefined): string {
@@ -163,6 +168,8 @@ export class LivetailView {
     const total = count(store.tail.length);
     const shown = this.wanted.isSet ? `${count(this.items.length)} of ${total}` : total;
     const parts = [shown];
+    const older = this.wanted.isSet ? this.actions.older() : 0;
+    if (older > 0) parts.push(`${count(older)} older not searched`);
     if (this.paused) parts.push(`paused, ${count(Math.max(0, store.nextIndex - this.pausedAt))} new`);
     setText(this.info, parts.join(" · "));
     this.jump.hidden = this.follow && !this.paused;
@@ -209,7 +216,7 @@ class TailRow implements RowView<TailEvent> {
 
   update(event: TailEvent): void {
     const name = event.name && event.event !== "log" ? event.name : this.nameOf(event.span_id);
-    setText(this.span, name);
+    setText(this.span, visible(name));
     setAttr(this.text, "data-name", name || null);
     if (this.drawn === event) return;
     this.drawn = event;
@@ -221,9 +228,9 @@ class TailRow implements RowView<TailEvent> {
     setText(this.time, timeOfDay(event.ts));
     setIcon(this.glyph, FAMILY_ICONS[family(event.event)]);
     setText(this.event, label(event));
-    this.mark.update(event.backend);
+    this.mark.update(event);
     const text = summary(event);
-    setText(this.text, text);
+    setText(this.text, visible(text));
     setAttr(this.text, "title", text || null);
     const nano = costNano(event);
     const price = nano !== undefined ? money(nano) : isUnpriced(event) ? "unpriced" : "";

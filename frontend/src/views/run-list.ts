@@ -3,6 +3,7 @@
 import { address, runRoute } from "../browser/router";
 import type { RunSummary } from "../service/wire";
 import * as format from "../text/format";
+import { visible } from "../text/visible";
 import { RUN_ICONS } from "./status";
 
 export interface RunItem {
@@ -25,7 +26,7 @@ export interface RunItem {
 }
 
 export function runName(run: RunSummary): string {
-  return run.name || run.operation || `run ${run.run_id.slice(0, 8)}`;
+  return visible(run.name?.trim() || run.operation || "") || `run ${run.run_id.slice(0, 8)}`;
 }
 
 export function isAlive(run: Pick<RunSummary, "status">): boolean {

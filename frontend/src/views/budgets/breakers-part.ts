@@ -73,7 +73,7 @@ class BreakerRow implements RowView<Breaker> {
   }
 
   update(breaker: Breaker): void {
-    this.mark.update(breaker.backend);
+    this.mark.update(breaker);
     setText(this.model, breaker.model);
     setAttr(this.element, "data-state", breaker.state);
     setAttr(this.element, "title", breakerTitle(breaker, this.nowUs()));

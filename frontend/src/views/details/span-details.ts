@@ -18,6 +18,7 @@ import {
   lostContent,
   skewWords,
 } from "../../text/span-words";
+import { shownName } from "../../text/visible";
 import { abandonedText } from "../status";
 import { resultBlock } from "./result-block";
 import {
@@ -132,7 +133,7 @@ export class SpanDetailsView {
       this.put([{ key: "none", value: this.failed, build: () => this.missing() }]);
       return;
     }
-    setText(this.title, span.name ?? "span");
+    setText(this.title, shownName(span.name));
     this.put(this.sections(span));
   }
 
@@ -293,7 +294,7 @@ export class SpanDetailsView {
     add("Reason", this.session?.store.reasons.get(span.span_id));
     add("Progress", progressText(span.progress));
     add("Model", span.model);
-    add("Tier", span.tier);
+    add("Model tier", span.tier, "The class of model that was asked for; settings say which model that is");
     add("Layer", span.layer);
     if (span.attempt !== undefined) add("Attempt", String(span.attempt));
     if (span.fallback_from)

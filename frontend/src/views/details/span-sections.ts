@@ -50,7 +50,7 @@ export function head(span: SpanState): HTMLElement {
     badge,
     kind,
     spanKind,
-    span.backend ? new BackendMark(span.backend).element : null,
+    span.backend ? new BackendMark(span).element : null,
     corrected,
   );
 }

@@ -2,10 +2,11 @@
 
 import type { BackendTotals } from "../../service/wire";
 import { costNano, count, money, moneyExact, tokens } from "../../text/format";
-import { backendIcon } from "../backend-mark";
+import { markIcon, markOf } from "../backend-mark";
 
 export interface BackendItem {
   backend: string;
+  mark: string;
   icon: string;
   calls: string;
   errors: string;
@@ -57,7 +58,8 @@ function item(backend: string, sums: Sums): BackendItem {
   const failed = sums.nano === 0 && !none && sums.calls === sums.errors; // no attempt got so far as to cost anything
   return {
     backend,
-    icon: `#i-${backendIcon(backend)}`,
+    mark: markOf({ backend }),
+    icon: `#i-${markIcon(markOf({ backend }))}`,
     calls: count(sums.calls),
     errors: sums.errors ? count(sums.errors) : "–",
     fallbacks: sums.fallbacks ? count(sums.fallbacks) : "–",

@@ -11,6 +11,8 @@ const TRANSPORTS: Readonly<Record<TransportName, string>> = {
   poll: "Polled every 200 ms: nothing else works here; time until the answer",
 };
 
+const ENDED = "The run has ended, and everything of it is here";
+
 type LiveState = Extract<ConnectionState, { phase: "live" }>;
 
 export class ConnectionBadge {
@@ -18,12 +20,16 @@ export class ConnectionBadge {
   private latency = 0;
   private shownAt = 0;
   private transport: TransportName | null = null;
+  private state: ConnectionState | null = null;
+  /** Why the service does not answer what the page asks beside the run; empty while it does. */
+  private away = "";
 
   constructor(page: PageData) {
     this.page = page;
   }
 
   show(state: ConnectionState): void {
+    this.state = state;
     switch (state.phase) {
       case "connecting":
         this.transport = null;
@@ -38,7 +44,7 @@ export class ConnectionBadge {
         break;
       }
       case "settled":
-        this.put(state.phase, state.phase, "The run has ended and everything of it is here");
+        this.showEnded();
         break;
       case "gone":
         this.put(state.phase, state.phase, "The service does not have this run");
@@ -47,7 +53,20 @@ export class ConnectionBadge {
   }
 
   hide(): void {
+    this.state = null;
     this.put("idle", "", "");
+  }
+
+  /** A run that has ended is followed no more, so that its own connection cannot tell that the service is away. */
+  service(away: string): void {
+    if (this.away === away) return;
+    this.away = away;
+    if (this.state?.phase === "settled") this.showEnded();
+  }
+
+  private showEnded(): void {
+    if (this.away) this.put("reconnecting", "service away", `${this.away}. ${ENDED}`);
+    else this.put("settled", "complete", ENDED);
   }
 
   private showLive({ latencyMs, transport }: LiveState): void {

@@ -92,7 +92,12 @@ export function fields(input: RunFieldsInput): Field[] {
       count(table.skipped),
       "Attempts that were not made: not installed, failed lately, over budget",
     );
-  add("lost", count(lost), lostTitle(dropped), lost > 0 ? "warn" : "quiet");
+  add(
+    lost === 1 ? "event lost" : "events lost",
+    count(lost),
+    lostTitle(dropped),
+    lost > 0 ? "warn" : "quiet",
+  );
   if (marks.abandoned)
     add("abandoned", count(marks.abandoned), "Open spans of processes that are not heard any more", "warn");
   if (marks.corrected)

@@ -4,6 +4,7 @@ import { assign, type PageData } from "../../page";
 import type { RunSession } from "../../run/session";
 import type { RunSummary } from "../../service/wire";
 import { ago, dateTime } from "../../text/format";
+import { visible } from "../../text/visible";
 import { isAlive, runName, serviceText } from "../run-list";
 import { RUN_ICONS } from "../status";
 import { backendTable } from "./backends";
@@ -26,7 +27,11 @@ export function drawRunHead(
   const root = store.tree.roots.find((node) => node.known);
   const rootSpan = root && store.spans.get(root.id);
   if (run) {
-    assign(page, "name", run.name || run.operation ? runName(run) : (rootSpan?.name ?? runName(run)));
+    assign(
+      page,
+      "name",
+      run.name || run.operation ? runName(run) : rootSpan?.name ? visible(rootSpan.name) : runName(run),
+    );
     assign(page, "status", run.status);
     assign(page, "statusIcon", `#i-${RUN_ICONS[run.status] ?? "pending"}`);
     const service = serviceText({ ...run, service: run.service ?? rootSpan?.service ?? null });

@@ -2,6 +2,7 @@
 import { Refresh } from "../../connection/refresh";
 import type { Api } from "../../service/api";
 import type { Breaker, Budget } from "../../service/wire-work";
+import { markOf } from "../backend-mark";
 import { breakerText } from "../budgets/budget-words";
 
 const ASK_MS = 5_000;
@@ -9,6 +10,7 @@ const ASK_MS = 5_000;
 export interface BackendNote {
   key: string;
   backend: string;
+  mark: string;
   text: string;
 }
 
@@ -57,6 +59,7 @@ export class RunSurroundings {
       .map((breaker) => ({
         key: `${breaker.backend} ${breaker.model}`,
         backend: breaker.backend,
+        mark: markOf(breaker),
         text: [breaker.model, breakerText(breaker, nowUs)].filter(Boolean).join(": "),
       }));
   }

@@ -68,6 +68,7 @@ export class RunView {
       earlier: () => {
         if (this.current?.hasEarlier) void this.current.loadHistory();
       },
+      older: () => this.current?.older ?? 0,
     });
     this.wait = new QueueWait(api);
     this.surroundings = new RunSurroundings(api, () => this.schedule.ask());
@@ -111,6 +112,11 @@ export class RunView {
     this.tail.open(session.store);
     this.showSpan(spanId);
     void session.open();
+  }
+
+  /** Whether the service answers; `away` says why it does not. */
+  serviceAnswers(away = ""): void {
+    this.badge.service(away);
   }
 
   close(): void {

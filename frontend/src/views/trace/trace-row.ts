@@ -5,8 +5,9 @@ import type { SpanState } from "../../service/wire";
 import * as format from "../../text/format";
 import { reasonWords } from "../../text/reasons";
 import { costSource } from "../../text/span-words";
+import { shownName, visible } from "../../text/visible";
 import type { TreeNode } from "../../tree";
-import { BackendMark } from "../backend-mark";
+import { BackendMark, markOf } from "../backend-mark";
 import { abandonedText, STATUS_ICONS } from "../status";
 import type { RowView } from "../windowed";
 
@@ -129,12 +130,13 @@ export class TraceRow implements RowView<TreeNode> {
     setAttr(this.element, "data-status", status);
     setAttr(this.element, "data-kind", span.kind ?? "span");
     setAttr(this.element, "data-backend", span.backend ?? null);
+    setAttr(this.element, "data-mark", span.backend ? markOf(span) : null);
     setAttr(this.element, "data-cut", node.cut ? "" : null);
     setIcon(this.glyph, STATUS_ICONS[status]);
-    this.mark.update(span.backend);
+    this.mark.update(span);
     const word = impliedWord(span);
     setText(this.implied, word);
-    const name = span.name?.trim() ? span.name : (span.kind ?? "span");
+    const name = shownName(span.name);
     setText(this.shown, name.slice(word.length));
     // Most spans are internal: only another kind is worth a word.
     const kind = span.span_kind && span.span_kind !== "internal" ? ` · ${span.span_kind}` : "";
@@ -176,7 +178,7 @@ export class TraceRow implements RowView<TreeNode> {
       text = [span.status, reasonWords(this.context.reason(node.id) ?? "")].filter(Boolean).join(": ");
     else if (span.model && !span.name?.includes(span.model)) text = span.model;
     else if (span.progress) text = progressText(span.progress) ?? "";
-    setText(this.note, text.replace(/\s+/g, " ").slice(0, 200));
+    setText(this.note, visible(text.replace(/\s+/g, " ").slice(0, 200)));
     setAttr(this.note, "data-tone", tone);
     setAttr(this.note, "title", text || null);
   }
@@ -219,6 +221,7 @@ export class TraceRow implements RowView<TreeNode> {
     setAttr(this.element, "data-status", "missing");
     setAttr(this.element, "data-kind", "missing");
     setAttr(this.element, "data-backend", null);
+    setAttr(this.element, "data-mark", null);
     setIcon(this.glyph, "pending");
     this.mark.update(undefined);
     setText(this.statusText, "");

@@ -1,0 +1,30 @@
+import { expect, it } from "vitest";
+import { markOf } from "../src/views/backend-mark";
+
+it("warns where a call fell back, and nowhere else", () => {
+  expect(markOf({ backend: "claude_cli" })).toBe("first");
+  expect(markOf({ backend: "langchain", fallback_from: "claude_cli", fallback_reason: "rate_limit" })).toBe(
+    "fallback",
+  );
+  expect(markOf({ backend: "claude_cli", fallback_from: "langchain", fallback_reason: "timeout" })).toBe(
+    "fallback",
+  );
+  expect(markOf({ backend: "langchain" })).not.toBe("fallback");
+  expect(markOf({ backend: "openai", fallback_from: "anthropic" })).toBe("fallback");
+});
+
+it("gives every other backend a hue, always the same", () => {
+  const first = markOf({ backend: "langchain" });
+  expect(first).toMatch(/^hue-\d$/);
+  const hues = [
+    "openai",
+    "anthropic",
+    "langchain",
+    "openrouter",
+    "gcp.gemini",
+    "aws.bedrock",
+    "mistral_ai",
+    "groq",
+  ];
+  expect(new Set(hues.map((backend) => markOf({ backend }))).size).toBe(6);
+});
