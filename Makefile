@@ -55,7 +55,7 @@ coverage: $(DEVELOPMENT) $(PAGE) test-tools ## Which lines and branches the Pyth
 	$(BIN)/coverage html --quiet
 
 .PHONY: test-tools
-test-tools: $(DEVELOPMENT) ## Get the programs that tests run against: Redis, Chromium, Claude CLI, a Collector
+test-tools: $(DEVELOPMENT) ## Get the programs that tests run against: Redis, Chromium, Collector, Jaeger, Prometheus, …
 	@deploy/test-tools
 
 .PHONY: test-lowest

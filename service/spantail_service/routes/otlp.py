@@ -18,6 +18,8 @@ from spantail_service.web.body_limit import BodyTooLargeError
 from spantail_service.web.problems import ProblemError
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from spantail_service.bounds.byte_budget import Hold
 
 router = APIRouter(tags=["otlp"])
@@ -76,22 +78,16 @@ async def pass_over_metrics(request: Request) -> Response:
     wherever spans go: refused, they would complain each minute.
     """
     is_json = _is_json(request)
-    try:
+
+    async def take() -> Response:
         with services_of(request).receiver.budget.hold() as hold:
             await read_body(request, hold)
-    except BodyTooLargeError:
-        return _refused(too_large(services_of(request).settings.limits.max_ingest_bytes), is_json=is_json)
-    except TimeoutError:
-        return _refused(TOO_SLOW, is_json=is_json)
-    except Exception as error:
-        refusal = refusal_of(error)
-        if refusal is None:
-            raise
-        return _refused(refusal, is_json=is_json)
-    answer = no_metrics()
-    if is_json:
-        return Response(orjson.dumps(MessageToDict(answer)), media_type=JSON)
-    return Response(answer.SerializeToString(), media_type=PROTOBUF)
+        answer = no_metrics()
+        if is_json:
+            return Response(orjson.dumps(MessageToDict(answer)), media_type=JSON)
+        return Response(answer.SerializeToString(), media_type=PROTOBUF)
+
+    return await _answered(request, take, is_json=is_json)
 
 
 def _is_json(request: Request) -> bool:
@@ -104,11 +100,21 @@ def _is_json(request: Request) -> bool:
 async def _receive(request: Request, signal: Signal) -> Response:
     is_json = _is_json(request)
     receiver = services_of(request).receiver
-    try:
+
+    async def take() -> Response:
         zipped = is_gzip(",".join(request.headers.getlist("content-encoding")))
         with receiver.budget.hold() as hold:
             body = await read_body(request, hold)
             received = await receiver.receive(signal, body, is_gzip=zipped, is_json=is_json)
+        return _taken(signal, received, is_json=is_json)
+
+    return await _answered(request, take, is_json=is_json)
+
+
+async def _answered(request: Request, take: Callable[[], Awaitable[Response]], *, is_json: bool) -> Response:
+    """What `take` answers, or why the request is refused."""
+    try:
+        return await take()
     except BodyTooLargeError:
         return _refused(too_large(services_of(request).settings.limits.max_ingest_bytes), is_json=is_json)
     except TimeoutError:
@@ -120,7 +126,6 @@ async def _receive(request: Request, signal: Signal) -> Response:
         if refusal.retry_after_s is not None:
             logger.warning("a sender is told to come again: %s: %s", type(error).__name__, error)
         return _refused(refusal, is_json=is_json)
-    return _taken(signal, received, is_json=is_json)
 
 
 async def read_body(request: Request, hold: Hold) -> bytes:
