@@ -18,6 +18,7 @@ from spantail_service.ingest.otlp_grpc import OtlpGrpcServer
 from spantail_service.web.slow_senders import HEAD_BYTES, BoundedHttp
 from tests.integration.service.harness import RUN, Writer
 from tests.support.served import Served, next_frame, served_app
+from tests.support.waiting import eventually_async
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -84,6 +85,18 @@ async def test_what_does_not_come_is_not_waited_for(service: Served, first: byte
     async with service.client() as client:
         assert (await client.get("/healthz")).status_code == 200
     assert len(service.server.server_state.connections) <= 1
+
+
+async def test_a_sender_loses_no_time_while_the_service_does_not_listen(service: Served) -> None:
+    host, _, port = service.address.partition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    await eventually_async(lambda: service.server.server_state.connections)
+    time.sleep(BoundedHttp.head_s * 2)  # noqa: ASYNC251 - the service is in this event loop, and stands still
+    await asyncio.sleep(BoundedHttp.check_s * 2)
+    writer.write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+    answer = await asyncio.wait_for(reader.read(), 20)
+    writer.close()
+    assert answer.startswith(b"HTTP/1.1 200")
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,7 @@ class BoundedHttp(HttpToolsProtocol):
 
     _waits = _Waits.HEAD
     _since_s = 0.0
+    _look_at_s = 0.0
     _body_bytes = 0  # since `_since_s`
     _other_bytes = 0  # of a head, or since the body's last part: trailers and the like
     _came_on = False  # whether the data at hand began or ended a head, or brought a part of a body
@@ -50,7 +51,7 @@ class BoundedHttp(HttpToolsProtocol):
         """Begin to look."""
         super().connection_made(transport)
         self._since_s = self.loop.time()
-        self._timer = self.loop.call_later(self.check_s, self._look)
+        self._look_later()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End."""
@@ -100,9 +101,16 @@ class BoundedHttp(HttpToolsProtocol):
         self._body_bytes = self._other_bytes = 0
         self._came_on = True
 
+    def _look_later(self) -> None:
+        self._look_at_s = self.loop.time() + self.check_s
+        self._timer = self.loop.call_at(self._look_at_s, self._look)
+
     def _look(self) -> None:
-        self._timer = self.loop.call_later(self.check_s, self._look)
-        waited_s = self.loop.time() - self._since_s
+        # while this process was busy, stopped or asleep, it did not listen: that time is not the sender's
+        now_s = self.loop.time()
+        self._since_s = min(now_s, self._since_s + max(0.0, now_s - self._look_at_s))
+        self._look_later()
+        waited_s = now_s - self._since_s
         if self._waits is _Waits.HEAD and waited_s >= self.head_s:
             self.transport.close()
         elif self._waits is _Waits.BODY and waited_s >= self.body_s:
