@@ -43,7 +43,7 @@ export class App {
     this.api = api;
     this.run = new RunView(page, api, {
       chosen: (runId, spanId) => {
-        this.route = runRoute(runId, spanId);
+        this.route = runRoute(runId, spanId, this.route.view);
         this.navigation.record(this.route);
       },
       summarised: (summary) => updateItem(page.runs, runItem(summary, summary.run_id, api.nowUs())),
@@ -114,7 +114,7 @@ export class App {
   private follow(route: Route): void {
     this.route = route;
     this.page.listOpen = false;
-    this.showSection(route.section);
+    this.showSection(route);
     if (route.section !== "runs") return;
     if (route.odd !== undefined) {
       this.run.close();
@@ -133,11 +133,14 @@ export class App {
     else this.openRun(runId, route.spanId);
   }
 
-  private showSection(section: Section): void {
+  private showSection(route: Route): void {
     const { page } = this;
-    const view = this.sections[section];
-    assign(page, "section", section);
-    if (view === this.section) return;
+    const view = this.sections[route.section];
+    assign(page, "section", route.section);
+    if (view === this.section) {
+      view?.moved?.(route);
+      return;
+    }
     this.section?.close();
     this.section = view;
     if (!view) return;
@@ -145,7 +148,7 @@ export class App {
     this.drawList();
     page.screen = "section";
     document.title = `${view.title} – Spantail`;
-    view.open();
+    view.open(route);
   }
 
   private openRun(runId: string, spanId: string | null): void {

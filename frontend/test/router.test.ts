@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { address, parse, runRoute } from "../src/browser/router";
+import { address, parse, runRoute, SECTIONS, sectionRoute } from "../src/browser/router";
 
 const RUN = "4bf92f3577b34da6a3ce929d0e0e4736";
 
@@ -24,13 +24,31 @@ it("says what stands in the place of a run id and is none", () => {
   expect(parse("/runs/100%", "").odd).toBe("100%");
 });
 
+it("keeps the view of a run in its address", () => {
+  const route = runRoute(RUN, "00f067aa0ba902b7", "flame");
+  expect(address(route)).toBe(`/runs/${RUN}?view=flame&span=00f067aa0ba902b7`);
+  expect(parse(`/runs/${RUN}`, "?view=flame&span=00f067aa0ba902b7")).toEqual(route);
+  expect(parse(`/runs/${RUN}`, "?view=nothing").view).toBe("timeline");
+});
+
 it("knows the pages beside the runs, and no others", () => {
-  for (const section of ["queue", "budgets", "notices"] as const) {
-    const route = { section, runId: null, spanId: null };
-    expect(parse(`/${section}`, "?span=00f067aa0ba902b7")).toEqual(route);
+  for (const section of SECTIONS) {
+    if (section === "runs") continue;
+    const route = sectionRoute(section);
+    expect(parse(`/${section}`, "")).toEqual(route);
     expect(parse(`/${section}/`, "")).toEqual(route);
     expect(address(route)).toBe(`/${section}`);
+    const filtered = sectionRoute(section, [], "from=2026-11-01&sort=cost");
+    expect(parse(`/${section}`, "?from=2026-11-01&sort=cost")).toEqual(filtered);
+    expect(address(filtered)).toBe(`/${section}?from=2026-11-01&sort=cost`);
   }
-  for (const path of ["/runs", "/queues", "/queue/1", "/Queue", "//queue"])
+  for (const path of ["/runs", "/queues", "/queue/1", "/Queue", "//queue", "/compare/a", "/sessions//"])
     expect(parse(path, "")).toEqual(runRoute(null));
+});
+
+it("reads what follows a section's name, whatever is in it", () => {
+  const session = sectionRoute("sessions", ["a/b c?%"]);
+  expect(address(session)).toBe("/sessions/a%2Fb%20c%3F%25");
+  expect(parse("/sessions/a%2Fb%20c%3F%25", "")).toEqual(session);
+  expect(parse(`/compare/${RUN}/x`, "")).toEqual(sectionRoute("compare", [RUN, "x"]));
 });

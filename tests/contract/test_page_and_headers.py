@@ -30,7 +30,7 @@ def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 async def test_page_deep_link_and_assets(new_redis_url: str, built: Path) -> None:
     async with running_app(new_redis_url) as client:
-        for path in ("/", f"/runs/{RUN}", "/queue", "/budgets", "/notices"):
+        for path in ("/", f"/runs/{RUN}", "/queue", "/budgets", "/notices", "/sessions", "/spend", "/compare"):
             answer = await client.get(path)
             assert answer.status_code == 200
             assert answer.headers["content-type"].startswith("text/html")

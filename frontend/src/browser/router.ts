@@ -1,33 +1,55 @@
 /** Addresses of the page. Pure. */
 
 /** What the page can be: the runs, or one of the pages about the work around them. */
-export const SECTIONS = ["runs", "queue", "budgets", "notices"] as const;
+export const SECTIONS = ["runs", "queue", "budgets", "notices", "sessions", "spend", "compare"] as const;
 export type Section = (typeof SECTIONS)[number];
+
+/** How many parts may follow the section's name: `/sessions/{id}`, `/compare/{a}/{b}`. */
+const PARTS: Readonly<Partial<Record<Section, readonly number[]>>> = { sessions: [0, 1], compare: [0, 2] };
+
+/** The shapes in which a run can be read. */
+export const VIEWS = ["timeline", "flame", "transcript"] as const;
+export type View = (typeof VIEWS)[number];
 
 export interface Route {
   readonly section: Section;
   /** null: the newest run, or the empty state. */
   readonly runId: string | null;
   readonly spanId: string | null;
+  readonly view: View;
+  /** What follows the name of a section other than the runs. */
+  readonly parts: readonly string[];
+  /** The query of such a section, as it stands in the address: its filters. */
+  readonly query: string;
   /** What stands in the address in the place of a run id, and is none. */
   readonly odd?: string;
 }
 
-export function runRoute(runId: string | null, spanId: string | null = null): Route {
-  return { section: "runs", runId, spanId };
+export function runRoute(runId: string | null, spanId: string | null = null, view: View = "timeline"): Route {
+  return { section: "runs", runId, spanId, view, parts: [], query: "" };
+}
+
+export function sectionRoute(section: Section, parts: readonly string[] = [], query = ""): Route {
+  return { ...runRoute(null), section, parts, query };
 }
 
 /** A path that is none of ours is the start page; one that names something else than a run says so. */
 export function parse(path: string, search: string): Route {
-  const name = /^\/([a-z]+)\/?$/.exec(path)?.[1];
+  const [name = "", ...parts] = path.replace(/\/$/, "").split("/").slice(1);
   const section = SECTIONS.find((each) => each === name);
-  if (section && section !== "runs") return { section, runId: null, spanId: null };
-  const named = /^\/runs\/([^/]+)\/?$/.exec(path)?.[1];
-  if (named === undefined) return runRoute(null);
+  if (section === undefined) return runRoute(null);
+  if (section !== "runs") {
+    const known = (PARTS[section] ?? [0]).includes(parts.length) && parts.every(Boolean);
+    return known ? sectionRoute(section, parts.map(decoded), search.replace(/^\?/, "")) : runRoute(null);
+  }
+  const [named] = parts;
+  if (!named || parts.length > 1) return runRoute(null);
   const id = runId(named);
   if (id === null) return { ...runRoute(null), odd: decoded(named) };
-  const span = new URLSearchParams(search).get("span");
-  return runRoute(id, span && /^[0-9a-f]{16}$/.test(span) ? span : null);
+  const query = new URLSearchParams(search);
+  const span = query.get("span");
+  const view = VIEWS.find((each) => each === query.get("view"));
+  return runRoute(id, span && /^[0-9a-f]{16}$/.test(span) ? span : null, view);
 }
 
 /** 32 hex digits; a dashed UUID is a run id too. */
@@ -45,8 +67,14 @@ function decoded(text: string): string {
 }
 
 export function address(route: Route): string {
-  if (route.section !== "runs") return `/${route.section}`;
+  if (route.section !== "runs") {
+    const path = ["", route.section, ...route.parts.map(encodeURIComponent)].join("/");
+    return route.query ? `${path}?${route.query}` : path;
+  }
   if (route.odd !== undefined) return `/runs/${encodeURIComponent(route.odd)}`;
   if (!route.runId) return "/";
-  return `/runs/${route.runId}${route.spanId ? `?span=${route.spanId}` : ""}`;
+  const query = new URLSearchParams();
+  if (route.view !== "timeline") query.set("view", route.view);
+  if (route.spanId) query.set("span", route.spanId);
+  return `/runs/${route.runId}${query.size > 0 ? `?${query}` : ""}`;
 }

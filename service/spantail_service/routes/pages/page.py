@@ -1,4 +1,4 @@
-"""The page: one HTML file for `/`, `/runs/{run_id}`, `/queue`, `/budgets` and `/notices`, and its assets."""
+"""The page: one HTML file for `/`, `/runs/{run_id}` and the pages beside the runs, and its assets."""
 
 from __future__ import annotations
 
@@ -31,6 +31,11 @@ _NOT_BUILT = """<!doctype html>
 @router.get("/queue")
 @router.get("/budgets")
 @router.get("/notices")
+@router.get("/sessions")
+@router.get("/sessions/{session_id:path}")
+@router.get("/spend")
+@router.get("/compare")
+@router.get("/compare/{run_id}/{other_id}")
 async def index() -> Response:
     """The page; it reads from its own address what it is asked to show."""
     file = STATIC / "index.html"
