@@ -35,6 +35,7 @@ from spantail_service.reaper import Reaper
 from spantail_service.routes import operations, otlp, outreach
 from spantail_service.routes.jobs import queue, queue_socket, runners
 from spantail_service.routes.pages import docs, login, page
+from spantail_service.routes.runs import compare as compare_routes
 from spantail_service.routes.runs import control, events, logs, result, run_list, spend, traces, transfer, websocket
 from spantail_service.routes.service import about, breakers, health, metrics
 from spantail_service.routes.service import budgets as budget_routes
@@ -76,7 +77,7 @@ logger = logging.getLogger(__name__)
 _ROUTES: Final = (
     logs, events, websocket, traces, transfer, run_list, result, control, spend, operations, outreach, queue,
     queue_socket, runners, otlp, search, tags, health, about, breakers, budget_routes, notice_routes, metrics,
-    login, docs, page,
+    login, docs, page, compare_routes,
 )  # fmt: skip
 # Shares of the time that a stop may take.
 _CANCEL_SHARE = 0.5

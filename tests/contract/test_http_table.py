@@ -23,6 +23,7 @@ from spantail_service.tempo import schemas as tempo
 from spantail_service.web.headers import JSON_SECURITY_HEADERS, SECURITY_HEADERS
 from spantail_service.web.schemas.breakers import Breakers
 from spantail_service.web.schemas.budgets import Budget, Budgets
+from spantail_service.web.schemas.comparison import Comparison
 from spantail_service.web.schemas.notices import NoticeRule, Notices
 from spantail_service.web.schemas.operations import Operations, StartedRun
 from spantail_service.web.schemas.problems import Problem
@@ -125,6 +126,10 @@ ROWS = [
     row("GET", "/api/runs/facets", 200, JSON, Facets),
     row("GET", "/api/runs/{run}", 200, JSON, Run),
     problem("GET", "/api/runs/{unknown}", 404, "unknown-run"),
+    row("GET", "/api/runs/{run}/compare/{other}", 200, JSON, Comparison),
+    problem("GET", "/api/runs/{run}/compare/{unknown}", 404, "unknown-run"),
+    problem("GET", "/api/runs/{gone}/compare/{run}", 410, "run-expired"),
+    problem("GET", "/api/runs/{run}/compare/{other}?limit=0", 422, "invalid-input"),
     row("GET", "/api/runs/{cancelled}/result", 200, JSON, RunResult),
     row("GET", "/api/runs/{run}/result", 200, JSON, RunResult),
     problem("GET", "/api/runs/{unknown}/result", 404, "unknown-run"),
