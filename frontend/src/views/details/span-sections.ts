@@ -84,6 +84,10 @@ export function copyButton(text: string, what: string, word = "Copy"): HTMLEleme
   return button;
 }
 
+export function missing(failed: string): HTMLElement {
+  return h("p", { class: "details-note" }, failed || "Loading…");
+}
+
 export function errorBlock(span: SpanState): HTMLElement {
   const { type, message, traceback } = span.error ?? {};
   const block = h("section", { class: "details-section error-block" });
