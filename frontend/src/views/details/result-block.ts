@@ -2,8 +2,9 @@
 import { h } from "../../browser/dom";
 import type { ResultState } from "../../run/run-result";
 import { writeJson } from "../../service/json";
+import { unturned } from "../unturned";
 import { type ResultPart, resultParts } from "./result-parts";
-import { copyButton, fieldList, section, unturned } from "./span-sections";
+import { copyButton, fieldList, section } from "./span-sections";
 
 const TOO_LARGE = "It was larger than 64 KiB and was not kept.";
 

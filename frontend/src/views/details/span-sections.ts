@@ -9,6 +9,7 @@ import { attributeNote, flagWords, type LostWords, linkWords, sourceName } from 
 import { shown, typeWords } from "../../text/values";
 import { BackendMark } from "../backend-mark";
 import { STATUS_ICONS } from "../status";
+import { unturned } from "../unturned";
 
 export type Field = [name: string, value: string, title: string | undefined, mono: boolean];
 
@@ -136,17 +137,6 @@ function valueElement(sent: AttributeValue, type: ValueType | undefined): HTMLEl
   return long
     ? h("pre", { class: "value-long", tabindex: 0, title }, ...unturned(text))
     : h("span", { title, "data-type": typeof type === "string" ? type : null }, ...unturned(text));
-}
-
-/** Characters that turn the direction of the text behind them are shown instead of obeyed: a file's name may end otherwise than it seems. */
-export function unturned(text: string): (string | HTMLElement)[] {
-  return text
-    .split(/([\u202a-\u202e\u2066-\u2069])/)
-    .map((part, at) =>
-      at % 2 === 0
-        ? part
-        : h("span", { class: "turn" }, `U+${part.charCodeAt(0).toString(16).toUpperCase()}`),
-    );
 }
 
 function laidOut(value: AttributeValue): string {
