@@ -129,7 +129,7 @@ export class App {
       this.run.close();
       this.page.screen = this.listed ? (this.page.filtered ? "unmatched" : "empty") : "loading";
       this.drawList();
-    } else if (this.run.session?.runId === runId && !this.run.isGone) this.run.goTo(route.spanId);
+    } else if (this.run.session?.runId === runId && !this.run.isGone) this.run.goTo(route.spanId, route.view);
     else this.openRun(runId, route.spanId);
   }
 
@@ -153,7 +153,7 @@ export class App {
 
   private openRun(runId: string, spanId: string | null): void {
     const listed = this.runs.find((run) => run.run_id === runId);
-    this.run.open(runId, spanId, listed);
+    this.run.open(runId, spanId, this.route.view, listed);
     this.drawList();
   }
 

@@ -1,6 +1,7 @@
 /** One run on the page: its session, and everything that is drawn of it. */
 import { byId } from "../../browser/dom";
 import { DrawSchedule } from "../../browser/draw-schedule";
+import type { View } from "../../browser/router";
 import type { ConnectionState } from "../../connection/connection";
 import { RunConnection } from "../../connection/follow";
 import { poll } from "../../connection/poll";
@@ -19,6 +20,7 @@ import { ConnectionBadge } from "./connection-badge";
 import { QueueWait } from "./queue-wait";
 import { drawRunHead, isLive, summaryOf } from "./run-head";
 import { RunSurroundings } from "./run-surroundings";
+import { ViewStrip } from "./view-strip";
 
 export interface RunViewListener {
   /** The user has chosen a span of the run, or none any more. */
@@ -37,7 +39,7 @@ export class RunView {
   private readonly listener: RunViewListener;
   private readonly section = byId("run");
   private readonly badge: ConnectionBadge;
-  private readonly tree: TraceTreeView;
+  private readonly views: ViewStrip;
   private readonly tail: LivetailView;
   private readonly details: SpanDetailsView;
   private readonly wait: QueueWait;
@@ -54,16 +56,16 @@ export class RunView {
     this.listener = listener;
     const now = () => api.nowUs();
     this.badge = new ConnectionBadge(page);
-    this.tree = new TraceTreeView({ select: (id) => this.choose(id), now });
+    this.views = new ViewStrip(new TraceTreeView({ select: (id) => this.choose(id), now }));
     this.results = new RunResults(api, () => this.schedule.ask());
     this.details = new SpanDetailsView(api, now, this.results, () => {
       this.choose(null);
-      this.tree.focus();
+      this.views.focus();
     });
     this.tail = new LivetailView({
       select: (id) => {
         this.choose(id);
-        this.tree.show(id);
+        this.views.show(id);
       },
       earlier: () => {
         if (this.current?.hasEarlier) void this.current.loadHistory();
@@ -83,7 +85,7 @@ export class RunView {
   }
 
   /** `listed` is what the list knows of the run, until its snapshot is here. */
-  open(runId: string, spanId: string | null, listed: RunSummary | undefined): void {
+  open(runId: string, spanId: string | null, view: View, listed: RunSummary | undefined): void {
     this.close();
     const session = new RunSession(
       this.api,
@@ -108,7 +110,7 @@ export class RunView {
     this.surroundings.follow(runId);
     drawRunHead(page, session, this.surroundings, this.api.nowUs());
     this.showState(session.state);
-    this.tree.open(session.store, spanId);
+    this.views.open(runId, session.store, spanId, view);
     this.tail.open(session.store);
     this.showSpan(spanId);
     void session.open();
@@ -123,6 +125,7 @@ export class RunView {
     this.current?.close();
     this.current = null;
     this.opened = false;
+    this.views.close();
     this.page.notice = "";
     this.page.links = [];
     this.showSpan(null);
@@ -142,10 +145,11 @@ export class RunView {
     this.details.toTop();
   }
 
-  /** Goes to a span of the run that is open. */
-  goTo(spanId: string | null): void {
+  /** Goes to a span of the run that is open, in one of its shapes. */
+  goTo(spanId: string | null, view: View): void {
     this.showSpan(spanId);
-    if (spanId) this.tree.show(spanId);
+    this.views.go(view);
+    if (spanId) this.views.show(spanId);
   }
 
   wake(): void {
@@ -169,7 +173,7 @@ export class RunView {
   }
 
   private showSpan(spanId: string | null): void {
-    this.tree.select(spanId);
+    this.views.select(spanId);
     this.details.show(this.current, spanId);
     document.documentElement.toggleAttribute("data-details", spanId !== null);
   }
@@ -221,7 +225,7 @@ export class RunView {
     if (!this.opened) void this.findLinks();
     this.opened = true;
     this.drawHead(current);
-    this.tree.draw(!isLive(current));
+    this.views.draw(!isLive(current));
     this.tail.draw();
     this.details.draw();
     this.schedule.drawn(begun);

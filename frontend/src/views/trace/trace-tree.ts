@@ -5,6 +5,7 @@ import { liveScale, settledScale, share, type TimeScale } from "../../run/time-s
 import type { RunStore } from "../../store";
 import { plural } from "../../text/format";
 import type { TreeNode } from "../../tree";
+import type { RunShape } from "../run/run-shape";
 import { WindowedList } from "../windowed";
 import { TimeAxis } from "./time-axis";
 import { TraceRow } from "./trace-row";
@@ -18,7 +19,11 @@ export interface TraceTreeActions {
   now(): number;
 }
 
-export class TraceTreeView {
+export class TraceTreeView implements RunShape {
+  readonly view = "timeline";
+  readonly title = "Timeline";
+  readonly icon = "timeline";
+  readonly element = byId("trace");
   readonly collapsed = new Set<string>();
   selected: string | null = null;
   private readonly viewport = byId("trace-viewport");
@@ -66,8 +71,11 @@ export class TraceTreeView {
     byId("expand-all").addEventListener("click", () => this.expandAll());
   }
 
-  /** Shows another run, or the same one from a new snapshot. */
   open(store: RunStore, selected: string | null): void {
+    if (store === this.store) {
+      this.resume(selected);
+      return;
+    }
     this.store = store;
     this.collapsed.clear();
     this.selected = selected;
@@ -105,7 +113,19 @@ export class TraceTreeView {
     this.animate();
   }
 
-  /** Where the keyboard goes when the details are closed. */
+  /** The same run again, after another shape of it: what was opened and closed stays so. */
+  private resume(selected: string | null): void {
+    this.drawnVersion = -1;
+    this.draw(this.settled);
+    this.select(selected);
+    if (selected) this.show(selected);
+  }
+
+  close(): void {
+    cancelAnimationFrame(this.frame);
+    this.frame = 0;
+  }
+
   focus(): void {
     this.viewport.focus();
   }
