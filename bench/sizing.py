@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Final
 
-from spantail_exporters.model.run_script import SETTLED_EXPIRY_S
+from spantail_exporters.model.limits import SETTLED_EXPIRY_S
 
 DAY_S: Final = 86_400
 

@@ -25,7 +25,7 @@ from spantail_exporters.delivery.batcher import Batcher
 from spantail_exporters.delivery.sender import Sender
 from spantail_exporters.livetail import create_sink
 from spantail_exporters.model import keys
-from spantail_exporters.model.run_script import Limits
+from spantail_exporters.model.limits import Limits
 from spantail_exporters.redis.writer import RedisWriter
 from tests.support.ledger import LedgerApplication, run_of
 from tests.support.live_runs import StoredRun

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from spantail_exporters.model import keys
-from spantail_exporters.model.run_script import Limits
+from spantail_exporters.model.limits import Limits
 from spantail_service.tail import feed
 from tests.integration.service.harness import OTHER_RUN, RUN, START, Writer, line
 from tests.support.served import Served, frames_of, next_frame, served_app

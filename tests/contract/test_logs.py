@@ -9,7 +9,7 @@ import uuid
 import pytest
 
 from spantail_exporters.model import keys
-from spantail_exporters.model.run_script import Limits
+from spantail_exporters.model.limits import Limits
 from tests.integration.service.harness import (
     OTHER_RUN,
     ROOT_SPAN,

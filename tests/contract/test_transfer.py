@@ -14,7 +14,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 import spantail
 from spantail_exporters.model import keys
-from spantail_exporters.model.run_script import Limits
+from spantail_exporters.model.limits import Limits
 from spantail_service.transfer.ndjson import folding
 from tests.integration.service.harness import ROOT_SPAN, RUN, START, Writer, running_app
 from tests.support.live_runs import StoredRun, fold

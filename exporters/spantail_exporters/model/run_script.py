@@ -13,6 +13,7 @@ import orjson
 
 from spantail_exporters.model import keys
 from spantail_exporters.model.changes import Changes
+from spantail_exporters.model.limits import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -31,21 +32,6 @@ _PARTS: Final = (
 SCRIPT: Final = "\n".join((_SCRIPTS / "append" / f"{part}.lua").read_text(encoding="utf-8") for part in _PARTS)
 INDEX_SCRIPT: Final = (_SCRIPTS / "index.lua").read_text(encoding="utf-8")
 SHA: Final = hashlib.sha1(SCRIPT.encode(), usedforsecurity=False).hexdigest()  # the name EVALSHA knows it by
-
-TAIL_CAP: Final = 10_000  # events
-SPAN_CAP: Final = 100_000  # spans
-OPEN_EXPIRY_S: Final = 24 * 3600
-SETTLED_EXPIRY_S: Final = 6 * 3600
-
-
-class Limits(NamedTuple):
-    """How much of a run is kept, and for how long."""
-
-    tail_cap: int = TAIL_CAP
-    span_cap: int = SPAN_CAP
-    open_expiry_s: int = OPEN_EXPIRY_S
-    settled_expiry_s: int = SETTLED_EXPIRY_S
-
 
 _DEFAULTS: Final = Limits()
 

@@ -11,11 +11,11 @@ from redis.exceptions import NoScriptError
 from spantail_exporters.model import keys
 from spantail_exporters.model.batch import Known
 from spantail_exporters.model.heartbeat import LEASE_S, beat_commands
+from spantail_exporters.model.limits import Limits
 from spantail_exporters.model.run_script import (
     SCRIPT,
     SHA,
     Applied,
-    Limits,
     append_arguments,
     index_commands,
     is_behind,
@@ -57,12 +57,12 @@ class RedisWriter:
 
     Args:
         url: One server, a cluster, or Sentinel (`redis.client.connect`).
-        limits: What the script holds a run to.
+        limits: What the script holds a run to; by default what the environment says.
         timeout_s: Bounds every wait, in seconds.
     """
 
     def __init__(self, url: str, *, limits: Limits | None = None, timeout_s: float = 5.0) -> None:
-        self._limits = limits or Limits()
+        self._limits = limits or Limits.from_environment()
         self._known: OrderedDict[str, Known] = OrderedDict()
         self._renewed: set[str] = set()  # kept until it is reported, also when what follows fails
         self._index: list[tuple[str | int, ...]] = []  # commands for the next trip, also when what follows fails

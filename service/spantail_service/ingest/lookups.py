@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from spantail_exporters.model import keys
 from spantail_exporters.model.heartbeat import beat_commands
-from spantail_exporters.model.run_script import OPEN_EXPIRY_S
+from spantail_exporters.model.limits import OPEN_EXPIRY_S
 from spantail_service.storage.run_writes import now_us
 
 if TYPE_CHECKING:

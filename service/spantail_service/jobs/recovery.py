@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 import orjson
 
-from spantail_exporters.model.run_script import OPEN_EXPIRY_S
+from spantail_exporters.model.limits import OPEN_EXPIRY_S
 from spantail_exporters.redis.errors import will_be_back
 from spantail_service.bounds.cancel import cancel
 from spantail_service.jobs.queue.item import ItemStatus, QueueItem

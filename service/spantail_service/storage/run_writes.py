@@ -11,6 +11,7 @@ from redis.exceptions import NoScriptError
 
 from spantail_exporters.model import keys
 from spantail_exporters.model.changes import Changes
+from spantail_exporters.model.limits import Limits
 from spantail_exporters.model.run_script import (
     SCRIPT,
     Applied,
@@ -92,6 +93,7 @@ class RunStore:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
+        self._limits = Limits.from_environment()
 
     async def set_state(self, run_id: str, state_json: bytes, status: str) -> None:
         """Replace `run:{run_id}`; the run settles in the same step when that was all it waited for."""
@@ -106,7 +108,7 @@ class RunStore:
             False where it is another one: nothing was changed then.
         """
         _, *rest = append_arguments(
-            run_id, changes, writer="", writer_seq=0, now_us=now_us(), state=(state_json, status)
+            run_id, changes, writer="", writer_seq=0, now_us=now_us(), limits=self._limits, state=(state_json, status)
         )
         (reply,) = await self._apply([_Call(run_id, [_IF_STATE_SHA, *rest, before or b""])])
         return reply is not None
@@ -116,9 +118,9 @@ class RunStore:
 
         Safe to repeat: a state that is not newer than the stored one is dropped, and so is a line under a known mark.
         """
-        now = now_us()
+        terms = _Terms(now_us(), self._limits)
         stored = await self._stored_lines(runs)
-        calls = (call for run, count in zip(runs, stored, strict=True) for call in _calls(run, count, now))
+        calls = (call for run, count in zip(runs, stored, strict=True) for call in _calls(run, count, terms))
         for trip in chunks(calls, lambda call: call.size, _CALLS_PER_TRIP):
             await self._apply(trip)
 
@@ -164,6 +166,13 @@ class RunStore:
         return list(await pipe.execute(raise_on_error=False))
 
 
+class _Terms(NamedTuple):
+    """What all calls of one `append` have in common."""
+
+    now_us: int
+    limits: Limits
+
+
 class _Call(NamedTuple):
     run_id: str
     arguments: list[bytes | str | int]
@@ -171,19 +180,19 @@ class _Call(NamedTuple):
     """The bytes of its changes, about."""
 
 
-def _calls(run: RunChanges, stored: int, now: int) -> Iterator[_Call]:
+def _calls(run: RunChanges, stored: int, terms: _Terms) -> Iterator[_Call]:
     """The calls that store a run's changes, but for its first `stored` lines."""
     changes = _without_lines(run.changes, stored)
     if stored:
-        yield _Call(run.run_id, _once(run, (), 0, stored, now))  # its answer is for the index over runs
+        yield _Call(run.run_id, _once(run, (), 0, stored, terms))  # its answer is for the index over runs
     line = stored
     for part in chunks(changes, sizes(), _CHANGES_PER_CALL):
         packed = Changes(part)
         if run.mark:
             end = line + sum(not change.span_id for change in part)
-            arguments, line = _once(run, packed, line, end, now), end
+            arguments, line = _once(run, packed, line, end, terms), end
         else:
-            arguments = _arguments(run, packed, now)
+            arguments = _arguments(run, packed, terms)
         yield _Call(run.run_id, arguments, packed.size)
 
 
@@ -194,13 +203,13 @@ def _without_lines(changes: Sequence[Change], count: int) -> Sequence[Change]:
     return [change for change in changes if change.span_id or next(number) >= count]
 
 
-def _arguments(run: RunChanges, changes: Iterable[Change], now: int) -> list[bytes | str | int]:
+def _arguments(run: RunChanges, changes: Iterable[Change], terms: _Terms) -> list[bytes | str | int]:
     number = next(run.numbers) if run.writer else 0
-    return append_arguments(run.run_id, changes, writer=run.writer, writer_seq=number, now_us=now)
+    return append_arguments(run.run_id, changes, writer=run.writer, writer_seq=number, **terms._asdict())
 
 
-def _once(run: RunChanges, changes: Iterable[Change], first: int, last: int, now: int) -> list[bytes | str | int]:
-    _, number, *rest = _arguments(run, changes, now)
+def _once(run: RunChanges, changes: Iterable[Change], first: int, last: int, terms: _Terms) -> list[bytes | str | int]:
+    _, number, *rest = _arguments(run, changes, terms)
     count = int(number)
     return [_ONCE_SHA, count + 1, *rest[:count], keys.ingested(run.run_id, run.mark), *rest[count:], first, last]
 

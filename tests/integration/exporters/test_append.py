@@ -13,9 +13,9 @@ import redis
 from spantail_exporters.model.batch import Batch
 from spantail_exporters.model.changes import Change, Changes
 from spantail_exporters.model.keys import run_keys
+from spantail_exporters.model.limits import Limits
 from spantail_exporters.model.run_script import (
     SCRIPT,
-    Limits,
     append_arguments,
     parse_reply,
     state_arguments,

@@ -13,7 +13,7 @@ from spantail_exporters.model import keys
 from spantail_exporters.model.batch import Batch
 from spantail_exporters.model.changes import Change, Changes
 from spantail_exporters.model.heartbeat import LEASE_S
-from spantail_exporters.model.run_script import Limits
+from spantail_exporters.model.limits import Limits
 from spantail_exporters.redis.errors import Unavailable
 from spantail_exporters.redis.writer import RedisWriter
 from spantail_exporters.spool.adoption import adopt

@@ -13,7 +13,8 @@ from redis.asyncio import Redis as AsyncRedis
 
 from spantail_exporters.model import keys
 from spantail_exporters.model.changes import Change
-from spantail_exporters.model.run_script import SCRIPT, Limits
+from spantail_exporters.model.limits import Limits
+from spantail_exporters.model.run_script import SCRIPT
 from spantail_service.storage.wakeups import Target, WakeUps
 from spantail_service.tail import RunReader, TailHub
 from spantail_service.tail.frame import FRAME_BYTES
