@@ -8,6 +8,7 @@ const BUNDLED = [
   "tailwindcss",
   "@fontsource-variable/inter",
   "@fontsource-variable/jetbrains-mono",
+  "marked",
 ];
 
 function licenceNotices(): Plugin {

@@ -174,9 +174,9 @@ function reasoningOf(fields: Fields): Part[] {
 
 /** Calls that stand beside the content; LangChain tells those of Anthropic in both places. */
 function callsOf(fields: Fields, spoken: readonly Part[]): Part[] {
-  const told = opened(fieldOf(fields, "tool_calls", "toolCalls") ?? []);
+  const beside = opened(fieldOf(fields, "tool_calls", "toolCalls") ?? []);
   const { function_call: single } = fields;
-  const list = Array.isArray(told) ? told.slice() : [];
+  const list = Array.isArray(beside) ? beside.slice() : [];
   if (isFields(single) && typeof single.name === "string") list.push(single);
   const known = new Set(spoken.map((part) => (part.kind === "call" ? part.id : "")).filter(Boolean));
   return list

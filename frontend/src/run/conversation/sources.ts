@@ -240,7 +240,7 @@ function toolConversation(span: SpanState, logs: readonly TailEvent[]): Conversa
     "input.value",
     "full_command",
   ]);
-  const told = pick(attributes, [
+  const output = pick(attributes, [
     "gen_ai.tool.call.result",
     "tool_response",
     "gen_ai.tool.output",
@@ -261,9 +261,9 @@ function toolConversation(span: SpanState, logs: readonly TailEvent[]): Conversa
     });
     made.asked.push(message("assistant", [call]));
   }
-  if (told !== undefined) {
+  if (output !== undefined) {
     made.answered.push(
-      message("tool", [{ kind: "result", id, name, value: resultValue(told), failed: false }]),
+      message("tool", [{ kind: "result", id, name, value: resultValue(output), failed: false }]),
     );
   }
   return made.asked.length + made.answered.length > 0 ? made : null;

@@ -1,5 +1,6 @@
 /** Every section of the details, in the order in which they stand. A new one is a function in a file of its own. */
 import { lostContent } from "../../text/span-words";
+import { conversationSection, noContentSection } from "../conversation/conversation-section";
 import type { SectionBuilder } from "./details-section";
 import { logSection } from "./log-section";
 import { resultSection } from "./result-section";
@@ -71,7 +72,9 @@ export const SECTIONS: readonly SectionBuilder[] = [
   fieldsSection,
   errorSection,
   failedSection,
+  conversationSection,
   contentSection,
+  noContentSection,
   attributesSection,
   eventsSection,
   logSection,
