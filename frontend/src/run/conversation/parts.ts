@@ -67,13 +67,13 @@ function spokenPart(fields: Fields): Part | null {
   if (type === "redacted_thinking") return { kind: "reasoning", text: "(hidden by the provider)" };
   if (/reasoning|thinking/.test(type) || fields.thought === true) {
     const { summary } = fields;
-    const told = textOf(fields, "content", "text", "thinking", "reasoning");
+    const stated = textOf(fields, "content", "text", "thinking", "reasoning");
     const lines = Array.isArray(summary)
       ? summary.map((each) => (isFields(each) ? textOf(each, "text") : ""))
       : [];
     return {
       kind: "reasoning",
-      text: told || lines.filter(Boolean).join("\n\n") || "(hidden by the provider)",
+      text: stated || lines.filter(Boolean).join("\n\n") || "(hidden by the provider)",
     };
   }
   const isText = /^(text|input_text|output_text|refusal|summary_text)$/.test(type);

@@ -217,14 +217,14 @@ function eventMessages(attributes: Attributes, body: string | undefined, role: R
   const whole = opened(attributes["gen_ai.event.content"] ?? body ?? "");
   const said: Fields = isFields(whole) ? { ...attributes, ...whole } : { ...attributes };
   const { message: inner } = said;
-  const told = typeof inner === "string" ? opened(inner) : inner;
-  const fields: Fields = isFields(told) ? { ...said, ...told } : said;
+  const stated = typeof inner === "string" ? opened(inner) : inner;
+  const fields: Fields = isFields(stated) ? { ...said, ...stated } : said;
   const { content, tool_calls: calls, parts } = fields;
   if (content === undefined && calls === undefined && parts === undefined && inner === undefined) return [];
   const picked: Fields = { role: textOf(fields, "role") || role };
   for (const key of ["content", "tool_calls", "parts", "id", "name", "finish_reason", "message"]) {
     const value = fields[key];
-    if (value !== undefined && !(key === "message" && isFields(told)))
+    if (value !== undefined && !(key === "message" && isFields(stated)))
       picked[key] = typeof value === "string" ? opened(value) : value;
   }
   return messagesOf(picked, role);
