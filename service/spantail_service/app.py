@@ -37,16 +37,19 @@ from spantail_service.routes.jobs import queue, queue_socket, runners
 from spantail_service.routes.pages import docs, login, page
 from spantail_service.routes.runs import compare as compare_routes
 from spantail_service.routes.runs import control, events, logs, result, run_list, spend, traces, transfer, websocket
+from spantail_service.routes.runs import search as run_search
 from spantail_service.routes.service import about, breakers, health, metrics
 from spantail_service.routes.service import budgets as budget_routes
 from spantail_service.routes.service import notices as notice_routes
-from spantail_service.routes.tempo import search, tags
+from spantail_service.routes.tempo import search as tempo_search
+from spantail_service.routes.tempo import tags
 from spantail_service.runs.changes import RunListChanges
 from spantail_service.runs.index import RunIndex
 from spantail_service.runs.links import LinkTemplates
 from spantail_service.runs.retention import RunRetention
 from spantail_service.runs.snapshot import RunSnapshots
 from spantail_service.runs.spend import Bookkeeper
+from spantail_service.search.run_search import RunSearch
 from spantail_service.service_name import service_name
 from spantail_service.services import Services
 from spantail_service.storage.connect import connect
@@ -75,9 +78,9 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _ROUTES: Final = (
-    logs, events, websocket, traces, transfer, run_list, result, control, spend, operations, outreach, queue,
-    queue_socket, runners, otlp, search, tags, health, about, breakers, budget_routes, notice_routes, metrics,
-    login, docs, page, compare_routes,
+    logs, events, websocket, traces, run_search, transfer, run_list, result, control, spend, operations, outreach,
+    queue, queue_socket, runners, otlp, tempo_search, tags, health, about, breakers, budget_routes, notice_routes,
+    metrics, login, docs, page, compare_routes,
 )  # fmt: skip
 # Shares of the time that a stop may take.
 _CANCEL_SHARE = 0.5
@@ -207,6 +210,7 @@ async def _open_services(app: FastAPI, settings: Settings, redis_url: str, stack
         hub=hub,
         runs=index,
         recent_runs=RecentRuns(redis, index),
+        run_search=RunSearch(redis, links),
         run_changes=run_changes,
         run_retention=RunRetention(redis, links),
         importer=RunImporter(redis, RunStore(redis), Redactor.from_environment()),

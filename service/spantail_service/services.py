@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from spantail_service.runs.links import LinkTemplates
     from spantail_service.runs.retention import RunRetention
     from spantail_service.runs.snapshot import RunSnapshots
+    from spantail_service.search.run_search import RunSearch
     from spantail_service.settings import Settings
     from spantail_service.storage.wakeups import WakeUps
     from spantail_service.tail import RunReader, TailHub
@@ -47,6 +48,7 @@ class Services:
     hub: TailHub
     runs: RunIndex
     recent_runs: RecentRuns
+    run_search: RunSearch
     run_changes: RunListChanges
     run_retention: RunRetention
     importer: RunImporter

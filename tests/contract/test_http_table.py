@@ -29,6 +29,7 @@ from spantail_service.web.schemas.operations import Operations, StartedRun
 from spantail_service.web.schemas.problems import Problem
 from spantail_service.web.schemas.queue import CancelledItem, CancelledRun, Queue, QueuedRun, RetriedRun, Runners
 from spantail_service.web.schemas.runs import Facets, Imported, Run, RunResult, RunsPage, Snapshot
+from spantail_service.web.schemas.search import RunSearchAnswer
 from spantail_service.web.schemas.service import About, Alive, Ready
 from spantail_service.web.schemas.spans import SpanState
 from spantail_service.web.schemas.spend import Spend
@@ -134,6 +135,12 @@ ROWS = [
     row("GET", "/api/runs/{run}/result", 200, JSON, RunResult),
     problem("GET", "/api/runs/{unknown}/result", 404, "unknown-run"),
     problem("GET", "/api/runs/{gone}", 410, "run-expired"),
+    row("GET", "/api/runs/{run}/search?q=job", 200, JSON, RunSearchAnswer),
+    problem("GET", "/api/runs/{run}/search?q=%20", 400, "malformed-search"),
+    problem("GET", "/api/runs/{run}/search?q=x&cursor=x", 400, "malformed-cursor"),
+    problem("GET", "/api/runs/{run}/search?q=x&limit=1001", 422, "invalid-input"),
+    problem("GET", "/api/runs/{unknown}/search?q=x", 404, "unknown-run"),
+    problem("GET", "/api/runs/{gone}/search?q=x", 410, "run-expired"),
     row("POST", "/api/runs/{run}/pin", 204, ""),
     problem("POST", "/api/runs/{unknown}/pin", 404, "unknown-run"),
     row("DELETE", "/api/runs/{run}/pin", 204, ""),

@@ -18,7 +18,7 @@ FLOORS = (
     ("access", "tail", "reaper", "jobs"),  # who may come in · live events · dead processes · starting work
     ("metrics",),  # the figures of all these
     ("ingest", "web", "notices"),  # OTLP in · what all HTTP answers have in common
-    ("transfer",),  # runs out to files and in again
+    ("transfer", "search"),  # runs out to files and in again · searching one run
     ("tempo",),  # searching runs as Grafana does
     ("services",),  # the parts of one process, as the routes get them
     ("routes",),  # what each address answers
@@ -38,7 +38,7 @@ FLOORS = (
 # Folders of the service that know nothing of HTTP: their errors are those of `errors.py`, which `web/problems.py` maps.
 DOMAIN = (
     "bounds", "errors", "ingest", "jobs", "llm", "notices", "operations",
-    "reaper", "runs", "storage", "tail", "tempo", "transfer",
+    "reaper", "runs", "search", "storage", "tail", "tempo", "transfer",
 )  # fmt: skip
 HTTP = {"fastapi", "starlette", "uvicorn", "http"}
 
