@@ -24,6 +24,12 @@ it("says what stands in the place of a run id and is none", () => {
   expect(parse("/runs/100%", "").odd).toBe("100%");
 });
 
+it("keeps what is searched for in the address of a run", () => {
+  const route = runRoute(RUN, null, "timeline", "is:error a&b");
+  expect(address(route)).toBe(`/runs/${RUN}?q=is%3Aerror+a%26b`);
+  expect(parse(`/runs/${RUN}`, "?q=is%3Aerror+a%26b")).toEqual(route);
+});
+
 it("keeps the view of a run in its address", () => {
   const route = runRoute(RUN, "00f067aa0ba902b7", "flame");
   expect(address(route)).toBe(`/runs/${RUN}?view=flame&span=00f067aa0ba902b7`);

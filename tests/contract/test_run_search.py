@@ -52,6 +52,7 @@ async def test_what_is_found(new_redis_url: str) -> None:
         "is:unpriced": [CALL], "is:llm": [CALL], "is:fallback": [TOOL], "cache.miss": [TOOL], "event:job-7": [TOOL],
         "is:running": [ROOT_SPAN], "kind:tool timeout": [TOOL], "kind:tool slow": [], "job": [ROOT_SPAN, TOOL, None],
         "nothing of it": [], "quota": [TOOL, None], "log:nearly": [TOOL], "name:quota": [],
+        "tool": [TOOL], "too": [], "running": [ROOT_SPAN],
     }  # fmt: skip
     with Writer(new_redis_url) as writer:
         _write(writer)

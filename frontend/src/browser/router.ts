@@ -7,6 +7,9 @@ export type Section = (typeof SECTIONS)[number];
 /** How many parts may follow the section's name: `/sessions/{id}`, `/compare/{a}/{b}`. */
 const PARTS: Readonly<Partial<Record<Section, readonly number[]>>> = { sessions: [0, 1], compare: [0, 2] };
 
+/** Characters of a search, as the service takes them. */
+const MAX_FIND = 500;
+
 /** The shapes in which a run can be read. */
 export const VIEWS = ["timeline", "flame", "transcript"] as const;
 export type View = (typeof VIEWS)[number];
@@ -17,6 +20,8 @@ export interface Route {
   readonly runId: string | null;
   readonly spanId: string | null;
   readonly view: View;
+  /** What is searched for in the run; empty for nothing. */
+  readonly find: string;
   /** What follows the name of a section other than the runs. */
   readonly parts: readonly string[];
   /** The query of such a section, as it stands in the address: its filters. */
@@ -25,8 +30,13 @@ export interface Route {
   readonly odd?: string;
 }
 
-export function runRoute(runId: string | null, spanId: string | null = null, view: View = "timeline"): Route {
-  return { section: "runs", runId, spanId, view, parts: [], query: "" };
+export function runRoute(
+  runId: string | null,
+  spanId: string | null = null,
+  view: View = "timeline",
+  find = "",
+): Route {
+  return { section: "runs", runId, spanId, view, find, parts: [], query: "" };
 }
 
 export function sectionRoute(section: Section, parts: readonly string[] = [], query = ""): Route {
@@ -49,7 +59,8 @@ export function parse(path: string, search: string): Route {
   const query = new URLSearchParams(search);
   const span = query.get("span");
   const view = VIEWS.find((each) => each === query.get("view"));
-  return runRoute(id, span && /^[0-9a-f]{16}$/.test(span) ? span : null, view);
+  const find = query.get("q")?.slice(0, MAX_FIND) ?? "";
+  return runRoute(id, span && /^[0-9a-f]{16}$/.test(span) ? span : null, view, find);
 }
 
 /** 32 hex digits; a dashed UUID is a run id too. */
@@ -76,5 +87,6 @@ export function address(route: Route): string {
   const query = new URLSearchParams();
   if (route.view !== "timeline") query.set("view", route.view);
   if (route.spanId) query.set("span", route.spanId);
+  if (route.find) query.set("q", route.find);
   return `/runs/${route.runId}${query.size > 0 ? `?${query}` : ""}`;
 }

@@ -12,6 +12,7 @@ import type {
   RunResult,
   RunSummary,
   RunsPage,
+  SearchAnswer,
   Snapshot,
   SpanState,
   Spend,
@@ -136,6 +137,22 @@ export class Api {
   /** The last `limit` events before an index. */
   logsBefore(runId: string, before: number, limit: number, signal?: AbortSignal): Promise<Frame> {
     return this.json<Frame>(`/api/logs/${runId}?before=${before}&limit=${limit}`, { signal });
+  }
+
+  /** Spans and log lines of a run that fulfil a search. */
+  search(
+    runId: string,
+    q: string,
+    limit: number,
+    cursor: string | null,
+    signal?: AbortSignal,
+  ): Promise<SearchAnswer> {
+    const asked = new URLSearchParams({ q, limit: String(limit) });
+    if (cursor !== null) asked.set("cursor", cursor);
+    return this.json<SearchAnswer>(`/api/runs/${runId}/search?${asked}`, {
+      signal,
+      timeoutMs: SNAPSHOT_TIMEOUT_MS,
+    });
   }
 
   // What is around the runs

@@ -365,3 +365,30 @@ export interface Problem {
   /** Where else to look for a run that has expired. */
   links?: Record<string, string>;
 }
+
+/** Where a hit was found, and a little of what stands around it. */
+export interface SearchMatch {
+  field: string;
+  before: string;
+  match: string;
+  after: string;
+}
+
+/** A span of a run, found itself or by a log line of its; or a line of no known span. */
+export interface SearchHit {
+  start: number;
+  span_id: string | null;
+  name: string | null;
+  kind: string | null;
+  status: string | null;
+  seq: number | null;
+  matches: SearchMatch[];
+}
+
+export interface SearchAnswer {
+  run_id: string;
+  hits: SearchHit[];
+  found: number;
+  is_whole: boolean;
+  next_cursor: string | null;
+}

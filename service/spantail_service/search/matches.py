@@ -20,6 +20,7 @@ _FIELDS: Final = (
     "name", "status", "kind", "backend", "model", "tier", "service", "span_id", "parent_id", "runner", "layer",
     "fallback_from", "fallback_reason", "cost_note", "status_message", "span_kind",
 )  # fmt: skip
+_WORDS: Final = ("status", "kind")  # a word that stands anywhere has to be the whole of one: most spans are `ok` spans
 _ERROR: Final = ("type", "message", "traceback")
 _LINE: Final = ("message", "level", "logger", "span_id")
 _OTHER_NAMES: Final = {"id": "span_id", "span": "span_id", "parent": "parent_id", "event": "events", "log": "message"}
@@ -57,7 +58,7 @@ def _first(term: Term, item: Mapping[str, Any], *, is_line: bool) -> Match | Non
         return Match("is", "", term.text, "") if not is_line and _is(term.text, item) else None
     key = _OTHER_NAMES.get(term.key, term.key)
     for field, text in _line_texts(item) if is_line else _span_texts(item):
-        if not key or _names(key, field):
+        if (field not in _WORDS or text == term.text) if not key else _names(key, field):
             at = term.pattern.search(text)
             if at is not None:
                 return _match(field, text, at.start(), at.end())

@@ -34,10 +34,10 @@ async def search_run(
 ) -> Response:
     """Answers the hits by start.
 
-    All words have to be found, in any case, in one span or in one log line: in its name, kind, status, backend, model,
-    ids, error, attributes (names and values), span events and links. `"two words"` in quotes are one. `key:value`
-    looks in one field (`status:error`, `kind:llm_call`, `backend:`, `model:`, `name:`, `error:`, `event:`, `log:`) or
-    in attributes of that name, whole or its last parts. `is:` is followed by `running`, `error`, `skipped`,
+    All words have to be found, in any case, in one span or in one log line: in its name, backend, model, ids, error,
+    attributes (names and values), span events and links; a kind or status whole. `"two words"` in quotes are one.
+    `key:value` looks in one field (`status:error`, `kind:llm_call`, `backend:`, `model:`, `name:`, `error:`, `event:`,
+    `log:`) or in attributes of that name, whole or its last parts. `is:` is followed by `running`, `error`, `skipped`,
     `cancelled`, `abandoned`, `llm`, `unpriced` or `fallback`.
 
     One request looks through about 128 MiB. Of a larger run `is_whole` is false, and `next_cursor` goes on with the

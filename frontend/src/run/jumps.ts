@@ -1,0 +1,104 @@
+/** Where one may want to go in a run: where an error began, what works now, what took longest, what cost most. Pure. */
+import type { RunStore } from "../store";
+import type { TreeNode } from "../tree";
+import { treeOrder } from "./tree-order";
+
+export type Jump = "error" | "running" | "slowest" | "dearest";
+
+type Source = Pick<RunStore, "spans" | "tree" | "structure" | "running" | "errors">;
+
+/** How many of the slowest and dearest one goes through before it begins anew. */
+const MOST = 20;
+
+/**
+ * The span to go to from `from`, or undefined where there is none of the kind.
+ *
+ * Errors and running spans come in the order of the tree, without those above them that fail or run on account of what
+ * is below; the slowest by the time that is theirs alone, the dearest by what they cost themselves.
+ */
+export function jumpTo(store: Source, jump: Jump, from: string | null, nowUs: number): string | undefined {
+  const ids = targets(store, jump, nowUs);
+  if (jump === "slowest" || jump === "dearest") {
+    const at = from === null ? -1 : ids.indexOf(from);
+    return ids[(at + 1) % ids.length];
+  }
+  const order = treeOrder(store.tree, store.structure);
+  const place = from === null ? -1 : (order.get(from) ?? -1);
+  return ids.find((id) => (order.get(id) ?? -1) > place) ?? ids[0];
+}
+
+/** All spans that a jump leads to, in the order in which it does. */
+export function targets(store: Source, jump: Jump, nowUs: number): string[] {
+  if (jump === "error") return inOrder(store, failedFirst(store));
+  if (jump === "running") return inOrder(store, runningLast(store));
+  const ranked = jump === "slowest" ? ownTimes(store, nowUs) : ownCosts(store);
+  return ranked
+    .sort(([a, by], [b, than]) => than - by || (a < b ? -1 : 1))
+    .slice(0, MOST)
+    .map(([id]) => id);
+}
+
+function inOrder(store: Source, ids: string[]): string[] {
+  const order = treeOrder(store.tree, store.structure);
+  return ids.sort((a, b) => (order.get(a) ?? 0) - (order.get(b) ?? 0));
+}
+
+/** Failed spans without a failed one below them: there it began. */
+function failedFirst(store: Source): string[] {
+  const ids: string[] = [];
+  if (store.errors === 0) return ids;
+  for (const [id, { status }] of store.spans) {
+    const node = status === "error" ? store.tree.get(id) : undefined;
+    if (node && node.total.errors === node.own.errors) ids.push(id);
+  }
+  return ids;
+}
+
+/** Running spans without a running child. */
+function runningLast(store: Source): string[] {
+  return [...store.running].filter(
+    (id) => !store.tree.get(id)?.children.some((child) => store.running.has(child.id)),
+  );
+}
+
+function ownCosts(store: Source): [string, number][] {
+  const costs: [string, number][] = [];
+  for (const id of store.spans.keys()) {
+    const node = store.tree.get(id);
+    // A library's wrapper around a call tells its price a second time.
+    if (node && node.own.cost > 0 && node.total.llm <= node.own.llm) costs.push([id, node.own.cost]);
+  }
+  return costs;
+}
+
+function ownTimes(store: Source, nowUs: number): [string, number][] {
+  const times: [string, number][] = [];
+  for (const id of store.spans.keys()) {
+    const node = store.tree.get(id);
+    const us = node ? ownTimeUs(store, node, nowUs) : 0;
+    if (us > 0) times.push([id, us]);
+  }
+  return times;
+}
+
+/** Microseconds of a span in which none of its children ran. Children stand by their start. */
+function ownTimeUs(store: Source, node: TreeNode, nowUs: number): number {
+  const [start, end] = interval(store, node, nowUs);
+  let covered = 0;
+  let until = start;
+  for (const child of node.children) {
+    const [from, to] = interval(store, child, nowUs);
+    const begins = Math.max(until, from);
+    const ends = Math.min(end, to);
+    if (ends <= begins) continue;
+    covered += ends - begins;
+    until = ends;
+  }
+  return end - start - covered;
+}
+
+function interval(store: Source, node: TreeNode, nowUs: number): [number, number] {
+  const span = store.spans.get(node.id);
+  const start = span?.start ?? node.start;
+  return [start, span?.end ?? (span?.status === "running" ? nowUs : start)];
+}
