@@ -99,7 +99,7 @@ async def test_everything_that_was_sent_of_a_span_is_shown(
             await expect(_value(details, "ids")).to_have_text(f'[{EXACT},{{"deep":{EXACT}}}]')
             await expect(_value(details, "ratio")).to_have_text("NaN")
             await expect(_value(details, "least")).to_have_text("-Infinity")
-            await expect(_value(details, "said")).to_have_text(f'{{\n  "id": {EXACT},\n  "x": 1.0\n}}')
+            await expect(_value(details, "said")).to_have_text(f"id: {EXACT}x: 1.0")
             await expect(_value(details, "text")).to_have_text(f'"x":{EXACT},')
             await details.get_by_role("button", name="Copy the span as JSON").click()
             await expect(details.locator("#details-copy")).to_have_attribute("data-answer", "Copied")
@@ -124,7 +124,7 @@ async def test_everything_that_was_sent_of_a_span_is_shown(
             # where it comes from
             scope = details.locator(".details-section", has=page.get_by_role("heading", name="Instrumentation scope"))
             await expect(scope.locator(".source-name")).to_have_text("my.library 0.3")
-            await expect(scope.locator("td")).to_have_text("safeU+202Egnp.exe")
+            await expect(scope.locator("td").first).to_have_text("safeU+202Egnp.exe")
             resource = details.locator(".details-section", has=page.get_by_role("heading", name="Resource"))
             await expect(resource).to_contain_text("production")
             await expect(_value(resource, "host.id")).to_have_text(str(EXACT))

@@ -49,7 +49,10 @@ function item([key, node]: JsonEntry, parent: JsonBranch, deep: boolean): HTMLEl
   const name = h("span", { class: "json-key", "data-index": parent.kind === "list" }, ...unturned(key));
   // Arguments of tools are JSON within a text.
   const inner = isBranch(node) ? node : node.kind === "string" ? jsonNode(node.text) : null;
-  if (!inner) return h("li", { class: "json-item" }, name, leaf(node));
+  if (!inner) {
+    name.append(": "); // a selection of lines reads like JSON
+    return h("li", { class: "json-item" }, name, leaf(node));
+  }
   if (inner.entries.length === 0) {
     const empty = h("span", { class: "json-word" }, inner.kind === "map" ? "{}" : "[]");
     return h("li", { class: "json-item" }, name, empty);

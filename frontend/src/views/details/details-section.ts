@@ -45,7 +45,7 @@ export function serialised(value: unknown): string {
 /** The sections of the panel as elements: each is built again only when what it shows differs. */
 export class SectionList {
   private readonly body: HTMLElement;
-  private readonly built = new Map<string, { value: string; element: HTMLElement }>();
+  private readonly built = new Map<string, { of: unknown; value: string; element: HTMLElement }>();
 
   constructor(body: HTMLElement) {
     this.body = body;
@@ -76,12 +76,13 @@ export class SectionList {
   }
 
   private element({ key, value, build }: Section): HTMLElement {
-    const text = serialised(value);
     const before = this.built.get(key);
+    if (before && before.of === value && typeof value === "object") return before.element;
+    const text = serialised(value);
     if (before?.value === text) return before.element;
     const element = build();
     before?.element.replaceWith(element);
-    this.built.set(key, { value: text, element });
+    this.built.set(key, { of: value, value: text, element });
     return element;
   }
 }

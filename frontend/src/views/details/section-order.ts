@@ -1,12 +1,12 @@
 /** Every section of the details, in the order in which they stand. A new one is a function in a file of its own. */
 import { lostContent } from "../../text/span-words";
 import { conversationSection, noContentSection } from "../conversation/conversation-section";
+import { attributeBlock } from "./attribute-list";
 import type { SectionBuilder } from "./details-section";
 import { logSection } from "./log-section";
 import { resultSection } from "./result-section";
 import { spanFields } from "./span-fields";
 import {
-  attributeBlock,
   errorBlock,
   eventBlock,
   fieldList,

@@ -2,14 +2,12 @@
 import { copyText, h, icon } from "../../browser/dom";
 import { address, runRoute } from "../../browser/router";
 import { label } from "../../run/events";
-import { indented, writeJson } from "../../service/json";
-import type { Attributes, AttributeValue, Source, SpanState, TailEvent, ValueType } from "../../service/wire";
+import type { Source, SpanState, TailEvent } from "../../service/wire";
 import * as format from "../../text/format";
-import { attributeNote, flagWords, type LostWords, linkWords, sourceName } from "../../text/span-words";
-import { shown, typeWords } from "../../text/values";
+import { flagWords, type LostWords, linkWords, sourceName } from "../../text/span-words";
 import { BackendMark } from "../backend-mark";
 import { STATUS_ICONS } from "../status";
-import { unturned } from "../unturned";
+import { attributeTable, breakable } from "./attribute-list";
 
 export type Field = [name: string, value: string, title: string | undefined, mono: boolean];
 
@@ -19,8 +17,10 @@ export function merge(whole: SpanState | null, known: SpanState | undefined): Sp
   if (!known) return whole;
   const ahead = (known.rev ?? 0) >= (whole.rev ?? 0);
   const merged: SpanState = ahead ? { ...whole, ...known } : { ...known, ...whole };
-  const attributes = { ...(whole.attributes ?? {}), ...(ahead ? (known.attributes ?? {}) : {}) };
-  merged.attributes = attributes;
+  // The same object as long as nothing is added: large attributes are not looked through again.
+  const newer = ahead ? (known.attributes ?? {}) : {};
+  if (Object.keys(newer).length > 0) merged.attributes = { ...whole.attributes, ...newer };
+  else if (whole.attributes) merged.attributes = whole.attributes;
   const events = [whole.span_events ?? [], known.span_events ?? []];
   merged.span_events =
     (events[0]?.length ?? 0) >= (events[1]?.length ?? 0) ? (events[0] ?? []) : (events[1] ?? []);
@@ -101,58 +101,6 @@ export function errorBlock(span: SpanState): HTMLElement {
     );
   }
   return block;
-}
-
-/** What is known of attributes beside their values. */
-type Beside = Pick<SpanState, "types" | "changed" | "derived" | "sent">;
-
-function attributeTable(attributes: Attributes, beside: Beside): HTMLElement {
-  const { types = {} } = beside;
-  const rows = Object.entries(attributes)
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([key, value]) => {
-      const [note, title] = attributeNote(key, beside) ?? [];
-      const name = h("th", { scope: "row", title, "data-note": note }, ...breakable(key));
-      return h(
-        "tr",
-        {},
-        name,
-        h("td", {}, valueElement(value, Object.hasOwn(types, key) ? types[key] : undefined)),
-      );
-    });
-  return h("table", { class: "attributes" }, h("tbody", {}, ...rows));
-}
-
-/** A key that is too long for its column is broken behind its dots and dashes. */
-function breakable(key: string): (string | HTMLElement)[] {
-  return key.split(/(?<=[._])/).flatMap((part, at) => (at === 0 ? [part] : [h("wbr"), part]));
-}
-
-/** `type` is given where JSON has no value for what was sent, such as NaN, which then comes as the text "NaN". */
-function valueElement(sent: AttributeValue, type: ValueType | undefined): HTMLElement {
-  const value = shown(sent, type);
-  const text = typeof value === "string" ? pretty(value) : laidOut(value);
-  const long = text.length > 160 || text.includes("\n");
-  const title = typeWords(type);
-  return long
-    ? h("pre", { class: "value-long", tabindex: 0, title }, ...unturned(text))
-    : h("span", { title, "data-type": typeof type === "string" ? type : null }, ...unturned(text));
-}
-
-function laidOut(value: AttributeValue): string {
-  const line = writeJson(value);
-  return line.length <= 60 ? line : writeJson(value, 2);
-}
-
-/** JSON inside a string (messages, tool arguments) is easier to read laid out. */
-function pretty(text: string): string {
-  if (!/^\s*[[{]/.test(text) || text.length > 200_000) return text;
-  return indented(text) ?? text;
-}
-
-/** Attributes under a heading: the span's own, or those of what it comes from. */
-export function attributeBlock(attributes: Attributes, beside: Beside): HTMLElement {
-  return section(`Attributes ${Object.keys(attributes).length}`, attributeTable(attributes, beside));
 }
 
 /** A resource or an instrumentation scope. */
