@@ -94,7 +94,7 @@ async def test_code_of_an_older_logger_is_seen(
         await expect(run.backends.get_by_role("row", name="total")).to_contain_text("$0.0001")
         await expect(run.layers).to_have_count(1)
         await expect(run.livetail.get_by_text("that was all")).to_be_visible()
-        await expect(run.livetail.get_by_text("llm_call_fallback").first).to_be_visible()
+        await expect(run.livetail.get_by_text("LLM call fell back").first).to_be_visible()
 
 
 @asynccontextmanager

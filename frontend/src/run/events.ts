@@ -2,6 +2,7 @@
 
 import { writeJson } from "../service/json";
 import type { Attributes, AttributeValue, TailEvent, Tokens } from "../service/wire";
+import { eventWords } from "../text/event-words";
 import * as format from "../text/format";
 import { isExpected, reasonWords } from "../text/reasons";
 
@@ -52,9 +53,17 @@ export function tone(event: Pick<TailEvent, "event" | "level" | "attributes" | "
   return "plain";
 }
 
-/** The name shown in the event column: a log line is named by its level. */
+/** 0 for what is of interest to developers alone, 1, 2 for a warning, 3 for an error; log lines by their level. */
+export function severity(event: TailEvent): number {
+  if (event.event === "log" && /^(debug|trace|notset)/i.test(event.level ?? "")) return 0;
+  const of: Readonly<Partial<Record<Tone, number>>> = { bad: 3, warn: 2 };
+  return of[tone(event)] ?? 1;
+}
+
+/** What an event is called in its column: a log line by its level. */
 export function label(event: TailEvent): string {
-  return event.event === "log" ? `log ${(event.level ?? "").toLowerCase()}`.trim() : event.event;
+  if (event.event === "log") return `log ${(event.level ?? "").toLowerCase()}`.trim();
+  return eventWords(event.event);
 }
 
 /** One line of plain text; empty when the event's name says it all. */
@@ -95,7 +104,9 @@ function updateText(event: TailEvent): string {
     nano === undefined ? undefined : `≈ ${format.money(nano)}`,
   );
   const names = Object.keys(attributes);
-  return oneLine(known || (names.length > 0 ? `changed: ${names.join(", ")}` : ""));
+  return oneLine(
+    known || (names.length > 0 ? `changed: ${names.join(", ")}` : ""),
+  );
 }
 
 function endText(event: TailEvent): string {
@@ -103,7 +114,8 @@ function endText(event: TailEvent): string {
   const took =
     typeof start === "number" && typeof end === "number" ? format.duration(end - start) : undefined;
   const reason = pick(event.attributes ?? {}, "spantail.reason");
-  return oneLine(join("  ", took, tokensText(event.tokens), progressText(event.progress), reason));
+  const why = reason && reasonWords(reason);
+  return oneLine(join("  ", took, tokensText(event.tokens), progressText(event.progress), why));
 }
 
 function attemptText(event: TailEvent): string | undefined {
@@ -186,8 +198,8 @@ function isIdOf(event: TailEvent, word: string): boolean {
 export function matches(event: TailEvent, filter: string, spanName: string): boolean {
   const words = filter.toLowerCase().split(/\s+/).filter(Boolean);
   if (words.length === 0) return true;
-  const text = [label(event), spanName, summary(event), event.backend, event.model, event.logger]
-    .join(" ")
-    .toLowerCase();
+  const { event: name, message, error, backend, model, logger } = event;
+  const said = [name, label(event), spanName, summary(event), message, error?.type, error?.message];
+  const text = [...said, backend, model, logger].join(" ").toLowerCase();
   return words.every((word) => text.includes(word) || isIdOf(event, word));
 }

@@ -13,7 +13,8 @@ import { RunSession } from "../../run/session";
 import { type Api, ProblemError } from "../../service/api";
 import type { RunSummary } from "../../service/wire";
 import { SpanDetailsView } from "../details/span-details";
-import { LivetailView } from "../livetail";
+import { LivetailView } from "../livetail/livetail";
+import type { OlderPage } from "../livetail/tail-search";
 import { words } from "../start/schema-form";
 import { TraceTreeView } from "../trace/trace-tree";
 import { ConnectionBadge } from "./connection-badge";
@@ -21,6 +22,9 @@ import { QueueWait } from "./queue-wait";
 import { drawRunHead, isLive, summaryOf } from "./run-head";
 import { RunSurroundings } from "./run-surroundings";
 import { ViewStrip } from "./view-strip";
+
+/** Older events that are searched at once. */
+const OLDER_PAGE = 1_000;
 
 export interface RunViewListener {
   /** The user has chosen a span of the run, or none any more. */
@@ -71,6 +75,9 @@ export class RunView {
         if (this.current?.hasEarlier) void this.current.loadHistory();
       },
       older: () => this.current?.older ?? 0,
+      first: () => this.current?.firstIndex ?? 0,
+      page: (before) => this.olderEvents(before),
+      narrowedTo: () => {},
     });
     this.wait = new QueueWait(api);
     this.surroundings = new RunSurroundings(api, () => this.schedule.ask());
@@ -164,6 +171,18 @@ export class RunView {
     if (!current || !this.opened || this.isGone || !(second || isLive(current))) return;
     this.drawHead(current);
     this.details.draw();
+  }
+
+  /** Events that are looked through and not kept. */
+  private async olderEvents(before: number): Promise<OlderPage | null> {
+    const { current } = this;
+    if (!current) return null;
+    const { epoch } = current.store;
+    const frame = await this.api.logsBefore(current.runId, before, OLDER_PAGE);
+    const same = this.current === current && frame.epoch === epoch && current.store.epoch === epoch;
+    if (!same) return null;
+    current.firstIndex = Math.max(current.firstIndex, frame.first_index);
+    return { events: frame.logs, start: frame.first_index };
   }
 
   private choose(spanId: string | null): void {

@@ -1,0 +1,334 @@
+/** Every event of the run as it came in: windowed, narrowed, paused on demand, followed only from its end. */
+import { byId, copyText, setAttr, setText } from "../../browser/dom";
+import { indexAt, TailFilter } from "../../run/tail-filter";
+import { LateMarks } from "../../run/tail-order";
+import type { TailEvent } from "../../service/wire";
+import type { RunStore } from "../../store";
+import { count, plural } from "../../text/format";
+import { WindowedList } from "../windowed";
+import { OpenEvent } from "./open-event";
+import { TailControls } from "./tail-controls";
+import { isBelow, lineOf, rowId, type TailItem, TailRow } from "./tail-row";
+import { type OlderPage, TailSearch } from "./tail-search";
+
+export const TAIL_ROW_HEIGHT = 28;
+
+export interface LivetailActions {
+  select(spanId: string): void;
+  /** The user is at the oldest event shown: more may be fetched. */
+  earlier(): void;
+  /** How many events of the run are older than those that are here. */
+  older(): number;
+  /** The oldest seq that the run still has. */
+  first(): number;
+  /** Events before a seq, not kept by the page; null where they cannot be had now. */
+  page(before: number): Promise<OlderPage | null>;
+  /** The livetail shows the events of this backend alone; empty for those of all. */
+  narrowedTo(backend: string): void;
+}
+
+export class LivetailView {
+  private readonly viewport = byId("tail-viewport");
+  private readonly info = byId("tail-info");
+  private readonly further = byId<HTMLButtonElement>("tail-further");
+  private readonly jump = byId<HTMLButtonElement>("tail-jump");
+  private readonly empty = byId("tail-empty");
+  private readonly controls: TailControls;
+  private readonly list: WindowedList<TailItem>;
+  private readonly opened = new OpenEvent(byId("tail-rows"), TAIL_ROW_HEIGHT);
+  private readonly actions: LivetailActions;
+  private readonly wanted = new TailFilter();
+  private readonly late = new LateMarks();
+  private readonly search: TailSearch;
+  private store: RunStore | null = null;
+  private events: readonly TailEvent[] = [];
+  /** The events, and the place of the open one's fields. */
+  private items: readonly TailItem[] = [];
+  private paused = false;
+  private follow = true;
+  private pausedAt = 0;
+  private drawnVersion = -1;
+  private activeSeq: number | null = null;
+
+  constructor(actions: LivetailActions) {
+    this.actions = actions;
+    const nameOf = (id: string | undefined) => this.nameOf(id);
+    this.search = new TailSearch(this.wanted, this.late, {
+      page: (before) => actions.page(before),
+      nameOf,
+      changed: () => this.again(),
+    });
+    const self = this;
+    const context = {
+      late: this.late,
+      nameOf,
+      knows: (id: string | undefined) => id !== undefined && this.store?.spans.has(id) === true,
+      get openSeq() {
+        return self.opened.seq;
+      },
+      get activeSeq() {
+        return self.activeSeq;
+      },
+      get fields() {
+        return self.opened.element;
+      },
+    };
+    this.list = new WindowedList<TailItem>({
+      viewport: this.viewport,
+      canvas: byId("tail-rows"),
+      rowHeight: TAIL_ROW_HEIGHT,
+      key: (item) => (isBelow(item) ? `${item.below}+${item.part}` : String(item.seq)),
+      create: () => new TailRow(context),
+      inOrder: true,
+      onScroll: () => this.onScroll(),
+      // A panel that was hidden or resized has not been scrolled by anyone: the end stays the end.
+      onResize: () => this.keepEnd(),
+    });
+    this.controls = new TailControls({
+      narrowed: (wanted) => {
+        this.wanted.set(wanted);
+        this.search.reset();
+        this.follow = true;
+        actions.narrowedTo(wanted.backend);
+        this.again();
+      },
+      paused: (paused) => this.setPaused(paused),
+    });
+    this.further.addEventListener("click", () => {
+      this.search.further(actions.first());
+      this.drawInfo();
+    });
+    this.jump.addEventListener("click", () => {
+      this.setPaused(false);
+      this.follow = true;
+      this.keepEnd();
+      this.drawInfo();
+    });
+    this.listen();
+  }
+
+  open(store: RunStore): void {
+    this.store = store;
+    this.paused = false;
+    this.follow = true;
+    this.events = [];
+    this.activeSeq = null;
+    this.opened.close();
+    this.wanted.forget();
+    this.search.reset();
+    this.list.setItems([], 0);
+    this.controls.showPaused(false);
+    this.controls.forgetBackend();
+    this.again();
+  }
+
+  /** Shows the events of a backend alone, or with "" those of all. */
+  narrowTo(backend: string): void {
+    this.controls.put({ backend });
+  }
+
+  draw(): void {
+    const { store } = this;
+    if (!store || store.tailVersion === this.drawnVersion) return;
+    if (this.paused && this.drawnVersion >= 0) {
+      this.drawInfo();
+      return;
+    }
+    this.drawnVersion = store.tailVersion;
+    this.late.look(store.tail);
+    const top = this.list.scrollTop;
+    const topAt = Math.floor(top / TAIL_ROW_HEIGHT);
+    const anchor = this.items[topAt];
+    this.events = this.wanted.of(store.tail, (id) => this.nameOf(id));
+    this.place();
+    let scrollTop: number | undefined;
+    if (this.follow) scrollTop = this.items.length * TAIL_ROW_HEIGHT;
+    else if (anchor) scrollTop = top + (this.indexOf(anchor) - topAt) * TAIL_ROW_HEIGHT;
+    this.list.setItems(this.items, scrollTop);
+    this.search.go(this.actions.first());
+    this.drawInfo();
+  }
+
+  /** The events with the fields of the open one below it. */
+  private place(): void {
+    const { seq } = this.opened;
+    const at = seq === null ? -1 : indexAt(this.events, seq);
+    this.items =
+      seq !== null && this.events[at]?.seq === seq
+        ? [...this.events.slice(0, at + 1), ...this.opened.below, ...this.events.slice(at + 1)]
+        : this.events;
+  }
+
+  private indexOf(item: TailItem): number {
+    const seq = isBelow(item) ? item.below : item.seq;
+    const at = indexAt(this.events, seq);
+    if (isBelow(item)) return at + 1 + item.part;
+    return this.opened.seq !== null && seq > this.opened.seq ? at + this.opened.below.length : at;
+  }
+
+  private again(): void {
+    this.drawnVersion = -1;
+    this.draw();
+  }
+
+  private nameOf(spanId: string | undefined): string {
+    return (spanId && this.store?.spans.get(spanId)?.name) || "";
+  }
+
+  private keepEnd(): void {
+    if (this.follow) this.list.setItems(this.items, this.list.endScroll);
+  }
+
+  private onScroll(): void {
+    const follow = this.list.atEnd;
+    if (follow !== this.follow) {
+      this.follow = follow;
+      this.drawInfo();
+    }
+    if (this.list.atStart && !follow && !this.wanted.isSet) this.actions.earlier();
+  }
+
+  private setPaused(paused: boolean): void {
+    if (paused === this.paused) return;
+    this.paused = paused;
+    const store = this.store;
+    this.pausedAt = store ? store.nextIndex : 0;
+    this.controls.showPaused(paused);
+    this.drawnVersion = paused ? (store?.tailVersion ?? 0) : -1;
+    this.draw();
+    this.drawInfo();
+  }
+
+  // Pointer and keyboard
+
+  private listen(): void {
+    const { viewport } = this;
+    // Rows move while events come: what counts is the row that was under the pointer when it went down.
+    let pressed: { seq: number | null; spanId: string | undefined } | null = null;
+    viewport.addEventListener("pointerdown", (event) => {
+      pressed = target(event);
+    });
+    viewport.addEventListener("click", (event) => {
+      const { seq, spanId } = pressed ?? target(event);
+      pressed = null;
+      if (seq === null || String(getSelection()) !== "") return;
+      if (spanId && this.store?.spans.has(spanId)) this.actions.select(spanId);
+      else this.toggle(seq);
+    });
+    viewport.addEventListener("keydown", (event) => {
+      if (event.target !== viewport || event.ctrlKey || event.metaKey || event.altKey) return;
+      if (!this.onKey(event.key)) return;
+      event.preventDefault();
+      event.stopPropagation();
+    });
+  }
+
+  private onKey(key: string): boolean {
+    const last = this.events.length - 1;
+    const at = this.activeSeq === null ? -1 : indexAt(this.events, this.activeSeq);
+    const event = this.events[at];
+    const page = this.list.pageRows;
+    const steps: Record<string, number> = {
+      ArrowDown: at < 0 ? last : at + 1,
+      ArrowUp: at < 0 ? last : at - 1,
+      PageDown: at + page,
+      PageUp: at - page,
+      Home: 0,
+      End: last,
+    };
+    const next = steps[key];
+    if (next !== undefined) {
+      this.activate(Math.max(0, Math.min(last, next)));
+      return true;
+    }
+    if (!event) return false;
+    const isOpen = this.opened.seq === event.seq;
+    if (key === "Enter" || key === " ") this.toggle(event.seq);
+    else if (key === "ArrowRight" && !isOpen) this.toggle(event.seq);
+    else if ((key === "ArrowLeft" || key === "Escape") && isOpen) this.toggle(event.seq);
+    else if (key === "c") void copyText(lineOf(event, this.nameOf(event.span_id)));
+    else return false;
+    return true;
+  }
+
+  private activate(at: number): void {
+    const event = this.events[at];
+    if (!event) return;
+    this.activeSeq = event.seq;
+    this.follow = at === this.events.length - 1 && this.list.atEnd;
+    this.list.reveal(this.indexOf(event));
+    this.list.render();
+    setAttr(this.viewport, "aria-activedescendant", rowId(event.seq));
+    this.drawInfo();
+  }
+
+  /** Opens an event's fields below it, or closes them. */
+  private toggle(seq: number): void {
+    const event = this.events[indexAt(this.events, seq)];
+    if (event?.seq !== seq) return;
+    this.activeSeq = seq;
+    setAttr(this.viewport, "aria-activedescendant", rowId(seq));
+    if (this.opened.seq === seq) this.opened.close();
+    else {
+      // It stays where it is while one reads in it.
+      this.follow = false;
+      const { span_id: id } = event;
+      const spanName = this.nameOf(id);
+      this.opened.show(event, {
+        spanName,
+        late: this.late.of(event),
+        line: lineOf(event, spanName),
+        goToSpan: id && this.store?.spans.has(id) ? () => this.actions.select(id) : null,
+      });
+    }
+    this.place();
+    const top = this.list.scrollTop;
+    this.list.setItems(this.items, top);
+    if (this.opened.seq === seq) {
+      this.list.reveal(this.indexOf(event) + this.opened.below.length);
+      this.list.reveal(this.indexOf(event));
+    }
+    this.drawInfo();
+  }
+
+  private drawInfo(): void {
+    const store = this.store;
+    if (!store) return;
+    const { isSet, searchedFrom } = this.wanted;
+    const first = this.actions.first();
+    const total = count(store.tail.length);
+    const parts = [isSet ? `${plural(this.events.length, "event")} found` : total];
+    const older = this.actions.older();
+    const left = isSet ? Math.max(0, searchedFrom - first) : 0;
+    if (isSet && left > 0) {
+      const state = this.search.isBusy ? "being searched" : "not searched";
+      parts.push(`${count(left)} older ${this.search.hasFailed ? "could not be searched" : state}`);
+    } else if (!isSet && older > 0) parts[0] = `${total} of ${count(store.tail.length + older)}`;
+    if (first > 0 && left === 0) parts.push(`${count(first)} oldest no longer kept`);
+    if (this.paused) parts.push(`paused, ${count(Math.max(0, store.nextIndex - this.pausedAt))} new`);
+    setText(this.info, parts.join(" · "));
+    setAttr(this.info, "title", parts.join(" · "));
+    this.further.hidden = left === 0 || this.search.isBusy;
+    setText(this.further, this.search.hasFailed ? "Try again" : "Search on");
+    this.jump.hidden = this.follow && !this.paused;
+    this.empty.hidden = this.events.length > 0;
+    setText(
+      this.empty,
+      store.tail.length > 0
+        ? left > 0
+          ? "No event found yet."
+          : "No event matches the filter."
+        : "No events yet. They appear here as they happen.",
+    );
+    setAttr(this.viewport, "aria-rowcount", String(this.items.length));
+  }
+}
+
+/** The event under the pointer; its span only where the span's name is. */
+function target(event: Event): { seq: number | null; spanId: string | undefined } {
+  const element = event.target instanceof Element ? event.target : null;
+  const row = element?.closest<HTMLElement>(".tail-row[data-seq]");
+  if (!row) return { seq: null, spanId: undefined };
+  const leads = element?.closest("[data-leads]") !== null;
+  return { seq: Number(row.dataset.seq), spanId: leads ? row.dataset.eventSpan : undefined };
+}
