@@ -48,7 +48,7 @@ from spantail_service.runs.index import RunIndex
 from spantail_service.runs.links import LinkTemplates
 from spantail_service.runs.retention import RunRetention
 from spantail_service.runs.snapshot import RunSnapshots
-from spantail_service.runs.spend import Bookkeeper
+from spantail_service.runs.spending import Bookkeeper
 from spantail_service.search.run_search import RunSearch
 from spantail_service.service_name import service_name
 from spantail_service.services import Services

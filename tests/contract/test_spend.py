@@ -15,7 +15,8 @@ from spantail_exporters.model import keys
 from spantail_service.metrics import ServiceMetrics
 from spantail_service.routes.runs import spend as spend_route
 from spantail_service.runs.meta import SILENCE_US
-from spantail_service.runs.spend import Bookkeeper, day_of, spend_by_backend
+from spantail_service.runs.spending import DIMENSIONS, Bookkeeper, day_of, spend_by_backend, spend_of_days
+from spantail_service.runs.spending.booking import MOST_NAMES
 from spantail_service.storage.run_writes import RunStore
 from tests.integration.service.harness import ROOT_SPAN, RUN, START, Writer, running_app
 from tests.support.waiting import eventually_async
@@ -44,7 +45,7 @@ def _run(writer: Writer, run_id: str, start: int, *accounts: str) -> None:
 async def test_sums_follow_the_runs_and_outlive_them(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     now = _now()
     # midnight may come before the next request
-    monkeypatch.setattr(spend_route, "spend_by_backend", partial(spend_by_backend, today=_day(now)))
+    monkeypatch.setattr(spend_route, "spend_of_days", partial(spend_of_days, today=_day(now)))
     with Writer(redis_url) as writer:
         _run(writer, "1" * 32, now, "0 0 10 20 1000000 claude_cli\n", "1 1 0 0 0 a:b\n")
         _run(writer, "2" * 32, now - 2 * DAY_US, "0 0 1 2 5 claude_cli\n")
@@ -63,9 +64,9 @@ async def test_sums_follow_the_runs_and_outlive_them(redis_url: str, monkeypatch
             assert answer["to"] == day_of(now)
             assert answer["days"][2]["backends"] == {
                 "a:b": {"calls": 1, "errors": 1, "unpriced": 1, "tokens": {"input": 0, "output": 0},
-                        "cost_usd": 0.0, "cost_nano": 0},
+                        "cost_usd": 0.0, "cost_nano": 0, "runs": 1},
                 "claude_cli": {"calls": 1, "errors": 0, "unpriced": 0, "tokens": {"input": 10, "output": 20},
-                               "cost_usd": 0.001, "cost_nano": 1_000_000},
+                               "cost_usd": 0.001, "cost_nano": 1_000_000, "runs": 1},
             }  # fmt: skip
             assert answer["backends"]["claude_cli"]["calls"] == 2
             assert (await sums(1))["cost_nano"] == 1_000_000
@@ -86,6 +87,58 @@ async def test_sums_follow_the_runs_and_outlive_them(redis_url: str, monkeypatch
             await eventually_async(late, what="what comes after the end counts too")
             assert (await client.delete("/api/runs/" + "1" * 32)).status_code == 204
             assert (await sums(1))["cost_nano"] == 1_000_008
+
+
+async def test_every_dimension_has_the_same_sum_to_the_nano_dollar(new_redis_url: str) -> None:
+    now = _now()
+    with Writer(new_redis_url) as writer:
+        _run(writer, "1" * 32, now, "0 0 10 20 1000001 a\n\n0\nm1", "1 1 3 0 0 b\na\n0\nm2", "0 0 1 1 3 b\n")
+        _run(writer, "2" * 32, now - DAY_US, "0 0 1 2 5 a\n\n0\nm2")
+        for n in range(105):  # each of an operation, a backend and a model of its own
+            writer.span(f"{n + 3:032x}", start=now, name=f"operation {n}")
+            _call_of_its_own(writer, n, now, nano=n + 1)
+        async with Redis.from_url(new_redis_url) as client:
+
+            async def booked(*expected: int) -> list[dict[str, Any]]:
+                await Bookkeeper(client).book()
+                answers = [await spend_of_days(client, 2, by, _day(now)) for by in DIMENSIONS]
+                for by, answer in zip(DIMENSIONS, answers, strict=True):
+                    assert [day["cost_nano"] for day in answer["days"]] == [*expected], by
+                    assert answer["cost_nano"] == sum(part["cost_nano"] for part in answer[f"{by}s"].values()), by
+                    assert _sums_of(answer, f"{by}s") == _sums_of(answers[0], "backends"), by
+                    assert all(len(day[f"{by}s"]) <= MOST_NAMES + 2 for day in answer["days"]), by
+                return answers
+
+            by_backend, by_model, by_operation = await booked(5, 1_000_004 + 105 * 53)
+            assert by_model["models"]["m2"]["cost_nano"] == 5
+            assert by_model["models"]["unknown"]["cost_nano"] == 3
+            assert by_backend["backends"]["other"]["cost_nano"] > 0
+            assert by_operation["operations"]["other"]["runs"] == 106 - MOST_NAMES
+            assert [day["runs"] for day in by_operation["days"]] == [1, 106]
+            # what was counted as another one's is taken back from there when it grows, and when its day changes
+            for n in range(105):
+                _call_of_its_own(writer, n, now, nano=1, span_id="8" * 16)
+            await booked(5, 1_000_004 + 105 * 54)
+            for n in range(105):
+                writer.redis.hset(keys.run_keys(f"{n + 3:032x}").meta, "root_start", now - DAY_US)
+            await booked(5 + 105 * 54, 1_000_004)
+            # what an earlier version booked by backend alone is of no known model
+            writer.redis.hincrby(keys.spend_of_day(day_of(now)), "a:nano", 100)
+            _, by_model, _ = await booked(5 + 105 * 54, 1_000_104)
+            assert by_model["models"]["unknown"]["cost_nano"] == 103
+
+
+def _call_of_its_own(writer: Writer, n: int, now: int, *, nano: int, span_id: str = "9" * 16) -> None:
+    account = f"0 0 1 0 {nano} backend {n}\n\n0\nmodel {n}"
+    fields: dict[str, Any] = {"parent_id": ROOT_SPAN, "kind": "llm_call", "start": now, "end": now + 1}
+    writer.span(f"{n + 3:032x}", span_id, account=account, **fields)
+
+
+def _sums_of(answer: dict[str, Any], parts: str) -> list[list[int]]:
+    """Calls, errors, unpriced calls and tokens of each day, over all its parts."""
+    flat = [[{**part, **part["tokens"]} for part in day[parts].values()] for day in answer["days"]]
+    figures = ("calls", "errors", "unpriced", "input", "output")
+    return [[sum(part[figure] for part in day) for figure in figures] for day in flat]
 
 
 async def test_a_run_is_counted_once_whoever_books_it(redis_url: str) -> None:
@@ -191,6 +244,6 @@ async def test_a_run_without_a_root_is_booked_for_good_once_it_is_silent(redis_u
 
 async def test_limits(redis_url: str) -> None:
     async with running_app(redis_url) as client:
-        for query in ("days=0", "days=367", "by=model", "days=x"):
+        for query in ("days=0", "days=367", "by=tier", "days=x"):
             assert (await client.get(f"/api/spend?{query}")).status_code == 422
         assert len((await client.get("/api/spend")).json()["days"]) == 30

@@ -119,7 +119,7 @@ def _key_patterns() -> Iterator[str]:
     placeholders = {
         "run_id": "RUN", "runner_id": "RUNNER", "status": "STATUS", "operation": "OPERATION", "day": "DAY",
         "mark": "MARK", "item_id": "ITEM", "is_cluster": False, "backend": "BACKEND", "model": "MODEL",
-        "scope": "SCOPE", "scope_kind": "KIND", "reservation": "RESERVATION",
+        "scope": "SCOPE", "scope_kind": "KIND", "reservation": "RESERVATION", "by": "BY",
     }  # fmt: skip
     for name, value in vars(keys).items():
         if name.isupper() and not name.startswith("_") and isinstance(value, str) and not value.endswith(":"):

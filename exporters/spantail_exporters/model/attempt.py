@@ -55,7 +55,7 @@ def _add_attempt(body: dict[str, Any], attributes: Mapping[str, Any], status: st
         body["tier"] = str(tier)
     model = get(key.GEN_AI_RESPONSE_MODEL) or get(key.GEN_AI_REQUEST_MODEL)
     if model is not None:
-        body["model"] = str(model)
+        body["model"] = model = str(model)
     nano, source = None, get(key.COST_SOURCE)
     if (cost := _cost(attributes)) is not None:
         body["cost_usd"] = cost
@@ -74,7 +74,7 @@ def _add_attempt(body: dict[str, Any], attributes: Mapping[str, Any], status: st
         body["fallback_from"] = fallback_from = str(fallback_from)
     if (reason := get(key.FALLBACK_REASON)) is not None:
         body["fallback_reason"] = reason = str(reason)
-    return account_line(status, tokens, nano, backend, fallback_from=fallback_from, fallback_reason=reason)
+    return account_line(status, tokens, nano, backend, fallback_from=fallback_from, fallback_reason=reason, model=model)
 
 
 def _add_account(body: dict[str, Any], attributes: Mapping[str, Any]) -> None:
@@ -87,6 +87,8 @@ def _add_account(body: dict[str, Any], attributes: Mapping[str, Any]) -> None:
         return
     backend = str(get(key.BACKEND) or get(key.GEN_AI_PROVIDER_NAME) or "unknown")
     account: dict[str, Any] = {"backend": backend, "tokens": tokens}
+    if model := get(key.GEN_AI_RESPONSE_MODEL) or get(key.GEN_AI_REQUEST_MODEL):
+        account["model"] = str(model)
     if cost is not None and known:
         account["cost_nano"] = nano_of(cost)
     body["account"] = account

@@ -119,19 +119,23 @@ def runs_of_operation(operation: str) -> str:
     return f"{_INDEX}operation:{operation_digest(operation)}"
 
 
-def spend_of_day(day: str) -> str:
-    """Name the HASH of a day's sums; `day` is an ISO date (UTC)."""
-    return f"{{spend}}:day:{day}"
+def spend_of_day(day: str, by: str = "backend") -> str:
+    """Name the HASH of a day's sums by `backend`, `model` or `operation`; `day` is an ISO date (UTC)."""
+    return f"{_spend_by(by)}day:{day}"
 
 
-def spend_of_demo_day(day: str) -> str:
+def spend_of_demo_day(day: str, by: str = "backend") -> str:
     """Name the HASH of the sums of a day's runs on demo data."""
-    return f"{{spend}}:day:demo:{day}"
+    return f"{_spend_by(by)}day:demo:{day}"
 
 
-def spend_of_run(run_id: str) -> str:
-    """Name the STRING that says how much of a run is in the sums."""
-    return f"{{spend}}:run:{run_id}"
+def spend_of_run(run_id: str, by: str = "backend") -> str:
+    """Name the HASH that says how much of a run is in the sums."""
+    return f"{_spend_by(by)}run:{run_id}"
+
+
+def _spend_by(by: str) -> str:
+    return "{spend}:" if by == "backend" else f"{{spend}}:{by}:"
 
 
 def runs_of_runner(runner_id: str) -> str:

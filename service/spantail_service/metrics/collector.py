@@ -28,8 +28,8 @@ from spantail_service.metrics.instruments import Instruments
 from spantail_service.metrics.otlp import scope_metrics
 from spantail_service.metrics.redis_gauges import RedisGauges
 from spantail_service.metrics.work import WorkGauges
-from spantail_service.runs.spend import spend_by_backend
 from spantail_service.runs.spend_counters import SpendCounters, counted
+from spantail_service.runs.spending import spend_by_backend
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Iterable

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from spantail_exporters.model import keys
-from spantail_service.runs.spend import spend_by_backend
+from spantail_service.runs.spending import spend_by_backend
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis

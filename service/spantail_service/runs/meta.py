@@ -198,6 +198,21 @@ def _backends(booked: Mapping[str, Mapping[str, int]]) -> dict[str, dict[str, An
     return backends
 
 
+def parse_models(fields: Mapping[bytes, bytes]) -> dict[str, dict[str, int]]:
+    """Read from a run's meta hash what its calls come to by model, of those whose model is known.
+
+    Returns:
+        `calls`, `errors`, `unpriced`, `input`, `output` and `nano` (nano-USD), as far as they are not 0.
+    """
+    models: dict[str, dict[str, int]] = {}
+    for field, value in fields.items():
+        if field.startswith(b"m:") and (amount := int(value)):
+            model, _, what = field[2:].decode("utf-8", "replace").rpartition(":")
+            into = models.setdefault(model[:_BACKEND_LENGTH], {})
+            into[what] = into.get(what, 0) + amount
+    return models
+
+
 def _no_calls() -> dict[str, Any]:
     return {
         "calls": 0,

@@ -46,11 +46,11 @@ class Runs:
     def stored(self) -> StoredRun:
         return StoredRun(self.url, self.run_id)
 
-    def totals(self) -> dict[str, dict[str, int]]:
-        """What is not 0, by backend."""
+    def totals(self, of: str = "b:") -> dict[str, dict[str, int]]:
+        """What is not 0, by backend, or with `m:` by model."""
         found: dict[str, dict[str, int]] = {}
         for field, value in self.stored().meta.items():
-            if field.startswith("b:") and value != "0":
+            if field.startswith(of) and value != "0":
                 backend, _, name = field[2:].rpartition(":")
                 found.setdefault(backend, {})[name] = int(value)
         return found
@@ -72,12 +72,27 @@ def test_which_state_stays(runs: Runs) -> None:
         assert len(run.events) == (3 if case["outcome"] == "wins" else 2), why(case)
 
 
+def test_models_beyond_a_hundred_are_one(runs: Runs) -> None:
+    runs.tell("1", None, kind="operation")
+    for n in range(103):
+        runs.tell(f"{n + 2:x}", "1", f"0 0 0 0 {n + 1} b\n\n0\nmodel {n}", kind="llm_call", cost_nano=n + 1)
+    models = runs.totals("m:")
+    assert len(models) == 101
+    assert models["other"] == {"calls": 3, "nano": 101 + 102 + 103}
+    assert sum(sums["nano"] for sums in models.values()) == runs.totals()["b"]["nano"]
+    # one that turns out to be around another call is taken back from where it was added
+    runs.tell("ffff", f"{2 + 102:x}", "0 0 0 0 7 b\n\n0\nmodel 1", kind="llm_call", cost_nano=7)
+    models = runs.totals("m:")
+    assert sum(sums["nano"] for sums in models.values()) == runs.totals()["b"]["nano"]
+
+
 def test_what_an_ended_span_adds_to_the_totals(runs: Runs) -> None:
     for case in cases("account"):
         runs.new()
         runs.tell("1", None, kind="operation")
         runs.tell("2", "1", case["account"], **case["state"])
         assert runs.totals() == case["totals"], why(case)
+        assert runs.totals("m:") == case.get("models", {}), why(case)
 
 
 def test_an_account_is_made_again_from_the_stored_state(runs: Runs) -> None:

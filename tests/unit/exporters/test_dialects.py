@@ -196,7 +196,7 @@ def test_a_live_span_of_another_library_is_understood_as_well() -> None:
     assert started["attributes"].items() >= said.items()  # nothing is gone that an update could not take back
     ended = encode_state(replace(record, end_us=2), 2, redactor)
     assert (ended.body["cost_nano"], ended.body["cost_source"]) == (150_000, "calculated")
-    assert ended.account == "0 0 1000 0 150000 openai\n"
+    assert ended.account == "0 0 1000 0 150000 openai\n\n0\ngpt-4o-mini"
     assert ended.body["attributes"]["gen_ai.input.messages"] == "Tea?"
     assert record.attributes == said
     assert "spantail.kind" not in said

@@ -223,7 +223,7 @@ def test_a_cost_that_is_no_amount_is_unpriced(cost: object) -> None:
     assert "cost_usd" not in state.body
     assert "cost_nano" not in state.body
     assert state.body["cost_source"] == "unpriced"
-    assert state.account == "0 1 0 0 0 b\n"
+    assert state.account == "0 1 0 0 0 b\n\n0\nm"
 
 
 def test_money_is_rounded_once_to_nano_dollars() -> None:
@@ -245,10 +245,10 @@ def test_older_names_are_understood() -> None:
 
 
 def test_a_backend_cannot_break_out_of_its_account() -> None:
-    attributes = attempt("evil\n9 9 9", "m", **{"spantail.fallback.from": "a\nb"})
+    attributes = attempt("evil\n9 9 9", "m\n1", **{"spantail.fallback.from": "a\nb"})
     assert (
         encode_state(record(1, None, "x", 0, 1, attributes=attributes), 1, Redactor()).account
-        == "0 1 0 0 0 evil 9 9 9\na b"
+        == "0 1 0 0 0 evil 9 9 9\na b\n0\nm 1"
     )
 
 

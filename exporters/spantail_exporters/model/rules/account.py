@@ -36,6 +36,7 @@ def account_of(state: Mapping[str, Any]) -> str:
         get("backend"),
         fallback_from=get("fallback_from"),
         fallback_reason=get("fallback_reason"),
+        model=get("model"),
     )
 
 
@@ -48,6 +49,7 @@ def account_line(
     *,
     fallback_from: str | None,
     fallback_reason: str | None,
+    model: str | None = None,
 ) -> str:
     """Write an account; empty for a span that has not ended.
 
@@ -58,11 +60,13 @@ def account_line(
         backend: who served the call.
         fallback_from: the backend that was fallen back from.
         fallback_reason: why; one of `EXPECTED` is counted apart from failures.
+        model: which model answered; None is unknown.
 
     Returns:
         `outcome unpriced input output nano backend`, a newline, the backend that was fallen back from, if any, and a
-        further newline where that was expected. The outcome is 1 for an error, 2 for an attempt that was skipped
-        before it used anything and so is no call, else 0; the second is 0 or 1.
+        further newline where that was expected. Where the model is known, that newline is there always, and after it
+        come `1` (expected) or `0`, a newline and the model. The outcome is 1 for an error, 2 for an attempt that was
+        skipped before it used anything and so is no call, else 0; the second is 0 or 1.
     """
     if status in NOT_FINAL:
         return ""
@@ -70,9 +74,12 @@ def account_line(
     unpriced = "1" if nano is None and lacks_price({"status": status, "tokens": tokens}) else "0"
     read, written = (tokens.get("input", 0), tokens.get("output", 0)) if tokens else (0, 0)
     account = f"{outcome} {unpriced} {read} {written} {nano or 0} {_one_line(backend) if backend else 'unknown'}\n"
-    if not fallback_from:
-        return account
-    return f"{account}{_one_line(fallback_from)}" + ("\n" if fallback_reason in EXPECTED else "")
+    is_expected = bool(fallback_from) and fallback_reason in EXPECTED
+    if fallback_from:
+        account += _one_line(fallback_from)
+    if model:
+        return f"{account}\n{is_expected:d}\n{_one_line(model)}"
+    return f"{account}\n" if is_expected else account
 
 
 def _one_line(value: str) -> str:

@@ -105,6 +105,7 @@ class _Around(Line):
     """What a span around LLM calls tells of them."""
 
     backend: _Word
+    model: _Word | None = None
     tokens: dict[Literal["input", "output"], _Count] = {}
     cost_nano: _Nano | None = None
 

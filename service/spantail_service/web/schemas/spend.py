@@ -1,4 +1,4 @@
-"""What runs cost, by day and backend."""
+"""What runs cost, by day, and by backend, model or operation."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from spantail_service.web.schemas.totals import Tokens
 
 
 class SpendTotals(Described):
-    """What was spent at one backend."""
+    """What was spent at one backend, on one model, or by one operation."""
 
     calls: int
     errors: int
@@ -20,15 +20,23 @@ class SpendTotals(Described):
     tokens: Tokens
     cost_usd: float
     cost_nano: int
+    runs: int | None = Field(None, description="Runs that had such calls; absent where that was not counted.")
 
 
-class SpendOfRuns(Described):
+class SpendParts(Described):
+    """A sum, and what it is parted into: one of the three is there, as asked for."""
+
+    cost_usd: float
+    cost_nano: int
+    backends: dict[str, SpendTotals] | None = Field(None, description="By backend.")
+    models: dict[str, SpendTotals] | None = Field(None, description="By model; `unknown` where no span said it.")
+    operations: dict[str, SpendTotals] | None = Field(None, description="By operation.")
+
+
+class SpendOfRuns(SpendParts):
     """What some runs cost."""
 
     runs: int
-    cost_usd: float
-    cost_nano: int
-    backends: dict[str, SpendTotals]
 
 
 class SpendOfDay(SpendOfRuns):
@@ -38,14 +46,11 @@ class SpendOfDay(SpendOfRuns):
     demo: SpendOfRuns
 
 
-class Spend(Described):
+class Spend(SpendParts):
     """Sums over some days, and by day; runs on demo data apart."""
 
-    by: Literal["backend"]
+    by: Literal["backend", "model", "operation"]
     first: date = Field(alias="from")
     last: date = Field(alias="to")
-    cost_usd: float
-    cost_nano: int
-    backends: dict[str, SpendTotals]
     demo: SpendOfRuns
     days: list[SpendOfDay]

@@ -1,19 +1,18 @@
--- What an ended span adds to the totals of its backend. An account is
+-- What an ended span adds to the totals of its backend, and of its model where that is known. An account is
 --   outcome unpriced input output nano backend\nbackend fallen back from
--- with a further newline where that was expected. The outcome: 1 is an error, 2 a skipped attempt, which is no call.
+-- with a further newline where that was expected, or, with a model, always: `\n1\nmodel`, `\n0\nmodel`. The outcome: 1 is an error, 2 a skipped attempt, which is no call.
 -- The same rule stands in `model/rules/account.py`; both are held to `tests/golden/rules/account.json`.
 
-local backends = {}
+local backends, models = {}, {}
+local MOST_MODELS = 100 -- of a run; the calls of further ones are those of `other`
 local EXPECTED = { budget = true, circuit_open = true, not_installed = true }
 local SUMS = { 'calls', 'errors', 'unpriced', 'input', 'output', 'nano' }
 
-local function settle_account(account, sign)
-  local outcome, unpriced, input, output, nano, backend, from, expected =
-    match(account, '^(%d+) (%d+) (%d+) (%d+) (%d+) ([^\n]*)\n([^\n]*)(.*)$')
-  local sums = backends[backend]
+local function add_to(all, name, sign, outcome, unpriced, input, output, nano)
+  local sums = all[name]
   if not sums then
     sums = { 0, 0, 0, 0, 0, 0 }
-    backends[backend] = sums
+    all[name] = sums
   end
   if outcome ~= '2' then sums[1] = sums[1] + sign end
   if outcome == '1' then sums[2] = sums[2] + sign end
@@ -21,12 +20,43 @@ local function settle_account(account, sign)
   sums[4] = sums[4] + sign * input
   sums[5] = sums[5] + sign * output
   sums[6] = sums[6] + sign * nano
-  if from ~= '' then add('b:' .. from .. (expected == '' and ':fallbacks' or ':expected_fallbacks'), sign) end
+end
+
+local function settle_account(account, sign)
+  local outcome, unpriced, input, output, nano, backend, from, rest =
+    match(account, '^(%d+) (%d+) (%d+) (%d+) (%d+) ([^\n]*)\n([^\n]*)(.*)$')
+  local expected, model = match(rest, '^\n(%d)\n(.*)$')
+  add_to(backends, backend, sign, outcome, unpriced, input, output, nano)
+  if model then add_to(models, model, sign, outcome, unpriced, input, output, nano) end
+  if from ~= '' then
+    local is_expected = expected == '1' or (not expected and rest ~= '')
+    add('b:' .. from .. (is_expected and ':expected_fallbacks' or ':fallbacks'), sign)
+  end
+end
+
+-- A model that has a place of its own keeps it, and one that came too late never gets one: so what is taken back is
+-- taken from where it was added.
+local function place_of(model)
+  local mark = 'model:' .. model
+  if not is_new and call('HEXISTS', meta, mark) == 1 then return model end
+  local known = totals.models or 0
+  if not is_new then known = known + tonumber(call('HGET', meta, 'models') or '0') end
+  if known >= MOST_MODELS then return 'other' end
+  add('models', 1)
+  set_meta(mark, 1)
+  return model
+end
+
+local function add_sums(prefix, sums)
+  for i, what in ipairs(SUMS) do add(prefix .. ':' .. what, sums[i]) end
 end
 
 local function add_accounts()
-  for backend, sums in pairs(backends) do
-    for i, name in ipairs(SUMS) do add('b:' .. backend .. ':' .. name, sums[i]) end
+  for backend, sums in pairs(backends) do add_sums('b:' .. backend, sums) end
+  for model, sums in pairs(models) do
+    local says_nothing = true
+    for _, amount in ipairs(sums) do says_nothing = says_nothing and amount == 0 end
+    if not says_nothing then add_sums('m:' .. place_of(model), sums) end
   end
 end
 
@@ -47,7 +77,11 @@ local function account_of(json)
   local outcome = status == 'error' and 1 or not was_asked and 2 or 0
   local backend = stated.backend and stated.backend ~= '' and stated.backend or 'unknown'
   local from_backend = string.gsub(stated.fallback_from or '', '\n', ' ')
-  local ending = from_backend ~= '' and EXPECTED[stated.fallback_reason] and '\n' or ''
+  local expected = from_backend ~= '' and EXPECTED[stated.fallback_reason]
+  local ending = expected and '\n' or ''
+  if stated.model and stated.model ~= '' then
+    ending = (expected and '\n1\n' or '\n0\n') .. string.gsub(stated.model, '\n', ' ')
+  end
   return string.format('%d %d %.0f %.0f %.0f %s\n%s%s', outcome, unpriced and 1 or 0,
     tokens.input or 0, tokens.output or 0, stated.cost_nano or 0, (string.gsub(backend, '\n', ' ')),
     from_backend, ending)
