@@ -5,6 +5,7 @@ import type { Attributes, AttributeValue, TailEvent, Tokens } from "../service/w
 import { eventWords } from "../text/event-words";
 import * as format from "../text/format";
 import { isExpected, reasonWords } from "../text/reasons";
+import { lengthWords } from "../text/span-words";
 
 export type Family =
   | "pipeline"
@@ -104,15 +105,12 @@ function updateText(event: TailEvent): string {
     nano === undefined ? undefined : `≈ ${format.money(nano)}`,
   );
   const names = Object.keys(attributes);
-  return oneLine(
-    known || (names.length > 0 ? `changed: ${names.join(", ")}` : ""),
-  );
+  return oneLine(known || (names.length > 0 ? `changed: ${names.join(", ")}` : ""));
 }
 
 function endText(event: TailEvent): string {
   const { start, end } = event;
-  const took =
-    typeof start === "number" && typeof end === "number" ? format.duration(end - start) : undefined;
+  const took = typeof start === "number" && typeof end === "number" ? lengthWords(end - start) : undefined;
   const reason = pick(event.attributes ?? {}, "spantail.reason");
   const why = reason && reasonWords(reason);
   return oneLine(join("  ", took, tokensText(event.tokens), progressText(event.progress), why));

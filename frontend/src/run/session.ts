@@ -5,6 +5,7 @@ import type { Connection, ConnectionListener, ConnectionState } from "../connect
 import { type Api, ProblemError } from "../service/api";
 import type { BackendTotals, Frame, LayerInfo, Marks, RunSummary } from "../service/wire";
 import { RunStore } from "../store";
+import { runTimes } from "./extent";
 
 /** Events from before the snapshot that the livetail shows at first. */
 const HISTORY = 1_000;
@@ -139,6 +140,11 @@ export class RunSession {
   /** The run's root span, as far as it is here. */
   get rootId(): string | null {
     return this.store.tree.roots.find((node) => node.known && !node.cut)?.id ?? null;
+  }
+
+  /** When the run began: its root's start, or what the list says of it. */
+  get started(): number | undefined {
+    return runTimes(this.run, this.store).start ?? this.store.start;
   }
 
   /** How many events the run still has in front of those that are here. */

@@ -6,6 +6,12 @@ export interface TimeScale {
   readonly span: number;
 }
 
+/** Real time, microseconds. */
+export interface TimeWindow {
+  readonly from: number;
+  readonly to: number;
+}
+
 export interface Tick {
   /** 0 … 1 */
   readonly at: number;
@@ -55,31 +61,38 @@ function roomFor(us: number): number {
   return Math.ceil(floor / step) * step;
 }
 
-/** 0 … 1 inside the scale; outside values are clamped. */
-export function share(scale: TimeScale, at: number): number {
-  return Math.min(1, Math.max(0, (at - scale.start) / scale.span));
-}
-
-/** Round ticks from the run's start, one per `spacing` pixels at the most. The last one may end the scale. */
-export function ticks(scale: TimeScale, width: number, spacing = 76): Tick[] {
+/** Round ticks counted from the run's start, one per `spacing` pixels at the most, of the part that is shown. */
+export function ticks(shown: TimeWindow, origin: number, width: number, spacing = 76): Tick[] {
+  const { from, to } = shown;
   const most = Math.max(1, Math.floor(width / spacing));
-  const step = stepAtLeast(scale.span / most);
+  const step = stepAtLeast((to - from) / most);
   const result: Tick[] = [];
-  for (let at = 0; at <= scale.span * 1.000001; at += step) {
-    result.push({ at: at / scale.span, label: tickLabel(at, step) });
+  const last = (to - origin) * 1.000001;
+  for (let count = Math.ceil((from - origin) / step); count * step <= last; count++) {
+    const at = count * step;
+    result.push({ at: (origin + at - from) / (to - from), label: tickLabel(at, step) });
   }
   return result;
 }
 
-function tickLabel(us: number, step: number): string {
-  if (us === 0) return "0";
+function tickLabel(at: number, step: number): string {
+  if (at === 0) return "0";
+  const us = Math.abs(at);
+  const sign = at < 0 ? "−" : "";
   const [size, unit] = UNITS.find(([unitSize]) => us >= unitSize) ?? [1, "µs"];
-  if (size >= 60_000_000 && us % size !== 0) {
-    const below = size === 60_000_000 ? 1_000_000 : 60_000_000;
-    const rest = String(Math.round((us % size) / below)).padStart(2, "0");
-    return `${Math.floor(us / size)}:${rest} ${unit}`;
+  if (size < 60_000_000) return `${sign}${(us / size).toFixed(digitsFor(size, step))} ${unit}`;
+  if (us % size === 0) return `${sign}${us / size} ${unit}`;
+  const seconds = us / 1_000_000;
+  const whole = (value: number) => String(Math.floor(value)).padStart(2, "0");
+  if (size === 60_000_000) {
+    const rest = (seconds % 60).toFixed(digitsFor(1_000_000, step));
+    return `${sign}${Math.floor(seconds / 60)}:${rest.replace(/^\d(?!\d)/, "0$&")} ${unit}`;
   }
-  const digits =
-    us % size === 0 && size >= 60_000_000 ? 0 : step % size === 0 ? 0 : step % (size / 10) === 0 ? 1 : 2;
-  return `${(us / size).toFixed(digits)} ${unit}`;
+  const rest = step % 60_000_000 === 0 ? "" : `:${whole(seconds % 60)}`;
+  return `${sign}${Math.floor(seconds / 3_600)}:${whole((seconds / 60) % 60)}${rest} ${unit}`;
+}
+
+/** Decimals that tell two ticks apart. */
+function digitsFor(size: number, step: number): number {
+  return Math.min(6, Math.max(0, Math.ceil(Math.log10(size / step) - 1e-9)));
 }

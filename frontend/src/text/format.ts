@@ -13,6 +13,16 @@ export function duration(us: number): string {
   return clock(value);
 }
 
+/** A length that may be wrong: one below zero has its sign. */
+export function length(us: number): string {
+  return us < 0 ? `−${duration(-us)}` : duration(us);
+}
+
+/** How much later than something else, with its sign: "+412 µs", "−1.20 s". */
+export function offset(us: number): string {
+  return us < 0 ? `−${duration(-us)}` : `+${duration(us)}`;
+}
+
 /** A running duration: tenths only, because finer digits would flicker without saying anything. */
 export function ticking(us: number): string {
   const value = Math.max(0, us);

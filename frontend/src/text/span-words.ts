@@ -103,6 +103,11 @@ export function skewWords(us: number | undefined): string | undefined {
   return `about ${by} ${us > 0 ? "ahead of" : "behind"} the root's`;
 }
 
+/** A span's length; one below zero says what that means. */
+export function lengthWords(us: number): string {
+  return us < 0 ? `ends ${format.duration(-us)} before it starts` : format.duration(us);
+}
+
 /** Where a link leads; in words where its ids are not valid. */
 export function linkWords(link: SpanLink): string {
   if (link.run_id) return `${link.run_id.slice(0, 8)}…${link.span_id ? ` / ${link.span_id}` : ""}`;

@@ -63,9 +63,7 @@ export function runItem(run: RunSummary, currentId: string | null, nowUs: number
   const end = run.end ?? (isAlive(run) ? nowUs : undefined);
   let length = "";
   if (start !== undefined && end !== undefined) {
-    length = isAlive(run)
-      ? format.ticking(end - start).replace(/\.\d s$/, " s")
-      : format.duration(end - start);
+    length = isAlive(run) ? format.ticking(end - start).replace(/\.\d s$/, " s") : format.length(end - start);
   }
   const errors = run.errors ?? 0;
   return {

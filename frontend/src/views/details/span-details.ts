@@ -3,7 +3,9 @@
 import { byId, copyText, setText } from "../../browser/dom";
 import type { RunSession } from "../../run/session";
 import { type Api, ProblemError } from "../../service/api";
+
 import type { SpanState } from "../../service/wire";
+
 import { shownName } from "../../text/visible";
 import { SectionList } from "./details-section";
 import type { Outcome } from "./result-section";

@@ -4,7 +4,14 @@ import type { SpanState } from "../../service/wire";
 import { isUnpriced } from "../../store";
 import * as format from "../../text/format";
 import { reasonWords } from "../../text/reasons";
-import { costAround, costSource, droppedWords, flagWords, skewWords } from "../../text/span-words";
+import {
+  costAround,
+  costSource,
+  droppedWords,
+  flagWords,
+  lengthWords,
+  skewWords,
+} from "../../text/span-words";
 import { abandonedText } from "../status";
 import type { DetailsContext } from "./details-section";
 import { DROPPED, type Field } from "./span-sections";
@@ -15,19 +22,15 @@ export function spanFields({ span, session, nowUs }: DetailsContext): Field[] {
   const add = (name: string, value: string | undefined | null, title?: string, mono = false) => {
     if (value) fields.push([name, value, title, mono]);
   };
-  const runStart = session.store.start;
+  const runStart = session.started;
   if (span.start !== undefined) {
     const running = span.status === "running";
     const end = typeof span.end === "number" ? span.end : running ? nowUs : undefined;
     if (end !== undefined) {
-      const length = Math.max(0, end - span.start);
-      add(
-        "Duration",
-        running ? format.ticking(length) : format.duration(length),
-        `${format.count(length)} µs`,
-      );
+      const length = running ? Math.max(0, end - span.start) : end - span.start;
+      add("Duration", running ? format.ticking(length) : lengthWords(length), `${format.count(length)} µs`);
     }
-    const offset = runStart === undefined ? "" : ` (+${format.duration(span.start - runStart)})`;
+    const offset = runStart === undefined ? "" : ` (${format.offset(span.start - runStart)})`;
     add("Started", `${format.timeOfDay(span.start)}${offset}`, format.dateTime(span.start));
   }
   if (typeof span.end === "number") add("Ended", format.timeOfDay(span.end), format.dateTime(span.end));

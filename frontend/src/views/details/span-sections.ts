@@ -142,7 +142,7 @@ export const DROPPED = "Dropped by the sender, or beyond what is kept of a span"
 export function eventBlock(span: SpanState): HTMLElement {
   const events = span.span_events ?? [];
   const items = events.map((event) => {
-    const offset = span.start === undefined ? "" : `+${format.duration(event.ts - span.start)}`;
+    const offset = span.start === undefined ? "" : format.offset(event.ts - span.start);
     const attributes = event.attributes ?? {};
     return h(
       "li",
@@ -162,7 +162,7 @@ export function eventBlock(span: SpanState): HTMLElement {
 
 export function logBlock(lines: readonly TailEvent[], span: SpanState): HTMLElement {
   const items = lines.map((line) => {
-    const offset = span.start === undefined ? "" : `+${format.duration(line.ts - span.start)}`;
+    const offset = span.start === undefined ? "" : format.offset(line.ts - span.start);
     return h(
       "li",
       { "data-level": (line.level ?? "").toLowerCase() },

@@ -2,7 +2,7 @@
 
 import type { Marks } from "../../service/wire";
 import type { RunStore } from "../../store";
-import { count, duration, money, moneyExact, plural, ticking } from "../../text/format";
+import { count, length, money, moneyExact, plural, ticking } from "../../text/format";
 import type { BackendTable } from "./backends";
 
 export interface Field {
@@ -13,7 +13,7 @@ export interface Field {
 }
 
 export interface RunFieldsInput {
-  readonly store: Pick<RunStore, "spans" | "errors" | "start" | "latest" | "unpricedNotes">;
+  readonly store: Pick<RunStore, "spans" | "errors" | "unpricedNotes">;
   readonly table: BackendTable;
   readonly dropped: Readonly<Record<string, number>>;
   readonly marks: Readonly<Marks>;
@@ -40,10 +40,10 @@ const REASONS: Readonly<Record<string, string>> = {
 };
 
 export function runLength(input: RunFieldsInput): string {
-  const start = input.start ?? input.store.start;
+  const { start, end } = input;
   if (start === undefined || start === null) return "";
   if (input.alive) return ticking(input.nowUs - start);
-  return duration((input.end ?? input.store.latest) - start);
+  return typeof end === "number" ? length(end - start) : "";
 }
 
 export function lostTitle(dropped: Readonly<Record<string, number>>): string {

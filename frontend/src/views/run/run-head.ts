@@ -1,6 +1,7 @@
 /** What stands above the tree and beside the livetail: name, status, figures, layers, totals. */
 
 import { assign, type PageData } from "../../page";
+import { runTimes } from "../../run/extent";
 import type { RunSession } from "../../run/session";
 import type { RunSummary } from "../../service/wire";
 import { ago, dateTime } from "../../text/format";
@@ -41,7 +42,7 @@ export function drawRunHead(
     if (document.title !== title) document.title = title;
   }
   const table = backendTable(session.backends);
-  const start = run?.start ?? store.start;
+  const { start, end } = runTimes(run, store);
   assign(page, "started", start ? ago(start, nowUs) : "");
   assign(page, "startedTitle", start ? `Started ${dateTime(start)}` : "");
   const input = {
@@ -51,9 +52,9 @@ export function drawRunHead(
     marks: session.marks,
     limitNano: surroundings.limitNano,
     start,
-    end: store.latest || run?.end,
+    end,
     alive: isLive(session),
-    nowUs: Math.max(nowUs, store.latest),
+    nowUs,
   };
   assign(page, "length", runLength(input));
   assign(page, "fields", session.loaded ? fields(input) : []);
@@ -68,10 +69,11 @@ export function summaryOf(session: RunSession): RunSummary | null {
   const { run, store, backends, loaded } = session;
   if (!loaded || !run || store.spans.size === 0) return null;
   const { nano, unpriced } = backendTable(backends);
+  const { start, end } = runTimes(run, store);
   return {
     ...run,
-    start: run.start ?? store.start ?? null,
-    end: isAlive(run) ? null : store.latest,
+    start,
+    end: isAlive(run) ? null : end,
     spans: store.spans.size,
     errors: store.errors,
     cost_nano: nano,

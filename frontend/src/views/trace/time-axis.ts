@@ -1,6 +1,7 @@
 /** The time axis above the waterfall, with the lines behind the rows. */
 import { byId, h } from "../../browser/dom";
-import { type TimeScale, ticks } from "../../run/time-scale";
+import { ticks } from "../../run/time-scale";
+import type { TimeView } from "../../run/time-view";
 
 /** A label that would begin nearer to the edge is written to its left. */
 const LABEL_PX = 44;
@@ -11,26 +12,26 @@ export class TimeAxis {
   private readonly axis = byId("trace-axis");
   private readonly lines = byId("trace-lines");
   private width = 0;
-  private scale: TimeScale | null = null;
+  private time: TimeView | null = null;
   private drawn = "";
 
   constructor() {
     new ResizeObserver(() => this.resize()).observe(this.axis);
   }
 
-  /** Shows a scale; null: nothing is known of the time yet. */
-  show(scale: TimeScale | null): void {
-    this.scale = scale;
+  /** Shows a part of time; null: nothing is known of it yet. */
+  show(time: TimeView | null): void {
+    this.time = time;
     const { width } = this;
-    const key = scale ? `${scale.start}:${scale.span}:${width}` : "";
+    const key = time ? `${time.revision}:${width}` : "";
     if (key === this.drawn) return;
     this.drawn = key;
     const labels: HTMLElement[] = [];
     const lines: HTMLElement[] = [];
-    for (const mark of scale && width > 0 ? ticks(scale, width) : []) {
+    for (const mark of time && width > 0 ? ticks(time.shown, time.bounds.from, width) : []) {
       const text = h("span", { class: "tick" }, mark.label);
       text.style.left = `${mark.at * 100}%`;
-      if (mark.at === 0) text.dataset.edge = "start";
+      if (mark.at * width < LABEL_PX / 2) text.dataset.edge = "start";
       else if (mark.at * width > width - LABEL_PX) text.dataset.edge = "end";
       labels.push(text);
       const line = h("i");
@@ -49,6 +50,6 @@ export class TimeAxis {
     // The axis is a column of the grid: the lines behind the rows follow its place.
     this.lines.style.left = `${this.axis.offsetLeft}px`;
     this.lines.style.width = `${this.width}px`;
-    this.show(this.scale);
+    this.show(this.time);
   }
 }

@@ -1,15 +1,17 @@
 /** One row of the trace tree: name, mark, tokens, cost, duration and the bar. */
 import { h, icon, setAttr, setIcon, setText } from "../../browser/dom";
 import { progressText, tokenCounts, tokensText } from "../../run/events";
+import { reversedBy } from "../../run/span-times";
 import type { SpanState } from "../../service/wire";
 import * as format from "../../text/format";
 import { reasonWords } from "../../text/reasons";
-import { costSource } from "../../text/span-words";
+import { costSource, lengthWords, skewWords } from "../../text/span-words";
 import { shownName, visible } from "../../text/visible";
 import type { TreeNode } from "../../tree";
 import { BackendMark, markOf } from "../backend-mark";
 import { abandonedText, STATUS_ICONS } from "../status";
 import type { RowView } from "../windowed";
+import { TraceBar } from "./trace-bar";
 
 /** Deeper levels are not indented further: the name must keep room. There the level stands as a number. */
 const MAX_INDENT = 14;
@@ -46,6 +48,9 @@ export interface RowContext {
   /** Why a span was skipped or cancelled, where that is known. */
   reason(id: string): string | undefined;
   now(): number;
+  startOf(span: SpanState): number;
+  endOf(span: SpanState): number;
+  /** Where a moment stands: 0 … 1 in what is shown. */
   share(at: number): number;
 }
 
@@ -67,7 +72,9 @@ export class TraceRow implements RowView<TreeNode> {
   private readonly tokens = h("div", { class: "cell-tokens", role: "gridcell" });
   private readonly cost = h("div", { class: "cell-cost", role: "gridcell" });
   private readonly duration = h("div", { class: "cell-duration", role: "gridcell" });
-  private readonly bar = h("div", { class: "bar" });
+  private readonly skewHint = h("span", { class: "sr-only" });
+  private readonly skew = h("span", { class: "row-skew" }, icon("clock"), this.skewHint);
+  private readonly bar = new TraceBar();
   private start = 0;
 
   constructor(context: RowContext) {
@@ -81,9 +88,9 @@ export class TraceRow implements RowView<TreeNode> {
       this.mark.element,
       this.name,
       this.note,
+      this.skew,
       this.hiddenErrors,
     );
-    const barCell = h("div", { class: "cell-bar", role: "gridcell", "aria-hidden": "true" }, this.bar);
     this.element = h(
       "div",
       { class: "trace-row", role: "row" },
@@ -91,7 +98,7 @@ export class TraceRow implements RowView<TreeNode> {
       this.tokens,
       this.cost,
       this.duration,
-      barCell,
+      this.bar.element,
     );
   }
 
@@ -126,7 +133,7 @@ export class TraceRow implements RowView<TreeNode> {
   private updateSpan(span: SpanState, node: TreeNode, collapsed: boolean): void {
     const status = span.status ?? "running";
     this.running = status === "running";
-    this.start = span.start ?? span.ts ?? 0;
+    this.start = this.context.startOf(span);
     setAttr(this.element, "data-status", status);
     setAttr(this.element, "data-kind", span.kind ?? "span");
     setAttr(this.element, "data-backend", span.backend ?? null);
@@ -148,13 +155,26 @@ export class TraceRow implements RowView<TreeNode> {
     setText(this.tokens, tokensText(span.tokens) ?? "");
     setAttr(this.tokens, "title", tokenCounts(span.tokens) ?? null);
     this.drawCost(span, node);
+    this.drawTime(span);
+  }
+
+  private drawTime(span: SpanState): void {
+    const skew = skewWords(span.clock_skew_us);
+    this.skew.hidden = skew === undefined;
+    setAttr(this.skew, "title", skew ? `Its clock is ${skew}` : null);
+    setText(this.skewHint, skew ? `clock ${skew}` : "");
     if (this.running) {
+      setAttr(this.duration, "data-reversed", null);
+      setAttr(this.duration, "title", null);
       this.grow();
-    } else {
-      const end = typeof span.end === "number" ? span.end : this.start;
-      this.drawBar(this.start, end);
-      setText(this.duration, typeof span.end === "number" ? format.duration(end - this.start) : "");
+      return;
     }
+    const end = this.context.endOf(span);
+    const isReversed = reversedBy(span) > 0;
+    this.drawBar(this.start, end);
+    setText(this.duration, typeof span.end === "number" ? format.length(end - this.start) : "");
+    setAttr(this.duration, "data-reversed", isReversed ? "" : null);
+    setAttr(this.duration, "title", isReversed ? capital(lengthWords(end - this.start)) : null);
   }
 
   private drawNote(span: SpanState, node: TreeNode): void {
@@ -162,6 +182,9 @@ export class TraceRow implements RowView<TreeNode> {
     let tone: string | null = null;
     if (node.cut) {
       text = "its parent is below it";
+      tone = "warn";
+    } else if (reversedBy(span) > 0 && span.status !== "error") {
+      text = lengthWords(-reversedBy(span));
       tone = "warn";
     } else if (span.status === "error") {
       text = span.error?.message ?? span.error?.type ?? "failed";
@@ -242,16 +265,16 @@ export class TraceRow implements RowView<TreeNode> {
     setAttr(this.cost, "data-more", null);
     setAttr(this.cost, "data-sum", "");
     setText(this.duration, "");
+    setAttr(this.duration, "data-reversed", null);
+    this.skew.hidden = true;
     this.drawBar(node.start, node.start);
   }
 
   private drawBar(start: number, end: number): void {
-    const left = this.context.share(start);
-    const width = this.context.share(end) - left;
-    const { style } = this.bar;
-    const leftText = `${(left * 100).toFixed(3)}%`;
-    const widthText = `${(width * 100).toFixed(3)}%`;
-    if (style.left !== leftText) style.left = leftText;
-    if (style.width !== widthText) style.width = widthText;
+    this.bar.draw({ from: this.context.share(start), to: this.context.share(end) });
   }
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }

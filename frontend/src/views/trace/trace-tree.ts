@@ -1,7 +1,8 @@
 /** The trace tree with its waterfall: windowed rows, a time axis beside them, keyboard, bars that grow. */
 import { byId, setText } from "../../browser/dom";
 import { hiddenBy, rowIndex, visibleRows } from "../../run/rows";
-import { liveScale, settledScale, share, type TimeScale } from "../../run/time-scale";
+import { TimeView } from "../../run/time-view";
+import type { SpanState } from "../../service/wire";
 import type { RunStore } from "../../store";
 import { plural } from "../../text/format";
 import type { TreeNode } from "../../tree";
@@ -9,6 +10,7 @@ import type { RunShape } from "../run/run-shape";
 import { WindowedList } from "../windowed";
 import { TimeAxis } from "./time-axis";
 import { TraceRow } from "./trace-row";
+import { outsideText, tool } from "./trace-tools";
 
 export const ROW_HEIGHT = 30;
 
@@ -27,6 +29,25 @@ export class TraceTreeView implements RunShape {
   readonly collapsed = new Set<string>();
   selected: string | null = null;
   private readonly viewport = byId("trace-viewport");
+  readonly tools = byId("trace-tools");
+  private readonly outside = tool({
+    icon: "warning",
+    name: "Fit all",
+    text: "",
+    run: () => {
+      this.time.setFitsAll(!this.time.fitsAll);
+      this.retime();
+    },
+  });
+  private readonly clocks = tool({
+    icon: "clock",
+    name: "Correct times by how far each clock is thought to be ahead or behind",
+    text: "Adjust clocks",
+    run: () => {
+      this.time.setAdjusts(!this.time.adjusts);
+      this.retime();
+    },
+  });
   private readonly axis = new TimeAxis();
   private readonly summary = byId("trace-summary");
   private readonly list: WindowedList<TreeNode>;
@@ -36,7 +57,7 @@ export class TraceTreeView implements RunShape {
   private rows: TreeNode[] = [];
   private cursor: string | null = null;
   private cursorAt = 0;
-  private scale: TimeScale = settledScale(0, 1);
+  private readonly time = new TimeView();
   private settled = false;
   private drawnStructure = -1;
   private drawnVersion = -1;
@@ -67,6 +88,7 @@ export class TraceTreeView implements RunShape {
     this.viewport.addEventListener("focus", () => this.list.render());
     this.viewport.addEventListener("blur", () => this.list.render());
     this.viewport.addEventListener("click", (event) => this.onClick(event));
+    this.tools.append(this.outside.element, this.clocks.element);
     byId("collapse-all").addEventListener("click", () => this.collapseAll());
     byId("expand-all").addEventListener("click", () => this.expandAll());
   }
@@ -85,7 +107,7 @@ export class TraceTreeView implements RunShape {
     this.drawnStructure = -1;
     this.drawnVersion = -1;
     this.rows = [];
-    this.scale = settledScale(0, 1);
+    this.time.reset();
     this.list.setItems([], 0);
     this.draw(false);
   }
@@ -172,12 +194,19 @@ export class TraceTreeView implements RunShape {
   }
 
   now(): number {
-    const latest = this.store?.latest ?? 0;
-    return Math.max(this.actions.now(), latest);
+    return this.time.now(this.actions.now());
+  }
+
+  startOf(span: SpanState): number {
+    return this.time.startOf(span);
+  }
+
+  endOf(span: SpanState): number {
+    return this.time.endOf(span, this.actions.now());
   }
 
   share(at: number): number {
-    return share(this.scale, at);
+    return this.time.share(at);
   }
 
   toggle(id: string): void {
@@ -221,17 +250,37 @@ export class TraceTreeView implements RunShape {
     this.viewport.setAttribute("aria-rowcount", String(this.rows.length));
   }
 
-  private rescale(): void {
-    const store = this.store;
-    if (!store || store.start === undefined) return;
-    const alive = !this.settled || store.running.size > 0;
-    this.scale = alive
-      ? liveScale(store.start, this.now(), this.scale)
-      : settledScale(store.start, store.latest);
+  /** True where bars stand elsewhere now. */
+  private rescale(): boolean {
+    const { store } = this;
+    if (!store) return false;
+    return this.time.update(store, this.actions.now(), !this.settled || store.running.size > 0);
   }
 
   private drawAxis(): void {
-    this.axis.show(this.store?.start === undefined ? null : this.scale);
+    this.axis.show(this.store?.start === undefined ? null : this.time);
+    this.drawTools();
+  }
+
+  private drawTools(): void {
+    const { extent, adjusts, fitsAll } = this.time;
+    const outside = extent?.outside ?? 0;
+    this.outside.show({
+      hidden: outside === 0,
+      text: outsideText(outside, fitsAll),
+      title: fitsAll
+        ? "Show the time of the run alone"
+        : "Their times are far from those of the run: as a rule a clock was wrong",
+    });
+    const skewed = extent?.skewed ?? 0;
+    this.clocks.show({ hidden: skewed === 0, pressed: adjusts });
+  }
+
+  /** Times are shown otherwise from now on. */
+  private retime(): void {
+    this.rescale();
+    this.list.render();
+    this.drawAxis();
   }
 
   private drawSummary(): void {
@@ -260,9 +309,7 @@ export class TraceTreeView implements RunShape {
     // With reduced motion the bars are brought up to date once a second instead of growing smoothly.
     if (this.calm.matches && time - this.lastCalmTick < 1_000) return true;
     this.lastCalmTick = time;
-    const before = this.scale;
-    this.rescale();
-    if (this.scale !== before) {
+    if (this.rescale()) {
       this.list.render();
       this.drawAxis();
     } else {
