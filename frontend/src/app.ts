@@ -7,6 +7,7 @@ import { RunSidebar } from "./runs/run-sidebar";
 import type { Api } from "./service/api";
 import type { RunSummary } from "./service/wire";
 import { BudgetsPage } from "./views/budgets/budgets-page";
+import { ComparePage } from "./views/compare/compare-page";
 import { NoticesPage } from "./views/notices/notices-page";
 import { QueuePage } from "./views/queue/queue-page";
 import { summaryOf } from "./views/run/run-head";
@@ -65,6 +66,13 @@ export class App {
       queue: new QueuePage(api),
       budgets: new BudgetsPage(api),
       notices: new NoticesPage(api),
+      compare: new ComparePage(api, {
+        go: (route) => this.navigation.go(route),
+        record: (route) => {
+          this.route = route;
+          this.navigation.record(route);
+        },
+      }),
     };
     this.menu = new RunMenu(api, {
       canStart: (operation) => this.canStart(operation),

@@ -63,6 +63,9 @@ const shell: object & ThisType<PageData> = {
   get onNotices() {
     return this.section === "notices";
   },
+  get onCompare() {
+    return this.section === "compare";
+  },
   get currentRuns() {
     return this.section === "runs" ? "page" : null;
   },

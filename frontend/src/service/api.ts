@@ -18,6 +18,7 @@ import type {
   Spend,
   StartedRun,
 } from "./wire";
+import type { Comparison } from "./wire-compare";
 import type {
   BreakersAnswer,
   Budget,
@@ -118,6 +119,12 @@ export class Api {
     const options = { signal, timeoutMs: SNAPSHOT_TIMEOUT_MS };
     // The tree has no attributes, whose numbers would be rounded; and it may be large.
     return (await (await this.fetch(`/api/traces/${runId}?fields=tree`, options)).json()) as Snapshot;
+  }
+
+  /** Two runs side by side. */
+  async compare(runId: string, otherId: string, signal?: AbortSignal): Promise<Comparison> {
+    const url = `/api/runs/${encodeURIComponent(runId)}/compare/${encodeURIComponent(otherId)}`;
+    return (await (await this.fetch(url, { signal, timeoutMs: SNAPSHOT_TIMEOUT_MS })).json()) as Comparison;
   }
 
   /** One span, whole, and the very text that the service answered. */

@@ -1,6 +1,7 @@
 /** What can be done with a run: a menu beside the button that opened it. */
 
 import { byId, h, icon } from "../../browser/dom";
+import { address, sectionRoute } from "../../browser/router";
 import { type Api, ProblemError } from "../../service/api";
 import type { RunSummary } from "../../service/wire";
 import { isAlive, runName } from "../run-list";
@@ -89,10 +90,28 @@ export class RunMenu {
     this.element.replaceChildren(
       ...this.control(run),
       pin,
+      this.compare(run),
       h("div", { class: "menu-head" }, "Export"),
       ...exports,
       h("div", { class: "menu-line", role: "separator" }),
       remove,
+    );
+  }
+
+  private compare(run: RunSummary): HTMLElement {
+    const href = address(sectionRoute("compare", [], `a=${run.run_id}`));
+    return h(
+      "a",
+      {
+        class: "menu-item",
+        role: "menuitem",
+        tabindex: "-1",
+        href,
+        "data-nav": "",
+        onclick: () => this.close(),
+      },
+      icon("compare", "glyph"),
+      h("span", {}, "Compare with…"),
     );
   }
 
