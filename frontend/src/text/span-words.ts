@@ -133,7 +133,8 @@ export function flagWords(flags: number): string {
   return bits.length > 0 ? `${hex} (${bits.join(", ")})` : hex;
 }
 
-function listed(parts: readonly string[]): string {
+/** "a, b and c". */
+export function listed(parts: readonly string[]): string {
   const last = parts.at(-1) ?? "";
   return parts.length > 1 ? `${parts.slice(0, -1).join(", ")} and ${last}` : last;
 }

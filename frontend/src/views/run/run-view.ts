@@ -17,6 +17,7 @@ import { LivetailView } from "../livetail/livetail";
 import type { OlderPage } from "../livetail/tail-search";
 import { words } from "../start/schema-form";
 import { TraceTreeView } from "../trace/trace-tree";
+import { TranscriptView } from "../transcript/transcript-view";
 import { ConnectionBadge } from "./connection-badge";
 import { QueueWait } from "./queue-wait";
 import { drawRunHead, isLive, summaryOf } from "./run-head";
@@ -60,7 +61,10 @@ export class RunView {
     this.listener = listener;
     const now = () => api.nowUs();
     this.badge = new ConnectionBadge(page);
-    this.views = new ViewStrip(new TraceTreeView({ select: (id) => this.choose(id), now }));
+    const select = (id: string | null) => this.choose(id);
+    const transcript = new TranscriptView({ api, runId: () => this.current?.runId ?? "", select });
+    this.views = new ViewStrip(new TraceTreeView({ select, now }), transcript);
+    byId("trace").after(transcript.element);
     this.results = new RunResults(api, () => this.schedule.ask());
     this.details = new SpanDetailsView(api, now, this.results, () => {
       this.choose(null);

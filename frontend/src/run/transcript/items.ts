@@ -1,0 +1,204 @@
+/** A run as a story: its steps, the calls of models, tools and subagents in the order in which they began. Pure. */
+import type { SpanState } from "../../service/wire";
+import type { RunStore } from "../../store";
+import type { TreeNode } from "../../tree";
+
+export type ItemKind = "step" | "agent" | "turn" | "chain" | "tool" | "error";
+
+export interface Item {
+  readonly kind: ItemKind;
+  readonly id: string;
+  /** How many subagents it stands within. */
+  readonly level: number;
+  /** Of a step: how many steps it stands within. */
+  readonly depth: number;
+  /** Whose attributes tell what was said: of a chain those of the attempt that answered. */
+  readonly speaker: string;
+  /** The call before this one in the same conversation: what it said is not shown again. */
+  readonly before: string | null;
+  /** Of a call: the tools that ran after it, before the next call. */
+  readonly tools: string[];
+  /** Of a tool: the call that asked for it. */
+  readonly caller: string | null;
+  /** Of a call: whether anything below it is folded away; of a tool the place among those of its name. */
+  readonly place: number;
+  readonly folded: boolean;
+}
+
+const STEPS: ReadonlySet<string> = new Set(["operation", "pipeline", "layer", "phase", "subphase"]);
+const AGENT = /^(invoke_agent|create_agent)\b/;
+
+/** The conversation of one agent: what its calls repeat of each other. */
+interface Lane {
+  last: { speaker: string; tools: string[] } | null;
+}
+
+interface Frame {
+  readonly node: TreeNode;
+  readonly level: number;
+  readonly depth: number;
+  readonly lane: Lane;
+  /** Headings above it that are shown as soon as there is something below them. */
+  readonly pending: Pending | null;
+}
+
+interface Pending {
+  readonly above: Pending | null;
+  readonly node: TreeNode;
+  readonly level: number;
+  readonly depth: number;
+  shown: boolean;
+}
+
+export function isAgent(span: Pick<SpanState, "kind" | "name"> | undefined): boolean {
+  return AGENT.test(span?.name ?? "") || span?.kind === "agent";
+}
+
+/** The name of the tool that a span ran: "execute_tool weather" ran "weather". */
+export function toolName(span: Pick<SpanState, "name"> | undefined): string {
+  return (span?.name ?? "").replace(/^(execute_tool|running tool:?)\s+/, "").replace(/\.tool$/, "");
+}
+
+/** One pass without recursion. `folded` are steps and subagents whose inside is not shown. */
+export function transcriptItems(
+  store: Pick<RunStore, "spans" | "tree">,
+  folded: ReadonlySet<string>,
+): Item[] {
+  return new Walk(store, folded).items();
+}
+
+class Walk {
+  private readonly made: Item[] = [];
+  private readonly stack: Frame[] = [];
+  private readonly store: Pick<RunStore, "spans" | "tree">;
+  private readonly folded: ReadonlySet<string>;
+
+  constructor(store: Pick<RunStore, "spans" | "tree">, folded: ReadonlySet<string>) {
+    this.store = store;
+    this.folded = folded;
+  }
+
+  items(): Item[] {
+    const lane: Lane = { last: null };
+    for (const node of this.store.tree.roots.toReversed())
+      this.stack.push({ node, level: 0, depth: 0, lane, pending: null });
+    for (let frame = this.stack.pop(); frame; frame = this.stack.pop()) this.visit(frame);
+    return this.made;
+  }
+
+  private visit(frame: Frame): void {
+    const { node } = frame;
+    const span = this.store.spans.get(node.id);
+    const kind = span?.kind;
+    if (kind === "llm_group") this.call(frame, "chain", this.speaker(node));
+    else if (kind === "llm_call" && !this.hasCalls(node)) this.call(frame, "turn", node.id);
+    else if (kind === "tool" || kind === "retrieval") this.tool(frame);
+    else if (STEPS.has(kind ?? "")) this.step(frame);
+    else if (isAgent(span) && frame.level + frame.depth > 0) this.agent(frame);
+    else if (!node.parent && kind !== "llm_call") this.heading(frame);
+    else {
+      if (span?.status === "error" && node.total.errors === 1 && !this.hasCalls(node))
+        this.put(frame, { kind: "error" });
+      this.into(frame, {});
+    }
+  }
+
+  /** Whether a call of a model stands below: then this one is what a library puts around it. */
+  private hasCalls(node: TreeNode): boolean {
+    const left = node.children.slice();
+    for (let at = left.pop(), seen = 0; at && seen < 200; at = left.pop(), seen++) {
+      const kind = this.store.spans.get(at.id)?.kind;
+      if (kind === "llm_call" || kind === "llm_group") return true;
+      left.push(...at.children.slice(0, 50));
+    }
+    return false;
+  }
+
+  private speaker(group: TreeNode): string {
+    const calls = group.children.filter((each) => this.store.spans.get(each.id)?.kind === "llm_call");
+    const answered = calls.findLast((each) => this.store.spans.get(each.id)?.status === "ok");
+    return (answered ?? calls.at(-1) ?? group).id;
+  }
+
+  private call(frame: Frame, kind: "turn" | "chain", speaker: string): void {
+    const { lane } = frame;
+    const tools: string[] = [];
+    this.put(frame, { kind, speaker, before: lane.last?.speaker ?? null, tools });
+    lane.last = { speaker, tools };
+  }
+
+  private tool(frame: Frame): void {
+    const { node, lane } = frame;
+    const { last } = lane;
+    if (this.hasCalls(node)) {
+      last?.tools.push(node.id);
+      this.agent(frame);
+      return;
+    }
+    const name = toolName(this.store.spans.get(node.id));
+    const place = last?.tools.filter((id) => toolName(this.store.spans.get(id)) === name).length ?? 0;
+    last?.tools.push(node.id);
+    this.put(frame, { kind: "tool", caller: last?.speaker ?? null, place });
+  }
+
+  private agent(frame: Frame): void {
+    // An agent that a tool runs is that tool's: one card is enough.
+    const parent = frame.node.parent;
+    const isWithin =
+      parent && this.store.spans.get(parent.id)?.kind === "tool" && parent.children.length === 1;
+    if (isWithin) {
+      this.into(frame, {});
+      return;
+    }
+    const folded = this.folded.has(frame.node.id);
+    this.put(frame, { kind: "agent", caller: frame.lane.last?.speaker ?? null, folded });
+    if (!folded) this.into(frame, { level: frame.level + 1, lane: { last: null } });
+  }
+
+  /** Steps of an operation are told also where nothing in them is of a model. */
+  private step(frame: Frame): void {
+    const folded = this.folded.has(frame.node.id);
+    this.put(frame, { kind: "step", folded });
+    if (!folded) this.into(frame, { depth: frame.depth + 1 });
+  }
+
+  /** A span at the top is a heading if there is something to tell below it. */
+  private heading(frame: Frame): void {
+    const { node, level, depth } = frame;
+    const pending: Pending = { above: frame.pending, node, level, depth, shown: false };
+    if (this.folded.has(node.id)) this.put(frame, { kind: "step", folded: true });
+    else this.into({ ...frame, pending }, { depth: depth + 1 });
+  }
+
+  private into(frame: Frame, within: Partial<Frame>): void {
+    const { children } = frame.node;
+    for (let at = children.length - 1; at >= 0; at--) {
+      this.stack.push({ ...frame, ...within, node: children[at] as TreeNode });
+    }
+  }
+
+  private put({ node, level, depth, pending }: Frame, what: Partial<Item> & Pick<Item, "kind">): void {
+    const above: Pending[] = [];
+    for (let at = pending; at && !at.shown; at = at.above) above.unshift(at);
+    for (const heading of above) {
+      heading.shown = true;
+      this.made.push(item(heading.node.id, heading.level, heading.depth, { kind: "step" }));
+    }
+    this.made.push(item(node.id, level, depth, what));
+  }
+}
+
+function item(id: string, level: number, depth: number, what: Partial<Item> & Pick<Item, "kind">): Item {
+  return {
+    id,
+    level,
+    depth,
+    speaker: id,
+    before: null,
+    tools: [],
+    caller: null,
+    place: 0,
+    folded: false,
+    ...what,
+  };
+}

@@ -1,0 +1,282 @@
+/** One thing that happened, as the transcript tells it. */
+import { h, icon, setAttr, setIcon, setText } from "../../browser/dom";
+import type { CallPart, Conversation, ResultPart } from "../../run/conversation/model";
+import { conversationOf } from "../../run/conversation/sources";
+import { tokensText } from "../../run/events";
+import { attemptWords, chainLine, chainOf } from "../../run/fallback-chain";
+import { type Item, toolName } from "../../run/transcript/items";
+import type { SpanState } from "../../service/wire";
+import type { RunStore } from "../../store";
+import * as format from "../../text/format";
+import { reasonWords } from "../../text/reasons";
+import { listed, lostContent } from "../../text/span-words";
+import { shownName, visible } from "../../text/visible";
+import { BackendMark } from "../backend-mark";
+import { MessageList } from "../conversation/message-list";
+import { callElement } from "../conversation/part-element";
+import { STATUS_ICONS } from "../status";
+import { costEstimate } from "../trace/trace-row";
+import type { RowView } from "../windowed";
+import type { SpanLoader } from "./span-loader";
+import { callOf, newMessages } from "./turn-content";
+
+export interface ItemContext {
+  readonly store: RunStore;
+  readonly loader: SpanLoader;
+  readonly selected: string | null;
+  /** µs */
+  now(): number;
+  choose(id: string): void;
+  fold(id: string): void;
+}
+
+const read = new WeakMap<SpanState, Conversation | null>();
+
+function conversationFor(span: SpanState | undefined): Conversation | null {
+  if (!span) return null;
+  const known = read.get(span);
+  if (known !== undefined) return known;
+  const made = conversationOf(span);
+  read.set(span, made);
+  return made;
+}
+
+export class TranscriptItem implements RowView<Item> {
+  readonly element: HTMLElement;
+  private readonly context: () => ItemContext | null;
+  private readonly glyph = icon("pending", "glyph");
+  private readonly mark = new BackendMark();
+  private readonly name = h("button", { class: "story-name", type: "button" });
+  private readonly note = h("span", { class: "story-note" });
+  private readonly twisty = h(
+    "button",
+    { class: "button-icon small story-twisty", type: "button" },
+    icon("chevron"),
+  );
+  private readonly when = h("span", { class: "story-when" });
+  private readonly length = h("span", { class: "story-length" });
+  private readonly cost = h("span", { class: "story-cost" });
+  private readonly body = h("div", { class: "story-body" });
+  private readonly messages = new MessageList();
+  private item: Item | null = null;
+  private drawn = "";
+
+  constructor(context: () => ItemContext | null) {
+    this.context = context;
+    this.name.addEventListener("click", () => this.item && this.context()?.choose(this.item.id));
+    this.twisty.addEventListener("click", () => this.item && this.context()?.fold(this.item.id));
+    const head = h(
+      "div",
+      { class: "story-head" },
+      this.twisty,
+      this.glyph,
+      this.mark.element,
+      this.name,
+      this.note,
+    );
+    const margin = h("div", { class: "story-margin" }, this.cost, this.length, this.when);
+    this.element = h(
+      "article",
+      { class: "story", tabindex: -1 },
+      h("div", { class: "story-main" }, head, this.body),
+      margin,
+    );
+  }
+
+  update(item: Item): void {
+    const context = this.context();
+    if (!context) return;
+    this.item = item;
+    const { span } = context.loader.get(item.speaker);
+    const own = context.store.spans.get(item.id);
+    this.drawHead(item, own, context);
+    this.drawMargin(item, own, context);
+    if (item.kind === "turn" || item.kind === "chain") this.drawTurn(item, span, context);
+    else if (item.kind === "tool" || item.kind === "agent") this.drawTool(item, span, context);
+    else this.drawError(own);
+  }
+
+  private drawHead(item: Item, span: SpanState | undefined, context: ItemContext): void {
+    const { element } = this;
+    const status = span?.status ?? "running";
+    const served = context.store.spans.get(item.speaker);
+    setAttr(element, "data-kind", item.kind);
+    setAttr(element, "data-span-id", item.id);
+    setAttr(element, "data-status", status);
+    setAttr(element, "data-level", String(Math.min(item.level, 4)));
+    setAttr(element, "data-depth", String(Math.min(item.depth, 3)));
+    setAttr(element, "aria-current", context.selected === item.id ? "true" : null);
+    setIcon(this.glyph, STATUS_ICONS[status]);
+    this.mark.update(item.kind === "turn" || item.kind === "chain" ? served : undefined);
+    const shown = nameOf(item, span, served);
+    setText(this.name, shown);
+    setAttr(element, "aria-label", `${shown}, ${status}`);
+    const canFold = item.kind === "step" || item.kind === "agent";
+    this.twisty.hidden = !canFold;
+    setAttr(this.twisty, "aria-expanded", String(!item.folded));
+    setAttr(this.twisty, "aria-label", item.folded ? `Show what is in ${shown}` : `Fold ${shown}`);
+    setText(this.note, this.noteOf(item, span, context));
+  }
+
+  private noteOf(item: Item, span: SpanState | undefined, context: ItemContext): string {
+    const reason = context.store.reasons.get(item.id);
+    const state = span?.status === "ok" || span?.status === "running" ? "" : (span?.status ?? "");
+    const said = [state, reason].filter(Boolean).join(": ");
+    if (item.kind === "chain") {
+      const chain = chainOf(context.store, item.id);
+      if (chain && chain.attempts.length > 1) {
+        const left = chain.attempts
+          .filter((each) => each.outcome !== "served")
+          .map((each) => `${each.span.backend ?? "?"} ${attemptWords(each)}`);
+        return [chainLine(chain), ...left].join(" · ");
+      }
+    }
+    if (item.kind === "turn" && span?.fallback_from) {
+      return `after ${span.fallback_from}: ${reasonWords(span.fallback_reason ?? "failed")}`;
+    }
+    if (item.kind === "agent") {
+      const total = context.store.tree.get(item.id)?.total;
+      const calls = item.folded && total?.llm ? format.plural(total.llm, "call") : "";
+      return [item.level > 0 ? "subagent" : "agent", calls, said].filter(Boolean).join(" · ");
+    }
+    return said;
+  }
+
+  private drawMargin(item: Item, span: SpanState | undefined, { store, now }: ItemContext): void {
+    const total = store.tree.get(item.id)?.total;
+    const running = span?.status === "running";
+    const estimate = costEstimate(store.spans.get(item.speaker) ?? {});
+    const cost =
+      estimate ||
+      (total && total.priced > 0 ? format.money(total.cost) : total && total.unpriced > 0 ? "unpriced" : "");
+    setText(this.cost, cost);
+    setAttr(
+      this.cost,
+      "title",
+      total && total.priced > 0
+        ? format.moneyExact(total.cost)
+        : estimate
+          ? "What it has cost so far, estimated"
+          : null,
+    );
+    const { start } = span ?? {};
+    const end = typeof span?.end === "number" ? span.end : running ? now() : undefined;
+    const length =
+      start !== undefined && end !== undefined
+        ? running
+          ? format.ticking(end - start)
+          : format.duration(end - start)
+        : "";
+    const tokens =
+      item.kind === "turn" || item.kind === "chain"
+        ? tokensText(store.spans.get(item.speaker)?.tokens)
+        : undefined;
+    setText(this.length, [length, tokens].filter(Boolean).join(" · "));
+    const offset =
+      start === undefined || store.start === undefined ? "" : `+${format.duration(start - store.start)}`;
+    setText(this.when, span?.start === store.start ? "" : offset);
+    setAttr(this.when, "title", start === undefined ? null : format.dateTime(start));
+  }
+
+  private drawTurn(item: Item, span: SpanState | undefined, context: ItemContext): void {
+    const { loader, store } = context;
+    const { isWhole } = loader.get(item.speaker);
+    const conversation = conversationFor(span);
+    const earlier = item.before ? loader.get(item.before) : null;
+    // Before the call in front of it is here, everything would look new.
+    const ready = isWhole && (earlier === null || earlier.isWhole);
+    const names = (ids: readonly string[]) => new Set(ids.map((id) => toolName(store.spans.get(id))));
+    const running = span?.status === "running";
+    const messages =
+      ready && conversation
+        ? newMessages(conversation, conversationFor(earlier?.span), {
+            before: names(this.toolsBefore),
+            now: names(item.tools),
+          })
+        : [];
+    this.messages.update(messages, { growing: running });
+    const calls =
+      ready && item.tools.length > 0 ? `Calls ${listed([...names(item.tools)].map(visible))}.` : "";
+    const hint = messages.length > 0 ? "" : this.hintFor(span, ready, item) || calls;
+    this.put(
+      [this.messages.element, hint ? h("p", { class: "story-hint" }, hint) : null, errorElement(span)],
+      `${hint}|${span?.error?.message ?? ""}`,
+    );
+  }
+
+  /** Set by the list: the tools that ran after the call before this one. */
+  toolsBefore: readonly string[] = [];
+
+  private hintFor(span: SpanState | undefined, ready: boolean, item: Item): string {
+    if (!ready) return "Loading…";
+    if (span?.status === "running") return "Waits for the model's answer.";
+    if (span?.status === "skipped") return "It was not asked.";
+    const lost = lostContent(span?.content ?? [])[0];
+    if (lost) return `${lost.lost}${lost.setting ? ` Set ${lost.setting} ${lost.where}` : ""}`;
+    if (item.tools.length > 0) return "";
+    if (conversationFor(span)) return "Nothing new was said.";
+    return span?.error ? "" : "What was said was not sent with this call.";
+  }
+
+  private drawTool(item: Item, span: SpanState | undefined, context: ItemContext): void {
+    const { loader } = context;
+    // Without its attributes every tool would seem to have said nothing.
+    if (!loader.get(item.speaker).isWhole) return;
+    const conversation = conversationFor(span);
+    const asked = conversation?.asked.flatMap((one) => one.parts).find((part) => part.kind === "call");
+    const caller = item.caller ? conversationFor(loader.get(item.caller).span) : null;
+    const call: CallPart | undefined = asked ?? callOf(caller, toolName(span), item.place);
+    const result = conversation?.answered.flatMap((one) => one.parts).find((part) => part.kind === "result");
+    const key = JSON.stringify([
+      call?.id,
+      call && span?.span_id,
+      result !== undefined,
+      span?.status,
+      span?.error?.message,
+    ]);
+    if (key === this.drawn) return;
+    const failed: ResultPart | undefined = span?.error
+      ? {
+          kind: "result",
+          id: "",
+          name: "",
+          value: `${span.error.type ?? ""} ${span.error.message ?? ""}`.trim(),
+          failed: true,
+        }
+      : undefined;
+    const fold =
+      call || result || failed
+        ? callElement(call ?? { kind: "call", id: "", name: toolName(span), arguments: {} }, {
+            result: result ?? failed,
+            isOpen: span?.status === "running",
+          })
+        : null;
+    // The line of the call says its name, and how it ended.
+    setAttr(this.element, "data-told", fold && item.kind === "tool" ? "" : null);
+    this.put([fold], key);
+  }
+
+  private drawError(span: SpanState | undefined): void {
+    this.put([errorElement(span)], span?.error?.message ?? "");
+  }
+
+  private put(content: readonly (HTMLElement | null)[], key: string): void {
+    if (this.drawn === key && key !== "") return;
+    this.drawn = key;
+    this.body.replaceChildren(...content.filter((each) => each !== null));
+  }
+}
+
+function nameOf(item: Item, span: SpanState | undefined, served: SpanState | undefined): string {
+  if (item.kind === "tool") return shownName(toolName(span));
+  if (item.kind === "agent") return shownName(toolName(span).replace(/^(invoke|create)_agent\s+/, ""));
+  if (item.kind === "step" || item.kind === "error") return shownName(span?.name);
+  const model = shownName(served?.model ?? served?.name);
+  return item.kind === "chain" && span?.name ? `${shownName(span.name)} · ${model}` : model;
+}
+
+function errorElement(span: SpanState | undefined): HTMLElement | null {
+  const { type, message } = span?.error ?? {};
+  if (!type && !message) return null;
+  return h("p", { class: "story-error" }, [type?.split(".").at(-1), message].filter(Boolean).join(": "));
+}

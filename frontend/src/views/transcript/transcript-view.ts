@@ -1,0 +1,245 @@
+/** The run read from top to bottom: steps, what was asked and answered, tools, subagents. A shape of the run. */
+import { h, icon } from "../../browser/dom";
+import { type Item, transcriptItems } from "../../run/transcript/items";
+import type { Api } from "../../service/api";
+import type { RunStore } from "../../store";
+import * as format from "../../text/format";
+import type { RunShape } from "../run/run-shape";
+import { PagedList } from "./paged-list";
+import { SpanLoader } from "./span-loader";
+import { type ItemContext, TranscriptItem } from "./transcript-item";
+
+/** As near to the end as this, the reader follows. */
+const NEAR_PX = 48;
+/** A large run is gone through less often. */
+const LARGE = 5_000;
+const LARGE_EVERY_MS = 500;
+
+export interface TranscriptOptions {
+  readonly api: Api;
+  /** The run that is shown. */
+  runId(): string;
+  select(spanId: string | null): void;
+}
+
+export class TranscriptView implements RunShape {
+  readonly view = "transcript";
+  readonly title = "Transcript";
+  readonly icon = "transcript";
+  readonly element = h("section", { class: "transcript", "aria-label": "Transcript", hidden: true });
+  private readonly viewport = h("div", {
+    class: "transcript-viewport",
+    tabindex: 0,
+    role: "group",
+    "aria-label": "What happened",
+  });
+  private readonly column = h("div", { class: "transcript-column" });
+  private readonly empty = h("p", { class: "transcript-empty" });
+  private readonly jump = h(
+    "button",
+    { class: "tail-jump transcript-jump", type: "button", hidden: true },
+    icon("down"),
+    "Latest",
+  );
+  private readonly options: TranscriptOptions;
+  private readonly loader: SpanLoader;
+  private readonly list: PagedList<Item>;
+  private readonly folded = new Set<string>();
+  private context: ItemContext | null = null;
+  private items: Item[] = [];
+  private toolsOf = new Map<string, readonly string[]>();
+  private version = -1;
+  private madeAt = 0;
+  private selected: string | null = null;
+  private following = false;
+  /** Something of the run is here. */
+  private begun = false;
+  private asked = false;
+
+  constructor(options: TranscriptOptions) {
+    this.options = options;
+    this.loader = new SpanLoader(options.api, () => this.redraw());
+    this.list = new PagedList(
+      this.column,
+      this.viewport,
+      (item) => `${item.kind} ${item.id}`,
+      () => this.newItem(),
+    );
+    this.viewport.append(this.column);
+    this.element.append(this.viewport, this.empty, this.jump);
+    this.viewport.addEventListener("scroll", () => this.scrolled(), { passive: true });
+    this.viewport.addEventListener("keydown", (event) => this.key(event));
+    this.jump.addEventListener("click", () => this.toEnd());
+  }
+
+  open(store: RunStore, spanId: string | null): void {
+    this.loader.open(this.options.runId(), store);
+    this.folded.clear();
+    this.items = [];
+    this.version = -1;
+    this.selected = spanId;
+    this.following = false;
+    this.begun = false;
+    this.context = this.newContext(store);
+    this.viewport.scrollTop = 0;
+    this.make();
+  }
+
+  close(): void {
+    this.loader.close();
+    this.context = null;
+    this.items = [];
+    this.list.setItems([]);
+  }
+
+  draw(settled: boolean): void {
+    const { context } = this;
+    if (!context) return;
+    const isLarge = context.store.spans.size > LARGE && !settled;
+    if (
+      context.store.version !== this.version &&
+      !(isLarge && performance.now() - this.madeAt < LARGE_EVERY_MS)
+    )
+      this.make();
+    else if (context.store.running.size > 0) this.list.render();
+  }
+
+  select(spanId: string | null): void {
+    if (this.selected === spanId) return;
+    this.selected = spanId;
+    this.list.render();
+  }
+
+  show(spanId: string): void {
+    const at = this.indexOf(spanId);
+    if (at >= 0) this.reveal(at, "nearest");
+  }
+
+  focus(): void {
+    const at = this.selected ? this.indexOf(this.selected) : -1;
+    (at >= 0 ? this.elementOf(at) : this.viewport)?.focus();
+  }
+
+  private newContext(store: RunStore): ItemContext {
+    const { loader, options } = this;
+    const selected = () => this.selected;
+    return {
+      store,
+      loader,
+      get selected() {
+        return selected();
+      },
+      now: () => options.api.nowUs(),
+      choose: (id) => options.select(id),
+      fold: (id) => this.fold(id),
+    };
+  }
+
+  private newItem() {
+    const item = new TranscriptItem(() => this.context);
+    return {
+      element: item.element,
+      update: (each: Item) => {
+        item.toolsBefore = (each.before && this.toolsOf.get(each.before)) || [];
+        item.update(each);
+      },
+    };
+  }
+
+  private make(): void {
+    const { context } = this;
+    if (!context) return;
+    this.version = context.store.version;
+    this.madeAt = performance.now();
+    this.items = transcriptItems(context.store, this.folded);
+    this.toolsOf = new Map(
+      this.items.filter((item) => item.tools.length > 0).map((item) => [item.speaker, item.tools]),
+    );
+    this.list.setItems(this.items);
+    this.empty.hidden = this.items.length > 0;
+    this.empty.textContent = `None of the ${format.plural(context.store.spans.size, "span")} of this run is a step, a call of a model or a tool.`;
+    if (!this.begun && this.items.length > 0) this.begin(context.store);
+    else if (this.following) this.toEnd();
+  }
+
+  /** Where the reader begins: at the chosen span, at what happens now, or at the start of a run that is over. */
+  private begin(store: RunStore): void {
+    this.begun = true;
+    if (this.selected) this.show(this.selected);
+    else if (store.running.size > 0) this.toEnd();
+  }
+
+  /** Spans come in groups: they are drawn together. */
+  private redraw(): void {
+    if (this.asked) return;
+    this.asked = true;
+    requestAnimationFrame(() => {
+      this.asked = false;
+      if (!this.context) return;
+      this.list.render();
+      if (this.following) this.toEnd();
+    });
+  }
+
+  private fold(id: string): void {
+    if (!this.folded.delete(id)) this.folded.add(id);
+    this.following = false;
+    this.make();
+  }
+
+  private scrolled(): void {
+    const { scrollTop, scrollHeight, clientHeight } = this.viewport;
+    const atEnd = scrollTop + clientHeight >= scrollHeight - NEAR_PX;
+    const alive = (this.context?.store.running.size ?? 0) > 0;
+    this.following = atEnd && alive;
+    this.jump.hidden = atEnd || !alive;
+  }
+
+  private toEnd(): void {
+    this.following = true;
+    this.list.reach(this.items.length - 1);
+    this.viewport.scrollTop = this.viewport.scrollHeight;
+  }
+
+  /** The item of a span, or of what it stands within. */
+  private indexOf(spanId: string): number {
+    const tree = this.context?.store.tree;
+    for (let at = tree?.get(spanId) ?? null; at; at = at.parent) {
+      const id = at.id;
+      const found = this.items.findIndex((item) => item.id === id);
+      if (found >= 0) return found;
+    }
+    return -1;
+  }
+
+  private elementOf(at: number): HTMLElement | null {
+    this.list.reach(at);
+    const id = this.items[at]?.id;
+    return id ? this.column.querySelector<HTMLElement>(`[data-span-id="${id}"]`) : null;
+  }
+
+  private reveal(at: number, block: ScrollLogicalPosition): HTMLElement | null {
+    const element = this.elementOf(at);
+    element?.scrollIntoView({ block });
+    return element;
+  }
+
+  /** Up and down go from one to the next, Enter opens the span, left and right fold. */
+  private key(event: KeyboardEvent): void {
+    const story = (event.target as HTMLElement).closest<HTMLElement>(".story");
+    const isItem = event.target === story || event.target === this.viewport;
+    if (!isItem || event.altKey || event.ctrlKey || event.metaKey) return;
+    const at = story ? this.items.findIndex((item) => item.id === story.dataset.spanId) : -1;
+    const item = this.items[at];
+    if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+      if (!story && event.key === "ArrowUp") return;
+      const next = Math.min(Math.max(at + (event.key === "ArrowDown" ? 1 : -1), 0), this.items.length - 1);
+      this.reveal(next, "nearest")?.focus({ preventScroll: true });
+    } else if (event.key === "Enter" && item) this.options.select(item.id);
+    else if ((event.key === "ArrowLeft" || event.key === "ArrowRight") && item) {
+      if ((item.kind === "step" || item.kind === "agent") && item.folded === (event.key === "ArrowRight"))
+        this.fold(item.id);
+    } else return;
+    event.preventDefault();
+  }
+}
