@@ -1,5 +1,6 @@
 /** The page's controller: it keeps address, list and what is on the screen together. */
 
+import { keys, listenForKeys } from "./browser/keys";
 import { Navigation } from "./browser/navigation";
 import { type Route, runRoute, type Section } from "./browser/router";
 import { assign, type PageData, updateItem, updateList } from "./page";
@@ -44,8 +45,12 @@ export class App {
     this.api = api;
     this.run = new RunView(page, api, {
       chosen: (runId, spanId) => {
-        this.route = runRoute(runId, spanId, this.route.view);
+        this.route = runRoute(runId, spanId, this.route.view, this.route.find);
         this.navigation.record(this.route);
+      },
+      searched: (runId, query) => {
+        this.route = runRoute(runId, this.route.spanId, this.route.view, query);
+        this.navigation.amend(this.route);
       },
       summarised: (summary) => updateItem(page.runs, runItem(summary, summary.run_id, api.nowUs())),
       gone: (runId) => {
@@ -84,6 +89,12 @@ export class App {
   start(): void {
     this.page.endpoint = `${location.origin}/v1/traces`;
     this.page.doctor = `spantail doctor --url ${location.origin}`;
+    keys.register({
+      title: "In a run",
+      bindings: this.run.find.keys,
+      applies: () => this.page.screen === "run",
+    });
+    listenForKeys(keys);
     addEventListener("online", () => this.wake());
     document.addEventListener("visibilitychange", () => {
       if (document.hidden) this.sidebar.list.follow(true);
@@ -114,7 +125,7 @@ export class App {
   retry(): void {
     this.wake();
     const { session } = this.run;
-    if (session && this.run.isGone) this.openRun(session.runId, this.route.spanId);
+    if (session && this.run.isGone) this.openRun({ ...this.route, runId: session.runId });
   }
 
   // What is on the screen
@@ -137,8 +148,8 @@ export class App {
       this.run.close();
       this.page.screen = this.listed ? (this.page.filtered ? "unmatched" : "empty") : "loading";
       this.drawList();
-    } else if (this.run.session?.runId === runId && !this.run.isGone) this.run.goTo(route.spanId, route.view);
-    else this.openRun(runId, route.spanId);
+    } else if (this.run.session?.runId === runId && !this.run.isGone) this.run.goTo(route);
+    else this.openRun({ ...route, runId });
   }
 
   private showSection(route: Route): void {
@@ -159,9 +170,9 @@ export class App {
     view.open(route);
   }
 
-  private openRun(runId: string, spanId: string | null): void {
-    const listed = this.runs.find((run) => run.run_id === runId);
-    this.run.open(runId, spanId, this.route.view, listed);
+  private openRun(route: Route & { runId: string }): void {
+    const listed = this.runs.find((run) => run.run_id === route.runId);
+    this.run.open(route, listed);
     this.drawList();
   }
 
@@ -219,7 +230,7 @@ export class App {
     // Its address was known before its first span was here.
     const { state } = session;
     if (state.phase === "gone" && !state.expired && !this.goneListed)
-      this.openRun(session.runId, this.route.spanId);
+      this.openRun({ ...this.route, runId: session.runId });
   }
 
   private listFailed(reason: string): void {

@@ -36,6 +36,11 @@ export class Navigation {
     this.recordedAt = now;
   }
 
+  /** The address alone, in the place of the one that stands there: while somebody types there are no places to go back to. */
+  amend(route: Route): void {
+    history.replaceState(null, "", address(route));
+  }
+
   private onLink(event: MouseEvent): void {
     if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey)
       return;

@@ -1,7 +1,7 @@
 /** One run on the page: its session, and everything that is drawn of it. */
 import { byId } from "../../browser/dom";
 import { DrawSchedule } from "../../browser/draw-schedule";
-import type { View } from "../../browser/router";
+import type { Route } from "../../browser/router";
 import type { ConnectionState } from "../../connection/connection";
 import { RunConnection } from "../../connection/follow";
 import { poll } from "../../connection/poll";
@@ -13,6 +13,7 @@ import { RunSession } from "../../run/session";
 import { type Api, ProblemError } from "../../service/api";
 import type { RunSummary } from "../../service/wire";
 import { SpanDetailsView } from "../details/span-details";
+import { FindBar } from "../find/find-bar";
 import { LivetailView } from "../livetail/livetail";
 import type { OlderPage } from "../livetail/tail-search";
 import { words } from "../start/schema-form";
@@ -30,6 +31,8 @@ const OLDER_PAGE = 1_000;
 export interface RunViewListener {
   /** The user has chosen a span of the run, or none any more. */
   chosen(runId: string, spanId: string | null): void;
+  /** Something is searched for in the run, or nothing any more. */
+  searched(runId: string, query: string): void;
   /** What the list shows of the run may differ by now. */
   summarised(summary: RunSummary): void;
   /** The service does not have the run. */
@@ -47,11 +50,13 @@ export class RunView {
   private readonly views: ViewStrip;
   private readonly tail: LivetailView;
   private readonly details: SpanDetailsView;
+  readonly find: FindBar;
   private readonly wait: QueueWait;
   private readonly surroundings: RunSurroundings;
   private readonly results: RunResults;
   private readonly schedule = new DrawSchedule(() => this.draw());
   private current: RunSession | null = null;
+  private chosen: string | null = null;
   /** The session was drawn: its section is on the screen. */
   private opened = false;
 
@@ -72,8 +77,7 @@ export class RunView {
     });
     this.tail = new LivetailView({
       select: (id) => {
-        this.choose(id);
-        this.views.show(id);
+        this.choose(id, true);
       },
       earlier: () => {
         if (this.current?.hasEarlier) void this.current.loadHistory();
@@ -82,6 +86,17 @@ export class RunView {
       first: () => this.current?.firstIndex ?? 0,
       page: (before) => this.olderEvents(before),
       narrowedTo: () => {},
+    });
+    this.find = new FindBar(api, {
+      go: (id) => this.choose(id, true),
+      show: (id) => this.views.show(id),
+      chosen: () => this.chosen,
+      searched: (query) => {
+        this.views.search(query);
+        if (this.current) listener.searched(this.current.runId, query);
+      },
+      leave: () => this.views.focus(),
+      now,
     });
     this.wait = new QueueWait(api);
     this.surroundings = new RunSurroundings(api, () => this.schedule.ask());
@@ -96,7 +111,8 @@ export class RunView {
   }
 
   /** `listed` is what the list knows of the run, until its snapshot is here. */
-  open(runId: string, spanId: string | null, view: View, listed: RunSummary | undefined): void {
+  open(route: Route & { runId: string }, listed: RunSummary | undefined): void {
+    const { runId, spanId, view, find } = route;
     this.close();
     const session = new RunSession(
       this.api,
@@ -124,6 +140,8 @@ export class RunView {
     this.views.open(runId, session.store, spanId, view);
     this.tail.open(session.store);
     this.showSpan(spanId);
+    this.views.search(find);
+    this.find.open(runId, session.store, find);
     void session.open();
   }
 
@@ -136,6 +154,7 @@ export class RunView {
     this.current?.close();
     this.current = null;
     this.opened = false;
+    this.find.close();
     this.views.close();
     this.page.notice = "";
     this.page.links = [];
@@ -157,8 +176,10 @@ export class RunView {
   }
 
   /** Goes to a span of the run that is open, in one of its shapes. */
-  goTo(spanId: string | null, view: View): void {
+  goTo({ spanId, view, find }: Route): void {
     this.showSpan(spanId);
+    this.views.search(find);
+    this.find.set(find);
     this.views.go(view);
     if (spanId) this.views.show(spanId);
   }
@@ -189,13 +210,17 @@ export class RunView {
     return { events: frame.logs, start: frame.first_index };
   }
 
-  private choose(spanId: string | null): void {
+  /** Chooses a span; with `show` it is brought into sight too. */
+  private choose(spanId: string | null, show = false): void {
     if (!this.current) return;
     this.listener.chosen(this.current.runId, spanId);
     this.showSpan(spanId);
+    if (show && spanId) this.views.show(spanId);
+    this.find.draw();
   }
 
   private showSpan(spanId: string | null): void {
+    this.chosen = spanId;
     this.views.select(spanId);
     this.details.show(this.current, spanId);
     document.documentElement.toggleAttribute("data-details", spanId !== null);
@@ -249,6 +274,7 @@ export class RunView {
     this.opened = true;
     this.drawHead(current);
     this.views.draw(!isLive(current));
+    this.find.draw();
     this.tail.draw();
     this.details.draw();
     this.schedule.drawn(begun);

@@ -15,6 +15,7 @@ export class ViewStrip {
   private runId = "";
   private store: RunStore | null = null;
   private spanId: string | null = null;
+  private query = "";
 
   /** The first shape is the one that is shown where the address names none. */
   constructor(first: RunShape, ...others: RunShape[]) {
@@ -64,6 +65,12 @@ export class ViewStrip {
     this.shown.select(spanId);
   }
 
+  /** What is searched for stays so in the other shapes. */
+  search(query: string): void {
+    this.query = query;
+    this.mark();
+  }
+
   show(spanId: string): void {
     this.shown.show(spanId);
   }
@@ -83,7 +90,7 @@ export class ViewStrip {
       shape.element.hidden = !isShown;
       if (shape.tools) shape.tools.hidden = !isShown;
       setAttr(link, "aria-current", isShown ? "true" : null);
-      setAttr(link, "href", address(runRoute(this.runId || null, this.spanId, shape.view)));
+      setAttr(link, "href", address(runRoute(this.runId || null, this.spanId, shape.view, this.query)));
     }
   }
 }

@@ -380,6 +380,7 @@ export class TraceTreeView implements RunShape {
         if (node && this.store?.spans.has(node.id)) this.actions.select(node.id);
         break;
       case "Escape":
+        if (!this.selected) return; // it may end a search
         this.actions.select(null);
         break;
       default:

@@ -1,0 +1,68 @@
+/** Marks what was found in the rows of the tree, which come and go while one scrolls. */
+import { byId, setAttr } from "../../browser/dom";
+import type { Found } from "../../run/find";
+import type { Term } from "../../run/find-query";
+
+const NAME = "found";
+/** Fields whose text stands in a row. */
+const SHOWN = new Set(["", "name", "error", "backend", "model"]);
+
+export class MatchMarks {
+  private readonly rows = byId("trace-rows");
+  private readonly observer = new MutationObserver(() => this.mark());
+  private ids: ReadonlySet<string> = new Set();
+  private texts: readonly string[] = [];
+  private hits: readonly Found[] = [];
+
+  /** Cheap where nothing has changed. */
+  show(hits: readonly Found[], terms: readonly Term[]): void {
+    if (hits === this.hits) return;
+    const was = this.hits.length;
+    this.hits = hits;
+    this.ids = new Set(hits.map(({ id }) => id));
+    this.texts = terms.filter(({ key }) => SHOWN.has(key)).map(({ text }) => text);
+    if (hits.length === 0) this.observer.disconnect();
+    else if (was === 0)
+      // Before the next frame is drawn: a row that is used for another span never shows the mark of the one before.
+      this.observer.observe(this.rows, {
+        subtree: true,
+        childList: true,
+        attributeFilter: ["data-span-id"],
+      });
+    this.mark();
+  }
+
+  private mark(): void {
+    const ranges: Range[] = [];
+    for (const row of this.rows.children) {
+      const { spanId } = (row as HTMLElement).dataset;
+      const found = spanId !== undefined && this.ids.has(spanId);
+      setAttr(row, "data-found", found ? "" : null);
+      if (found)
+        for (const cell of row.querySelectorAll(".row-name, .row-note")) ranges.push(...this.ranges(cell));
+    }
+    // Colours letters without touching the row's elements; where a browser lacks it, the row's own mark has to do.
+    if (!("highlights" in CSS)) return;
+    if (ranges.length > 0) CSS.highlights.set(NAME, new Highlight(...ranges));
+    else CSS.highlights.delete(NAME);
+  }
+
+  private ranges(cell: Element): Range[] {
+    const ranges: Range[] = [];
+    const walker = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT);
+    for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+      const text = node.textContent?.toLowerCase() ?? "";
+      // With another length the letters stand elsewhere than in what is shown.
+      if (text.length !== node.textContent?.length) continue;
+      for (const wanted of this.texts) {
+        const at = text.indexOf(wanted);
+        if (at < 0) continue;
+        const range = new Range();
+        range.setStart(node, at);
+        range.setEnd(node, at + wanted.length);
+        ranges.push(range);
+      }
+    }
+    return ranges;
+  }
+}
