@@ -118,6 +118,13 @@ export class App {
     if (run && run.run_id === runId) this.menu.toggle(run, opener);
   }
 
+  /** Goes where a figure above the run leads. */
+  goTo(goal: string): void {
+    if (goal === "tail") this.page.pane = "tail";
+    else this.page.pane = "trace";
+    this.run.reach(goal);
+  }
+
   showResult(): void {
     this.run.showResult();
   }

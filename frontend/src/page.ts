@@ -2,8 +2,8 @@
 import type { Section } from "./browser/router";
 import type { Choice } from "./runs/run-filter";
 import type { BackendItem } from "./views/run/backends";
+import type { LeadingField } from "./views/run/field-goals";
 import type { LayerItem } from "./views/run/layers";
-import type { Field } from "./views/run/run-fields";
 import type { BackendNote } from "./views/run/run-surroundings";
 import type { RunItem } from "./views/run-list";
 
@@ -75,7 +75,7 @@ export interface PageData {
   started: string;
   startedTitle: string;
   service: string;
-  fields: Field[];
+  fields: LeadingField[];
   /** It is known what came of the run, or that it cannot be known now. */
   hasResult: boolean;
   layers: LayerItem[];

@@ -4,6 +4,7 @@ import { spanMatches, terms } from "../src/run/find-query";
 import { jumpTo, targets } from "../src/run/jumps";
 import type { SearchAnswer, SearchHit, Snapshot, SpanState } from "../src/service/wire";
 import { RunStore } from "../src/store";
+import { withGoal } from "../src/views/run/field-goals";
 
 const RUN = "4bf92f3577b34da6a3ce929d0e0e4736";
 
@@ -176,5 +177,19 @@ describe("jumps", () => {
     expect(jumpTo(store(), "dearest", null, 100)).toBe("a2");
     expect(jumpTo(store(), "dearest", "a2", 100)).toBe("a1");
     expect(jumpTo(new RunStore(), "dearest", null, 100)).toBeUndefined();
+  });
+});
+
+describe("figures above the run", () => {
+  const go = (name: string, value: string) => withGoal({ name, value, title: "", tone: "plain" as const });
+
+  it("lead to what they count, and nowhere where there is none", () => {
+    expect(go("errors", "4").go).toBe("find:is:error");
+    expect(go("error", "1")).toMatchObject({ go: "find:is:error", fixed: false, label: "1 error" });
+    expect(go("errors", "0")).toMatchObject({ go: "", fixed: true });
+    expect(go("cost", "$0.0303 +").go).toBe("jump:dearest");
+    expect(go("cost", "$0").go).toBe("");
+    expect(go("cost", "unpriced").go).toBe("find:is:unpriced");
+    expect(go("corrected", "2").go).toBe("");
   });
 });

@@ -127,7 +127,7 @@ export class FindBar {
   /** Searches for it and goes to the first hit, as the counts above the run do. */
   searchAndGo(query: string): void {
     this.search(query);
-    const from = query === "status:error" && this.store ? targets(this.store, "error", 0)[0] : undefined;
+    const from = query === "is:error" && this.store ? targets(this.store, "error", 0)[0] : undefined;
     const first = from ?? this.find.hits[0]?.id;
     if (first !== undefined) this.actions.go(first);
     this.input.focus();

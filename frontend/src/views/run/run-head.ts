@@ -9,6 +9,7 @@ import { visible } from "../../text/visible";
 import { isAlive, runName, serviceText } from "../run-list";
 import { RUN_ICONS } from "../status";
 import { backendTable } from "./backends";
+import { withGoal } from "./field-goals";
 import { layerItems } from "./layers";
 import { fields, runLength } from "./run-fields";
 import type { RunSurroundings } from "./run-surroundings";
@@ -57,7 +58,7 @@ export function drawRunHead(
     nowUs,
   };
   assign(page, "length", runLength(input));
-  assign(page, "fields", session.loaded ? fields(input) : []);
+  assign(page, "fields", session.loaded ? fields(input).map(withGoal) : []);
   assign(page, "layers", layerItems(session.layers));
   assign(page, "backends", table.rows);
   assign(page, "backendNotes", surroundings.notes(nowUs));

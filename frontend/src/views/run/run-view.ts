@@ -8,6 +8,7 @@ import { poll } from "../../connection/poll";
 import { serverSentEvents } from "../../connection/sse";
 import { webSocket } from "../../connection/websocket";
 import { assign, type PageData } from "../../page";
+import type { Jump } from "../../run/jumps";
 import { RunResults } from "../../run/run-result";
 import { RunSession } from "../../run/session";
 import { type Api, ProblemError } from "../../service/api";
@@ -173,6 +174,16 @@ export class RunView {
     if (!rootId) return;
     this.choose(rootId);
     this.details.toTop();
+  }
+
+  /** Goes where a figure of the head leads, see `field-goals.ts`. */
+  reach(goal: string): void {
+    const [kind, ...rest] = goal.split(":");
+    const what = rest.join(":");
+    if (kind === "find") this.find.searchAndGo(what);
+    else if (kind === "jump") this.find.jump(what as Jump);
+    else if (kind === "root" && this.current?.rootId) this.choose(this.current.rootId, true);
+    else if (kind === "tail") byId("tail-viewport").focus();
   }
 
   /** Goes to a span of the run that is open, in one of its shapes. */
