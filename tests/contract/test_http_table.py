@@ -147,6 +147,9 @@ ROWS = [
     row("DELETE", "/api/runs/{run}", 204, ""),
     problem("DELETE", "/api/runs/{other}", 409),  # it is going on
     row("GET", "/api/runs/{run}/export?format=otlp", 200, JSON, lambda a: "resourceSpans" in a.json()),
+    row("GET", "/api/runs/{run}/export?format=otlp&span={span}", 200, JSON, lambda a: a.text.count("spanId") == 1),
+    problem("GET", "/api/runs/{run}/export?span={span}", 400, "malformed-export"),
+    problem("GET", "/api/runs/{run}/export?format=otlp&span=00f067aa0ba90200", 404, "unknown-span"),
     row("GET", "/api/runs/{run}/export?format=perfetto", 200, JSON, lambda a: a.json()["traceEvents"]),
     row("GET", "/api/runs/{run}/export", 200, NDJSON, lambda a: len(a.text.splitlines()) > 2),
     problem("GET", "/api/runs/{run}/export?format=x", 422, "invalid-input"),

@@ -25,6 +25,13 @@ async def read_spans(redis: Redis, run_id: str) -> list[bytes]:
     return await asyncio.to_thread(in_order, states)
 
 
+async def read_span(redis: Redis, run_id: str, span_id: str) -> bytes | None:
+    """The latest state of one span as stored; None where the run has no such span."""
+    state: Any = await redis.hget(keys.run_keys(run_id).spans, span_id)
+    found: bytes | None = state
+    return found
+
+
 async def read_states(redis: Redis, run_id: str, most: int | None = None) -> list[bytes]:
     """The latest state of each span as stored, in no order; with `most`, of so many spans or a few more."""
     found: dict[bytes, bytes] = {}

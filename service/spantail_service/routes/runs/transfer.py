@@ -11,6 +11,7 @@ from fastapi.responses import StreamingResponse
 
 from spantail_service.bounds.byte_budget import BusyError
 from spantail_service.bounds.chunks import chunks
+from spantail_service.errors import InputRefusedError, SpanNotFoundError
 from spantail_service.ingest.decoding.body import (
     DecodedTooLargeError,
     MalformedRequestError,
@@ -20,14 +21,14 @@ from spantail_service.ingest.decoding.body import (
 )
 from spantail_service.routes.otlp import read_body
 from spantail_service.routes.rate_limited import HEAVY
-from spantail_service.runs.meta import parse_run_id
+from spantail_service.runs.meta import parse_run_id, parse_span_id
 from spantail_service.runs.sources import read_tables
 from spantail_service.services import services_of
 from spantail_service.storage.run_writes import now_us
 from spantail_service.transfer import ndjson
 from spantail_service.transfer.otlp import otlp_file
 from spantail_service.transfer.perfetto import perfetto_file
-from spantail_service.transfer.whole_run import read_spans, read_tail
+from spantail_service.transfer.whole_run import read_span, read_spans, read_tail
 from spantail_service.web.large_responses import LargeResponse, TooBusyError
 from spantail_service.web.openapi import answers
 from spantail_service.web.problems import ProblemError
@@ -71,22 +72,31 @@ async def export_run(
             "`ndjson`: the events, one a line.",
         ),
     ] = "ndjson",
+    span: Annotated[str | None, Query(max_length=16, description="Only this span; not with `ndjson`.")] = None,
 ) -> Response:
     """The file. With `otlp`, `spantail-unfinished-spans` says how many spans are not in it, for they go on."""
     services = services_of(request)
     canonical = parse_run_id(run_id)
-    return LargeResponse(services.large_responses, lambda: _exported(services, canonical, as_format))
+    span_id = parse_span_id(span) if span is not None else None
+    if span_id is not None and as_format == "ndjson":
+        raise InputRefusedError("One span is exported as `otlp` or as `perfetto`.", kind="malformed-export")
+    return LargeResponse(services.large_responses, lambda: _exported(services, canonical, as_format, span_id))
 
 
-async def _exported(services: Services, run_id: str, as_format: str) -> Response:
+async def _exported(services: Services, run_id: str, as_format: str, span_id: str | None) -> Response:
     run = await services.snapshots.run(run_id)
     headers = {"cache-control": "no-store"}
     if as_format == "ndjson":
         headers["content-disposition"] = f'attachment; filename="{run_id}.ndjson"'
         return StreamingResponse(_events(services.redis, run), media_type=_NDJSON, headers=headers)
-    states = await read_spans(services.redis, run_id)
+    if span_id is None:
+        states = await read_spans(services.redis, run_id)
+    elif (state := await read_span(services.redis, run_id, span_id)) is not None:
+        states = [state]
+    else:
+        raise SpanNotFoundError
     sources = await read_tables(services.redis, run_id)
-    headers["content-disposition"] = f'attachment; filename="{run_id}.{as_format}.json"'
+    headers["content-disposition"] = f'attachment; filename="{span_id or run_id}.{as_format}.json"'
     if as_format == "otlp":
         body, left_out = await asyncio.to_thread(otlp_file, states, sources)
         headers["spantail-unfinished-spans"] = str(left_out)
