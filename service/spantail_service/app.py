@@ -38,6 +38,7 @@ from spantail_service.routes.pages import docs, login, page
 from spantail_service.routes.runs import compare as compare_routes
 from spantail_service.routes.runs import control, events, logs, result, run_list, spend, traces, transfer, websocket
 from spantail_service.routes.runs import search as run_search
+from spantail_service.routes.runs import sessions as session_routes
 from spantail_service.routes.service import about, breakers, health, metrics
 from spantail_service.routes.service import budgets as budget_routes
 from spantail_service.routes.service import notices as notice_routes
@@ -47,6 +48,7 @@ from spantail_service.runs.changes import RunListChanges
 from spantail_service.runs.index import RunIndex
 from spantail_service.runs.links import LinkTemplates
 from spantail_service.runs.retention import RunRetention
+from spantail_service.runs.sessions import SessionIndex
 from spantail_service.runs.snapshot import RunSnapshots
 from spantail_service.runs.spending import Bookkeeper
 from spantail_service.search.run_search import RunSearch
@@ -80,7 +82,7 @@ logger = logging.getLogger(__name__)
 _ROUTES: Final = (
     logs, events, websocket, traces, run_search, transfer, run_list, result, control, spend, operations, outreach,
     queue, queue_socket, runners, otlp, tempo_search, tags, health, about, breakers, budget_routes, notice_routes,
-    metrics, login, docs, page, compare_routes,
+    metrics, login, docs, page, compare_routes, session_routes,
 )  # fmt: skip
 # Shares of the time that a stop may take.
 _CANCEL_SHARE = 0.5
@@ -195,8 +197,8 @@ async def _open_services(app: FastAPI, settings: Settings, redis_url: str, stack
     run_changes = RunListChanges(redis, index, wakeups)
     stack.push_async_callback(run_changes.close)
     await stack.enter_async_context(Bookkeeper(redis))
-    sessions: Sessions | None = app.state.guard.sessions
-    ended = await stack.enter_async_context(EndedSessions(redis, sessions)) if sessions else None
+    signed_in: Sessions | None = app.state.guard.sessions
+    ended = await stack.enter_async_context(EndedSessions(redis, signed_in)) if signed_in else None
     receiver = _receiver(settings, redis, app.state.metrics)
     notices, webhook = NoticeStore(redis), webhook_of(settings.notices)
     conditions = Conditions(index, FailedRuns(redis, index), work.budgets, work.jobs.queue, SpendWindow(redis))
@@ -213,6 +215,7 @@ async def _open_services(app: FastAPI, settings: Settings, redis_url: str, stack
         run_search=RunSearch(redis, links),
         run_changes=run_changes,
         run_retention=RunRetention(redis, links),
+        run_sessions=SessionIndex(redis, index),
         importer=RunImporter(redis, RunStore(redis), Redactor.from_environment()),
         links=links,
         wakeups=wakeups,

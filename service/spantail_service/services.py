@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from spantail_service.runs.index import RunIndex
     from spantail_service.runs.links import LinkTemplates
     from spantail_service.runs.retention import RunRetention
+    from spantail_service.runs.sessions import SessionIndex
     from spantail_service.runs.snapshot import RunSnapshots
     from spantail_service.search.run_search import RunSearch
     from spantail_service.settings import Settings
@@ -51,6 +52,7 @@ class Services:
     run_search: RunSearch
     run_changes: RunListChanges
     run_retention: RunRetention
+    run_sessions: SessionIndex
     importer: RunImporter
     links: LinkTemplates
     wakeups: WakeUps

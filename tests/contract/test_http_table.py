@@ -31,6 +31,7 @@ from spantail_service.web.schemas.queue import CancelledItem, CancelledRun, Queu
 from spantail_service.web.schemas.runs import Facets, Imported, Run, RunResult, RunsPage, Snapshot
 from spantail_service.web.schemas.search import RunSearchAnswer
 from spantail_service.web.schemas.service import About, Alive, Ready
+from spantail_service.web.schemas.sessions import SessionsPage
 from spantail_service.web.schemas.spans import SpanState
 from spantail_service.web.schemas.spend import Spend
 from spantail_service.web.schemas.tail import Frame
@@ -123,6 +124,9 @@ ROWS = [
     row("GET", "/api/runs", 200, JSON, RunsPage),
     row("GET", "/api/runs?status=completed&limit=1&q=job", 200, JSON, RunsPage),
     problem("GET", "/api/runs?cursor=x", 400, "malformed-cursor"),
+    row("GET", "/api/runs?sort=cost&from=1", 200, JSON, RunsPage),
+    problem("GET", "/api/runs?sort=cost&cursor=1:2", 400, "malformed-cursor"),
+    problem("GET", "/api/runs?sort=name", 422, "invalid-input"),
     problem("GET", "/api/runs?status=none", 422, "invalid-input"),
     row("GET", "/api/runs/facets", 200, JSON, Facets),
     row("GET", "/api/runs/{run}", 200, JSON, Run),
@@ -157,6 +161,10 @@ ROWS = [
     problem("POST", "/api/runs/import", 415, "unsupported-media-type", content=b"x", sends="text/plain"),
     problem("POST", "/api/runs/import", 400, "malformed-file", content=b"{", sends=JSON),
     row("GET", "/api/spend?days=2", 200, JSON, Spend),
+    row("GET", "/api/spend?by=model", 200, JSON, Spend),
+    row("GET", "/api/sessions", 200, JSON, SessionsPage),
+    problem("GET", "/api/sessions?cursor=x", 400, "malformed-cursor"),
+    problem("GET", "/api/sessions/none", 404, "unknown-session"),
     problem("GET", "/api/spend?by=x", 422, "invalid-input"),
     # --- operations
     row("GET", "/api/operations", 200, JSON, Operations),

@@ -26,9 +26,10 @@ def _id(number: int) -> str:
 def _run(writer: Writer, number: int, *, name: str = "job search", status: str = "ok", **fields: Any) -> str:
     """A run of one span that began `number` seconds after START."""
     start = START + number * 1_000_000
-    root = {"name": name, "start": start, **fields}
+    root: dict[str, Any] = {"name": name, "start": start}
     if status != "running":
         root |= {"end": start + 5, "status": status}
+    root |= fields
     writer.span(_id(number), **root)
     return _id(number)
 
@@ -67,6 +68,36 @@ async def test_conditions(redis_url: str) -> None:
         "queued": 0, "running": 1, "completed": 1, "failed": 1, "cancelled": 0, "abandoned": 0
     }  # fmt: skip
     assert facets["operations"] == [{"name": "annotations", "runs": 1}, {"name": "job search", "runs": 2}]
+
+
+async def test_other_orders_than_by_start(redis_url: str) -> None:
+    with Writer(redis_url) as writer:
+        runs = [_run(writer, number, end=START + number * 1_000_000 + (10 - number)) for number in range(1, 6)]
+        for number, nano in ((2, 7), (4, 9)):
+            writer.span(
+                _id(number), "a" * 16, parent_id=ROOT_SPAN, kind="llm_call", end=START, account=f"0 0 0 0 {nano} b\n"
+            )
+        writer.span(_id(3), "b" * 16, parent_id=ROOT_SPAN, end=START, status="error")
+        running = _run(writer, 6, status="running")
+        async with running_app(redis_url) as client:
+            assert await _ids(client, sort="duration") == [running, *runs]
+            assert await _ids(client, sort="cost") == [_id(n) for n in (4, 2, 6, 5, 3, 1)]
+            assert await _ids(client, sort="errors", limit=2) == [_id(3), running]
+            assert await _ids(client, sort="start") == [running, *reversed(runs)]
+            assert await _ids(client, **{"sort": "cost", "from": START + 2_000_000, "to": START + 4_000_000}) == [
+                _id(2), _id(3)
+            ]  # fmt: skip
+            assert await _ids(client, sort="cost", backend="b") == [_id(4), _id(2)]
+            seen, cursor = [], None
+            while True:
+                query: dict[str, Any] = {"sort": "duration", "limit": 4, **({"cursor": cursor} if cursor else {})}
+                page = (await client.get("/api/runs", params=query)).json()
+                assert (page["sorted_of"], page["sorted_all"]) == (6, True)
+                seen += [run["run_id"] for run in page["runs"]]
+                cursor = page["next_cursor"]
+                if cursor is None:
+                    break
+            assert seen == [running, *runs]
 
 
 def _source(writer: Writer, run_id: str, **attributes: Any) -> None:

@@ -119,12 +119,13 @@ def _key_patterns() -> Iterator[str]:
     placeholders = {
         "run_id": "RUN", "runner_id": "RUNNER", "status": "STATUS", "operation": "OPERATION", "day": "DAY",
         "mark": "MARK", "item_id": "ITEM", "is_cluster": False, "backend": "BACKEND", "model": "MODEL",
-        "scope": "SCOPE", "scope_kind": "KIND", "reservation": "RESERVATION", "by": "BY",
+        "scope": "SCOPE", "scope_kind": "KIND", "reservation": "RESERVATION", "by": "BY", "digest": "DIGEST",
     }  # fmt: skip
+    beside = {"operation_digest", "_spend_by"}  # no keys
     for name, value in vars(keys).items():
         if name.isupper() and not name.startswith("_") and isinstance(value, str) and not value.endswith(":"):
             yield value
-        elif inspect.isfunction(value) and value.__module__ == keys.__name__ and name != "operation_digest":
+        elif inspect.isfunction(value) and value.__module__ == keys.__name__ and name not in beside:
             made = value(**{one: placeholders[one] for one in inspect.signature(value).parameters})
             yield from [made] if isinstance(made, str) else made
 

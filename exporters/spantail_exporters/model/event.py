@@ -28,6 +28,7 @@ from spantail_exporters.model.event_parts import (
 )
 from spantail_exporters.model.remarks import change, differ
 from spantail_exporters.model.rules.layers import layers_of
+from spantail_exporters.model.sessions import with_sessions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -91,7 +92,7 @@ class Encoded:
     tail_events: list[dict[str, Any]]
     """The span events that are tail events of their own: all but the exception that became `error`."""
     sources: Mapping[str, bytes]
-    """The resource and the scope that the body names."""
+    """The resource and the scope that the body names, and the span's sessions."""
 
     def cut(self, mark: str) -> None:
         """Leave out everything that can be large, and say so in the attributes: identity, times and money stay."""
@@ -142,6 +143,8 @@ def encode_state(record: SpanRecord, rev: int, redactor: Redactor, *, event: str
         change(remarks, key.SPAN_NAME)
     sources = _add_sources(body, record, redactor)
     add_fields(body, record, error, text, remarks)
+    if key.SESSION_ID in attributes or key.GEN_AI_CONVERSATION_ID in attributes:
+        sources = with_sessions(sources, attributes)
     account = add_usage(body, attributes)
     if key.PROGRESS_DONE in attributes or key.LAYER in attributes:
         _add_progress(body, attributes)

@@ -50,6 +50,11 @@ NOTICES_SPEND: Final = "{notices}:spend"  # ZSET: what was spent so far, as JSON
 NOTICES_POSITION: Final = "{notices}:position"  # STRING: up to which change of the list failed runs were looked for
 NOTICES_LEASE: Final = "{notices}:lease"  # STRING: which process looks for what rules are about, and sends
 
+# One slot for sessions as conversations over runs: one script keeps them all.
+SESSIONS: Final = "{sessions}:"  # what the names of its parts begin with
+SESSIONS_RECENT: Final = SESSIONS + "recent"  # ZSET: digest of a session -> when it was last active (us)
+SESSIONS_DUE: Final = SESSIONS + "due"  # ZSET: run -> when to look whether it is still there (s)
+
 SESSIONS_ENDED: Final = "sessions:ended"  # ZSET: sessions that were signed out of, by when they would have ended
 
 
@@ -151,6 +156,21 @@ def ingested(run_id: str, mark: str) -> str:
 def breaker(backend: str, model: str) -> str:
     """Name the HASH of the circuit of a backend and model."""
     return f"breaker:{backend}:{model}"
+
+
+def session(digest: str) -> str:
+    """Name the HASH of a session: its id, and the sums over its runs."""
+    return f"{SESSIONS}session:{digest}"
+
+
+def session_runs(digest: str) -> str:
+    """Name the ZSET of the runs of a session, by start."""
+    return f"{SESSIONS}runs:{digest}"
+
+
+def sessions_of_run(run_id: str) -> str:
+    """Name the HASH that says in which sessions a run is, and how much of it is in their sums."""
+    return f"{SESSIONS}run:{run_id}"
 
 
 class QueueKeys(NamedTuple):

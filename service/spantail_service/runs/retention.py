@@ -9,6 +9,7 @@ from spantail_exporters.model.run_script import forget_command
 from spantail_service.errors import ConflictError, RunExpiredError
 from spantail_service.runs.absence import why_missing
 from spantail_service.runs.meta import OPEN_STATUSES, parse_meta
+from spantail_service.runs.sessions import SessionKeeper
 from spantail_service.storage import run_flags
 from spantail_service.storage.run_writes import now_us
 
@@ -85,6 +86,7 @@ class RunRetention:
         await self._execute(run_flags.remove(run_id))
         await self._redis.srem(keys.RUNS_OPEN, run_id)
         await self._execute(forget_command(run_id, expired=False))
+        await SessionKeeper(self._redis).forget([run_id])
         await self._redis.publish(keys.channel(run_id), "")  # whoever watches it learns that it is gone
 
     async def _meta(self, run_id: str) -> RunMeta:

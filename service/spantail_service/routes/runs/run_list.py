@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import orjson
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
@@ -13,6 +13,7 @@ from spantail_service.routes.runs.event_stream import EventStream
 from spantail_service.runs.filter import RunFilter
 from spantail_service.runs.index import MAX_RUNS
 from spantail_service.runs.meta import parse_run_id
+from spantail_service.runs.sorting import Sort, sorted_page
 from spantail_service.services import services_of
 from spantail_service.web.openapi import answers, nothing
 from spantail_service.web.problems import ProblemError
@@ -50,6 +51,10 @@ def wanted_runs(
     started_before: Annotated[
         int | None, Query(ge=0, le=_MAX_TIME, description="First start that is too late (µs since epoch).")
     ] = None,
+    first: Annotated[
+        int | None, Query(alias="from", ge=0, le=_MAX_TIME, description="Another name for `started_from`.")
+    ] = None,
+    to: Annotated[int | None, Query(ge=0, le=_MAX_TIME, description="Another name for `started_before`.")] = None,
     min_cost_usd: Annotated[float | None, Query(ge=0, le=1e9, description="Least cost in USD.")] = None,
     errors: Annotated[bool | None, Query(description="Only runs with, or without, spans in error.")] = None,
     pinned: Annotated[bool | None, Query(description="Only runs that are, or are not, pinned.")] = None,
@@ -58,8 +63,8 @@ def wanted_runs(
     return RunFilter(
         statuses=tuple(dict.fromkeys(status or ())),
         operation=operation or None,
-        started_from=started_from,
-        started_before=started_before,
+        started_from=first if started_from is None else started_from,
+        started_before=to if started_before is None else started_before,
         backend=backend or None,
         service=service or None,
         environment=environment or None,
@@ -74,25 +79,35 @@ def wanted_runs(
 Wanted = Annotated[RunFilter, Depends(wanted_runs)]
 
 
-@router.get("/api/runs", summary="Runs, newest first", responses=answers(RunsPage, 400, 422, 429))
+@router.get("/api/runs", summary="Runs, newest first or sorted otherwise", responses=answers(RunsPage, 400, 422, 429))
 async def list_runs(
     request: Request,
     wanted: Wanted,
-    cursor: Annotated[str | None, Query(max_length=64, description="`next_cursor` of the page before.")] = None,
+    cursor: Annotated[str | None, Query(max_length=128, description="`next_cursor` of the page before.")] = None,
     limit: Annotated[int, Query(ge=1, le=MAX_RUNS, description="Most runs to return.")] = 50,
+    sort: Annotated[
+        Sort, Query(description="What comes first: the latest start, the longest, the dearest, the most errors.")
+    ] = "start",
 ) -> Response:
     """Answers `{runs, next_cursor}`; `next_cursor` is null on the last page.
 
     A page may have fewer runs than asked for and still not be the last: the service looks at a bounded number of runs
-    for conditions other than status, operation and time.
+    for conditions other than status, operation and time. Sorted by anything but the start, these are the newest two
+    thousand that are wanted: `sorted_of` says how many there were, `sorted_all` whether those are all.
     """
-    if wanted.looks_inside:
+    if wanted.looks_inside or sort != "start":
         await take_heavy(request)
     services = services_of(request)
     services.run_changes.asked()
-    page = await services.runs.page(cursor, limit, wanted)
-    body = orjson.dumps({"runs": page.runs, "next_cursor": page.next_cursor})
-    return Response(body, media_type="application/json", headers=_NO_STORE)
+    answer: dict[str, Any]
+    if sort == "start":
+        page = await services.runs.page(cursor, limit, wanted)
+        answer = {"runs": page.runs, "next_cursor": page.next_cursor}
+    else:
+        ranked = await sorted_page(services.runs, wanted, sort, cursor, limit)
+        answer = {"runs": ranked.runs, "next_cursor": ranked.next_cursor}
+        answer |= {"sorted_of": ranked.sorted_of, "sorted_all": ranked.is_all}
+    return Response(orjson.dumps(answer), media_type="application/json", headers=_NO_STORE)
 
 
 @router.get("/api/runs/facets", summary="What runs can be filtered by", responses=answers(Facets))

@@ -1,4 +1,4 @@
-"""Keeps the sums of each day up to date with the runs."""
+"""Keeps the sums of each day, and those of sessions, up to date with the runs."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from spantail_exporters.model import keys
 from spantail_exporters.redis.errors import will_be_back
 from spantail_service.bounds.cancel import cancel
 from spantail_service.runs.meta import SILENCE_US, parse_meta, parse_models, parse_state
+from spantail_service.runs.sessions import SessionKeeper
 from spantail_service.runs.spending.booking import DEMO, Booking, amounts_of, day_of
 from spantail_service.storage.lease import Lease
 from spantail_service.storage.run_flags import mark_booked
@@ -42,6 +43,7 @@ class Bookkeeper:
     def __init__(self, redis: Redis, *, interval_s: float = 1.0) -> None:
         self._redis = redis
         self._interval_s = interval_s
+        self._sessions = SessionKeeper(redis)
         self._lease = Lease(keys.SPEND_LEASE)
         self._task: asyncio.Task[None] | None = None
         self._stopping = asyncio.Event()
@@ -74,7 +76,7 @@ class Bookkeeper:
                     await self._stopping.wait()
 
     async def book(self) -> None:
-        """Book every run that may have spent something since it was booked last."""
+        """Book every run that may have spent something since it was booked last, on its day and in its sessions."""
         cursor = 0
         alive: set[str] = set()
         while True:
@@ -87,6 +89,7 @@ class Bookkeeper:
             if cursor == 0:
                 break
         self._seen = {run_id: version for run_id, version in self._seen.items() if run_id in alive}
+        await self._sessions.look_again()
 
     async def _book(self, scores: dict[str, float]) -> None:
         pipe = self._redis.pipeline(transaction=False)
@@ -104,6 +107,7 @@ class Bookkeeper:
             pipe.hgetall(keys.run_keys(run_id).meta)
             pipe.get(keys.run_keys(run_id).state)
         read = await pipe.execute() if changed else []
+        await self._sessions.count(dict(zip(changed, zip(read[::2], read[1::2], strict=True), strict=True)))
         for run_id, fields, stored in zip(changed, read[::2], read[1::2], strict=True):
             meta = parse_meta(fields, now_us())
             if meta is not None and not meta.imported:

@@ -12,6 +12,7 @@ from spantail_exporters.model.event import dumps
 from spantail_exporters.model.rules.account import account_of
 from spantail_exporters.model.rules.fold import changes_state, merge
 from spantail_exporters.model.rules.layers import layers_of
+from spantail_exporters.model.sessions import with_sessions
 from spantail_service.ingest.decoding.body import TooManyError
 from spantail_service.transfer.ndjson.redacting import LineRedactor
 
@@ -139,7 +140,8 @@ class Folding:
         event = made if state.keys() == line.keys() else dumps({**line, **counts})
         whole = b"" if event is made else made
         account, layers = account_of(state), _layers_of(state)
-        return Change(state["span_id"], span.parent_id or "", [event], 0, account, layers, whole, sources)
+        named = with_sessions(sources, state.get("attributes") or {})
+        return Change(state["span_id"], span.parent_id or "", [event], 0, account, layers, whole, named)
 
     def _update(self, span: _Span, body: dict[str, Any], sources: dict[str, bytes]) -> Change:
         """Tell an update as a log line, which changes no state; the state is told when it changes otherwise."""

@@ -88,6 +88,10 @@ class RunsPage(Described):
 
     runs: list[RunSummary]
     next_cursor: str | None = Field(description="`cursor` of the next page; null on the last.")
+    sorted_of: int | None = Field(
+        None, description="So many runs were sorted: the newest that are wanted. Absent where they are by start."
+    )
+    sorted_all: bool | None = Field(None, description="Whether those are all that are wanted.")
 
 
 class NamedCount(Described):
