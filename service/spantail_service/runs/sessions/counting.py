@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from spantail_exporters.model import keys
-from spantail_exporters.model.run_script import OPEN_EXPIRY_S, SETTLED_EXPIRY_S
+from spantail_exporters.model.limits import OPEN_EXPIRY_S, SETTLED_EXPIRY_S
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
