@@ -128,7 +128,8 @@ def create_app(settings: Settings) -> SpantailApp:
     )
     install_error_handlers(app)
     for module in _ROUTES:
-        app.include_router(module.router)
+        # Not `include_router`: that builds every route a second time, at the first request, and costs each one later.
+        app.router.routes.extend(module.router.routes)
     app.mount("/assets", page.assets())
     app.add_middleware(BodyLimit, limit_of=_body_limit_of(settings))
     app.state.server_spans = instrument(app)

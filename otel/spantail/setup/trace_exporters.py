@@ -7,11 +7,11 @@ decided which of them there are.
 from __future__ import annotations
 
 import logging
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from spantail.redaction.secret_patterns import mask_secrets
+from spantail.setup.entry_points import entry_points
 from spantail.urls import split_url
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def exporters_asked_for(environ: Mapping[str, str], signal: Signal = TRACES) -> 
 
 def component(group: str, name: str) -> Any | None:
     """Load the entry point `name` of `group`; None, with a warning, when there is none or it cannot be loaded."""
-    for entry_point in entry_points(group=group, name=name):
+    for entry_point in entry_points(group, name):
         try:
             return entry_point.load()
         except Exception as error:
@@ -114,7 +114,7 @@ def component(group: str, name: str) -> Any | None:
 def _otlp(name: str, environ: Mapping[str, str], signal: Signal) -> NamedExporter | None:
     protocol = next((environ[key].strip().lower() for key in signal.protocols if environ.get(key)), "http/protobuf")
     if name == _GRPC or (name == "otlp" and protocol == "grpc"):
-        if any(entry_points(group=signal.group, name=_GRPC)):
+        if any(entry_points(signal.group, _GRPC)):
             loaded = _load(_GRPC, signal)
             if loaded is not None:
                 shown = _endpoint(environ, signal, "http://localhost:4317")

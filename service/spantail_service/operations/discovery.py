@@ -8,12 +8,12 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterable
-from importlib.metadata import entry_points
 from inspect import isclass
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import BaseModel
 
+from spantail.setup.entry_points import entry_points
 from spantail_service.operations.base import Operation
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def with_found(own: Mapping[str, Operation], entries: Iterable[EntryPoint] | Non
     """
     known = dict(own)
     brought_by = dict.fromkeys(own, "spantail")
-    for entry in sorted(entry_points(group=GROUP) if entries is None else entries, key=_order):
+    for entry in sorted(entry_points(GROUP) if entries is None else entries, key=_order):
         package = _package(entry)
         for operation in _operations_of(entry):
             if operation.name in known:

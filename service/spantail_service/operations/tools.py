@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from functools import cache
 from typing import TYPE_CHECKING
 
 import httpx
@@ -13,6 +14,7 @@ from spantail_service.operations.job_store import JobStore
 from spantail_service.operations.sources import HimalayasBoard, JobspySource, SourceName
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import AsyncIterator
 
     from redis.asyncio import Redis
@@ -37,7 +39,7 @@ async def open_tools(settings: OperationSettings, llm: Llm, redis: Redis, *, dem
     limits = httpx.Limits(max_connections=_CONNECTIONS)
     # Redirects are not followed: the base URL is a setting, and an answer must not lead elsewhere.
     async with httpx.AsyncClient(
-        timeout=settings.source_timeout_s, limits=limits, headers={"user-agent": _USER_AGENT}
+        timeout=settings.source_timeout_s, limits=limits, headers={"user-agent": _USER_AGENT}, verify=_trust()
     ) as http:
         himalayas = HimalayasBoard(http, settings.himalayas_url)
         others = [
@@ -55,3 +57,9 @@ async def open_tools(settings: OperationSettings, llm: Llm, redis: Redis, *, dem
             jobs=JobStore(redis, size=settings.stored_jobs),
             demo=demo,
         )
+
+
+@cache
+def _trust() -> ssl.SSLContext:
+    """The certificates that this process trusts: reading them takes tens of milliseconds."""
+    return httpx.create_ssl_context()
