@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import os
 import socket
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
+import redis.utils
 
 from tests.support import leaks, tools, workers
 from tests.support.redis_servers import NEW, OLD, VALKEY, RedisServer, running_redis
@@ -34,6 +36,9 @@ def pytest_configure(config: pytest.Config) -> None:
             del os.environ[name]
     # Tests start hundreds of processes: without bytecode each would compile all of our modules anew.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    # Logfire, one of the libraries whose spans are tested, has each process that imports pydantic load it as a plugin.
+    os.environ["PYDANTIC_DISABLE_PLUGINS"] = "__all__"
+    redis.utils.get_lib_version = functools.cache(redis.utils.get_lib_version)  # else read for each connection
     workers.register(config)
     sys.addaudithook(_loopback_only)
     hypothesis.settings.register_profile(

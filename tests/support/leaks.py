@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import threading
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
 
@@ -66,7 +68,25 @@ class Inventory:
 
 
 def _children() -> list[psutil.Process]:
-    return [child for child in psutil.Process().children(recursive=True) if not _is_kept(child.pid)]
+    found = []
+    for pid in _children_of("self"):
+        if not _is_kept(pid):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                found.append(psutil.Process(pid))
+    return found
+
+
+def _children_of(pid: int | str) -> list[int]:
+    """All below that process. Linux knows them at once; elsewhere every process of the machine is looked at."""
+    try:
+        threads = list(Path(f"/proc/{pid}/task").iterdir())
+        direct = [int(child) for thread in threads for child in (thread / "children").read_text("ascii").split()]
+    except OSError:  # no Linux, or a thread or process that has just ended
+        try:
+            return [child.pid for child in psutil.Process(None if pid == "self" else int(pid)).children(recursive=True)]
+        except psutil.NoSuchProcess:
+            return []
+    return direct + [below for child in direct for below in _children_of(child)]
 
 
 def _is_kept(pid: int) -> bool:
