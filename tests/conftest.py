@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import ipaddress
 import os
 import socket
@@ -39,6 +40,8 @@ def pytest_configure(config: pytest.Config) -> None:
     # Logfire, one of the libraries whose spans are tested, has each process that imports pydantic load it as a plugin.
     os.environ["PYDANTIC_DISABLE_PLUGINS"] = "__all__"
     redis.utils.get_lib_version = functools.cache(redis.utils.get_lib_version)  # else read for each connection
+    # Slow on purpose, once for each service; the tests have the same token again and again.
+    hashlib.scrypt = functools.cache(hashlib.scrypt)  # type: ignore[assignment]
     workers.register(config)
     sys.addaudithook(_loopback_only)
     hypothesis.settings.register_profile(
