@@ -28,7 +28,6 @@ from bench.servers import free_port, private_redis, running_service
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from multiprocessing.connection import Connection
-    from multiprocessing.synchronize import Event
 
 SENDERS: Final = 4
 _TIMEOUT_S: Final = 120.0
@@ -44,6 +43,8 @@ class Service(NamedTuple):
     worker: psutil.Process
     rss: int
     """Its memory at the beginning, in bytes: what one shape leaves behind must not hide the next one."""
+    watcher: Connection
+    """To the process that asks `/healthz`."""
 
 
 class Outcome(NamedTuple):
@@ -67,7 +68,24 @@ def service_to_watch() -> Iterator[Service]:
     environment = {"SPANTAIL_MAX_HEAVY_PER_MINUTE": "0", "SPANTAIL_OTLP_GRPC_PORT": str(grpc_port)}
     with private_redis() as redis_url, running_service(redis_url, environment) as address:
         worker = listening_on(address)
-        yield Service(address, f"127.0.0.1:{grpc_port}", worker, worker.memory_info().rss)
+        with _watcher(address, worker.pid) as watcher:
+            yield Service(address, f"127.0.0.1:{grpc_port}", worker, worker.memory_info().rss, watcher)
+
+
+@contextlib.contextmanager
+def _watcher(address: str, pid: int) -> Iterator[Connection]:
+    """A process that watches whenever it is told to: `least_waits` begins it, and anything more ends it."""
+    context = multiprocessing.get_context("spawn")
+    parent, child = context.Pipe()
+    process = context.Process(target=_watch, args=(address, pid, child), daemon=True)
+    process.start()
+    child.close()
+    try:
+        yield parent
+    finally:
+        parent.close()
+        process.join(30)
+        process.close()
 
 
 def send(service: Service, shape: Shape, wire: bytes) -> int | str:
@@ -104,25 +122,16 @@ def _call(address: str, method: str, message: bytes) -> str:
 def measured(service: Service, shape: Shape, *, senders: int = SENDERS, least_waits: int = _LEAST_WAITS) -> Outcome:
     """Send several of a kind, and look on until they are answered; for `least_waits` at least."""
     wire = shape.wire
-    context = multiprocessing.get_context("spawn")
-    done = context.Event()
-    parent, child = context.Pipe()
-    reported = service.address, service.worker.pid, done, child, least_waits
-    watcher = context.Process(target=_watch, args=reported, daemon=True)
-    watcher.start()
-    parent.recv()
+    service.watcher.send(least_waits)
+    service.watcher.recv()
     begun = time.perf_counter()
     try:
         with ThreadPoolExecutor(senders) as pool:
             statuses = list(pool.map(lambda _: send(service, shape, wire), range(senders)))
     finally:
         seconds = time.perf_counter() - begun
-        done.set()
-    waits, own, most = parent.recv()
-    watcher.join(30)
-    watcher.close()
-    parent.close()
-    child.close()
+        service.watcher.send(None)
+    waits, own, most = service.watcher.recv()
     rank = int(len(waits) * 0.99)
     waits, own = ([1_000 * one for one in sorted(times)] for times in (waits, own))
     return Outcome(
@@ -130,15 +139,26 @@ def measured(service: Service, shape: Shape, *, senders: int = SENDERS, least_wa
     )  # fmt: skip
 
 
-def _watch(address: str, pid: int, done: Event, pipe: Connection, least: int) -> None:
+def _watch(address: str, pid: int, pipe: Connection) -> None:
     host, port = address.rsplit(":", 1)
     worker = psutil.Process(pid)
-    connection = http.client.HTTPConnection(host, int(port), timeout=_TIMEOUT_S)  # ends with this process
+    with contextlib.suppress(EOFError):  # it is no longer wanted
+        while True:
+            least = pipe.recv()
+            pipe.send(None)
+            connection = http.client.HTTPConnection(host, int(port), timeout=_TIMEOUT_S)
+            pipe.send(_waits(connection, worker, pipe, least))
+            connection.close()
+
+
+def _waits(
+    connection: http.client.HTTPConnection, worker: psutil.Process, pipe: Connection, least: int
+) -> tuple[list[float], list[float], int]:
+    """Each wait and what of it was the worker's own, in seconds, and its largest memory in bytes."""
     waits: list[float] = []
     own: list[float] = []
     most = 0
-    pipe.send(None)
-    while not done.is_set() or len(waits) < least:
+    while not pipe.poll() or len(waits) < least:
         spent = sum(worker.cpu_times()[:2])
         begun = time.perf_counter()
         connection.request("GET", "/healthz")
@@ -147,7 +167,8 @@ def _watch(address: str, pid: int, done: Event, pipe: Connection, least: int) ->
         own.append(min(waits[-1], sum(worker.cpu_times()[:2]) - spent))
         most = max(most, worker.memory_info().rss)
         time.sleep(_PAUSE_S)
-    pipe.send((waits, own, most))
+    pipe.recv()
+    return waits, own, most
 
 
 def run(rounds: int = 1) -> None:
