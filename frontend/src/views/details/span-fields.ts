@@ -1,7 +1,9 @@
 /** Name and value of everything that is known of a span, but for its attributes. */
 import { progressText, tokenCounts } from "../../run/events";
+import { selfTimeUs } from "../../run/self-time";
+import { endOf, isOpen, startOf } from "../../run/span-times";
 import type { SpanState } from "../../service/wire";
-import { isUnpriced } from "../../store";
+import { isUnpriced, type RunStore } from "../../store";
 import * as format from "../../text/format";
 import { reasonWords } from "../../text/reasons";
 import {
@@ -30,6 +32,7 @@ export function spanFields({ span, session, nowUs }: DetailsContext): Field[] {
       const length = running ? Math.max(0, end - span.start) : end - span.start;
       add("Duration", running ? format.ticking(length) : lengthWords(length), `${format.count(length)} µs`);
     }
+    add("Self time", selfTime(span, session.store, nowUs), "Without the time of the spans within it");
     const offset = runStart === undefined ? "" : ` (${format.offset(span.start - runStart)})`;
     add("Started", `${format.timeOfDay(span.start)}${offset}`, format.dateTime(span.start));
   }
@@ -78,4 +81,17 @@ function statusCode(span: SpanState): string | undefined {
   if (status === "running" || status === undefined) return undefined;
   const word = code === "ok" ? "OK" : code === "error" || status === "error" ? "error" : (code ?? "unset");
   return message ? `${word}: ${message}` : word;
+}
+
+/** Of a span with others within it; without any it is the duration. */
+function selfTime(span: SpanState, store: RunStore, nowUs: number): string | undefined {
+  const node = store.tree.get(span.span_id);
+  if (!node || node.children.length === 0 || isOpen(span)) return undefined;
+  const times = {
+    spans: store.spans,
+    startOf: (one: SpanState) => startOf(one),
+    endOf: (one: SpanState) => endOf(one, nowUs),
+  };
+  const self = selfTimeUs(node, times);
+  return self === undefined ? undefined : format.duration(self);
 }

@@ -18,6 +18,7 @@ import { FindBar } from "../find/find-bar";
 import { LivetailView } from "../livetail/livetail";
 import type { OlderPage } from "../livetail/tail-search";
 import { words } from "../start/schema-form";
+import { TimePanel } from "../trace/time-panel";
 import { TraceTreeView } from "../trace/trace-tree";
 import { TranscriptView } from "../transcript/transcript-view";
 import { ConnectionBadge } from "./connection-badge";
@@ -69,7 +70,8 @@ export class RunView {
     this.badge = new ConnectionBadge(page);
     const select = (id: string | null) => this.choose(id);
     const transcript = new TranscriptView({ api, runId: () => this.current?.runId ?? "", select });
-    this.views = new ViewStrip(new TraceTreeView({ select, now }), transcript);
+    const panel = new TimePanel(now);
+    this.views = new ViewStrip(new TraceTreeView({ select, now }, panel), transcript);
     byId("trace").after(transcript.element);
     this.results = new RunResults(api, () => this.schedule.ask());
     this.details = new SpanDetailsView(api, now, this.results, () => {

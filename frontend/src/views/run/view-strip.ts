@@ -12,6 +12,7 @@ interface Entry {
 export class ViewStrip {
   private readonly entries: readonly Entry[];
   private shown: RunShape;
+  private readonly stage = byId("run-views").closest(".stage");
   private runId = "";
   private store: RunStore | null = null;
   private spanId: string | null = null;
@@ -85,10 +86,11 @@ export class ViewStrip {
   }
 
   private mark(): void {
+    this.stage?.setAttribute("data-view", this.shown.view);
     for (const { shape, link } of this.entries) {
       const isShown = shape === this.shown;
       shape.element.hidden = !isShown;
-      if (shape.tools) shape.tools.hidden = !isShown;
+      if (shape.tools) shape.tools.hidden = shape.tools !== this.shown.tools;
       setAttr(link, "aria-current", isShown ? "true" : null);
       setAttr(link, "href", address(runRoute(this.runId || null, this.spanId, shape.view, this.query)));
     }

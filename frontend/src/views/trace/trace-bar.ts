@@ -1,8 +1,8 @@
 /** The bar of a row: where its span stands in the part of time that is shown. */
 import { h, setAttr } from "../../browser/dom";
 
+/** 0 … 1 within what is shown; may be outside. */
 export interface BarPlace {
-  /** 0 … 1 within what is shown; may be outside. */
   readonly from: number;
   readonly to: number;
 }
@@ -10,6 +10,7 @@ export interface BarPlace {
 export class TraceBar {
   readonly element: HTMLElement;
   private readonly bar = h("div", { class: "bar" });
+  private readonly critical: HTMLElement[] = [];
 
   constructor() {
     this.element = h("div", { class: "cell-bar", role: "gridcell", "aria-hidden": "true" }, this.bar);
@@ -21,13 +22,31 @@ export class TraceBar {
     const high = Math.max(from, to);
     setAttr(this.element, "data-out", high < 0 ? "before" : low > 1 ? "after" : null);
     setAttr(this.bar, "data-reversed", to < from ? "" : null);
-    const left = clamped(low);
-    const { style } = this.bar;
-    const leftText = `${(left * 100).toFixed(3)}%`;
-    const widthText = `${((clamped(high) - left) * 100).toFixed(3)}%`;
-    if (style.left !== leftText) style.left = leftText;
-    if (style.width !== widthText) style.width = widthText;
+    stretch(this.bar, low, high);
   }
+
+  /** The parts of it that the run had to wait for. */
+  drawCritical(parts: readonly BarPlace[]): void {
+    while (this.critical.length > parts.length) this.critical.pop()?.remove();
+    while (this.critical.length < parts.length) {
+      const part = h("i", { class: "bar-critical" });
+      this.critical.push(part);
+      this.element.append(part);
+    }
+    this.critical.forEach((element, at) => {
+      const part = parts[at];
+      if (part) stretch(element, part.from, part.to);
+    });
+  }
+}
+
+function stretch(element: HTMLElement, from: number, to: number): void {
+  const left = clamped(from);
+  const { style } = element;
+  const leftText = `${(left * 100).toFixed(3)}%`;
+  const widthText = `${((clamped(to) - left) * 100).toFixed(3)}%`;
+  if (style.left !== leftText) style.left = leftText;
+  if (style.width !== widthText) style.width = widthText;
 }
 
 function clamped(share: number): number {

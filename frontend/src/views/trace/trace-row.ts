@@ -2,6 +2,7 @@
 import { h, icon, setAttr, setIcon, setText } from "../../browser/dom";
 import { progressText, tokenCounts, tokensText } from "../../run/events";
 import { reversedBy } from "../../run/span-times";
+import type { TimeWindow } from "../../run/time-scale";
 import type { SpanState } from "../../service/wire";
 import * as format from "../../text/format";
 import { reasonWords } from "../../text/reasons";
@@ -16,6 +17,12 @@ import { TraceBar } from "./trace-bar";
 /** Deeper levels are not indented further: the name must keep room. There the level stands as a number. */
 const MAX_INDENT = 14;
 const INDENT_PX = 16;
+
+/** Parts of the critical path in one bar; more would not be told apart. */
+const MAX_PARTS = 200;
+
+/** A narrower part would be a dot that says nothing. */
+const LEAST_SHARE = 0.002;
 
 const OPERATION = /^(?:chat|text_completion|generate_content|embeddings) /;
 
@@ -52,6 +59,8 @@ export interface RowContext {
   endOf(span: SpanState): number;
   /** Where a moment stands: 0 … 1 in what is shown. */
   share(at: number): number;
+  /** The parts of a span that the run had to wait for. */
+  critical(id: string): readonly TimeWindow[];
 }
 
 export class TraceRow implements RowView<TreeNode> {
@@ -121,6 +130,18 @@ export class TraceRow implements RowView<TreeNode> {
       this.nameCell.style.setProperty("--indent", indent);
     if (span) this.updateSpan(span, node, collapsed);
     else this.updatePlaceholder(node);
+    this.drawCritical(node.id);
+  }
+
+  private drawCritical(id: string): void {
+    const { context } = this;
+    const parts = context.critical(id).slice(0, MAX_PARTS);
+    setAttr(this.element, "data-critical", parts.length > 0 ? "" : null);
+    this.bar.drawCritical(
+      parts
+        .map(({ from, to }) => ({ from: context.share(from), to: context.share(to) }))
+        .filter(({ from, to }) => to > 0 && from < 1 && to - from >= LEAST_SHARE),
+    );
   }
 
   /** Only what moves while time passes. */
@@ -165,7 +186,6 @@ export class TraceRow implements RowView<TreeNode> {
     setText(this.skewHint, skew ? `clock ${skew}` : "");
     if (this.running) {
       setAttr(this.duration, "data-reversed", null);
-      setAttr(this.duration, "title", null);
       this.grow();
       return;
     }
@@ -174,7 +194,6 @@ export class TraceRow implements RowView<TreeNode> {
     this.drawBar(this.start, end);
     setText(this.duration, typeof span.end === "number" ? format.length(end - this.start) : "");
     setAttr(this.duration, "data-reversed", isReversed ? "" : null);
-    setAttr(this.duration, "title", isReversed ? capital(lengthWords(end - this.start)) : null);
   }
 
   private drawNote(span: SpanState, node: TreeNode): void {
@@ -266,6 +285,7 @@ export class TraceRow implements RowView<TreeNode> {
     setAttr(this.cost, "data-sum", "");
     setText(this.duration, "");
     setAttr(this.duration, "data-reversed", null);
+    for (const cell of [this.duration, this.bar.element]) setAttr(cell, "title", null);
     this.skew.hidden = true;
     this.drawBar(node.start, node.start);
   }
@@ -273,8 +293,4 @@ export class TraceRow implements RowView<TreeNode> {
   private drawBar(start: number, end: number): void {
     this.bar.draw({ from: this.context.share(start), to: this.context.share(end) });
   }
-}
-
-function capital(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
 }

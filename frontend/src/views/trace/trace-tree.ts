@@ -1,18 +1,23 @@
 /** The trace tree with its waterfall: windowed rows, a time axis beside them, keyboard, bars that grow. */
-import { byId, setText } from "../../browser/dom";
+import { byId, setAttr, setText } from "../../browser/dom";
+import type { CriticalPath } from "../../run/critical-path";
 import { hiddenBy, rowIndex, visibleRows } from "../../run/rows";
-import { TimeView } from "../../run/time-view";
+import type { TimeWindow } from "../../run/time-scale";
 import type { SpanState } from "../../service/wire";
 import type { RunStore } from "../../store";
-import { plural } from "../../text/format";
+import * as format from "../../text/format";
+import { lengthWords } from "../../text/span-words";
 import type { TreeNode } from "../../tree";
 import type { RunShape } from "../run/run-shape";
 import { WindowedList } from "../windowed";
 import { TimeAxis } from "./time-axis";
+import { pinchZooms, wheelZooms } from "./time-input";
+import type { TimePanel } from "./time-panel";
 import { TraceRow } from "./trace-row";
-import { outsideText, tool } from "./trace-tools";
 
 export const ROW_HEIGHT = 30;
+
+const NO_PARTS: readonly TimeWindow[] = [];
 
 export interface TraceTreeActions {
   /** The user chose a span (Enter, click), or none (Esc). */
@@ -28,36 +33,19 @@ export class TraceTreeView implements RunShape {
   readonly element = byId("trace");
   readonly collapsed = new Set<string>();
   selected: string | null = null;
+  readonly tools: HTMLElement;
   private readonly viewport = byId("trace-viewport");
-  readonly tools = byId("trace-tools");
-  private readonly outside = tool({
-    icon: "warning",
-    name: "Fit all",
-    text: "",
-    run: () => {
-      this.time.setFitsAll(!this.time.fitsAll);
-      this.retime();
-    },
-  });
-  private readonly clocks = tool({
-    icon: "clock",
-    name: "Correct times by how far each clock is thought to be ahead or behind",
-    text: "Adjust clocks",
-    run: () => {
-      this.time.setAdjusts(!this.time.adjusts);
-      this.retime();
-    },
-  });
-  private readonly axis = new TimeAxis();
+  private readonly panel: TimePanel;
+  private readonly axis: TimeAxis;
   private readonly summary = byId("trace-summary");
   private readonly list: WindowedList<TreeNode>;
   private readonly actions: TraceTreeActions;
   private readonly calm = matchMedia("(prefers-reduced-motion: reduce)");
+  private path: CriticalPath | null = null;
   private store: RunStore | null = null;
   private rows: TreeNode[] = [];
   private cursor: string | null = null;
   private cursorAt = 0;
-  private readonly time = new TimeView();
   private settled = false;
   private drawnStructure = -1;
   private drawnVersion = -1;
@@ -67,8 +55,15 @@ export class TraceTreeView implements RunShape {
   private wanted: string | null = null;
   private pressed: Hit | null = null;
 
-  constructor(actions: TraceTreeActions) {
+  constructor(actions: TraceTreeActions, panel: TimePanel) {
     this.actions = actions;
+    this.panel = panel;
+    this.tools = panel.tools;
+    const { time } = panel;
+    this.axis = new TimeAxis(time, () => panel.changed());
+    const input = { time, changed: () => panel.changed() };
+    wheelZooms(this.element, byId("trace-axis"), input);
+    pinchZooms(this.viewport, byId("trace-axis"), input);
     this.list = new WindowedList<TreeNode>({
       viewport: this.viewport,
       canvas: byId("trace-rows"),
@@ -88,12 +83,14 @@ export class TraceTreeView implements RunShape {
     this.viewport.addEventListener("focus", () => this.list.render());
     this.viewport.addEventListener("blur", () => this.list.render());
     this.viewport.addEventListener("click", (event) => this.onClick(event));
-    this.tools.append(this.outside.element, this.clocks.element);
+    this.viewport.addEventListener("pointerover", (event) => this.explain(event));
+    this.viewport.addEventListener("dblclick", (event) => this.onDoubleClick(event));
     byId("collapse-all").addEventListener("click", () => this.collapseAll());
     byId("expand-all").addEventListener("click", () => this.expandAll());
   }
 
   open(store: RunStore, selected: string | null): void {
+    this.panel.open(store, this);
     if (store === this.store) {
       this.resume(selected);
       return;
@@ -107,7 +104,6 @@ export class TraceTreeView implements RunShape {
     this.drawnStructure = -1;
     this.drawnVersion = -1;
     this.rows = [];
-    this.time.reset();
     this.list.setItems([], 0);
     this.draw(false);
   }
@@ -121,6 +117,7 @@ export class TraceTreeView implements RunShape {
     this.settled = settled;
     this.drawnVersion = store.version;
     this.rescale();
+    this.findPath();
     if (store.structure !== this.drawnStructure) {
       this.drawnStructure = store.structure;
       this.layout();
@@ -144,6 +141,7 @@ export class TraceTreeView implements RunShape {
   }
 
   close(): void {
+    this.panel.close(this);
     cancelAnimationFrame(this.frame);
     this.frame = 0;
   }
@@ -194,19 +192,23 @@ export class TraceTreeView implements RunShape {
   }
 
   now(): number {
-    return this.time.now(this.actions.now());
+    return this.panel.time.now(this.actions.now());
   }
 
   startOf(span: SpanState): number {
-    return this.time.startOf(span);
+    return this.panel.time.startOf(span);
   }
 
   endOf(span: SpanState): number {
-    return this.time.endOf(span, this.actions.now());
+    return this.panel.time.endOf(span, this.actions.now());
   }
 
   share(at: number): number {
-    return this.time.share(at);
+    return this.panel.time.share(at);
+  }
+
+  critical(id: string): readonly TimeWindow[] {
+    return this.path?.get(id) ?? NO_PARTS;
   }
 
   toggle(id: string): void {
@@ -250,44 +252,49 @@ export class TraceTreeView implements RunShape {
     this.viewport.setAttribute("aria-rowcount", String(this.rows.length));
   }
 
+  retimed(): void {
+    this.findPath();
+    this.list.render();
+    this.drawAxis();
+  }
+
+  private findPath(): void {
+    this.path = this.panel.criticalPath();
+    this.element.toggleAttribute("data-critical", this.path !== null);
+  }
+
+  /** Over a bar or a duration its figures are told. */
+  private explain(event: PointerEvent): void {
+    const target = event.target instanceof Element ? event.target.closest(".cell-bar, .cell-duration") : null;
+    const id = target && hit(target).id;
+    const span = id ? this.span(id) : undefined;
+    if (!target || !id || !span) return;
+    const start = this.store?.start === undefined ? 0 : this.panel.time.bounds.from;
+    const self = this.panel.selfTimeUs(id);
+    const lines = [
+      `${format.offset(this.startOf(span) - start)} after the start of the run`,
+      lengthWords(this.endOf(span) - this.startOf(span)),
+      self === undefined ? "" : `self time ${format.duration(self)}`,
+    ];
+    setAttr(target, "title", lines.filter(Boolean).join("\n"));
+  }
+
   /** True where bars stand elsewhere now. */
   private rescale(): boolean {
     const { store } = this;
-    if (!store) return false;
-    return this.time.update(store, this.actions.now(), !this.settled || store.running.size > 0);
+    return store !== null && this.panel.follow(!this.settled || store.running.size > 0);
   }
 
   private drawAxis(): void {
-    this.axis.show(this.store?.start === undefined ? null : this.time);
-    this.drawTools();
-  }
-
-  private drawTools(): void {
-    const { extent, adjusts, fitsAll } = this.time;
-    const outside = extent?.outside ?? 0;
-    this.outside.show({
-      hidden: outside === 0,
-      text: outsideText(outside, fitsAll),
-      title: fitsAll
-        ? "Show the time of the run alone"
-        : "Their times are far from those of the run: as a rule a clock was wrong",
-    });
-    const skewed = extent?.skewed ?? 0;
-    this.clocks.show({ hidden: skewed === 0, pressed: adjusts });
-  }
-
-  /** Times are shown otherwise from now on. */
-  private retime(): void {
-    this.rescale();
-    this.list.render();
-    this.drawAxis();
+    this.axis.show(this.store?.start !== undefined);
+    this.panel.draw();
   }
 
   private drawSummary(): void {
     const store = this.store;
     if (!store) return;
     const running = store.running.size;
-    const parts = [plural(store.spans.size, "span")];
+    const parts = [format.plural(store.spans.size, "span")];
     if (running > 0) parts.push(`${running} running`);
     setText(this.summary, parts.join(" · "));
   }
@@ -338,6 +345,19 @@ export class TraceTreeView implements RunShape {
     this.moveCursor(id);
     if (twisty) this.toggle(id);
     else if (this.store?.spans.has(id)) this.actions.select(id);
+  }
+
+  /** Twice on a bar shows its time alone. */
+  private onDoubleClick(event: MouseEvent): void {
+    const target = event.target instanceof Element ? event.target : null;
+    const id = target?.closest(".cell-bar") ? hit(target).id : undefined;
+    const span = id && this.span(id);
+    if (!span) return;
+    const { time } = this.panel;
+    const [from, to] = [this.startOf(span), this.endOf(span)];
+    const margin = Math.abs(to - from) * 0.04;
+    time.zoomTo(Math.min(from, to) - margin, Math.max(from, to) + margin);
+    this.panel.changed();
   }
 
   private onKey(event: KeyboardEvent): void {

@@ -1,0 +1,213 @@
+/** What timeline and flame graph share: the part of time that is shown, the run in small, and the buttons for both. */
+import { byId } from "../../browser/dom";
+import { type CriticalPath, criticalPath } from "../../run/critical-path";
+import { Kept } from "../../run/kept";
+import { selfTimeUs } from "../../run/self-time";
+import { TimeView } from "../../run/time-view";
+import type { SpanState } from "../../service/wire";
+import type { RunStore } from "../../store";
+import { plural } from "../../text/format";
+import { TraceTree } from "../../tree";
+import { timeKey } from "./keys";
+import { Minimap } from "./minimap";
+import { outsideText, tool } from "./trace-tools";
+
+const ZOOM = 0.6;
+const PAN = 0.2;
+
+/** The shape that is shown. */
+export interface TimeUser {
+  /** Times stand elsewhere now, or are marked otherwise. */
+  retimed(): void;
+  /** Goes on to show what is new. */
+  follow?(): void;
+}
+
+export class TimePanel {
+  readonly time = new TimeView();
+  readonly tools = byId("trace-tools");
+  readonly area = byId("time-map");
+  showsCritical = false;
+  private readonly map: Minimap;
+  private readonly now: () => number;
+  private store: RunStore | null = null;
+  private user: TimeUser | null = null;
+  private isAlive = false;
+  private readonly path = new Kept(() => criticalPath(this.times()));
+  private readonly outside = tool({
+    icon: "warning",
+    name: "Fit all",
+    text: "",
+    run: () => this.set(() => this.time.setFitsAll(!this.time.fitsAll)),
+  });
+  private readonly clocks = tool({
+    icon: "clock",
+    name: "Correct times by how far each clock is thought to be ahead or behind",
+    text: "Adjust clocks",
+    run: () => this.set(() => this.time.setAdjusts(!this.time.adjusts)),
+  });
+  private readonly critical = tool({
+    icon: "critical",
+    name: "Critical path: what the run had to wait for",
+    text: "Critical path",
+    keys: "C",
+    run: () => this.turnCritical(),
+  });
+  private readonly gaps = tool({
+    icon: "gaps",
+    name: "Fold idle times: waits in which nothing worked",
+    text: "Fold idle",
+    keys: "G",
+    run: () => this.set(() => this.time.setFolds(!this.time.folds)),
+  });
+  private readonly out = tool({
+    icon: "minus",
+    name: "Zoom out",
+    keys: "S",
+    run: () => this.set(() => this.time.zoom(1 / ZOOM)),
+  });
+  private readonly closer = tool({
+    icon: "plus",
+    name: "Zoom in",
+    keys: "W",
+    run: () => this.set(() => this.time.zoom(ZOOM)),
+  });
+  private readonly all = tool({
+    icon: "fit",
+    name: "Show the whole time",
+    keys: "0",
+    run: () => this.set(() => this.time.fit()),
+  });
+
+  constructor(now: () => number) {
+    this.now = now;
+    this.map = new Minimap(this.time, { now, changed: () => this.changed() });
+    this.area.append(this.map.element);
+    const { outside, clocks, critical, gaps, out, closer, all } = this;
+    this.tools.append(...[outside, clocks, critical, gaps, out, closer, all].map(({ element }) => element));
+    document.addEventListener("keydown", (event) => this.onKey(event));
+  }
+
+  /** What the run had to wait for; null while nobody wants to see it. */
+  criticalPath(): CriticalPath | null {
+    const { store, time } = this;
+    if (!store || !this.showsCritical) return null;
+    return this.path.get(`${time.adjusts} ${store.epoch}`, store.version);
+  }
+
+  /** How long a span worked itself, microseconds. */
+  selfTimeUs(spanId: string): number | undefined {
+    const node = this.store?.tree.get(spanId);
+    return node && selfTimeUs(node, this.times());
+  }
+
+  /** The spans with their times as they are shown. */
+  private times() {
+    const { time } = this;
+    const nowUs = this.now();
+    return {
+      tree: this.store?.tree ?? new TraceTree(),
+      spans: this.store?.spans ?? new Map<string, SpanState>(),
+      startOf: (span: SpanState) => time.startOf(span),
+      endOf: (span: SpanState) => time.endOf(span, nowUs),
+    };
+  }
+
+  /** A shape is shown, of a run that may be another one. */
+  open(store: RunStore, user: TimeUser): void {
+    this.user = user;
+    if (store === this.store) return;
+    this.store = store;
+    this.showsCritical = false;
+    this.path.forget();
+    this.time.reset();
+  }
+
+  /** No shape of time is shown any more. */
+  close(user: TimeUser): void {
+    if (this.user === user) this.user = null;
+  }
+
+  /** Follows run and clock; true where something stands elsewhere now. */
+  follow(isAlive: boolean): boolean {
+    this.isAlive = isAlive;
+    return this.store ? this.time.update(this.store, this.now(), isAlive) : false;
+  }
+
+  draw(): void {
+    const { store, time } = this;
+    if (!store) return;
+    this.map.draw(store);
+    const { extent, adjusts, fitsAll, isZoomed, folds } = time;
+    const outside = extent?.outside ?? 0;
+    this.outside.show({
+      hidden: outside === 0,
+      text: outsideText(outside, fitsAll),
+      title: fitsAll
+        ? "Show the time of the run alone"
+        : "Their times are far from those of the run: as a rule a clock was wrong",
+    });
+    const skewed = extent?.skewed ?? 0;
+    this.clocks.show({
+      hidden: skewed === 0,
+      pressed: adjusts,
+      title: `The clocks of ${plural(skewed, "span")} seem wrong; shows them as if they were right`,
+    });
+    this.critical.show({ pressed: this.showsCritical });
+    this.gaps.show({ pressed: folds });
+    this.out.element.disabled = !isZoomed;
+    this.all.element.disabled = !isZoomed;
+  }
+
+  /** What is shown was changed by wheel, finger, drag or key. */
+  changed(): void {
+    this.follow(this.isAlive);
+    this.draw();
+    this.user?.retimed();
+  }
+
+  private set(change: () => void): void {
+    change();
+    this.changed();
+  }
+
+  private turnCritical(): void {
+    this.set(() => {
+      this.showsCritical = !this.showsCritical;
+    });
+  }
+
+  private onKey(event: KeyboardEvent): void {
+    if (!this.user || !this.area.checkVisibility()) return;
+    const { time } = this;
+    switch (timeKey(event)) {
+      case "in":
+        this.set(() => time.zoom(ZOOM));
+        break;
+      case "out":
+        this.set(() => time.zoom(1 / ZOOM));
+        break;
+      case "left":
+        this.set(() => time.pan(-PAN));
+        break;
+      case "right":
+        this.set(() => time.pan(PAN));
+        break;
+      case "fit":
+        this.set(() => time.fit());
+        break;
+      case "critical":
+        this.turnCritical();
+        break;
+      case "fold":
+        this.set(() => time.setFolds(!time.folds));
+        break;
+      case "follow":
+        this.user.follow?.();
+        break;
+      default:
+        return;
+    }
+    event.preventDefault();
+  }
+}
