@@ -18,6 +18,7 @@ import { FindBar } from "../find/find-bar";
 import { LivetailView } from "../livetail/livetail";
 import type { OlderPage } from "../livetail/tail-search";
 import { words } from "../start/schema-form";
+import { FlameView } from "../trace/flame-view";
 import { TimePanel } from "../trace/time-panel";
 import { TraceTreeView } from "../trace/trace-tree";
 import { TranscriptView } from "../transcript/transcript-view";
@@ -71,7 +72,9 @@ export class RunView {
     const select = (id: string | null) => this.choose(id);
     const transcript = new TranscriptView({ api, runId: () => this.current?.runId ?? "", select });
     const panel = new TimePanel(now);
-    this.views = new ViewStrip(new TraceTreeView({ select, now }, panel), transcript);
+    const actions = { select, now };
+    const tree = new TraceTreeView(actions, panel);
+    this.views = new ViewStrip(tree, new FlameView(actions, panel), transcript);
     byId("trace").after(transcript.element);
     this.results = new RunResults(api, () => this.schedule.ask());
     this.details = new SpanDetailsView(api, now, this.results, () => {
