@@ -106,7 +106,7 @@ export class FlameView implements RunShape {
     const { store } = this;
     if (!store) return;
     this.settled = settled;
-    this.panel.follow(!settled || store.running.size > 0);
+    this.panel.update(!settled || store.running.size > 0);
     this.panel.draw();
     this.paint();
     if (store.running.size > 0 && this.frame === 0) this.frame = requestAnimationFrame((at) => this.grow(at));
@@ -186,7 +186,7 @@ export class FlameView implements RunShape {
     if (!store || store.running.size === 0 || this.element.hidden) return;
     if (!this.calm.matches || at - this.paintedAt >= CALM_MS) {
       this.paintedAt = at;
-      this.panel.follow(true);
+      this.panel.update(true);
       this.paint();
     }
     this.frame = requestAnimationFrame((next) => this.grow(next));

@@ -1,43 +1,46 @@
-/** The keys of a run's tree and time, for the help and for whoever handles them. */
+/** The keys of a run's timeline and flame graph, for the page's table of keys. */
+import type { KeyBinding } from "../../browser/keys";
 
-export interface KeyHelp {
-  readonly keys: readonly string[];
-  readonly text: string;
-}
-
-export const TRACE_KEYS: readonly KeyHelp[] = [
-  { keys: ["↑", "↓"], text: "Go from row to row" },
-  { keys: ["→", "←"], text: "Open and close a row, go to its first child or its parent" },
-  { keys: ["Enter"], text: "Show the details of a span" },
-  { keys: ["Esc"], text: "Close the details" },
-  { keys: ["W", "S"], text: "Zoom the time in and out" },
-  { keys: ["A", "D"], text: "Move the time to the left and right" },
-  { keys: ["0"], text: "Show the whole time" },
-  { keys: ["F"], text: "Follow what is new" },
-  { keys: ["C"], text: "Show the critical path" },
-  { keys: ["G"], text: "Fold idle times" },
-  { keys: ["Ctrl + wheel"], text: "Zoom the time at the pointer" },
+/** What the tree and the flame graph hear themselves while they have the focus. */
+export const TREE_KEYS: readonly KeyBinding[] = [
+  { keys: ["ArrowUp", "ArrowDown"], does: "Go from row to row" },
+  { keys: ["ArrowRight", "ArrowLeft"], does: "Open and close a row, go to its first child or its parent" },
+  { keys: ["PageUp", "PageDown", "Home", "End"], does: "Go further" },
+  { keys: ["Enter", " "], does: "Show the details of a span" },
+  { keys: ["Escape"], does: "Close the details" },
+  { keys: ["Mod+wheel"], does: "Zoom the time at the pointer" },
 ];
 
-/** What a key does to the time that is shown. */
-export type TimeKey = "in" | "out" | "left" | "right" | "fit" | "follow" | "critical" | "fold";
+export interface TimeCommands {
+  zoom(factor: number): void;
+  pan(by: number): void;
+  fit(): void;
+  turnCritical(): void;
+  turnFolds(): void;
+  /** False where there is nothing to follow. */
+  follow(): boolean;
+}
 
-const BY_KEY: Readonly<Record<string, TimeKey>> = {
-  w: "in",
-  s: "out",
-  a: "left",
-  d: "right",
-  "0": "fit",
-  f: "follow",
-  c: "critical",
-  g: "fold",
-};
+export const ZOOM = 0.6;
+export const PAN = 0.2;
 
-/** None where the key is part of what somebody writes, or of a command of the browser. */
-export function timeKey(event: KeyboardEvent): TimeKey | undefined {
-  if (event.altKey || event.ctrlKey || event.metaKey || event.defaultPrevented) return undefined;
-  const { target } = event;
-  if (target instanceof Element && target.closest("input, textarea, select, dialog, [role=menu]"))
-    return undefined;
-  return BY_KEY[event.key.toLowerCase()];
+export function timeKeys(commands: TimeCommands): readonly KeyBinding[] {
+  const key = (name: string, does: string, run: () => void): KeyBinding => ({
+    keys: [name],
+    does,
+    act: () => {
+      run();
+      return true;
+    },
+  });
+  return [
+    key("w", "Zoom the time in", () => commands.zoom(ZOOM)),
+    key("s", "Zoom the time out", () => commands.zoom(1 / ZOOM)),
+    key("a", "Move the time to the left", () => commands.pan(-PAN)),
+    key("d", "Move the time to the right", () => commands.pan(PAN)),
+    key("0", "Show the whole time", () => commands.fit()),
+    key("c", "Show the critical path", () => commands.turnCritical()),
+    key("g", "Fold idle times", () => commands.turnFolds()),
+    { keys: ["f"], does: "Follow what is new", act: () => commands.follow() },
+  ];
 }

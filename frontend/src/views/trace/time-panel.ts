@@ -1,5 +1,6 @@
 /** What timeline and flame graph share: the part of time that is shown, the run in small, and the buttons for both. */
 import { byId } from "../../browser/dom";
+import { keys } from "../../browser/keys";
 import { type CriticalPath, criticalPath } from "../../run/critical-path";
 import { Kept } from "../../run/kept";
 import { selfTimeUs } from "../../run/self-time";
@@ -8,22 +9,19 @@ import type { SpanState } from "../../service/wire";
 import type { RunStore } from "../../store";
 import { plural } from "../../text/format";
 import { TraceTree } from "../../tree";
-import { timeKey } from "./keys";
+import { type TimeCommands, TREE_KEYS, timeKeys, ZOOM } from "./keys";
 import { Minimap } from "./minimap";
 import { outsideText, tool } from "./trace-tools";
-
-const ZOOM = 0.6;
-const PAN = 0.2;
 
 /** The shape that is shown. */
 export interface TimeUser {
   /** Times stand elsewhere now, or are marked otherwise. */
   retimed(): void;
   /** Goes on to show what is new. */
-  follow?(): void;
+  follow?(): boolean;
 }
 
-export class TimePanel {
+export class TimePanel implements TimeCommands {
   readonly time = new TimeView();
   readonly tools = byId("trace-tools");
   readonly area = byId("time-map");
@@ -58,25 +56,25 @@ export class TimePanel {
     name: "Fold idle times: waits in which nothing worked",
     text: "Fold idle",
     keys: "G",
-    run: () => this.set(() => this.time.setFolds(!this.time.folds)),
+    run: () => this.turnFolds(),
   });
   private readonly out = tool({
     icon: "minus",
     name: "Zoom out",
     keys: "S",
-    run: () => this.set(() => this.time.zoom(1 / ZOOM)),
+    run: () => this.zoom(1 / ZOOM),
   });
   private readonly closer = tool({
     icon: "plus",
     name: "Zoom in",
     keys: "W",
-    run: () => this.set(() => this.time.zoom(ZOOM)),
+    run: () => this.zoom(ZOOM),
   });
   private readonly all = tool({
     icon: "fit",
     name: "Show the whole time",
     keys: "0",
-    run: () => this.set(() => this.time.fit()),
+    run: () => this.fit(),
   });
 
   constructor(now: () => number) {
@@ -85,7 +83,9 @@ export class TimePanel {
     this.area.append(this.map.element);
     const { outside, clocks, critical, gaps, out, closer, all } = this;
     this.tools.append(...[outside, clocks, critical, gaps, out, closer, all].map(({ element }) => element));
-    document.addEventListener("keydown", (event) => this.onKey(event));
+    const applies = () => this.user !== null && this.area.parentElement?.checkVisibility() === true;
+    keys.register({ title: "Time of a run", bindings: timeKeys(this), applies });
+    keys.register({ title: "Spans of a run", bindings: TREE_KEYS, applies });
   }
 
   /** What the run had to wait for; null while nobody wants to see it. */
@@ -129,7 +129,7 @@ export class TimePanel {
   }
 
   /** Follows run and clock; true where something stands elsewhere now. */
-  follow(isAlive: boolean): boolean {
+  update(isAlive: boolean): boolean {
     this.isAlive = isAlive;
     return this.store ? this.time.update(this.store, this.now(), isAlive) : false;
   }
@@ -161,53 +161,39 @@ export class TimePanel {
 
   /** What is shown was changed by wheel, finger, drag or key. */
   changed(): void {
-    this.follow(this.isAlive);
+    this.update(this.isAlive);
     this.draw();
     this.user?.retimed();
   }
 
-  private set(change: () => void): void {
-    change();
-    this.changed();
+  zoom(factor: number): void {
+    this.set(() => this.time.zoom(factor));
   }
 
-  private turnCritical(): void {
+  pan(by: number): void {
+    this.set(() => this.time.pan(by));
+  }
+
+  fit(): void {
+    this.set(() => this.time.fit());
+  }
+
+  turnCritical(): void {
     this.set(() => {
       this.showsCritical = !this.showsCritical;
     });
   }
 
-  private onKey(event: KeyboardEvent): void {
-    if (!this.user || !this.area.checkVisibility()) return;
-    const { time } = this;
-    switch (timeKey(event)) {
-      case "in":
-        this.set(() => time.zoom(ZOOM));
-        break;
-      case "out":
-        this.set(() => time.zoom(1 / ZOOM));
-        break;
-      case "left":
-        this.set(() => time.pan(-PAN));
-        break;
-      case "right":
-        this.set(() => time.pan(PAN));
-        break;
-      case "fit":
-        this.set(() => time.fit());
-        break;
-      case "critical":
-        this.turnCritical();
-        break;
-      case "fold":
-        this.set(() => time.setFolds(!time.folds));
-        break;
-      case "follow":
-        this.user.follow?.();
-        break;
-      default:
-        return;
-    }
-    event.preventDefault();
+  turnFolds(): void {
+    this.set(() => this.time.setFolds(!this.time.folds));
+  }
+
+  follow(): boolean {
+    return this.user?.follow?.() ?? false;
+  }
+
+  private set(change: () => void): void {
+    change();
+    this.changed();
   }
 }

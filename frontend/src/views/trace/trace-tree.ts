@@ -282,7 +282,7 @@ export class TraceTreeView implements RunShape {
   /** True where bars stand elsewhere now. */
   private rescale(): boolean {
     const { store } = this;
-    return store !== null && this.panel.follow(!this.settled || store.running.size > 0);
+    return store !== null && this.panel.update(!this.settled || store.running.size > 0);
   }
 
   private drawAxis(): void {
