@@ -36,7 +36,18 @@ from spantail_service.routes import operations, otlp, outreach
 from spantail_service.routes.jobs import queue, queue_socket, runners
 from spantail_service.routes.pages import docs, login, page
 from spantail_service.routes.runs import compare as compare_routes
-from spantail_service.routes.runs import control, events, logs, result, run_list, spend, traces, transfer, websocket
+from spantail_service.routes.runs import (
+    control,
+    events,
+    logs,
+    result,
+    run_list,
+    spend,
+    traces,
+    transfer,
+    websocket,
+    window,
+)
 from spantail_service.routes.runs import search as run_search
 from spantail_service.routes.runs import sessions as session_routes
 from spantail_service.routes.service import about, breakers, health, metrics
@@ -59,6 +70,7 @@ from spantail_service.storage.run_writes import RunStore
 from spantail_service.storage.wakeups import WakeUps
 from spantail_service.tail import RunReader, TailHub
 from spantail_service.tempo.recent import RecentRuns
+from spantail_service.trace_windows.windows import TraceWindows
 from spantail_service.transfer.importing import RunImporter
 from spantail_service.web.body_limit import BodyLimit
 from spantail_service.web.entry import Entry
@@ -80,9 +92,9 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _ROUTES: Final = (
-    logs, events, websocket, traces, run_search, transfer, run_list, result, control, spend, operations, outreach,
-    queue, queue_socket, runners, otlp, tempo_search, tags, health, about, breakers, budget_routes, notice_routes,
-    metrics, login, docs, page, compare_routes, session_routes,
+    logs, events, websocket, traces, window, run_search, compare_routes, session_routes, transfer, run_list, result,
+    control, spend, operations, outreach, queue, queue_socket, runners, otlp, tempo_search, tags, health, about,
+    breakers, budget_routes, notice_routes, metrics, login, docs, page,
 )  # fmt: skip
 # Shares of the time that a stop may take.
 _CANCEL_SHARE = 0.5
@@ -205,11 +217,15 @@ async def _open_services(app: FastAPI, settings: Settings, redis_url: str, stack
     conditions = Conditions(index, FailedRuns(redis, index), work.budgets, work.jobs.queue, SpendWindow(redis))
     await stack.enter_async_context(Notifier(redis, notices, conditions, webhook))
     _watch(app.state.metrics, hub, launcher, receiver)
+    snapshots = RunSnapshots(redis, links)
+    windows = TraceWindows(redis, reader, snapshots)
+    stack.push_async_callback(windows.close)
     return Services(
         settings=settings,
         redis=redis,
         reader=reader,
-        snapshots=RunSnapshots(redis, links),
+        snapshots=snapshots,
+        trace_windows=windows,
         hub=hub,
         runs=index,
         recent_runs=RecentRuns(redis, index),

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from spantail_service.storage.wakeups import WakeUps
     from spantail_service.tail import RunReader, TailHub
     from spantail_service.tempo.recent import RecentRuns
+    from spantail_service.trace_windows.windows import TraceWindows
     from spantail_service.transfer.importing import RunImporter
 
 
@@ -46,6 +47,7 @@ class Services:
     redis: Redis
     reader: RunReader
     snapshots: RunSnapshots
+    trace_windows: TraceWindows
     hub: TailHub
     runs: RunIndex
     recent_runs: RecentRuns

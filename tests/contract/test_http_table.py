@@ -35,6 +35,7 @@ from spantail_service.web.schemas.sessions import SessionsPage
 from spantail_service.web.schemas.spans import SpanState
 from spantail_service.web.schemas.spend import Spend
 from spantail_service.web.schemas.tail import Frame
+from spantail_service.web.schemas.windows import TraceWindow
 from tests.integration.service.harness import OTHER_RUN, ROOT_SPAN, RUN, START, Writer, running_app
 
 if TYPE_CHECKING:
@@ -116,6 +117,11 @@ ROWS = [
     row("GET", "/api/traces/{run}", 200, JSON, Snapshot),
     row("GET", "/api/traces/{run}?fields=tree", 200, JSON, lambda a: "attributes" not in a.json()["spans"][0]),
     row("GET", "/api/traces/{run}/spans/{span}", 200, JSON, SpanState),
+    row("GET", "/api/traces/{run}/window", 200, JSON, TraceWindow),
+    row("GET", "/api/traces/{run}/window?root={span}&depth=1&limit=10", 200, JSON, TraceWindow),
+    problem("GET", "/api/traces/{run}/window?root=00f067aa0ba90200", 404, "unknown-span"),
+    problem("GET", "/api/traces/{run}/window?limit=5000", 422, "invalid-input"),
+    problem("GET", "/api/traces/{unknown}/window", 404, "unknown-run"),
     problem("GET", "/api/traces/{run}/spans/00f067aa0ba90200", 404, "unknown-span"),
     problem("GET", "/api/traces/{run}/spans/x", 400, "malformed-span-id"),
     problem("GET", "/api/traces/{unknown}", 404, "unknown-run"),

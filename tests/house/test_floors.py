@@ -16,6 +16,7 @@ FLOORS = (
     ("llm",),  # language models
     ("runs", "operations"),  # what is known of a run · the work that can be started
     ("access", "tail", "reaper", "jobs"),  # who may come in · live events · dead processes · starting work
+    ("trace_windows",),  # parts of large runs
     ("metrics",),  # the figures of all these
     ("ingest", "web", "notices"),  # OTLP in · what all HTTP answers have in common
     ("transfer", "search"),  # runs out to files and in again · searching one run
@@ -38,7 +39,7 @@ FLOORS = (
 # Folders of the service that know nothing of HTTP: their errors are those of `errors.py`, which `web/problems.py` maps.
 DOMAIN = (
     "bounds", "errors", "ingest", "jobs", "llm", "notices", "operations",
-    "reaper", "runs", "search", "storage", "tail", "tempo", "transfer",
+    "reaper", "runs", "search", "storage", "tail", "tempo", "trace_windows", "transfer",
 )  # fmt: skip
 HTTP = {"fastapi", "starlette", "uvicorn", "http"}
 
