@@ -32,6 +32,8 @@ class Wanted(NamedTuple):
     """Rows, `root` among them."""
     after: int | None = None
     """A child of the root: only those that follow it are taken in order."""
+    path: bool = False
+    """The spans above the root are wanted, too."""
 
 
 class Folded(NamedTuple):
@@ -59,15 +61,21 @@ def select(table: SpanTable, wanted: Wanted) -> Selection:
     chosen: dict[int, None] = {} if wanted.root == TOP else {wanted.root: None}
     _keep(table, wanted, chosen)
     last = _fill(table, wanted, chosen)
+    top = wanted.root
+    if wanted.path:
+        while top != TOP:
+            top = table.up[top]
+            if top != TOP:
+                chosen[top] = None
     below: dict[int, list[int]] = {}
     for row in chosen:
-        if row != wanted.root:
+        if row != top:
             below.setdefault(table.up[row], []).append(row)
     for rows in below.values():
         rows.sort(key=table.key)
-    ordered = list(_pre_order(wanted.root, below))
+    ordered = list(_pre_order(top, below))
     folded: dict[int, Folded] = {}
-    for row in (*(() if wanted.root != TOP else (TOP,)), *ordered):
+    for row in (*(() if top != TOP else (TOP,)), *ordered):
         hidden = table.sums(row).minus(table.own(row))
         if not hidden.spans:
             continue

@@ -39,6 +39,7 @@ class WindowQuery(NamedTuple):
     end_us: int | None
     limit: int
     after: str | None
+    path: bool = False
 
 
 class TraceWindows:
@@ -135,7 +136,7 @@ def _window(index: RunSpans, query: WindowQuery) -> _Window:
         root = _row(index, query.root)
     if query.after is not None:
         after = _row(index, query.after)
-    wanted = Wanted(root, query.depth, query.begin_us, query.end_us, query.limit, after)
+    wanted = Wanted(root, query.depth, query.begin_us, query.end_us, query.limit, after, query.path)
     selection = select(table, wanted)
     folded = {
         "" if row == TOP else _name(table.ids[row]): {

@@ -96,6 +96,9 @@ def test_any_window_gives_rows_that_the_whole_would_give(
     for root in (TOP, random.Random(seed).randrange(count)):
         window = select(table, Wanted(root, depth, *times, limit))
         assert_is_part_of(table, window, whole.rows, root)
+        with_path = select(table, Wanted(root, depth, *times, limit, path=True))
+        assert_is_part_of(table, with_path, whole.rows, TOP)
+        assert set(window.rows) <= set(with_path.rows)
         kept = {row for row in (*table.running_rows, *table.error_rows) if table.is_below(row, root)}
         if times == (None, None) and len(kept) * 120 < limit:
             assert kept <= set(window.rows)

@@ -36,6 +36,8 @@ async def read_window(
     after: Annotated[
         str | None, Query(description="A child of the root: its next siblings are wanted. See `folded`.")
     ] = None,
+    *,
+    path: Annotated[bool, Query(description="With the spans above the root.")] = False,
 ) -> Response:
     """Answers `{run, resources, scopes, spans, folded, next_index, epoch, indexed, complete}`.
 
@@ -45,7 +47,13 @@ async def read_window(
     `complete` the window is one of the `indexed` spans that were read so far.
     """
     query = WindowQuery(
-        parse_span_id(root) if root else None, depth, from_us, to_us, limit, parse_span_id(after) if after else None
+        parse_span_id(root) if root else None,
+        depth,
+        from_us,
+        to_us,
+        limit,
+        parse_span_id(after) if after else None,
+        path,
     )
     body = await services_of(request).trace_windows.window(parse_run_id(run_id), query)
     return await json_response(body, request.headers.get("accept-encoding", ""))
