@@ -5,12 +5,25 @@
  * views compare `version` and read what they need.
  */
 import { changesSpan, compare, FINAL, merged, RUNNING, rank } from "./fold";
-import type { Frame, Snapshot, SpanEvent, SpanState, TailEvent } from "./service/wire";
+import { takeFolds } from "./run/folds";
+import type {
+  Folded,
+  Frame,
+  RunSummary,
+  Snapshot,
+  SpanEvent,
+  SpanState,
+  TailEvent,
+  TraceWindow,
+} from "./service/wire";
 import { costNano } from "./text/format";
 import { type Share, TraceTree } from "./tree";
 
 /** Events kept for the livetail; older ones are dropped from the page, never from the run. */
 export const TAIL_LIMIT = 10_000;
+
+/** Children of one span that are taken from the tail while only a part of the run is here. */
+const LIVE_CHILDREN = 500;
 
 /** What a span adds to the sums of its branch, if it is no wrapper (`tree.ts`): an LLM call, or what is stated of several. */
 function shareOf(state: SpanState): Share {
@@ -77,6 +90,60 @@ export class RunStore {
   readonly unpricedNotes = new Map<string, number>();
 
   readonly tree = new TraceTree();
+  /** What stands below a span and is not here ("": below none), where the run is here in parts. */
+  readonly folded = new Map<string, Folded>();
+  /** The run as the service counts it, where only a part of it is here. */
+  whole: RunSummary | null = null;
+  /** Events since the last window that told of spans which are not here. */
+  unseen = 0;
+
+  /** Spans of the whole run. */
+  get spanCount(): number {
+    return Math.max(this.spans.size, this.whole?.spans ?? 0);
+  }
+
+  /** Spans of the whole run that failed. */
+  get errorCount(): number {
+    return Math.max(this.errors, this.whole?.errors ?? 0);
+  }
+
+  /** Spans of the whole run that run. */
+  get runningCount(): number {
+    return this.whole?.open ?? this.running.size;
+  }
+
+  /** Takes the first window of a run that is too large to be here whole. */
+  loadWindow(window: TraceWindow): void {
+    this.load(window);
+    this.addWindow(window);
+  }
+
+  /** Keeps of the run no more than a window of it; the tail stays. */
+  foldAgain(window: TraceWindow): void {
+    const { tail, tailTrimmed, nextIndex, latest } = this;
+    const reasons = new Map(this.reasons);
+    this.loadWindow(window);
+    Object.assign(this, { tail, tailTrimmed, nextIndex, latest });
+    for (const [id, reason] of reasons) if (this.spans.has(id)) this.reasons.set(id, reason);
+  }
+
+  /** Takes a further window: spans that are not here yet or newer, and what is folded now. */
+  addWindow(window: TraceWindow): void {
+    for (const span of window.spans) {
+      const before = this.spans.get(span.span_id);
+      if (!before || compare({ event: span.event ?? "", ...span }, before) > 0)
+        this.put(span.span_id, before, lean(span));
+    }
+    takeFolds(
+      { tree: this.tree, ids: new Set(this.spans.keys()), running: this.running, folded: this.folded },
+      window,
+    );
+    this.whole = window.run;
+    this.unseen = 0;
+    if (typeof window.run.end === "number" && window.run.end > this.latest) this.latest = window.run.end;
+    this.version++;
+    this.structure++;
+  }
 
   load(snapshot: Snapshot): void {
     this.spans.clear();
@@ -91,6 +158,9 @@ export class RunStore {
     this.nextIndex = snapshot.next_index;
     this.epoch = snapshot.epoch;
     this.tree.clear();
+    this.folded.clear();
+    this.whole = null;
+    this.unseen = 0;
     // Parents before children: otherwise half the tree would pass through placeholders.
     const byStart = snapshot.spans.slice().sort((a, b) => (a.start ?? 0) - (b.start ?? 0));
     for (const span of byStart) this.put(span.span_id, undefined, span);
@@ -133,9 +203,21 @@ export class RunStore {
     const id = event.span_id;
     if (id === undefined || event.event === "log") return;
     const before = this.spans.get(id);
+    if (!before && this.whole && !this.hasPlaceFor(event)) {
+      this.unseen++;
+      return;
+    }
     this.noteReason(event);
     if (changesSpan(event, before)) this.foldState(id, before, event);
     else this.foldSpanEvent(id, before, event);
+  }
+
+  /** While the run is here in parts: whether all children of the new span's parent are here, and it is one more. */
+  private hasPlaceFor(event: TailEvent): boolean {
+    const parentId = event.parent_id;
+    if (!parentId) return !this.folded.has("") && this.tree.roots.length < LIVE_CHILDREN;
+    const parent = this.tree.get(parentId);
+    return parent?.known === true && !this.folded.has(parentId) && parent.children.length < LIVE_CHILDREN;
   }
 
   private foldState(id: string, before: SpanState | undefined, event: TailEvent): void {

@@ -35,7 +35,13 @@ export interface TreeNode {
   own: Share;
   /** Sums over the node and everything below it. */
   readonly total: Totals;
+  /** It stands for spans below this one that are not here; "" for those without a parent. */
+  readonly foldOf?: string;
 }
+
+/** Behind every span that has a start. */
+const LAST = Number.MAX_SAFE_INTEGER;
+const FOLD = "fold:";
 
 function before(a: TreeNode, b: TreeNode): boolean {
   return a.start < b.start || (a.start === b.start && a.id < b.id);
@@ -128,8 +134,23 @@ export class TraceTree {
     this.carryUp(node.parent, change);
   }
 
-  private create(id: string, start: number, known: boolean): TreeNode {
+  /** Has a node behind the children of a span stand for those that are not here; without a share there is none. */
+  fold(parentId: string, share: Share | undefined): void {
+    const id = FOLD + parentId;
+    const held = this.nodes.get(id);
+    if (share === undefined) {
+      if (!held) return;
+      this.detach(held);
+      this.nodes.delete(id);
+      return;
+    }
+    if (!held) this.attach(this.create(id, LAST, false, parentId), this.nodes.get(parentId) ?? null);
+    this.measure(id, share);
+  }
+
+  private create(id: string, start: number, known: boolean, foldOf?: string): TreeNode {
     const node: TreeNode = {
+      ...(foldOf === undefined ? {} : { foldOf }),
       id,
       start,
       parent: null,

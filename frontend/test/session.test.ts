@@ -40,6 +40,7 @@ function opened(snapshots: (Snapshot | Error)[], history: Frame = frame({})) {
       if (next instanceof Error) throw next;
       return next as Snapshot;
     },
+    run: async () => ({ run_id: ID, status: "running" }),
     logsBefore: async () => history,
   } as unknown as Api;
   const connect = (_id: string, given: ConnectionListener): Connection => {

@@ -3,12 +3,25 @@
 import { backoffMs } from "../connection/backoff";
 import type { Connection, ConnectionListener, ConnectionState } from "../connection/connection";
 import { type Api, ProblemError } from "../service/api";
-import type { BackendTotals, Frame, LayerInfo, Marks, RunSummary } from "../service/wire";
+import type {
+  BackendTotals,
+  Frame,
+  LayerInfo,
+  Marks,
+  RunSummary,
+  Snapshot,
+  TraceWindow,
+} from "../service/wire";
 import { RunStore } from "../store";
 import { runTimes } from "./extent";
+import { RunParts } from "./parts";
 
 /** Events from before the snapshot that the livetail shows at first. */
 const HISTORY = 1_000;
+/** Spans of a run that is taken whole; a larger one comes in parts. */
+export const WHOLE_UP_TO = 20_000;
+/** A run that has grown so large while it was here is taken in parts from then on. */
+export const HELD_UP_TO = 100_000;
 
 export interface SessionListener {
   /** Spans, totals or the tail changed. May come often; draw at most once a frame. */
@@ -36,6 +49,7 @@ export class RunSession {
   private readonly listener: SessionListener;
   private readonly connection: Connection;
   private readonly abort = new AbortController();
+  private readonly parts: RunParts;
   private loading = false;
   private historyLoading = false;
   private wakeUp: (() => void) | null = null;
@@ -48,6 +62,7 @@ export class RunSession {
     this.api = api;
     this.runId = runId;
     this.listener = listener;
+    this.parts = new RunParts(api, runId, this.store, () => listener.changed());
     this.connection = connect(runId, {
       frame: (frame) => this.take(frame),
       state: (state) => this.setState(state),
@@ -76,13 +91,15 @@ export class RunSession {
     try {
       for (let attempt = 1; !this.abort.signal.aborted; attempt++) {
         try {
-          const snapshot = await this.api.snapshot(this.runId, this.abort.signal);
+          const snapshot = await this.snapshot();
           this.run = snapshot.run;
           this.layers = snapshot.run.layers ?? this.layers;
           this.backends = snapshot.run.backends ?? {};
           this.dropped = snapshot.run.dropped ?? {};
           this.marks = snapshot.run;
-          this.store.load(snapshot);
+          if ("folded" in snapshot) this.store.loadWindow(snapshot);
+          else this.store.load(snapshot);
+          this.parts.opened(snapshot);
           this.loaded = true;
           this.listener.changed();
           this.connection.start(snapshot.next_index, snapshot.epoch);
@@ -108,7 +125,16 @@ export class RunSession {
     }
   }
 
+  /** The whole run, or of one that is too large the first part. */
+  private async snapshot(): Promise<Snapshot | TraceWindow> {
+    const { runId, abort } = this;
+    const listed = this.run?.spans ?? (await this.api.run(runId, abort.signal)).spans ?? 0;
+    const isLarge = Math.max(listed, this.store.spanCount) > WHOLE_UP_TO;
+    return isLarge ? this.api.window(runId, {}, abort.signal) : this.api.snapshot(runId, abort.signal);
+  }
+
   close(): void {
+    this.parts.close();
     this.abort.abort();
     this.wakeUp?.();
     this.connection.stop();
@@ -129,7 +155,7 @@ export class RunSession {
       return;
     }
     const spans = listed.spans ?? 0;
-    const more = spans > Math.max(this.store.spans.size, this.askedFor);
+    const more = spans > Math.max(this.store.spanCount, this.askedFor);
     const same = listed.status === this.run?.status;
     if (more || (!same && this.listAgreed)) {
       this.askedFor = spans;
@@ -187,6 +213,19 @@ export class RunSession {
     this.marks = frame;
     this.store.fold(frame);
     this.listener.changed();
+    if (this.store.whole) {
+      if (this.store.unseen > 0) this.parts.wanted();
+    } else if (this.store.spans.size > HELD_UP_TO) void this.open();
+  }
+
+  /** Brings more of what is folded below a span ("": below none); nothing where nothing is. */
+  unfold(parentId: string): Promise<void> {
+    return this.parts.unfold(parentId);
+  }
+
+  /** Brings a span that is not here, with those above it; false where the run has none such. */
+  reach(spanId: string): Promise<boolean> {
+    return this.parts.reach(spanId);
   }
 
   private setState(state: ConnectionState): void {

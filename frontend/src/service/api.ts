@@ -17,6 +17,7 @@ import type {
   SpanState,
   Spend,
   StartedRun,
+  TraceWindow,
 } from "./wire";
 import type { Comparison } from "./wire-compare";
 import type {
@@ -46,6 +47,15 @@ export class ProblemError extends Error {
     this.status = status;
     this.problem = problem;
   }
+}
+
+/** Which part of a run is wanted: below a span, so many levels, at most so many spans; `path`: with those above it. */
+export interface WindowQuery {
+  readonly root?: string;
+  readonly depth?: number;
+  readonly limit?: number;
+  readonly after?: string;
+  readonly path?: boolean;
 }
 
 interface Options {
@@ -125,6 +135,13 @@ export class Api {
   async compare(runId: string, otherId: string, signal?: AbortSignal): Promise<Comparison> {
     const url = `/api/runs/${encodeURIComponent(runId)}/compare/${encodeURIComponent(otherId)}`;
     return (await (await this.fetch(url, { signal, timeoutMs: SNAPSHOT_TIMEOUT_MS })).json()) as Comparison;
+  }
+
+  /** A part of a large run; see `TraceWindow`. */
+  async window(runId: string, asked: WindowQuery = {}, signal?: AbortSignal): Promise<TraceWindow> {
+    const query = new URLSearchParams(Object.entries(asked).map(([name, value]) => [name, String(value)]));
+    const options = { signal, timeoutMs: SNAPSHOT_TIMEOUT_MS };
+    return (await (await this.fetch(`/api/traces/${runId}/window?${query}`, options)).json()) as TraceWindow;
   }
 
   /** One span, whole, and the very text that the service answered. */

@@ -217,6 +217,8 @@ export interface RunSummary extends Marks {
   start?: number | null;
   end?: number | null;
   spans?: number;
+  /** Spans that run at the moment. */
+  open?: number;
   errors?: number;
   cost_usd?: number | null;
   cost_nano?: number | null;
@@ -290,6 +292,28 @@ export interface Snapshot {
   spans: SpanState[];
   next_index: number;
   epoch: string | number | null;
+}
+
+/** What stands below a span and is not here. Money is nano-USD. */
+export interface Folded {
+  spans: number;
+  errors: number;
+  running: number;
+  llm: number;
+  priced: number;
+  unpriced: number;
+  cost_nano: number;
+  /** The last child that was looked at in order: the next ones follow it. null: none was. */
+  after: string | null;
+}
+
+/** A part of a large run: spans in pre-order, and what is folded by the span above it ("" for those without one). */
+export interface TraceWindow extends Snapshot {
+  folded: Record<string, Folded>;
+  /** Spans that the service has read of the run. */
+  indexed: number;
+  /** It has read them all: else the window is one of those. */
+  complete: boolean;
 }
 
 /** The poll's answer; later transports carry the same shape. */
