@@ -71,6 +71,11 @@ function counted(node: TreeNode): Share {
   return isWrapper ? { ...node.own, cost: 0, priced: 0, unpriced: 0 } : node.own;
 }
 
+/** Of what stands below it nothing is here. */
+export function isFolded(node: TreeNode): boolean {
+  return node.children.length === 1 && node.children[0]?.foldOf !== undefined;
+}
+
 export class TraceTree {
   readonly roots: TreeNode[] = [];
   private readonly nodes = new Map<string, TreeNode>();

@@ -1,5 +1,5 @@
 /** The tree as the rows that are visible. Pure, but for the depth, which is set on each row's node. */
-import type { TraceTree, TreeNode } from "../tree";
+import { isFolded, type TraceTree, type TreeNode } from "../tree";
 
 /**
  * One pass over the visible nodes, without recursion: a trace may be thousands of levels deep. It makes no object but
@@ -12,7 +12,7 @@ export function visibleRows(tree: TraceTree, collapsed: ReadonlySet<string>): Tr
     node.depth = node.parent ? node.parent.depth + 1 : 0;
     rows.push(node);
     const { children } = node;
-    if (children.length === 0 || collapsed.has(node.id)) continue;
+    if (children.length === 0 || collapsed.has(node.id) || isFolded(node)) continue;
     for (let i = children.length - 1; i >= 0; i--) stack.push(children[i] as TreeNode);
   }
   return rows;

@@ -13,7 +13,7 @@ export interface Field {
 }
 
 export interface RunFieldsInput {
-  readonly store: Pick<RunStore, "spans" | "running" | "errors" | "unpricedNotes">;
+  readonly store: Pick<RunStore, "spanCount" | "runningCount" | "errorCount" | "unpricedNotes">;
   readonly table: BackendTable;
   readonly dropped: Readonly<Record<string, number>>;
   readonly marks: Readonly<Marks>;
@@ -73,17 +73,17 @@ export function fields(input: RunFieldsInput): Field[] {
     const budget = limit && `, and the run may spend ${moneyExact(limitNano ?? 0)}`;
     add("cost", cost, `${moneyExact(table.nano)}${budget}${rest}`, table.calls > 0 ? "plain" : "quiet");
   }
-  add(store.spans.size === 1 ? "span" : "spans", count(store.spans.size), "Spans of this run");
-  if (store.running.size > 0) add("running", count(store.running.size), "Spans that are at work now");
+  add(store.spanCount === 1 ? "span" : "spans", count(store.spanCount), "Spans of this run");
+  if (store.runningCount > 0) add("running", count(store.runningCount), "Spans that are at work now");
   if (table.calls > 0)
     add(table.calls === 1 ? "LLM call" : "LLM calls", count(table.calls), "Calls of models that have ended");
   if (table.unpriced > 0 && table.nano > 0)
     add("unpriced", count(table.unpriced), `Calls without a price${why}`, "warn");
   add(
-    store.errors === 1 ? "error" : "errors",
-    count(store.errors),
+    store.errorCount === 1 ? "error" : "errors",
+    count(store.errorCount),
     "Spans that ended in an error",
-    store.errors > 0 ? "bad" : "quiet",
+    store.errorCount > 0 ? "bad" : "quiet",
   );
   add(
     table.fallbacks === 1 ? "fallback" : "fallbacks",

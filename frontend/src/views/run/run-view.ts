@@ -72,7 +72,12 @@ export class RunView {
     const select = (id: string | null) => this.choose(id);
     const transcript = new TranscriptView({ api, runId: () => this.current?.runId ?? "", select });
     const panel = new TimePanel(now);
-    const actions = { select, now };
+    const actions = {
+      select,
+      now,
+      unfold: (id: string) => void this.current?.unfold(id),
+      reach: (id: string) => void this.current?.reach(id).catch(() => {}),
+    };
     const tree = new TraceTreeView(actions, panel);
     this.views = new ViewStrip(tree, new FlameView(actions, panel), transcript);
     byId("trace").after(transcript.element);

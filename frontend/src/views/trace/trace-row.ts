@@ -3,15 +3,16 @@ import { h, icon, setAttr, setIcon, setText } from "../../browser/dom";
 import { progressText, tokenCounts, tokensText } from "../../run/events";
 import { reversedBy } from "../../run/span-times";
 import type { TimeWindow } from "../../run/time-scale";
-import type { SpanState } from "../../service/wire";
+import type { Folded, SpanState } from "../../service/wire";
 import * as format from "../../text/format";
 import { reasonWords } from "../../text/reasons";
 import { costSource, lengthWords, skewWords } from "../../text/span-words";
 import { shownName, visible } from "../../text/visible";
-import type { TreeNode } from "../../tree";
+import { isFolded, type TreeNode } from "../../tree";
 import { BackendMark, markOf } from "../backend-mark";
 import { abandonedText, STATUS_ICONS } from "../status";
 import type { RowView } from "../windowed";
+import { foldNote, foldWords } from "./fold-words";
 import { TraceBar } from "./trace-bar";
 
 /** Deeper levels are not indented further: the name must keep room. There the level stands as a number. */
@@ -52,6 +53,8 @@ export interface RowContext {
   readonly cursorId: string | null;
   readonly isSettled: boolean;
   span(id: string): SpanState | undefined;
+  /** What stands below a span ("": below none) and is not here. */
+  folded(id: string): Folded | undefined;
   /** Why a span was skipped or cancelled, where that is known. */
   reason(id: string): string | undefined;
   now(): number;
@@ -120,7 +123,7 @@ export class TraceRow implements RowView<TreeNode> {
     setAttr(element, "aria-rowindex", String(index + 1));
     setAttr(element, "aria-selected", String(this.context.selected === node.id));
     setAttr(element, "data-cursor", this.context.cursorId === node.id ? "" : null);
-    const collapsed = this.context.collapsed.has(node.id);
+    const collapsed = this.context.collapsed.has(node.id) || isFolded(node);
     const parent = node.children.length > 0;
     setAttr(element, "aria-expanded", parent ? String(!collapsed) : null);
     setAttr(this.twisty, "data-parent", parent ? "" : null);
@@ -172,7 +175,10 @@ export class TraceRow implements RowView<TreeNode> {
     setText(this.statusText, status);
     this.drawNote(span, node);
     const errorsBelow = node.total.errors - node.own.errors;
-    setText(this.hiddenErrors, collapsed && errorsBelow > 0 ? format.plural(errorsBelow, "error") : "");
+    const hidden = isFolded(node) ? foldWords(this.context.folded(node.id)) : "";
+    const errors = collapsed && errorsBelow > 0 ? format.plural(errorsBelow, "error") : "";
+    setText(this.hiddenErrors, errors || hidden);
+    setAttr(this.hiddenErrors, "data-folded", hidden && !errors ? "" : null);
     setText(this.tokens, tokensText(span.tokens) ?? "");
     setAttr(this.tokens, "title", tokenCounts(span.tokens) ?? null);
     this.drawCost(span, node);
@@ -258,23 +264,25 @@ export class TraceRow implements RowView<TreeNode> {
   }
 
   private updatePlaceholder(node: TreeNode): void {
+    const folded = node.foldOf === undefined ? undefined : this.context.folded(node.foldOf);
+    const what = node.foldOf === undefined ? "missing" : "folded";
     this.running = false;
     this.start = node.start;
-    setAttr(this.element, "data-status", "missing");
-    setAttr(this.element, "data-kind", "missing");
+    setAttr(this.element, "data-status", what);
+    setAttr(this.element, "data-kind", what);
     setAttr(this.element, "data-backend", null);
     setAttr(this.element, "data-mark", null);
-    setIcon(this.glyph, "pending");
+    setIcon(this.glyph, folded ? "more" : "pending");
     this.mark.update(undefined);
     setText(this.statusText, "");
     setText(this.implied, "");
-    setText(
-      this.shown,
-      this.context.isSettled ? "parent span was not received" : "parent span has not arrived yet",
-    );
-    setAttr(this.name, "title", node.id);
-    setText(this.note, node.id);
-    setAttr(this.note, "data-tone", null);
+    const missing = this.context.isSettled
+      ? "parent span was not received"
+      : "parent span has not arrived yet";
+    setText(this.shown, folded ? foldWords(folded) : missing);
+    setAttr(this.name, "title", folded ? "Shows more of them" : node.id);
+    setText(this.note, folded ? foldNote(folded) : node.id);
+    setAttr(this.note, "data-tone", folded && folded.errors > 0 ? "bad" : null);
     setText(this.hiddenErrors, "");
     setText(this.tokens, "");
     setAttr(this.tokens, "title", null);

@@ -1,13 +1,14 @@
 /** The trace tree with its waterfall: windowed rows, a time axis beside them, keyboard, bars that grow. */
 import { byId, setAttr, setText } from "../../browser/dom";
 import type { CriticalPath } from "../../run/critical-path";
+import { PARTS_UP_TO } from "../../run/parts";
 import { hiddenBy, rowIndex, visibleRows } from "../../run/rows";
 import type { TimeWindow } from "../../run/time-scale";
 import type { SpanState } from "../../service/wire";
 import type { RunStore } from "../../store";
 import * as format from "../../text/format";
 import { lengthWords } from "../../text/span-words";
-import type { TreeNode } from "../../tree";
+import { isFolded, type TreeNode } from "../../tree";
 import type { RunShape } from "../run/run-shape";
 import { WindowedList } from "../windowed";
 import { TimeAxis } from "./time-axis";
@@ -24,6 +25,10 @@ export interface TraceTreeActions {
   select(spanId: string | null): void;
   /** The service's clock, microseconds. */
   now(): number;
+  /** Brings more of what is not here of a large run: below a span ("": below none). */
+  unfold(parentId: string): void;
+  /** Brings a span of a large run that is not here. */
+  reach(spanId: string): void;
 }
 
 export class TraceTreeView implements RunShape {
@@ -53,6 +58,8 @@ export class TraceTreeView implements RunShape {
   private lastCalmTick = 0;
   /** A span of the address that has not arrived yet. */
   private wanted: string | null = null;
+  /** It was asked for, where only a part of the run is here. */
+  private reached: string | null = null;
   private pressed: Hit | null = null;
 
   constructor(actions: TraceTreeActions, panel: TimePanel) {
@@ -70,6 +77,7 @@ export class TraceTreeView implements RunShape {
       rowHeight: ROW_HEIGHT,
       key: (node) => node.id,
       create: () => new TraceRow(this),
+      onScroll: () => this.moreInSight(),
     });
     // The cursor's frame is for the keyboard; after a click the selected row says enough.
     this.viewport.addEventListener("keydown", (event) => {
@@ -128,6 +136,9 @@ export class TraceTreeView implements RunShape {
       const id = this.wanted;
       this.wanted = null;
       this.show(id);
+    } else if (this.wanted && store.whole && this.wanted !== this.reached) {
+      this.reached = this.wanted;
+      this.actions.reach(this.wanted);
     }
     this.animate();
   }
@@ -161,6 +172,7 @@ export class TraceTreeView implements RunShape {
     const store = this.store;
     if (!store?.tree.get(spanId)) {
       this.wanted = spanId;
+      this.actions.reach(spanId);
       return;
     }
     const hiding = hiddenBy(store.tree, spanId, this.collapsed);
@@ -177,6 +189,10 @@ export class TraceTreeView implements RunShape {
   // What a row asks for.
   span(id: string) {
     return this.store?.spans.get(id);
+  }
+
+  folded(id: string) {
+    return this.store?.folded.get(id);
   }
 
   reason(id: string) {
@@ -212,8 +228,9 @@ export class TraceTreeView implements RunShape {
   }
 
   toggle(id: string): void {
-    if (this.collapsed.has(id)) this.collapsed.delete(id);
-    else this.collapsed.add(id);
+    const node = this.store?.tree.get(id);
+    if (node && isFolded(node)) this.actions.unfold(id);
+    else if (!this.collapsed.delete(id)) this.collapsed.add(id);
     this.layout();
   }
 
@@ -293,9 +310,10 @@ export class TraceTreeView implements RunShape {
   private drawSummary(): void {
     const store = this.store;
     if (!store) return;
-    const running = store.running.size;
-    const parts = [format.plural(store.spans.size, "span")];
-    if (running > 0) parts.push(`${running} running`);
+    const running = store.runningCount;
+    const parts = [format.plural(store.spanCount, "span")];
+    if (running > 0) parts.push(`${format.count(running)} running`);
+    if (store.whole) parts.push(`${format.count(store.spans.size)} here`);
     setText(this.summary, parts.join(" · "));
   }
 
@@ -325,6 +343,15 @@ export class TraceTreeView implements RunShape {
     return true;
   }
 
+  /** Who scrolls to where the children of a span go on gets the next ones. */
+  private moreInSight(): void {
+    const { store } = this;
+    if (!store?.whole || store.spans.size > PARTS_UP_TO) return;
+    const first = Math.floor(this.list.scrollTop / ROW_HEIGHT);
+    for (const { foldOf } of this.rows.slice(first, first + this.list.pageRows + 2))
+      if (foldOf !== undefined && store.folded.get(foldOf)?.after) this.actions.unfold(foldOf);
+  }
+
   private indexOf(id: string): number {
     return rowIndex(this.rows, id, this.cursorAt);
   }
@@ -343,7 +370,9 @@ export class TraceTreeView implements RunShape {
     this.pressed = null;
     if (!id) return;
     this.moveCursor(id);
-    if (twisty) this.toggle(id);
+    const foldOf = this.store?.tree.get(id)?.foldOf;
+    if (foldOf !== undefined) this.actions.unfold(foldOf);
+    else if (twisty) this.toggle(id);
     else if (this.store?.spans.has(id)) this.actions.select(id);
   }
 
@@ -364,7 +393,7 @@ export class TraceTreeView implements RunShape {
     if (event.altKey || event.ctrlKey || event.metaKey) return;
     const at = this.cursor ? this.indexOf(this.cursor) : -1;
     const node = this.rows[at];
-    const open = node ? !this.collapsed.has(node.id) : false;
+    const open = node ? !this.collapsed.has(node.id) && !isFolded(node) : false;
     let to: number | undefined;
     switch (event.key) {
       case "ArrowDown":
@@ -397,7 +426,8 @@ export class TraceTreeView implements RunShape {
         break;
       case "Enter":
       case " ":
-        if (node && this.store?.spans.has(node.id)) this.actions.select(node.id);
+        if (node?.foldOf !== undefined) this.actions.unfold(node.foldOf);
+        else if (node && this.store?.spans.has(node.id)) this.actions.select(node.id);
         break;
       case "Escape":
         if (!this.selected) return; // it may end a search
