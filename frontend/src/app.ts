@@ -1,14 +1,21 @@
 /** The page's controller: it keeps address, list and what is on the screen together. */
 
+import { byId } from "./browser/dom";
 import { keys, listenForKeys } from "./browser/keys";
 import { Navigation } from "./browser/navigation";
+import { awaitRun } from "./browser/notify";
 import { type Route, runRoute, type Section } from "./browser/router";
+import { say } from "./browser/toast";
 import { assign, type PageData, updateItem, updateList } from "./page";
 import { RunSidebar } from "./runs/run-sidebar";
 import type { Api } from "./service/api";
 import type { RunSummary } from "./service/wire";
+import { switchTimes } from "./text/when";
 import { BudgetsPage } from "./views/budgets/budgets-page";
 import { ComparePage } from "./views/compare/compare-page";
+import { KeyHelp } from "./views/find/key-help";
+import { pageCommands } from "./views/find/page-commands";
+import { Palette } from "./views/find/palette";
 import { NoticesPage } from "./views/notices/notices-page";
 import { QueuePage } from "./views/queue/queue-page";
 import { summaryOf } from "./views/run/run-head";
@@ -80,6 +87,9 @@ export class App {
       }),
     };
     this.menu = new RunMenu(api, {
+      wantsToken: () => page.login,
+      isShown: (runId) => this.run.session?.runId === runId,
+      waitFor: (runId) => void this.waitFor(runId),
       canStart: (operation) => this.canStart(operation),
       deleted: (runId) => this.leaveDeleted(runId),
       started: (runId) => this.navigation.go(runRoute(runId)),
@@ -89,12 +99,7 @@ export class App {
   start(): void {
     this.page.endpoint = `${location.origin}/v1/traces`;
     this.page.doctor = `spantail doctor --url ${location.origin}`;
-    keys.register({
-      title: "In a run",
-      bindings: this.run.find.keys,
-      applies: () => this.page.screen === "run",
-    });
-    listenForKeys(keys);
+    this.listenForKeys();
     addEventListener("online", () => this.wake());
     document.addEventListener("visibilitychange", () => {
       if (document.hidden) this.sidebar.list.follow(true);
@@ -104,6 +109,13 @@ export class App {
     void this.dialog.load();
     this.sidebar.start(location.pathname === "/" ? location.search : "");
     this.navigation.start();
+  }
+
+  /** Times relative or by the clock, everywhere. */
+  switchTimes(): void {
+    switchTimes();
+    this.drawList();
+    this.run.tick(true);
   }
 
   newRun(operation?: string): void {
@@ -133,6 +145,51 @@ export class App {
     this.wake();
     const { session } = this.run;
     if (session && this.run.isGone) this.openRun({ ...this.route, runId: session.runId });
+  }
+
+  // The keyboard
+
+  private listenForKeys(): void {
+    const { page, api } = this;
+    const palette = new Palette((query) =>
+      pageCommands(
+        {
+          page,
+          run: this.run,
+          api,
+          wantsToken: page.login,
+          runs: () => this.runs,
+          nowUs: () => api.nowUs(),
+          go: (route) => this.navigation.go(route),
+          newRun: (operation) => this.newRun(operation),
+          waitFor: (runId) => void this.waitFor(runId),
+          switchTimes: () => this.switchTimes(),
+        },
+        query,
+      ),
+    );
+    const help = new KeyHelp(keys);
+    const openPalette = () => {
+      palette.toggle();
+      return true;
+    };
+    byId("palette-button").addEventListener("click", openPalette);
+    keys.register({
+      title: "Everywhere",
+      bindings: [
+        { keys: ["Mod+k"], does: "Go to a run, a span, a page, or do something", act: openPalette },
+        { keys: ["?"], does: "All keys", act: () => help.open() },
+      ],
+    });
+    keys.register({ title: "In a run", bindings: this.run.find.keys, applies: () => page.screen === "run" });
+    listenForKeys(keys);
+  }
+
+  private async waitFor(runId: string): Promise<void> {
+    const answer = await awaitRun(runId);
+    if (answer === "on") say("You are notified when the run ends, while this page is open in the background");
+    else if (answer === "off") say("You are not notified of this run's end");
+    else say("The browser does not allow this page to notify");
   }
 
   // What is on the screen

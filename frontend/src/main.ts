@@ -202,6 +202,9 @@ const shell: object & ThisType<PageData> = {
     const name = (event.currentTarget as HTMLElement).dataset.operation;
     controller?.newRun(name);
   },
+  switchTimes() {
+    controller?.switchTimes();
+  },
   goToField(event: Event) {
     controller?.goTo((event.currentTarget as HTMLElement).dataset.go ?? "");
   },

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import { applyTheme, currentTheme, toggleTheme, watchTheme } from "../src/browser/theme";
+import { applyTheme, currentTheme, setTheme, toggleTheme, watchTheme } from "../src/browser/theme";
 
 const system = Object.assign(new EventTarget(), { matches: false });
 const kept = new Map<string, string>();
@@ -22,6 +22,7 @@ beforeEach(() => {
       if (forbidden) throw new Error("forbidden");
       kept.set(key, value);
     },
+    removeItem: (key: string) => kept.delete(key),
   });
 });
 afterEach(() => vi.unstubAllGlobals());
@@ -45,4 +46,12 @@ it("keeps the choice, and goes back and forth where nothing may be kept", () => 
   expect(currentTheme()).toBe("dark");
   forbidden = true;
   expect([toggleTheme(), toggleTheme(), toggleTheme()]).toEqual(["light", "dark", "light"]);
+});
+
+it("goes back to what the system says", () => {
+  system.matches = true;
+  expect(setTheme("light")).toBe("light");
+  expect(setTheme("system")).toBe("dark");
+  applyTheme();
+  expect(currentTheme()).toBe("dark");
 });

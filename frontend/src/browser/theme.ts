@@ -33,12 +33,18 @@ export function applyTheme(): void {
 }
 
 export function toggleTheme(): Theme {
-  const next: Theme = currentTheme() === "dark" ? "light" : "dark";
+  return setTheme(currentTheme() === "dark" ? "light" : "dark");
+}
+
+/** Takes a theme from now on, or with "system" what the system says; answers what the page then shows. */
+export function setTheme(choice: Theme | "system"): Theme {
   try {
-    localStorage.setItem(KEY, next);
+    if (choice === "system") localStorage.removeItem(KEY);
+    else localStorage.setItem(KEY, choice);
   } catch {
     // The choice then lasts as long as the page.
   }
-  document.documentElement.dataset.theme = next;
-  return next;
+  if (choice === "system") delete document.documentElement.dataset.theme;
+  else document.documentElement.dataset.theme = choice;
+  return currentTheme();
 }

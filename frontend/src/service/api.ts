@@ -230,6 +230,11 @@ export class Api {
     return this.json<NoticeRule>(`/api/notices/${encodeURIComponent(id)}`, { method: "PUT", body: change });
   }
 
+  /** The very text of an answer. */
+  async text(url: string): Promise<string> {
+    return (await this.fetch(url, { timeoutMs: SNAPSHOT_TIMEOUT_MS })).text();
+  }
+
   private async json<T>(url: string, options: Options = {}): Promise<T> {
     return parseJson<T>(await (await this.fetch(url, options)).text());
   }

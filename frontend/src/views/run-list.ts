@@ -4,6 +4,7 @@ import { address, runRoute } from "../browser/router";
 import type { RunSummary } from "../service/wire";
 import * as format from "../text/format";
 import { visible } from "../text/visible";
+import { bothWays, when } from "../text/when";
 import { RUN_ICONS } from "./status";
 
 export interface RunItem {
@@ -76,8 +77,8 @@ export function runItem(run: RunSummary, currentId: string | null, nowUs: number
     status: run.status,
     icon: `#i-${RUN_ICONS[run.status] ?? "pending"}`,
     length,
-    when: start === undefined ? "" : format.ago(start, nowUs).replace(" ago", ""),
-    whenTitle: start === undefined ? "" : `Started ${format.dateTime(start)}`,
+    when: start === undefined ? "" : when(start, nowUs).replace(" ago", ""),
+    whenTitle: start === undefined ? "" : `Started ${bothWays(start, nowUs)}`,
     meta: format.plural(run.spans ?? 0, "span"),
     cost: runCost(run),
     errors: errors > 0 ? format.plural(errors, "error") : "",

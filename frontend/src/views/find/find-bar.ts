@@ -29,20 +29,20 @@ export interface FindActions {
 
 const JUMPS: readonly { jump: Jump; key: string; glyph: string; text: string; title: string }[] = [
   { jump: "error", key: "e", glyph: "error", text: "Error", title: "Next span in which an error began" },
-  { jump: "running", key: "r", glyph: "running", text: "Running", title: "Next span that is at work" },
+  { jump: "running", key: "r", glyph: "running", text: "Running", title: "Next running span" },
   {
     jump: "slowest",
     key: "t",
     glyph: "hourglass",
     text: "Slowest",
-    title: "What took longest itself; again: the next",
+    title: "Slowest span by its own time; again: the next one",
   },
   {
     jump: "dearest",
     key: "m",
     glyph: "coin",
     text: "Dearest",
-    title: "What cost most itself; again: the next",
+    title: "Dearest span; again: the next one",
   },
 ];
 
@@ -92,8 +92,8 @@ export class FindBar {
   /** What the keyboard can do here, for the page's table. */
   readonly keys: readonly KeyBinding[] = [
     { keys: ["/"], does: "Search in the run", act: () => this.focus() },
-    { keys: ["n"], does: "Next match (in the search: Enter)", act: () => this.step(1) },
-    { keys: ["N"], does: "Previous match (in the search: Shift+Enter)", act: () => this.step(-1) },
+    { keys: ["n"], does: "Next match", act: () => this.step(1) },
+    { keys: ["N"], does: "Previous match", act: () => this.step(-1) },
     ...JUMPS.map(({ jump, key, title }) => ({ keys: [key], does: title, act: () => this.jump(jump) })),
     { keys: ["Escape"], does: "End the search", act: () => this.clear() },
   ];

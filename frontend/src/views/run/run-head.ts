@@ -4,8 +4,8 @@ import { assign, type PageData } from "../../page";
 import { runTimes } from "../../run/extent";
 import type { RunSession } from "../../run/session";
 import type { RunSummary } from "../../service/wire";
-import { ago, dateTime } from "../../text/format";
 import { visible } from "../../text/visible";
+import { bothWays, when } from "../../text/when";
 import { isAlive, runName, serviceText } from "../run-list";
 import { RUN_ICONS } from "../status";
 import { backendTable } from "./backends";
@@ -44,8 +44,8 @@ export function drawRunHead(
   }
   const table = backendTable(session.backends);
   const { start, end } = runTimes(run, store);
-  assign(page, "started", start ? ago(start, nowUs) : "");
-  assign(page, "startedTitle", start ? `Started ${dateTime(start)}` : "");
+  assign(page, "started", start ? when(start, nowUs) : "");
+  assign(page, "startedTitle", start ? `Started ${bothWays(start, nowUs)}` : "");
   const input = {
     store,
     table,

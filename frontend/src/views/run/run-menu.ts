@@ -1,10 +1,12 @@
 /** What can be done with a run: a menu beside the button that opened it. */
 
 import { byId, h, icon } from "../../browser/dom";
+import { isAwaited } from "../../browser/notify";
 import { address, sectionRoute } from "../../browser/router";
 import { type Api, ProblemError } from "../../service/api";
 import type { RunSummary } from "../../service/wire";
 import { isAlive, runName } from "../run-list";
+import { runCopies } from "./copies";
 
 const FORMATS = [
   ["otlp", "OTLP JSON"],
@@ -13,6 +15,12 @@ const FORMATS = [
 ] as const;
 
 export interface RunMenuListener {
+  /** The service wants a token. */
+  wantsToken(): boolean;
+  /** The run is on the page. */
+  isShown(runId: string): boolean;
+  /** Notify, or notify no more, when the run ends. */
+  waitFor(runId: string): void;
   /** The service has such an operation: it may have started the run, and can start it again. */
   canStart(operation: string): boolean;
   deleted(runId: string): void;
@@ -91,6 +99,9 @@ export class RunMenu {
       ...this.control(run),
       pin,
       this.compare(run),
+      ...this.waiting(run),
+      h("div", { class: "menu-head" }, "Copy"),
+      ...this.copies(run),
       h("div", { class: "menu-head" }, "Export"),
       ...exports,
       h("div", { class: "menu-line", role: "separator" }),
@@ -113,6 +124,30 @@ export class RunMenu {
       icon("compare", "glyph"),
       h("span", {}, "Compare with…"),
     );
+  }
+
+  private copies(run: RunSummary): HTMLElement[] {
+    const context = { api: this.api, wantsToken: this.listener.wantsToken() };
+    return runCopies(context, run.run_id).map(({ title, icon: glyph, run: copy }) =>
+      this.button(
+        glyph,
+        title.replace("Copy the run's link", "Link").replace("Copy the run as ", "As "),
+        () => {
+          this.close();
+          copy();
+        },
+      ),
+    );
+  }
+
+  private waiting(run: RunSummary): HTMLElement[] {
+    if (!isAlive(run) || !this.listener.isShown(run.run_id)) return [];
+    const text = isAwaited(run.run_id) ? "Do not notify at its end" : "Notify when it ends";
+    const wait = () => {
+      this.close();
+      this.listener.waitFor(run.run_id);
+    };
+    return [this.button("bell", text, wait)];
   }
 
   /** Stop it, or start it again: for what the service has started. */

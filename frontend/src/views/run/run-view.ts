@@ -1,6 +1,7 @@
 /** One run on the page: its session, and everything that is drawn of it. */
 import { byId } from "../../browser/dom";
 import { DrawSchedule } from "../../browser/draw-schedule";
+import { runEnded } from "../../browser/notify";
 import type { Route } from "../../browser/router";
 import type { ConnectionState } from "../../connection/connection";
 import { RunConnection } from "../../connection/follow";
@@ -59,7 +60,7 @@ export class RunView {
   private readonly results: RunResults;
   private readonly schedule = new DrawSchedule(() => this.draw());
   private current: RunSession | null = null;
-  private chosen: string | null = null;
+  private chosenId: string | null = null;
   /** The session was drawn: its section is on the screen. */
   private opened = false;
 
@@ -101,7 +102,7 @@ export class RunView {
     this.find = new FindBar(api, {
       go: (id) => this.choose(id, true),
       show: (id) => this.views.show(id),
-      chosen: () => this.chosen,
+      chosen: () => this.chosenId,
       searched: (query) => {
         this.views.search(query);
         if (this.current) listener.searched(this.current.runId, query);
@@ -115,6 +116,11 @@ export class RunView {
 
   get session(): RunSession | null {
     return this.current;
+  }
+
+  /** The span whose details are shown. */
+  get chosen(): string | null {
+    return this.chosenId;
   }
 
   get isGone(): boolean {
@@ -186,6 +192,10 @@ export class RunView {
     this.details.toTop();
   }
 
+  goToSpan(spanId: string): void {
+    this.choose(spanId, true);
+  }
+
   /** Goes where a figure of the head leads, see `field-goals.ts`. */
   reach(goal: string): void {
     const [kind, ...rest] = goal.split(":");
@@ -231,7 +241,7 @@ export class RunView {
     return { events: frame.logs, start: frame.first_index };
   }
 
-  /** Chooses a span; with `show` it is brought into sight too. */
+  /** Chooses a span, or none; with `show` it is brought into sight too. */
   private choose(spanId: string | null, show = false): void {
     if (!this.current) return;
     this.listener.chosen(this.current.runId, spanId);
@@ -241,7 +251,7 @@ export class RunView {
   }
 
   private showSpan(spanId: string | null): void {
-    this.chosen = spanId;
+    this.chosenId = spanId;
     this.views.select(spanId);
     this.details.show(this.current, spanId);
     document.documentElement.toggleAttribute("data-details", spanId !== null);
@@ -308,7 +318,15 @@ export class RunView {
     const { run } = session;
     this.results.follow(run, this.listener.canStart(run?.operation ?? ""));
     assign(this.page, "hasResult", this.results.state.phase !== "none" && session.rootId !== null);
+    if (run && session.loaded && !isLive(session)) this.sayEnd(session.runId);
     const summary = summaryOf(session);
     if (summary) this.listener.summarised(summary);
+  }
+
+  private sayEnd(runId: string): void {
+    const { name, status, length, fields } = this.page;
+    const figures = fields.filter((field) => /^(cost|errors?)$/.test(field.name) && !field.fixed);
+    const text = [length, ...figures.map((field) => field.label)].join(" · ");
+    runEnded(runId, `${name} · ${status}`, text);
   }
 }
