@@ -152,21 +152,24 @@ export class WindowedList<T> {
     return Math.max(0, this.items.length * this.options.rowHeight - this.viewHeight);
   }
 
-  /** Brings a row into sight, moving no more than needed. */
-  reveal(index: number): void {
+  /** Brings a row into sight, moving no more than needed. `covered`: pixels at the top that are not seen. */
+  reveal(index: number, covered = 0): void {
+    this.setItems(this.items, this.topFor(index, covered));
+  }
+
+  /** The scroll position at which a row is in sight, as near as possible to where the list is. */
+  topFor(index: number, covered = 0): number {
     const { rowHeight } = this.options;
     const top = index * rowHeight;
-    let target = this.top;
-    if (top < target) target = top;
-    else if (top + rowHeight > target + this.viewHeight) target = top + rowHeight - this.viewHeight;
-    this.setItems(this.items, target);
+    if (top - covered < this.top) return Math.max(0, top - covered);
+    return Math.max(this.top, top + rowHeight - this.viewHeight);
   }
 
   /** Puts a row in the middle of the view when it is not in sight. */
-  center(index: number): void {
+  center(index: number, covered = 0): void {
     const { rowHeight } = this.options;
     const top = index * rowHeight;
-    const inSight = top >= this.top && top + rowHeight <= this.top + this.viewHeight;
+    const inSight = top >= this.top + covered && top + rowHeight <= this.top + this.viewHeight;
     if (!inSight) this.setItems(this.items, top - this.viewHeight / 2);
   }
 

@@ -81,6 +81,7 @@ export class TimeAxis {
     // The head has no scroll bar, the rows may have one.
     const bar = this.viewport.offsetWidth - this.viewport.clientWidth;
     this.head.style.paddingRight = `${bar}px`;
+    this.lines.parentElement?.style.setProperty("--scroll-bar", `${bar}px`);
     this.width = this.axis.clientWidth;
     // The axis is a column of the grid: the lines behind the rows follow its place.
     this.lines.style.left = `${this.axis.offsetLeft}px`;

@@ -11,7 +11,7 @@ import { plural } from "../../text/format";
 import { TraceTree } from "../../tree";
 import { type TimeCommands, TREE_KEYS, timeKeys, ZOOM } from "./keys";
 import { Minimap } from "./minimap";
-import { outsideText, tool } from "./trace-tools";
+import { outsideText, type Tool, tool } from "./trace-tools";
 
 /** The shape that is shown. */
 export interface TimeUser {
@@ -86,6 +86,11 @@ export class TimePanel implements TimeCommands {
     const applies = () => this.user !== null && this.area.parentElement?.checkVisibility() === true;
     keys.register({ title: "Time of a run", bindings: timeKeys(this), applies });
     keys.register({ title: "Spans of a run", bindings: TREE_KEYS, applies });
+  }
+
+  /** A button of one shape, before those of all. */
+  addTool({ element }: Tool): void {
+    this.tools.prepend(element);
   }
 
   /** What the run had to wait for; null while nobody wants to see it. */

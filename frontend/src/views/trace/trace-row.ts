@@ -70,6 +70,7 @@ export class TraceRow implements RowView<TreeNode> {
   readonly element: HTMLElement;
   running = false;
   private readonly context: RowContext;
+  private readonly isCopy: boolean;
   private readonly implied = h("span", { class: "sr-only" });
   private readonly shown = h("span");
   private readonly name = h("span", { class: "row-name" }, this.implied, this.shown);
@@ -89,8 +90,10 @@ export class TraceRow implements RowView<TreeNode> {
   private readonly bar = new TraceBar();
   private start = 0;
 
-  constructor(context: RowContext) {
+  /** `isCopy`: the row itself is elsewhere; this one is for the eye alone. */
+  constructor(context: RowContext, { isCopy = false } = {}) {
     this.context = context;
+    this.isCopy = isCopy;
     this.nameCell = h(
       "div",
       { class: "cell-name", role: "gridcell" },
@@ -105,7 +108,7 @@ export class TraceRow implements RowView<TreeNode> {
     );
     this.element = h(
       "div",
-      { class: "trace-row", role: "row" },
+      { class: "trace-row", role: isCopy ? null : "row" },
       this.nameCell,
       this.tokens,
       this.cost,
@@ -117,7 +120,7 @@ export class TraceRow implements RowView<TreeNode> {
   update(node: TreeNode, index: number): void {
     const span = this.context.span(node.id);
     const { element } = this;
-    setAttr(element, "id", `span-${node.id}`);
+    if (!this.isCopy) setAttr(element, "id", `span-${node.id}`);
     setAttr(element, "data-span-id", node.id);
     setAttr(element, "aria-level", String(node.depth + 1));
     setAttr(element, "aria-rowindex", String(index + 1));

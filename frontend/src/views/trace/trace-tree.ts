@@ -1,24 +1,25 @@
 /** The trace tree with its waterfall: windowed rows, a time axis beside them, keyboard, bars that grow. */
 import { byId, setAttr, setText } from "../../browser/dom";
-import type { CriticalPath } from "../../run/critical-path";
+import { closedFor, type Goal } from "../../run/open-to";
 import { PARTS_UP_TO } from "../../run/parts";
 import { hiddenBy, rowIndex, visibleRows } from "../../run/rows";
-import type { TimeWindow } from "../../run/time-scale";
-import type { SpanState } from "../../service/wire";
 import type { RunStore } from "../../store";
 import * as format from "../../text/format";
 import { lengthWords } from "../../text/span-words";
 import { isFolded, type TreeNode } from "../../tree";
 import type { RunShape } from "../run/run-shape";
 import { WindowedList } from "../windowed";
+import { Follow } from "./follow";
+import { OpenMenu } from "./open-menu";
+import { RowSource } from "./row-source";
+import { StickyRows } from "./sticky-rows";
 import { TimeAxis } from "./time-axis";
 import { pinchZooms, wheelZooms } from "./time-input";
 import type { TimePanel } from "./time-panel";
 import { TraceRow } from "./trace-row";
+import { moveFor } from "./tree-move";
 
 export const ROW_HEIGHT = 30;
-
-const NO_PARTS: readonly TimeWindow[] = [];
 
 export interface TraceTreeActions {
   /** The user chose a span (Enter, click), or none (Esc). */
@@ -36,18 +37,21 @@ export class TraceTreeView implements RunShape {
   readonly title = "Timeline";
   readonly icon = "timeline";
   readonly element = byId("trace");
-  readonly collapsed = new Set<string>();
-  selected: string | null = null;
   readonly tools: HTMLElement;
   private readonly viewport = byId("trace-viewport");
+  private readonly summary = byId("trace-summary");
   private readonly panel: TimePanel;
   private readonly axis: TimeAxis;
-  private readonly summary = byId("trace-summary");
+  private readonly source: RowSource;
   private readonly list: WindowedList<TreeNode>;
+  private readonly sticky: StickyRows;
+  private readonly goes: Follow;
+  private readonly menu: OpenMenu;
   private readonly actions: TraceTreeActions;
   private readonly calm = matchMedia("(prefers-reduced-motion: reduce)");
-  private path: CriticalPath | null = null;
   private store: RunStore | null = null;
+  private collapsed = new Set<string>();
+  private selected: string | null = null;
   private rows: TreeNode[] = [];
   private cursor: string | null = null;
   private cursorAt = 0;
@@ -61,40 +65,36 @@ export class TraceTreeView implements RunShape {
   /** It was asked for, where only a part of the run is here. */
   private reached: string | null = null;
   private pressed: Hit | null = null;
+  /** The row that the pointer is over. */
+  private hovered: string | null = null;
 
   constructor(actions: TraceTreeActions, panel: TimePanel) {
     this.actions = actions;
     this.panel = panel;
     this.tools = panel.tools;
+    this.source = new RowSource(panel, () => actions.now());
     const { time } = panel;
     this.axis = new TimeAxis(time, () => panel.changed());
-    const input = { time, changed: () => panel.changed() };
-    wheelZooms(this.element, byId("trace-axis"), input);
-    pinchZooms(this.viewport, byId("trace-axis"), input);
+    this.sticky = new StickyRows(this.source);
     this.list = new WindowedList<TreeNode>({
       viewport: this.viewport,
       canvas: byId("trace-rows"),
       rowHeight: ROW_HEIGHT,
       key: (node) => node.id,
-      create: () => new TraceRow(this),
-      onScroll: () => this.moreInSight(),
+      create: () => new TraceRow(this.source),
+      onScroll: () => {
+        this.drawSticky();
+        this.moreInSight();
+      },
+      onResize: () => this.drawSticky(),
     });
-    // The cursor's frame is for the keyboard; after a click the selected row says enough.
-    this.viewport.addEventListener("keydown", (event) => {
-      this.viewport.dataset.keys = "";
-      this.onKey(event);
-    });
-    this.viewport.addEventListener("pointerdown", (event) => {
-      delete this.viewport.dataset.keys;
-      this.pressed = hit(event.target);
-    });
-    this.viewport.addEventListener("focus", () => this.list.render());
-    this.viewport.addEventListener("blur", () => this.list.render());
-    this.viewport.addEventListener("click", (event) => this.onClick(event));
-    this.viewport.addEventListener("pointerover", (event) => this.explain(event));
-    this.viewport.addEventListener("dblclick", (event) => this.onDoubleClick(event));
-    byId("collapse-all").addEventListener("click", () => this.collapseAll());
-    byId("expand-all").addEventListener("click", () => this.expandAll());
+    this.goes = new Follow(this.viewport, () => this.layout());
+    this.menu = new OpenMenu((goal) => this.openTo(goal));
+    panel.addTool(this.goes.tool);
+    const input = { time, changed: () => panel.changed() };
+    wheelZooms(this.element, byId("trace-axis"), input);
+    pinchZooms(this.viewport, byId("trace-axis"), input);
+    this.listen();
   }
 
   open(store: RunStore, selected: string | null): void {
@@ -104,7 +104,9 @@ export class TraceTreeView implements RunShape {
       return;
     }
     this.store = store;
-    this.collapsed.clear();
+    this.source.store = store;
+    this.setCollapsed(new Set());
+    this.menu.show("all");
     this.selected = selected;
     this.wanted = selected;
     this.cursor = selected;
@@ -112,6 +114,7 @@ export class TraceTreeView implements RunShape {
     this.drawnStructure = -1;
     this.drawnVersion = -1;
     this.rows = [];
+    this.goes.open(selected !== null);
     this.list.setItems([], 0);
     this.draw(false);
   }
@@ -124,12 +127,13 @@ export class TraceTreeView implements RunShape {
     if (!changed) return;
     this.settled = settled;
     this.drawnVersion = store.version;
+    this.goes.see(!settled);
     this.rescale();
     this.findPath();
     if (store.structure !== this.drawnStructure) {
       this.drawnStructure = store.structure;
       this.layout();
-    } else this.list.render();
+    } else this.render();
     this.drawAxis();
     this.drawSummary();
     if (this.wanted && this.indexOf(this.wanted) >= 0) {
@@ -161,10 +165,21 @@ export class TraceTreeView implements RunShape {
     this.viewport.focus();
   }
 
+  /** Goes along with what is new, or stays. */
+  follow(): boolean {
+    const turned = this.goes.turn();
+    if (turned) this.layout();
+    return turned;
+  }
+
   select(spanId: string | null): void {
     this.selected = spanId;
-    if (spanId) this.moveCursor(spanId);
-    this.list.render();
+    // Someone who reads a span's details keeps their place.
+    if (spanId) {
+      this.goes.stop();
+      this.moveCursor(spanId);
+    }
+    this.render();
   }
 
   /** Opens what hides a span and brings it into sight. */
@@ -178,122 +193,106 @@ export class TraceTreeView implements RunShape {
     const hiding = hiddenBy(store.tree, spanId, this.collapsed);
     if (hiding.length > 0) {
       for (const id of hiding) this.collapsed.delete(id);
+      this.menu.show(null);
       this.layout();
     }
     this.moveCursor(spanId);
     const index = this.indexOf(spanId);
-    if (index >= 0) this.list.center(index);
-    this.list.render();
+    if (index >= 0) this.list.center(index, this.sticky.height);
+    this.render();
   }
 
-  // What a row asks for.
-  span(id: string) {
-    return this.store?.spans.get(id);
+  retimed(): void {
+    this.findPath();
+    this.render();
+    this.drawAxis();
   }
 
-  folded(id: string) {
-    return this.store?.folded.get(id);
-  }
-
-  reason(id: string) {
-    return this.store?.reasons.get(id);
-  }
-
-  get cursorId(): string | null {
-    return document.activeElement === this.viewport ? this.cursor : null;
-  }
-
-  get isSettled(): boolean {
-    return this.settled;
-  }
-
-  now(): number {
-    return this.panel.time.now(this.actions.now());
-  }
-
-  startOf(span: SpanState): number {
-    return this.panel.time.startOf(span);
-  }
-
-  endOf(span: SpanState): number {
-    return this.panel.time.endOf(span, this.actions.now());
-  }
-
-  share(at: number): number {
-    return this.panel.time.share(at);
-  }
-
-  critical(id: string): readonly TimeWindow[] {
-    return this.path?.get(id) ?? NO_PARTS;
-  }
-
-  toggle(id: string): void {
+  private toggle(id: string): void {
     const node = this.store?.tree.get(id);
     if (node && isFolded(node)) this.actions.unfold(id);
     else if (!this.collapsed.delete(id)) this.collapsed.add(id);
+    this.menu.show(null);
     this.layout();
+  }
+
+  private openTo(goal: Goal): void {
+    if (!this.store) return;
+    this.setCollapsed(closedFor(goal, this.store.tree, this.store.spans));
+    this.menu.show(goal);
+    this.layout();
+  }
+
+  private setCollapsed(collapsed: Set<string>): void {
+    this.collapsed = collapsed;
+    this.source.collapsed = collapsed;
   }
 
   private collapseAll(): void {
     // The tops stay open: a single closed row would say nothing.
     for (const node of this.rows) if (node.parent && node.children.length > 0) this.collapsed.add(node.id);
+    this.menu.show(null);
     this.layout();
   }
 
-  private expandAll(): void {
-    this.collapsed.clear();
-    this.layout();
-  }
-
-  /** Rebuilds the rows; what is at the top of the view stays there, the end is followed only from the end. */
+  /** Rebuilds the rows. What is looked at stays where it is, or what is new is brought into sight. */
   private layout(): void {
     const store = this.store;
     if (!store) return;
-    const grows = this.rows.length > 0;
-    // Someone who reads a span's details keeps their place, at the end too.
-    const { scrollTop: top, viewHeight } = this.list;
-    const follow = grows && !this.settled && !this.selected && this.list.atEnd && top > 0;
-    const topIndex = Math.floor(top / ROW_HEIGHT);
-    const anchor = this.rows[topIndex];
-    const before = this.rows.length;
+    const { scrollTop: top } = this.list;
+    const anchorAt = this.anchorIndex();
+    const anchor = this.rows[anchorAt];
     this.rows = visibleRows(store.tree, this.collapsed);
-    let scrollTop: number | undefined;
-    const overflowsNow = before * ROW_HEIGHT <= viewHeight && grows && !this.settled && !this.selected;
-    if (follow || (overflowsNow && this.rows.length * ROW_HEIGHT > viewHeight)) {
-      scrollTop = this.rows.length * ROW_HEIGHT;
-    } else if (anchor && top > 0) {
-      const index = rowIndex(this.rows, anchor.id, topIndex);
-      if (index >= 0) scrollTop = top + (index - topIndex) * ROW_HEIGHT;
-    }
-    this.list.setItems(this.rows, scrollTop);
+    const index = anchor ? rowIndex(this.rows, anchor.id, anchorAt) : -1;
+    const kept = index >= 0 ? top + (index - anchorAt) * ROW_HEIGHT : undefined;
+    this.list.setItems(this.rows, kept);
     this.viewport.setAttribute("aria-rowcount", String(this.rows.length));
+    if (this.goes.moves) this.list.reveal(this.newest(), this.sticky.height);
+    this.drawSticky();
   }
 
-  retimed(): void {
-    this.findPath();
+  /** The row that must not move: the one under the pointer or with the keyboard's cursor, else the first in sight. */
+  private anchorIndex(): number {
+    const { scrollTop: top, viewHeight } = this.list;
+    const first = Math.ceil(top / ROW_HEIGHT);
+    const last = Math.floor((top + viewHeight) / ROW_HEIGHT);
+    const cursor = document.activeElement === this.viewport ? this.cursor : null;
+    for (const id of [this.hovered, this.selected, cursor]) {
+      if (!id) continue;
+      for (let at = first; at <= last && at < this.rows.length; at++) if (this.rows[at]?.id === id) return at;
+    }
+    // At the very top new rows above the others come into sight.
+    return top > 0 ? first : -1;
+  }
+
+  /** The row of the span that began last, and the one below it, which leaves a margin. */
+  private newest(): number {
+    let newest = 0;
+    let start = Number.NEGATIVE_INFINITY;
+    this.rows.forEach((node, at) => {
+      if (node.start < start) return;
+      start = node.start;
+      newest = at;
+    });
+    return Math.min(this.rows.length - 1, newest + 1);
+  }
+
+  private render(): void {
+    const { source } = this;
+    source.selected = this.selected;
+    source.cursorId = document.activeElement === this.viewport ? this.cursor : null;
+    source.isSettled = this.settled;
     this.list.render();
-    this.drawAxis();
+    this.drawSticky();
+  }
+
+  private drawSticky(): void {
+    this.sticky.draw(this.rows, this.list.scrollTop, this.list.viewHeight, ROW_HEIGHT);
   }
 
   private findPath(): void {
-    this.path = this.panel.criticalPath();
-    this.element.toggleAttribute("data-critical", this.path !== null);
-  }
-
-  /** Over a bar or a duration its figures are told. */
-  private explain(event: PointerEvent): void {
-    const target = event.target instanceof Element ? event.target.closest(".cell-bar, .cell-duration") : null;
-    const id = target && hit(target).id;
-    const span = id ? this.span(id) : undefined;
-    if (!target || !id || !span) return;
-    const start = this.store?.start === undefined ? 0 : this.panel.time.bounds.from;
-    const self = this.panel.selfTimeUs(id);
-    const lines = [
-      `${format.offset(this.startOf(span) - start)} after the start of the run`,
-      lengthWords(this.endOf(span) - this.startOf(span)),
-      self === undefined ? "" : `self time ${format.duration(self)}`,
-    ];
-    setAttr(target, "title", lines.filter(Boolean).join("\n"));
+    this.source.path = this.panel.criticalPath();
+    this.element.toggleAttribute("data-critical", this.source.path !== null);
   }
 
   /** True where bars stand elsewhere now. */
@@ -328,17 +327,18 @@ export class TraceTreeView implements RunShape {
   }
 
   private tick(time: number): boolean {
-    let running = false;
-    for (const row of this.list.rows()) if (row instanceof TraceRow && row.running) running = true;
-    if (!running) return false;
+    const running: TraceRow[] = [];
+    for (const row of this.list.rows()) if (row instanceof TraceRow && row.running) running.push(row);
+    if (running.length === 0) return false;
     // With reduced motion the bars are brought up to date once a second instead of growing smoothly.
     if (this.calm.matches && time - this.lastCalmTick < 1_000) return true;
     this.lastCalmTick = time;
     if (this.rescale()) {
-      this.list.render();
+      this.render();
       this.drawAxis();
     } else {
-      for (const row of this.list.rows()) if (row instanceof TraceRow && row.running) row.grow();
+      for (const row of running) row.grow();
+      this.sticky.grow();
     }
     return true;
   }
@@ -364,9 +364,57 @@ export class TraceTreeView implements RunShape {
     this.viewport.setAttribute("aria-activedescendant", `span-${id}`);
   }
 
+  private listen(): void {
+    const { viewport } = this;
+    // The cursor's frame is for the keyboard; after a click the selected row says enough.
+    viewport.addEventListener("keydown", (event) => {
+      viewport.dataset.keys = "";
+      this.onKey(event);
+    });
+    const rows = byId("trace-rows").parentElement?.parentElement ?? viewport;
+    rows.addEventListener("pointerdown", (event) => {
+      delete viewport.dataset.keys;
+      this.pressed = hit(event.target);
+    });
+    rows.addEventListener("click", (event) => this.onClick(event));
+    rows.addEventListener("dblclick", (event) => this.onDoubleClick(event));
+    rows.addEventListener("pointerover", (event) => {
+      this.hovered = hit(event.target).id ?? null;
+      this.explain(event);
+    });
+    rows.addEventListener("pointerleave", () => {
+      this.hovered = null;
+    });
+    // The copies at the top lie over what scrolls.
+    rows.addEventListener("wheel", (event) => {
+      if (event.ctrlKey || event.metaKey || !hit(event.target).isCopy) return;
+      this.goes.stop();
+      viewport.scrollTop += event.deltaY;
+    });
+    for (const change of ["focus", "blur"]) viewport.addEventListener(change, () => this.render());
+    byId("collapse-all").addEventListener("click", () => this.collapseAll());
+    byId("expand-all").addEventListener("click", () => this.openTo("all"));
+  }
+
+  /** Over a bar or a duration its figures are told. */
+  private explain(event: PointerEvent): void {
+    const target = event.target instanceof Element ? event.target.closest(".cell-bar, .cell-duration") : null;
+    const id = target && hit(target).id;
+    const span = id ? this.source.span(id) : undefined;
+    if (!target || !id || !span) return;
+    const self = this.panel.selfTimeUs(id);
+    const begun = this.source.startOf(span);
+    const lines = [
+      `${format.offset(begun - this.panel.time.bounds.from)} after the start of the run`,
+      lengthWords(this.source.endOf(span) - begun),
+      self === undefined ? "" : `self time ${format.duration(self)}`,
+    ];
+    setAttr(target, "title", lines.filter(Boolean).join("\n"));
+  }
+
   private onClick(event: MouseEvent): void {
     // Rows move while spans come: what counts is the row that was under the pointer when it went down.
-    const { id, twisty } = this.pressed ?? hit(event.target);
+    const { id, twisty, isCopy } = this.pressed ?? hit(event.target);
     this.pressed = null;
     if (!id) return;
     this.moveCursor(id);
@@ -374,18 +422,19 @@ export class TraceTreeView implements RunShape {
     if (foldOf !== undefined) this.actions.unfold(foldOf);
     else if (twisty) this.toggle(id);
     else if (this.store?.spans.has(id)) this.actions.select(id);
+    // A copy at the top leads to the row itself.
+    if (isCopy) this.list.reveal(this.indexOf(id), 0);
   }
 
   /** Twice on a bar shows its time alone. */
   private onDoubleClick(event: MouseEvent): void {
     const target = event.target instanceof Element ? event.target : null;
     const id = target?.closest(".cell-bar") ? hit(target).id : undefined;
-    const span = id && this.span(id);
+    const span = id && this.source.span(id);
     if (!span) return;
-    const { time } = this.panel;
-    const [from, to] = [this.startOf(span), this.endOf(span)];
+    const [from, to] = [this.source.startOf(span), this.source.endOf(span)];
     const margin = Math.abs(to - from) * 0.04;
-    time.zoomTo(Math.min(from, to) - margin, Math.max(from, to) + margin);
+    this.panel.time.zoomTo(Math.min(from, to) - margin, Math.max(from, to) + margin);
     this.panel.changed();
   }
 
@@ -393,56 +442,29 @@ export class TraceTreeView implements RunShape {
     if (event.altKey || event.ctrlKey || event.metaKey) return;
     const at = this.cursor ? this.indexOf(this.cursor) : -1;
     const node = this.rows[at];
-    const open = node ? !this.collapsed.has(node.id) && !isFolded(node) : false;
-    let to: number | undefined;
-    switch (event.key) {
-      case "ArrowDown":
-        to = at + 1;
-        break;
-      case "ArrowUp":
-        to = at < 0 ? 0 : at - 1;
-        break;
-      case "PageDown":
-        to = at + this.list.pageRows;
-        break;
-      case "PageUp":
-        to = at - this.list.pageRows;
-        break;
-      case "Home":
-        to = 0;
-        break;
-      case "End":
-        to = this.rows.length - 1;
-        break;
-      case "ArrowRight":
-        if (node && node.children.length > 0) {
-          if (open) to = at + 1;
-          else this.toggle(node.id);
-        }
-        break;
-      case "ArrowLeft":
-        if (node && node.children.length > 0 && open) this.toggle(node.id);
-        else if (node?.parent) to = rowIndex(this.rows, node.parent.id, at);
-        break;
-      case "Enter":
-      case " ":
-        if (node?.foldOf !== undefined) this.actions.unfold(node.foldOf);
-        else if (node && this.store?.spans.has(node.id)) this.actions.select(node.id);
-        break;
-      case "Escape":
-        if (!this.selected) return; // it may end a search
-        this.actions.select(null);
-        break;
-      default:
-        return;
-    }
+    const isOpen = node !== undefined && !this.collapsed.has(node.id) && !isFolded(node);
+    const move = moveFor(event.key, { rows: this.rows, at, isOpen, page: this.list.pageRows });
+    // Esc without a span that is chosen may end something else.
+    if (move === null || (move === "leave" && !this.selected)) return;
     event.preventDefault();
-    if (to === undefined) return;
+    if (move === "leave") this.actions.select(null);
+    else if (move === "choose") {
+      if (node?.foldOf !== undefined) this.actions.unfold(node.foldOf);
+      else if (node && this.store?.spans.has(node.id)) this.actions.select(node.id);
+    } else if (move !== "stay") {
+      if ("toggle" in move) this.toggle(move.toggle);
+      else this.goTo(move.to);
+    }
+  }
+
+  private goTo(to: number): void {
     const index = Math.min(this.rows.length - 1, Math.max(0, to));
     const target = this.rows[index];
     if (!target) return;
+    this.goes.stop();
     this.moveCursor(target.id);
-    this.list.reveal(index);
+    this.list.reveal(index, this.sticky.height);
+    this.render();
     // With the details open, they follow the cursor: reading along with the arrow keys.
     if (this.selected && this.store?.spans.has(target.id)) this.actions.select(target.id);
   }
@@ -451,10 +473,15 @@ export class TraceTreeView implements RunShape {
 interface Hit {
   readonly id: string | undefined;
   readonly twisty: boolean;
+  readonly isCopy: boolean;
 }
 
 function hit(target: EventTarget | null): Hit {
   const element = target instanceof Element ? target : null;
   const id = element?.closest<HTMLElement>("[data-span-id]")?.dataset.spanId;
-  return { id, twisty: element?.closest(".twisty") != null };
+  return {
+    id,
+    twisty: element?.closest(".twisty") != null,
+    isCopy: element?.closest(".trace-sticky") != null,
+  };
 }

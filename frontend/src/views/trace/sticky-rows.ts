@@ -1,0 +1,43 @@
+/** Copies of the rows above the first one in sight: where one is in the tree, and the way back to its root. */
+import { byId } from "../../browser/dom";
+import { MOST_STICKY, stickyRows } from "../../run/sticky";
+import type { TreeNode } from "../../tree";
+import { type RowContext, TraceRow } from "./trace-row";
+
+/** Below this many rows in sight the copies would take their room. */
+const LEAST_ROWS = 7;
+
+export class StickyRows {
+  /** Pixels of the rows that are covered. */
+  height = 0;
+  private readonly element = byId("trace-sticky");
+  private readonly context: RowContext;
+  private readonly rows: TraceRow[] = [];
+
+  constructor(context: RowContext) {
+    this.context = context;
+  }
+
+  /** Follows the scroll position, and what is known of the spans. */
+  draw(nodes: readonly TreeNode[], scrollTopPx: number, viewPx: number, rowPx: number): void {
+    const isRoomy = viewPx >= LEAST_ROWS * rowPx && scrollTopPx > 0;
+    const shown = isRoomy ? stickyRows(nodes, scrollTopPx, rowPx) : [];
+    while (this.rows.length < Math.min(shown.length, MOST_STICKY)) {
+      const row = new TraceRow(this.context, { isCopy: true });
+      this.rows.push(row);
+      this.element.append(row.element);
+    }
+    this.rows.forEach((row, at) => {
+      const node = shown[at];
+      row.element.hidden = node === undefined;
+      if (node) row.update(node, at);
+    });
+    this.element.hidden = shown.length === 0;
+    this.height = shown.length * rowPx;
+  }
+
+  /** What is running among them grows with the clock. */
+  grow(): void {
+    for (const row of this.rows) if (!row.element.hidden && row.running) row.grow();
+  }
+}
