@@ -3,6 +3,7 @@
 import { byId } from "./browser/dom";
 import { keys, listenForKeys } from "./browser/keys";
 import { Navigation } from "./browser/navigation";
+import { isOutdated } from "./browser/new-build";
 import { awaitRun } from "./browser/notify";
 import { type Route, runRoute, type Section } from "./browser/router";
 import { say } from "./browser/toast";
@@ -29,6 +30,8 @@ import { NewRunDialog } from "./views/start/new-run";
 const TICK_MS = 100;
 /** Whole seconds are enough for the list. */
 const LIST_TICKS = 10;
+/** Ticks that stay out for so long: the machine was asleep. */
+const SLEPT_MS = 10_000;
 
 export class App {
   readonly sidebar: RunSidebar;
@@ -46,6 +49,9 @@ export class App {
   /** The run on the page was in the list when the service did not have it. */
   private goneListed = false;
   private ticks = 0;
+  private tickedAtMs = Date.now();
+  /** The service did not answer; when it does again, it may be another one. */
+  private wasAway = false;
 
   constructor(page: PageData, api: Api) {
     this.page = page;
@@ -252,7 +258,10 @@ export class App {
   }
 
   private tick(): void {
+    const sleptMs = Date.now() - this.tickedAtMs;
+    this.tickedAtMs = Date.now();
     if (document.hidden) return;
+    if (sleptMs > SLEPT_MS) this.wake();
     this.ticks++;
     const second = this.ticks % LIST_TICKS === 0;
     this.run.tick(second);
@@ -261,7 +270,14 @@ export class App {
     this.section?.tick();
   }
 
+  /** Of an updated service this is the old page, which may not understand it. */
+  private async lookForUpdate(): Promise<void> {
+    if (await isOutdated())
+      this.page.notice = "The service was updated. Reload this page to get its new version.";
+  }
+
   private wake(): void {
+    void this.lookForUpdate();
     this.run.wake();
     this.sidebar.wake();
     this.section?.wake();
@@ -277,6 +293,8 @@ export class App {
     const { session } = this.run;
     const first = !this.listed;
     this.listed = true;
+    if (this.wasAway) void this.lookForUpdate();
+    this.wasAway = false;
     assign(this.page, "runsText", "");
     this.run.serviceAnswers();
     this.drawList();
@@ -299,6 +317,7 @@ export class App {
 
   private listFailed(reason: string): void {
     const { page } = this;
+    this.wasAway = true;
     assign(page, "runsText", this.listed ? "This list is not up to date." : reason);
     this.run.serviceAnswers(reason);
     if (this.run.session || this.route.section !== "runs" || this.route.odd !== undefined) return;

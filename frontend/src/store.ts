@@ -22,6 +22,9 @@ import { type Share, TraceTree } from "./tree";
 /** Events kept for the livetail; older ones are dropped from the page, never from the run. */
 export const TAIL_LIMIT = 10_000;
 
+/** Events of one span that are kept while it runs for hours; its details fetch them all. */
+export const SPAN_EVENTS_LIMIT = 1_000;
+
 /** Children of one span that are taken from the tail while only a part of the run is here. */
 const LIVE_CHILDREN = 500;
 
@@ -94,6 +97,8 @@ export class RunStore {
   readonly folded = new Map<string, Folded>();
   /** The run as the service counts it, where only a part of it is here. */
   whole: RunSummary | null = null;
+  /** Spans that the service has read so far of a run that it is reading for the first time. */
+  indexed: number | null = null;
   /** Events since the last window that told of spans which are not here. */
   unseen = 0;
 
@@ -139,6 +144,7 @@ export class RunStore {
       window,
     );
     this.whole = window.run;
+    this.indexed = window.complete ? null : window.indexed;
     this.unseen = 0;
     if (typeof window.run.end === "number" && window.run.end > this.latest) this.latest = window.run.end;
     this.version++;
@@ -160,6 +166,7 @@ export class RunStore {
     this.tree.clear();
     this.folded.clear();
     this.whole = null;
+    this.indexed = null;
     this.unseen = 0;
     // Parents before children: otherwise half the tree would pass through placeholders.
     const byStart = snapshot.spans.slice().sort((a, b) => (a.start ?? 0) - (b.start ?? 0));
@@ -240,7 +247,9 @@ export class RunStore {
       return;
     }
     if (event.noted !== undefined && before.noted !== undefined && event.noted <= before.noted) return;
-    const merged: SpanState = { ...before, span_events: [...(before.span_events ?? []), note] };
+    const notes = before.span_events ?? [];
+    const kept = notes.length > SPAN_EVENTS_LIMIT * 1.1 ? notes.slice(-SPAN_EVENTS_LIMIT) : notes;
+    const merged: SpanState = { ...before, span_events: [...kept, note] };
     if (event.noted !== undefined) merged.noted = event.noted;
     if (event.rev !== undefined && event.rev > (before.rev ?? -1)) merged.rev = event.rev;
     this.put(id, before, merged);

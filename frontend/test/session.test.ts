@@ -28,7 +28,11 @@ function snapshot(next: number, epoch = "1"): Snapshot {
   return { run: { run_id: ID, status: "running" }, spans: [], next_index: next, epoch };
 }
 
-function opened(snapshots: (Snapshot | Error)[], history: Frame = frame({})) {
+function opened(
+  snapshots: (Snapshot | Error)[],
+  history: Frame = frame({}),
+  looks: (RunSummary | Error)[] = [],
+) {
   const states: ConnectionState[] = [];
   const notices: string[] = [];
   const started: [number, unknown][] = [];
@@ -40,7 +44,11 @@ function opened(snapshots: (Snapshot | Error)[], history: Frame = frame({})) {
       if (next instanceof Error) throw next;
       return next as Snapshot;
     },
-    run: async () => ({ run_id: ID, status: "running" }),
+    run: async () => {
+      const look = looks.shift() ?? { run_id: ID, status: "running" };
+      if (look instanceof Error) throw look;
+      return look;
+    },
     logsBefore: async () => history,
   } as unknown as Api;
   const connect = (_id: string, given: ConnectionListener): Connection => {
@@ -157,4 +165,35 @@ it("follows again when a settled run is alive once more, and not while the list 
   heard().state({ phase: "live", latencyMs: 1, transport: "poll" });
   session.compare(listed(9));
   expect(resumed()).toBe(1); // it is being followed
+});
+
+it("looks again at a run that has ended when the page wakes up: it went on, was lost and sent again, or expired", async () => {
+  const then = (change: Partial<RunSummary>): RunSummary => ({ run_id: ID, status: "completed", ...change });
+  const looks = [
+    then({}), // asked for its size, as it is opened
+    then({ epoch: "1", next_index: 5 }),
+    then({ epoch: "1", next_index: 8 }),
+    then({ epoch: "2", next_index: 2 }),
+    then({}), // for its size again, as all is taken anew
+    new ProblemError(410, {}),
+    new TypeError("refused"),
+  ];
+  const { session, started, notices } = opened([snapshot(5), snapshot(2, "2")], frame({}), looks);
+  await session.open();
+  const wakes = async () => {
+    session.state = { phase: "settled" };
+    session.nudge();
+    await vi.advanceTimersByTimeAsync(0);
+  };
+  await wakes();
+  expect(started).toHaveLength(1);
+  await wakes();
+  expect(started.at(-1)).toEqual([5, "1"]);
+  await wakes();
+  expect(started.at(-1)).toEqual([2, "2"]);
+  expect(notices).toEqual([]);
+  await wakes();
+  await wakes();
+  expect(notices).toHaveLength(1);
+  expect(started).toHaveLength(3);
 });

@@ -2,6 +2,9 @@
 import { type Cursor, query, type TransportKind, type TransportListener } from "./connection";
 import { PushTransport } from "./push";
 
+/** After a wake-up the connection may be dead without knowing it. */
+const NUDGED_MS = 7_000;
+
 export class SseTransport extends PushTransport {
   private readonly runId: string;
   private source: EventSource | null = null;
@@ -12,7 +15,8 @@ export class SseTransport extends PushTransport {
   }
 
   nudge(): void {
-    // Nothing can be asked this way; the watchdog finds out.
+    // Nothing can be asked this way, but something comes every 5 s.
+    if (this.source !== null) this.expect(NUDGED_MS);
   }
 
   protected open(cursor: Cursor): void {

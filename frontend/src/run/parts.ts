@@ -9,6 +9,8 @@ const REFRESH_MS = 2_000;
 const INCOMPLETE_MS = 1_000;
 /** Spans in one further part. */
 const PART = 500;
+/** Spans that are asked for one by one in a look. */
+const MOST_LEFT = 20;
 /** So many are here at most: with more, what was opened is folded again. */
 export const PARTS_UP_TO = 50_000;
 
@@ -76,15 +78,19 @@ export class RunParts {
     return this.store.spans.has(spanId);
   }
 
-  private async take(asked: WindowQuery): Promise<void> {
+  private async take(asked: WindowQuery): Promise<ReadonlySet<string>> {
     const { epoch } = this.store;
     const window = await this.api.window(this.runId, asked, this.abort.signal);
     // Another life of the run: its connection says so, and all is taken anew.
-    if (window.epoch !== epoch || this.store.epoch !== epoch || !this.store.whole) return;
+    if (window.epoch !== epoch || this.store.epoch !== epoch || !this.store.whole) return new Set();
+    const wasPreview = !this.isComplete && window.complete;
     this.isComplete = window.complete;
-    if (this.store.spans.size > PARTS_UP_TO && asked.root === undefined) this.store.foldAgain(window);
+    const isTooMuch = this.store.spans.size > PARTS_UP_TO && asked.root === undefined;
+    // What is known of a run that was read in part is not what it comes to.
+    if (wasPreview || isTooMuch) this.store.foldAgain(window);
     else this.store.addWindow(window);
     this.changed();
+    return new Set(window.spans.map((span) => span.span_id));
   }
 
   private plan(ms: number): void {
@@ -99,12 +105,17 @@ export class RunParts {
 
   private async refresh(): Promise<void> {
     try {
-      await this.take({});
+      const were = [...this.store.running];
+      const told = await this.take({});
+      // What ran and is not in the first window any more may have got children since.
+      const left = were.filter((id) => !told.has(id) && this.store.spans.has(id)).slice(0, MOST_LEFT);
+      for (const root of left) await this.take({ root, depth: 0, limit: 1 });
     } catch {
       // Tried again below, or with what happens next.
     }
     this.timer = null;
     if (this.abort.signal.aborted || !this.store.whole) return;
     if (!this.isComplete) this.plan(INCOMPLETE_MS);
+    else if (this.store.unseen > 0) this.plan(REFRESH_MS);
   }
 }

@@ -143,6 +143,25 @@ export class RunSession {
   nudge(): void {
     this.wakeUp?.();
     this.connection.nudge();
+    if (this.state.phase === "settled") void this.lookAgain();
+  }
+
+  /** What has ended is followed no more: after a night it may have gone on, been lost and sent again, or expired. */
+  private async lookAgain(): Promise<void> {
+    try {
+      const run = await this.api.run(this.runId, this.abort.signal);
+      if (this.state.phase !== "settled" || this.abort.signal.aborted) return;
+      const { store } = this;
+      const { epoch, next_index: next } = run;
+      if (epoch !== undefined && epoch !== store.epoch) await this.open();
+      else if (next !== undefined && next > store.nextIndex)
+        this.connection.start(store.nextIndex, store.epoch);
+    } catch (error) {
+      if (!(error instanceof ProblemError) || (error.status !== 404 && error.status !== 410)) return;
+      this.listener.notice(
+        "The service does not have this run any more. What is shown is what this page still holds.",
+      );
+    }
   }
 
   /**

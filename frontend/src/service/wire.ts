@@ -233,6 +233,9 @@ export interface RunSummary extends Marks {
   /** Kept from expiry. */
   pinned?: boolean;
   imported?: boolean;
+  /** Where its tail stands; on a single run only. */
+  next_index?: number;
+  epoch?: string | null;
   /** In other tools; on a single run only. */
   links?: Record<string, string>;
 }

@@ -298,7 +298,8 @@ export class TraceRow implements RowView<TreeNode> {
     setAttr(this.duration, "data-reversed", null);
     for (const cell of [this.duration, this.bar.element]) setAttr(cell, "title", null);
     this.skew.hidden = true;
-    this.drawBar(node.start, node.start);
+    // Its spans may be anywhere: it has no bar.
+    if (!folded) this.drawBar(node.start, node.start);
   }
 
   private drawBar(start: number, end: number): void {

@@ -312,7 +312,8 @@ export class TraceTreeView implements RunShape {
     const running = store.runningCount;
     const parts = [format.plural(store.spanCount, "span")];
     if (running > 0) parts.push(`${format.count(running)} running`);
-    if (store.whole) parts.push(`${format.count(store.spans.size)} here`);
+    if (store.indexed !== null) parts.push(`${format.count(store.indexed)} read so far`);
+    else if (store.whole) parts.push(`${format.count(store.spans.size)} here`);
     setText(this.summary, parts.join(" · "));
   }
 
