@@ -143,6 +143,11 @@ export class App {
     this.run.reach(goal);
   }
 
+  focusRun(): void {
+    this.page.pane = "trace";
+    this.run.focus();
+  }
+
   showResult(): void {
     this.run.showResult();
   }
@@ -175,6 +180,7 @@ export class App {
       ),
     );
     const help = new KeyHelp(keys);
+    this.sidebar.listenForKeys(byId("run-list"));
     const openPalette = () => {
       palette.toggle();
       return true;
@@ -186,6 +192,15 @@ export class App {
         { keys: ["Mod+k"], does: "Go to a run, a span, a page, or do something", act: openPalette },
         { keys: ["?"], does: "All keys", act: () => help.open() },
       ],
+    });
+    keys.register({
+      title: "In the list of runs",
+      bindings: [
+        { keys: ["ArrowDown", "ArrowUp"], does: "Go from run to run" },
+        { keys: ["Enter"], does: "Open the run" },
+        { keys: ["ArrowRight"], does: "What can be done with the run" },
+      ],
+      applies: () => page.section === "runs",
     });
     keys.register({ title: "In a run", bindings: this.run.find.keys, applies: () => page.screen === "run" });
     listenForKeys(keys);

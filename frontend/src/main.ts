@@ -202,6 +202,10 @@ const shell: object & ThisType<PageData> = {
     const name = (event.currentTarget as HTMLElement).dataset.operation;
     controller?.newRun(name);
   },
+  skipToRun(event: Event) {
+    event.preventDefault();
+    controller?.focusRun();
+  },
   switchTimes() {
     controller?.switchTimes();
   },

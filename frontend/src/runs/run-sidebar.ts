@@ -1,5 +1,6 @@
 /** The list's side of the page: filter, paging, import, what today cost. Draws no run; the page's controller does. */
 
+import { rove } from "../browser/roving";
 import { assign, type PageData } from "../page";
 import { type Api, ProblemError } from "../service/api";
 import type { RunStatus, RunSummary } from "../service/wire";
@@ -63,6 +64,26 @@ export class RunSidebar {
     });
     this.list.follow(document.hidden);
     void this.list.reload();
+  }
+
+  /** The whole list is one Tab stop; the menu of a run is beside it, one key to the right. */
+  listenForKeys(list: HTMLElement): void {
+    const menuOf = (item: HTMLElement) =>
+      item.closest(".run-entry")?.querySelector<HTMLElement>(".run-entry-menu");
+    rove({
+      container: list,
+      items: ".run-item",
+      first: "[aria-current]",
+      entry: ".run-entry",
+      axis: "y",
+      onKey: (item, key) => {
+        if (key === "ArrowLeft") item.focus();
+        else if (key === "ArrowRight") menuOf(item)?.focus();
+        else if (key === "ContextMenu") menuOf(item)?.click();
+        else return false;
+        return true;
+      },
+    });
   }
 
   wake(): void {

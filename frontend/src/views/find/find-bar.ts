@@ -2,6 +2,7 @@
 
 import { byId, h, icon, setAttr, setText } from "../../browser/dom";
 import type { KeyBinding } from "../../browser/keys";
+import { rove } from "../../browser/roving";
 import { type Found, RunFind } from "../../run/find";
 import { MAX_QUERY } from "../../run/find-query";
 import { type Jump, jumpTo, targets } from "../../run/jumps";
@@ -85,6 +86,7 @@ export class FindBar {
     );
     this.jumps = new Map(JUMPS.map((each) => [each.jump, this.jumpButton(each)]));
     this.build();
+    rove({ container: this.bar, items: ".find-jump", axis: "x" });
     this.input.addEventListener("input", () => this.search(this.input.value));
     this.input.addEventListener("keydown", (event) => this.onKey(event));
   }
@@ -168,7 +170,7 @@ export class FindBar {
       h("div", { class: "find-search", role: "search" }, field, this.count, this.steps, this.where),
       h(
         "div",
-        { class: "find-jumps", role: "group", "aria-label": "Go to" },
+        { class: "find-jumps", role: "toolbar", "aria-label": "Go to" },
         h("span", { class: "find-jumps-text", "aria-hidden": "true" }, "Go to"),
         ...this.jumps.values(),
       ),

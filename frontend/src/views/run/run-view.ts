@@ -192,6 +192,11 @@ export class RunView {
     this.details.toTop();
   }
 
+  /** The keyboard goes to the run, in the shape in which it is shown. */
+  focus(): void {
+    this.views.focus();
+  }
+
   goToSpan(spanId: string): void {
     this.choose(spanId, true);
   }
