@@ -329,9 +329,9 @@ function countText(find: RunFind, at: number): string {
   return at < 0 ? `${total} found` : `${count(at + 1)} of ${total}`;
 }
 
-function looseText({ loose, whole, searching }: RunFind): string | null {
+function looseText({ loose, whole, searching, problem }: RunFind): string | null {
   const parts: string[] = [];
   if (loose > 0) parts.push(`Beside them ${count(loose)} log lines of no span`);
-  if (!whole && !searching) parts.push("The run is too large to be searched whole");
+  if (!whole && !searching && !problem) parts.push("The run is too large to be searched whole");
   return parts.join("\n") || null;
 }
