@@ -1,11 +1,13 @@
 /** Where one may want to go in a run: where an error began, what works now, what took longest, what cost most. Pure. */
+import type { SpanState } from "../service/wire";
 import type { RunStore } from "../store";
-import type { TreeNode } from "../tree";
+import { selfTimeUs } from "./self-time";
+import { endOf, startOf } from "./span-times";
 import { treeOrder } from "./tree-order";
 
 export type Jump = "error" | "running" | "slowest" | "dearest";
 
-type Source = Pick<RunStore, "spans" | "tree" | "structure" | "running" | "errors">;
+type Source = Pick<RunStore, "spans" | "tree" | "structure" | "running" | "errors" | "folded">;
 
 /** How many of the slowest and dearest one goes through before it begins anew. */
 const MOST = 20;
@@ -72,33 +74,14 @@ function ownCosts(store: Source): [string, number][] {
 }
 
 function ownTimes(store: Source, nowUs: number): [string, number][] {
+  const input = { spans: store.spans, startOf, endOf: (span: SpanState) => endOf(span, nowUs) };
   const times: [string, number][] = [];
   for (const id of store.spans.keys()) {
     const node = store.tree.get(id);
-    const us = node ? ownTimeUs(store, node, nowUs) : 0;
+    // Of one whose children are not all here nobody can tell.
+    if (!node || store.folded.has(id)) continue;
+    const us = selfTimeUs(node, input) ?? 0;
     if (us > 0) times.push([id, us]);
   }
   return times;
-}
-
-/** Microseconds of a span in which none of its children ran. Children stand by their start. */
-function ownTimeUs(store: Source, node: TreeNode, nowUs: number): number {
-  const [start, end] = interval(store, node, nowUs);
-  let covered = 0;
-  let until = start;
-  for (const child of node.children) {
-    const [from, to] = interval(store, child, nowUs);
-    const begins = Math.max(until, from);
-    const ends = Math.min(end, to);
-    if (ends <= begins) continue;
-    covered += ends - begins;
-    until = ends;
-  }
-  return end - start - covered;
-}
-
-function interval(store: Source, node: TreeNode, nowUs: number): [number, number] {
-  const span = store.spans.get(node.id);
-  const start = span?.start ?? node.start;
-  return [start, span?.end ?? (span?.status === "running" ? nowUs : start)];
 }

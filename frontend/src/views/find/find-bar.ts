@@ -266,7 +266,8 @@ export class FindBar {
   private showFirst(): void {
     this.drawn = true;
     const first = this.find.hits[0];
-    if (!this.unseen || !first || !this.store?.spans.has(first.id)) return;
+    // A run that is here in parts brings what is asked for.
+    if (!this.unseen || !first || !(this.store?.spans.has(first.id) || this.store?.whole)) return;
     this.unseen = false;
     if (this.find.indexOf(this.actions.chosen()) < 0) this.actions.show(first.id);
   }

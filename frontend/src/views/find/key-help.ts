@@ -1,6 +1,24 @@
 /** The help: every key that works now, made from the table that does them. */
 import { byId, h, icon } from "../../browser/dom";
-import { hasSingleKeys, isMac, type KeyTable, keyName, setSingleKeys } from "../../browser/keys";
+import {
+  hasSingleKeys,
+  isMac,
+  type KeyGroup,
+  type KeyTable,
+  keyName,
+  setSingleKeys,
+} from "../../browser/keys";
+
+/** Groups that come first; the others follow as they were registered. */
+const FIRST = ["In a run", "Spans of a run", "Everywhere"];
+
+function inOrder(groups: readonly KeyGroup[]): KeyGroup[] {
+  const place = ({ title }: KeyGroup) => {
+    const at = FIRST.indexOf(title);
+    return at < 0 ? FIRST.length : at;
+  };
+  return [...groups].sort((a, b) => place(a) - place(b));
+}
 
 export class KeyHelp {
   private readonly table: KeyTable;
@@ -31,13 +49,13 @@ export class KeyHelp {
   open(): boolean {
     if (this.dialog.open) return false;
     this.single.checked = hasSingleKeys();
-    this.body.replaceChildren(...this.table.groups().map((group) => this.group(group)));
+    this.body.replaceChildren(...inOrder(this.table.groups()).map((group) => this.group(group)));
     this.dialog.showModal();
     this.body.scrollTop = 0;
     return true;
   }
 
-  private group({ title, bindings }: ReturnType<KeyTable["groups"]>[number]): HTMLElement {
+  private group({ title, bindings }: KeyGroup): HTMLElement {
     const mac = isMac();
     const lines = bindings.map(({ keys, does }) =>
       h(

@@ -61,8 +61,14 @@ function runCommands(context: PageContext): Command[] {
   // What the keys of a run do can be chosen here too.
   for (const group of keys.groups())
     for (const { keys: names, does, act } of group.bindings)
-      if (act && group.title === "In a run")
-        commands.push({ group: "Go to", title: does, icon: "search", key: names[0], run: () => void act() });
+      if (act && group.title !== "Everywhere")
+        commands.push({
+          group: group.title === "In a run" ? "Go to" : group.title,
+          title: does,
+          icon: "search",
+          key: names[0],
+          run: () => void act(),
+        });
   const { chosen } = run;
   if (chosen)
     for (const each of spanCopies(context, runId, chosen)) commands.push({ ...each, group: "Chosen span" });
