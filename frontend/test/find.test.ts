@@ -123,6 +123,23 @@ describe("a search in the run", () => {
     expect(find.hits.at(-1)?.matches[0]?.field).toBe("attributes.x");
   });
 
+  it("does not ask for page after page of very many hits, and tells how many there are", async () => {
+    let asked = 0;
+    const many = Array.from({ length: 1_000 }, (_, index) => hit(`far${index}`, index));
+    const find = new RunFind(
+      {
+        search: async () => {
+          asked++;
+          return { ...answer(many, "3"), found: 50_000, is_whole: true };
+        },
+      },
+      () => {},
+    );
+    find.open(RUN, store(), "sonnet");
+    await vi.advanceTimersByTimeAsync(300);
+    expect([asked, find.hits.length, find.total, find.whole]).toEqual([1, 1_001, 50_000, true]);
+  });
+
   it("goes from the chosen span to the next one and the one before, and round", async () => {
     const find = new RunFind({ search: async () => answer([]) }, () => {});
     find.open(RUN, store(), "is:error");

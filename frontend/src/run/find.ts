@@ -13,6 +13,7 @@ const AGAIN_MS = 3_000;
 const GATHER_MS = 500;
 /** Answers that are asked for one after the other: of a very large run the first parts. */
 const MAX_ANSWERS = 10;
+/** Hits that are asked for: nobody goes through more, and each further page of them costs the service a whole search. */
 const LIMIT = 1_000;
 
 export interface Found {
@@ -44,6 +45,8 @@ export class RunFind {
   private askedVersion = -1;
   private askedAtMs = 0;
   private gatheredAtMs = 0;
+  /** Spans that the service has counted, where it has looked through all of the run. */
+  private counted = 0;
 
   constructor(api: Pick<Api, "search">, changed: () => void) {
     this.api = api;
@@ -72,6 +75,7 @@ export class RunFind {
     this.answered = new Map();
     this.problem = "";
     this.loose = 0;
+    this.counted = 0;
     this.whole = false;
     this.searching = this.terms.length > 0;
     this.gather();
@@ -89,6 +93,11 @@ export class RunFind {
     if (!this.searching && store.version !== this.askedVersion && nowMs - this.askedAtMs > AGAIN_MS)
       void this.ask();
     this.changed();
+  }
+
+  /** How many spans there are at least; not all of very many are among the hits. */
+  get total(): number {
+    return Math.max(this.hits.length, this.counted);
   }
 
   indexOf(id: string | null): number {
@@ -118,6 +127,7 @@ export class RunFind {
     this.askedAtMs = performance.now();
     const found = new Map<string, SearchHit>();
     let loose = 0;
+    let total = 0;
     let cursor: string | null = null;
     try {
       for (let answers = 0; answers < MAX_ANSWERS; answers++) {
@@ -128,10 +138,12 @@ export class RunFind {
           else if (!found.has(hit.span_id)) found.set(hit.span_id, hit);
         }
         cursor = answer.next_cursor;
-        if (cursor === null) break;
+        if (answer.is_whole) total = answer.found - loose;
+        if (cursor === null || found.size + loose >= LIMIT) break;
       }
       this.problem = "";
-      this.whole = cursor === null;
+      this.whole = cursor === null || total > 0;
+      this.counted = total;
       this.answered = found;
       this.loose = loose;
     } catch (error) {

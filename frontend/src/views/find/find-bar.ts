@@ -325,7 +325,7 @@ function excerpt({ field, before, match, after }: SearchMatch): Node[] {
 function countText(find: RunFind, at: number): string {
   const { hits, searching, problem, whole } = find;
   if (problem) return problem;
-  const total = `${whole || searching ? "" : "at least "}${count(hits.length)}${searching ? " …" : ""}`;
+  const total = `${whole || searching ? "" : "at least "}${count(find.total)}${searching ? " …" : ""}`;
   if (hits.length === 0) return searching ? "Searching…" : whole ? "No match" : "No match so far";
   return at < 0 ? `${total} found` : `${count(at + 1)} of ${total}`;
 }
