@@ -1,5 +1,6 @@
 /** Every section of the details, in the order in which they stand. A new one is a function in a file of its own. */
 import { lostContent } from "../../text/span-words";
+import { chainSection } from "../conversation/chain-section";
 import { conversationSection, noContentSection } from "../conversation/conversation-section";
 import { attributeBlock } from "./attribute-list";
 import type { SectionBuilder } from "./details-section";
@@ -69,6 +70,7 @@ export const SECTIONS: readonly SectionBuilder[] = [
   headSection,
   // Before the figures: it is what the run was started for.
   resultSection,
+  chainSection,
   fieldsSection,
   errorSection,
   failedSection,

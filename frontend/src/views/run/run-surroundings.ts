@@ -4,6 +4,7 @@ import type { Api } from "../../service/api";
 import type { Breaker, Budget } from "../../service/wire-work";
 import { markOf } from "../backend-mark";
 import { breakerText } from "../budgets/budget-words";
+import { circuitsAre } from "./circuits";
 
 const ASK_MS = 5_000;
 
@@ -29,6 +30,7 @@ export class RunSurroundings {
       taken: ({ budgets, breakers }) => {
         this.budget = budgets.find(({ scope }) => scope === `run:${this.runId}`);
         this.breakers = breakers;
+        circuitsAre(breakers);
         changed();
       },
       failed: () => {}, // the corner of the page says how it is connected

@@ -90,7 +90,7 @@ export class TranscriptItem implements RowView<Item> {
     const { span } = context.loader.get(item.speaker);
     const own = context.store.spans.get(item.id);
     this.drawHead(item, own, context);
-    this.drawMargin(item, own, context);
+    this.drawMargin(item, own, span, context);
     if (item.kind === "turn" || item.kind === "chain") this.drawTurn(item, span, context);
     else if (item.kind === "tool" || item.kind === "agent") this.drawTool(item, span, context);
     else this.drawError(own);
@@ -142,23 +142,19 @@ export class TranscriptItem implements RowView<Item> {
     return said;
   }
 
-  private drawMargin(item: Item, span: SpanState | undefined, { store, now }: ItemContext): void {
+  private drawMargin(
+    item: Item,
+    span: SpanState | undefined,
+    speaker: SpanState | undefined,
+    { store, now }: ItemContext,
+  ): void {
     const total = store.tree.get(item.id)?.total;
     const running = span?.status === "running";
-    const estimate = costEstimate(store.spans.get(item.speaker) ?? {});
-    const cost =
-      estimate ||
-      (total && total.priced > 0 ? format.money(total.cost) : total && total.unpriced > 0 ? "unpriced" : "");
-    setText(this.cost, cost);
-    setAttr(
-      this.cost,
-      "title",
-      total && total.priced > 0
-        ? format.moneyExact(total.cost)
-        : estimate
-          ? "What it has cost so far, estimated"
-          : null,
-    );
+    const estimate = costEstimate(speaker ?? {});
+    const priced = total && total.priced > 0 ? format.money(total.cost) : "";
+    setText(this.cost, estimate || priced || (total?.unpriced ? "unpriced" : ""));
+    const exact = priced && format.moneyExact(total?.cost ?? 0);
+    setAttr(this.cost, "title", estimate ? "What it has cost so far, estimated" : exact || null);
     const { start } = span ?? {};
     const end = typeof span?.end === "number" ? span.end : running ? now() : undefined;
     const length =

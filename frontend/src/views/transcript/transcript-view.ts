@@ -70,6 +70,10 @@ export class TranscriptView implements RunShape {
     this.viewport.addEventListener("scroll", () => this.scrolled(), { passive: true });
     this.viewport.addEventListener("keydown", (event) => this.key(event));
     this.jump.addEventListener("click", () => this.toEnd());
+    // Markdown is laid out a moment later than its text: who reads the end stays there.
+    new ResizeObserver(() => {
+      if (this.following) this.viewport.scrollTop = this.viewport.scrollHeight;
+    }).observe(this.column);
   }
 
   open(store: RunStore, spanId: string | null): void {
