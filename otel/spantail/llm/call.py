@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from opentelemetry import context as otel_context
 from opentelemetry.trace import SpanKind
@@ -19,6 +19,7 @@ from spantail.budgets import BudgetError, CallHold, ReportedCall, hold_call
 from spantail.content import as_attribute, content_capture_allowed, marks_of, size_of
 from spantail.llm.estimate import RunningEstimate
 from spantail.llm.measured import MeasuredCall
+from spantail.llm.streamed_text import StreamedText
 from spantail.llm.usage import Usage
 from spantail.scopes.scope import Scope
 from spantail.scopes.use import open_uses
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from opentelemetry.context import Context
-
-_TEXT_LIMIT: Final = 32 * 1024  # characters of a streamed answer that are kept when content may be recorded
 
 
 class LlmCall(Scope):
@@ -69,8 +68,7 @@ class LlmCall(Scope):
         self._chunks = 0
         self._has_uncounted_text = False
         self._is_cut_off = False
-        self._text: list[str] = []
-        self._text_length = 0
+        self._text = StreamedText()
         self._text_left_out = 0
         self._left_out: dict[str, int] = {}
         self._completion_known = False
@@ -240,7 +238,7 @@ class LlmCall(Scope):
         """Record that a chunk of a streamed answer came in; the first one sets the time to first chunk.
 
         Args:
-            text: The chunk's text; kept only where the environment allows message content.
+            text: The chunk's text; kept, and shown while it grows, only where the environment allows message content.
             tokens: How many tokens it had, where the stream says so; they add up in `gen_ai.usage.output_tokens`.
         """
         written: dict[str, object] = {}
@@ -254,10 +252,10 @@ class LlmCall(Scope):
             written[keys.GEN_AI_USAGE_OUTPUT_TOKENS] = total
         elif text:
             self._has_uncounted_text = True
-        if text and self._text_length < _TEXT_LIMIT:
+        if text and not self._text.is_full:
             if content_capture_allowed():
-                self._text.append(text)
-                self._text_length += len(text)
+                self._text.add(text)
+                written[keys.GEN_AI_OUTPUT_MESSAGES] = self._text.so_far()
             else:
                 self._text_left_out += size_of(text)
         written[keys.COST_ESTIMATE_USD] = self._cost_so_far(text)
@@ -360,7 +358,7 @@ class LlmCall(Scope):
         if self._text_left_out and not self._completion_known:
             self._leave_out(keys.GEN_AI_OUTPUT_MESSAGES, self._text_left_out)
         if self._text and not self._completion_known:
-            self._content(keys.GEN_AI_OUTPUT_MESSAGES, "".join(self._text)[:_TEXT_LIMIT])
+            self._content(keys.GEN_AI_OUTPUT_MESSAGES, self._text.whole())
         if self._cost_nano is not None or self._never_began:
             return
         price = self._price()

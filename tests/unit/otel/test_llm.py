@@ -254,6 +254,16 @@ def test_content_is_recorded_when_asked_for(spans: Spans, monkeypatch: pytest.Mo
     assert attributes["gen_ai.output.messages"] == "answer"
 
 
+def test_an_answer_can_be_read_while_it_is_streamed(spans: Spans, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(CAPTURE_CONTENT_VARIABLE, "true")
+    with llm_call(backend="langchain", model="m") as call:
+        call.chunk("It is sun")
+        seen = dict(call.span.attributes or {})  # type: ignore[attr-defined]
+        call.chunk("ny.")
+    assert seen["gen_ai.output.messages"] == "It is"
+    assert _attributes(spans)["gen_ai.output.messages"] == "It is sunny."
+
+
 @pytest.mark.parametrize("setting", ["", "false", "NO_CONTENT", "EVENT_ONLY"])
 def test_other_settings_do_not_allow_content(spans: Spans, monkeypatch: pytest.MonkeyPatch, setting: str) -> None:
     monkeypatch.setenv(CAPTURE_CONTENT_VARIABLE, setting)
