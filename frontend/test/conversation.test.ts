@@ -434,6 +434,15 @@ describe("history", () => {
     expect(repeated(first, [said("user", "Coffee?")])).toBe(0);
     expect(repeated(first, [said("system", "Be brief."), said("user", "Coffee?")])).toBe(1);
     expect(repeated(first, [said("assistant", "Yes.")])).toBe(0);
+    // an agent that leaves the beginning out when it gets long
+    expect(repeated(first, [said("user", "Tea?"), said("assistant", "Yes."), said("user", "Green?")])).toBe(
+      2,
+    );
+    const long = {
+      ...first,
+      asked: [said("system", "Be brief."), said("user", "Hi."), said("user", "Tea?")],
+    };
+    expect(repeated(long, asked)).toBe(3);
   });
 
   it("results belong to calls by id, else in order", () => {

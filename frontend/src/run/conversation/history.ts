@@ -16,16 +16,29 @@ export function keyOf(one: Message): string {
  */
 export function repeated(earlier: Conversation, asked: readonly Message[]): number {
   const said = [...earlier.asked, ...earlier.answered].map(keyOf);
+  const now = asked.map(keyOf);
   let at = 0;
   let count = 0;
-  for (const one of asked) {
-    const found = said.indexOf(keyOf(one), at);
+  for (const key of now) {
+    const found = said.indexOf(key, at);
     // Only instructions may be skipped: otherwise a message that was said twice would hide what stands between.
     if (found < 0 || earlier.asked.slice(at, found).some((skipped) => skipped.role !== "system")) break;
     at = found + 1;
     count++;
   }
-  return count;
+  return Math.max(count, repeatedEnd(said, now, asked[0]?.role === "system" ? 1 : 0));
+}
+
+/** The same where the beginning was left out, as agents do when it gets long: what is repeated is the end of what was said. */
+function repeatedEnd(said: readonly string[], now: readonly string[], from: number): number {
+  const first = now[from];
+  if (first === undefined) return 0;
+  for (let at = said.indexOf(first); at >= 0; at = said.indexOf(first, at + 1)) {
+    const length = said.length - at;
+    // One message alone may be said again.
+    if (length > 1 && said.slice(at).every((key, place) => key === now[from + place])) return from + length;
+  }
+  return 0;
 }
 
 /** The result of each call that has one: by id, else by the order of the calls. */

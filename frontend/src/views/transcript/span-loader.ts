@@ -12,6 +12,8 @@ interface Held {
   span: SpanState | null;
   /** What the page knew of the span when it was asked for. */
   asked: SpanState | undefined;
+  /** Both together, for what the page knows now: the same object then means that nothing has changed. */
+  joined?: { known: SpanState | undefined; span: SpanState | undefined };
 }
 
 export class SpanLoader {
@@ -57,7 +59,10 @@ export class SpanLoader {
     }
     if (!held || (held.asked !== known && held.asked?.status !== known?.status)) this.ask(id);
     if (!held) return { span: known, isWhole: false };
-    return { span: held.span ? (merge(held.span, known) ?? undefined) : known, isWhole: true };
+    if (held.joined?.known !== known || !held.joined) {
+      held.joined = { known, span: merge(held.span, known) ?? undefined };
+    }
+    return { span: held.joined.span, isWhole: true };
   }
 
   private ask(id: string): void {

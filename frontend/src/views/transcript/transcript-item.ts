@@ -60,6 +60,8 @@ export class TranscriptItem implements RowView<Item> {
   private readonly messages = new MessageList();
   private item: Item | null = null;
   private drawn = "";
+  /** What the messages were last made of. */
+  private seen: readonly unknown[] = [];
 
   constructor(context: () => ItemContext | null) {
     this.context = context;
@@ -183,6 +185,9 @@ export class TranscriptItem implements RowView<Item> {
     const ready = isWhole && (earlier === null || earlier.isWhole);
     const names = (ids: readonly string[]) => new Set(ids.map((id) => toolName(store.spans.get(id))));
     const running = span?.status === "running";
+    const key = [span, earlier?.span, ready, this.toolsBefore.join(), item.tools.join()];
+    if (this.seen.length > 0 && key.every((each, at) => each === this.seen[at])) return;
+    this.seen = key;
     const messages =
       ready && conversation
         ? newMessages(conversation, conversationFor(earlier?.span), {
