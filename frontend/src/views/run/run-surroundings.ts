@@ -16,12 +16,17 @@ export interface BackendNote {
 }
 
 export class RunSurroundings {
+  private readonly api: Api;
   private readonly refresh: Refresh<{ budgets: readonly Budget[]; breakers: readonly Breaker[] }>;
   private runId = "";
   private budget: Budget | undefined;
+  private sessions: readonly Budget[] = [];
+  private sessionId = "";
+  private rootAsked = "";
   private breakers: readonly Breaker[] = [];
 
   constructor(api: Api, changed: () => void) {
+    this.api = api;
     const ask = async (signal: AbortSignal) => {
       const [{ budgets }, { breakers }] = await Promise.all([api.budgets(signal), api.breakers(signal)]);
       return { budgets, breakers };
@@ -29,6 +34,9 @@ export class RunSurroundings {
     this.refresh = new Refresh(ask, ASK_MS, {
       taken: ({ budgets, breakers }) => {
         this.budget = budgets.find(({ scope }) => scope === `run:${this.runId}`);
+        this.sessions = budgets.filter(
+          ({ scope, limit_nano: limit }) => scope.startsWith("session:") && limit !== null,
+        );
         this.breakers = breakers;
         circuitsAre(breakers);
         changed();
@@ -40,6 +48,8 @@ export class RunSurroundings {
   follow(runId: string): void {
     this.runId = runId;
     this.budget = undefined;
+    this.sessionId = "";
+    this.rootAsked = "";
     this.refresh.start();
   }
 
@@ -52,6 +62,27 @@ export class RunSurroundings {
   /** What the run may spend; null where nothing limits it, or nothing is known yet. */
   get limitNano(): number | null {
     return this.budget?.limit_nano ?? null;
+  }
+
+  /** The limits that hold for this run alone and for its session; `rootId` is the span that names the session. */
+  limits(rootId: string | null): Budget[] {
+    if (this.sessions.length > 0 && rootId && this.rootAsked !== rootId) void this.askSession(rootId);
+    const session = this.sessions.filter(({ scope }) => scope === `session:${this.sessionId}`);
+    const run = this.budget && this.budget.limit_nano !== null ? [this.budget] : [];
+    return [...run, ...session];
+  }
+
+  /** The page keeps no attributes of spans that have ended. */
+  private async askSession(rootId: string): Promise<void> {
+    this.rootAsked = rootId;
+    const { runId } = this;
+    try {
+      const { span } = await this.api.span(runId, rootId);
+      const named = span.attributes?.["spantail.session.id"];
+      if (this.runId === runId && typeof named === "string") this.sessionId = named;
+    } catch {
+      // Without it the session's budget is not shown; the page about budgets has it.
+    }
   }
 
   /** "skipped until 12:04: not installed", for backends that are not in use now. */

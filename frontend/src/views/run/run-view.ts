@@ -23,6 +23,7 @@ import { FlameView } from "../trace/flame-view";
 import { TimePanel } from "../trace/time-panel";
 import { TraceTreeView } from "../trace/trace-tree";
 import { TranscriptView } from "../transcript/transcript-view";
+import { BudgetMeter } from "./budget-meter";
 import { ConnectionBadge } from "./connection-badge";
 import { QueueWait } from "./queue-wait";
 import { drawRunHead, isLive, summaryOf } from "./run-head";
@@ -57,6 +58,7 @@ export class RunView {
   readonly find: FindBar;
   private readonly wait: QueueWait;
   private readonly surroundings: RunSurroundings;
+  private readonly meter = new BudgetMeter();
   private readonly results: RunResults;
   private readonly schedule = new DrawSchedule(() => this.draw());
   private current: RunSession | null = null;
@@ -320,6 +322,7 @@ export class RunView {
   private drawHead(session: RunSession): void {
     drawRunHead(this.page, session, this.surroundings, this.api.nowUs());
     this.wait.show(session.run);
+    this.meter.show(this.surroundings.limits(session.rootId));
     const { run } = session;
     this.results.follow(run, this.listener.canStart(run?.operation ?? ""));
     assign(this.page, "hasResult", this.results.state.phase !== "none" && session.rootId !== null);
