@@ -24,6 +24,8 @@ import { RunMenu } from "./views/run/run-menu";
 import { RunView } from "./views/run/run-view";
 import { runItem, runItems } from "./views/run-list";
 import type { SectionView } from "./views/section";
+import { SessionsPage } from "./views/sessions/sessions-page";
+import { SpendPage } from "./views/spend/spend-page";
 import { NewRunDialog } from "./views/start/new-run";
 
 /** The duration in the header ticks in tenths of a second. */
@@ -84,6 +86,8 @@ export class App {
       queue: new QueuePage(api),
       budgets: new BudgetsPage(api),
       notices: new NoticesPage(api),
+      sessions: new SessionsPage(api),
+      spend: new SpendPage(api),
       compare: new ComparePage(api, {
         go: (route) => this.navigation.go(route),
         record: (route) => {

@@ -60,6 +60,12 @@ const shell: object & ThisType<PageData> = {
   get onBudgets() {
     return this.section === "budgets";
   },
+  get onSessions() {
+    return this.section === "sessions";
+  },
+  get onSpend() {
+    return this.section === "spend";
+  },
   get onNotices() {
     return this.section === "notices";
   },
@@ -74,6 +80,12 @@ const shell: object & ThisType<PageData> = {
   },
   get currentBudgets() {
     return this.section === "budgets" ? "page" : null;
+  },
+  get currentSessions() {
+    return this.section === "sessions" ? "page" : null;
+  },
+  get currentSpend() {
+    return this.section === "spend" ? "page" : null;
   },
   get currentNotices() {
     return this.section === "notices" ? "page" : null;

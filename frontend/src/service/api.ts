@@ -20,6 +20,7 @@ import type {
   TraceWindow,
 } from "./wire";
 import type { Comparison } from "./wire-compare";
+import type { SessionAnswer, SessionsPageAnswer, SpendAnswer, SpendBy } from "./wire-sessions";
 import type {
   BreakersAnswer,
   Budget,
@@ -99,6 +100,30 @@ export class Api {
 
   spendToday(): Promise<Spend> {
     return this.json<Spend>("/api/spend?by=backend&days=1");
+  }
+
+  /** Sums by day, of the last `days`. */
+  spend(by: SpendBy, days: number, signal?: AbortSignal): Promise<SpendAnswer> {
+    return this.json<SpendAnswer>(`/api/spend?by=${by}&days=${days}`, { signal });
+  }
+
+  /** Sessions with `words` in their id, the last active one first; those after `cursor`. */
+  sessions(
+    words: string,
+    limit: number,
+    cursor: string | null,
+    signal?: AbortSignal,
+  ): Promise<SessionsPageAnswer> {
+    const asked = new URLSearchParams({ limit: String(limit) });
+    if (words) asked.set("q", words);
+    if (cursor !== null) asked.set("cursor", cursor);
+    return this.json<SessionsPageAnswer>(`/api/sessions?${asked}`, { signal });
+  }
+
+  session(sessionId: string, limit: number, signal?: AbortSignal): Promise<SessionAnswer> {
+    return this.json<SessionAnswer>(`/api/sessions/${encodeURIComponent(sessionId)}?limit=${limit}`, {
+      signal,
+    });
   }
 
   async pinRun(runId: string, pinned: boolean): Promise<void> {

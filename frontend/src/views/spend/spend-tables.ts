@@ -1,0 +1,186 @@
+/** What was spent, in figures: by backend, model or operation, and by day. */
+import { h, setAttr, setText } from "../../browser/dom";
+import { address, sectionRoute } from "../../browser/router";
+import { count, moneyExact, plural, tokens } from "../../text/format";
+import { visible } from "../../text/visible";
+import { BackendMark } from "../backend-mark";
+import { KeyedList } from "../keyed";
+import type { RowView } from "../windowed";
+import { type DayBar, type PartRow, queryOf, type SpendChoice, sum } from "./spend-words";
+
+export class PartTable {
+  readonly element: HTMLElement;
+  private readonly empty = h("p", { class: "board-empty" }, "Nothing was spent.");
+  private readonly table: HTMLElement;
+  private readonly name = h("th", { scope: "col" });
+  private readonly list: KeyedList<PartRow>;
+  private choice: SpendChoice | null = null;
+
+  constructor() {
+    const body = h("tbody");
+    const head = h(
+      "tr",
+      {},
+      this.name,
+      column("runs", "part-runs"),
+      column("calls", "part-calls"),
+      column("errors", "part-errors"),
+      column("tokens in → out", "part-tokens"),
+      column("cost", "part-cost"),
+      h("td", { class: "part-share" }),
+    );
+    this.table = h("table", { class: "board-table spend-parts" }, h("thead", {}, head), body);
+    this.list = new KeyedList(
+      body,
+      ({ name }) => `${this.choice?.by} ${name}`,
+      () => new PartRowView(() => this.choice),
+    );
+    this.element = h("div", { class: "spend-scroll" }, this.empty, this.table);
+  }
+
+  draw(rows: readonly PartRow[], choice: SpendChoice): void {
+    this.choice = choice;
+    this.empty.hidden = rows.length > 0;
+    this.table.hidden = rows.length === 0;
+    setText(this.name, choice.by);
+    setAttr(this.table, "aria-label", `Spend by ${choice.by}`);
+    this.list.draw(rows);
+  }
+}
+
+class PartRowView implements RowView<PartRow> {
+  readonly element: HTMLElement;
+  private readonly choiceNow: () => SpendChoice | null;
+  private readonly mark = new BackendMark();
+  private readonly text = h("span", { class: "part-name" });
+  private readonly link = h("a", { class: "part-link", "data-nav": "" }, this.mark.element, this.text);
+  private readonly runs = figure("part-runs");
+  private readonly calls = figure("part-calls");
+  private readonly errors = figure("part-errors");
+  private readonly tokens = figure("part-tokens");
+  private readonly cost = figure("part-cost");
+  private readonly fill = h("i", { class: "part-fill" });
+
+  constructor(choiceNow: () => SpendChoice | null) {
+    this.choiceNow = choiceNow;
+    this.element = h(
+      "tr",
+      {},
+      h("th", { scope: "row" }, this.link),
+      this.runs,
+      this.calls,
+      this.errors,
+      this.tokens,
+      this.cost,
+      h("td", { class: "part-share", "aria-hidden": "true" }, h("span", { class: "part-bar" }, this.fill)),
+    );
+  }
+
+  update({ name, part, share }: PartRow): void {
+    const choice = this.choiceNow();
+    if (choice === null) return;
+    const isMark = choice.by === "backend" && name !== "other";
+    this.mark.update(isMark ? { backend: name } : undefined);
+    this.text.hidden = isMark;
+    setText(this.text, visible(name));
+    const isChosen = choice.part === name;
+    const to = { ...choice, part: isChosen ? "" : name };
+    setAttr(this.link, "href", address(sectionRoute("spend", [], queryOf(to))));
+    setAttr(this.link, "aria-current", isChosen ? "true" : null);
+    setAttr(this.link, "title", isChosen ? "Show all again" : "Show its share of each day");
+    setAttr(this.element, "data-chosen", isChosen ? "" : null);
+    setText(this.runs, part.runs === undefined ? "–" : count(part.runs));
+    setText(this.calls, count(part.calls));
+    setText(this.errors, part.errors > 0 ? count(part.errors) : "–");
+    setAttr(this.errors, "data-some", part.errors > 0 ? "" : null);
+    setText(this.tokens, `${tokens(part.tokens.input)} → ${tokens(part.tokens.output)}`);
+    const unpriced = part.unpriced > 0 ? plural(part.unpriced, "call") : "";
+    setText(
+      this.cost,
+      part.cost_nano === 0 && unpriced ? "unpriced" : sum(part.cost_nano) + (unpriced && " +"),
+    );
+    setAttr(
+      this.cost,
+      "title",
+      [moneyExact(part.cost_nano), unpriced && `${unpriced} without a price`].filter(Boolean).join(", "),
+    );
+    this.fill.style.width = `${(share * 100).toFixed(2)}%`;
+  }
+}
+
+export class DayTable {
+  readonly element: HTMLElement;
+  private readonly list: KeyedList<DayBar>;
+  private readonly rest = h("p", { class: "board-text" });
+
+  constructor() {
+    const body = h("tbody");
+    this.list = new KeyedList(
+      body,
+      ({ day }) => day,
+      () => new DayRowView(),
+    );
+    this.element = h(
+      "details",
+      { class: "spend-each" },
+      h("summary", {}, "Each day in figures"),
+      h(
+        "table",
+        { class: "board-table spend-table", "aria-label": "Spend by day" },
+        h(
+          "thead",
+          {},
+          h(
+            "tr",
+            {},
+            h("th", { scope: "col" }, "day (UTC)"),
+            column("runs"),
+            column("calls"),
+            column("unpriced"),
+            column("cost"),
+          ),
+        ),
+        body,
+      ),
+      this.rest,
+    );
+  }
+
+  draw(bars: readonly DayBar[]): void {
+    const some = bars.filter((bar) => bar.runs > 0 || bar.nano !== 0).reverse();
+    this.list.draw(some);
+    const none = bars.length - some.length;
+    setText(this.rest, none > 0 ? `${plural(none, "other day")} without a call.` : "");
+    this.rest.hidden = none === 0;
+  }
+}
+
+class DayRowView implements RowView<DayBar> {
+  readonly element: HTMLElement;
+  private readonly day = h("th", { scope: "row" });
+  private readonly runs = figure();
+  private readonly calls = figure();
+  private readonly unpriced = figure();
+  private readonly cost = figure();
+
+  constructor() {
+    this.element = h("tr", {}, this.day, this.runs, this.calls, this.unpriced, this.cost);
+  }
+
+  update(bar: DayBar): void {
+    setText(this.day, bar.day);
+    setText(this.runs, count(bar.runs));
+    setText(this.calls, count(bar.calls));
+    setText(this.unpriced, bar.unpriced > 0 ? count(bar.unpriced) : "–");
+    setText(this.cost, sum(bar.nano));
+    setAttr(this.cost, "title", moneyExact(bar.nano));
+  }
+}
+
+function column(text: string, className = ""): HTMLElement {
+  return h("th", { scope: "col", class: `figure ${className}`.trim() }, text);
+}
+
+function figure(className = ""): HTMLElement {
+  return h("td", { class: `figure ${className}`.trim() });
+}

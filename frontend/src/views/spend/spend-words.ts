@@ -1,0 +1,132 @@
+/** What was spent, as rows and bars. Pure; money is whole nano-USD. */
+import {
+  SPEND_BY,
+  type SpendAnswer,
+  type SpendBy,
+  type SpendPart,
+  type SpendParts,
+} from "../../service/wire-sessions";
+import type { Budget } from "../../service/wire-work";
+import { grouped, money, plural } from "../../text/format";
+
+export const PERIODS = [7, 30, 90, 365] as const;
+
+/** What the page is asked to show, as it stands in its address. */
+export interface SpendChoice {
+  readonly days: number;
+  readonly by: SpendBy;
+  readonly demo: boolean;
+  /** The backend, model or operation whose share is shown; empty for none. */
+  readonly part: string;
+}
+
+export function choiceIn(query: string): SpendChoice {
+  const asked = new URLSearchParams(query);
+  const days = PERIODS.find((each) => String(each) === asked.get("days")) ?? 30;
+  const by = SPEND_BY.find((each) => each === asked.get("by")) ?? "backend";
+  return { days, by, demo: asked.get("data") === "demo", part: asked.get("part") ?? "" };
+}
+
+export function queryOf(choice: SpendChoice): string {
+  const query = new URLSearchParams();
+  if (choice.days !== 30) query.set("days", String(choice.days));
+  if (choice.by !== "backend") query.set("by", choice.by);
+  if (choice.demo) query.set("data", "demo");
+  if (choice.part) query.set("part", choice.part);
+  return query.toString();
+}
+
+export interface PartRow {
+  readonly name: string;
+  readonly part: SpendPart;
+  /** Of the whole, 0 … 1. */
+  readonly share: number;
+}
+
+export function partsOf(sums: SpendParts): Record<string, SpendPart> {
+  return sums.backends ?? sums.models ?? sums.operations ?? {};
+}
+
+/** The dearest first; of equal cost the one with more calls. */
+export function rowsOf(sums: SpendParts): PartRow[] {
+  return Object.entries(partsOf(sums))
+    .map(([name, part]) => ({ name, part, share: sums.cost_nano > 0 ? part.cost_nano / sums.cost_nano : 0 }))
+    .sort(
+      (a, b) =>
+        b.part.cost_nano - a.part.cost_nano || b.part.calls - a.part.calls || (a.name < b.name ? -1 : 1),
+    );
+}
+
+export interface DayBar {
+  readonly day: string;
+  readonly nano: number;
+  /** What the chosen part adds to it. */
+  readonly partNano: number;
+  readonly runs: number;
+  readonly calls: number;
+  readonly unpriced: number;
+}
+
+export function barsOf(answer: SpendAnswer, choice: SpendChoice): DayBar[] {
+  return answer.days.map((day) => {
+    const sums = choice.demo ? day.demo : day;
+    const parts = partsOf(sums);
+    const all = Object.values(parts);
+    return {
+      day: day.day,
+      nano: sums.cost_nano,
+      partNano: choice.part ? (parts[choice.part]?.cost_nano ?? 0) : 0,
+      runs: sums.runs,
+      calls: all.reduce((sum, part) => sum + part.calls, 0),
+      unpriced: all.reduce((sum, part) => sum + part.unpriced, 0),
+    };
+  });
+}
+
+/** The next round amount at or above: 1, 2 or 5 times a power of ten; what no bar reaches stays blank above it. */
+export function roundUp(nano: number): number {
+  if (nano <= 0) return 0;
+  const power = 10 ** Math.floor(Math.log10(nano));
+  const step = [1, 2, 5, 10].find((each) => each * power >= nano) ?? 10;
+  return Math.round(step * power);
+}
+
+/** "$12.34": cents are enough from a dollar on, and less than a cent must not read as nothing. */
+export function sum(nano: number): string {
+  return nano >= 1e9 ? `$${grouped((nano / 1e9).toFixed(2))}` : money(nano);
+}
+
+/** A round amount on the axis: "$0.02", "$5". */
+export function tick(nano: number): string {
+  const usd = nano / 1e9;
+  if (usd >= 1) return `$${grouped(String(usd))}`;
+  return usd < 1e-6 ? money(nano) : `$${usd.toFixed(9).replace(/0+$/, "")}`;
+}
+
+const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+/** "2026-11-30" → "30 Nov". */
+export function shortDay(day: string): string {
+  const [, month = "", date = ""] = day.split("-");
+  return `${Number(date)} ${MONTHS[Number(month) - 1] ?? ""}`.trim();
+}
+
+/** The limit of a day, as the budgets have it: its own, else the one that holds for each day. Undefined: none. */
+export function dayLimit(
+  budgets: readonly Budget[],
+  defaults: Readonly<Partial<Record<string, number | null>>> | undefined,
+  day: string,
+  demo: boolean,
+): number | undefined {
+  const own = budgets.find(({ scope }) => scope === `day:${day}${demo ? ":demo" : ""}`);
+  if (own) return own.limit_nano ?? undefined;
+  const usual = defaults?.day;
+  return typeof usual === "number" ? Math.round(usual * 1e9) : undefined;
+}
+
+/** "3 calls had no price: their money is not in the sum". */
+export function unpricedText(sums: SpendParts): string {
+  const unpriced = Object.values(partsOf(sums)).reduce((total, part) => total + part.unpriced, 0);
+  if (unpriced === 0) return "";
+  return `${plural(unpriced, "call")} had no price: ${unpriced === 1 ? "its" : "their"} money is not in the sum.`;
+}
