@@ -23,6 +23,7 @@ import { summaryOf } from "./views/run/run-head";
 import { RunMenu } from "./views/run/run-menu";
 import { RunView } from "./views/run/run-view";
 import { runItem, runItems } from "./views/run-list";
+import { SavedViews } from "./views/saved-views";
 import type { SectionView } from "./views/section";
 import { SessionsPage } from "./views/sessions/sessions-page";
 import { SpendPage } from "./views/spend/spend-page";
@@ -37,6 +38,7 @@ const SLEPT_MS = 10_000;
 
 export class App {
   readonly sidebar: RunSidebar;
+  private readonly views: SavedViews;
   private readonly page: PageData;
   private readonly api: Api;
   private readonly run: RunView;
@@ -81,7 +83,9 @@ export class App {
       changed: () => this.listChanged(),
       failed: (reason) => this.listFailed(reason),
       open: (runId) => this.navigation.go(runRoute(runId)),
+      narrowed: (query) => this.views.narrowed(query),
     });
+    this.views = new SavedViews((query) => this.sidebar.apply(query));
     this.sections = {
       queue: new QueuePage(api),
       budgets: new BudgetsPage(api),
@@ -118,6 +122,7 @@ export class App {
     setInterval(() => this.tick(), TICK_MS);
     void this.dialog.load();
     this.sidebar.start(location.pathname === "/" ? location.search : "");
+    this.views.narrowed(this.sidebar.query);
     this.navigation.start();
   }
 

@@ -112,6 +112,9 @@ const shell: object & ThisType<PageData> = {
   get hasSources() {
     return this.environmentChoices.length > 0 || this.versionChoices.length > 0;
   },
+  get sortSet() {
+    return this.filterSort === "start" ? "" : this.filterSort;
+  },
   get hasLinks() {
     return this.links.length > 0;
   },
@@ -141,7 +144,7 @@ const shell: object & ThisType<PageData> = {
     const input = event.target as HTMLInputElement;
     const file = input.files?.[0];
     input.value = "";
-    if (file) void controller?.sidebar.take(file);
+    if (file) void controller?.sidebar.importRun(file);
   },
   get hasLayers() {
     return this.layers.length > 0;

@@ -46,11 +46,18 @@ export interface PageData {
   filterOperation: string;
   filterEnvironment: string;
   filterVersion: string;
+  /** A period, a range, or empty. */
+  filterTime: string;
+  filterSort: string;
   filterPinned: boolean;
   statusChoices: Choice[];
   operationChoices: Choice[];
   environmentChoices: Choice[];
   versionChoices: Choice[];
+  timeChoices: Choice[];
+  sortChoices: Choice[];
+  /** That not all runs were put in order, where it is so. */
+  sortedText: string;
   /** The list shows less than everything. */
   filtered: boolean;
   /** What the button below the list says; empty where there is none. */
@@ -104,11 +111,16 @@ export function emptyPage(): PageData {
     filterOperation: "",
     filterEnvironment: "",
     filterVersion: "",
+    filterTime: "",
+    filterSort: "start",
     filterPinned: false,
     statusChoices: [],
     operationChoices: [],
     environmentChoices: [],
     versionChoices: [],
+    timeChoices: [],
+    sortChoices: [],
+    sortedText: "",
     filtered: false,
     olderText: "",
     spend: "",

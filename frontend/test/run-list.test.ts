@@ -2,15 +2,21 @@ import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import {
   EVERY_RUN,
   filterIn,
+  filterQuery,
   isEverything,
   namedChoices,
+  rankOf,
   runQuery,
   statusChoices,
+  timeChoices,
 } from "../src/runs/run-filter";
 import { MOST_LISTED, RunList } from "../src/runs/run-list";
+import { keepViews, viewsIn, withoutView, withView } from "../src/runs/saved-views";
 import type { Api } from "../src/service/api";
 import type { RunNews, RunSummary, RunsPage } from "../src/service/wire";
 import { spendText } from "../src/views/run/spend";
+
+const NOW = 10_000_000_000;
 
 function run(number: number, more: Partial<RunSummary> = {}): RunSummary {
   return { run_id: String(number).padStart(32, "0"), status: "completed", start: number, ...more };
@@ -41,6 +47,7 @@ function listing(...pages: (RunsPage | Error)[]) {
   const streams: Stream[] = [];
   const failed = vi.fn();
   const api = {
+    nowUs: () => NOW,
     runs: async (query: string) => {
       const page = pages[Math.min(asked.length, pages.length - 1)];
       asked.push(query);
@@ -65,11 +72,11 @@ afterEach(() => {
 });
 
 it("writes a filter as the service's query", () => {
-  expect(runQuery(EVERY_RUN)).toBe("");
+  expect(runQuery(EVERY_RUN, NOW)).toBe("");
   expect(isEverything({ ...EVERY_RUN, text: "  " })).toBe(true);
   const filter = { text: " a&b ", status: "failed", operation: "job search", pinned: true } as const;
-  const whole = { ...filter, environment: "prod/eu", version: "1.2+b" };
-  expect(runQuery(whole, { limit: "5" })).toBe(
+  const whole = { ...EVERY_RUN, ...filter, environment: "prod/eu", version: "1.2+b" };
+  expect(runQuery(whole, NOW, { limit: "5" })).toBe(
     "?q=a%26b&status=failed&operation=job+search&environment=prod%2Feu&version=1.2%2Bb&pinned=true&limit=5",
   );
   expect(
@@ -80,8 +87,58 @@ it("writes a filter as the service's query", () => {
 it("reads a filter from an address, and writes the same", () => {
   expect(filterIn("")).toEqual(EVERY_RUN);
   const address = "?q=paris&status=failed&operation=job+search&environment=live&version=2&pinned=true";
-  expect(runQuery(filterIn(address))).toBe(address);
+  expect(runQuery(filterIn(address), NOW)).toBe(address);
+  const sorted = "?from=1h&sort=cost";
+  expect(filterQuery(filterIn(sorted))).toBe(sorted);
+  expect(runQuery(filterIn(sorted), NOW)).toBe("?from=6400000000&sort=cost");
+  const range = "?from=1795308986084596&to=1795308987084596";
+  expect(runQuery(filterIn(range), NOW)).toBe(range);
+  expect(filterIn("?from=1y&to=-1&sort=name")).toEqual(EVERY_RUN);
   expect(filterIn("?status=broken&span=1&pinned=no")).toEqual(EVERY_RUN);
+});
+
+it("offers periods, and the range that the address asks for", () => {
+  expect(timeChoices({ from: "1h", to: "" })).toHaveLength(5);
+  const [first] = timeChoices({ from: "1795308986084596", to: "1795308987084596" });
+  expect(first?.value).toBe("range");
+  expect(first?.text).toMatch(/^Since 2026-11-2\d \d\d:\d\d until 2026-11-2\d \d\d:\d\d$/);
+});
+
+it("keeps the order that is asked for, also of what happens meanwhile", async () => {
+  const costs = (number: number, cost: number, more = {}) => run(number, { cost_nano: cost, ...more });
+  const page = { runs: [costs(1, 90), costs(2, 50)], next_cursor: "c", sorted_of: 2_000, sorted_all: false };
+  const { list, asked, starts } = listing(page);
+  list.narrow({ ...EVERY_RUN, sort: "cost" });
+  await vi.waitFor(() => expect(starts()).toEqual([1, 2]));
+  expect(asked.at(-1)).toBe("?sort=cost&limit=50");
+  expect(list.sortedOf).toBe(2_000);
+  list.take(news([costs(3, 70), costs(4, 10), costs(2, 95)]));
+  expect(starts()).toEqual([2, 1, 3]);
+  expect(rankOf(run(7, { end: 9 }), "duration", NOW)).toBe(2);
+  expect(rankOf(run(7), "duration", 17)).toBe(10);
+});
+
+it("keeps views under their names", () => {
+  const held = new Map<string, string>();
+  const store = {
+    getItem: (key: string) => held.get(key) ?? null,
+    setItem: (key: string, value: string) => void held.set(key, value),
+    removeItem: (key: string) => void held.delete(key),
+  };
+  const views = withView(withView([], " Failed ", "?status=failed&odd=1"), "Dear", "?sort=cost");
+  expect(views).toEqual([
+    { name: "Failed", query: "?status=failed" },
+    { name: "Dear", query: "?sort=cost" },
+  ]);
+  expect(keepViews(store, withView(views, "Failed", "?from=1h"))).toBe(true);
+  expect(viewsIn(store).map(({ query }) => query)).toEqual(["?sort=cost", "?from=1h"]);
+  expect(withoutView(viewsIn(store), "Dear")).toHaveLength(1);
+  held.set("spantail.views", '[{"name": 1}, null, {"name": "x", "query": "?status=broken"}]');
+  expect(viewsIn(store)).toEqual([{ name: "x", query: "" }]);
+  held.set("spantail.views", "{");
+  expect(viewsIn(store)).toEqual([]);
+  keepViews(store, []);
+  expect(held.size).toBe(0);
 });
 
 it("offers what there is, and what is chosen", () => {

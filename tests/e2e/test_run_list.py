@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from playwright.async_api import expect
 
 from spantail_exporters.model import keys
+from tests.e2e.legible import faults_of
 from tests.integration.service.harness import ROOT_SPAN, START, Writer, spantail_process
 from tests.support.browser import open_page
 
@@ -80,6 +81,26 @@ async def test_the_list_of_runs(new_redis_url: str, browser: Browser, tmp_path: 
                 await items.last.click()
                 await expect(page).to_have_url(f"{service.url}/runs/{_id(20)}")
                 await expect(items).to_have_count(3)
+
+                # it is sorted, kept under a name, and had again
+                await page.goto("/")
+                await page.locator("#run-sort").select_option("cost")
+                await expect(items.first).to_contain_text("live one")
+                await page.get_by_label("Status", exact=True).select_option("failed")
+                await expect(page).to_have_url(f"{service.url}/?status=failed&sort=cost")
+                await page.get_by_role("button", name="Saved views").click()
+                await page.get_by_label("Name of this view").fill("dear failures")
+                await page.keyboard.press("Enter")
+                assert await faults_of(page) == []
+                await page.goto(f"/?from={START}&to={START + 4_000_000}")
+                await expect(items).to_have_count(3)
+                await expect(page.get_by_label("Started")).to_have_value("range")
+                await page.get_by_role("button", name="Saved views").click()
+                await page.get_by_role("button", name="dear failures", exact=True).click()
+                await expect(page).to_have_url(f"{service.url}/?status=failed&sort=cost")
+                await expect(items).to_have_count(4)
+                await page.get_by_role("button", name="Remove the view dear failures").click()
+                await expect(page.get_by_role("button", name="dear failures", exact=True)).to_have_count(0)
                 await page.goto(f"/runs/{_id(RUNS)}")
                 await expect(items).to_have_count(50)
 

@@ -3,7 +3,7 @@
 import { backoffMs } from "../connection/backoff";
 import { type Api, ProblemError } from "../service/api";
 import type { RunNews, RunSummary } from "../service/wire";
-import { EVERY_RUN, type RunFilter, runQuery } from "./run-filter";
+import { EVERY_RUN, type RunFilter, rankOf, runQuery } from "./run-filter";
 
 const PAGE = 50;
 /** The service answers no more at once. */
@@ -29,6 +29,7 @@ export class RunList {
   private readonly openStream: OpenStream;
   private readonly byId = new Map<string, RunSummary>();
   private cursor: string | null = null;
+  private sorted: number | undefined;
   /** How many runs were paged through. */
   private depth = PAGE;
   private paging = false;
@@ -45,11 +46,21 @@ export class RunList {
     this.openStream = openStream;
   }
 
-  /** Newest first; of one microsecond by id, as the service orders them. */
+  /** In the order that is asked for; of equals the newest first, of one microsecond by id, as the service orders them. */
   get runs(): RunSummary[] {
+    const { sort } = this.filter;
+    const nowUs = this.api.nowUs();
     return [...this.byId.values()].sort(
-      (a, b) => (b.start ?? 0) - (a.start ?? 0) || (a.run_id < b.run_id ? 1 : -1),
+      (a, b) =>
+        rankOf(b, sort, nowUs) - rankOf(a, sort, nowUs) ||
+        (b.start ?? 0) - (a.start ?? 0) ||
+        (a.run_id < b.run_id ? 1 : -1),
     );
+  }
+
+  /** So many of the newest runs were put in order, where there are more; undefined where these are all. */
+  get sortedOf(): number | undefined {
+    return this.sorted;
   }
 
   get hasOlder(): boolean {
@@ -70,7 +81,7 @@ export class RunList {
       this.askLater(ASK_HIDDEN_MS);
       return;
     }
-    const stream = this.openStream(`/api/runs/events${runQuery(this.filter)}`);
+    const stream = this.openStream(`/api/runs/events${this.query()}`);
     this.stream = stream;
     // What happened before the stream stood is in the page that is taken now.
     stream.addEventListener("open", () => void this.reload());
@@ -98,11 +109,12 @@ export class RunList {
     this.askNoMore();
     try {
       const limit = String(Math.min(LARGEST_PAGE, this.depth));
-      const page = await this.api.runs(runQuery(this.filter, { limit }));
+      const page = await this.api.runs(this.query({ limit }));
       if (question !== this.question) return;
       this.byId.clear();
       for (const run of page.runs) this.byId.set(run.run_id, run);
       this.cursor = page.next_cursor;
+      this.sorted = page.sorted_all === false ? page.sorted_of : undefined;
       this.failures = 0;
       this.loading = false;
       this.listener.changed();
@@ -128,7 +140,7 @@ export class RunList {
     this.listener.changed();
     try {
       const more = { limit: String(PAGE), cursor: this.cursor };
-      const page = await this.api.runs(runQuery(this.filter, more));
+      const page = await this.api.runs(this.query(more));
       if (question !== this.question) return;
       for (const run of page.runs) this.byId.set(run.run_id, run);
       this.cursor = page.next_cursor;
@@ -146,10 +158,13 @@ export class RunList {
       void this.reload();
       return;
     }
-    const oldest = this.cursor === null ? 0 : (this.runs.at(-1)?.start ?? 0);
+    const { sort } = this.filter;
+    const nowUs = this.api.nowUs();
+    const last = this.runs.at(-1);
+    const least = this.cursor === null || !last ? 0 : rankOf(last, sort, nowUs);
     for (const run of news.runs) {
-      // What is older than the last one shown belongs to a page that is not here yet.
-      if (this.byId.has(run.run_id) || (run.start ?? 0) >= oldest) this.byId.set(run.run_id, run);
+      // What comes after the last one shown belongs to a page that is not here yet.
+      if (this.byId.has(run.run_id) || rankOf(run, sort, nowUs) >= least) this.byId.set(run.run_id, run);
     }
     for (const runId of news.removed) this.byId.delete(runId);
     for (const run of this.runs.slice(MOST_LISTED)) this.byId.delete(run.run_id);
@@ -159,6 +174,10 @@ export class RunList {
   /** Takes out a run that was deleted here; the service confirms it later. */
   forget(runId: string): void {
     if (this.byId.delete(runId)) this.listener.changed();
+  }
+
+  private query(more: Readonly<Record<string, string>> = {}): string {
+    return runQuery(this.filter, this.api.nowUs(), more);
   }
 
   private askLater(ms: number): void {

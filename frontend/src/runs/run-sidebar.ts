@@ -4,9 +4,21 @@ import { rove } from "../browser/roving";
 import { assign, type PageData } from "../page";
 import { type Api, ProblemError } from "../service/api";
 import type { RunStatus, RunSummary } from "../service/wire";
-import { plural } from "../text/format";
+import { count, plural } from "../text/format";
 import { spendText } from "../views/run/spend";
-import { filterIn, isEverything, namedChoices, type RunFilter, statusChoices } from "./run-filter";
+import {
+  EVERY_RUN,
+  filterIn,
+  filterQuery,
+  isEverything,
+  namedChoices,
+  RANGE,
+  type RunFilter,
+  SORTS,
+  sortChoices,
+  statusChoices,
+  timeChoices,
+} from "./run-filter";
 import { MOST_LISTED, RunList } from "./run-list";
 
 /** Typing is over when nothing came for so long. */
@@ -19,6 +31,8 @@ export interface SidebarListener {
   changed(): void;
   failed(reason: string): void;
   open(runId: string): void;
+  /** The list shows other runs, or in another order; `query` says which. */
+  narrowed(query: string): void;
 }
 
 export class RunSidebar {
@@ -53,15 +67,7 @@ export class RunSidebar {
   start(search: string): void {
     const filter = filterIn(search);
     this.list.filter = filter;
-    Object.assign(this.page, {
-      filterText: filter.text,
-      filterStatus: filter.status,
-      filterOperation: filter.operation,
-      filterEnvironment: filter.environment,
-      filterVersion: filter.version,
-      filterPinned: filter.pinned,
-      filtered: !isEverything(filter),
-    });
+    this.show(filter);
     this.list.follow(document.hidden);
     void this.list.reload();
   }
@@ -86,6 +92,18 @@ export class RunSidebar {
     });
   }
 
+  /** Narrows the list to what a saved view or an address asks for. */
+  apply(search: string): void {
+    const filter = filterIn(search);
+    this.show(filter);
+    this.take(filter);
+  }
+
+  /** What the list is narrowed to, as an address. */
+  get query(): string {
+    return filterQuery(this.list.filter);
+  }
+
   wake(): void {
     if (!document.hidden) this.list.follow(false);
     void this.list.reload();
@@ -99,32 +117,55 @@ export class RunSidebar {
       return;
     }
     const { page } = this;
-    const filter: RunFilter = {
+    const { from, to } = this.list.filter;
+    const isRange = page.filterTime === RANGE;
+    this.take({
       text: page.filterText,
       status: page.filterStatus as RunStatus | "",
       operation: page.filterOperation,
       environment: page.filterEnvironment,
       version: page.filterVersion,
       pinned: page.filterPinned,
-    };
-    if (JSON.stringify(filter) === JSON.stringify(this.list.filter)) return;
-    page.filtered = !isEverything(filter);
-    this.list.narrow(filter);
+      from: isRange ? from : page.filterTime,
+      to: isRange ? to : "",
+      sort: SORTS.find((sort) => sort === page.filterSort) ?? "start",
+    });
   }
 
   clear(): void {
-    Object.assign(this.page, {
-      filterText: "",
-      filterStatus: "",
-      filterOperation: "",
-      filterEnvironment: "",
-      filterVersion: "",
-      filterPinned: false,
-    });
-    this.narrow(true);
+    const all = { ...EVERY_RUN, sort: this.list.filter.sort };
+    this.show(all);
+    this.take(all);
   }
 
-  async take(file: File): Promise<void> {
+  private take(filter: RunFilter): void {
+    if (JSON.stringify(filter) === JSON.stringify(this.list.filter)) return;
+    this.page.filtered = !isEverything(filter);
+    this.list.narrow(filter);
+    assign(this.page, "timeChoices", timeChoices(filter));
+    // A run has an address of its own, in which the list is nobody's matter.
+    if (location.pathname === "/") history.replaceState(null, "", `/${filterQuery(filter)}`);
+    this.listener.narrowed(filterQuery(filter));
+  }
+
+  private show(filter: RunFilter): void {
+    assign(this.page, "timeChoices", timeChoices(filter));
+    assign(this.page, "sortChoices", sortChoices());
+    const isRange = filter.to !== "" || /^\d+$/.test(filter.from);
+    Object.assign(this.page, {
+      filterText: filter.text,
+      filterStatus: filter.status,
+      filterOperation: filter.operation,
+      filterEnvironment: filter.environment,
+      filterVersion: filter.version,
+      filterPinned: filter.pinned,
+      filterTime: isRange ? RANGE : filter.from,
+      filterSort: filter.sort,
+      filtered: !isEverything(filter),
+    });
+  }
+
+  async importRun(file: File): Promise<void> {
     this.page.importText = `Importing ${file.name}…`;
     try {
       const { runs, rejected, reason } = await this.api.importFile(file);
@@ -140,8 +181,12 @@ export class RunSidebar {
 
   private draw(): void {
     const { list, page } = this;
-    const older = list.loading ? "Loading…" : "Older runs";
-    const full = `The newest ${MOST_LISTED} are listed. Narrow the filter to see older ones.`;
+    const older = list.loading ? "Loading…" : list.filter.sort === "start" ? "Older runs" : "Further runs";
+    const { sort } = list.filter;
+    const first = sort === "start" ? `The newest ${MOST_LISTED}` : `The first ${MOST_LISTED}`;
+    const full = `${first} are listed. Narrow the filter to see others.`;
+    const of = list.sortedOf;
+    assign(page, "sortedText", of === undefined ? "" : `In this order: the newest ${count(of)} runs.`);
     assign(page, "olderText", list.isFull ? full : list.hasOlder ? older : "");
   }
 

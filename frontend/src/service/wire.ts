@@ -288,6 +288,10 @@ export interface ImportAnswer {
 export interface RunsPage {
   runs: RunSummary[];
   next_cursor: string | null;
+  /** So many runs were put in another order than by start. */
+  sorted_of?: number;
+  /** Whether those are all that are wanted. */
+  sorted_all?: boolean;
 }
 
 export interface Snapshot {
