@@ -6,7 +6,7 @@ import { backendTable } from "../src/views/run/backends";
 import { layerItems } from "../src/views/run/layers";
 import { fields, lostTitle, runLength } from "../src/views/run/run-fields";
 import { runCost, runItem } from "../src/views/run-list";
-import { costEstimate, impliedWord } from "../src/views/trace/trace-row";
+import { costEstimate, impliedWord } from "../src/views/trace/row-words";
 
 const ID = "4bf92f3577b34da6a3ce929d0e0e4736";
 

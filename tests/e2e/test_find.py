@@ -81,7 +81,9 @@ async def _palette_and_help(page: Page) -> None:
     assert re.fullmatch(rf"curl -fsS http://[^ ]+/api/traces/{RUN}/spans/{CALL}", copied)
     await page.keyboard.press("Control+k")
     await field.fill("other")
-    await expect(page.locator("#palette").get_by_role("option", selected=True)).to_have_text(re.compile("the other run"))
+    await expect(page.locator("#palette").get_by_role("option", selected=True)).to_have_text(
+        re.compile("the other run")
+    )
     await page.keyboard.press("Enter")
     await expect(page).to_have_url(re.compile(f"/runs/{OTHER_RUN}$"))
     await page.go_back()

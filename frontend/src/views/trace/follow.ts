@@ -1,5 +1,5 @@
 /** Whether the tree goes along with what is new: until the reader takes over, and again when they say so. */
-import { type Tool, tool } from "./trace-tools";
+import { type Tool, tool } from "../time/tool";
 
 /** So long after the pointer moved over the rows they stay where they are. */
 const POINTER_REST_MS = 1_500;

@@ -3,7 +3,7 @@ import type { CriticalPath } from "../../run/critical-path";
 import type { TimeWindow } from "../../run/time-scale";
 import type { Folded, SpanState } from "../../service/wire";
 import type { RunStore } from "../../store";
-import type { TimePanel } from "./time-panel";
+import type { TimePanel } from "../time/time-panel";
 import type { RowContext } from "./trace-row";
 
 const NO_PARTS: readonly TimeWindow[] = [];

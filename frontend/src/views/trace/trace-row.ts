@@ -1,18 +1,20 @@
 /** One row of the trace tree: name, mark, tokens, cost, duration and the bar. */
 import { h, icon, setAttr, setIcon, setText } from "../../browser/dom";
-import { progressText, tokenCounts, tokensText } from "../../run/events";
+import { tokenCounts, tokensText } from "../../run/events";
 import { reversedBy } from "../../run/span-times";
 import type { TimeWindow } from "../../run/time-scale";
 import type { Folded, SpanState } from "../../service/wire";
 import * as format from "../../text/format";
-import { reasonWords } from "../../text/reasons";
-import { costSource, lengthWords, skewWords } from "../../text/span-words";
+import { DOING_ICONS, DOING_WORDS, doing } from "../../text/span-kind";
+import { skewWords } from "../../text/span-words";
 import { shownName, visible } from "../../text/visible";
 import { isFolded, type TreeNode } from "../../tree";
 import { BackendMark, markOf } from "../backend-mark";
-import { abandonedText, STATUS_ICONS } from "../status";
+import { STATUS_ICONS } from "../status";
 import type { RowView } from "../windowed";
+import { CostCell } from "./cost-cell";
 import { foldNote, foldWords } from "./fold-words";
+import { impliedWord, noteOf } from "./row-words";
 import { TraceBar } from "./trace-bar";
 
 /** Deeper levels are not indented further: the name must keep room. There the level stands as a number. */
@@ -24,28 +26,6 @@ const MAX_PARTS = 200;
 
 /** A narrower part would be a dot that says nothing. */
 const LEAST_SHARE = 0.002;
-
-const OPERATION = /^(?:chat|text_completion|generate_content|embeddings) /;
-
-/**
- * The operation word of an LLM call's name, "chat " of "chat gpt-4o": beside a backend's mark the model says
- * enough. Empty where the name is not of that form.
- */
-export function impliedWord(span: Pick<SpanState, "kind" | "backend" | "name" | "model">): string {
-  if (span.kind !== "llm_call" || !span.backend || !span.model || !span.name) return "";
-  const word = OPERATION.exec(span.name)?.[0] ?? "";
-  const named = span.name.slice(word.length);
-  // The answer may name the model more exactly than the request, and with it the span.
-  const follows = named !== "" && (span.model.startsWith(named) || named.startsWith(span.model));
-  return follows ? word : "";
-}
-
-/** "≈ $0.0012": what a call has cost so far, while its answer is streamed; empty once it has ended. */
-export function costEstimate(span: Pick<SpanState, "status" | "attributes">): string {
-  const usd = span.status === "running" ? span.attributes?.["spantail.cost.estimate_usd"] : undefined;
-  const nano = typeof usd === "number" ? format.costNano({ cost_usd: usd }) : undefined;
-  return nano === undefined ? "" : `≈ ${format.money(nano)}`;
-}
 
 export interface RowContext {
   readonly collapsed: ReadonlySet<string>;
@@ -72,18 +52,20 @@ export class TraceRow implements RowView<TreeNode> {
   private readonly context: RowContext;
   private readonly isCopy: boolean;
   private readonly implied = h("span", { class: "sr-only" });
+  private readonly kindText = h("span", { class: "sr-only" });
   private readonly shown = h("span");
   private readonly name = h("span", { class: "row-name" }, this.implied, this.shown);
   private readonly statusText = h("span", { class: "sr-only" });
   private readonly note = h("span", { class: "row-note" });
   private readonly mark = new BackendMark();
   private readonly glyph = icon("pending", "glyph");
+  private readonly kind = icon("dot", "row-kind");
   private readonly twistyIcon = icon("chevron", "twisty-icon");
   private readonly twisty = h("span", { class: "twisty", "aria-hidden": "true" }, this.twistyIcon);
   private readonly hiddenErrors = h("span", { class: "row-hidden-errors" });
   private readonly nameCell: HTMLElement;
   private readonly tokens = h("div", { class: "cell-tokens", role: "gridcell" });
-  private readonly cost = h("div", { class: "cell-cost", role: "gridcell" });
+  private readonly cost = new CostCell();
   private readonly duration = h("div", { class: "cell-duration", role: "gridcell" });
   private readonly skewHint = h("span", { class: "sr-only" });
   private readonly skew = h("span", { class: "row-skew" }, icon("clock"), this.skewHint);
@@ -100,7 +82,9 @@ export class TraceRow implements RowView<TreeNode> {
       this.twisty,
       this.glyph,
       this.statusText,
+      this.kindText,
       this.mark.element,
+      this.kind,
       this.name,
       this.note,
       this.skew,
@@ -111,7 +95,7 @@ export class TraceRow implements RowView<TreeNode> {
       { class: "trace-row", role: isCopy ? null : "row" },
       this.nameCell,
       this.tokens,
-      this.cost,
+      this.cost.element,
       this.duration,
       this.bar.element,
     );
@@ -166,16 +150,16 @@ export class TraceRow implements RowView<TreeNode> {
     setAttr(this.element, "data-backend", span.backend ?? null);
     setAttr(this.element, "data-mark", span.backend ? markOf(span) : null);
     setAttr(this.element, "data-cut", node.cut ? "" : null);
-    setIcon(this.glyph, STATUS_ICONS[status]);
+    const isWaiting = this.running && span.kind === "queue";
+    setAttr(this.element, "data-waits", isWaiting ? "" : null);
+    setIcon(this.glyph, isWaiting ? "pending" : STATUS_ICONS[status]);
     this.mark.update(span);
     const word = impliedWord(span);
     setText(this.implied, word);
     const name = shownName(span.name);
     setText(this.shown, name.slice(word.length));
-    // Most spans are internal: only another kind is worth a word.
-    const kind = span.span_kind && span.span_kind !== "internal" ? ` · ${span.span_kind}` : "";
-    setAttr(this.name, "title", span.name ? `${span.name}${kind}` : null);
-    setText(this.statusText, status);
+    this.drawKind(span);
+    setText(this.statusText, isWaiting ? "waiting" : status);
     this.drawNote(span, node);
     const errorsBelow = node.total.errors - node.own.errors;
     const hidden = isFolded(node) ? foldWords(this.context.folded(node.id)) : "";
@@ -184,8 +168,23 @@ export class TraceRow implements RowView<TreeNode> {
     setAttr(this.hiddenErrors, "data-folded", hidden && !errors ? "" : null);
     setText(this.tokens, tokensText(span.tokens) ?? "");
     setAttr(this.tokens, "title", tokenCounts(span.tokens) ?? null);
-    this.drawCost(span, node);
+    this.cost.update(span, node);
     this.drawTime(span);
+  }
+
+  /** A mark says more than the icon of an LLM call does. */
+  private drawKind(span: SpanState): void {
+    const does = doing(span);
+    const glyph = DOING_ICONS[does];
+    const isShown = glyph !== undefined && !(does === "llm" && span.backend);
+    this.kind.toggleAttribute("hidden", !isShown);
+    if (glyph) setIcon(this.kind, glyph);
+    setAttr(this.element, "data-does", does);
+    // Most spans are internal: only another kind is worth a word.
+    const kind = span.span_kind === "internal" ? "" : span.span_kind;
+    const words = [span.name, DOING_WORDS[does], kind].filter(Boolean).join(" · ");
+    setAttr(this.name, "title", words || null);
+    setText(this.kindText, isShown ? `${DOING_WORDS[does]}: ` : "");
   }
 
   private drawTime(span: SpanState): void {
@@ -206,64 +205,10 @@ export class TraceRow implements RowView<TreeNode> {
   }
 
   private drawNote(span: SpanState, node: TreeNode): void {
-    let text = "";
-    let tone: string | null = null;
-    if (node.cut) {
-      text = "its parent is below it";
-      tone = "warn";
-    } else if (reversedBy(span) > 0 && span.status !== "error") {
-      text = lengthWords(-reversedBy(span));
-      tone = "warn";
-    } else if (span.status === "error") {
-      text = span.error?.message ?? span.error?.type ?? "failed";
-      tone = "bad";
-    } else if (span.status === "abandoned") {
-      text = span.abandoned ? `abandoned: ${abandonedText(span.abandoned)}` : "abandoned";
-      tone = "gone";
-    } else if (this.running && span.progress) {
-      text = progressText(span.progress) ?? "";
-      tone = "alive";
-    } else if (span.fallback_reason)
-      text = `after ${span.fallback_from ?? "another"}: ${reasonWords(span.fallback_reason)}`;
-    else if (span.status === "skipped" || span.status === "cancelled")
-      text = [span.status, reasonWords(this.context.reason(node.id) ?? "")].filter(Boolean).join(": ");
-    else if (span.model && !span.name?.includes(span.model)) text = span.model;
-    else if (span.progress) text = progressText(span.progress) ?? "";
-    setText(this.note, visible(text.replace(/\s+/g, " ").slice(0, 200)));
+    const { text, tone } = noteOf(span, node.cut, this.context.reason(node.id));
+    setText(this.note, visible(text.replace(/\s+/g, " ").slice(0, 300)));
     setAttr(this.note, "data-tone", tone);
     setAttr(this.note, "title", text || null);
-  }
-
-  private drawCost(span: SpanState, node: TreeNode): void {
-    const { cost, priced, unpriced } = node.total;
-    const own = node.children.length === 0 || node.own.priced + node.own.unpriced > 0;
-    setAttr(this.cost, "data-sum", own && priced > 0 ? null : "");
-    if (priced === 0) {
-      setAttr(this.cost, "data-more", null);
-      const estimate = costEstimate(span);
-      setAttr(this.cost, "data-estimate", estimate ? "" : null);
-      if (estimate) {
-        setAttr(this.cost, "data-unpriced", null);
-        setText(this.cost, estimate);
-        setAttr(this.cost, "title", "Estimated while the answer is streamed");
-        return;
-      }
-      setText(this.cost, unpriced > 0 ? "unpriced" : "");
-      const why = own ? costSource(span) : undefined;
-      const calls = `${format.plural(unpriced, "call")} without a price`;
-      setAttr(this.cost, "title", unpriced > 0 ? [calls, why].filter(Boolean).join("\n") : null);
-      // A failed attempt has no price as a rule; a call that worked and has none is worth a look.
-      setAttr(this.cost, "data-unpriced", own && unpriced > 0 && span.status !== "error" ? "" : null);
-      return;
-    }
-    setAttr(this.cost, "data-unpriced", null);
-    setAttr(this.cost, "data-estimate", null);
-    // The plus hangs beside the figure, which stays in line with those above and below.
-    setAttr(this.cost, "data-more", unpriced > 0 ? "" : null);
-    setText(this.cost, format.money(cost));
-    const source = own ? costSource(span) : undefined;
-    const rest = unpriced > 0 ? `and ${format.plural(unpriced, "call")} without a price` : "";
-    setAttr(this.cost, "title", [format.moneyExact(cost), source, rest].filter(Boolean).join(", "));
   }
 
   private updatePlaceholder(node: TreeNode): void {
@@ -272,11 +217,15 @@ export class TraceRow implements RowView<TreeNode> {
     this.running = false;
     this.start = node.start;
     setAttr(this.element, "data-status", what);
+    setAttr(this.element, "data-waits", null);
     setAttr(this.element, "data-kind", what);
     setAttr(this.element, "data-backend", null);
     setAttr(this.element, "data-mark", null);
     setIcon(this.glyph, folded ? "more" : "pending");
     this.mark.update(undefined);
+    this.kind.toggleAttribute("hidden", true);
+    setText(this.kindText, "");
+    setAttr(this.element, "data-does", null);
     setText(this.statusText, "");
     setText(this.implied, "");
     const missing = this.context.isSettled
@@ -289,11 +238,7 @@ export class TraceRow implements RowView<TreeNode> {
     setText(this.hiddenErrors, "");
     setText(this.tokens, "");
     setAttr(this.tokens, "title", null);
-    setText(this.cost, node.total.priced > 0 ? format.money(node.total.cost) : "");
-    setAttr(this.cost, "data-unpriced", null);
-    setAttr(this.cost, "data-estimate", null);
-    setAttr(this.cost, "data-more", null);
-    setAttr(this.cost, "data-sum", "");
+    this.cost.updatePlaceholder(node);
     setText(this.duration, "");
     setAttr(this.duration, "data-reversed", null);
     for (const cell of [this.duration, this.bar.element]) setAttr(cell, "title", null);

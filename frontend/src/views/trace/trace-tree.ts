@@ -1,5 +1,7 @@
 /** The trace tree with its waterfall: windowed rows, a time axis beside them, keyboard, bars that grow. */
 import { byId, setAttr, setText } from "../../browser/dom";
+import { columnsOf } from "../../run/columns";
+import { Kept } from "../../run/kept";
 import { closedFor, type Goal } from "../../run/open-to";
 import { PARTS_UP_TO } from "../../run/parts";
 import { hiddenBy, rowIndex, visibleRows } from "../../run/rows";
@@ -8,14 +10,14 @@ import * as format from "../../text/format";
 import { lengthWords } from "../../text/span-words";
 import { isFolded, type TreeNode } from "../../tree";
 import type { RunShape } from "../run/run-shape";
+import { TimeAxis } from "../time/time-axis";
+import { pinchZooms, wheelZooms } from "../time/time-input";
+import type { TimePanel } from "../time/time-panel";
 import { WindowedList } from "../windowed";
 import { Follow } from "./follow";
 import { OpenMenu } from "./open-menu";
 import { RowSource } from "./row-source";
 import { StickyRows } from "./sticky-rows";
-import { TimeAxis } from "./time-axis";
-import { pinchZooms, wheelZooms } from "./time-input";
-import type { TimePanel } from "./time-panel";
 import { TraceRow } from "./trace-row";
 import { moveFor } from "./tree-move";
 
@@ -49,6 +51,7 @@ export class TraceTreeView implements RunShape {
   private readonly menu: OpenMenu;
   private readonly actions: TraceTreeActions;
   private readonly calm = matchMedia("(prefers-reduced-motion: reduce)");
+  private readonly columns = new Kept(() => columnsOf(this.store?.spans ?? new Map()));
   private store: RunStore | null = null;
   private collapsed = new Set<string>();
   private selected: string | null = null;
@@ -105,6 +108,7 @@ export class TraceTreeView implements RunShape {
     }
     this.store = store;
     this.source.store = store;
+    this.columns.forget();
     this.setCollapsed(new Set());
     this.menu.show("all");
     this.selected = selected;
@@ -309,6 +313,9 @@ export class TraceTreeView implements RunShape {
   private drawSummary(): void {
     const store = this.store;
     if (!store) return;
+    const { tokens, cost } = this.columns.get(`${store.epoch}`, store.version);
+    this.element.toggleAttribute("data-no-tokens", !tokens);
+    this.element.toggleAttribute("data-no-cost", !cost);
     const running = store.runningCount;
     const parts = [format.plural(store.spanCount, "span")];
     if (running > 0) parts.push(`${format.count(running)} running`);

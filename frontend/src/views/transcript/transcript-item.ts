@@ -15,7 +15,7 @@ import { BackendMark } from "../backend-mark";
 import { MessageList } from "../conversation/message-list";
 import { callElement } from "../conversation/part-element";
 import { STATUS_ICONS } from "../status";
-import { costEstimate } from "../trace/trace-row";
+import { costEstimate } from "../trace/row-words";
 import type { RowView } from "../windowed";
 import type { SpanLoader } from "./span-loader";
 import { callOf, newMessages } from "./turn-content";

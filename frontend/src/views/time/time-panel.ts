@@ -9,9 +9,9 @@ import type { SpanState } from "../../service/wire";
 import type { RunStore } from "../../store";
 import { plural } from "../../text/format";
 import { TraceTree } from "../../tree";
-import { type TimeCommands, TREE_KEYS, timeKeys, ZOOM } from "./keys";
+import { type TimeCommands, TREE_KEYS, timeKeys, ZOOM } from "../trace/keys";
 import { Minimap } from "./minimap";
-import { outsideText, type Tool, tool } from "./trace-tools";
+import { outsideText, type Tool, tool } from "./tool";
 
 /** The shape that is shown. */
 export interface TimeUser {

@@ -25,7 +25,7 @@ export function tool(options: {
       type: "button",
       class: "tool",
       title,
-      "aria-label": options.text ? null : options.name,
+      "aria-label": options.text === undefined ? options.name : null,
       "aria-keyshortcuts": options.keys ?? null,
       onclick: options.run,
     },

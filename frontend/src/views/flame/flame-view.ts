@@ -10,9 +10,9 @@ import { duration } from "../../text/format";
 import { lengthWords } from "../../text/span-words";
 import { shownName } from "../../text/visible";
 import type { RunShape } from "../run/run-shape";
+import { drags, pinchZooms, wheelZooms } from "../time/time-input";
+import type { TimePanel } from "../time/time-panel";
 import { AXIS_PX, FlameCanvas, FRAME_PX } from "./flame-canvas";
-import { drags, pinchZooms, wheelZooms } from "./time-input";
-import type { TimePanel } from "./time-panel";
 
 /** A frame narrower than this is found this far beside it. */
 const NEAR_PX = 3;
