@@ -72,7 +72,7 @@ async def test_time_is_fitted_zoomed_and_shown_as_a_flame_graph(new_redis_url: s
 
         # rows open to what failed
         await page.get_by_label("Rows that are open").select_option("To errors")
-        await expect(run.rows()).to_have_count(4)
+        await expect(run.tree.locator("[role=row]:visible")).to_have_count(4)
 
         # the same run in another shape, by its address and by the keyboard
         await page.get_by_role("link", name="Flame graph").click()
@@ -83,7 +83,7 @@ async def test_time_is_fitted_zoomed_and_shown_as_a_flame_graph(new_redis_url: s
         await expect(run.details).to_contain_text("pay")
         await page.go_back()
         await page.get_by_role("link", name="Timeline").click()
-        await expect(run.rows()).to_have_count(4)
+        await expect(run.tree.locator("[role=row]:visible")).to_have_count(4)
 
 
 async def test_what_is_new_is_followed_until_the_reader_takes_over(new_redis_url: str, browser: Browser) -> None:
