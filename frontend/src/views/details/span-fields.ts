@@ -5,6 +5,7 @@ import { endOf, isOpen, startOf } from "../../run/span-times";
 import type { SpanState } from "../../service/wire";
 import { isUnpriced, type RunStore } from "../../store";
 import * as format from "../../text/format";
+import { firstChunkUs, speedWords, streamWords } from "../../text/llm-words";
 import { reasonWords } from "../../text/reasons";
 import {
   costAround,
@@ -54,6 +55,15 @@ export function spanFields({ span, session, nowUs }: DetailsContext): Field[] {
       [span.fallback_from, reasonWords(span.fallback_reason ?? "")].filter(Boolean).join(": "),
     );
   add("Tokens", tokenCounts(span.tokens));
+  const first = firstChunkUs(span);
+  if (first !== undefined)
+    add("First chunk", `after ${format.duration(first)}`, "From the start of the call");
+  add(
+    "Speed",
+    span.kind === "llm_call" ? speedWords(span) : undefined,
+    "Tokens of the answer, from its first chunk on",
+  );
+  add("Being streamed", streamWords(span));
   const nano = format.costNano(span);
   if (nano !== undefined) add("Cost", format.money(nano), format.moneyExact(nano));
   else if (isUnpriced(span)) add("Cost", "unpriced", "No price is known for this call");

@@ -1,7 +1,6 @@
 /** One thing that happened, as the transcript tells it. */
 import { h, icon, setAttr, setIcon, setText } from "../../browser/dom";
-import type { CallPart, Conversation, ResultPart } from "../../run/conversation/model";
-import { conversationOf } from "../../run/conversation/sources";
+import type { CallPart, ResultPart } from "../../run/conversation/model";
 import { tokensText } from "../../run/events";
 import { attemptWords, chainLine, chainOf } from "../../run/fallback-chain";
 import { type Item, toolName } from "../../run/transcript/items";
@@ -14,9 +13,11 @@ import { shownName, visible } from "../../text/visible";
 import { BackendMark } from "../backend-mark";
 import { MessageList } from "../conversation/message-list";
 import { callElement } from "../conversation/part-element";
+import { givePopover } from "../popover";
 import { STATUS_ICONS } from "../status";
 import { costEstimate } from "../trace/row-words";
 import type { RowView } from "../windowed";
+import { conversationFor, costList, errorElement, nameOf } from "./item-parts";
 import type { SpanLoader } from "./span-loader";
 import { callOf, newMessages } from "./turn-content";
 
@@ -28,17 +29,6 @@ export interface ItemContext {
   now(): number;
   choose(id: string): void;
   fold(id: string): void;
-}
-
-const read = new WeakMap<SpanState, Conversation | null>();
-
-function conversationFor(span: SpanState | undefined): Conversation | null {
-  if (!span) return null;
-  const known = read.get(span);
-  if (known !== undefined) return known;
-  const made = conversationOf(span);
-  read.set(span, made);
-  return made;
 }
 
 export class TranscriptItem implements RowView<Item> {
@@ -55,7 +45,7 @@ export class TranscriptItem implements RowView<Item> {
   );
   private readonly when = h("span", { class: "story-when" });
   private readonly length = h("span", { class: "story-length" });
-  private readonly cost = h("span", { class: "story-cost" });
+  private readonly cost = h("button", { class: "story-cost", type: "button" });
   private readonly body = h("div", { class: "story-body" });
   private readonly messages = new MessageList();
   private item: Item | null = null;
@@ -66,6 +56,10 @@ export class TranscriptItem implements RowView<Item> {
   constructor(context: () => ItemContext | null) {
     this.context = context;
     this.name.addEventListener("click", () => this.item && this.context()?.choose(this.item.id));
+    givePopover(this.cost, () => {
+      const context = this.context();
+      return this.item && context ? costList(this.item, context) : null;
+    });
     this.twisty.addEventListener("click", () => this.item && this.context()?.fold(this.item.id));
     const head = h(
       "div",
@@ -155,8 +149,8 @@ export class TranscriptItem implements RowView<Item> {
     const estimate = costEstimate(speaker ?? {});
     const priced = total && total.priced > 0 ? format.money(total.cost) : "";
     setText(this.cost, estimate || priced || (total?.unpriced ? "unpriced" : ""));
-    const exact = priced && format.moneyExact(total?.cost ?? 0);
-    setAttr(this.cost, "title", estimate ? "What it has cost so far, estimated" : exact || null);
+    this.cost.hidden = this.cost.textContent === "";
+    setAttr(this.cost, "aria-label", `Cost: ${this.cost.textContent ?? ""}`);
     const { start } = span ?? {};
     const end = typeof span?.end === "number" ? span.end : running ? now() : undefined;
     const length =
@@ -266,18 +260,4 @@ export class TranscriptItem implements RowView<Item> {
     this.drawn = key;
     this.body.replaceChildren(...content.filter((each) => each !== null));
   }
-}
-
-function nameOf(item: Item, span: SpanState | undefined, served: SpanState | undefined): string {
-  if (item.kind === "tool") return shownName(toolName(span));
-  if (item.kind === "agent") return shownName(toolName(span).replace(/^(invoke|create)_agent\s+/, ""));
-  if (item.kind === "step" || item.kind === "error") return shownName(span?.name);
-  const model = shownName(served?.model ?? served?.name);
-  return item.kind === "chain" && span?.name ? `${shownName(span.name)} · ${model}` : model;
-}
-
-function errorElement(span: SpanState | undefined): HTMLElement | null {
-  const { type, message } = span?.error ?? {};
-  if (!type && !message) return null;
-  return h("p", { class: "story-error" }, [type?.split(".").at(-1), message].filter(Boolean).join(": "));
 }
