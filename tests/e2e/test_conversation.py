@@ -28,7 +28,7 @@ CALLED: Final = [
         "parts": [{"type": "tool_call", "id": "c1", "name": "weather", "arguments": {"city": "Bern"}}],
     }
 ]
-TOLD: Final = [{"role": "tool", "parts": [{"type": "tool_call_response", "id": "c1", "response": "21 degrees"}]}]
+ANSWERED: Final = [{"role": "tool", "parts": [{"type": "tool_call_response", "id": "c1", "response": "21 degrees"}]}]
 
 
 def _messages(asked: list[Any], answered: object) -> dict[str, str]:
@@ -60,7 +60,7 @@ def _write(writer: Writer) -> None:
         RUN, TOOL, parent_id=ROOT_SPAN, kind="tool", name="execute_tool weather", start=START + 100_000,
         end=START + 200_000, attributes={"gen_ai.tool.call.id": "c1", "gen_ai.tool.name": "weather"},
     )  # fmt: skip
-    _call(writer, SECOND, 300, attributes=_messages([*ASKED, *CALLED, *TOLD], HOSTILE))
+    _call(writer, SECOND, 300, attributes=_messages([*ASKED, *CALLED, *ANSWERED], HOSTILE))
     chain = {"parent_id": ROOT_SPAN, "start": START + 500_000, "end": START + 700_000}
     writer.span(RUN, GROUP, kind="llm_group", name="write letter", **chain)
     _call(

@@ -4,11 +4,22 @@ import type { Conversation } from "../../run/conversation/model";
 import { conversationOf } from "../../run/conversation/sources";
 import { type Item, toolName } from "../../run/transcript/items";
 import type { SpanState } from "../../service/wire";
+import type { RunStore } from "../../store";
 import * as format from "../../text/format";
 import { callLines } from "../../text/llm-words";
 import { shownName } from "../../text/visible";
 import { type Field, fieldList } from "../details/span-sections";
-import type { ItemContext } from "./transcript-item";
+import type { SpanLoader } from "./span-loader";
+
+export interface ItemContext {
+  readonly store: RunStore;
+  readonly loader: SpanLoader;
+  readonly selected: string | null;
+  /** µs */
+  now(): number;
+  choose(id: string): void;
+  fold(id: string): void;
+}
 
 const read = new WeakMap<SpanState, Conversation | null>();
 

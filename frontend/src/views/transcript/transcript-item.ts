@@ -5,11 +5,10 @@ import { tokensText } from "../../run/events";
 import { attemptWords, chainLine, chainOf } from "../../run/fallback-chain";
 import { type Item, toolName } from "../../run/transcript/items";
 import type { SpanState } from "../../service/wire";
-import type { RunStore } from "../../store";
 import * as format from "../../text/format";
 import { reasonWords } from "../../text/reasons";
 import { listed, lostContent } from "../../text/span-words";
-import { shownName, visible } from "../../text/visible";
+import { visible } from "../../text/visible";
 import { BackendMark } from "../backend-mark";
 import { MessageList } from "../conversation/message-list";
 import { callElement } from "../conversation/part-element";
@@ -17,19 +16,8 @@ import { givePopover } from "../popover";
 import { STATUS_ICONS } from "../status";
 import { costEstimate } from "../trace/row-words";
 import type { RowView } from "../windowed";
-import { conversationFor, costList, errorElement, nameOf } from "./item-parts";
-import type { SpanLoader } from "./span-loader";
+import { conversationFor, costList, errorElement, type ItemContext, nameOf } from "./item-parts";
 import { callOf, newMessages } from "./turn-content";
-
-export interface ItemContext {
-  readonly store: RunStore;
-  readonly loader: SpanLoader;
-  readonly selected: string | null;
-  /** µs */
-  now(): number;
-  choose(id: string): void;
-  fold(id: string): void;
-}
 
 export class TranscriptItem implements RowView<Item> {
   readonly element: HTMLElement;

@@ -5,9 +5,10 @@ import type { Api } from "../../service/api";
 import type { RunStore } from "../../store";
 import * as format from "../../text/format";
 import type { RunShape } from "../run/run-shape";
+import type { ItemContext } from "./item-parts";
 import { PagedList } from "./paged-list";
 import { SpanLoader } from "./span-loader";
-import { type ItemContext, TranscriptItem } from "./transcript-item";
+import { TranscriptItem } from "./transcript-item";
 
 /** As near to the end as this, the reader follows. */
 const NEAR_PX = 48;
