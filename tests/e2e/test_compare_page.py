@@ -13,11 +13,11 @@ from tests.support.browser import open_page
 from tests.support.served import served_app
 
 if TYPE_CHECKING:
-    from playwright.async_api import Browser
+    from playwright.async_api import Browser, ViewportSize
 
 CALL = "00f067aa0ba902b8"
 NEW = "00f067aa0ba902b9"
-TELEPHONE = {"width": 390, "height": 844}
+TELEPHONE: ViewportSize = {"width": 390, "height": 844}
 
 
 def _asked(place: str) -> dict[str, str]:

@@ -233,7 +233,7 @@ async def test_more_than_is_listed_is_counted(new_redis_url: str, browser: Brows
         await expect(page.get_by_text("Waiting 130, the first 100 are listed")).to_be_visible()
         # only what is in sight has elements
         assert await page.locator("#queue-page [role=row]").count() < 70
-        await page.get_by_role("group", name="Items", exact=True).press("End")
+        await page.get_by_role("rowgroup", name="Items", exact=True).press("End")
         await expect(items(page).last).to_contain_text("100th")
 
 

@@ -40,6 +40,8 @@ export function splitter(options: SplitterOptions): void {
       // Not kept, then.
     }
   };
+  // It has a size once it is shown.
+  new ResizeObserver(tell).observe(bar);
   bar.addEventListener("focus", tell);
   bar.addEventListener("pointerdown", (event) => {
     bar.setPointerCapture(event.pointerId);

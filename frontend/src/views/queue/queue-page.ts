@@ -49,16 +49,18 @@ export class QueuePage implements SectionView {
       },
       away: (reason) => this.setProblem(reason),
     });
-    const canvas = h("div", { class: "canvas", role: "rowgroup" });
+    const canvas = h("div", { class: "canvas" });
     const viewport = h(
       "div",
-      { class: "queue-viewport", tabindex: "0", role: "group", "aria-label": "Items" },
+      { class: "queue-viewport", tabindex: "0", role: "rowgroup", "aria-label": "Items" },
       canvas,
     );
     const header = h(
       "div",
       { class: "queue-row queue-header", role: "row", "aria-rowindex": "1" },
-      ...COLUMNS.map((name) => h("div", { class: `queue-${classOf(name)}`, role: "columnheader" }, name)),
+      ...COLUMNS.map((name) =>
+        h("div", { class: `queue-${classOf(name)}`, role: "columnheader" }, headOf(name)),
+      ),
     );
     this.table = h(
       "div",
@@ -181,6 +183,10 @@ export class QueuePage implements SectionView {
     setText(this.message, text);
     setAttr(this.message, "title", text);
   }
+}
+
+function headOf(column: string): string | HTMLElement {
+  return column || h("span", { class: "sr-only" }, "actions");
 }
 
 function classOf(column: string): string {
