@@ -112,6 +112,8 @@ export class App {
 
   start(): void {
     this.page.endpoint = `${location.origin}/v1/traces`;
+    this.page.origin = location.origin;
+    this.page.runLine = `spantail run --url ${location.origin} -- python app.py`;
     this.page.doctor = `spantail doctor --url ${location.origin}`;
     this.listenForKeys();
     addEventListener("online", () => this.wake());
@@ -135,6 +137,11 @@ export class App {
 
   newRun(operation?: string): void {
     this.dialog.open(operation);
+  }
+
+  /** Starts an operation of the demo, with its own example as input. */
+  async startDemo(): Promise<void> {
+    this.page.demoProblem = await this.dialog.startDemo();
   }
 
   /** Opens the menu of a listed run, or of the one on the page. */

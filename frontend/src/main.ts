@@ -213,6 +213,12 @@ const shell: object & ThisType<PageData> = {
   newRun() {
     controller?.newRun();
   },
+  startDemo() {
+    void controller?.startDemo();
+  },
+  get hasOperations() {
+    return this.operations.length > 0;
+  },
   newRunOf(event: Event) {
     const name = (event.currentTarget as HTMLElement).dataset.operation;
     controller?.newRun(name);
@@ -240,8 +246,10 @@ const shell: object & ThisType<PageData> = {
   async copyRunId(event: Event) {
     await copied(event, this.runId);
   },
-  async copyEndpoint(event: Event) {
-    await copied(event, byId("endpoint-lines").textContent ?? "");
+  /** What stands beside the button. */
+  async copyLines(event: Event) {
+    const lines = (event.currentTarget as HTMLElement).parentElement?.querySelector("pre");
+    await copied(event, lines?.textContent ?? "");
   },
 };
 

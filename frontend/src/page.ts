@@ -71,6 +71,14 @@ export interface PageData {
   pane: "trace" | "tail" | "backends";
   operations: OperationItem[];
   endpoint: string;
+  /** Where the service is. */
+  origin: string;
+  /** The command that runs a program with all of it set. */
+  runLine: string;
+  /** There is a demo, and an operation that can be started as it is. */
+  demoRun: boolean;
+  /** Why it could not be started. */
+  demoProblem: string;
   /** The command that tells why an application is not seen. */
   doctor: string;
   name: string;
@@ -131,6 +139,10 @@ export function emptyPage(): PageData {
     pane: "trace",
     operations: [],
     endpoint: "",
+    origin: "",
+    runLine: "",
+    demoRun: false,
+    demoProblem: "",
     doctor: "",
     name: "",
     status: "",

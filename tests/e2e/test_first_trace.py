@@ -140,6 +140,8 @@ async def test_a_run_of_someone_else_is_found_in_the_list(
     async with open_page(browser, service.url) as (page, _), client_of(service.url) as client:
         await page.goto("/")
         await expect(page.get_by_role("heading", name="No runs yet")).to_be_visible()
+        for way in ("Any program on this machine", "Python, with the library", "Any OpenTelemetry exporter"):
+            await expect(page.get_by_role("region", name=way).locator("pre")).to_contain_text(service.url)
         world.gate.shut("himalayas")
         body = {"job_titles": ["nurse"], "max_results": 1}
         run_id = (await client.post("/api/jobs/search", json=body)).json()["run_id"]

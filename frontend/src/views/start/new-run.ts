@@ -2,9 +2,11 @@
 
 import { byId, h } from "../../browser/dom";
 import { backoffMs } from "../../connection/backoff";
+import { reasonOf } from "../../connection/refresh";
 import type { PageData } from "../../page";
 import { type Api, ProblemError } from "../../service/api";
 import type { OperationInfo } from "../../service/wire";
+import { exampleRun } from "./demo-run";
 import { type Control, control } from "./form-controls";
 import { check, type FormErrors, fieldErrors, fields, request, words } from "./schema-form";
 import { optionsQuery, StartOptions } from "./start-options";
@@ -55,6 +57,7 @@ export class NewRunDialog {
           description: operation.description ?? "",
         }));
         if (demo) this.page.demo = true;
+        this.page.demoRun = demo === true && exampleRun(operations) !== null;
         if (login) this.page.login = true;
         if (this.dialog.open) this.open();
         return;
@@ -62,6 +65,21 @@ export class NewRunDialog {
         // The list shows that the service is away.
         await new Promise((resolve) => setTimeout(resolve, backoffMs(attempt)));
       }
+    }
+  }
+
+  /** Starts the demo's first operation; answers why that could not be, empty where it was. */
+  async startDemo(): Promise<string> {
+    const example = exampleRun(this.operations ?? []);
+    if (!example || this.busy) return "";
+    this.busy = true;
+    try {
+      this.started((await this.api.start(example.url, example.body)).run_id);
+      return "";
+    } catch (error) {
+      return `Nothing was started. ${reasonOf(error)}.`;
+    } finally {
+      this.busy = false;
     }
   }
 
