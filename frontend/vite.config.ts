@@ -42,8 +42,25 @@ function paintAfterScript(): Plugin {
   };
 }
 
+/** The icons stand in index.html; the page of components draws the same ones. */
+function sharedIcons(): Plugin {
+  return {
+    name: "shared-icons",
+    transformIndexHtml: {
+      order: "pre",
+      handler: (html) => {
+        const page = readFileSync(new URL("index.html", import.meta.url), "utf8");
+        return html.replace(
+          "<!--sprite-->",
+          () => /<svg class="sprite"[\s\S]*?<\/svg>\n/.exec(page)?.[0] ?? "",
+        );
+      },
+    },
+  };
+}
+
 export default defineConfig({
-  plugins: [tailwindcss(), licenceNotices(), paintAfterScript()],
+  plugins: [tailwindcss(), licenceNotices(), paintAfterScript(), sharedIcons()],
   build: {
     outDir: "../service/spantail_service/static",
     emptyOutDir: true,
@@ -52,7 +69,7 @@ export default defineConfig({
     // data: URLs are allowed for images only by the page's Content-Security-Policy.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
-    rolldownOptions: { input: ["index.html", "login.html"] },
+    rolldownOptions: { input: ["index.html", "login.html", "components.html"] },
   },
   server: { proxy: { "/api": "http://127.0.0.1:8321" } },
 });

@@ -285,6 +285,7 @@ ROWS = [
     row("GET", "/spend", 200, HTML),
     row("GET", "/compare", 200, HTML),
     row("GET", "/compare/{run}/{run}", 200, HTML),
+    row("GET", "/components", 200, HTML),
     row("GET", "/favicon.svg", 200, "image/svg+xml", is_open=True),
     row("GET", "/favicon.ico", 200, "image/svg+xml", is_open=True),
     problem("GET", "/assets/none.js", 404, is_open=True),
@@ -305,7 +306,7 @@ def page(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
     from spantail_service.routes.pages import page
 
     folder = tmp_path_factory.mktemp("page")
-    for name in ("index.html", "favicon.svg"):
+    for name in ("index.html", "components.html", "favicon.svg"):
         (folder / name).write_text("<!doctype html>", encoding="utf-8")
     monkeypatch.setattr(page, "STATIC", folder)
 

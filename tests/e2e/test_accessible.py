@@ -84,6 +84,8 @@ async def test_axe_finds_nothing(new_redis_url: str, browser: Browser) -> None:
         await _work(client)
         await _hold_runs(page, found)
         await _hold_sections(page, found)
+        await page.goto("/components")
+        await hold(page, "components", found, everywhere=False)
         await page.goto(f"/runs/{'9' * 32}")
         await expect(page.get_by_role("heading", name="There is no such run")).to_be_visible()
         await hold(page, "unknown run", found)

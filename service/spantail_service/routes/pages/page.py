@@ -45,6 +45,15 @@ async def index() -> Response:
     return FileResponse(file, media_type="text/html", headers={"cache-control": "no-cache"})
 
 
+@router.get("/components")
+async def components() -> Response:
+    """The parts that the page is made of, in each of their states; without anything of the service."""
+    file = STATIC / "components.html"
+    if not file.is_file():
+        raise ProblemError(404, "not-found", "The page has not been built.")
+    return FileResponse(file, media_type="text/html", headers={"cache-control": "no-cache"})
+
+
 @router.get("/favicon.svg")
 @router.get("/favicon.ico")
 async def favicon() -> Response:

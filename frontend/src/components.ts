@@ -1,0 +1,39 @@
+/** A page of its own with every component in every state, light and dark: to look at, and to take pictures of. */
+import "./styles/page.css";
+import "./styles/components.css";
+import { byId, h } from "./browser/dom";
+import { controls } from "./components/controls";
+import { foundations } from "./components/foundations";
+import { rows } from "./components/rows";
+import { signs } from "./components/signs";
+import { states } from "./components/states";
+
+/** What it is called, and how it is made: once for each scheme. */
+export type Sample = readonly [title: string, make: () => (Node | string)[]];
+
+const PARTS: readonly (readonly [title: string, samples: readonly Sample[]])[] = [
+  ["Foundations", foundations],
+  ["Controls", controls],
+  ["Signs", signs],
+  ["Rows", rows],
+  ["States", states],
+];
+
+function column(scheme: "light" | "dark"): HTMLElement {
+  const parts = PARTS.map(([title, samples]) =>
+    h(
+      "section",
+      { class: "components-part", "aria-label": `${title}, ${scheme}` },
+      h("h2", {}, title),
+      ...samples.map(([name, make]) =>
+        h("div", { class: "components-sample" }, h("h3", {}, name), h("div", {}, ...make())),
+      ),
+    ),
+  );
+  return h("div", { class: "components-column", "data-scheme": scheme }, ...parts);
+}
+
+byId("components").append(
+  h("h1", { class: "components-title" }, "Components"),
+  h("div", { class: "components-columns" }, column("light"), column("dark")),
+);

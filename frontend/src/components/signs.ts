@@ -1,0 +1,82 @@
+/** What says at a glance how something stands: statuses, marks of backends, badges, bars. */
+import { h, icon } from "../browser/dom";
+import type { Sample } from "../components";
+import { BackendMark, type Served } from "../views/backend-mark";
+import { LAYER_ICONS, RUN_ICONS, STATUS_ICONS } from "../views/status";
+
+const SERVED: readonly Served[] = [
+  { backend: "claude_cli" },
+  { backend: "langchain", fallback_from: "claude_cli", fallback_reason: "rate_limited" },
+  ...["openai", "anthropic", "openrouter", "google", "mistral", "bedrock", "azure", "ollama"].map(
+    (backend) => ({ backend }),
+  ),
+  { backend: "a_backend_with_a_name_that_is_far_too_long_for_its_place" },
+];
+const PHASES = ["live", "connecting", "reconnecting", "idle"];
+
+function row(...children: (Node | string)[]): HTMLElement {
+  return h("div", { class: "components-row" }, ...children);
+}
+
+function budget(spent: string, reserved: string, over: boolean): HTMLElement {
+  const bar = h(
+    "div",
+    { class: "budget-bar", "data-limit": "" },
+    h("i", { class: "budget-spent components-bar", "data-share": spent }),
+    h("i", { class: "budget-reserved components-bar", "data-share": reserved }),
+  );
+  return h(
+    "table",
+    { class: "board-table" },
+    h("tbody", {}, h("tr", { "data-over": over }, h("td", {}, bar))),
+  );
+}
+
+export const signs: readonly Sample[] = [
+  [
+    "Run",
+    () => [
+      row(
+        ...Object.entries(RUN_ICONS).map(([status, name]) =>
+          h("span", { class: "status-badge", "data-status": status }, icon(name, "glyph"), status),
+        ),
+      ),
+    ],
+  ],
+  [
+    "Span",
+    () => [
+      row(
+        ...Object.entries(STATUS_ICONS).map(([status, name]) =>
+          h("span", { class: "components-status", "data-status": status }, icon(name, "glyph"), status),
+        ),
+      ),
+    ],
+  ],
+  [
+    "Layer strip",
+    () => [
+      h(
+        "ol",
+        { class: "layer-strip" },
+        ...Object.entries(LAYER_ICONS).map(([status, name]) =>
+          h("li", { class: "layer", "data-status": status }, icon(name, "glyph"), h("span", {}, status)),
+        ),
+      ),
+    ],
+  ],
+  ["Backend", () => [row(...SERVED.map((served) => new BackendMark(served).element))]],
+  [
+    "Badges and connection",
+    () => [
+      row(
+        h("span", { class: "badge-demo" }, "demo data"),
+        h("span", { class: "compare-letter" }, "A"),
+        ...PHASES.map((phase) =>
+          h("span", { class: "connection", "data-phase": phase }, h("i", { class: "connection-dot" }), phase),
+        ),
+      ),
+    ],
+  ],
+  ["Budget: spent, reserved, over", () => [budget("40", "20", false), budget("100", "0", true)]],
+];
