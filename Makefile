@@ -108,10 +108,11 @@ soak: $(DEVELOPMENT) ## Kill Redis, service and workers at random for minutes, t
 	$(BIN)/python -m tests.soak $(ARGS)
 
 .PHONY: screenshots
-screenshots: $(DEVELOPMENT) $(PAGE) test-tools ## Take the pictures of the documents anew, in a real browser
+screenshots: $(DEVELOPMENT) $(PAGE) test-tools ## Take the pictures of the documents anew, in a real browser; those of every state of the page go to site/states
 	$(BIN)/python docs/screenshots.py
 	$(BIN)/python docs/screenshots_prometheus.py
 	$(BIN)/python docs/walkthrough.py
+	$(BIN)/python -m tests.e2e site/states
 
 .PHONY: docs
 docs: $(DEVELOPMENT) ## Build the site of the documents in site/; every link in it is checked
