@@ -168,6 +168,14 @@ export class App {
     this.run.showResult();
   }
 
+  goToSpan(spanId: string): void {
+    this.run.goToSpan(spanId);
+  }
+
+  narrowTo(backend: string): void {
+    this.run.narrowTo(backend);
+  }
+
   retry(): void {
     this.wake();
     const { session } = this.run;

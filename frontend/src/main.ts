@@ -158,6 +158,9 @@ const shell: object & ThisType<PageData> = {
   get unpricedMark() {
     return this.backendTotal.some((total) => total.unpriced !== "–") ? "" : null;
   },
+  get fallbacksMark() {
+    return this.backendTotal.some((total) => total.fallbacks !== "–") ? "" : null;
+  },
   get skippedMark() {
     return this.backendTotal.some((total) => total.skipped !== "–") ? "" : null;
   },
@@ -235,6 +238,14 @@ const shell: object & ThisType<PageData> = {
   },
   showResult() {
     controller?.showResult();
+  },
+  goToSpan(event: Event) {
+    const { goTo } = (event.currentTarget as HTMLElement).dataset;
+    if (goTo) controller?.goToSpan(goTo);
+  },
+  narrowToBackend(event: Event) {
+    const { narrowTo } = (event.currentTarget as HTMLElement).dataset;
+    if (narrowTo) controller?.narrowTo(narrowTo);
   },
   retry() {
     controller?.retry();

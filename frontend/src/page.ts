@@ -94,6 +94,8 @@ export interface PageData {
   /** It is known what came of the run, or that it cannot be known now. */
   hasResult: boolean;
   layers: LayerItem[];
+  /** The livetail shows the events of this backend alone. */
+  onlyBackend: string;
   backends: BackendItem[];
   backendTotal: BackendItem[];
   backendNotes: BackendNote[];
@@ -156,6 +158,7 @@ export function emptyPage(): PageData {
     fields: [],
     hasResult: false,
     layers: [],
+    onlyBackend: "",
     backends: [],
     backendTotal: [],
     backendNotes: [],

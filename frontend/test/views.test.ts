@@ -4,7 +4,7 @@ import type { RunSummary } from "../src/service/wire";
 import { RunStore } from "../src/store";
 import { backendTable } from "../src/views/run/backends";
 import { layerItems } from "../src/views/run/layers";
-import { fields, lostTitle, runLength } from "../src/views/run/run-fields";
+import { fields, runLength } from "../src/views/run/run-fields";
 import { runCost, runItem } from "../src/views/run-list";
 import { costEstimate, impliedWord } from "../src/views/trace/row-words";
 
@@ -72,40 +72,33 @@ it("names a run, whatever is known of it", () => {
   });
 });
 
-it("says what was lost, and why", () => {
+it("says what a run has come to", () => {
   const store = new RunStore();
   const input = {
     store,
     table: backendTable({}),
-    dropped: { queue_full: 3, run_cap: 0 },
     marks: {},
     start: 0,
     end: 1_000_000,
     alive: false,
     nowUs: 5,
   };
-  const lost = fields(input).find((field) => field.name === "events lost");
-  expect(lost).toMatchObject({ value: "3", tone: "warn" });
-  expect(lost?.title).toContain("queue_full");
-  expect(lost?.title).toContain("faster than they could be sent");
-  expect(fields(input).map((field) => field.name)).not.toContain("incomplete");
-  const calm = fields({ ...input, dropped: {} });
+  const calm = fields(input);
   expect(
     calm.filter((field) => field.value === "0" && field.name !== "spans").map((field) => field.tone),
-  ).toEqual(["quiet", "quiet", "quiet"]);
+  ).toEqual(["quiet", "quiet"]);
   expect(fields(input)[0]?.value).toBe("$0");
   expect(fields({ ...input, limitNano: 50_000_000 })[0]?.value).toBe("$0 of $0.0500");
-  expect(lostTitle({})).toBe("Everything that was sent is here");
   expect(runLength(input)).toBe("1.00 s");
 });
 
 it("marks what a dead process leaves behind, and what was corrected", () => {
-  const input = { store: new RunStore(), table: backendTable({}), dropped: {}, start: 0, end: 1, nowUs: 5 };
+  const input = { store: new RunStore(), table: backendTable({}), start: 0, end: 1, nowUs: 5 };
   const marks = { abandoned: 3, corrected: 1, maybe_incomplete: true, stale: true };
   const shown = fields({ ...input, alive: true, marks }).map((field) => `${field.value} ${field.name}`);
-  expect(shown.slice(-4)).toEqual(["3 abandoned", "1 corrected", "possibly incomplete", "silent source"]);
+  expect(shown.slice(-3)).toEqual(["3 abandoned", "1 corrected", "silent source"]);
   const none = { abandoned: 0, corrected: 0, maybe_incomplete: false, stale: false };
-  expect(fields({ ...input, alive: true, marks: none })).toHaveLength(shown.length - 4);
+  expect(fields({ ...input, alive: true, marks: none })).toHaveLength(shown.length - 3);
   const run: RunSummary = { run_id: ID, status: "abandoned", ...marks };
   expect(runItem(run, null, 5).title).toBe(
     "run 4bf92f35 · abandoned · 3 abandoned · corrected · possibly incomplete · silent source",

@@ -25,6 +25,7 @@ class RunPage:
         self.details = page.get_by_role("complementary", name="Span details")
         self.livetail = page.get_by_role("region", name="Livetail")
         self.backends = page.get_by_role("region", name="Backends")
+        self.losses = page.locator("#run-losses")
         self.layers = page.get_by_role("list", name="Layers").get_by_role("listitem")
 
     async def start_search(self, *titles: str, results: int = 1) -> str:

@@ -1,7 +1,8 @@
 /** Totals per backend and over all of them. Pure; money is summed as integer nano-USD. */
 
+import type { BackendCalls } from "../../run/backend-calls";
 import type { BackendTotals } from "../../service/wire";
-import { costNano, count, money, moneyExact, tokens } from "../../text/format";
+import { costNano, count, duration, money, moneyExact, plural, tokens } from "../../text/format";
 import { markIcon, markOf } from "../backend-mark";
 
 export interface BackendItem {
@@ -17,6 +18,14 @@ export interface BackendItem {
   tokens: string;
   cost: string;
   costTitle: string;
+  /** The median duration of its calls. */
+  median: string;
+  medianTitle: string;
+  /** Spans to go to; empty where there is none, or the page does not have it. */
+  firstFailure: string;
+  firstFallback: string;
+  /** "true" while the livetail shows this backend alone. */
+  pressed: string;
 }
 
 export interface BackendTable {
@@ -53,7 +62,7 @@ function sumsOf(totals: BackendTotals): Sums {
   };
 }
 
-function item(backend: string, sums: Sums): BackendItem {
+function item(backend: string, sums: Sums, calls?: BackendCalls, pressed = false): BackendItem {
   const none = sums.nano === 0 && sums.unpriced > 0;
   const failed = sums.nano === 0 && !none && sums.calls === sums.errors; // no attempt got so far as to cost anything
   return {
@@ -74,10 +83,26 @@ function item(backend: string, sums: Sums): BackendItem {
           ? "It was not asked"
           : "No attempt succeeded"
         : moneyExact(sums.nano),
+    median: calls?.medianUs === undefined ? "–" : duration(calls.medianUs),
+    medianTitle: medianTitle(calls),
+    firstFailure: calls?.firstFailure ?? "",
+    firstFallback: calls?.firstFallback ?? "",
+    pressed: String(pressed),
   };
 }
 
-export function backendTable(backends: Readonly<Record<string, BackendTotals>>): BackendTable {
+function medianTitle(calls: BackendCalls | undefined): string {
+  if (!calls) return "";
+  const running = calls.running > 0 ? `, ${count(calls.running)} not ended yet` : "";
+  if (calls.answered === 0) return `No call was answered${running}`;
+  return `Half of ${plural(calls.answered, "answered call")} took no longer${running}`;
+}
+
+export function backendTable(
+  backends: Readonly<Record<string, BackendTotals>>,
+  known: ReadonlyMap<string, BackendCalls> = new Map(),
+  only = "",
+): BackendTable {
   const all: Sums = {
     calls: 0,
     errors: 0,
@@ -93,7 +118,7 @@ export function backendTable(backends: Readonly<Record<string, BackendTotals>>):
     .map(([backend, totals]) => {
       const sums = sumsOf(totals);
       for (const key of Object.keys(all) as (keyof Sums)[]) all[key] += sums[key];
-      return item(backend, sums);
+      return item(backend, sums, known.get(backend), backend === only);
     });
   const { nano, fallbacks, skipped, unpriced, calls } = all;
   return { rows, total: item("total", all), nano, fallbacks, skipped, unpriced, calls };

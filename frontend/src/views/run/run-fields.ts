@@ -15,7 +15,6 @@ export interface Field {
 export interface RunFieldsInput {
   readonly store: Pick<RunStore, "spanCount" | "runningCount" | "errorCount" | "unpricedNotes">;
   readonly table: BackendTable;
-  readonly dropped: Readonly<Record<string, number>>;
   readonly marks: Readonly<Marks>;
   /** What the run may spend. */
   readonly limitNano?: number | null;
@@ -28,17 +27,6 @@ export interface RunFieldsInput {
 /** Reasons in one title: a reader wants to know the kind, not every model. */
 const MOST_NOTES = 8;
 
-const REASONS: Readonly<Record<string, string>> = {
-  run_cap: "the run has more spans than are kept",
-  queue_full: "they came faster than they could be sent",
-  spool_full: "the live store was away for longer than the disk buffer lasts",
-  too_large: "they are larger than an event may be",
-  redis_lost: "the live store lost them",
-  encode_error: "they could not be encoded",
-  open_cap: "more spans were open at once than are followed; each is shown when it ends",
-  refused: "the live store refused them",
-};
-
 export function runLength(input: RunFieldsInput): string {
   const { start, end } = input;
   if (start === undefined || start === null) return "";
@@ -46,16 +34,8 @@ export function runLength(input: RunFieldsInput): string {
   return typeof end === "number" ? length(end - start) : "";
 }
 
-export function lostTitle(dropped: Readonly<Record<string, number>>): string {
-  const lines = Object.entries(dropped)
-    .filter(([, lost]) => lost > 0)
-    .map(([reason, lost]) => `${count(lost)} ${reason}${REASONS[reason] ? `: ${REASONS[reason]}` : ""}`);
-  return lines.length > 0 ? `Lost events by reason\n${lines.join("\n")}` : "Everything that was sent is here";
-}
-
 export function fields(input: RunFieldsInput): Field[] {
-  const { store, table, dropped, marks } = input;
-  const lost = Object.values(dropped).reduce((sum, each) => sum + each, 0);
+  const { store, table, marks } = input;
   const list: Field[] = [];
   const add = (name: string, value: string, title: string, tone: Field["tone"] = "plain") =>
     list.push({ name, value, title, tone });
@@ -97,18 +77,10 @@ export function fields(input: RunFieldsInput): Field[] {
       count(table.skipped),
       "Attempts that were not made: not installed, failed lately, over budget",
     );
-  add(
-    lost === 1 ? "event lost" : "events lost",
-    count(lost),
-    lostTitle(dropped),
-    lost > 0 ? "warn" : "quiet",
-  );
   if (marks.abandoned)
     add("abandoned", count(marks.abandoned), "Open spans of processes that are not heard any more", "warn");
   if (marks.corrected)
     add("corrected", count(marks.corrected), "Spans that were thought abandoned and were heard of again");
-  if (marks.maybe_incomplete)
-    add("incomplete", "possibly", "A process died: what it did in its last 100 ms may be missing", "warn");
   if (marks.stale) add("source", "silent", "Spans are open, and nothing was heard for a minute", "warn");
   return list;
 }

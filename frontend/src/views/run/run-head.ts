@@ -1,7 +1,9 @@
 /** What stands above the tree and beside the livetail: name, status, figures, layers, totals. */
 
 import { assign, type PageData } from "../../page";
+import { BackendCallsReader } from "../../run/backend-calls";
 import { runTimes } from "../../run/extent";
+import { LayerSpans } from "../../run/layer-spans";
 import type { RunSession } from "../../run/session";
 import type { RunSummary } from "../../service/wire";
 import { visible } from "../../text/visible";
@@ -18,6 +20,9 @@ import type { RunSurroundings } from "./run-surroundings";
 export function isLive(session: RunSession): boolean {
   return session.run === null || isAlive(session.run);
 }
+
+const layerSpans = new LayerSpans();
+const backendCalls = new BackendCallsReader();
 
 export function drawRunHead(
   page: PageData,
@@ -42,14 +47,14 @@ export function drawRunHead(
     const title = `${page.name} · ${run.status} – Spantail`;
     if (document.title !== title) document.title = title;
   }
-  const table = backendTable(session.backends);
+  const calls = backendCalls.of(store, performance.now());
+  const table = backendTable(session.backends, calls, page.onlyBackend);
   const { start, end } = runTimes(run, store);
   assign(page, "started", start ? when(start, nowUs) : "");
   assign(page, "startedTitle", start ? `Started ${bothWays(start, nowUs)}` : "");
   const input = {
     store,
     table,
-    dropped: session.dropped,
     marks: session.marks,
     limitNano: surroundings.limitNano,
     start,
@@ -59,7 +64,7 @@ export function drawRunHead(
   };
   assign(page, "length", runLength(input));
   assign(page, "fields", session.loaded ? fields(input).map(withGoal) : []);
-  assign(page, "layers", layerItems(session.layers));
+  assign(page, "layers", layerItems(session.layers, layerSpans.of(store), nowUs));
   assign(page, "backends", table.rows);
   assign(page, "backendNotes", surroundings.notes(nowUs));
   assign(page, "backendTotal", table.rows.length > 0 ? [table.total] : []);

@@ -25,6 +25,7 @@ import { TraceTreeView } from "../trace/trace-tree";
 import { TranscriptView } from "../transcript/transcript-view";
 import { BudgetMeter } from "./budget-meter";
 import { ConnectionBadge } from "./connection-badge";
+import { LossLine } from "./loss-line";
 import { QueueWait } from "./queue-wait";
 import { drawRunHead, isLive, summaryOf } from "./run-head";
 import { RunSurroundings } from "./run-surroundings";
@@ -57,6 +58,7 @@ export class RunView {
   private readonly details: SpanDetailsView;
   readonly find: FindBar;
   private readonly wait: QueueWait;
+  private readonly losses = new LossLine();
   private readonly surroundings: RunSurroundings;
   private readonly meter = new BudgetMeter();
   private readonly results: RunResults;
@@ -99,7 +101,10 @@ export class RunView {
       older: () => this.current?.older ?? 0,
       first: () => this.current?.firstIndex ?? 0,
       page: (before) => this.olderEvents(before),
-      narrowedTo: () => {},
+      narrowedTo: (backend) => {
+        page.onlyBackend = backend;
+        this.schedule.ask();
+      },
     });
     this.find = new FindBar(api, {
       go: (id) => this.choose(id, true),
@@ -180,10 +185,24 @@ export class RunView {
     this.showSpan(null);
     this.badge.hide();
     this.wait.show(null);
+    this.losses.close();
     this.surroundings.stop();
     this.results.stop();
     this.page.hasResult = false;
     document.title = "Spantail";
+  }
+
+  /** Shows a span of the run, in the tree and in the details. */
+  goToSpan(spanId: string): void {
+    this.page.pane = "trace";
+    this.choose(spanId);
+    this.views.show(spanId);
+  }
+
+  /** The livetail shows the events of a backend alone, or again those of all. */
+  narrowTo(backend: string): void {
+    this.tail.narrowTo(this.page.onlyBackend === backend ? "" : backend);
+    if (this.page.onlyBackend) this.page.pane = "tail";
   }
 
   /** What came of the run is in the details of its root. */
@@ -323,6 +342,7 @@ export class RunView {
     drawRunHead(this.page, session, this.surroundings, this.api.nowUs());
     this.wait.show(session.run);
     this.meter.show(this.surroundings.limits(session.rootId));
+    this.losses.show(session.dropped, session.marks);
     const { run } = session;
     this.results.follow(run, this.listener.canStart(run?.operation ?? ""));
     assign(this.page, "hasResult", this.results.state.phase !== "none" && session.rootId !== null);

@@ -1,0 +1,84 @@
+/** What the calls on the page tell of each backend, beside the sums of the service. Reads the store, no DOM. */
+import type { RunStore } from "../store";
+
+export interface BackendCalls {
+  /** µs: half of the calls that were answered took no longer. */
+  readonly medianUs: number | undefined;
+  /** Calls that were answered. */
+  readonly answered: number;
+  /** Calls that have not ended. */
+  readonly running: number;
+  /** The earliest call that failed, and the earliest one that another backend took over. */
+  readonly firstFailure: string | undefined;
+  readonly firstFallback: string | undefined;
+}
+
+/** Every span is looked at, so not more often than this. */
+const INTERVAL_MS = 1_000;
+
+interface Gathered {
+  lengths: number[];
+  running: number;
+  failure: { start: number; id: string } | undefined;
+  fallback: { start: number; id: string } | undefined;
+}
+
+export class BackendCallsReader {
+  private store: RunStore | null = null;
+  private version = -1;
+  private readAt = Number.NEGATIVE_INFINITY;
+  private found: ReadonlyMap<string, BackendCalls> = new Map();
+
+  /** `nowMs` is any clock that only goes forward. */
+  of(store: RunStore, nowMs: number): ReadonlyMap<string, BackendCalls> {
+    const isOther = store !== this.store;
+    if (isOther || (store.version !== this.version && nowMs - this.readAt >= INTERVAL_MS)) {
+      this.store = store;
+      this.version = store.version;
+      this.readAt = nowMs;
+      this.found = backendCalls(store);
+    }
+    return this.found;
+  }
+}
+
+export function backendCalls({ spans }: Pick<RunStore, "spans">): ReadonlyMap<string, BackendCalls> {
+  const gathered = new Map<string, Gathered>();
+  const of = (backend: string): Gathered => {
+    const held = gathered.get(backend);
+    if (held) return held;
+    const made: Gathered = { lengths: [], running: 0, failure: undefined, fallback: undefined };
+    gathered.set(backend, made);
+    return made;
+  };
+  for (const span of spans.values()) {
+    const { backend, status, start = 0, end, fallback_from: from, span_id: id } = span;
+    if (backend === undefined || span.kind !== "llm_call") continue;
+    const own = of(backend);
+    if (status === "running") own.running++;
+    else if (status === "ok" && typeof end === "number" && end >= start) own.lengths.push(end - start);
+    else if (status === "error" && start < (own.failure?.start ?? Number.POSITIVE_INFINITY))
+      own.failure = { start, id };
+    if (from === undefined) continue;
+    const left = of(from);
+    if (start < (left.fallback?.start ?? Number.POSITIVE_INFINITY)) left.fallback = { start, id };
+  }
+  return new Map(
+    [...gathered].map(([backend, { lengths, running, failure, fallback }]) => [
+      backend,
+      {
+        medianUs: median(lengths),
+        answered: lengths.length,
+        running,
+        firstFailure: failure?.id,
+        firstFallback: fallback?.id,
+      },
+    ]),
+  );
+}
+
+function median(values: number[]): number | undefined {
+  if (values.length === 0) return undefined;
+  const sorted = Float64Array.from(values).sort();
+  return sorted[(sorted.length - 1) >> 1];
+}
