@@ -14,6 +14,8 @@ it("finds names by a few of their letters, the start of words first", () => {
   expect(fuzzy("js", "job search")?.at).toEqual([0, 4]);
   expect(fuzzy("SEA", "job search")?.at).toEqual([4, 5, 6]);
   expect(fuzzy("chat", "Copy the run as OTLP")).toBeNull();
+  expect(fuzzy("sp", "Download the Perfetto trace")).toBeNull();
+  expect(fuzzy("onn", "claude-sonnet")?.at).toEqual([8, 9, 10]);
   expect(fuzzy("cs45", "claude-sonnet-4-5")?.at).toEqual([0, 7, 14, 16]);
   expect(fuzzy("", "job search")).toEqual({ score: 0, at: [] });
   expect(best("ns", ["transcript", "New session", "runs"])).toBe("New session");

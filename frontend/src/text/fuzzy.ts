@@ -10,6 +10,8 @@ export interface FuzzyMatch {
 const WORD_START = 8;
 const TOGETHER = 5;
 const GAP = 0.2;
+/** Letters that may stand in the middle of a word: fewer of them are in nearly every name. */
+const LEAST_WITHIN = 3;
 
 /** Whether all letters of `query` stand in `text` in their order, in any case; how well; and where. */
 export function fuzzy(query: string, text: string): FuzzyMatch | null {
@@ -22,19 +24,21 @@ export function fuzzy(query: string, text: string): FuzzyMatch | null {
     return { score: 100 - text.length * 0.1, at: Array.from(words, (_, index) => from + index) };
   }
   let best: FuzzyMatch | null = null;
-  // From each place where the first letter stands: the first one is not always that of the word that is meant.
-  for (let from = lowered.indexOf(letters[0] ?? ""); from >= 0; ) {
+  // From each word that begins so: the first one is not always the one that is meant.
+  for (let from = 0; from < text.length; from++) {
+    if (lowered[from] !== letters[0] || !isStart(text, from)) continue;
     const match = follow(letters, lowered, text, from);
     if (match && (!best || match.score > best.score)) best = match;
-    from = lowered.indexOf(letters[0] ?? "", from + 1);
   }
+  const within = best || words.length < LEAST_WITHIN ? -1 : lowered.indexOf(words);
+  if (within >= 0) return { score: -text.length * 0.1, at: Array.from(words, (_, index) => within + index) };
   return best;
 }
 
 /** Each letter follows the one before it, or begins a word: letters from anywhere would fit nearly every long name. */
 function follow(letters: string, lowered: string, text: string, from: number): FuzzyMatch | null {
   const at = [from];
-  let score = isStart(text, from) ? WORD_START : 0;
+  let score = WORD_START;
   for (const letter of letters.slice(1)) {
     const last = at[at.length - 1] ?? 0;
     let next = last + 1;

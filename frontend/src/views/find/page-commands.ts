@@ -30,13 +30,32 @@ export function pageCommands(context: PageContext, query: string): Command[] {
   const store = context.page.screen === "run" ? session?.store : undefined;
   return [
     ...namedRun(context, query),
-    ...(store ? runCommands(context) : []),
+    ...(store ? [...keyCommands(true), ...runCommands(context)] : []),
     ...links("Views", "#run-views a"),
     ...links("Pages", "nav.sections a"),
     ...listedRuns(context),
     ...(store ? spanCommands(store, query, (id) => context.run.goToSpan(id)) : []),
+    ...(store ? keyCommands(false) : []),
     ...settings(context),
   ];
+}
+
+/** What keys do on a run can be chosen here too: first what leads somewhere, last what changes the view. */
+function keyCommands(leading: boolean): Command[] {
+  const commands: Command[] = [];
+  for (const { title: group, bindings } of keys.groups()) {
+    if (group === "Everywhere" || (group === "In a run") !== leading) continue;
+    for (const { keys: names, does, act } of bindings)
+      if (act)
+        commands.push({
+          group: leading ? "Go to" : group,
+          title: does,
+          icon: leading ? "search" : "timeline",
+          key: names[0],
+          run: () => void act(),
+        });
+  }
+  return commands;
 }
 
 /** A whole run id leads there, whether the run is listed or not. */
@@ -58,17 +77,6 @@ function runCommands(context: PageContext): Command[] {
   const { page, run } = context;
   const { runId } = page;
   const commands: Command[] = [];
-  // What the keys of a run do can be chosen here too.
-  for (const group of keys.groups())
-    for (const { keys: names, does, act } of group.bindings)
-      if (act && group.title !== "Everywhere")
-        commands.push({
-          group: group.title === "In a run" ? "Go to" : group.title,
-          title: does,
-          icon: "search",
-          key: names[0],
-          run: () => void act(),
-        });
   const { chosen } = run;
   if (chosen)
     for (const each of spanCopies(context, runId, chosen)) commands.push({ ...each, group: "Chosen span" });

@@ -148,7 +148,7 @@ export class Palette {
 function ranked(commands: readonly Command[], query: string): Row[] {
   const groups = new Map<string, Row[]>();
   for (const command of commands) {
-    const match = fuzzy(query, command.title) ?? fuzzy(query, `${command.group} ${command.title}`);
+    const match = fuzzy(query, command.title);
     if (!match) continue;
     const rows = groups.get(command.group) ?? [];
     rows.push({ command, match });
