@@ -66,9 +66,10 @@ it("says where notices go, and what is wrong with that", () => {
   expect(words.deliveryText(RULE, NOW)).toBe(
     "to https://hooks.example.com/… · sent 2 h ago · 2 on their way",
   );
-  expect(words.deliveryText({ ...RULE, webhook: null, last_sent: null, pending: 0 }, NOW)).toBe(
-    "shown here alone: no webhook is set",
-  );
+  const nowhere = { ...RULE, webhook: null, last_sent: null, pending: 0 };
+  expect(words.deliveryText(nowhere, NOW)).toBe("");
+  expect(words.nowhereText([nowhere])).toContain("shown here alone");
+  expect(words.nowhereText([nowhere, RULE]) + words.nowhereText([])).toBe("");
   expect(words.deliveryProblem(RULE)).toBe("");
   expect(words.deliveryProblem({ ...RULE, dead: 1, last_error: "HTTP 503" })).toBe("1 given up: HTTP 503");
   expect((["sent", "pending", "dead"] as const).map(words.stateWords)).toEqual([

@@ -5,6 +5,7 @@ import {
   barsOf,
   choiceIn,
   dayLimit,
+  limitText,
   queryOf,
   roundUp,
   rowsOf,
@@ -72,10 +73,14 @@ it("has round amounts on the axis", () => {
 
 it("knows the limit of the day, its own before the usual one", () => {
   const own = { scope: "day:2026-11-30", limit_nano: 5, spent_nano: 0, reserved_nano: 0 } as Budget;
-  expect(dayLimit([own], { day: 2 }, "2026-11-30", false)).toBe(5);
-  expect(dayLimit([own], { day: 2 }, "2026-11-30", true)).toBe(2e9);
+  expect(dayLimit([own], { day: 2 }, "2026-11-30", false)).toEqual({ limitNano: 5, spentNano: 0 });
+  expect(dayLimit([own], { day: 2 }, "2026-11-30", true)).toEqual({ limitNano: 2e9, spentNano: 0 });
   expect(dayLimit([{ ...own, limit_nano: null }], { day: 2 }, "2026-11-30", false)).toBeUndefined();
   expect(dayLimit([], {}, "2026-11-30", false)).toBeUndefined();
+  expect(limitText({ limitNano: 2e9, spentNano: 5e8 }, 5e8)).toBe("The day's limit is $2.00: $1.50 left.");
+  expect(limitText({ limitNano: 2e9, spentNano: 3e9 }, 4e9)).toBe(
+    "The day's limit is $2.00: $1.00 over. $1.00 of today's was spent without asking it, and does not count.",
+  );
 });
 
 it("says what has no price", () => {

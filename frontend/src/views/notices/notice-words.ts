@@ -120,12 +120,18 @@ function exact(value: number): number {
   return Number(value.toPrecision(12));
 }
 
-/** "to https://hooks.example.com/… · sent 1 h ago · 2 on their way". */
+/** "to https://hooks.example.com/… · sent 1 h ago · 2 on their way"; empty where notices go nowhere. */
 export function deliveryText(rule: NoticeRule, nowUs: number): string {
-  const parts = [rule.webhook ? `to ${rule.webhook}` : "shown here alone: no webhook is set"];
+  const parts = rule.webhook ? [`to ${rule.webhook}`] : [];
   if (rule.last_sent) parts.push(`sent ${ago(rule.last_sent, nowUs).replace(/^now$/, "just now")}`);
   if (rule.pending) parts.push(`${count(rule.pending)} on their way`);
   return parts.join(" · ");
+}
+
+/** Once for all rules, where it is the same for each. */
+export function nowhereText(rules: readonly NoticeRule[]): string {
+  if (rules.length === 0 || rules.some(({ webhook }) => webhook)) return "";
+  return "Notices are shown here alone: no webhook is set (SPANTAIL_NOTICE_WEBHOOK_URL).";
 }
 
 /** What is wrong with the delivery; empty where nothing is. */

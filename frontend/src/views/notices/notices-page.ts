@@ -7,7 +7,7 @@ import type { Notice, NoticeRule, NoticesAnswer } from "../../service/wire-work"
 import { KeyedList } from "../keyed";
 import type { SectionView } from "../section";
 import type { RowView } from "../windowed";
-import { ruleTitle, stateWords, timeWords } from "./notice-words";
+import { nowhereText, ruleTitle, stateWords, timeWords } from "./notice-words";
 import { type ChangeRule, RuleRow } from "./rule-row";
 
 const ASK_MS = 5_000;
@@ -22,6 +22,7 @@ export class NoticesPage implements SectionView {
   readonly title = "Notices";
   private readonly refresh: Refresh<NoticesAnswer>;
   private readonly problem = h("p", { class: "board-problem", role: "status", hidden: true });
+  private readonly nowhere = h("p", { class: "board-text", hidden: true });
   private readonly noRules = h("p", { class: "board-empty" }, "Loading…");
   private readonly empty = h("p", { class: "board-empty", hidden: true }, "No notices yet.");
   private readonly rules: KeyedList<NoticeRule>;
@@ -60,6 +61,7 @@ export class NoticesPage implements SectionView {
           "section",
           { class: "board-part", "aria-label": "Rules" },
           h("h2", {}, "Rules"),
+          this.nowhere,
           this.noRules,
           rules,
         ),
@@ -99,6 +101,8 @@ export class NoticesPage implements SectionView {
   private draw({ rules, recent }: NoticesAnswer): void {
     this.noRules.hidden = rules.length > 0;
     setText(this.noRules, "There are no rules.");
+    setText(this.nowhere, nowhereText(rules));
+    this.nowhere.hidden = this.nowhere.textContent === "";
     this.rules.draw(rules);
     this.empty.hidden = recent.length > 0;
     this.recent.draw(recent);

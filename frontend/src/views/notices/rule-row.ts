@@ -55,6 +55,7 @@ export class RuleRow implements RowView<NoticeRule> {
     this.switch.checked = rule.enabled;
     setAttr(this.element, "data-enabled", String(rule.enabled));
     setText(this.delivery, words.deliveryText(rule, this.nowUs()));
+    this.delivery.hidden = this.delivery.textContent === "";
     const problem = words.deliveryProblem(rule);
     setText(this.problem, problem);
     this.problem.hidden = problem === "";

@@ -195,8 +195,7 @@ export class RunView {
   /** Shows a span of the run, in the tree and in the details. */
   goToSpan(spanId: string): void {
     this.page.pane = "trace";
-    this.choose(spanId);
-    this.views.show(spanId);
+    this.choose(spanId, true);
   }
 
   /** The livetail shows the events of a backend alone, or again those of all. */
@@ -216,10 +215,6 @@ export class RunView {
   /** The keyboard goes to the run, in the shape in which it is shown. */
   focus(): void {
     this.views.focus();
-  }
-
-  goToSpan(spanId: string): void {
-    this.choose(spanId, true);
   }
 
   /** Goes where a figure of the head leads, see `field-goals.ts`. */

@@ -169,12 +169,16 @@ function teaching(): HTMLElement[] {
       { class: "board-text" },
       "A session is what several runs belong to: a conversation, a user's visit, a ticket. Runs whose spans name the same id stand together here, with what they cost in sum.",
     ),
-    h("p", { class: "board-text" }, "Name it in your application, on the span that a run begins with:"),
-    h("pre", { class: "session-code mono" }, 'span.set_attribute("spantail.session.id", "ticket 4711")'),
+    h("p", { class: "board-text" }, "Name it in your application:"),
+    h(
+      "pre",
+      { class: "session-code mono" },
+      'with spantail.operation("support agent", session_id="ticket 4711"):',
+    ),
     h(
       "p",
       { class: "board-text" },
-      "What other libraries say is read as well: gen_ai.conversation.id, session.id, langfuse.session.id and their like.",
+      "That is the attribute spantail.session.id of any span. What other libraries say is read as well: gen_ai.conversation.id, session.id, langfuse.session.id and their like.",
     ),
   ];
 }

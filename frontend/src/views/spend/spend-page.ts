@@ -13,6 +13,7 @@ import {
   barsOf,
   choiceIn,
   dayLimit,
+  limitText,
   PERIODS,
   queryOf,
   rowsOf,
@@ -156,7 +157,7 @@ export class SpendPage implements SectionView {
     setText(this.totalText, `${whose} · ${plural(runs, "run")}`);
     const bars = barsOf(spend, choice);
     const limit = dayLimit(budgets.budgets, budgets.defaults, spend.to, choice.demo);
-    this.chart.draw(bars, limit, choice.part);
+    this.chart.draw(bars, limit?.limitNano, choice.part);
     setText(this.limit, limitText(limit, bars.at(-1)?.nano ?? 0));
     setText(this.unpriced, unpricedText(sums));
     this.limit.hidden = limit === undefined;
@@ -171,13 +172,6 @@ export class SpendPage implements SectionView {
     setText(this.problem, reason && `${reason}.${old} This page keeps trying.`);
     if (reason && !this.figures) setText(this.empty, "");
   }
-}
-
-function limitText(limit: number | undefined, todayNano: number): string {
-  if (limit === undefined) return "";
-  const left = limit - todayNano;
-  const rest = left > 0 ? `${sum(left)} left` : left === 0 ? "used up" : `${sum(-left)} over`;
-  return `Today ${sum(todayNano)} of the day's limit of ${sum(limit)}: ${rest}.`;
 }
 
 function tab(text: string): HTMLAnchorElement {

@@ -111,17 +111,36 @@ export function shortDay(day: string): string {
   return `${Number(date)} ${MONTHS[Number(month) - 1] ?? ""}`.trim();
 }
 
+export interface DayLimit {
+  readonly limitNano: number;
+  /** On the day's account: what went by without asking the budget is not on it. */
+  readonly spentNano: number;
+}
+
 /** The limit of a day, as the budgets have it: its own, else the one that holds for each day. Undefined: none. */
 export function dayLimit(
   budgets: readonly Budget[],
   defaults: Readonly<Partial<Record<string, number | null>>> | undefined,
   day: string,
   demo: boolean,
-): number | undefined {
+): DayLimit | undefined {
   const own = budgets.find(({ scope }) => scope === `day:${day}${demo ? ":demo" : ""}`);
-  if (own) return own.limit_nano ?? undefined;
+  if (own)
+    return own.limit_nano === null ? undefined : { limitNano: own.limit_nano, spentNano: own.spent_nano };
   const usual = defaults?.day;
-  return typeof usual === "number" ? Math.round(usual * 1e9) : undefined;
+  return typeof usual === "number" ? { limitNano: Math.round(usual * 1e9), spentNano: 0 } : undefined;
+}
+
+/** "The day's limit is $1.20: $0.40 left. $0.10 was spent without asking it, and does not count." */
+export function limitText(limit: DayLimit | undefined, todayNano: number): string {
+  if (limit === undefined) return "";
+  const { limitNano, spentNano } = limit;
+  const left = limitNano - spentNano;
+  const rest = left > 0 ? `${sum(left)} left` : left === 0 ? "used up" : `${sum(-left)} over`;
+  const beside = todayNano - spentNano;
+  const apart =
+    beside > 0 ? ` ${sum(beside)} of today's was spent without asking it, and does not count.` : "";
+  return `The day's limit is ${sum(limitNano)}: ${rest}.${apart}`;
 }
 
 /** "3 calls had no price: their money is not in the sum". */
