@@ -140,6 +140,10 @@ async def test_everything_that_was_sent_of_a_span_is_shown(
             await expect(links.nth(1)).to_contain_text("abcd / ff")
             await expect(links.nth(1).get_by_role("link")).to_have_count(0)
 
+            # as the service has it
+            await details.get_by_text("Raw JSON").click()
+            await expect(details.locator(".raw .value-long")).to_contain_text('"span_id"')
+
             # the reason for a missing price: in the tree, in the head, in the details
             await expect(run.field("cost")).to_have_attribute("title", f"$0.0123, and 1 call without a price\n{NOTE}")
             await expect(run.row(UNPRICED).locator(".cell-cost")).to_have_attribute(

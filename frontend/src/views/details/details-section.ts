@@ -17,6 +17,8 @@ export interface DetailsContext {
   readonly span: SpanState;
   /** The service has answered with the whole span. */
   readonly isWhole: boolean;
+  /** The service's answer; empty before that. */
+  readonly text: string;
   /** Why the whole span is not here; empty where it is, or may still come. */
   readonly failed: string;
   readonly session: RunSession;

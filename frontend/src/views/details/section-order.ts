@@ -5,18 +5,13 @@ import { conversationSection, noContentSection } from "../conversation/conversat
 import { attributeBlock } from "./attribute-list";
 import type { SectionBuilder } from "./details-section";
 import { logSection } from "./log-section";
+import { errorSection } from "./parts/error-block";
+import { eventSection } from "./parts/event-section";
+import { linkSection } from "./parts/link-section";
+import { rawSection } from "./parts/raw-section";
 import { resultSection } from "./result-section";
 import { spanFields } from "./span-fields";
-import {
-  errorBlock,
-  eventBlock,
-  fieldList,
-  head,
-  linkBlock,
-  lostContentBlock,
-  missing,
-  sourceBlock,
-} from "./span-sections";
+import { fieldList, head, lostContentBlock, missing, sourceBlock } from "./span-sections";
 
 const headSection: SectionBuilder = ({ span }) => ({
   key: "head",
@@ -33,9 +28,6 @@ const fieldsSection: SectionBuilder = (context) => {
   };
 };
 
-const errorSection: SectionBuilder = ({ span }) =>
-  span.error ? { key: "error", value: span.error, build: () => errorBlock(span) } : null;
-
 const failedSection: SectionBuilder = ({ failed }) =>
   failed ? { key: "failed", value: failed, build: () => missing(failed) } : null;
 
@@ -50,16 +42,6 @@ const attributesSection: SectionBuilder = ({ span }) => {
   return { key: "attributes", value: attributes, build: () => attributeBlock(attributes, span) };
 };
 
-const eventsSection: SectionBuilder = ({ span }) => {
-  const events = (span.span_events ?? []).filter((event) => event.name !== "exception" || !span.error);
-  return events.length > 0 ? { key: "events", value: events, build: () => eventBlock(span) } : null;
-};
-
-const linksSection: SectionBuilder = ({ span }) => {
-  const { links = [] } = span;
-  return links.length > 0 ? { key: "links", value: links, build: () => linkBlock(span) } : null;
-};
-
 const scopeSection: SectionBuilder = ({ span: { scope_details: scope } }) =>
   scope ? { key: "scope", value: scope, build: () => sourceBlock("Instrumentation scope", scope) } : null;
 
@@ -68,19 +50,20 @@ const resourceSection: SectionBuilder = ({ span: { resource_details: resource } 
 
 export const SECTIONS: readonly SectionBuilder[] = [
   headSection,
-  // Before the figures: it is what the run was started for.
+  // Before the figures: what the run was started for, and why it failed.
   resultSection,
+  errorSection,
   chainSection,
   fieldsSection,
-  errorSection,
   failedSection,
   conversationSection,
   contentSection,
   noContentSection,
   attributesSection,
-  eventsSection,
+  eventSection,
   logSection,
-  linksSection,
+  linkSection,
   scopeSection,
   resourceSection,
+  rawSection,
 ];

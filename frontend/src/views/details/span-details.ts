@@ -93,8 +93,8 @@ export class SpanDetailsView {
       return;
     }
     setText(this.title, shownName(span.name));
-    const { outcome, failed, whole } = this;
-    const context = { span, isWhole: whole !== null, failed, session, outcome, nowUs: this.now() };
+    const { outcome, failed, whole, text } = this;
+    const context = { span, isWhole: whole !== null, text, failed, session, outcome, nowUs: this.now() };
     this.list.put(SECTIONS.map((build) => build(context)).filter((section) => section !== null));
   }
 

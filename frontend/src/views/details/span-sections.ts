@@ -1,10 +1,9 @@
 /** What the details panel is built of: one function per section, span in, element out. */
 import { copyText, h, icon } from "../../browser/dom";
-import { address, runRoute } from "../../browser/router";
 import { label } from "../../run/events";
 import type { Source, SpanState, TailEvent } from "../../service/wire";
 import * as format from "../../text/format";
-import { flagWords, type LostWords, linkWords, sourceName } from "../../text/span-words";
+import { type LostWords, sourceName } from "../../text/span-words";
 import { BackendMark } from "../backend-mark";
 import { STATUS_ICONS } from "../status";
 import { attributeTable, breakable } from "./attribute-list";
@@ -89,20 +88,6 @@ export function missing(failed: string): HTMLElement {
   return h("p", { class: "details-note" }, failed || "Loading…");
 }
 
-export function errorBlock(span: SpanState): HTMLElement {
-  const { type, message, traceback } = span.error ?? {};
-  const block = h("section", { class: "details-section error-block" });
-  block.append(h("h3", {}, "Error"), h("p", { class: "error-type mono" }, type ?? "Error"));
-  if (message) block.append(h("p", { class: "error-message" }, message));
-  if (traceback) {
-    block.append(
-      h("div", { class: "pre-head" }, h("span", {}, "Traceback"), copyButton(traceback, "traceback")),
-      h("pre", { class: "traceback", tabindex: 0, "aria-label": "Traceback" }, traceback),
-    );
-  }
-  return block;
-}
-
 /** A resource or an instrumentation scope. */
 export function sourceBlock(title: string, source: Source): HTMLElement {
   const { attributes = {}, dropped, schema_url: schema } = source;
@@ -139,27 +124,6 @@ export function lostContentBlock(lost: readonly LostWords[]): HTMLElement {
 
 export const DROPPED = "Dropped by the sender, or beyond what is kept of a span";
 
-export function eventBlock(span: SpanState): HTMLElement {
-  const events = span.span_events ?? [];
-  const items = events.map((event) => {
-    const offset = span.start === undefined ? "" : format.offset(event.ts - span.start);
-    const attributes = event.attributes ?? {};
-    return h(
-      "li",
-      {},
-      h(
-        "div",
-        { class: "event-line" },
-        h("span", { class: "event-offset", title: format.dateTime(event.ts) }, offset),
-        h("span", { class: "mono" }, event.name),
-      ),
-      Object.keys(attributes).length > 0 ? attributeTable(attributes, event) : null,
-      droppedNote(event.dropped),
-    );
-  });
-  return section(`Events ${events.length}`, h("ol", { class: "event-list" }, ...items));
-}
-
 export function logBlock(lines: readonly TailEvent[], span: SpanState): HTMLElement {
   const items = lines.map((line) => {
     const offset = span.start === undefined ? "" : format.offset(line.ts - span.start);
@@ -174,35 +138,7 @@ export function logBlock(lines: readonly TailEvent[], span: SpanState): HTMLElem
   return section(`Log ${lines.length}`, h("ol", { class: "log-list" }, ...items));
 }
 
-function droppedNote(dropped: number | undefined): HTMLElement | null {
+export function droppedNote(dropped: number | undefined): HTMLElement | null {
   if (!dropped) return null;
   return h("p", { class: "details-aside", title: DROPPED }, `${format.plural(dropped, "attribute")} dropped`);
-}
-
-export function linkBlock(span: SpanState): HTMLElement {
-  const items = (span.links ?? []).map((link) => {
-    const { run_id: runId, span_id: spanId, attributes = {} } = link;
-    const text = linkWords(link);
-    const target = runId
-      ? h("a", { href: address(runRoute(runId, spanId ?? null)), "data-nav": "", class: "mono link" }, text)
-      : h(
-          "span",
-          { class: "mono odd-link", title: "Kept as it came: these are no ids of a trace and a span" },
-          text,
-        );
-    const more = [
-      link.trace_state && `trace state ${link.trace_state}`,
-      link.flags ? `flags ${flagWords(link.flags)}` : "",
-      runId ? "" : "unusual ids",
-    ];
-    return h(
-      "li",
-      {},
-      target,
-      more.some(Boolean) ? h("p", { class: "details-aside" }, more.filter(Boolean).join(" · ")) : null,
-      Object.keys(attributes).length > 0 ? attributeTable(attributes, link) : null,
-      droppedNote(link.dropped),
-    );
-  });
-  return section("Links", h("ul", { class: "link-list" }, ...items));
 }
