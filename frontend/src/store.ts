@@ -99,8 +99,6 @@ export class RunStore {
   whole: RunSummary | null = null;
   /** Spans that the service has read so far of a run that it is reading for the first time. */
   indexed: number | null = null;
-  /** Events since the last window that told of spans which are not here. */
-  unseen = 0;
 
   /** Spans of the whole run. */
   get spanCount(): number {
@@ -145,7 +143,6 @@ export class RunStore {
     );
     this.whole = window.run;
     this.indexed = window.complete ? null : window.indexed;
-    this.unseen = 0;
     if (typeof window.run.end === "number" && window.run.end > this.latest) this.latest = window.run.end;
     this.version++;
     this.structure++;
@@ -167,7 +164,6 @@ export class RunStore {
     this.folded.clear();
     this.whole = null;
     this.indexed = null;
-    this.unseen = 0;
     // Parents before children: otherwise half the tree would pass through placeholders.
     const byStart = snapshot.spans.slice().sort((a, b) => (a.start ?? 0) - (b.start ?? 0));
     for (const span of byStart) this.put(span.span_id, undefined, span);
@@ -210,10 +206,7 @@ export class RunStore {
     const id = event.span_id;
     if (id === undefined || event.event === "log") return;
     const before = this.spans.get(id);
-    if (!before && this.whole && !this.hasPlaceFor(event)) {
-      this.unseen++;
-      return;
-    }
+    if (!before && this.whole && !this.hasPlaceFor(event)) return;
     this.noteReason(event);
     if (changesSpan(event, before)) this.foldState(id, before, event);
     else this.foldSpanEvent(id, before, event);

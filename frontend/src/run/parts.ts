@@ -23,6 +23,8 @@ export class RunParts {
   private readonly asked = new Set<string>();
   private timer: ReturnType<typeof setTimeout> | null = null;
   private isComplete = true;
+  /** Something has happened since the last look. */
+  private isBehind = false;
 
   constructor(api: Api, runId: string, store: RunStore, changed: () => void) {
     this.api = api;
@@ -38,8 +40,9 @@ export class RunParts {
     if (!this.isComplete) this.plan(INCOMPLETE_MS);
   }
 
-  /** Something has happened that is not here. */
+  /** Something has happened: what is not here, and the counts of the whole, may be others now. */
   wanted(): void {
+    this.isBehind = true;
     if (this.timer === null) this.plan(REFRESH_MS);
   }
 
@@ -104,18 +107,20 @@ export class RunParts {
   }
 
   private async refresh(): Promise<void> {
+    this.isBehind = false;
     try {
       const were = [...this.store.running];
       const told = await this.take({});
       // What ran and is not in the first window any more may have got children since.
       const left = were.filter((id) => !told.has(id) && this.store.spans.has(id)).slice(0, MOST_LEFT);
       for (const root of left) await this.take({ root, depth: 0, limit: 1 });
-    } catch {
-      // Tried again below, or with what happens next.
+    } catch (error) {
+      // A run that has gone is not asked for again.
+      this.isBehind = !(error instanceof ProblemError);
     }
     this.timer = null;
     if (this.abort.signal.aborted || !this.store.whole) return;
     if (!this.isComplete) this.plan(INCOMPLETE_MS);
-    else if (this.store.unseen > 0) this.plan(REFRESH_MS);
+    else if (this.isBehind) this.plan(REFRESH_MS);
   }
 }

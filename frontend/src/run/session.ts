@@ -233,7 +233,7 @@ export class RunSession {
     this.store.fold(frame);
     this.listener.changed();
     if (this.store.whole) {
-      if (this.store.unseen > 0) this.parts.wanted();
+      if (frame.logs.length > 0) this.parts.wanted();
     } else if (this.store.spans.size > HELD_UP_TO) void this.open();
   }
 
