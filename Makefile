@@ -111,6 +111,7 @@ soak: $(DEVELOPMENT) ## Kill Redis, service and workers at random for minutes, t
 screenshots: $(DEVELOPMENT) $(PAGE) test-tools ## Take the pictures of the documents anew, in a real browser; those of every state of the page go to site/states
 	$(BIN)/python docs/screenshots.py
 	$(BIN)/python docs/screenshots_prometheus.py
+	$(BIN)/python docs/recording.py
 	$(BIN)/python docs/walkthrough.py
 	$(BIN)/python -m tests.e2e site/states
 
