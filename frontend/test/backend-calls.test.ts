@@ -40,12 +40,15 @@ it("takes the median of the calls that were answered, and knows the first that f
     medianUs: 200,
     answered: 3,
     running: 1,
+    failed: 2,
     firstFailure: "6",
     firstFallback: "7",
   });
-  const [a] = backendTable({ a: { calls: 6, errors: 2, fallbacks: 1 } }, calls, "a").rows;
+  const [a] = backendTable({ a: { calls: 5, errors: 2, fallbacks: 1 } }, calls, "a").rows;
   expect(a).toMatchObject({ median: "200 µs", firstFailure: "6", firstFallback: "7", pressed: "true" });
   expect(a?.medianTitle).toBe("Half of 3 answered calls took no longer, 1 not ended yet");
+  const [part] = backendTable({ a: { calls: 600 } }, calls).rows;
+  expect(part?.medianTitle).toContain("3 answered calls on the page");
   expect(backendTable({ c: { calls: 1 } }, calls).rows[0]).toMatchObject({ median: "–", pressed: "false" });
 });
 

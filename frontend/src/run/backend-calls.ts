@@ -8,6 +8,7 @@ export interface BackendCalls {
   readonly answered: number;
   /** Calls that have not ended. */
   readonly running: number;
+  readonly failed: number;
   /** The earliest call that failed, and the earliest one that another backend took over. */
   readonly firstFailure: string | undefined;
   readonly firstFallback: string | undefined;
@@ -19,6 +20,7 @@ const INTERVAL_MS = 1_000;
 interface Gathered {
   lengths: number[];
   running: number;
+  failed: number;
   failure: { start: number; id: string } | undefined;
   fallback: { start: number; id: string } | undefined;
 }
@@ -47,7 +49,7 @@ export function backendCalls({ spans }: Pick<RunStore, "spans">): ReadonlyMap<st
   const of = (backend: string): Gathered => {
     const held = gathered.get(backend);
     if (held) return held;
-    const made: Gathered = { lengths: [], running: 0, failure: undefined, fallback: undefined };
+    const made: Gathered = { lengths: [], running: 0, failed: 0, failure: undefined, fallback: undefined };
     gathered.set(backend, made);
     return made;
   };
@@ -57,19 +59,22 @@ export function backendCalls({ spans }: Pick<RunStore, "spans">): ReadonlyMap<st
     const own = of(backend);
     if (status === "running") own.running++;
     else if (status === "ok" && typeof end === "number" && end >= start) own.lengths.push(end - start);
-    else if (status === "error" && start < (own.failure?.start ?? Number.POSITIVE_INFINITY))
-      own.failure = { start, id };
+    else if (status === "error") {
+      own.failed++;
+      if (start < (own.failure?.start ?? Number.POSITIVE_INFINITY)) own.failure = { start, id };
+    }
     if (from === undefined) continue;
     const left = of(from);
     if (start < (left.fallback?.start ?? Number.POSITIVE_INFINITY)) left.fallback = { start, id };
   }
   return new Map(
-    [...gathered].map(([backend, { lengths, running, failure, fallback }]) => [
+    [...gathered].map(([backend, { lengths, running, failed, failure, fallback }]) => [
       backend,
       {
         medianUs: median(lengths),
         answered: lengths.length,
         running,
+        failed,
         firstFailure: failure?.id,
         firstFallback: fallback?.id,
       },

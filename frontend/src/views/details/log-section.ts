@@ -1,10 +1,12 @@
 /** The newest log lines of the span that are on the page. */
+import { h } from "../../browser/dom";
 import type { TailEvent } from "../../service/wire";
 import type { RunStore } from "../../store";
 import type { SectionBuilder } from "./details-section";
 import { logBlock } from "./span-sections";
 
 const MAX_LINES = 200;
+const OLDER = "Of the newest events of the run. The livetail finds older ones by this span's id.";
 
 /** Of the span that was asked for last: the whole tail is looked through, at most once per change of it. */
 const last: { store?: RunStore; version: number; spanId: string; lines: TailEvent[] } = {
@@ -24,5 +26,14 @@ function linesOf(store: RunStore, spanId: string): readonly TailEvent[] {
 export const logSection: SectionBuilder = ({ span, session }) => {
   const lines = linesOf(session.store, span.span_id);
   if (lines.length === 0) return null;
-  return { key: "logs", value: lines.map((line) => line.seq), build: () => logBlock(lines, span) };
+  const older = session.older > 0;
+  return {
+    key: "logs",
+    value: [older, lines.map((line) => line.seq)],
+    build: () => {
+      const block = logBlock(lines, span);
+      if (older) block.append(h("p", { class: "details-aside" }, OLDER));
+      return block;
+    },
+  };
 };

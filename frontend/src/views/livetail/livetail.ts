@@ -79,7 +79,6 @@ export class LivetailView {
       rowHeight: TAIL_ROW_HEIGHT,
       key: (item) => (isBelow(item) ? `${item.below}+${item.part}` : String(item.seq)),
       create: () => new TailRow(context),
-      inOrder: true,
       onScroll: () => this.onScroll(),
       // A panel that was hidden or resized has not been scrolled by anyone: the end stays the end.
       onResize: () => this.keepEnd(),

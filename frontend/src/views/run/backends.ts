@@ -84,18 +84,21 @@ function item(backend: string, sums: Sums, calls?: BackendCalls, pressed = false
           : "No attempt succeeded"
         : moneyExact(sums.nano),
     median: calls?.medianUs === undefined ? "–" : duration(calls.medianUs),
-    medianTitle: medianTitle(calls),
+    medianTitle: medianTitle(calls, sums.calls),
     firstFailure: calls?.firstFailure ?? "",
     firstFallback: calls?.firstFallback ?? "",
     pressed: String(pressed),
   };
 }
 
-function medianTitle(calls: BackendCalls | undefined): string {
+function medianTitle(calls: BackendCalls | undefined, all: number): string {
   if (!calls) return "";
-  const running = calls.running > 0 ? `, ${count(calls.running)} not ended yet` : "";
-  if (calls.answered === 0) return `No call was answered${running}`;
-  return `Half of ${plural(calls.answered, "answered call")} took no longer${running}`;
+  const { answered, running, failed } = calls;
+  const rest = running > 0 ? `, ${count(running)} not ended yet` : "";
+  if (answered === 0) return `No call was answered${rest}`;
+  // Of a very large run the page has a part.
+  const here = answered + failed < all ? " on the page" : "";
+  return `Half of ${plural(answered, "answered call")}${here} took no longer${rest}`;
 }
 
 export function backendTable(
