@@ -9,7 +9,8 @@ const FOLDED_CHARACTERS = 600;
 /** More would hold up the page for longer than a reader waits. */
 const MOST_CHARACTERS = 100_000;
 
-export function longText(text: string, title: string | null = null): HTMLElement {
+/** `open` shows all of it at once. */
+export function longText(text: string, title: string | null = null, open = false): HTMLElement {
   const pre = h("pre", { class: "value-long", tabindex: 0, title });
   const lines = text.split("\n", FOLDED_LINES + 1);
   const isShort = lines.length <= FOLDED_LINES && text.length <= FOLDED_CHARACTERS;
@@ -21,17 +22,17 @@ export function longText(text: string, title: string | null = null): HTMLElement
   const isHuge = text.length > MOST_CHARACTERS;
   const toggle = h("button", { class: "button-quiet", type: "button", "aria-expanded": "false" });
   const note = h("span", { class: "details-aside" });
-  const draw = (open: boolean) => {
+  const draw = (isOpen: boolean) => {
     const beginning = lines.slice(0, FOLDED_LINES).join("\n").slice(0, FOLDED_CHARACTERS);
-    pre.replaceChildren(...unturned(open ? text.slice(0, MOST_CHARACTERS) : `${beginning}…`));
-    pre.dataset.open = String(open);
-    toggle.setAttribute("aria-expanded", String(open));
-    toggle.textContent = open ? "Show less" : `Show all ${size}`;
-    if (isHuge && !open) toggle.textContent = `Show the first ${bytes(MOST_CHARACTERS)} of ${size}`;
-    note.textContent = isHuge && open ? `The first ${bytes(MOST_CHARACTERS)} of ${size}` : "";
+    pre.replaceChildren(...unturned(isOpen ? text.slice(0, MOST_CHARACTERS) : `${beginning}…`));
+    pre.dataset.open = String(isOpen);
+    toggle.setAttribute("aria-expanded", String(isOpen));
+    toggle.textContent = isOpen ? "Show less" : `Show all ${size}`;
+    if (isHuge && !isOpen) toggle.textContent = `Show the first ${bytes(MOST_CHARACTERS)} of ${size}`;
+    note.textContent = isHuge && isOpen ? `The first ${bytes(MOST_CHARACTERS)} of ${size}` : "";
   };
   toggle.addEventListener("click", () => draw(toggle.getAttribute("aria-expanded") === "false"));
-  draw(false);
+  draw(open);
   const foot = h("div", { class: "value-foot" }, toggle, note);
   if (isHuge) foot.append(copyWhole(text));
   return h("div", {}, pre, foot);

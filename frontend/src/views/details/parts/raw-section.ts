@@ -24,7 +24,7 @@ function rawBlock(text: string): HTMLElement {
   details.addEventListener("toggle", () => {
     if (!details.open || details.childElementCount > 1) return;
     const laidOut = text.length <= LAID_OUT ? (indented(text) ?? text) : text;
-    details.append(copyButton(text, "span as JSON", "Copy JSON"), longText(laidOut));
+    details.append(copyButton(text, "span as JSON", "Copy JSON"), longText(laidOut, null, true));
   });
   return h("section", { class: "details-section" }, details);
 }
