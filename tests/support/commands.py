@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
+from typing import TYPE_CHECKING
 
 from tests.integration.service.harness import source_environment
+from tests.support.spantail_command import run
+
+if TYPE_CHECKING:
+    import subprocess
 
 _TIMEOUT_S = 40.0
 
@@ -19,11 +23,5 @@ def command_environment(url: str, **more: str) -> dict[str, str]:
 
 def run_command(url: str, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
     """Run `spantail …` to its end; output is a pipe."""
-    return subprocess.run(
-        [*SPANTAIL, *arguments],
-        env=command_environment(url, COLUMNS="80", **more),
-        capture_output=True,
-        encoding="utf-8",
-        timeout=_TIMEOUT_S,
-        check=False,
-    )
+    environment = command_environment(url, COLUMNS="80", **more)
+    return run([*SPANTAIL, *arguments], env=environment, encoding="utf-8", timeout_s=_TIMEOUT_S)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.support.spantail_command import start
 from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def running_service(
     output = folder / "output.log"
     with (
         output.open("wb") as log,
-        subprocess.Popen(
+        start(
             command,
             cwd=folder,
             env={**settings, "SPANTAIL_OTLP_GRPC_PORT": "off", **(environment or {})},

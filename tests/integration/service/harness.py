@@ -19,6 +19,7 @@ from spantail_exporters.model.changes import Change
 from spantail_exporters.model.run_script import SCRIPT, append_arguments, index_commands, parse_reply
 from spantail_service.app import create_app
 from spantail_service.settings import Settings
+from tests.support.spantail_command import start
 from tests.support.tools import ROOT
 
 if TYPE_CHECKING:
@@ -173,7 +174,7 @@ def source_environment() -> dict[str, str]:
 @contextmanager
 def spantail_process(*arguments: str, cwd: Path | None = None, **environment: str) -> Iterator[Service]:
     """Run the command; killed at the end if it is still there."""
-    process = subprocess.Popen(
+    process = start(
         [sys.executable, "-m", "spantail_service", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
