@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import hashlib
 import ipaddress
 import os
@@ -52,6 +53,12 @@ def pytest_configure(config: pytest.Config) -> None:
         suppress_health_check=[hypothesis.HealthCheck.too_slow],  # … and may be slow
     )
     hypothesis.settings.load_profile("tests")
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector what stays to the end: modules and thousands of tests, again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(optionalhook=True)  # pytest-xdist's
