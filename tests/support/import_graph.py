@@ -37,14 +37,19 @@ def imports_of(file: Path) -> Iterator[tuple[int, str]]:
                 yield node.lineno, module
 
 
-@cache
-def import_graph() -> Mapping[str, frozenset[str]]:
-    """Every module of ours, and the modules of ours that it imports; a package is `name.__init__`."""
-    files = {
+def _files() -> dict[str, Path]:
+    """Every module of ours, by its full name."""
+    return {
         ".".join((package, *file.relative_to(folder).with_suffix("").parts)): file
         for package, folder in PACKAGES.items()
         for file in sorted(folder.rglob("*.py"))
     }
+
+
+@cache
+def import_graph() -> Mapping[str, frozenset[str]]:
+    """Every module of ours, and the modules of ours that it imports; a package is `name.__init__`."""
+    files = _files()
     return {
         module: frozenset(
             found for _, name in imports_of(file) if (found := _module_of(name, files)) and found != module
@@ -76,7 +81,7 @@ def neighbours(folder: str) -> dict[str, set[str]]:
 
 def folders() -> list[str]:
     """Every folder with modules, and `""`, which holds the packages."""
-    return sorted({"", *(module.rpartition(".")[0] for module in import_graph())})
+    return sorted({"", *(module.rpartition(".")[0] for module in _files())})
 
 
 def circle_in(graph: Mapping[str, set[str]]) -> list[str]:
