@@ -29,7 +29,7 @@ def start(command: Sequence[str], **options: Any) -> subprocess.Popen[Any]:
     can_fork = (
         sys.platform == "linux"
         and list(command[:3]) == _COMMAND
-        and "COVERAGE_PROCESS_CONFIG" not in os.environ  # what is measured begins with the process
+        and not any(name.startswith("COVERAGE_") for name in os.environ)  # what is measured begins with the process
         and not any(name in environment for name in _IMPORTED_WITH)
     )
     return (_Forked if can_fork else subprocess.Popen)(command, **options)
@@ -58,7 +58,9 @@ class _Spare:
             if self._control is None:
                 self._control = self._started()
             socket.send_fds(self._control, [json.dumps(wanted).encode()], files)
-            return int(self._control.recv(100))
+            answer = self._control.recv(100)
+            assert answer, "the process that forks has ended: run `python -m tests.support.spare_process 0` to see why"
+            return int(answer)
 
     @staticmethod
     def _started() -> socket.socket:

@@ -95,9 +95,10 @@ def _become(wanted: dict[str, Any], files: list[int]) -> None:
     sys.path[:0] = [wanted["cwd"], *(folder for folder in folders if folder not in sys.path)]
     sys.argv[:] = [MODULE, *wanted["arguments"]]
     at_once = bool(environment.get("PYTHONUNBUFFERED"))
-    encoding = environment.get("PYTHONIOENCODING") or "utf-8"
-    sys.stdin = io.TextIOWrapper(os.fdopen(0, "rb", closefd=False), encoding)
-    sys.stdout = io.TextIOWrapper(os.fdopen(1, "wb", closefd=False), encoding, write_through=at_once)
+    encoding, _, errors = environment.get("PYTHONIOENCODING", "").partition(":")
+    encoding, errors = encoding or "utf-8", errors or "strict"
+    sys.stdin = io.TextIOWrapper(os.fdopen(0, "rb", closefd=False), encoding, errors)
+    sys.stdout = io.TextIOWrapper(os.fdopen(1, "wb", closefd=False), encoding, errors, write_through=at_once)
     sys.stderr = io.TextIOWrapper(os.fdopen(2, "wb", closefd=False), encoding, "backslashreplace", line_buffering=True)
 
 

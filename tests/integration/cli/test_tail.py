@@ -14,6 +14,7 @@ import pytest
 from tests.integration.service.harness import OTHER_RUN, ROOT_SPAN, RUN, START, Service, Writer, spantail_process
 from tests.support.commands import SPANTAIL, command_environment, run_command
 from tests.support.redis_servers import free_port
+from tests.support.spantail_command import start
 from tests.support.terminal import on_terminal
 from tests.support.waiting import eventually
 
@@ -60,7 +61,7 @@ def end_root(writer: Writer, run_id: str = RUN, **fields: Any) -> None:
 
 @contextmanager
 def tail_in_a_pipe(url: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    process = subprocess.Popen(
+    process = start(
         [*SPANTAIL, "tail", *arguments],
         env=command_environment(url),
         stdout=subprocess.PIPE,
