@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { closedFor, type Goal } from "../src/run/open-to";
-import { visibleRows } from "../src/run/rows";
+import { anchorRow, newestRow, visibleRows } from "../src/run/rows";
 import { MOST_STICKY, stickyRows } from "../src/run/sticky";
 import type { SpanState } from "../src/service/wire";
 import { RunStore } from "../src/store";
@@ -79,6 +79,23 @@ describe("rows that stay in sight", () => {
     const shown = stickyRows(visibleRows(deep.tree, NONE), 100 * 30, 30);
     expect(shown).toHaveLength(MOST_STICKY);
     expect(shown[0]?.id).toBe("d0");
+  });
+});
+
+describe("rows that must not move", () => {
+  const rows = visibleRows(store.tree, NONE);
+  const sight = { top: 60, height: 90, row: 30 };
+
+  it("are what the reader is at, where it is in sight, else the topmost", () => {
+    expect(anchorRow(rows, [null, "a2", "a21"], sight)).toBe(3);
+    expect(anchorRow(rows, ["root", "c1"], sight)).toBe(2);
+    expect(anchorRow(rows, [null], { ...sight, top: 0 })).toBe(-1);
+    expect(anchorRow(rows, ["a"], { ...sight, top: 0 })).toBe(1);
+  });
+
+  it("and the newest is the one that began last", () => {
+    expect(rows[newestRow(rows)]?.id).toBe("c1");
+    expect(newestRow([])).toBe(0);
   });
 });
 

@@ -78,6 +78,12 @@ async def test_time_is_fitted_zoomed_and_shown_as_a_flame_graph(new_redis_url: s
         await page.get_by_role("link", name="Flame graph").click()
         await expect(page).to_have_url(re.compile(r"\?view=flame$"))
         flame = page.get_by_role("application", name="Flame graph")
+        # the run has ended: it fills the width to its end
+        await expect(small).to_be_visible()
+        painted = (
+            "(it) => it.getContext('2d').getImageData(it.width - 30, it.height * 38 / it.clientHeight, 1, 1).data[3]"
+        )
+        assert await page.locator("#flame canvas").evaluate(painted) > 0
         for key in ("Home", "ArrowDown", "Enter"):
             await flame.press(key)
         await expect(run.details).to_contain_text("pay")

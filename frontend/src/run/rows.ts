@@ -33,3 +33,33 @@ export function hiddenBy(tree: TraceTree, id: string, collapsed: ReadonlySet<str
     if (collapsed.has(at.id)) hiding.push(at.id);
   return hiding;
 }
+
+/**
+ * The row that must not move when others come: the first of the `held` spans that is in sight, else the topmost row. -1
+ * where the list is at its very top: new rows above the others come into sight there.
+ */
+export function anchorRow(
+  rows: readonly TreeNode[],
+  held: readonly (string | null)[],
+  sight: { readonly top: number; readonly height: number; readonly row: number },
+): number {
+  const first = Math.ceil(sight.top / sight.row);
+  const last = Math.min(rows.length - 1, Math.floor((sight.top + sight.height) / sight.row));
+  for (const id of held) {
+    if (!id) continue;
+    for (let at = first; at <= last; at++) if (rows[at]?.id === id) return at;
+  }
+  return sight.top > 0 ? first : -1;
+}
+
+/** The row of the span that began last. */
+export function newestRow(rows: readonly TreeNode[]): number {
+  let newest = 0;
+  let start = Number.NEGATIVE_INFINITY;
+  rows.forEach((node, at) => {
+    if (node.start < start) return;
+    start = node.start;
+    newest = at;
+  });
+  return newest;
+}

@@ -41,10 +41,11 @@ export class FlameView implements RunShape {
   private layout = new FlameLayout([]);
   private path: CriticalPath | null = null;
   private store: RunStore | null = null;
-  private settled = false;
   private selected: string | null = null;
   private cursor: string | null = null;
   private hovered: string | null = null;
+  /** A span that is to be shown as soon as it is here. */
+  private wanted: string | null = null;
   private frame = 0;
   private paintedAt = Number.NEGATIVE_INFINITY;
 
@@ -90,9 +91,8 @@ export class FlameView implements RunShape {
       this.laidOut.forget();
       this.scroller.scrollTop = 0;
     }
+    this.wanted = spanId;
     this.resize();
-    this.draw(this.settled);
-    if (spanId) this.show(spanId);
   }
 
   close(): void {
@@ -105,10 +105,14 @@ export class FlameView implements RunShape {
   draw(settled: boolean): void {
     const { store } = this;
     if (!store) return;
-    this.settled = settled;
     this.panel.update(!settled || store.running.size > 0);
     this.panel.draw();
     this.paint();
+    if (this.wanted && this.layout.get(this.wanted)) {
+      const id = this.wanted;
+      this.wanted = null;
+      this.show(id);
+    }
     if (store.running.size > 0 && this.frame === 0) this.frame = requestAnimationFrame((at) => this.grow(at));
   }
 
@@ -125,7 +129,10 @@ export class FlameView implements RunShape {
   /** Brings a span into sight, in time too. */
   show(spanId: string): void {
     const frame = this.layout.get(spanId);
-    if (!frame) return;
+    if (!frame) {
+      this.wanted = spanId;
+      return;
+    }
     this.cursor = spanId;
     const top = frame.row * FRAME_PX;
     const { scrollTop, clientHeight } = this.scroller;

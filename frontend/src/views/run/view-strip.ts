@@ -17,6 +17,7 @@ export class ViewStrip {
   private store: RunStore | null = null;
   private spanId: string | null = null;
   private query = "";
+  private settled = false;
 
   /** The first shape is the one that is shown where the address names none. */
   constructor(first: RunShape, ...others: RunShape[]) {
@@ -36,6 +37,7 @@ export class ViewStrip {
     this.runId = runId;
     this.store = store;
     this.spanId = spanId;
+    this.settled = false;
     this.shown = this.shapeOf(view);
     this.mark();
     this.shown.open(store, spanId);
@@ -49,6 +51,8 @@ export class ViewStrip {
     this.shown = next;
     this.mark();
     next.open(this.store, this.spanId);
+    // Nothing may have changed in the run: nobody else would say that it has ended.
+    next.draw(this.settled);
   }
 
   close(): void {
@@ -57,6 +61,7 @@ export class ViewStrip {
   }
 
   draw(settled: boolean): void {
+    this.settled = settled;
     this.shown.draw(settled);
   }
 

@@ -4,7 +4,7 @@ import { columnsOf } from "../../run/columns";
 import { Kept } from "../../run/kept";
 import { closedFor, type Goal } from "../../run/open-to";
 import { PARTS_UP_TO } from "../../run/parts";
-import { hiddenBy, rowIndex, visibleRows } from "../../run/rows";
+import { anchorRow, hiddenBy, newestRow, rowIndex, visibleRows } from "../../run/rows";
 import type { RunStore } from "../../store";
 import * as format from "../../text/format";
 import { lengthWords } from "../../text/span-words";
@@ -16,6 +16,7 @@ import type { TimePanel } from "../time/time-panel";
 import { WindowedList } from "../windowed";
 import { Follow } from "./follow";
 import { OpenMenu } from "./open-menu";
+import { type Hit, RowPointer } from "./row-pointer";
 import { RowSource } from "./row-source";
 import { StickyRows } from "./sticky-rows";
 import { TraceRow } from "./trace-row";
@@ -49,6 +50,7 @@ export class TraceTreeView implements RunShape {
   private readonly sticky: StickyRows;
   private readonly goes: Follow;
   private readonly menu: OpenMenu;
+  private readonly pointer: RowPointer;
   private readonly actions: TraceTreeActions;
   private readonly calm = matchMedia("(prefers-reduced-motion: reduce)");
   private readonly columns = new Kept(() => columnsOf(this.store?.spans ?? new Map()));
@@ -67,9 +69,6 @@ export class TraceTreeView implements RunShape {
   private wanted: string | null = null;
   /** It was asked for, where only a part of the run is here. */
   private reached: string | null = null;
-  private pressed: Hit | null = null;
-  /** The row that the pointer is over. */
-  private hovered: string | null = null;
 
   constructor(actions: TraceTreeActions, panel: TimePanel) {
     this.actions = actions;
@@ -97,6 +96,15 @@ export class TraceTreeView implements RunShape {
     const input = { time, changed: () => panel.changed() };
     wheelZooms(this.element, byId("trace-axis"), input);
     pinchZooms(this.viewport, byId("trace-axis"), input);
+    this.pointer = new RowPointer(byId("trace-stack"), {
+      click: (hit) => this.onClick(hit),
+      zoomInto: (id) => this.zoomInto(id),
+      over: (id, cell) => this.explain(id, cell),
+      wheel: (deltaPx) => {
+        this.goes.stop();
+        this.viewport.scrollTop += deltaPx;
+      },
+    });
     this.listen();
   }
 
@@ -251,34 +259,18 @@ export class TraceTreeView implements RunShape {
     const kept = index >= 0 ? top + (index - anchorAt) * ROW_HEIGHT : undefined;
     this.list.setItems(this.rows, kept);
     this.viewport.setAttribute("aria-rowcount", String(this.rows.length));
-    if (this.goes.moves) this.list.reveal(this.newest(), this.sticky.height);
+    // The row below it leaves a margin.
+    const newest = Math.min(this.rows.length - 1, newestRow(this.rows) + 1);
+    if (this.goes.moves) this.list.reveal(newest, this.sticky.height);
     this.drawSticky();
   }
 
-  /** The row that must not move: the one under the pointer or with the keyboard's cursor, else the first in sight. */
+  /** What the pointer is over, what is read and where the keyboard's cursor is stay where they are. */
   private anchorIndex(): number {
-    const { scrollTop: top, viewHeight } = this.list;
-    const first = Math.ceil(top / ROW_HEIGHT);
-    const last = Math.floor((top + viewHeight) / ROW_HEIGHT);
+    const { scrollTop, viewHeight } = this.list;
     const cursor = document.activeElement === this.viewport ? this.cursor : null;
-    for (const id of [this.hovered, this.selected, cursor]) {
-      if (!id) continue;
-      for (let at = first; at <= last && at < this.rows.length; at++) if (this.rows[at]?.id === id) return at;
-    }
-    // At the very top new rows above the others come into sight.
-    return top > 0 ? first : -1;
-  }
-
-  /** The row of the span that began last, and the one below it, which leaves a margin. */
-  private newest(): number {
-    let newest = 0;
-    let start = Number.NEGATIVE_INFINITY;
-    this.rows.forEach((node, at) => {
-      if (node.start < start) return;
-      start = node.start;
-      newest = at;
-    });
-    return Math.min(this.rows.length - 1, newest + 1);
+    const sight = { top: scrollTop, height: viewHeight, row: ROW_HEIGHT };
+    return anchorRow(this.rows, [this.pointer.hovered, this.selected, cursor], sight);
   }
 
   private render(): void {
@@ -379,37 +371,18 @@ export class TraceTreeView implements RunShape {
       viewport.dataset.keys = "";
       this.onKey(event);
     });
-    const rows = byId("trace-rows").parentElement?.parentElement ?? viewport;
-    rows.addEventListener("pointerdown", (event) => {
+    viewport.addEventListener("pointerdown", () => {
       delete viewport.dataset.keys;
-      this.pressed = hit(event.target);
-    });
-    rows.addEventListener("click", (event) => this.onClick(event));
-    rows.addEventListener("dblclick", (event) => this.onDoubleClick(event));
-    rows.addEventListener("pointerover", (event) => {
-      this.hovered = hit(event.target).id ?? null;
-      this.explain(event);
-    });
-    rows.addEventListener("pointerleave", () => {
-      this.hovered = null;
-    });
-    // The copies at the top lie over what scrolls.
-    rows.addEventListener("wheel", (event) => {
-      if (event.ctrlKey || event.metaKey || !hit(event.target).isCopy) return;
-      this.goes.stop();
-      viewport.scrollTop += event.deltaY;
     });
     for (const change of ["focus", "blur"]) viewport.addEventListener(change, () => this.render());
     byId("collapse-all").addEventListener("click", () => this.collapseAll());
     byId("expand-all").addEventListener("click", () => this.openTo("all"));
   }
 
-  /** Over a bar or a duration its figures are told. */
-  private explain(event: PointerEvent): void {
-    const target = event.target instanceof Element ? event.target.closest(".cell-bar, .cell-duration") : null;
-    const id = target && hit(target).id;
-    const span = id ? this.source.span(id) : undefined;
-    if (!target || !id || !span) return;
+  /** The figures of a bar, and of a duration. */
+  private explain(id: string, cell: Element): void {
+    const span = this.source.span(id);
+    if (!span) return;
     const self = this.panel.selfTimeUs(id);
     const begun = this.source.startOf(span);
     const lines = [
@@ -417,13 +390,10 @@ export class TraceTreeView implements RunShape {
       lengthWords(this.source.endOf(span) - begun),
       self === undefined ? "" : `self time ${format.duration(self)}`,
     ];
-    setAttr(target, "title", lines.filter(Boolean).join("\n"));
+    setAttr(cell, "title", lines.filter(Boolean).join("\n"));
   }
 
-  private onClick(event: MouseEvent): void {
-    // Rows move while spans come: what counts is the row that was under the pointer when it went down.
-    const { id, twisty, isCopy } = this.pressed ?? hit(event.target);
-    this.pressed = null;
+  private onClick({ id, twisty, isCopy }: Hit): void {
     if (!id) return;
     this.moveCursor(id);
     const foldOf = this.store?.tree.get(id)?.foldOf;
@@ -434,11 +404,9 @@ export class TraceTreeView implements RunShape {
     if (isCopy) this.list.reveal(this.indexOf(id), 0);
   }
 
-  /** Twice on a bar shows its time alone. */
-  private onDoubleClick(event: MouseEvent): void {
-    const target = event.target instanceof Element ? event.target : null;
-    const id = target?.closest(".cell-bar") ? hit(target).id : undefined;
-    const span = id && this.source.span(id);
+  /** Shows the time of a span alone. */
+  private zoomInto(id: string): void {
+    const span = this.source.span(id);
     if (!span) return;
     const [from, to] = [this.source.startOf(span), this.source.endOf(span)];
     const margin = Math.abs(to - from) * 0.04;
@@ -476,20 +444,4 @@ export class TraceTreeView implements RunShape {
     // With the details open, they follow the cursor: reading along with the arrow keys.
     if (this.selected && this.store?.spans.has(target.id)) this.actions.select(target.id);
   }
-}
-
-interface Hit {
-  readonly id: string | undefined;
-  readonly twisty: boolean;
-  readonly isCopy: boolean;
-}
-
-function hit(target: EventTarget | null): Hit {
-  const element = target instanceof Element ? target : null;
-  const id = element?.closest<HTMLElement>("[data-span-id]")?.dataset.spanId;
-  return {
-    id,
-    twisty: element?.closest(".twisty") != null,
-    isCopy: element?.closest(".trace-sticky") != null,
-  };
 }
