@@ -47,9 +47,9 @@ export function takeFolds(held: Held, window: TraceWindow): void {
   for (const id of [...inWindow, ...tops].reverse()) setFold(held, id, window.folded[id], inWindow);
 }
 
-function setFold(held: Held, id: string, told: Folded | undefined, inWindow: ReadonlySet<string>): void {
+function setFold(held: Held, id: string, answered: Folded | undefined, inWindow: ReadonlySet<string>): void {
   const before = held.folded.get(id);
-  const left = told && remaining(held, id, told, inWindow);
+  const left = answered && remaining(held, id, answered, inWindow);
   if (!left || left.spans <= 0) {
     held.folded.delete(id);
     held.tree.fold(id, undefined);
@@ -60,8 +60,8 @@ function setFold(held: Held, id: string, told: Folded | undefined, inWindow: Rea
   held.tree.fold(id, shareOf(left));
 }
 
-function remaining(held: Held, id: string, told: Folded, inWindow: ReadonlySet<string>): Folded {
-  const left = { ...told };
+function remaining(held: Held, id: string, answered: Folded, inWindow: ReadonlySet<string>): Folded {
+  const left = { ...answered };
   const children = id === "" ? held.tree.roots : (held.tree.get(id)?.children ?? []);
   for (const child of children) {
     if (child.foldOf !== undefined || inWindow.has(child.id)) continue;
@@ -74,7 +74,7 @@ function remaining(held: Held, id: string, told: Folded, inWindow: ReadonlySet<s
     left.unpriced -= child.total.unpriced;
     left.cost_nano -= child.total.cost;
   }
-  // A span that came meanwhile is here, and not yet in what was told.
+  // A span that came meanwhile is here, and not yet in what was answered.
   for (const name of ["running", "errors", "llm", "priced", "unpriced", "cost_nano"] as const)
     left[name] = Math.max(0, left[name]);
   return left;

@@ -110,9 +110,9 @@ export class RunParts {
     this.isBehind = false;
     try {
       const were = [...this.store.running];
-      const told = await this.take({});
+      const answered = await this.take({});
       // What ran and is not in the first window any more may have got children since.
-      const left = were.filter((id) => !told.has(id) && this.store.spans.has(id)).slice(0, MOST_LEFT);
+      const left = were.filter((id) => !answered.has(id) && this.store.spans.has(id)).slice(0, MOST_LEFT);
       for (const root of left) await this.take({ root, depth: 0, limit: 1 });
     } catch (error) {
       // A run that has gone is not asked for again.

@@ -1,0 +1,80 @@
+"""A run that is too large to be on the page whole: it comes in parts, says what is not here, and brings it."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from playwright.async_api import expect
+
+from spantail_exporters.model.changes import Change
+from tests.integration.service.harness import ROOT_SPAN, RUN, Writer, state
+from tests.support.browser import open_page
+from tests.support.served import served_app
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from playwright.async_api import Browser
+
+SLOW_MS = 30_000
+PHASES = 300
+CALLS = 70
+FAILED = (PHASES, CALLS)  # the last one of all
+
+
+def phase(number: int) -> str:
+    return f"{number:016x}"
+
+
+def call(number: int, of: int) -> str:
+    return f"{of:08x}{number:08x}"
+
+
+def change(span_id: str, parent: str, start: int, **fields: Any) -> Change:
+    body = {"parent_id": parent, "start": start, "ts": start, "end": start + 500, **fields}
+    return Change(span_id, parent, [state(RUN, span_id, **body)])
+
+
+def changes(begun: int) -> Iterator[Change]:
+    for number in range(1, PHASES + 1):
+        start = begun + number * 1_000
+        yield change(phase(number), ROOT_SPAN, start, kind="phase", name=f"phase {number}")
+        for at in range(1, CALLS + 1):
+            failed = (
+                {"status": "error", "error": {"type": "E", "message": "no answer"}} if (number, at) == FAILED else {}
+            )
+            yield change(call(at, number), phase(number), start + at, kind="tool", name=f"look {number}.{at}", **failed)
+
+
+async def test_a_large_run_comes_in_parts(new_redis_url: str, browser: Browser) -> None:
+    begun = time.time_ns() // 1_000 - 1_000_000
+    with Writer(new_redis_url) as writer:
+        writer.span(RUN, name="a large run", start=begun, ts=begun)
+        pending = list(changes(begun))
+        for at in range(0, len(pending), 1_000):
+            writer.write(RUN, pending[at : at + 1_000])
+        async with (
+            served_app(new_redis_url) as served,
+            open_page(browser, f"http://{served.address}") as (page, _),
+        ):
+            await page.goto(f"/runs/{RUN}")
+            tree = page.locator("#trace")
+            await expect(page.locator("#trace-summary")).to_contain_text("21,301 spans", timeout=SLOW_MS)
+            await expect(tree.get_by_text("phase 1", exact=True)).to_be_visible()
+            first = page.locator(f"#span-{phase(1)}")
+            await expect(first).to_have_attribute("aria-expanded", "true")
+            await page.locator("#trace-viewport").evaluate("(viewport) => viewport.scrollTo(0, 30 * 45)")
+            # whoever scrolls there gets the next ones
+            await expect(tree.get_by_text("look 1.60", exact=True)).to_be_visible(timeout=SLOW_MS)
+            # the one that failed is here from the start, at the end of it all
+            await page.locator("#trace-viewport").press("End")
+            failed = page.locator(f"#span-{call(*reversed(FAILED))}")
+            await expect(failed).to_contain_text("no answer")
+            # live: a new phase shows where all of them are here, else it is counted
+            writer.write(RUN, [change(phase(9_999), ROOT_SPAN, begun + 900_000, kind="phase", name="late")])
+            await expect(page.locator("#trace-summary")).to_contain_text("21,302 spans", timeout=SLOW_MS)
+            # a span of the address comes with those above it
+            await page.goto(f"/runs/{RUN}?span={call(33, 200)}")
+            await expect(tree.get_by_text("look 200.33", exact=True)).to_be_visible(timeout=SLOW_MS)
+            await expect(page.locator(f"#span-{phase(200)}")).to_be_attached()
