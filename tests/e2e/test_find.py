@@ -81,13 +81,15 @@ async def _palette_and_help(page: Page) -> None:
     assert re.fullmatch(rf"curl -fsS http://[^ ]+/api/traces/{RUN}/spans/{CALL}", copied)
     await page.keyboard.press("Control+k")
     await field.fill("other")
-    await expect(page.locator("#palette").get_by_role("option", selected=True)).to_have_text(
-        re.compile("the other run")
-    )
+    chosen = page.locator("#palette").get_by_role("option", selected=True)
+    await expect(chosen).to_contain_text("the other run")
     await page.keyboard.press("Enter")
     await expect(page).to_have_url(re.compile(f"/runs/{OTHER_RUN}$"))
+    # A browser complains of a connection that is given up before it is there.
+    await expect(page.locator("#connection")).to_have_text("complete")
     await page.go_back()
     await expect(page).to_have_url(_at(CALL))
+    await expect(page.locator("#connection")).to_have_text("complete")
     await page.get_by_role("treegrid").focus()
     await page.keyboard.press("?")
     keys = page.get_by_role("dialog", name="Keys")
@@ -103,6 +105,7 @@ async def _palette_and_help(page: Page) -> None:
 
 async def _tab_stops(page: Page) -> None:
     await page.goto(f"/runs/{RUN}?q=needle")
+    await expect(page.locator(f"#span-{CALL}[data-found]")).to_be_visible()
     await expect(page.locator("#find-count")).to_have_text("1 found")
     await page.keyboard.press("Tab")
     await expect(page.get_by_role("link", name="Skip to the trace")).to_be_focused()
@@ -130,6 +133,7 @@ async def test_find_and_keys(new_redis_url: str, browser: Browser, tmp_path: Pat
             async with open_page(browser, service.url, permissions=permissions) as (page, complaints):
                 await page.goto(f"/runs/{RUN}")
                 await expect(page.locator("#run-status")).to_have_text("completed")
+                await expect(page.locator("#connection")).to_have_text("complete")
                 await _search(page)
                 await complaints.expect("400", "/search?")
                 await _jumps(page)
