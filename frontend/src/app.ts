@@ -12,21 +12,16 @@ import { RunSidebar } from "./runs/run-sidebar";
 import type { Api } from "./service/api";
 import type { RunSummary } from "./service/wire";
 import { switchTimes } from "./text/when";
-import { BudgetsPage } from "./views/budgets/budgets-page";
-import { ComparePage } from "./views/compare/compare-page";
 import { KeyHelp } from "./views/find/key-help";
 import { pageCommands } from "./views/find/page-commands";
 import { Palette } from "./views/find/palette";
-import { NoticesPage } from "./views/notices/notices-page";
-import { QueuePage } from "./views/queue/queue-page";
 import { summaryOf } from "./views/run/run-head";
 import { RunMenu } from "./views/run/run-menu";
 import { RunView } from "./views/run/run-view";
 import { runItem, runItems } from "./views/run-list";
 import { SavedViews } from "./views/saved-views";
 import type { SectionView } from "./views/section";
-import { SessionsPage } from "./views/sessions/sessions-page";
-import { SpendPage } from "./views/spend/spend-page";
+import { sections } from "./views/sections";
 import { NewRunDialog } from "./views/start/new-run";
 
 /** The duration in the header ticks in tenths of a second. */
@@ -86,20 +81,13 @@ export class App {
       narrowed: (query) => this.views.narrowed(query),
     });
     this.views = new SavedViews((query) => this.sidebar.apply(query));
-    this.sections = {
-      queue: new QueuePage(api),
-      budgets: new BudgetsPage(api),
-      notices: new NoticesPage(api),
-      sessions: new SessionsPage(api),
-      spend: new SpendPage(api),
-      compare: new ComparePage(api, {
-        go: (route) => this.navigation.go(route),
-        record: (route) => {
-          this.route = route;
-          this.navigation.record(route);
-        },
-      }),
-    };
+    this.sections = sections(api, {
+      go: (route) => this.navigation.go(route),
+      record: (route) => {
+        this.route = route;
+        this.navigation.record(route);
+      },
+    });
     this.menu = new RunMenu(api, {
       wantsToken: () => page.login,
       isShown: (runId) => this.run.session?.runId === runId,
