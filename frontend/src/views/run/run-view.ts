@@ -1,5 +1,5 @@
 /** One run on the page: its session, and everything that is drawn of it. */
-import { byId } from "../../browser/dom";
+import { byId, h } from "../../browser/dom";
 import { DrawSchedule } from "../../browser/draw-schedule";
 import { runEnded } from "../../browser/notify";
 import type { Route } from "../../browser/router";
@@ -16,15 +16,14 @@ import { type Api, ProblemError } from "../../service/api";
 import type { RunSummary } from "../../service/wire";
 import { SpanDetailsView } from "../details/span-details";
 import { FindBar } from "../find/find-bar";
-import { FlameView } from "../flame/flame-view";
 import { LivetailView } from "../livetail/livetail";
 import type { OlderPage } from "../livetail/tail-search";
 import { words } from "../start/schema-form";
 import { TimePanel } from "../time/time-panel";
 import { TraceTreeView } from "../trace/trace-tree";
-import { TranscriptView } from "../transcript/transcript-view";
 import { BudgetMeter } from "./budget-meter";
 import { ConnectionBadge } from "./connection-badge";
+import { LazyShape } from "./lazy-shape";
 import { LossLine } from "./loss-line";
 import { QueueWait } from "./queue-wait";
 import { drawRunHead, isLive, summaryOf } from "./run-head";
@@ -75,7 +74,6 @@ export class RunView {
     const now = () => api.nowUs();
     this.badge = new ConnectionBadge(page);
     const select = (id: string | null) => this.choose(id);
-    const transcript = new TranscriptView({ api, runId: () => this.current?.runId ?? "", select });
     const panel = new TimePanel(now);
     const actions = {
       select,
@@ -84,8 +82,30 @@ export class RunView {
       reach: (id: string) => void this.current?.reach(id).catch(() => {}),
     };
     const tree = new TraceTreeView(actions, panel);
-    this.views = new ViewStrip(tree, new FlameView(actions, panel), transcript);
-    byId("trace").after(transcript.element);
+    const transcript = h("section", { class: "transcript", "aria-label": "Transcript", hidden: true });
+    byId("trace").after(transcript);
+    const runId = () => this.current?.runId ?? "";
+    this.views = new ViewStrip(
+      tree,
+      new LazyShape({
+        view: "flame",
+        title: "Flame graph",
+        icon: "flame",
+        element: byId("flame"),
+        tools: panel.tools,
+        load: async () => new (await import("../flame/flame-view")).FlameView(actions, panel),
+      }),
+      new LazyShape({
+        view: "transcript",
+        title: "Transcript",
+        icon: "transcript",
+        element: transcript,
+        load: async () => {
+          const { TranscriptView } = await import("../transcript/transcript-view");
+          return new TranscriptView({ element: transcript, api, runId, select });
+        },
+      }),
+    );
     this.results = new RunResults(api, () => this.schedule.ask());
     this.details = new SpanDetailsView(api, now, this.results, () => {
       this.choose(null);

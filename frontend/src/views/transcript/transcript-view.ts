@@ -17,6 +17,7 @@ const LARGE = 5_000;
 const LARGE_EVERY_MS = 500;
 
 export interface TranscriptOptions {
+  readonly element: HTMLElement;
   readonly api: Api;
   /** The run that is shown. */
   runId(): string;
@@ -27,7 +28,7 @@ export class TranscriptView implements RunShape {
   readonly view = "transcript";
   readonly title = "Transcript";
   readonly icon = "transcript";
-  readonly element = h("section", { class: "transcript", "aria-label": "Transcript", hidden: true });
+  readonly element: HTMLElement;
   private readonly viewport = h("div", {
     class: "transcript-viewport",
     tabindex: 0,
@@ -59,6 +60,7 @@ export class TranscriptView implements RunShape {
 
   constructor(options: TranscriptOptions) {
     this.options = options;
+    this.element = options.element;
     this.loader = new SpanLoader(options.api, () => this.redraw());
     this.list = new PagedList(
       this.column,
