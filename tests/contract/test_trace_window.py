@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from spantail_service.runs import snapshot
 from spantail_service.trace_windows import run_spans, windows
 from tests.integration.service.harness import ROOT_SPAN, RUN, START, Writer, running_app
 
@@ -100,3 +101,17 @@ async def test_what_there_is_of_an_index_is_answered_while_it_is_built(
             window = await read(client)
         assert window["indexed"] == 601
         assert window["folded"][ROOT_SPAN]["spans"] == 601 - len(ids(window))
+
+
+async def test_a_run_that_is_too_large_for_a_snapshot_has_windows(
+    new_redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(snapshot, "MOST_SPANS", 3)
+    with Writer(new_redis_url) as writer:
+        writer.span(RUN)
+        fill(writer, 1, 3)
+    async with running_app(new_redis_url) as client:
+        answer = await client.get(f"/api/traces/{RUN}")
+        assert answer.status_code == 413
+        assert answer.json()["detail"].endswith(f"Read it in parts: /api/traces/{RUN}/window")
+        assert len(ids(await read(client))) == 4

@@ -13,7 +13,7 @@ import orjson
 
 from spantail_exporters.model import keys
 from spantail_exporters.model.event_parts import BESIDE_ATTRIBUTES
-from spantail_service.errors import SpanNotFoundError
+from spantail_service.errors import SpanNotFoundError, TooLargeError
 from spantail_service.runs.absence import why_missing
 from spantail_service.runs.clock_skew import Clocks, Skews, marked
 from spantail_service.runs.clock_skew_cache import ClockSkewCache, Version
@@ -24,6 +24,9 @@ from spantail_service.storage.run_writes import now_us
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
+
+MOST_SPANS = 250_000
+"""Of a run with more there is no snapshot, only windows: it would take gigabytes to make it."""
 
 _SCAN = 1_000  # spans per HSCAN step: keeps Redis responsive while a large run is read
 _DERIVED = b',"derived":['  # within a text its quotes are escaped
@@ -51,12 +54,19 @@ class RunSnapshots:
 
         Raises:
             RunNotFoundError, RunExpiredError: it was never heard of, or its data has expired.
+            TooLargeError: it has more than `MOST_SPANS` spans.
         """
         run_keys = keys.run_keys(run_id)
         meta, layers, state = await self._meta(run_id)
         if meta is None:
             nothing: dict[str, Any] = {"resources": {}, "scopes": {}, "spans": [], "next_index": 0, "epoch": None}
             return orjson.dumps({"run": await self._waiting(run_id, state), **nothing})
+        if meta.spans > MOST_SPANS:
+            raise TooLargeError(
+                f"The run has {meta.spans:,} spans, and a snapshot at most {MOST_SPANS:,}. "
+                f"Read it in parts: /api/traces/{run_id}/window",
+                kind="run-too-large",
+            )
         spans: dict[bytes, bytes] = {}
         clocks = Clocks()
         cursor = 0

@@ -21,7 +21,7 @@ router = APIRouter(tags=["runs"])
 @router.get(
     "/api/traces/{run_id}",
     summary="Latest state of every span of a run",
-    responses=answers(Snapshot, 400, 404, 410, 429),
+    responses=answers(Snapshot, 400, 404, 410, 413, 429),
     dependencies=[HEAVY],
 )
 async def read_trace(
