@@ -9,7 +9,7 @@ import { RunStore, SPAN_EVENTS_LIMIT, TAIL_LIMIT } from "../src/store";
 const EVENTS = Number(process.env.SPANTAIL_SOAK_EVENTS ?? 60_000);
 const BATCH = 500;
 
-function told(seq: number, change: Partial<TailEvent>): TailEvent {
+function noted(seq: number, change: Partial<TailEvent>): TailEvent {
   return { seq, ts: seq, event: "note", run_id: "r", span_id: "root", kind: "operation", ...change };
 }
 
@@ -34,7 +34,7 @@ it("keeps a bounded number of events, and of those of one span", () => {
     const logs: TailEvent[] = [];
     for (let at = seq; at < seq + BATCH; at++)
       logs.push(
-        told(
+        noted(
           at,
           at % 2 === 0
             ? { noted: at, attributes: { text: "x" } }

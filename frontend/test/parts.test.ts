@@ -102,9 +102,9 @@ describe("a run that is here in parts", () => {
   it("takes a new span from the tail where all its siblings are here, and leaves the others to the next look", () => {
     const store = new RunStore();
     store.loadWindow(FIRST);
-    const told = (seq: number, id: string, parent: string): TailEvent =>
+    const heard = (seq: number, id: string, parent: string): TailEvent =>
       ({ ...span(id, parent), ts: 9, event: "span_complete", seq }) as TailEvent;
-    store.fold(frame([told(5, "x", "c"), told(6, "y", "a"), told(7, "z", "q")]));
+    store.fold(frame([heard(5, "x", "c"), heard(6, "y", "a"), heard(7, "z", "q")]));
     expect(rows(store)).toEqual(["a", "b", "c", "x", "fold:a"]);
     expect(store.tail).toHaveLength(3);
   });

@@ -92,7 +92,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _ROUTES: Final = (
-    logs, events, websocket, traces, window_routes, run_search, compare_routes, session_routes, transfer, run_list, result,
+    logs, events, websocket, traces, window, run_search, compare_routes, session_routes, transfer, run_list, result,
     control, spend, operations, outreach, queue, queue_socket, runners, otlp, tempo_search, tags, health, about,
     breakers, budget_routes, notice_routes, metrics, login, docs, page,
 )  # fmt: skip
