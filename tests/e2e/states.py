@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 from playwright.async_api import expect
 
+from spantail_exporters.model.sessions import session_digest
 from tests.integration.service.harness import OTHER_RUN, ROOT_SPAN, RUN, START, Writer
 from tests.support.browser import open_page
 from tests.support.served import served_app
@@ -35,6 +36,9 @@ _SECTIONS: Final = {
     "queue": "/queue",
     "budgets": "/budgets",
     "notices": "/notices",
+    "sessions": "/sessions",
+    "session": "/sessions/a%20talk",
+    "spend": "/spend?part=openrouter",
     "compare-choose": "/compare",
     "compare": f"/compare/{RUN}/{OTHER_RUN}",
     "compare-details": f"/compare/{RUN}/{OTHER_RUN}?span={_FAILED}",
@@ -114,7 +118,7 @@ def _write_runs(writer: Writer) -> None:
     writer.span(RUN, "1".zfill(16), parent_id=ROOT_SPAN, name="step running", end=START + 50_000)
     writer.span(RUN, end=START + 1_000_000)
     now_us = time.time_ns() // 1_000
-    writer.span(OTHER_RUN, start=now_us)
+    writer.span(OTHER_RUN, start=now_us, sources={f"c:{session_digest('a talk')}": {"id": "a talk"}})
     writer.span(OTHER_RUN, _FAILED, **{**call, "end": None}, backend="openai", start=now_us)
 
 

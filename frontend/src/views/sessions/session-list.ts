@@ -64,8 +64,8 @@ export class SessionList {
       this.input,
     );
     this.element = h(
-      "section",
-      { class: "board-part", "aria-label": "Sessions" },
+      "div",
+      { class: "board-part" },
       filter,
       this.empty,
       this.teach,
