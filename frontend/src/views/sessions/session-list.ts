@@ -63,15 +63,7 @@ export class SessionList {
       h("span", { class: "sr-only" }, "Find sessions by their id"),
       this.input,
     );
-    this.element = h(
-      "div",
-      { class: "board-part" },
-      filter,
-      this.empty,
-      this.teach,
-      this.table,
-      this.older,
-    );
+    this.element = h("div", { class: "board-part" }, filter, this.empty, this.teach, this.table, this.older);
     this.input.addEventListener("input", () => {
       clearTimeout(this.typing);
       this.typing = setTimeout(() => this.narrow(), TYPING_MS);
