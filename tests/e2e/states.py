@@ -29,6 +29,8 @@ _STATUSES: Final = ("running", "ok", "error", "skipped", "cancelled", "abandoned
 _RUNS: Final = {
     "run-finished": f"/runs/{RUN}",
     "run-running": f"/runs/{OTHER_RUN}",
+    "flame-graph": f"/runs/{RUN}?view=flame",
+    "transcript": f"/runs/{RUN}?view=transcript",
     "details-error": f"/runs/{RUN}?span={_FAILED}",
     "details-call": f"/runs/{RUN}?span={_FALLEN_BACK}",
 }
@@ -62,8 +64,8 @@ async def states_of(redis_url: str, browser: Browser) -> AsyncIterator[tuple[str
         await _make_work(client)
         for name, address in _RUNS.items():
             await page.goto(address)
-            await expect(page.get_by_role("treegrid", name="Trace tree").get_by_role("row").first).to_be_visible()
-            if "?" in address:
+            await expect(page.locator("#run-status")).to_be_visible()
+            if "?span=" in address:
                 await expect(page.get_by_role("complementary", name="Span details")).to_contain_text("Duration")
             yield name, page
         await page.locator("#run-menu-button").click()
@@ -72,6 +74,12 @@ async def states_of(redis_url: str, browser: Browser) -> AsyncIterator[tuple[str
         await page.get_by_role("button", name="New run").click()
         await expect(page.get_by_role("dialog", name="New run")).to_be_visible()
         yield "new-run", page
+        await page.keyboard.press("Escape")
+        for name, button in (("palette", "Command palette"), ("keys", "Keys")):
+            await page.get_by_role("button", name=button, exact=True).click()
+            await expect(page.get_by_role("dialog").locator("visible=true")).to_have_count(1)
+            yield name, page
+            await page.keyboard.press("Escape")
         for name, address in _SECTIONS.items():
             await page.goto(address)
             await expect(page.locator("h1:visible").first).to_be_visible()
