@@ -35,7 +35,7 @@ export class FlameView implements RunShape {
   private readonly spacer = h("div", { class: "flame-spacer" });
   private readonly scroller: HTMLElement;
   private readonly hint = h("div", { class: "flame-hint", "aria-hidden": "true", hidden: true });
-  private readonly told = h("p", { class: "sr-only", "aria-live": "polite" });
+  private readonly spoken = h("p", { class: "sr-only", "aria-live": "polite" });
   private readonly calm = matchMedia("(prefers-reduced-motion: reduce)");
   private readonly laidOut = new Kept(() => this.layOut());
   private layout = new FlameLayout([]);
@@ -64,7 +64,7 @@ export class FlameView implements RunShape {
       this.canvas.element,
       this.spacer,
     );
-    this.element.append(this.scroller, this.hint, this.told);
+    this.element.append(this.scroller, this.hint, this.spoken);
     const input = { time: panel.time, changed: () => panel.changed() };
     wheelZooms(this.scroller, this.canvas.element, input);
     pinchZooms(this.scroller, this.canvas.element, input);
@@ -336,7 +336,7 @@ export class FlameView implements RunShape {
   private goTo(frame: Frame): void {
     this.show(frame.id);
     const span = this.store?.spans.get(frame.id);
-    if (span) setText(this.told, this.lines(span, frame.id).join(", "));
+    if (span) setText(this.spoken, this.lines(span, frame.id).join(", "));
     if (this.selected) this.actions.select(frame.id);
   }
 }

@@ -22,7 +22,7 @@ export class TraceBar {
     const high = Math.max(from, to);
     setAttr(this.element, "data-out", high < 0 ? "before" : low > 1 ? "after" : null);
     setAttr(this.bar, "data-reversed", to < from ? "" : null);
-    stretch(this.bar, low, high);
+    place(this.bar, low, high);
   }
 
   /** The parts of it that the run had to wait for. */
@@ -35,12 +35,12 @@ export class TraceBar {
     }
     this.critical.forEach((element, at) => {
       const part = parts[at];
-      if (part) stretch(element, part.from, part.to);
+      if (part) place(element, part.from, part.to);
     });
   }
 }
 
-function stretch(element: HTMLElement, from: number, to: number): void {
+function place(element: HTMLElement, from: number, to: number): void {
   const left = clamped(from);
   const { style } = element;
   const leftText = `${(left * 100).toFixed(3)}%`;
