@@ -22,7 +22,12 @@ function inOrder(groups: readonly KeyGroup[]): KeyGroup[] {
 
 export class KeyHelp {
   private readonly table: KeyTable;
-  private readonly body = h("div", { class: "dialog-body key-groups" });
+  private readonly body = h("div", {
+    class: "dialog-body key-groups",
+    tabindex: "0",
+    role: "group",
+    "aria-label": "All keys",
+  });
   private readonly single = h("input", { id: "single-keys", type: "checkbox" });
   private readonly dialog: HTMLDialogElement;
 

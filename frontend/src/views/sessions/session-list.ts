@@ -164,7 +164,7 @@ function teaching(): HTMLElement[] {
     h("p", { class: "board-text" }, "Name it in your application:"),
     h(
       "pre",
-      { class: "session-code mono" },
+      { class: "session-code mono", tabindex: "0" },
       'with spantail.operation("support agent", session_id="ticket 4711"):',
     ),
     h(
