@@ -20,7 +20,6 @@ const GOALS: Readonly<Record<string, string>> = {
   unpriced: "find:is:unpriced",
   fallbacks: "find:is:fallback",
   skipped: "find:is:skipped kind:llm_call",
-  "events lost": "tail",
   abandoned: "find:is:abandoned",
 };
 const PLURALS: Readonly<Record<string, string>> = {
@@ -28,7 +27,6 @@ const PLURALS: Readonly<Record<string, string>> = {
   error: "errors",
   "LLM call": "LLM calls",
   fallback: "fallbacks",
-  "event lost": "events lost",
 };
 
 export function withGoal(field: Field): LeadingField {
