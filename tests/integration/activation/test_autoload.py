@@ -140,7 +140,9 @@ def test_live_starts_and_ends_once_each(
 def test_uvicorn_s_own_workers(new_redis_url: str, collector: Endpoint, tmp_path: Path) -> None:
     """Uvicorn starts its workers afresh (spawn), and the command's hook runs in each of them."""
     settings = by_variables(tmp_path, new_redis_url, collector.url)
-    with application(tmp_path, settings, arguments=("--workers", "2")) as app:
+    # On a busy machine a worker is not ready within uvicorn's 5 s, and is started again and again.
+    arguments = ("--workers", "2", "--timeout-worker-healthcheck", "60")
+    with application(tmp_path, settings, arguments=arguments) as app:
         for _ in range(20):
             app.get("/open/x")
         assert app.stop() == 0, app.output()
