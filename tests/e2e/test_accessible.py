@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 AS_ON_A_DESK: Final = ("empty", "run-menu", "components", "details-error", "no-run")
 """States of which a telephone shows nothing else."""
 
+COLOURS: Final = ["color-contrast"]
+"""Half of what axe takes its time for; a telephone has those of a desk."""
+
 
 async def test_axe_finds_nothing(new_redis_url: str, browser: Browser) -> None:
     found: list[str] = []
@@ -20,9 +23,9 @@ async def test_axe_finds_nothing(new_redis_url: str, browser: Browser) -> None:
         await page.emulate_media(color_scheme="light")
         found += [f"{state}: {fault}" for fault in await violations_of(page)]
         await page.emulate_media(color_scheme="dark")
-        found += [f"{state}, dark: {fault}" for fault in await violations_of(page, ["color-contrast"])]
+        found += [f"{state}, dark: {fault}" for fault in await violations_of(page, COLOURS)]
         if state not in AS_ON_A_DESK:
             await page.set_viewport_size(TELEPHONE)
-            found += [f"{state}, telephone: {fault}" for fault in await violations_of(page)]
+            found += [f"{state}, telephone: {fault}" for fault in await violations_of(page, without=COLOURS)]
             await page.set_viewport_size(DESK)
     assert not found, "\n".join(found)

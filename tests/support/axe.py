@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 
 SOURCE: Final = ROOT / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
 
-_RUN: Final = """async (rules) => {
+_RUN: Final = """async ([rules, without]) => {
   const only = rules.length ? { runOnly: { type: "rule", values: rules } } : {};
   const options = { resultTypes: ["violations"], preload: false, ...only };
+  options.rules = Object.fromEntries(without.map((rule) => [rule, { enabled: false }]));
   const { violations } = await axe.run(document, options);
   return violations.flatMap(({ id, help, nodes }) => nodes.slice(0, 5).map(({ target, html, any, all, none }) => {
     const why = [...any, ...all, ...none].map(({ message }) => message).join("; ");
@@ -26,11 +27,11 @@ _RUN: Final = """async (rules) => {
 }"""
 
 
-async def violations_of(page: Page, rules: Sequence[str] = ()) -> list[str]:
-    """What axe finds: all of its rules, or those named."""
+async def violations_of(page: Page, rules: Sequence[str] = (), *, without: Sequence[str] = ()) -> list[str]:
+    """What axe finds: by all of its rules, or by those named; `without` some."""
     if not await page.evaluate("'axe' in window"):
         await page.evaluate(_source())  # the browser's own protocol: the page's policy lets no other script in
-    found: list[Any] = await page.evaluate(_RUN, list(rules))
+    found: list[Any] = await page.evaluate(_RUN, [list(rules), list(without)])
     return list(map(str, found))
 
 
