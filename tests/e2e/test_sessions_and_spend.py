@@ -67,7 +67,7 @@ async def test_sessions_and_what_they_cost(new_redis_url: str, browser: Browser)
             await expect(items.nth(1)).to_contain_text("What was said was not kept.")
             _talk(writer, 2, now - 30_000_000, over=True)
             await expect(items.nth(1)).to_have_attribute("data-status", "completed")
-            await expect(page.locator(".session-facts")).not_to_contain_text("going on")
+            await expect(page.locator(".session-fields")).not_to_contain_text("going on")
             assert await faults_of(page) == []
             await items.nth(1).get_by_role("link", name="Read as a transcript").click()
             await expect(page).to_have_url(f"http://{served.address}/runs/{second}?view=transcript")

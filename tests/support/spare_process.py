@@ -3,8 +3,8 @@
 A service takes one and a half seconds of CPU for its imports, and tests start hundreds. That the command starts as a
 user starts it is shown by the tests of the command, the wheel and the image, which take no part in this.
 
-Run as a process: FD. On that socket it is told what to run, with four files: standard input, output and error, and the
-pipe that gets the status of the end. It answers the process id.
+Run as a process: FD. On that socket comes what is to be run, with four files: standard input, output and error, and
+the pipe that gets the status of the end. It answers the process id.
 """
 
 from __future__ import annotations
@@ -45,12 +45,12 @@ def serve(control: socket.socket) -> None:
     signal.set_wakeup_fd(wake)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    told: dict[int, int] = {}
+    exit_files: dict[int, int] = {}
     while True:
         ready, _, _ = select.select([control.fileno(), woken], [], [])
         if woken in ready:
             os.read(woken, 4_096)
-            _reap(told)
+            _reap(exit_files)
         if control.fileno() in ready:
             data, files, _, _ = socket.recv_fds(control, _LONGEST, 4)
             if not data:
@@ -58,23 +58,23 @@ def serve(control: socket.socket) -> None:
             pid = os.fork()
             if pid == 0:
                 signal.set_wakeup_fd(-1)
-                for file in (woken, wake, files[3], *told.values()):
+                for file in (woken, wake, files[3], *exit_files.values()):
                     os.close(file)
                 control.close()
                 _become(json.loads(data), files[:3])
                 return
             for file in files[:3]:
                 os.close(file)
-            told[pid] = files[3]
+            exit_files[pid] = files[3]
             control.send(str(pid).encode())
 
 
-def _reap(told: dict[int, int]) -> None:
-    while told:
+def _reap(exit_files: dict[int, int]) -> None:
+    while exit_files:
         pid, status = os.waitpid(-1, os.WNOHANG)
         if pid == 0:
             return
-        file = told.pop(pid)
+        file = exit_files.pop(pid)
         os.write(file, STATUS.pack(status))
         os.close(file)
 

@@ -11,7 +11,7 @@ import { type Field, fieldList } from "../details/span-sections";
 import { lateTitle } from "./tail-row";
 
 /** What has words of its own, or is told elsewhere in the panel. */
-const TOLD: ReadonlySet<string> = new Set(
+const SHOWN_ELSEWHERE: ReadonlySet<string> = new Set(
   (
     "seq ts event level logger message name status start end backend model tier tokens cost_usd cost_nano " +
     "cost_source cost_note error attributes types span_id parent_id run_id service runner fallback_from " +
@@ -110,7 +110,7 @@ function restOf(event: TailEvent): Attributes {
   const rest: Attributes = {};
   for (const [name, value] of Object.entries(event)) {
     const isEmpty = value === null || (typeof value === "object" && Object.keys(value).length === 0);
-    if (!TOLD.has(name) && !isEmpty) rest[name] = value as AttributeValue;
+    if (!SHOWN_ELSEWHERE.has(name) && !isEmpty) rest[name] = value as AttributeValue;
   }
   return rest;
 }

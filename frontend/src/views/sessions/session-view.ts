@@ -26,7 +26,7 @@ export class SessionView {
     { type: "button", class: "button-icon small", "aria-label": "Copy the session's id", title: "Copy" },
     icon("copy"),
   );
-  private readonly facts = h("dl", { class: "session-facts" });
+  private readonly fields = h("dl", { class: "session-fields" });
   private readonly values = new Map<string, HTMLElement>();
   private readonly marks: BackendMarks;
   private readonly empty = h("p", { class: "board-empty" });
@@ -50,9 +50,9 @@ export class SessionView {
       () => new SessionRun(() => api.nowUs()),
     );
     for (const term of ["Runs", "Cost", "Calls", "Tokens in → out", "Errors", "First", "Last active"])
-      this.fact(term);
-    this.marks = new BackendMarks(this.fact("Served by"));
-    this.content.append(this.facts, list, this.more);
+      this.field(term);
+    this.marks = new BackendMarks(this.field("Served by"));
+    this.content.append(this.fields, list, this.more);
     this.element = h(
       "section",
       { class: "board-part session", "aria-label": "Session" },
@@ -91,10 +91,10 @@ export class SessionView {
     return this.answer !== null;
   }
 
-  private fact(term: string): HTMLElement {
+  private field(term: string): HTMLElement {
     const value = h("dd");
     this.values.set(term, value);
-    this.facts.append(h("div", {}, h("dt", {}, term), value));
+    this.fields.append(h("div", {}, h("dt", {}, term), value));
     return value;
   }
 
