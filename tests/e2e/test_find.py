@@ -59,7 +59,7 @@ async def _search(page: Page) -> None:
 
 
 async def _jumps(page: Page) -> None:
-    await page.get_by_role("treegrid").focus()
+    await page.get_by_role("treegrid", name="Trace tree").focus()
     for key, span_id in (("t", SLOW), ("e", CALL), ("t", SLOW), ("m", CALL)):
         await page.keyboard.press(key)
         await expect(page).to_have_url(_at(span_id))
@@ -90,7 +90,7 @@ async def _palette_and_help(page: Page) -> None:
     await page.go_back()
     await expect(page).to_have_url(_at(CALL))
     await expect(page.locator("#connection")).to_have_text("complete")
-    await page.get_by_role("treegrid").focus()
+    await page.get_by_role("treegrid", name="Trace tree").focus()
     await page.keyboard.press("?")
     keys = page.get_by_role("dialog", name="Keys")
     await expect(keys.get_by_text("Search in the run")).to_be_visible()
@@ -110,7 +110,7 @@ async def _tab_stops(page: Page) -> None:
     await page.keyboard.press("Tab")
     await expect(page.get_by_role("link", name="Skip to the trace")).to_be_focused()
     await page.keyboard.press("Enter")
-    await expect(page.get_by_role("treegrid")).to_be_focused()
+    await expect(page.get_by_role("treegrid", name="Trace tree")).to_be_focused()
     runs = page.locator(".run-item")
     await expect(page.locator(".run-list [tabindex='0']")).to_have_count(1)
     await runs.first.focus()
