@@ -41,6 +41,8 @@ it("tells tones", () => {
   expect(tone(event("log", { level: "ERROR" }))).toBe("bad");
   expect(tone(event("log", { level: "warning" }))).toBe("warn");
   expect(tone(event("whatever"))).toBe("plain");
+  expect(tone(event("llm_call_complete", { status: "error" }))).toBe("bad");
+  expect(label(event("llm_call_complete", { status: "error" }))).toBe(label(event("llm_call_error")));
 });
 
 describe("summary", () => {

@@ -40,13 +40,15 @@ export function family(event: string): Family {
   return PREFIXES.find(([prefix]) => event.startsWith(prefix))?.[1] ?? "other";
 }
 
-export function tone(event: Pick<TailEvent, "event" | "level" | "attributes" | "fallback_reason">): Tone {
+export function tone(
+  event: Pick<TailEvent, "event" | "level" | "attributes" | "fallback_reason" | "status">,
+): Tone {
   if (event.event === "log") {
     const level = (event.level ?? "").toLowerCase();
     if (level === "error" || level === "critical" || level === "fatal") return "bad";
     return level === "warning" || level === "warn" ? "warn" : "plain";
   }
-  if (/_(error|failed)$/.test(event.event)) return "bad";
+  if (/_(error|failed)$/.test(event.event) || hasFailed(event)) return "bad";
   if (event.event.endsWith("_fallback") && isExpected(fallbackReason(event))) return "plain";
   if (/_(fallback|abandoned|cancelled|retry)$/.test(event.event)) return "warn";
   if (/_complete$/.test(event.event)) return "good";
@@ -64,7 +66,12 @@ export function severity(event: TailEvent): number {
 /** What an event is called in its column: a log line by its level. */
 export function label(event: TailEvent): string {
   if (event.event === "log") return `log ${(event.level ?? "").toLowerCase()}`.trim();
-  return eventWords(event.event);
+  return eventWords(hasFailed(event) ? event.event.replace(/_complete$/, "_error") : event.event);
+}
+
+/** Others' events call the end of a span by one name, whatever its status. */
+function hasFailed(event: Pick<TailEvent, "event" | "status">): boolean {
+  return event.status === "error" && event.event.endsWith("_complete");
 }
 
 /** One line of plain text; empty when the event's name says it all. */

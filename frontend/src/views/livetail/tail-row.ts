@@ -110,13 +110,19 @@ export class TailRow implements RowView<TailItem> {
     const name = event.name && event.event !== "log" ? event.name : context.nameOf(event.span_id);
     setText(this.span, visible(name));
     setAttr(this.span, "data-leads", context.knows(event.span_id) ? "" : null);
-    setAttr(this.text, "data-name", name || null);
+    this.showName(event, name);
     setAttr(element, "aria-expanded", String(context.openSeq === event.seq));
     setAttr(element, "data-active", context.activeSeq === event.seq ? "" : null);
     setAttr(element, "id", rowId(event.seq));
     if (this.drawn === event) return;
     this.drawn = event;
     this.showTexts(event);
+  }
+
+  /** Where the column of names has no room, the name stands before the text. */
+  private showName(event: TailEvent, name: string): void {
+    const isSaid = event.event === "log" || summary(event).includes(name);
+    setAttr(this.text, "data-name", isSaid ? null : visible(name));
   }
 
   private showTexts(event: TailEvent): void {

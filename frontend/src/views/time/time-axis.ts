@@ -45,12 +45,19 @@ export class TimeAxis {
     if (key === this.drawn) return;
     this.drawn = key;
     const labels: HTMLElement[] = [];
+    let last: HTMLElement | undefined;
     const lines: HTMLElement[] = [];
     for (const mark of isKnown && width > 0 ? time.ticks(width) : []) {
       const text = h("span", { class: "tick" }, mark.label);
       text.style.left = `${mark.at * 100}%`;
       if (mark.at * width < LABEL_PX / 2) text.dataset.edge = "start";
-      else if (mark.at * width > width - LABEL_PX) text.dataset.edge = "end";
+      else if (mark.at * width > width - LABEL_PX) {
+        text.dataset.edge = "end";
+        // The end is worth more than a label that it would touch.
+        const near = last && Number.parseFloat(last.style.left) > 100 - (2 * LABEL_PX * 100) / width;
+        if (near && labels.length > 1) labels.pop();
+      }
+      last = text;
       labels.push(text);
       const line = h("i");
       line.style.left = `${mark.at * 100}%`;
