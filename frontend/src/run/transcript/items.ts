@@ -54,8 +54,10 @@ export function isAgent(span: Pick<SpanState, "kind" | "name"> | undefined): boo
   return AGENT.test(span?.name ?? "") || span?.kind === "agent";
 }
 
-/** The name of the tool that a span ran: "execute_tool weather" ran "weather". */
-export function toolName(span: Pick<SpanState, "name"> | undefined): string {
+/** The name of the tool that a span ran, as it says or by its own name: "execute_tool weather" ran "weather". */
+export function toolName(span: Pick<SpanState, "name" | "attributes"> | undefined): string {
+  const stated = span?.attributes?.["gen_ai.tool.name"] ?? span?.attributes?.["tool.name"];
+  if (typeof stated === "string" && stated) return stated;
   return (span?.name ?? "").replace(/^(execute_tool|running tool:?)\s+/, "").replace(/\.tool$/, "");
 }
 
