@@ -15,7 +15,7 @@ import { switchTimes } from "./text/when";
 import { KeyHelp } from "./views/find/key-help";
 import { pageCommands } from "./views/find/page-commands";
 import { Palette } from "./views/find/palette";
-import { summaryOf } from "./views/run/run-head";
+import { summaryOf } from "./views/run/head/run-head";
 import { RunMenu } from "./views/run/run-menu";
 import { RunView } from "./views/run/run-view";
 import { runItem, runItems } from "./views/run-list";

@@ -1,9 +1,9 @@
 /** What the shell binds to: small, flat, ready texts. Spans never come in here. */
 import type { Section } from "./browser/router";
 import type { Choice } from "./runs/run-filter";
-import type { BackendItem } from "./views/run/backends";
-import type { LeadingField } from "./views/run/field-goals";
-import type { LayerItem } from "./views/run/layers";
+import type { BackendItem } from "./views/run/head/backends";
+import type { LeadingField } from "./views/run/head/field-goals";
+import type { LayerItem } from "./views/run/head/layers";
 import type { BackendNote } from "./views/run/run-surroundings";
 import type { RunItem } from "./views/run-list";
 

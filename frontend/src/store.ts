@@ -5,7 +5,7 @@
  * views compare `version` and read what they need.
  */
 import { changesSpan, compare, FINAL, merged, RUNNING, rank } from "./fold";
-import { takeFolds } from "./run/folds";
+import { takeFolds } from "./run/tree/folds";
 import type {
   Folded,
   Frame,

@@ -3,8 +3,8 @@ import { BackendCallsReader, backendCalls } from "../src/run/backend-calls";
 import { LayerSpans } from "../src/run/layer-spans";
 import type { SpanState } from "../src/service/wire";
 import { RunStore } from "../src/store";
-import { backendTable } from "../src/views/run/backends";
-import { layerItems } from "../src/views/run/layers";
+import { backendTable } from "../src/views/run/head/backends";
+import { layerItems } from "../src/views/run/head/layers";
 
 function storeOf(...spans: SpanState[]): RunStore {
   const store = new RunStore();

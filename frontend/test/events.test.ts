@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { family, label, matches, progressText, summary, tokensText, tone } from "../src/run/events";
+import { family, label, matches, progressText, summary, tokensText, tone } from "../src/run/tail/events";
 import type { TailEvent } from "../src/service/wire";
 
 function event(name: string, rest: Partial<TailEvent> = {}): TailEvent {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { rootOf, runExtent, runTimes } from "../src/run/extent";
-import { TimeView } from "../src/run/time-view";
+import { rootOf, runExtent, runTimes } from "../src/run/time/extent";
+import { TimeView } from "../src/run/time/time-view";
 import type { RunSummary, SpanState } from "../src/service/wire";
 import { RunStore } from "../src/store";
 import { runItem } from "../src/views/run-list";

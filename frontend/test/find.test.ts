@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { RunFind } from "../src/run/find";
-import { spanMatches, terms } from "../src/run/find-query";
-import { jumpTo, targets } from "../src/run/jumps";
+import { RunFind } from "../src/run/find/find";
+import { spanMatches, terms } from "../src/run/find/find-query";
+import { jumpTo, targets } from "../src/run/find/jumps";
 import type { SearchAnswer, SearchHit, Snapshot, SpanState } from "../src/service/wire";
 import { RunStore } from "../src/store";
-import { withGoal } from "../src/views/run/field-goals";
+import { withGoal } from "../src/views/run/head/field-goals";
 
 const RUN = "4bf92f3577b34da6a3ce929d0e0e4736";
 

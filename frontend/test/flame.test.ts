@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type FlameLayout, flameLayout } from "../src/run/flame";
+import { type FlameLayout, flameLayout } from "../src/run/time/flame";
 import type { SpanState } from "../src/service/wire";
 import { RunStore } from "../src/store";
 

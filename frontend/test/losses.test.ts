@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { losses, lossText } from "../src/run/losses";
+import { losses, lossText } from "../src/run/tail/losses";
 
 it("says how many events are missing, and where most of them went", () => {
   const list = losses({ run_cap: 2, queue_full: 1_200, too_large: 0 }, {});

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Connection, ConnectionListener } from "../src/connection/connection";
-import { visibleRows } from "../src/run/rows";
 import { RunSession, WHOLE_UP_TO } from "../src/run/session";
+import { visibleRows } from "../src/run/tree/rows";
 import type { Api, WindowQuery } from "../src/service/api";
 import type {
   Folded,

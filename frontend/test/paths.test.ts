@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { criticalPath } from "../src/run/critical-path";
 import { Kept } from "../src/run/kept";
-import { selfTimeUs } from "../src/run/self-time";
+import { criticalPath } from "../src/run/time/critical-path";
+import { selfTimeUs } from "../src/run/time/self-time";
 import type { SpanState } from "../src/service/wire";
 import { RunStore } from "../src/store";
 

@@ -14,7 +14,7 @@ import { MOST_LISTED, RunList } from "../src/runs/run-list";
 import { keepViews, viewsIn, withoutView, withView } from "../src/runs/saved-views";
 import type { Api } from "../src/service/api";
 import type { RunNews, RunSummary, RunsPage } from "../src/service/wire";
-import { spendText } from "../src/views/run/spend";
+import { spendText } from "../src/views/run/head/spend";
 
 const NOW = 10_000_000_000;
 

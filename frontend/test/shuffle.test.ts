@@ -1,6 +1,6 @@
 /** Whatever the order in which events arrive, the rows are the same. */
 import { expect, it } from "vitest";
-import { visibleRows } from "../src/run/rows";
+import { visibleRows } from "../src/run/tree/rows";
 import type { Frame, TailEvent } from "../src/service/wire";
 import { RunStore } from "../src/store";
 

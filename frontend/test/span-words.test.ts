@@ -11,8 +11,8 @@ import {
   skewWords,
   sourceName,
 } from "../src/text/span-words";
-import { backendTable } from "../src/views/run/backends";
-import { fields } from "../src/views/run/run-fields";
+import { backendTable } from "../src/views/run/head/backends";
+import { fields } from "../src/views/run/head/run-fields";
 
 const ID = "4bf92f3577b34da6a3ce929d0e0e4736";
 

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { EVERYTHING, fits, TailFilter } from "../src/run/tail-filter";
+import { EVERYTHING, fits, TailFilter } from "../src/run/tail/tail-filter";
 import type { TailEvent } from "../src/service/wire";
 
 function events(from: number, to: number, message = (seq: number) => `line ${seq % 2 ? "odd" : "even"}`) {

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { LateMarks } from "../src/run/tail-order";
+import { LateMarks } from "../src/run/tail/tail-order";
 import type { TailEvent } from "../src/service/wire";
 import { eventWords } from "../src/text/event-words";
 

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { FoldedTime, idleGaps } from "../src/run/idle-gaps";
-import { binnedBars } from "../src/run/minimap-bins";
-import { visibleRows } from "../src/run/rows";
-import { TimeView } from "../src/run/time-view";
+import { FoldedTime, idleGaps } from "../src/run/time/idle-gaps";
+import { binnedBars } from "../src/run/time/minimap-bins";
+import { TimeView } from "../src/run/time/time-view";
+import { visibleRows } from "../src/run/tree/rows";
 import type { SpanState } from "../src/service/wire";
 import { RunStore } from "../src/store";
 

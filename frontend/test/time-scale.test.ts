@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { liveScale, settledScale, ticks } from "../src/run/time-scale";
+import { liveScale, settledScale, ticks } from "../src/run/time/time-scale";
 
 const S = 1_000_000;
 

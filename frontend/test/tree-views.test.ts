@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { closedFor, type Goal } from "../src/run/open-to";
-import { anchorRow, newestRow, visibleRows } from "../src/run/rows";
-import { MOST_STICKY, stickyRows } from "../src/run/sticky";
+import { closedFor, type Goal } from "../src/run/tree/open-to";
+import { anchorRow, newestRow, visibleRows } from "../src/run/tree/rows";
+import { MOST_STICKY, stickyRows } from "../src/run/tree/sticky";
 import type { SpanState } from "../src/service/wire";
 import { RunStore } from "../src/store";
 import { moveFor } from "../src/views/trace/tree-move";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { hiddenBy, rowIndex, visibleRows } from "../src/run/rows";
+import { hiddenBy, rowIndex, visibleRows } from "../src/run/tree/rows";
 import { type Share, TraceTree, type TreeNode } from "../src/tree";
 
 const NONE = new Set<string>();

@@ -2,9 +2,9 @@ import { expect, it } from "vitest";
 import { address, parse, runRoute } from "../src/browser/router";
 import type { RunSummary } from "../src/service/wire";
 import { RunStore } from "../src/store";
-import { backendTable } from "../src/views/run/backends";
-import { layerItems } from "../src/views/run/layers";
-import { fields, runLength } from "../src/views/run/run-fields";
+import { backendTable } from "../src/views/run/head/backends";
+import { layerItems } from "../src/views/run/head/layers";
+import { fields, runLength } from "../src/views/run/head/run-fields";
 import { runCost, runItem } from "../src/views/run-list";
 import { costEstimate, impliedWord } from "../src/views/trace/row-words";
 

@@ -29,7 +29,7 @@ CODE = ("otel", "exporters", "service")
 MADE = {
     "dist/", "deploy/.env", "service/spantail_service/static", "site/",
     # by who follows the pages for contributors
-    "frontend/src/views/run/failures.ts", "service/spantail_service/llm/local_model/",
+    "frontend/src/views/run/head/failures.ts", "service/spantail_service/llm/local_model/",
     "service/spantail_service/operations/summary/", "tests/integration/operations/test_summary.py",
 }  # fmt: skip
 """Paths that are named and not in the repository."""

@@ -13,8 +13,8 @@ import type {
   TraceWindow,
 } from "../service/wire";
 import { RunStore } from "../store";
-import { runTimes } from "./extent";
-import { RunParts } from "./parts";
+import { runTimes } from "./time/extent";
+import { RunParts } from "./tree/parts";
 
 /** Events from before the snapshot that the livetail shows at first. */
 const HISTORY = 1_000;

@@ -5,7 +5,7 @@ import { assign, type PageData } from "../page";
 import { type Api, ProblemError } from "../service/api";
 import type { RunStatus, RunSummary } from "../service/wire";
 import { count, plural } from "../text/format";
-import { spendText } from "../views/run/spend";
+import { spendText } from "../views/run/head/spend";
 import {
   EVERY_RUN,
   filterIn,

@@ -1,5 +1,5 @@
 /** What a call of a model came to, in words: tokens with their parts, cost with where it comes from, times. Pure. */
-import { tokenCounts } from "../run/events";
+import { tokenCounts } from "../run/tail/events";
 import type { SpanState } from "../service/wire";
 import * as format from "./format";
 import { costSource } from "./span-words";

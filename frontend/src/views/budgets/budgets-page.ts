@@ -5,7 +5,7 @@ import type { Api } from "../../service/api";
 import type { Spend } from "../../service/wire";
 import type { Breaker, Budget, BudgetsAnswer } from "../../service/wire-work";
 import { KeyedList } from "../keyed";
-import { spendText } from "../run/spend";
+import { spendText } from "../run/head/spend";
 import type { SectionView } from "../section";
 import { BreakersPart } from "./breakers-part";
 import { BudgetRow, type SetLimit } from "./budget-row";

@@ -13,7 +13,7 @@ import * as format from "../../text/format";
 import { BackendMark } from "../backend-mark";
 import type { SectionBuilder } from "../details/details-section";
 import { section } from "../details/span-sections";
-import { circuitOf } from "../run/circuits";
+import { circuitOf } from "../run/head/circuits";
 
 export const chainSection: SectionBuilder = ({ span, session, nowUs }) => {
   const chain = chainOf(session.store, span.span_id);

@@ -1,7 +1,7 @@
 /** Name and value of everything that is known of a span, but for its attributes. */
-import { progressText, tokenCounts } from "../../run/events";
-import { selfTimeUs } from "../../run/self-time";
-import { endOf, isOpen, startOf } from "../../run/span-times";
+import { progressText, tokenCounts } from "../../run/tail/events";
+import { selfTimeUs } from "../../run/time/self-time";
+import { endOf, isOpen, startOf } from "../../run/time/span-times";
 import type { SpanState } from "../../service/wire";
 import { isUnpriced, type RunStore } from "../../store";
 import * as format from "../../text/format";

@@ -1,6 +1,6 @@
 /** What the details panel is built of: one function per section, span in, element out. */
 import { copyText, h, icon } from "../../browser/dom";
-import { label } from "../../run/events";
+import { label } from "../../run/tail/events";
 import type { Source, SpanState, TailEvent } from "../../service/wire";
 import * as format from "../../text/format";
 import { type LostWords, sourceName } from "../../text/span-words";

@@ -3,9 +3,9 @@
 import { byId, h, icon, setAttr, setText } from "../../browser/dom";
 import type { KeyBinding } from "../../browser/keys";
 import { rove } from "../../browser/roving";
-import { type Found, RunFind } from "../../run/find";
-import { MAX_QUERY } from "../../run/find-query";
-import { type Jump, jumpTo, targets } from "../../run/jumps";
+import { type Found, RunFind } from "../../run/find/find";
+import { MAX_QUERY } from "../../run/find/find-query";
+import { type Jump, jumpTo, targets } from "../../run/find/jumps";
 import type { Api } from "../../service/api";
 import type { SearchMatch } from "../../service/wire";
 import type { RunStore } from "../../store";

@@ -1,7 +1,7 @@
 /** Marks what was found in the rows of the tree, which come and go while one scrolls. */
 import { byId, setAttr } from "../../browser/dom";
-import type { Found } from "../../run/find";
-import type { Term } from "../../run/find-query";
+import type { Found } from "../../run/find/find";
+import type { Term } from "../../run/find/find-query";
 
 const NAME = "found";
 /** Fields whose text stands in a row. */

@@ -1,8 +1,8 @@
 /** Paints the frames in sight of a flame graph. */
 import { h } from "../../browser/dom";
-import type { CriticalPath } from "../../run/critical-path";
-import type { FlameLayout, Frame } from "../../run/flame";
-import type { TimeView } from "../../run/time-view";
+import type { CriticalPath } from "../../run/time/critical-path";
+import type { FlameLayout, Frame } from "../../run/time/flame";
+import type { TimeView } from "../../run/time/time-view";
 import type { SpanState } from "../../service/wire";
 import { duration } from "../../text/format";
 import { shownName } from "../../text/visible";

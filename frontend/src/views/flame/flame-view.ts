@@ -1,9 +1,9 @@
 /** The run as a flame graph: as wide as it took, as deep as it was called. Only what is in sight is painted. */
 import { byId, h, setText } from "../../browser/dom";
 import { watchTheme } from "../../browser/theme";
-import type { CriticalPath } from "../../run/critical-path";
-import { FlameLayout, type Frame, flameLayout } from "../../run/flame";
 import { Kept } from "../../run/kept";
+import type { CriticalPath } from "../../run/time/critical-path";
+import { FlameLayout, type Frame, flameLayout } from "../../run/time/flame";
 import type { SpanState } from "../../service/wire";
 import type { RunStore } from "../../store";
 import { duration } from "../../text/format";

@@ -1,7 +1,7 @@
 /** Every event of the run as it came in: windowed, narrowed, paused on demand, followed only from its end. */
 import { byId, copyText, setAttr, setText } from "../../browser/dom";
-import { indexAt, TailFilter } from "../../run/tail-filter";
-import { LateMarks } from "../../run/tail-order";
+import { indexAt, TailFilter } from "../../run/tail/tail-filter";
+import { LateMarks } from "../../run/tail/tail-order";
 import type { TailEvent } from "../../service/wire";
 import type { RunStore } from "../../store";
 import { count, plural } from "../../text/format";

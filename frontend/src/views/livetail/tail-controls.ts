@@ -1,6 +1,6 @@
 /** The head of the livetail: what it is narrowed to, and whether it stands still. */
 import { byId, h, icon, setIcon, setText } from "../../browser/dom";
-import { EVERYTHING, KINDS, LEVELS, type TailChoice, type Wanted } from "../../run/tail-filter";
+import { EVERYTHING, KINDS, LEVELS, type TailChoice, type Wanted } from "../../run/tail/tail-filter";
 
 export interface ControlsListener {
   narrowed(wanted: Wanted): void;

@@ -1,6 +1,6 @@
 /** Everything that one event says: its fields in words, its attributes, the rest as it came. */
 import { copyText, h, icon } from "../../browser/dom";
-import { tokensText } from "../../run/events";
+import { tokensText } from "../../run/tail/events";
 import { writeJson } from "../../service/json";
 import type { Attributes, AttributeValue, TailEvent } from "../../service/wire";
 import * as format from "../../text/format";

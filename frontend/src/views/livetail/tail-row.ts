@@ -1,7 +1,7 @@
 /** One row of the livetail: an event, or the place that the fields of the open event take below it. */
 import { h, icon, setAttr, setIcon, setText } from "../../browser/dom";
-import { type Family, family, label, summary, tone } from "../../run/events";
-import type { LateMarks } from "../../run/tail-order";
+import { type Family, family, label, summary, tone } from "../../run/tail/events";
+import type { LateMarks } from "../../run/tail/tail-order";
 import type { TailEvent } from "../../service/wire";
 import { isUnpriced } from "../../store";
 import { costNano, dateTime, duration, money, timeOfDay } from "../../text/format";

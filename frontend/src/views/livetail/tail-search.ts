@@ -1,6 +1,6 @@
 /** Looks through the events that are older than the page holds, page by page, while a filter is set. */
-import type { TailFilter } from "../../run/tail-filter";
-import type { LateMarks } from "../../run/tail-order";
+import type { TailFilter } from "../../run/tail/tail-filter";
+import type { LateMarks } from "../../run/tail/tail-order";
 import type { TailEvent } from "../../service/wire";
 
 /** Older events, and where the run's tail begins. */

@@ -4,7 +4,7 @@ import type { Api } from "../../service/api";
 import type { Breaker, Budget } from "../../service/wire-work";
 import { markOf } from "../backend-mark";
 import { breakerText } from "../budgets/budget-words";
-import { circuitsAre } from "./circuits";
+import { circuitsAre } from "./head/circuits";
 
 const ASK_MS = 5_000;
 

@@ -1,8 +1,8 @@
 /** The whole run in a narrow strip, with the part that is shown marked on it: drag to choose one, or to move it. */
 import { h, setAttr } from "../../browser/dom";
-import { BIN_CLASSES, type BinClass, binClass, binnedBars } from "../../run/minimap-bins";
-import { visibleRows } from "../../run/rows";
-import type { TimeView } from "../../run/time-view";
+import { BIN_CLASSES, type BinClass, binClass, binnedBars } from "../../run/time/minimap-bins";
+import type { TimeView } from "../../run/time/time-view";
+import { visibleRows } from "../../run/tree/rows";
 import type { RunStore } from "../../store";
 import { drags } from "./time-input";
 

@@ -1,6 +1,6 @@
 /** The time axis above the waterfall, with the lines behind the rows. A drag along it chooses a part of the time. */
 import { byId, h } from "../../browser/dom";
-import type { TimeView } from "../../run/time-view";
+import type { TimeView } from "../../run/time/time-view";
 import { duration } from "../../text/format";
 import { drags } from "./time-input";
 

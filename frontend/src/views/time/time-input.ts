@@ -1,5 +1,5 @@
 /** Wheel, fingers and drags that change what part of time is shown. Nothing of it selects text. */
-import type { TimeView } from "../../run/time-view";
+import type { TimeView } from "../../run/time/time-view";
 
 /** The share of an element's width at which the pointer is. */
 export function shareAt(element: Element, clientX: number): number {

@@ -1,10 +1,10 @@
 /** What timeline and flame graph share: the part of time that is shown, the run in small, and the buttons for both. */
 import { byId } from "../../browser/dom";
 import { keys } from "../../browser/keys";
-import { type CriticalPath, criticalPath } from "../../run/critical-path";
 import { Kept } from "../../run/kept";
-import { selfTimeUs } from "../../run/self-time";
-import { TimeView } from "../../run/time-view";
+import { type CriticalPath, criticalPath } from "../../run/time/critical-path";
+import { selfTimeUs } from "../../run/time/self-time";
+import { TimeView } from "../../run/time/time-view";
 import type { SpanState } from "../../service/wire";
 import type { RunStore } from "../../store";
 import { plural } from "../../text/format";

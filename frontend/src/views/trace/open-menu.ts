@@ -1,6 +1,6 @@
 /** Which rows are open: a choice beside the number of spans. */
 import { byId, h } from "../../browser/dom";
-import { GOAL_WORDS, GOALS, type Goal } from "../../run/open-to";
+import { GOAL_WORDS, GOALS, type Goal } from "../../run/tree/open-to";
 
 export class OpenMenu {
   private readonly select = h("select", { id: "open-to", "aria-label": "Rows that are open" });

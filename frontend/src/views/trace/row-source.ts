@@ -1,6 +1,6 @@
 /** What the rows of a tree ask for. */
-import type { CriticalPath } from "../../run/critical-path";
-import type { TimeWindow } from "../../run/time-scale";
+import type { CriticalPath } from "../../run/time/critical-path";
+import type { TimeWindow } from "../../run/time/time-scale";
 import type { Folded, SpanState } from "../../service/wire";
 import type { RunStore } from "../../store";
 import type { TimePanel } from "../time/time-panel";

@@ -1,6 +1,6 @@
 /** What the row of a span says beside its name. Pure. */
-import { progressText } from "../../run/events";
-import { isOpen, reversedBy } from "../../run/span-times";
+import { progressText } from "../../run/tail/events";
+import { isOpen, reversedBy } from "../../run/time/span-times";
 import type { SpanState } from "../../service/wire";
 import * as format from "../../text/format";
 import { reasonWords } from "../../text/reasons";

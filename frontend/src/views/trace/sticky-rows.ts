@@ -1,6 +1,6 @@
 /** Copies of the rows above the first one in sight: where one is in the tree, and the way back to its root. */
 import { byId } from "../../browser/dom";
-import { MOST_STICKY, stickyRows } from "../../run/sticky";
+import { MOST_STICKY, stickyRows } from "../../run/tree/sticky";
 import type { TreeNode } from "../../tree";
 import { type RowContext, TraceRow } from "./trace-row";
 

@@ -1,8 +1,8 @@
 /** One row of the trace tree: name, mark, tokens, cost, duration and the bar. */
 import { h, icon, setAttr, setIcon, setText } from "../../browser/dom";
-import { tokenCounts, tokensText } from "../../run/events";
-import { reversedBy } from "../../run/span-times";
-import type { TimeWindow } from "../../run/time-scale";
+import { tokenCounts, tokensText } from "../../run/tail/events";
+import { reversedBy } from "../../run/time/span-times";
+import type { TimeWindow } from "../../run/time/time-scale";
 import type { Folded, SpanState } from "../../service/wire";
 import * as format from "../../text/format";
 import { DOING_ICONS, DOING_WORDS, doing } from "../../text/span-kind";

@@ -1,10 +1,10 @@
 /** The trace tree with its waterfall: windowed rows, a time axis beside them, keyboard, bars that grow. */
 import { byId, setAttr, setText } from "../../browser/dom";
-import { columnsOf } from "../../run/columns";
 import { Kept } from "../../run/kept";
-import { closedFor, type Goal } from "../../run/open-to";
-import { PARTS_UP_TO } from "../../run/parts";
-import { anchorRow, hiddenBy, newestRow, rowIndex, visibleRows } from "../../run/rows";
+import { columnsOf } from "../../run/tree/columns";
+import { closedFor, type Goal } from "../../run/tree/open-to";
+import { PARTS_UP_TO } from "../../run/tree/parts";
+import { anchorRow, hiddenBy, newestRow, rowIndex, visibleRows } from "../../run/tree/rows";
 import type { RunStore } from "../../store";
 import * as format from "../../text/format";
 import { lengthWords } from "../../text/span-words";

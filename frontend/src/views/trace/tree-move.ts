@@ -1,5 +1,5 @@
 /** Where a key leads in the rows of a tree. Pure. */
-import { rowIndex } from "../../run/rows";
+import { rowIndex } from "../../run/tree/rows";
 import type { TreeNode } from "../../tree";
 
 export interface Place {

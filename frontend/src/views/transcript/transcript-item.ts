@@ -1,8 +1,8 @@
 /** One thing that happened, as the transcript tells it. */
 import { h, icon, setAttr, setIcon, setText } from "../../browser/dom";
 import type { CallPart, ResultPart } from "../../run/conversation/model";
-import { tokensText } from "../../run/events";
 import { attemptWords, chainLine, chainOf } from "../../run/fallback-chain";
+import { tokensText } from "../../run/tail/events";
 import { type Item, toolName } from "../../run/transcript/items";
 import type { SpanState } from "../../service/wire";
 import * as format from "../../text/format";

@@ -1,0 +1,75 @@
+/** The bars of a whole run on few pixels: what is seen of each pixel is the most important span there. Pure. */
+import type { SpanState } from "../../service/wire";
+import type { TreeNode } from "../../tree";
+
+/** From what matters least to what matters most. */
+export const BIN_CLASSES = ["outer", "plain", "llm", "running", "error"] as const;
+export type BinClass = (typeof BIN_CLASSES)[number];
+
+export function binClass(span: SpanState, hasChildren: boolean): BinClass {
+  if (span.status === "error") return "error";
+  if ((span.status ?? "running") === "running") return "running";
+  if (span.kind === "llm_call") return "llm";
+  return hasChildren ? "outer" : "plain";
+}
+
+export interface BinnedBar {
+  readonly lane: number;
+  /** Pixels. */
+  readonly from: number;
+  readonly to: number;
+  readonly of: BinClass;
+}
+
+/** Where a span stands on the map: 0 … 1, and what it is; null: nothing is known of it. */
+export type Placed = (node: TreeNode) => { from: number; to: number; of: BinClass } | null;
+
+/**
+ * Rows share lanes in the order of the tree. Each span costs two steps however long it is: what is open at a pixel is
+ * summed up from where spans begin and end.
+ */
+export function binnedBars(
+  rows: readonly TreeNode[],
+  widthPx: number,
+  lanes: number,
+  place: Placed,
+): BinnedBar[] {
+  const width = Math.max(1, Math.floor(widthPx));
+  const stride = width + 1;
+  const changes = BIN_CLASSES.map(() => new Int32Array(lanes * stride));
+  rows.forEach((node, index) => {
+    const placed = place(node);
+    if (!placed || placed.to < 0 || placed.from > 1) return;
+    const from = Math.min(width - 1, Math.max(0, Math.floor(placed.from * width)));
+    const to = Math.min(width, Math.max(from + 1, Math.ceil(placed.to * width)));
+    const at = Math.floor((index * lanes) / rows.length) * stride;
+    const steps = changes[BIN_CLASSES.indexOf(placed.of)];
+    if (!steps) return;
+    steps[at + from] = (steps[at + from] ?? 0) + 1;
+    steps[at + to] = (steps[at + to] ?? 0) - 1;
+  });
+  const bars: BinnedBar[] = [];
+  for (let lane = 0; lane < lanes; lane++) bars.push(...laneBars(lane, width, changes));
+  return bars;
+}
+
+function laneBars(lane: number, width: number, changes: readonly Int32Array[]): BinnedBar[] {
+  const bars: BinnedBar[] = [];
+  const open = changes.map(() => 0);
+  let since = 0;
+  let shown = -1;
+  for (let x = 0; x <= width; x++) {
+    let top = -1;
+    for (let of = 0; of < changes.length; of++) {
+      open[of] = (open[of] ?? 0) + (changes[of]?.[lane * (width + 1) + x] ?? 0);
+      if ((open[of] ?? 0) > 0) top = of;
+    }
+    if (x === width) top = -1;
+    if (top === shown) continue;
+    const of = BIN_CLASSES[shown];
+    if (of) bars.push({ lane, from: since, to: x, of });
+    shown = top;
+    since = x;
+  }
+  return bars;
+}

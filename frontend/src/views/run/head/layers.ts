@@ -1,0 +1,49 @@
+/** The layer strip. Pure. */
+import type { LayerSpan } from "../../../run/layer-spans";
+import type { LayerInfo } from "../../../service/wire";
+import { length, money, ticking } from "../../../text/format";
+import { visible } from "../../../text/visible";
+import { LAYER_ICONS } from "../../status";
+
+export interface LayerItem {
+  name: string;
+  status: string;
+  icon: string;
+  progress: string;
+  time: string;
+  cost: string;
+  title: string;
+  /** Its span; empty where the page does not have it. */
+  spanId: string;
+}
+
+export function layerItems(
+  layers: readonly LayerInfo[],
+  spans: ReadonlyMap<string, LayerSpan> = new Map(),
+  nowUs = 0,
+): LayerItem[] {
+  return layers.map((layer) => {
+    const { done, total } = layer;
+    const progress = done == null ? "" : total == null ? String(done) : `${done}/${total}`;
+    const span = spans.get(layer.name);
+    const name = visible(layer.name);
+    const time = timeOf(span, layer.status === "running", nowUs);
+    const cost = span?.nano ? money(span.nano) : "";
+    return {
+      name,
+      status: layer.status,
+      icon: `#i-${LAYER_ICONS[layer.status] ?? "pending"}`,
+      progress,
+      time,
+      cost,
+      title: [name, layer.status, progress, time, cost].filter(Boolean).join(" · "),
+      spanId: span?.spanId ?? "",
+    };
+  });
+}
+
+function timeOf(span: LayerSpan | undefined, running: boolean, nowUs: number): string {
+  if (span?.start === undefined) return "";
+  if (running) return ticking(nowUs - span.start);
+  return span.end === undefined ? "" : length(span.end - span.start);
+}

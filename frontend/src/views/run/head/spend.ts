@@ -1,0 +1,35 @@
+/** What today's runs cost, for the bar at the top. Pure. */
+
+import type { BackendTotals, Spend } from "../../../service/wire";
+import * as format from "../../../text/format";
+
+export interface SpendText {
+  value: string;
+  /** What runs on demo data cost, which is nobody's money; empty where none did. */
+  demo: string;
+  title: string;
+}
+
+export function spendText(spend: Spend | null): SpendText {
+  if (!spend) return { value: "", demo: "", title: "" };
+  const head = `Runs that began on ${spend.to} (UTC)`;
+  const lines = [head, ...backendLines(spend.backends)];
+  const demo = spend.demo?.cost_nano ? spendMoney(spend.demo.cost_nano) : "";
+  if (demo) lines.push("On demo data, not in the sum", ...backendLines(spend.demo?.backends ?? {}));
+  return { value: spendMoney(spend.cost_nano), demo, title: lines.join("\n") };
+}
+
+function backendLines(backends: Readonly<Record<string, BackendTotals>>): string[] {
+  return Object.entries(backends)
+    .sort(([, a], [, b]) => (b.cost_nano ?? 0) - (a.cost_nano ?? 0))
+    .map(([backend, totals]) => {
+      const unpriced = totals.unpriced ? `, ${format.count(totals.unpriced)} unpriced` : "";
+      const calls = format.plural(totals.calls ?? 0, "call");
+      return `${backend}: ${format.moneyExact(totals.cost_nano ?? 0)} (${calls}${unpriced})`;
+    });
+}
+
+/** Cents are enough for a day, but a small sum must never read as nothing. */
+function spendMoney(nano: number): string {
+  return nano >= 1_000_000_000 ? `$${format.grouped((nano / 1_000_000_000).toFixed(2))}` : format.money(nano);
+}
