@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
@@ -32,29 +32,9 @@ from spantail_service.notices.spend_window import SpendWindow
 from spantail_service.notices.store import NoticeStore
 from spantail_service.notices.webhook import webhook_of
 from spantail_service.reaper import Reaper
-from spantail_service.routes import operations, otlp, outreach
-from spantail_service.routes.jobs import queue, queue_socket, runners
-from spantail_service.routes.pages import docs, login, page
-from spantail_service.routes.runs import compare as compare_routes
-from spantail_service.routes.runs import (
-    control,
-    events,
-    logs,
-    result,
-    run_list,
-    spend,
-    traces,
-    transfer,
-    websocket,
-    window,
-)
-from spantail_service.routes.runs import search as run_search
-from spantail_service.routes.runs import sessions as session_routes
-from spantail_service.routes.service import about, breakers, health, metrics
-from spantail_service.routes.service import budgets as budget_routes
-from spantail_service.routes.service import notices as notice_routes
-from spantail_service.routes.tempo import search as tempo_search
-from spantail_service.routes.tempo import tags
+from spantail_service.routes.pages import page
+from spantail_service.routes.runs import transfer
+from spantail_service.routes.table import all_routes
 from spantail_service.runs.changes import RunListChanges
 from spantail_service.runs.index import RunIndex
 from spantail_service.runs.links import LinkTemplates
@@ -91,11 +71,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_ROUTES: Final = (
-    logs, events, websocket, traces, window, run_search, compare_routes, session_routes, transfer, run_list, result,
-    control, spend, operations, outreach, queue, queue_socket, runners, otlp, tempo_search, tags, health, about,
-    breakers, budget_routes, notice_routes, metrics, login, docs, page,
-)  # fmt: skip
 # Shares of the time that a stop may take.
 _CANCEL_SHARE = 0.5
 _FLUSH_SHARE = 0.3
@@ -139,9 +114,8 @@ def create_app(settings: Settings) -> SpantailApp:
         },
     )
     install_error_handlers(app)
-    for module in _ROUTES:
-        # Not `include_router`: that builds every route a second time, at the first request, and costs each one later.
-        app.router.routes.extend(module.router.routes)
+    # Not `include_router`: that builds every route a second time, at the first request, and costs each one later.
+    app.router.routes.extend(all_routes())
     app.mount("/assets", page.assets())
     app.add_middleware(BodyLimit, limit_of=_body_limit_of(settings))
     app.state.server_spans = instrument(app)

@@ -297,6 +297,7 @@ SHOWN_ELSEWHERE = {
     "/ws/runs/{run_id}/logs": "test_live.py: a WebSocket",
     "/api/runs/events": "test_run_events.py: a stream without an end",
     "/ws/queue": "test_queue_socket.py: a WebSocket",
+    "/api/sessions/{session_id:path}": "test_sessions.py: of sessions that were counted",
 }
 
 

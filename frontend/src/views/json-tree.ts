@@ -9,7 +9,7 @@ import {
   jsonNode,
   nodeCount,
 } from "../text/json-nodes";
-import { unturned } from "./unturned";
+import { bidiShown } from "./bidi-text";
 
 /** Entries of one level that are shown at once. */
 const PAGE = 100;
@@ -46,7 +46,7 @@ function level(node: JsonBranch, deep: boolean): HTMLElement {
 }
 
 function item([key, node]: JsonEntry, parent: JsonBranch, deep: boolean): HTMLElement {
-  const name = h("span", { class: "json-key", "data-index": parent.kind === "list" }, ...unturned(key));
+  const name = h("span", { class: "json-key", "data-index": parent.kind === "list" }, ...bidiShown(key));
   // Arguments of tools are JSON within a text.
   const inner = isBranch(node) ? node : node.kind === "string" ? jsonNode(node.text) : null;
   if (!inner) {
@@ -63,7 +63,7 @@ function item([key, node]: JsonEntry, parent: JsonBranch, deep: boolean): HTMLEl
     name,
     h("span", { class: "json-size" }, sizeOf(inner)),
     isBranch(node) ? null : h("span", { class: "json-size", title: "It was sent as a text" }, "text"),
-    h("span", { class: "json-preview" }, ...unturned(preview(inner))),
+    h("span", { class: "json-preview" }, ...bidiShown(preview(inner))),
   );
   const details = h("details", {}, summary);
   const fill = () => {
@@ -79,7 +79,11 @@ function leaf(node: JsonNode): HTMLElement {
   if (isBranch(node)) return h("span");
   const { kind, text } = node;
   const isLong = kind === "string" && (text.includes("\n") || text.length > 120);
-  return h("span", { class: `json-${kind}`, "data-long": isLong }, ...unturned(text === "" ? "empty" : text));
+  return h(
+    "span",
+    { class: `json-${kind}`, "data-long": isLong },
+    ...bidiShown(text === "" ? "empty" : text),
+  );
 }
 
 function sizeOf({ kind, entries }: JsonBranch): string {

@@ -1,5 +1,6 @@
 """HTTP routes, a module for each subject. A route parses, asks one function, and answers.
 
+table.py      all of them, in their order
 runs/         /api/runs, /api/logs, /api/traces, /api/spend, /ws/runs
 operations.py /api/operations, /api/jobs
 jobs/         /api/queue, /ws/queue, /api/runners

@@ -4,12 +4,12 @@ import { writeJson } from "../../service/json";
 import type { AttributeValue } from "../../service/wire";
 import { isBranch, valueNode } from "../../text/json-nodes";
 import { visible } from "../../text/visible";
+import { bidiShown } from "../bidi-text";
 import { jsonTree } from "../json-tree";
-import { unturned } from "../unturned";
 
 export function valueTree(value: AttributeValue): HTMLElement {
   const node = valueNode(value);
-  if (!isBranch(node)) return h("p", { class: "json" }, ...unturned(node.text));
+  if (!isBranch(node)) return h("p", { class: "json" }, ...bidiShown(node.text));
   if (node.entries.length === 0)
     return h("p", { class: "details-aside" }, node.kind === "map" ? "none" : "empty list");
   return jsonTree(node);

@@ -6,8 +6,8 @@ import { count } from "../../text/format";
 import { isBranch, jsonNode, nodeCount, valueNode } from "../../text/json-nodes";
 import { attributeNote } from "../../text/span-words";
 import { shown, typeWords } from "../../text/values";
+import { bidiShown } from "../bidi-text";
 import { jsonTree } from "../json-tree";
-import { unturned } from "../unturned";
 import { longText } from "./long-text";
 
 /** What is known of attributes beside their values. */
@@ -91,7 +91,7 @@ function textOf(value: AttributeValue): string {
 /** A key that is too long for its column is broken behind its dots and dashes. */
 export function breakable(key: string): (string | HTMLElement)[] {
   return key.split(/(?<=[._])/).flatMap((part, at) => {
-    const safe = unturned(part);
+    const safe = bidiShown(part);
     return at === 0 ? safe : [h("wbr"), ...safe];
   });
 }
@@ -112,7 +112,7 @@ function valueElement(sent: AttributeValue, type: ValueType | undefined): HTMLEl
   if (text.length > 160 || text.includes("\n")) return longText(text, title);
   if (text === "") return h("span", { class: "value-none" }, "empty");
   const data = typeof type === "string" ? type : null;
-  return h("span", { title, "data-type": data }, ...unturned(text));
+  return h("span", { title, "data-type": data }, ...bidiShown(text));
 }
 
 function copyOne(text: string, what: string, picture: string): HTMLElement {

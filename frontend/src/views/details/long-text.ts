@@ -1,7 +1,7 @@
 /** A long text: its first lines, then all of it on demand. Of a very long one the first part; the rest is for the clipboard. */
 import { copyText, h, icon } from "../../browser/dom";
 import { bytes } from "../../text/format";
-import { unturned } from "../unturned";
+import { bidiShown } from "../bidi-text";
 
 /** Shorter ones fit as they are. */
 const FOLDED_LINES = 8;
@@ -15,7 +15,7 @@ export function longText(text: string, title: string | null = null, open = false
   const lines = text.split("\n", FOLDED_LINES + 1);
   const isShort = lines.length <= FOLDED_LINES && text.length <= FOLDED_CHARACTERS;
   if (isShort) {
-    pre.append(...unturned(text));
+    pre.append(...bidiShown(text));
     return pre;
   }
   const size = bytes(new Blob([text]).size);
@@ -24,7 +24,7 @@ export function longText(text: string, title: string | null = null, open = false
   const note = h("span", { class: "details-aside" });
   const draw = (isOpen: boolean) => {
     const beginning = lines.slice(0, FOLDED_LINES).join("\n").slice(0, FOLDED_CHARACTERS);
-    pre.replaceChildren(...unturned(isOpen ? text.slice(0, MOST_CHARACTERS) : `${beginning}…`));
+    pre.replaceChildren(...bidiShown(isOpen ? text.slice(0, MOST_CHARACTERS) : `${beginning}…`));
     pre.dataset.open = String(isOpen);
     toggle.setAttribute("aria-expanded", String(isOpen));
     toggle.textContent = isOpen ? "Show less" : `Show all ${size}`;

@@ -2,7 +2,7 @@
 import { h } from "../../browser/dom";
 import type { ResultState } from "../../run/run-result";
 import { writeJson } from "../../service/json";
-import { unturned } from "../unturned";
+import { bidiShown } from "../bidi-text";
 import { type ResultPart, resultParts } from "./result-parts";
 import { copyButton, fieldList, section } from "./span-sections";
 
@@ -41,7 +41,7 @@ function partElement(part: ResultPart): HTMLElement {
       h(
         "li",
         { title: reason || null },
-        h("span", { class: "result-item" }, ...unturned(text)),
+        h("span", { class: "result-item" }, ...bidiShown(text)),
         score && h("span", { class: "result-score", title: "Score" }, score),
       ),
     );
@@ -49,7 +49,7 @@ function partElement(part: ResultPart): HTMLElement {
     return h("div", {}, partHead(`${title} ${items.length}`), list);
   }
   const name = kind === "text" ? "result-text" : "value-long";
-  const text = h("pre", { class: name, tabindex: 0, "aria-label": title }, ...unturned(part.text));
+  const text = h("pre", { class: name, tabindex: 0, "aria-label": title }, ...bidiShown(part.text));
   return h("div", {}, partHead(title, copyButton(part.text, title.toLowerCase())), text);
 }
 

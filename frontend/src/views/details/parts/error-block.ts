@@ -3,7 +3,7 @@ import { h } from "../../../browser/dom";
 import type { SpanState } from "../../../service/wire";
 import { plural } from "../../../text/format";
 import { libraryOf, type StackFrame, type StackPart, shortFile, stackParts } from "../../../text/traceback";
-import { unturned } from "../../unturned";
+import { bidiShown } from "../../bidi-text";
 import type { SectionBuilder } from "../details-section";
 import { longText } from "../long-text";
 import { copyButton } from "../span-sections";
@@ -17,9 +17,9 @@ export const errorSection: SectionBuilder = ({ span }) =>
 function errorBlock(span: SpanState): HTMLElement {
   const { type, message = "", traceback } = span.error ?? {};
   const block = h("section", { class: "details-section error-block" });
-  block.append(h("h3", {}, "Error"), h("p", { class: "error-type mono" }, ...unturned(type ?? "Error")));
+  block.append(h("h3", {}, "Error"), h("p", { class: "error-type mono" }, ...bidiShown(type ?? "Error")));
   if (message.length > 1_000) block.append(longText(message));
-  else if (message) block.append(h("p", { class: "error-message" }, ...unturned(message)));
+  else if (message) block.append(h("p", { class: "error-message" }, ...bidiShown(message)));
   if (traceback) block.append(tracebackBlock(traceback));
   return block;
 }
@@ -28,7 +28,7 @@ function tracebackBlock(traceback: string): HTMLElement {
   const parts = stackParts(traceback);
   const frames = parts?.reduce((sum, part) => sum + part.frames.length, 0) ?? 0;
   const raw = () =>
-    h("pre", { class: "traceback", tabindex: 0, "aria-label": "Traceback" }, ...unturned(traceback));
+    h("pre", { class: "traceback", tabindex: 0, "aria-label": "Traceback" }, ...bidiShown(traceback));
   const head = h("div", { class: "pre-head" }, h("span", {}, "Traceback"));
   const block = h("div", {}, head);
   if (!parts || frames > MOST_FRAMES) {
@@ -53,7 +53,7 @@ function partElement(part: StackPart): HTMLElement {
   if (part.relation)
     element.append(
       h("p", { class: "stack-relation" }, part.relation),
-      h("p", { class: "stack-message mono" }, ...unturned(part.message)),
+      h("p", { class: "stack-message mono" }, ...bidiShown(part.message)),
     );
   const list = h("ol", { class: "frames" });
   const hasOwn = part.frames.some((frame) => frame.isOwn);
@@ -92,8 +92,8 @@ function frameElement({ name, file, line, code, isOwn }: StackFrame): HTMLElemen
   return h(
     "li",
     { class: "frame", "data-own": isOwn, title: `${file}${line === null ? "" : `:${line}`}` },
-    h("span", { class: "frame-name" }, ...unturned(name || "(no name)")),
-    h("span", { class: "frame-place" }, ...unturned(place)),
-    code && h("code", { class: "frame-code" }, ...unturned(code)),
+    h("span", { class: "frame-name" }, ...bidiShown(name || "(no name)")),
+    h("span", { class: "frame-place" }, ...bidiShown(place)),
+    code && h("code", { class: "frame-code" }, ...bidiShown(code)),
   );
 }
