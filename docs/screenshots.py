@@ -1,7 +1,7 @@
 """Takes the pictures of the page in this folder: `python docs/screenshots.py`, after `make install`.
 
 Starts the service on demo data (with the Claude CLI where it is on PATH or `make test-tools` has installed it), and
-photographs a job search while it runs: light, dark with a span's details, and as wide as a telephone.
+photographs a job search while it runs: light, dark with a span's details, as wide as a telephone, and as a transcript.
 """
 
 from __future__ import annotations
@@ -55,7 +55,14 @@ def demo() -> Iterator[str]:
     path = os.pathsep.join([str(CLAUDE), os.environ.get("PATH", "")])
     with tempfile.TemporaryDirectory(prefix="spantail-") as folder:
         command = [sys.executable, "-m", "spantail_service", "serve", "--port", "0", "--data-dir", folder]
-        environment = {**os.environ, "PATH": path, "SPANTAIL_DEMO": "true", "SPANTAIL_OTLP_GRPC_PORT": "off"}
+        environment = {
+            **os.environ,
+            "PATH": path,
+            "SPANTAIL_DEMO": "true",
+            "SPANTAIL_OTLP_GRPC_PORT": "off",
+            # nothing that is said in a demo is a secret, and a conversation says more than a note that it was not kept
+            "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": "true",
+        }
         with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
             try:
                 yield address_of(process)
@@ -119,7 +126,16 @@ def photograph(page: Page) -> None:
     take(page, "narrow")
     status = page.locator("#run-status").inner_text()
     if status != "running":
-        sys.exit(f"The run was {status} before the last picture was taken: take them again.")
+        sys.exit(f"The run was {status} before this picture was taken: take them again.")
+
+    # The same run as a story, from its first answer on.
+    page.set_viewport_size(DESK)
+    page.get_by_role("link", name="Transcript").click()
+    story = page.get_by_role("region", name="Transcript")
+    expect(story.get_by_text("score job 1", exact=False).first).to_be_visible()
+    expect(page.locator("#run-status")).to_have_text("completed")
+    page.mouse.move(720, 20)
+    take(page, "transcript")
 
 
 def take(page: Page, name: str) -> None:
