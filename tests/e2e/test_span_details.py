@@ -158,7 +158,9 @@ async def test_everything_that_was_sent_of_a_span_is_shown(
 
             # the list says where the run ran, and is narrowed by it
             await expect(page.locator(".run-when")).to_contain_text("shop 1.4.2 · production")
-            await expect(run.row(ROOT_SPAN).locator(".row-name")).to_have_attribute("title", "GET /cart · server")
+            await expect(run.row(ROOT_SPAN).locator(".row-name")).to_have_attribute(
+                "title", "GET /cart · HTTP · server"
+            )
 
 
 async def test_the_list_is_narrowed_by_environment_and_version(

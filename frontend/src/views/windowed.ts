@@ -133,6 +133,14 @@ export class WindowedList<T> {
     return this.top;
   }
 
+  /**
+   * Asks where the view is. The event of a scroll comes later than the scroll: whoever places rows in between would
+   * take it back.
+   */
+  look(): void {
+    if (!this.hidden) this.top = this.options.viewport.scrollTop;
+  }
+
   /** Pixels of the view; 0 while it is hidden. */
   get viewHeight(): number {
     // It has just been shown; the resize observer reports that only at the end of the frame.

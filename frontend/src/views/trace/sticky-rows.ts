@@ -36,6 +36,11 @@ export class StickyRows {
     this.height = shown.length * rowPx;
   }
 
+  /** Something among them is running. */
+  get isGrowing(): boolean {
+    return this.rows.some((row) => !row.element.hidden && row.running);
+  }
+
   /** What is running among them grows with the clock. */
   grow(): void {
     for (const row of this.rows) if (!row.element.hidden && row.running) row.grow();

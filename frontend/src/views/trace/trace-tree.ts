@@ -251,6 +251,7 @@ export class TraceTreeView implements RunShape {
   private layout(): void {
     const store = this.store;
     if (!store) return;
+    this.list.look();
     const { scrollTop: top } = this.list;
     const anchorAt = this.anchorIndex();
     const anchor = this.rows[anchorAt];
@@ -263,6 +264,7 @@ export class TraceTreeView implements RunShape {
     const newest = Math.min(this.rows.length - 1, newestRow(this.rows) + 1);
     if (this.goes.moves) this.list.reveal(newest, this.sticky.height);
     this.drawSticky();
+    if (top > 0) this.moreInSight();
   }
 
   /** What the pointer is over, what is read and where the keyboard's cursor is stay where they are. */
@@ -329,7 +331,7 @@ export class TraceTreeView implements RunShape {
   private tick(time: number): boolean {
     const running: TraceRow[] = [];
     for (const row of this.list.rows()) if (row instanceof TraceRow && row.running) running.push(row);
-    if (running.length === 0) return false;
+    if (running.length === 0 && !this.sticky.isGrowing) return false;
     // With reduced motion the bars are brought up to date once a second instead of growing smoothly.
     if (this.calm.matches && time - this.lastCalmTick < 1_000) return true;
     this.lastCalmTick = time;

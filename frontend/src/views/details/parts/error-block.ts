@@ -36,7 +36,8 @@ function tracebackBlock(traceback: string): HTMLElement {
     block.append(raw());
     return block;
   }
-  const read = h("div", { class: "stack" }, ...parts.map(partElement));
+  const named = { class: "stack", role: "group", "aria-label": "Traceback" };
+  const read = h("div", named, ...parts.map(partElement));
   const toggle = h("button", { class: "button-quiet", type: "button", "aria-pressed": "false" }, "As sent");
   toggle.addEventListener("click", () => {
     const asSent = toggle.getAttribute("aria-pressed") === "false";
