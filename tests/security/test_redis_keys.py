@@ -142,4 +142,4 @@ async def test_a_name_in_an_address_is_no_key(new_redis_url: str, name: str) -> 
         assert client_.dbsize() <= before + MOST_KEYS_OF_A_SERVICE
 
 
-MOST_KEYS_OF_A_SERVICE = 20
+MOST_KEYS_OF_A_SERVICE = 30  # with a run of an operation, and what it adds to the sums of its day

@@ -153,7 +153,8 @@ def running_collector(
         yield RunningCollector(chosen, process, Path(settings["COLLECTOR_STORAGE"]), output)
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
-            assert process.wait(STOP_S) == 0, output.read_text()
+            # It is healthy a moment before it listens to signals; one that has done nothing loses nothing.
+            assert process.wait(STOP_S) in {0, -signal.SIGTERM}, output.read_text()
 
 
 def _started(
