@@ -1,6 +1,6 @@
 """Records a run while it works: `python docs/recording.py`, after `make install`.
 
-Starts the service on demo data, photographs a job search twice a second, and puts the pictures together into one
+Starts the service on demo data, photographs a job search every 0.7 s, and puts the pictures together into one
 animated PNG, `docs/live-run.png`. Pictures that show the same are one that stays longer.
 """
 
@@ -20,13 +20,13 @@ from screenshots import BROWSERS, DOCS, TIMEOUT_MS, demo
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-SIZE: Final = ViewportSize(width=1280, height=860)
-SCALE: Final = 0.7
+SIZE: Final = ViewportSize(width=1180, height=760)
+SCALE: Final = 0.65
 """Pixels of the picture to one of the page."""
-STEP_MS: Final = 500
-MOST_FRAMES: Final = 18
+STEP_MS: Final = 700
+MOST_FRAMES: Final = 16
 LAST_MS: Final = 3_000
-MOST_BYTES: Final = 2_000_000
+MOST_BYTES: Final = 1_400_000
 _SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 
 
