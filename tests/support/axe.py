@@ -30,13 +30,14 @@ _RUN: Final = """async ([rules, without]) => {
 async def violations_of(page: Page, rules: Sequence[str] = (), *, without: Sequence[str] = ()) -> list[str]:
     """What axe finds: by all of its rules, or by those named; `without` some."""
     if not await page.evaluate("'axe' in window"):
-        await page.evaluate(_source())  # the browser's own protocol: the page's policy lets no other script in
+        await page.evaluate(source())  # the browser's own protocol: the page's policy lets no other script in
     found: list[Any] = await page.evaluate(_RUN, [list(rules), list(without)])
     return list(map(str, found))
 
 
 @cache
-def _source() -> str:
+def source() -> str:
+    """axe-core as a script; a test is skipped, or fails where tests are strict, if it is not there."""
     if not SOURCE.is_file():
         missing("axe-core is not installed: `make install` gets it with the page's packages")
     return f"{SOURCE.read_text(encoding='utf-8')}; undefined"
