@@ -5,11 +5,9 @@ import { byId, h } from "./browser/dom";
 import { controls } from "./components/controls";
 import { foundations } from "./components/foundations";
 import { rows } from "./components/rows";
+import type { Sample } from "./components/sample";
 import { signs } from "./components/signs";
 import { states } from "./components/states";
-
-/** What it is called, and how it is made: once for each scheme. */
-export type Sample = readonly [title: string, make: () => (Node | string)[]];
 
 const PARTS: readonly (readonly [title: string, samples: readonly Sample[]])[] = [
   ["Foundations", foundations],

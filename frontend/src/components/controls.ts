@@ -1,6 +1,6 @@
 /** What can be pressed, chosen and typed into. */
 import { h, icon } from "../browser/dom";
-import type { Sample } from "../components";
+import type { Sample } from "./sample";
 
 function row(...children: (Node | string)[]): HTMLElement {
   return h("div", { class: "components-row" }, ...children);

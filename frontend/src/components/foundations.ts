@@ -1,6 +1,6 @@
 /** Type, space and colours: what everything else is made of. */
 import { h } from "../browser/dom";
-import type { Sample } from "../components";
+import type { Sample } from "./sample";
 
 const SIZES = ["xl", "lg", "base", "sm", "xs"];
 const GROUNDS = ["page", "surface", "sunken", "raised", "hover", "chosen"];

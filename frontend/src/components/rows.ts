@@ -1,8 +1,8 @@
 /** Lines of lists and tables. */
 import { h, icon } from "../browser/dom";
-import type { Sample } from "../components";
 import { FigureTable } from "../views/compare/figure-table";
 import { RUN_ICONS } from "../views/status";
+import type { Sample } from "./sample";
 
 function runItem(
   status: keyof typeof RUN_ICONS,

@@ -1,8 +1,8 @@
 /** What says at a glance how something stands: statuses, marks of backends, badges, bars. */
 import { h, icon } from "../browser/dom";
-import type { Sample } from "../components";
 import { BackendMark, type Served } from "../views/backend-mark";
 import { LAYER_ICONS, RUN_ICONS, STATUS_ICONS } from "../views/status";
+import type { Sample } from "./sample";
 
 const SERVED: readonly Served[] = [
   { backend: "claude_cli" },

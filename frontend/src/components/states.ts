@@ -1,6 +1,6 @@
 /** Nothing here, not yet, not any more: what is said instead of a content. */
 import { h, icon } from "../browser/dom";
-import type { Sample } from "../components";
+import type { Sample } from "./sample";
 
 function state(title: string, text: string, action = ""): HTMLElement {
   return h(

@@ -1,8 +1,14 @@
 /** What a section of the details is: what it shows, and how it is built. */
+import type { ResultState } from "../../run/run-result";
 import type { RunSession } from "../../run/session";
 import { writeJson } from "../../service/json";
 import type { SpanState } from "../../service/wire";
-import type { Outcome } from "./result-section";
+
+/** What came of the run. */
+export interface Outcome {
+  readonly state: ResultState;
+  again(): void;
+}
 
 export interface Section {
   readonly key: string;

@@ -1,12 +1,6 @@
 /** What came of the run that is shown, in the details of its root span. */
-import type { ResultState } from "../../run/run-result";
 import type { SectionBuilder } from "./details-section";
 import { resultBlock } from "./result-block";
-
-export interface Outcome {
-  readonly state: ResultState;
-  again(): void;
-}
 
 export const resultSection: SectionBuilder = ({ span, session, outcome }) => {
   const { state } = outcome;

@@ -7,8 +7,7 @@ import { type Api, ProblemError } from "../../service/api";
 import type { SpanState } from "../../service/wire";
 
 import { shownName } from "../../text/visible";
-import { SectionList } from "./details-section";
-import type { Outcome } from "./result-section";
+import { type Outcome, SectionList } from "./details-section";
 import { SECTIONS } from "./section-order";
 import { merge, missing } from "./span-sections";
 
