@@ -24,6 +24,9 @@ import { moveFor } from "./tree-move";
 
 export const ROW_HEIGHT = 30;
 
+/** Bars grow in steps that are hardly seen: each one is laid out and painted, and scrolling comes first. */
+const GROW_MS = 80;
+
 export interface TraceTreeActions {
   /** The user chose a span (Enter, click), or none (Esc). */
   select(spanId: string | null): void;
@@ -64,7 +67,7 @@ export class TraceTreeView implements RunShape {
   private drawnStructure = -1;
   private drawnVersion = -1;
   private frame = 0;
-  private lastCalmTick = 0;
+  private tickedAt = 0;
   /** A span of the address that has not arrived yet. */
   private wanted: string | null = null;
   /** It was asked for, where only a part of the run is here. */
@@ -333,8 +336,8 @@ export class TraceTreeView implements RunShape {
     for (const row of this.list.rows()) if (row instanceof TraceRow && row.running) running.push(row);
     if (running.length === 0 && !this.sticky.isGrowing) return false;
     // With reduced motion the bars are brought up to date once a second instead of growing smoothly.
-    if (this.calm.matches && time - this.lastCalmTick < 1_000) return true;
-    this.lastCalmTick = time;
+    if (time - this.tickedAt < (this.calm.matches ? 1_000 : GROW_MS)) return true;
+    this.tickedAt = time;
     if (this.rescale()) {
       this.render();
       this.drawAxis();
