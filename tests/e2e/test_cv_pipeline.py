@@ -68,4 +68,4 @@ async def what_was_decided_is_in_the_livetail(run: RunPage) -> None:
         "pipeline_complete",
     ):
         await filter_box.fill(event)
-        await expect(run.livetail.locator(f'[data-event="{event}"]').first).to_be_visible()
+        await expect(run.livetail.locator(f'[data-event="{event}"]').filter(visible=True).first).to_be_visible()

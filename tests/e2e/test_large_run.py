@@ -11,9 +11,10 @@ from spantail_exporters.model.changes import Change
 from tests.integration.service.harness import ROOT_SPAN, RUN, Writer, state
 from tests.support.browser import open_page
 from tests.support.served import served_app
+from tests.support.waiting import eventually_async
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Awaitable, Callable, Iterator
 
     from playwright.async_api import Browser
 
@@ -47,6 +48,10 @@ def changes(begun: int) -> Iterator[Change]:
             yield change(call(at, number), phase(number), start + at, kind="tool", name=f"look {number}.{at}", **failed)
 
 
+async def _until(is_so: Callable[[], Awaitable[bool] | bool]) -> None:
+    await eventually_async(is_so, SLOW_MS / 1_000, interval_s=0.3)
+
+
 async def test_a_large_run_comes_in_parts(new_redis_url: str, browser: Browser) -> None:
     begun = time.time_ns() // 1_000 - 1_000_000
     with Writer(new_redis_url) as writer:
@@ -65,12 +70,25 @@ async def test_a_large_run_comes_in_parts(new_redis_url: str, browser: Browser) 
             await expect(tree.get_by_text("phase 1", exact=True)).to_be_visible()
             first = page.locator(f"#span-{phase(1)}")
             await expect(first).to_have_attribute("aria-expanded", "true")
-            await page.locator("#trace-viewport").evaluate("(viewport) => viewport.scrollTo(0, 30 * 45)")
-            # whoever scrolls there gets the next ones
-            await expect(tree.get_by_text("look 1.60", exact=True)).to_be_visible(timeout=SLOW_MS)
+            further = tree.get_by_text("look 1.60", exact=True)
+
+            async def is_further_down() -> bool:
+                # whoever scrolls there gets the next ones; rows may still be placed anew when the whole run is read
+                await page.locator("#trace-viewport").evaluate(
+                    "(one) => one.scrollTo(0, 1350 + (one.scrollTop % 2 ^ 1))"
+                )
+                return await further.is_visible()
+
+            await _until(is_further_down)
             # the one that failed is here from the start, at the end of it all
-            await page.locator("#trace-viewport").press("End")
             failed = page.locator(f"#span-{call(*reversed(FAILED))}")
+
+            async def is_at_the_end() -> bool:
+                # what has come meanwhile moves the end
+                await page.locator("#trace-viewport").press("End")
+                return await failed.is_visible()
+
+            await _until(is_at_the_end)
             await expect(failed).to_contain_text("no answer")
             # live: a new phase shows where all of them are here, else it is counted
             writer.write(RUN, [change(phase(9_999), ROOT_SPAN, begun + 900_000, kind="phase", name="late")])
