@@ -6,8 +6,6 @@ animated PNG, `docs/live-run.png`. Pictures that show the same are one that stay
 
 from __future__ import annotations
 
-import os
-import shutil
 import struct
 import sys
 import time
@@ -15,7 +13,7 @@ import zlib
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from playwright.sync_api import Page, ViewportSize, expect, sync_playwright
-from screenshots import BROWSERS, DOCS, TIMEOUT_MS, demo
+from screenshots import DOCS, TIMEOUT_MS, chromium_path, demo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -39,12 +37,9 @@ class Frame(NamedTuple):
 
 def main() -> None:
     """Record one run."""
-    browser_path = os.environ.get("SPANTAIL_TEST_CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
-    if browser_path is None:
-        sys.exit("No Chromium on PATH: install your system's chromium package.")
     expect.set_options(timeout=TIMEOUT_MS)
     with demo() as url, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=browser_path, args=["--no-sandbox", "--disable-gpu"])
+        browser = playwright.chromium.launch(executable_path=chromium_path(), args=["--no-sandbox", "--disable-gpu"])
         page = browser.new_page(base_url=url, viewport=SIZE, device_scale_factor=SCALE, color_scheme="light")
         frames = record(page)
         browser.close()

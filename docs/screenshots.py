@@ -37,16 +37,19 @@ TIMEOUT_MS: Final = 60_000
 
 def main() -> None:
     """Take all pictures."""
-    browser_path = os.environ.get("SPANTAIL_TEST_CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
-    if browser_path is None:
-        sys.exit("No Chromium on PATH: install your system's chromium package.")
     expect.set_options(timeout=TIMEOUT_MS)
     with demo() as url, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=browser_path, args=["--no-sandbox", "--disable-gpu"])
+        browser = playwright.chromium.launch(executable_path=chromium_path(), args=["--no-sandbox", "--disable-gpu"])
         page = browser.new_page(base_url=url, viewport=DESK, color_scheme="light")
         make_history(url)
         photograph(page)
         browser.close()
+
+
+def chromium_path() -> str:
+    """The browser that takes the pictures."""
+    path = os.environ.get("SPANTAIL_TEST_CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
+    return path or sys.exit("No Chromium on PATH: install your system's chromium package.")
 
 
 @contextlib.contextmanager

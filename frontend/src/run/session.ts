@@ -21,7 +21,7 @@ const HISTORY = 1_000;
 /** Spans of a run that is taken whole; a larger one comes in parts. */
 export const WHOLE_UP_TO = 20_000;
 /** A run that has grown so large while it was here is taken in parts from then on. */
-export const HELD_UP_TO = 100_000;
+const HELD_UP_TO = 100_000;
 
 export interface SessionListener {
   /** Spans, totals or the tail changed. May come often; draw at most once a frame. */

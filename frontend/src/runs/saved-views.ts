@@ -2,7 +2,7 @@
 import { filterIn, filterQuery } from "./run-filter";
 
 const KEY = "spantail.views";
-export const MOST_VIEWS = 50;
+const MOST_VIEWS = 50;
 export const LONGEST_NAME = 60;
 
 export interface SavedView {

@@ -25,7 +25,7 @@ const ROLES: Readonly<Record<string, Role>> = {
   functionmessage: "tool",
 };
 
-export function roleOf(word: string): Role | undefined {
+function roleOf(word: string): Role | undefined {
   const key = word.toLowerCase();
   return Object.hasOwn(ROLES, key) ? ROLES[key] : undefined;
 }

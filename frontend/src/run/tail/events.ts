@@ -174,7 +174,7 @@ function attributesText(attributes: Attributes): string {
     .join("  ");
 }
 
-export function valueText(value: AttributeValue): string {
+function valueText(value: AttributeValue): string {
   return typeof value === "string" ? value : writeJson(value);
 }
 

@@ -5,7 +5,7 @@
 import type { TailEvent } from "../../service/wire";
 
 /** Less is the way to the live store, and that of batches. */
-export const LATE_US = 100_000;
+const LATE_US = 100_000;
 
 /** Events behind one that are all older make it an exception: then it is that one whose clock is ahead. */
 const AHEAD_OF = 3;

@@ -50,7 +50,7 @@ interface Pending {
   shown: boolean;
 }
 
-export function isAgent(span: Pick<SpanState, "kind" | "name"> | undefined): boolean {
+function isAgent(span: Pick<SpanState, "kind" | "name"> | undefined): boolean {
   return AGENT.test(span?.name ?? "") || span?.kind === "agent";
 }
 

@@ -11,7 +11,7 @@ import { TailControls } from "./tail-controls";
 import { isBelow, lineOf, rowId, type TailItem, TailRow } from "./tail-row";
 import { type OlderPage, TailSearch } from "./tail-search";
 
-export const TAIL_ROW_HEIGHT = 28;
+const TAIL_ROW_HEIGHT = 28;
 
 export interface LivetailActions {
   select(spanId: string): void;

@@ -2,7 +2,7 @@
 import type { TimeView } from "../../run/time/time-view";
 
 /** The share of an element's width at which the pointer is. */
-export function shareAt(element: Element, clientX: number): number {
+function shareAt(element: Element, clientX: number): number {
   const box = element.getBoundingClientRect();
   return box.width > 0 ? (clientX - box.left) / box.width : 0;
 }

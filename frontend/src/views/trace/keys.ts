@@ -22,7 +22,7 @@ export interface TimeCommands {
 }
 
 export const ZOOM = 0.6;
-export const PAN = 0.2;
+const PAN = 0.2;
 
 export function timeKeys(commands: TimeCommands): readonly KeyBinding[] {
   const key = (name: string, does: string, run: () => void): KeyBinding => ({
