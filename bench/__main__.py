@@ -7,7 +7,7 @@ import os
 import platform
 from importlib import import_module
 
-from bench.servers import SERVER_VARIABLE
+from bench.support.servers import SERVER_VARIABLE
 from spantail_service.storage.binary import bundled_redis_server
 
 NAMES = ("hot_path", "throughput", "latency", "viewers", "ingest", "budgets", "queue", "page")
@@ -42,7 +42,7 @@ def main() -> None:
         os.environ[SERVER_VARIABLE] = str(path)
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}")
     for name in arguments.names or NAMES:
-        module = import_module(f"bench.{name}")
+        module = import_module(f"bench.figures.{name}")
         if name == "memory":
             module.run(minutes=arguments.minutes)
         else:

@@ -18,7 +18,7 @@ import pytest
 import redis.utils
 
 from tests.support import leaks, tools, workers
-from tests.support.redis_servers import NEW, OLD, VALKEY, RedisServer, running_redis
+from tests.support.redis.servers import NEW, OLD, VALKEY, RedisServer, running_redis
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -21,7 +21,7 @@ from tests.support.waiting import eventually
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.support.live_runs import StoredRun
+    from tests.support.runs.live_runs import StoredRun
 
 # What every script begins with: `work(name)` makes a span and enters it in the ledger once it has ended.
 PRELUDE = """

@@ -14,7 +14,7 @@ import redis
 from spantail_exporters.model.keys import run_keys
 from tests.chaos.busy_app import STEP_S, THREADS
 from tests.integration.service.harness import source_environment
-from tests.support.live_runs import StoredRun
+from tests.support.runs.live_runs import StoredRun
 from tests.support.tools import ROOT
 from tests.support.waiting import eventually
 

@@ -6,7 +6,7 @@ import asyncio
 import signal
 import sys
 
-from tests.support.jobs import opened_jobs
+from tests.support.work.jobs import opened_jobs
 
 
 async def main(url: str, lease_s: str, concurrency: str) -> None:

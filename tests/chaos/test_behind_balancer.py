@@ -18,20 +18,20 @@ from tests.chaos import fleet_operations
 from tests.chaos.fleet_operations import EFFECTS, GO
 from tests.integration.service.harness import spantail_process
 from tests.soak.queue_operations import install_into
-from tests.support.balancer import balancer
-from tests.support.live_runs import StoredRun
-from tests.support.redis_servers import free_port
-from tests.support.replicated_cluster import has_taken_over, replicated_cluster
+from tests.support.redis.replicated_cluster import has_taken_over, replicated_cluster
+from tests.support.redis.servers import free_port
+from tests.support.runs.live_runs import StoredRun
+from tests.support.service.balancer import balancer
+from tests.support.service.watcher import Watcher
 from tests.support.tools import ROOT
 from tests.support.waiting import eventually_async
-from tests.support.watcher import Watcher
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from tests.integration.service.harness import Service
-    from tests.support.replicated_cluster import ReplicatedCluster
+    from tests.support.redis.replicated_cluster import ReplicatedCluster
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 

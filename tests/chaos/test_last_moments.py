@@ -20,9 +20,9 @@ from tests.integration.service.harness import source_environment
 from tests.soak.accounts import close_accounts
 from tests.soak.conductor import Journal
 from tests.soak.ledger import PULSE, START, read
-from tests.support.ledger import LedgerApplication, run_of
-from tests.support.live_runs import StoredRun
-from tests.support.redis_faults import faulty_redis, redis_cluster, wire_to
+from tests.support.redis.faults import faulty_redis, redis_cluster, wire_to
+from tests.support.runs.ledger import LedgerApplication, run_of
+from tests.support.runs.live_runs import StoredRun
 from tests.support.tools import ROOT
 from tests.support.waiting import eventually
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.soak.accounts import Accounts
-    from tests.support.redis_faults import FaultyRedis, Wire
+    from tests.support.redis.faults import FaultyRedis, Wire
 
 pytestmark = pytest.mark.xdist_group("chaos")
 

@@ -12,7 +12,7 @@ from spantail_exporters.model import keys
 from spantail_service.reaper import Reaper, Timing
 from tests.chaos.processes import Helper
 from tests.chaos.queue_parts import EFFECTS
-from tests.support.live_runs import StoredRun, fold
+from tests.support.runs.live_runs import StoredRun, fold
 from tests.support.waiting import eventually, eventually_async
 
 if TYPE_CHECKING:

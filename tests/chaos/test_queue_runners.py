@@ -12,9 +12,9 @@ from redis.asyncio import Redis
 from spantail_service.jobs.queue.identity import root_span_id
 from spantail_service.reaper import Reaper, Timing
 from tests.chaos.processes import STOP_S, Helper
-from tests.support.jobs import BEGUN, DONE, GO, Step, opened_jobs, operations_in
-from tests.support.live_runs import StoredRun
+from tests.support.runs.live_runs import StoredRun
 from tests.support.waiting import eventually_async
+from tests.support.work.jobs import BEGUN, DONE, GO, Step, opened_jobs, operations_in
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator

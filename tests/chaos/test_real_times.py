@@ -20,7 +20,7 @@ from spantail_service.storage.run_writes import now_us
 from tests.chaos.processes import BusyApp
 from tests.chaos.test_reaper import assert_abandoned, assert_nothing_abandoned, assert_whole, frozen, lease_left_s
 from tests.integration.service.harness import spantail_process
-from tests.support.redis_servers import NEW, running_redis
+from tests.support.redis.servers import NEW, running_redis
 from tests.support.waiting import eventually_async
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.integration.service.harness import Service
-    from tests.support.redis_servers import RedisServer
+    from tests.support.redis.servers import RedisServer
 
 SHORT_S = 8.0
 LONG_S = 16.0

@@ -28,8 +28,8 @@ from spantail_service.storage.liveness import Interrupted, Liveness
 from spantail_service.storage.run_writes import now_us
 from tests.chaos.processes import busy_app, reaper_process
 from tests.integration.service.harness import ROOT_SPAN, RUN, START, Writer, running_app, spantail_process, state
-from tests.support.live_runs import StoredRun, fold
-from tests.support.redis_servers import NEW, running_redis
+from tests.support.redis.servers import NEW, running_redis
+from tests.support.runs.live_runs import StoredRun, fold
 from tests.support.waiting import eventually, eventually_async
 
 if TYPE_CHECKING:

@@ -27,16 +27,16 @@ from spantail_exporters.livetail import create_sink
 from spantail_exporters.model import keys
 from spantail_exporters.model.limits import Limits
 from spantail_exporters.redis.writer import RedisWriter
-from tests.support.ledger import LedgerApplication, run_of
-from tests.support.live_runs import StoredRun
-from tests.support.redis_faults import faulty_redis, redis_cluster, wire_to
+from tests.support.redis.faults import faulty_redis, redis_cluster, wire_to
+from tests.support.runs.ledger import LedgerApplication, run_of
+from tests.support.runs.live_runs import StoredRun
 from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from tests.support.redis_faults import FaultyRedis
+    from tests.support.redis.faults import FaultyRedis
 
 pytestmark = pytest.mark.xdist_group("chaos")
 

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.ledger import LedgerApplication, run_of
-from tests.support.live_runs import StoredRun
-from tests.support.redis_faults import FaultyRedis, faulty_redis
-from tests.support.served import Served, served_app
+from tests.support.redis.faults import FaultyRedis, faulty_redis
+from tests.support.runs.ledger import LedgerApplication, run_of
+from tests.support.runs.live_runs import StoredRun
+from tests.support.service.served import Served, served_app
+from tests.support.service.watcher import Watcher
 from tests.support.waiting import eventually_async
-from tests.support.watcher import Watcher
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator

@@ -16,7 +16,7 @@ from spantail_service.tempo.recent import Period
 from spantail_service.web import large_responses
 from spantail_service.web.problems import status_of
 from tests.integration.service.harness import ROOT_SPAN, RUN, START, Writer, running_app
-from tests.support.served import Served, served_app
+from tests.support.service.served import Served, served_app
 from tests.support.waiting import eventually_async
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ from spantail_exporters.model import keys
 from spantail_service.operations.catalogue import CATALOGUE
 from tests.contract.test_operations import Gate, demo_app
 from tests.integration.service.harness import poll_to_the_end
-from tests.support.live_runs import StoredRun
-from tests.support.operation_inputs import an_input
+from tests.support.runs.live_runs import StoredRun
 from tests.support.waiting import eventually_async
+from tests.support.work.operation_inputs import an_input
 
 if TYPE_CHECKING:
     import httpx

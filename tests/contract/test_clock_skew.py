@@ -8,7 +8,7 @@ import orjson
 
 from spantail_service.runs import clock_skew_cache
 from tests.integration.service.harness import ROOT_SPAN, RUN, START, running_app
-from tests.support.live_runs import StoredRun
+from tests.support.runs.live_runs import StoredRun
 
 if TYPE_CHECKING:
     import httpx

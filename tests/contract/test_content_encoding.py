@@ -8,8 +8,8 @@ import orjson
 import pytest
 
 from tests.integration.service.harness import ROOT_SPAN, RUN, START, running_app
-from tests.support.live_runs import StoredRun
-from tests.support.otlp_requests import JSON
+from tests.support.otlp.requests import JSON
+from tests.support.runs.live_runs import StoredRun
 
 SPAN = {"traceId": RUN, "spanId": ROOT_SPAN, "name": "x", "startTimeUnixNano": str(START * 1_000)}
 TRACES = orjson.dumps({"resourceSpans": [{"scopeSpans": [{"spans": [SPAN]}]}]})

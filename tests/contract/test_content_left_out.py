@@ -9,8 +9,8 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
 from spantail.content import CAPTURE_CONTENT_VARIABLE
 from tests.integration.service.harness import ROOT_SPAN, RUN, START, running_app
-from tests.support.live_runs import StoredRun, fold
-from tests.support.otlp_requests import PROTOBUF, add_attributes, any_value, logs
+from tests.support.otlp.requests import PROTOBUF, add_attributes, any_value, logs
+from tests.support.runs.live_runs import StoredRun, fold
 
 if TYPE_CHECKING:
     import httpx

@@ -11,8 +11,8 @@ import pytest
 
 from spantail.content import CAPTURE_CONTENT_VARIABLE
 from tests.integration.service.harness import START, Service, spantail_process
-from tests.support.otlp_requests import JSON
-from tests.support.redis_dump import dump
+from tests.support.otlp.requests import JSON
+from tests.support.redis.dump import dump
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

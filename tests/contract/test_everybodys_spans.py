@@ -13,8 +13,8 @@ import pytest
 
 from tests.exports.sources import SOURCES
 from tests.integration.service.harness import running_app
-from tests.support.exports import FOLDER, drawn, trace_requests
-from tests.support.live_runs import StoredRun, fold
+from tests.support.otlp.exports import FOLDER, drawn, trace_requests
+from tests.support.runs.live_runs import StoredRun, fold
 
 if TYPE_CHECKING:
     import httpx

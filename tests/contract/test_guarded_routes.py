@@ -21,8 +21,8 @@ from spantail_service.settings import Settings
 from spantail_service.tail import feed
 from spantail_service.web.headers import JSON_SECURITY_HEADERS
 from tests.integration.service.harness import RUN, Writer, running_app
-from tests.support.redis_faults import faulty_redis
-from tests.support.served import Served, frames_of, next_frame, served_app
+from tests.support.redis.faults import faulty_redis
+from tests.support.service.served import Served, frames_of, next_frame, served_app
 from tests.support.waiting import eventually_async
 
 if TYPE_CHECKING:

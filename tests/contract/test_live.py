@@ -11,7 +11,7 @@ from spantail_exporters.model import keys
 from spantail_exporters.model.limits import Limits
 from spantail_service.tail import feed
 from tests.integration.service.harness import OTHER_RUN, RUN, START, Writer, line
-from tests.support.served import Served, frames_of, next_frame, served_app
+from tests.support.service.served import Served, frames_of, next_frame, served_app
 
 if TYPE_CHECKING:
     import httpx

@@ -19,8 +19,8 @@ import spantail
 from spantail.adapters import RedisPubSubHandler, create_operation_run, finish_operation_run, operation_run
 from spantail_exporters.model import keys
 from tests.integration.service.harness import Writer, source_environment
-from tests.support.live_runs import StoredRun
-from tests.support.served import frames_of, next_frame, served_app
+from tests.support.runs.live_runs import StoredRun
+from tests.support.service.served import frames_of, next_frame, served_app
 from tests.support.tools import ROOT
 from tests.support.waiting import eventually, eventually_async
 

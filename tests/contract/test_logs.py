@@ -21,7 +21,7 @@ from tests.integration.service.harness import (
     running_app,
     state,
 )
-from tests.support.redis_servers import free_port
+from tests.support.redis.servers import free_port
 from tests.support.waiting import eventually_async
 
 FRAME_KEYS = {

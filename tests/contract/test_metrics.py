@@ -22,9 +22,9 @@ from spantail_service.llm.budget.ledger import Reservation
 from spantail_service.notices.store import NoticeStore, new_notice
 from spantail_service.runs.spend_counters import SpendCounters
 from tests.integration.service.harness import ROOT_SPAN, RUN, Writer, running_app, spantail_process
-from tests.support.otlp_requests import PROTOBUF, any_value, logs, traces
-from tests.support.redis_servers import free_port
-from tests.support.served import served_app
+from tests.support.otlp.requests import PROTOBUF, any_value, logs, traces
+from tests.support.redis.servers import free_port
+from tests.support.service.served import served_app
 from tests.support.waiting import eventually_async
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]

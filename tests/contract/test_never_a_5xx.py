@@ -20,7 +20,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from spantail_service.app import create_app
 from spantail_service.settings import Settings
 from tests.integration.service.harness import ROOT_SPAN, RUN, START, Writer
-from tests.support.served import Served, served_app
+from tests.support.service.served import Served, served_app
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Iterator

@@ -17,8 +17,8 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyVa
 from opentelemetry.proto.trace.v1.trace_pb2 import Status as SpanStatus
 
 from tests.integration.service.harness import RUN, START, poll_to_the_end, running_app, spantail_process
-from tests.support.live_runs import StoredRun, fold
-from tests.support.redis_servers import free_port
+from tests.support.redis.servers import free_port
+from tests.support.runs.live_runs import StoredRun, fold
 
 if TYPE_CHECKING:
     import httpx

@@ -30,9 +30,9 @@ from spantail_service.ingest import otlp_grpc
 from spantail_service.ingest.receiver import OtlpReceiver
 from spantail_service.settings import Settings
 from tests.integration.service.harness import RUN, spantail_process
-from tests.support.live_runs import StoredRun
-from tests.support.otlp_requests import any_value, logs, traces
-from tests.support.redis_servers import RedisServer, free_port
+from tests.support.otlp.requests import any_value, logs, traces
+from tests.support.redis.servers import RedisServer, free_port
+from tests.support.runs.live_runs import StoredRun
 from tests.support.waiting import eventually, eventually_async
 
 if TYPE_CHECKING:

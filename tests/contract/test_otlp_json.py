@@ -10,8 +10,8 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from tests.integration.service.harness import RUN, START, running_app
-from tests.support.live_runs import StoredRun
-from tests.support.otlp_requests import JSON, PROTOBUF, add_attributes, any_value, as_json, logs, traces
+from tests.support.otlp.requests import JSON, PROTOBUF, add_attributes, any_value, as_json, logs, traces
+from tests.support.runs.live_runs import StoredRun
 
 ROOT = "00f067aa0ba902b7"
 

@@ -22,9 +22,9 @@ from spantail_service.ingest.revival import Revival
 from spantail_service.reaper.abandonment import RUNNER_DIED, Abandonment, abandoned
 from spantail_service.storage.run_writes import RunChanges, RunStore
 from tests.integration.service.harness import OTHER_RUN, RUN, START, Writer, line, running_app, state
-from tests.support.live_runs import StoredRun, fold
-from tests.support.otlp_requests import PROTOBUF, add_attributes, any_value, logs, traces
-from tests.support.redis_faults import faulty_redis, wire_to
+from tests.support.otlp.requests import PROTOBUF, add_attributes, any_value, logs, traces
+from tests.support.redis.faults import faulty_redis, wire_to
+from tests.support.runs.live_runs import StoredRun, fold
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

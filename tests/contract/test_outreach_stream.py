@@ -16,7 +16,7 @@ from spantail_service.demo.server import DemoServer
 from spantail_service.llm import BackendError, Completion, LlmChain
 from spantail_service.operations.sources.himalayas import read_job
 from tests.integration.service.harness import poll_to_the_end
-from tests.support.served import served_app
+from tests.support.service.served import served_app
 from tests.support.waiting import eventually_async
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from spantail import LlmCall
     from spantail_service.llm import Message, OnText, Tier
-    from tests.support.served import Served
+    from tests.support.service.served import Served
 
 Events = list[tuple[str, dict[str, Any]]]
 

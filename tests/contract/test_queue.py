@@ -20,7 +20,7 @@ from spantail_service.routes.start_options import start_options
 from spantail_service.storage.wakeups import WakeUps
 from spantail_service.web.schemas.queue import CancelledItem, Queue, QueuedRun
 from tests.integration.service.harness import running_app
-from tests.support.live_runs import StoredRun
+from tests.support.runs.live_runs import StoredRun
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -18,8 +18,8 @@ from spantail_service.jobs.queue.job_queue import JobQueue
 from spantail_service.routes.jobs import queue_socket
 from spantail_service.web.schemas.queue import Queue, Runners
 from tests.integration.service.harness import running_app
-from tests.support.redis_faults import faulty_redis
-from tests.support.served import Served, next_frame, served_app
+from tests.support.redis.faults import faulty_redis
+from tests.support.service.served import Served, next_frame, served_app
 from tests.support.waiting import eventually_async
 
 if TYPE_CHECKING:

@@ -22,10 +22,10 @@ from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Sp
 from spantail.content import CAPTURE_CONTENT_VARIABLE
 from tests.exports.sources import SOURCES
 from tests.integration.service.harness import running_app
-from tests.support.exports import trace_requests
-from tests.support.loops import SHAPES, otlp_json
-from tests.support.otlp_meaning import attributes_in, differences, meaning_of, read_export
-from tests.support.otlp_requests import JSON, PROTOBUF, add_attributes, as_json
+from tests.support.otlp.exports import trace_requests
+from tests.support.otlp.meaning import attributes_in, differences, meaning_of, read_export
+from tests.support.otlp.requests import JSON, PROTOBUF, add_attributes, as_json
+from tests.support.runs.loops import SHAPES, otlp_json
 from tests.unit.money.loading import single_cases
 from tests.unit.money.requests import request_of
 

@@ -18,8 +18,8 @@ from spantail_service.runs.changes import ListUpdate, RunListChanges, Watcher
 from spantail_service.runs.filter import RunFilter
 from spantail_service.services import services_in
 from tests.integration.service.harness import OTHER_RUN, ROOT_SPAN, RUN, START, Writer, running_app, state
-from tests.support.otlp_requests import PROTOBUF, traces
-from tests.support.redis_servers import free_port
+from tests.support.otlp.requests import PROTOBUF, traces
+from tests.support.redis.servers import free_port
 from tests.support.waiting import eventually_async
 
 if TYPE_CHECKING:

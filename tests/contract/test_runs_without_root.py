@@ -17,9 +17,9 @@ from spantail_service.reaper import Reaper, Timing
 from spantail_service.runs.meta import SILENCE_US
 from tests.integration.service.harness import running_app, spantail_process
 from tests.support.commands import run_command
-from tests.support.live_runs import StoredRun
-from tests.support.loops import RUN_ID, SHAPES, Shape, otlp_json, span_id
-from tests.support.served import frames_of, next_frame, served_app
+from tests.support.runs.live_runs import StoredRun
+from tests.support.runs.loops import RUN_ID, SHAPES, Shape, otlp_json, span_id
+from tests.support.service.served import frames_of, next_frame, served_app
 from tests.support.waiting import eventually_async
 
 if TYPE_CHECKING:

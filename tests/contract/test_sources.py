@@ -19,8 +19,8 @@ from spantail_exporters.livetail import create_sink
 from spantail_exporters.model import keys
 from spantail_exporters.otlp import records as key
 from tests.integration.service.harness import RUN, START, Writer, running_app
-from tests.support.live_runs import StoredRun
-from tests.support.otlp_requests import JSON, PROTOBUF, add_attributes, any_value, as_base64, as_json, logs
+from tests.support.otlp.requests import JSON, PROTOBUF, add_attributes, any_value, as_base64, as_json, logs
+from tests.support.runs.live_runs import StoredRun
 
 if TYPE_CHECKING:
     import httpx

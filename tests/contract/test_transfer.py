@@ -17,8 +17,8 @@ from spantail_exporters.model import keys
 from spantail_exporters.model.limits import Limits
 from spantail_service.transfer.ndjson import folding
 from tests.integration.service.harness import ROOT_SPAN, RUN, START, Writer, running_app
-from tests.support.live_runs import StoredRun, fold
-from tests.support.redis_faults import faulty_redis, wire_to
+from tests.support.redis.faults import faulty_redis, wire_to
+from tests.support.runs.live_runs import StoredRun, fold
 
 if TYPE_CHECKING:
     from pathlib import Path

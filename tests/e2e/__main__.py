@@ -12,8 +12,8 @@ from pathlib import Path
 
 from tests.e2e.states import DESK, TELEPHONE, states_of
 from tests.support import tools
-from tests.support.browser import chromium
-from tests.support.redis_servers import NEW, running_redis
+from tests.support.page.browser import chromium
+from tests.support.redis.servers import NEW, running_redis
 
 
 async def photograph(redis_url: str, folder: Path) -> None:

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Protocol
 import pytest
 
 from spantail_service.routes.pages.page import STATIC
-from tests.support.browser import chromium
-from tests.support.held_world import HeldWorld, held_world
-from tests.support.service_process import ServiceProcess, running_service
+from tests.support.page.browser import chromium
+from tests.support.service.process import ServiceProcess, running_service
 from tests.support.strict import missing
 from tests.support.tools import ROOT
+from tests.support.work.held_world import HeldWorld, held_world
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -11,8 +11,8 @@ from playwright.async_api import expect
 
 from spantail_exporters.model.sessions import session_digest
 from tests.integration.service.harness import OTHER_RUN, ROOT_SPAN, RUN, START, Writer
-from tests.support.browser import open_page
-from tests.support.served import served_app
+from tests.support.page.browser import open_page
+from tests.support.service.served import served_app
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from tests.e2e.states import DESK, TELEPHONE, states_of
-from tests.support.axe import source, violations_of
+from tests.support.page.axe import source, violations_of
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser

@@ -8,13 +8,13 @@ from playwright.async_api import expect
 
 from tests.e2e.legible import faults_of
 from tests.e2e.page import RunPage
-from tests.support.browser import open_page
-from tests.support.served import served_app
+from tests.support.page.browser import open_page
+from tests.support.service.served import served_app
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, Locator, Page
 
-    from tests.support.service_process import ServiceProcess
+    from tests.support.service.process import ServiceProcess
 
 TELEPHONE = {"width": 390, "height": 844}
 

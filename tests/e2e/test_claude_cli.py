@@ -9,7 +9,7 @@ from playwright.async_api import expect
 
 from tests.e2e.page import RunPage
 from tests.e2e.viewer import SMALL_SEARCH, Viewer, children, client_of, the
-from tests.support.browser import open_page
+from tests.support.page.browser import open_page
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,13 +9,13 @@ from playwright.async_api import expect
 from spantail_service.operations.cv_pipeline.sample import CV, POSTING
 from tests.e2e.page import RunPage
 from tests.e2e.viewer import Viewer, client_of
-from tests.support.browser import open_page
+from tests.support.page.browser import open_page
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser
 
-    from tests.support.held_world import HeldWorld
-    from tests.support.service_process import ServiceProcess
+    from tests.support.service.process import ServiceProcess
+    from tests.support.work.held_world import HeldWorld
 
 LAYERS = ["load", "parse", "analyse", "plan", "write", "validate", "assemble"]
 

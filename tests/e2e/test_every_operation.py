@@ -9,14 +9,14 @@ from playwright.async_api import expect
 from spantail_service.operations.catalogue import CATALOGUE
 from tests.e2e.page import RunPage, exact_usd
 from tests.e2e.viewer import Viewer, client_of
-from tests.support.browser import open_page
-from tests.support.held_world import SEED
-from tests.support.operation_inputs import an_input
+from tests.support.page.browser import open_page
+from tests.support.work.held_world import SEED
+from tests.support.work.operation_inputs import an_input
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser
 
-    from tests.support.service_process import ServiceProcess
+    from tests.support.service.process import ServiceProcess
 
 
 async def test_every_operation_is_shown_on_the_page(service: ServiceProcess, browser: Browser) -> None:

@@ -17,8 +17,8 @@ from playwright.async_api import expect
 
 from tests.e2e.conftest import SOURCES
 from tests.e2e.page import RunPage
-from tests.support.browser import open_page
-from tests.support.service_process import running_service
+from tests.support.page.browser import open_page
+from tests.support.service.process import running_service
 from tests.support.tools import ROOT
 from tests.support.waiting import eventually_async
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from playwright.async_api import Browser
 
     from tests.e2e.conftest import Start
-    from tests.support.service_process import ServiceProcess
+    from tests.support.service.process import ServiceProcess
 
 _TIMEOUT_S = 60
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from playwright.async_api import expect
 
 from tests.integration.service.harness import OTHER_RUN, ROOT_SPAN, RUN, START, Writer, spantail_process
-from tests.support.browser import open_page
+from tests.support.page.browser import open_page
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,14 +9,14 @@ from playwright.async_api import expect
 
 from tests.e2e.page import RunPage, exact_usd, span_id_of
 from tests.e2e.viewer import client_of
-from tests.support.browser import open_page
+from tests.support.page.browser import open_page
 from tests.support.waiting import eventually_async
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser
 
-    from tests.support.held_world import HeldWorld
-    from tests.support.service_process import ServiceProcess
+    from tests.support.service.process import ServiceProcess
+    from tests.support.work.held_world import HeldWorld
 
 
 async def test_a_tree_grows_in_the_browser(service: ServiceProcess, world: HeldWorld, browser: Browser) -> None:

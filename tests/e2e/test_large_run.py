@@ -9,8 +9,8 @@ from playwright.async_api import expect
 
 from spantail_exporters.model.changes import Change
 from tests.integration.service.harness import ROOT_SPAN, RUN, Writer, state
-from tests.support.browser import open_page
-from tests.support.served import served_app
+from tests.support.page.browser import open_page
+from tests.support.service.served import served_app
 from tests.support.waiting import eventually_async
 
 if TYPE_CHECKING:

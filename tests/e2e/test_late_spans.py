@@ -9,13 +9,13 @@ from playwright.async_api import expect
 
 from tests.e2e.page import RunPage
 from tests.integration.service.harness import ROOT_SPAN, RUN, START
-from tests.support.browser import open_page
-from tests.support.otlp_requests import PROTOBUF, traces
+from tests.support.otlp.requests import PROTOBUF, traces
+from tests.support.page.browser import open_page
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, Page
 
-    from tests.support.service_process import ServiceProcess
+    from tests.support.service.process import ServiceProcess
 
 
 async def _send(page: Page, service: str, span_id: str, name: str, parent_id: str = "") -> None:

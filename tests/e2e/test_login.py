@@ -11,7 +11,7 @@ import pytest
 from playwright.async_api import TimeoutError as PlaywrightTimeoutError
 from playwright.async_api import expect
 
-from tests.support.browser import open_page
+from tests.support.page.browser import open_page
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, Page, Route

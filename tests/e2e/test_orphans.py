@@ -10,13 +10,13 @@ from playwright.async_api import expect
 
 from tests.e2e.page import RunPage
 from tests.e2e.viewer import client_of
-from tests.support.browser import open_page
+from tests.support.page.browser import open_page
 
 if TYPE_CHECKING:
     import httpx
     from playwright.async_api import Browser
 
-    from tests.support.service_process import ServiceProcess
+    from tests.support.service.process import ServiceProcess
 
 RUN = "0af7651916cd43dd8448eb211c80319c"
 ROOT, MIDDLE, LEAF = "b7ad6b7169203331", "b7ad6b7169203332", "b7ad6b7169203333"

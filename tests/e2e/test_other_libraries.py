@@ -19,8 +19,8 @@ from tests.e2e.conftest import SOURCES as OUR_SOURCES
 from tests.e2e.page import RunPage, exact_usd
 from tests.e2e.viewer import Viewer, client_of
 from tests.exports.sources import HERE, SOURCES, venv_of
-from tests.support.browser import open_page
-from tests.support.exports import drawn
+from tests.support.otlp.exports import drawn
+from tests.support.page.browser import open_page
 from tests.support.strict import missing
 from tests.support.waiting import eventually_async
 
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     import httpx
     from playwright.async_api import Browser
 
-    from tests.support.held_world import HeldWorld
-    from tests.support.service_process import ServiceProcess
+    from tests.support.service.process import ServiceProcess
+    from tests.support.work.held_world import HeldWorld
 
 TIMEOUT_S = 90.0
 

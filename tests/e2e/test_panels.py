@@ -13,8 +13,8 @@ from spantail_exporters.model.rules.account import account_of
 from spantail_exporters.model.rules.layers import layers_of
 from tests.e2e.page import RunPage
 from tests.integration.service.harness import OTHER_RUN, ROOT_SPAN, RUN, START, Writer, state
-from tests.support.browser import open_page
-from tests.support.served import served_app
+from tests.support.page.browser import open_page
+from tests.support.service.served import served_app
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.e2e.viewer import SMALL_SEARCH, Viewer, children, client_of, the
-from tests.support.live_runs import fold
+from tests.support.runs.live_runs import fold
 
 if TYPE_CHECKING:
     import httpx
 
-    from tests.support.held_world import HeldWorld
-    from tests.support.service_process import ServiceProcess
+    from tests.support.service.process import ServiceProcess
+    from tests.support.work.held_world import HeldWorld
 
 _FIRST_SIGHT_S = 0.25
 _TRIES = 10

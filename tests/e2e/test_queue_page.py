@@ -12,8 +12,8 @@ from tests.e2e.legible import faults_of
 from tests.e2e.page import RUN_ADDRESS, RunPage
 from tests.e2e.viewer import client_of
 from tests.integration.service.harness import spantail_process
-from tests.support.browser import open_page
-from tests.support.served import served_app
+from tests.support.page.browser import open_page
+from tests.support.service.served import served_app
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from playwright.async_api import Browser, Locator, Page
 
     from tests.e2e.conftest import Start
-    from tests.support.held_world import HeldWorld
+    from tests.support.work.held_world import HeldWorld
 
 SEARCH = {"job_titles": ["python developer"]}
 TELEPHONE = {"width": 390, "height": 844}

@@ -10,16 +10,16 @@ from spantail_service.operations.cv_pipeline.sample import CV, POSTING
 from tests.e2e.legible import faults_of
 from tests.e2e.page import RunPage
 from tests.e2e.viewer import SMALL_SEARCH, Viewer, client_of
-from tests.support.browser import open_page
-from tests.support.held_world import SEED
-from tests.support.operation_inputs import an_input
+from tests.support.page.browser import open_page
+from tests.support.work.held_world import SEED
+from tests.support.work.operation_inputs import an_input
 
 if TYPE_CHECKING:
     import httpx
     from playwright.async_api import Browser, Locator, Page
 
-    from tests.support.held_world import HeldWorld
-    from tests.support.service_process import ServiceProcess
+    from tests.support.service.process import ServiceProcess
+    from tests.support.work.held_world import HeldWorld
 
 CLIPBOARD = ["clipboard-read", "clipboard-write"]
 LOOKS: tuple[dict[str, Any], ...] = (

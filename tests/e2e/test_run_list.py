@@ -9,7 +9,7 @@ from playwright.async_api import expect
 from spantail_exporters.model import keys
 from tests.e2e.legible import faults_of
 from tests.integration.service.harness import ROOT_SPAN, START, Writer, spantail_process
-from tests.support.browser import open_page
+from tests.support.page.browser import open_page
 
 if TYPE_CHECKING:
     from pathlib import Path

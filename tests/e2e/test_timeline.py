@@ -10,8 +10,8 @@ from playwright.async_api import expect
 
 from tests.e2e.page import RunPage
 from tests.integration.service.harness import OTHER_RUN, ROOT_SPAN, RUN, START, Writer
-from tests.support.browser import open_page
-from tests.support.served import served_app
+from tests.support.page.browser import open_page
+from tests.support.service.served import served_app
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 from playwright.async_api import expect
 
 from tests.e2e.page import RunPage
-from tests.support.browser import open_page
-from tests.support.service_workers import new_connections_go_to
+from tests.support.page.browser import open_page
+from tests.support.service.workers import new_connections_go_to
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser
 
     from tests.e2e.conftest import Start
-    from tests.support.held_world import HeldWorld
+    from tests.support.work.held_world import HeldWorld
 
 
 async def test_a_run_is_live_on_each_worker(start: Start, browser: Browser, world: HeldWorld) -> None:

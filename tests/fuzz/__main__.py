@@ -12,7 +12,7 @@ import time
 import httpx
 import psutil
 
-from bench.servers import private_redis
+from bench.support.servers import private_redis
 from tests.fuzz.mutator import cases
 from tests.integration.service.harness import spantail_process
 

@@ -10,9 +10,9 @@ from typing import Any, Final, NamedTuple, cast
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from bench.odd_requests import shapes
+from bench.support.odd_requests import shapes
 from spantail_exporters.otlp import records as key
-from tests.support.otlp_requests import JSON, PROTOBUF, add_attributes, any_value, as_json, logs, traces
+from tests.support.otlp.requests import JSON, PROTOBUF, add_attributes, any_value, as_json, logs, traces
 
 _ODD: Final[list[Any]] = [
     None, "", "\0", "ü" * 50, "x" * 5_000, 0, -1, 2**63 - 1, -(2**63), 0.0, float("nan"), float("-inf"), True, b"",

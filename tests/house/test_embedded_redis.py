@@ -18,7 +18,7 @@ from spantail_service.storage import binary as redis_binary
 from spantail_service.storage.binary import EmbeddedRedisError, RedisBinary, RedisServerNotFoundError
 from spantail_service.storage.data_dir import DataDirInUseError
 from spantail_service.storage.embedded import EmbeddedRedis, UnreadableDataError
-from tests.support.redis_servers import NEW, OLD, VALKEY, binary_named
+from tests.support.redis.servers import NEW, OLD, VALKEY, binary_named
 from tests.support.tools import ROOT
 from tests.support.waiting import eventually
 

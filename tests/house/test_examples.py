@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from tests.support.service_process import ServiceProcess, running_service
+from tests.support.service.process import ServiceProcess, running_service
 from tests.support.strict import missing
 from tests.support.tools import ROOT
 from tests.support.waiting import eventually

@@ -7,7 +7,8 @@ from typing import Final
 
 import pytest
 
-from bench import footprint, sizing
+from bench import sizing
+from bench.figures import footprint
 from spantail_service.settings import Settings
 from tests.support.tools import ROOT
 

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from spantail.version import __version__
-from tests.support.service_process import running_service
+from tests.support.service.process import running_service
 from tests.support.strict import missing
 from tests.support.tools import ROOT
 from tests.support.waiting import eventually

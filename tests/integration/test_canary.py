@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Final
 import pytest
 import redis
 
-from tests.support.otlp_receiver import otlp_receiver
-from tests.support.redis_dump import dump
-from tests.support.redis_servers import NEW, RedisServer
+from tests.support.otlp.receiver import otlp_receiver
+from tests.support.redis.dump import dump
+from tests.support.redis.servers import NEW, RedisServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

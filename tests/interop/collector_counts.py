@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tests.support.collectors import RunningCollector
+    from tests.support.programs.collectors import RunningCollector
 
 
 def accepted_spans(collector: RunningCollector) -> int:

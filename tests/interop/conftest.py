@@ -12,11 +12,11 @@ import pytest
 
 from tests.e2e.conftest import SOURCES, browser, built_page
 from tests.support import leaks
-from tests.support.collectors import CONFIGURATION, VARIANTS, RunningCollector, running_collector
-from tests.support.held_world import HeldWorld, held_world
-from tests.support.jaegers import Jaeger, running_jaeger
-from tests.support.redis_servers import free_port
-from tests.support.service_process import ServiceProcess, running_service
+from tests.support.programs.collectors import CONFIGURATION, VARIANTS, RunningCollector, running_collector
+from tests.support.programs.jaegers import Jaeger, running_jaeger
+from tests.support.redis.servers import free_port
+from tests.support.service.process import ServiceProcess, running_service
+from tests.support.work.held_world import HeldWorld, held_world
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from spantail import attributes as key
 from spantail_service.ingest.decoding.span_fields import KINDS
-from tests.support.otlp_meaning import attributes_in, differences, meaning_of, read_export
+from tests.support.otlp.meaning import attributes_in, differences, meaning_of, read_export
 from tests.support.waiting import eventually_async
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
     from tests.e2e.viewer import Viewer
-    from tests.support.jaegers import Jaeger
+    from tests.support.programs.jaegers import Jaeger
 
 _ARRIVES_S: Final = 30.0
 _US: Final = 1_000  # nanoseconds

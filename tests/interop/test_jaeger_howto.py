@@ -11,15 +11,15 @@ import httpx
 import pytest
 
 from tests.integration.service.harness import spantail_process
-from tests.support.collectors import CONFIGURATION, running_collector
 from tests.support.commands import run_command
+from tests.support.programs.collectors import CONFIGURATION, running_collector
 from tests.support.tools import ROOT
 from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.support.jaegers import Jaeger
+    from tests.support.programs.jaegers import Jaeger
 
 pytestmark = pytest.mark.xdist_group("jaeger")  # its Jaeger is started once
 

@@ -14,9 +14,9 @@ import pytest
 from spantail_service.operations.catalogue import CATALOGUE
 from tests.e2e.viewer import SMALL_SEARCH, Viewer, client_of
 from tests.interop.same_tree import check_run, check_same_tree
-from tests.support.held_world import SEED
-from tests.support.operation_inputs import an_input
-from tests.support.otlp_requests import PROTOBUF
+from tests.support.otlp.requests import PROTOBUF
+from tests.support.work.held_world import SEED
+from tests.support.work.operation_inputs import an_input
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,7 +11,7 @@ from playwright.async_api import expect
 
 from tests.e2e.page import RunPage
 from tests.e2e.viewer import SMALL_SEARCH, Viewer, client_of
-from tests.support.browser import open_page
+from tests.support.page.browser import open_page
 from tests.support.waiting import eventually_async
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ import pytest
 from tests.e2e.viewer import Viewer, client_of
 from tests.integration.activation.harness import BIN, clean_environment
 from tests.interop.same_tree import check_shown
-from tests.support.otlp_meaning import differences, meaning_of, read_export
+from tests.support.otlp.meaning import differences, meaning_of, read_export
 from tests.support.waiting import eventually_async
 
 if TYPE_CHECKING:

@@ -21,12 +21,12 @@ from tests.e2e.conftest import SOURCES
 from tests.e2e.viewer import SMALL_SEARCH, Viewer, client_of
 from tests.interop.conftest import without_claude
 from tests.support import leaks, tools
-from tests.support.collectors import CONFIGURATION, VARIANTS, RunningCollector, running_collector
-from tests.support.held_world import SEED, held_world
-from tests.support.operation_inputs import an_input
-from tests.support.prometheuses import Prometheus, running_prometheus
-from tests.support.service_process import ServiceProcess, running_service
+from tests.support.programs.collectors import CONFIGURATION, VARIANTS, RunningCollector, running_collector
+from tests.support.programs.prometheuses import Prometheus, running_prometheus
+from tests.support.service.process import ServiceProcess, running_service
 from tests.support.waiting import eventually
+from tests.support.work.held_world import SEED, held_world
+from tests.support.work.operation_inputs import an_input
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -12,7 +12,7 @@ import pytest
 from spantail.attributes import RESOURCE_LIVE
 from tests.e2e.viewer import SMALL_SEARCH, Viewer, client_of
 from tests.interop.collector_counts import accepted_spans
-from tests.support.otlp_requests import PROTOBUF
+from tests.support.otlp.requests import PROTOBUF
 from tests.support.waiting import eventually, eventually_async
 
 if TYPE_CHECKING:

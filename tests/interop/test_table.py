@@ -15,7 +15,7 @@ from tests.interop.table.sending import row_of
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.support.jaegers import Jaeger
+    from tests.support.programs.jaegers import Jaeger
 
 
 @pytest.mark.xdist_group("jaeger")

@@ -12,7 +12,7 @@ from websockets.exceptions import ConnectionClosed
 
 from spantail_service.access.refusals import CLOSE_REFUSED
 from tests.integration.service.harness import RUN, Writer
-from tests.support.served import Served, served_app
+from tests.support.service.served import Served, served_app
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

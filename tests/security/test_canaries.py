@@ -18,10 +18,10 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from tests.security.canaries import FURTHER_KINDS, HARMLESS, KINDS, Canaries
-from tests.support.otlp_receiver import otlp_receiver
-from tests.support.otlp_requests import JSON, PROTOBUF, add_attributes, any_value, as_json, logs, traces
-from tests.support.redis_dump import dump
-from tests.support.service_process import running_service
+from tests.support.otlp.receiver import otlp_receiver
+from tests.support.otlp.requests import JSON, PROTOBUF, add_attributes, any_value, as_json, logs, traces
+from tests.support.redis.dump import dump
+from tests.support.service.process import running_service
 from tests.support.waiting import eventually
 
 if TYPE_CHECKING:

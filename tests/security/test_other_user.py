@@ -17,7 +17,7 @@ from spantail_service.storage.binary import EmbeddedRedisError
 from spantail_service.storage.embedded import EmbeddedRedis
 from tests.integration.service.harness import RUN, Writer, spantail_process
 from tests.support.commands import run_command
-from tests.support.otlp_requests import JSON
+from tests.support.otlp.requests import JSON
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

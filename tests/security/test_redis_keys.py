@@ -13,7 +13,7 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from tests.integration.service.harness import ROOT_SPAN, RUN, START, running_app
-from tests.support.otlp_requests import PROTOBUF, add_attributes, logs, traces
+from tests.support.otlp.requests import PROTOBUF, add_attributes, logs, traces
 
 NAMES = [
     "{x}:logs", "}{", "a}b{c", "logs:{" + "0" * 32 + "}:meta", "runs:recent", "*", "?", "x\r\nFLUSHALL\r\n",

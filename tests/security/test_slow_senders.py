@@ -17,7 +17,7 @@ from spantail_service.ingest import otlp_grpc
 from spantail_service.ingest.otlp_grpc import OtlpGrpcServer
 from spantail_service.web.slow_senders import HEAD_BYTES, BoundedHttp
 from tests.integration.service.harness import RUN, Writer
-from tests.support.served import Served, next_frame, served_app
+from tests.support.service.served import Served, next_frame, served_app
 from tests.support.waiting import eventually_async
 
 if TYPE_CHECKING:

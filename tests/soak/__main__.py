@@ -17,7 +17,7 @@ from tests.soak.accounts import close_accounts
 from tests.soak.conductor import Conductor
 from tests.soak.queue_accounts import close_queue_accounts
 from tests.soak.queue_conductor import MAX_ATTEMPTS, QueueConductor
-from tests.support.live_runs import StoredRun
+from tests.support.runs.live_runs import StoredRun
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from tests.soak.conductor import Journal
-    from tests.support.live_runs import StoredRun
+    from tests.support.runs.live_runs import StoredRun
 
 GRACE_US: Final = 100_000
 """What was handed over so shortly before a `kill -9` may go with the process."""

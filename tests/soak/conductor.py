@@ -20,7 +20,7 @@ import redis
 
 from spantail_exporters.model.keys import RUNS_OPEN
 from spantail_service.storage.binary import find_redis_server
-from tests.support.redis_servers import free_port
+from tests.support.redis.servers import free_port
 from tests.support.waiting import eventually
 
 if TYPE_CHECKING:

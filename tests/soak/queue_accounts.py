@@ -15,7 +15,7 @@ from spantail_exporters.model import keys
 from spantail_service.llm.budget import BudgetLedger, BudgetState
 from spantail_service.llm.budget.limits import LEASE_S
 from tests.soak.queue_conductor import DAY_USD
-from tests.support.live_runs import StoredRun, fold
+from tests.support.runs.live_runs import StoredRun, fold
 from tests.support.waiting import eventually
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ import redis
 
 from spantail_exporters.model import keys
 from tests.soak.queue_operations import EFFECTS, install_into, make_command
-from tests.support.redis_faults import FaultyRedis
-from tests.support.redis_servers import free_port
+from tests.support.redis.faults import FaultyRedis
+from tests.support.redis.servers import free_port
 from tests.support.tools import ROOT
 from tests.support.waiting import eventually
 

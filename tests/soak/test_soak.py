@@ -11,7 +11,7 @@ import pytest
 from tests.soak.accounts import Accounts, close_accounts
 from tests.soak.conductor import Conductor, Deed, Journal
 from tests.soak.ledger import END, LOG, PULSE, START, Ledger
-from tests.support.live_runs import StoredRun
+from tests.support.runs.live_runs import StoredRun
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from tests.integration.service.harness import source_environment
-from tests.support.spantail_command import run
+from tests.support.service.command import run
 
 if TYPE_CHECKING:
     import subprocess

@@ -20,7 +20,7 @@ from spantail_service.runs.clock_skew import (
     times_of,
 )
 from tests.integration.service.harness import RUN, START, state
-from tests.support.loops import SHAPES, Shape, span_id
+from tests.support.runs.loops import SHAPES, Shape, span_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

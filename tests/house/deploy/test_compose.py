@@ -13,8 +13,8 @@ import pytest
 import yaml
 
 from spantail_service.settings import setting_rows
-from tests.support import compose
-from tests.support.compose import COMPOSE, GIVEN, TOKEN_FILE
+from tests.support.deployment import compose
+from tests.support.deployment.compose import COMPOSE, GIVEN, TOKEN_FILE
 from tests.support.tools import ROOT, deploy_checks
 
 EXAMPLE: Final = ROOT / "deploy" / "compose.env.example"

@@ -12,8 +12,8 @@ import redis
 
 from spantail_service.settings import Settings
 from spantail_service.storage.embedded import EmbeddedRedis
-from tests.support import compose
-from tests.support.redis_servers import NEW, VALKEY, binary_named
+from tests.support.deployment import compose
+from tests.support.redis.servers import NEW, VALKEY, binary_named
 from tests.support.tools import collector, prometheus, promtool
 
 pytestmark = pytest.mark.xdist_group("compose")

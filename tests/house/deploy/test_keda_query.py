@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from tests.integration.service.harness import spantail_process
-from tests.support.prometheuses import running_prometheus
+from tests.support.programs.prometheuses import running_prometheus
 from tests.support.tools import ROOT
 from tests.support.waiting import eventually
 

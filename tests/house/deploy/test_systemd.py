@@ -16,7 +16,7 @@ import pytest
 from spantail_service.cli import cli
 from spantail_service.settings import Settings, setting_rows
 from tests.integration.service.harness import source_environment
-from tests.support.service_process import running_service
+from tests.support.service.process import running_service
 from tests.support.strict import missing
 from tests.support.tools import ROOT, systemd_analyze
 from tests.support.waiting import eventually
@@ -88,7 +88,7 @@ def _under(unit: Path, *command: str) -> list[str]:
     systemd_analyze()
     if find_library("seccomp") is None:
         missing("no libseccomp, which systemd needs: install your system's package libseccomp2")
-    return [sys.executable, "-m", "tests.support.unit_filter", str(unit), *command]
+    return [sys.executable, "-m", "tests.support.deployment.unit_filter", str(unit), *command]
 
 
 def test_the_filter_refuses_what_it_should() -> None:

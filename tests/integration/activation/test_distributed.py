@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from tests.integration.service.harness import source_environment
-from tests.support.live_runs import StoredRun
+from tests.support.runs.live_runs import StoredRun
 from tests.support.tools import ROOT
 from tests.support.waiting import eventually
 

@@ -32,8 +32,8 @@ from tests.integration.activation.harness import (
     otlp_endpoint,
     records_of,
 )
-from tests.support.collectors import CONFIGURATION, VARIANTS, running_collector
-from tests.support.otlp_receiver import otlp_receiver
+from tests.support.otlp.receiver import otlp_receiver
+from tests.support.programs.collectors import CONFIGURATION, VARIANTS, running_collector
 from tests.support.waiting import eventually
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import redis
 
 from tests.integration.service.harness import RUN, Service, Writer, spantail_process
 from tests.support.commands import run_command
-from tests.support.redis_servers import NEW, OLD, RedisServer, free_port
+from tests.support.redis.servers import NEW, OLD, RedisServer, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

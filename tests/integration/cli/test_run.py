@@ -14,7 +14,7 @@ import pytest
 
 from tests.integration.service.harness import Service, spantail_process
 from tests.support.commands import SPANTAIL, command_environment, run_command
-from tests.support.redis_servers import free_port
+from tests.support.redis.servers import free_port
 from tests.support.tools import ROOT
 from tests.support.waiting import eventually
 

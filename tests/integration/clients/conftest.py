@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from tests.support.collectors import CONFIGURATION, VARIANTS, running_collector
-from tests.support.service_process import ServiceProcess, running_service
+from tests.support.programs.collectors import CONFIGURATION, VARIANTS, running_collector
+from tests.support.service.process import ServiceProcess, running_service
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.support.collectors import RunningCollector
+    from tests.support.programs.collectors import RunningCollector
 
 
 class Receiver(NamedTuple):

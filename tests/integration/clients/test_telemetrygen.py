@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.integration.clients.conftest import Receiver
-    from tests.support.collectors import RunningCollector
-    from tests.support.service_process import ServiceProcess
+    from tests.support.programs.collectors import RunningCollector
+    from tests.support.service.process import ServiceProcess
 
 pytestmark = pytest.mark.xdist_group("clients")
 

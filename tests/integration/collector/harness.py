@@ -12,14 +12,14 @@ import httpx
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
-from tests.support.otlp_requests import PROTOBUF, add_attributes, any_value, logs, traces
+from tests.support.otlp.requests import PROTOBUF, add_attributes, any_value, logs, traces
 from tests.support.strict import missing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from tests.support.collectors import RunningCollector
+    from tests.support.programs.collectors import RunningCollector
 
 APPLICATION = {"service.name": "app"}
 

@@ -13,9 +13,9 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import TraceS
 
 from tests.integration.collector.harness import APPLICATION, certificate, span
 from tests.support import tools
-from tests.support.collectors import CONFIGURATION, VARIANTS, RunningCollector, running_collector
-from tests.support.otlp_receiver import otlp_receiver
-from tests.support.otlp_requests import PROTOBUF, traces
+from tests.support.otlp.receiver import otlp_receiver
+from tests.support.otlp.requests import PROTOBUF, traces
+from tests.support.programs.collectors import CONFIGURATION, VARIANTS, RunningCollector, running_collector
 from tests.support.waiting import eventually
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from spantail.content import names as content_names
 from spantail_exporters.otlp.records import EVENT_HEARTBEAT, EVENT_START, EVENT_UPDATE
 from tests.integration.collector.harness import plain, record, send_logs, send_spans, span
 from tests.security.canaries import FURTHER_KINDS, HARMLESS, KINDS, Canaries
-from tests.support.collectors import CONFIGURATION, VARIANTS, RunningCollector, running_collector
-from tests.support.otlp_receiver import Received, otlp_receiver
+from tests.support.otlp.receiver import Received, otlp_receiver
+from tests.support.programs.collectors import CONFIGURATION, VARIANTS, RunningCollector, running_collector
 from tests.support.waiting import eventually
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ import yaml
 
 from tests.integration.collector.harness import certificate
 from tests.support import tools
-from tests.support.collectors import CONFIGURATION, VARIANTS, running_collector
-from tests.support.otlp_receiver import otlp_receiver
+from tests.support.otlp.receiver import otlp_receiver
+from tests.support.programs.collectors import CONFIGURATION, VARIANTS, running_collector
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -19,9 +19,9 @@ from spantail_exporters.otlp.records import EVENT_HEARTBEAT, EVENT_START, EVENT_
 from spantail_exporters.otlp.starts import OtlpStarts
 from tests.integration.collector.harness import APPLICATION, certificate, plain, record, send_logs, send_spans, span
 from tests.integration.service.harness import spantail_process
-from tests.support.collectors import CONFIGURATION, VARIANTS, running_collector
-from tests.support.otlp_receiver import otlp_receiver
-from tests.support.redis_servers import free_port
+from tests.support.otlp.receiver import otlp_receiver
+from tests.support.programs.collectors import CONFIGURATION, VARIANTS, running_collector
+from tests.support.redis.servers import free_port
 from tests.support.waiting import eventually
 
 if TYPE_CHECKING:

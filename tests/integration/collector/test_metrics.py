@@ -15,8 +15,8 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 
 from tests.integration.collector.harness import APPLICATION, send_spans, span
-from tests.support.collectors import CONFIGURATION, VARIANTS, Ports, RunningCollector, running_collector
-from tests.support.prometheuses import Prometheus, running_prometheus
+from tests.support.programs.collectors import CONFIGURATION, VARIANTS, Ports, RunningCollector, running_collector
+from tests.support.programs.prometheuses import Prometheus, running_prometheus
 from tests.support.waiting import eventually
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from tests.integration.activation.harness import Endpoint
 from tests.integration.collector.harness import send_spans, span
 from tests.integration.service.harness import running_app
-from tests.support.collectors import CONFIGURATION, VARIANTS, running_collector
-from tests.support.otlp_receiver import otlp_receiver
+from tests.support.otlp.receiver import otlp_receiver
+from tests.support.programs.collectors import CONFIGURATION, VARIANTS, running_collector
 from tests.support.waiting import eventually
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from tests.support import tools
-from tests.support.collectors import CONFIGURATION, RunningCollector, running_collector
-from tests.support.otlp_receiver import Received, otlp_receiver
+from tests.support.otlp.receiver import Received, otlp_receiver
+from tests.support.programs.collectors import CONFIGURATION, RunningCollector, running_collector
 from tests.support.waiting import eventually
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from tests.integration.service.harness import source_environment
-from tests.support.live_runs import StoredRun
+from tests.support.runs.live_runs import StoredRun
 
 _HEAD = """
 import os, signal, subprocess, sys

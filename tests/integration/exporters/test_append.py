@@ -21,7 +21,7 @@ from spantail_exporters.model.run_script import (
     state_arguments,
 )
 from spantail_exporters.redis.writer import RedisWriter
-from tests.support.live_runs import StoredRun
+from tests.support.runs.live_runs import StoredRun
 
 RUN = "4bf92f3577b34da6a3ce929d0e0e4736"
 

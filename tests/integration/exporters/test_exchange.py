@@ -13,7 +13,7 @@ import pytest
 from spantail_exporters.redis.client import connect
 from spantail_exporters.redis.errors import Unavailable
 from spantail_exporters.redis.exchange import Exchange
-from tests.support.redis_faults import redis_cluster
+from tests.support.redis.faults import redis_cluster
 from tests.support.waiting import eventually
 
 if TYPE_CHECKING:

@@ -31,9 +31,9 @@ from spantail_exporters.model.run_script import SCRIPT, Applied, append_argument
 from spantail_exporters.redis.errors import Unavailable
 from spantail_exporters.redis.writer import RedisWriter
 from spantail_exporters.spool.spool import Spool
-from tests.support.live_runs import StoredRun, fold
-from tests.support.random_trees import Tree, expected_meta, expected_root, expected_totals, parsed, random_tree
-from tests.support.tape import Tape
+from tests.support.runs.live_runs import StoredRun, fold
+from tests.support.runs.random_trees import Tree, expected_meta, expected_root, expected_totals, parsed, random_tree
+from tests.support.runs.tape import Tape
 from tests.support.waiting import eventually
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ from spantail_exporters.delivery.sender import Sender
 from spantail_exporters.livetail import RedisLivetailExporter, create_sink
 from spantail_exporters.redis.errors import Unavailable
 from spantail_exporters.redis.writer import RedisWriter
-from tests.support.live_runs import StoredRun, fold
+from tests.support.runs.live_runs import StoredRun, fold
 from tests.support.waiting import eventually
 
 if TYPE_CHECKING:

@@ -20,8 +20,8 @@ from redis.exceptions import (
 
 from spantail_exporters.redis.client import connect
 from spantail_exporters.redis.errors import will_be_back
-from tests.support.redis_faults import faulty_redis, redis_cluster
-from tests.support.redis_servers import NEW, binary_named, free_port
+from tests.support.redis.faults import faulty_redis, redis_cluster
+from tests.support.redis.servers import NEW, binary_named, free_port
 from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from spantail_exporters.redis.client import Client
-    from tests.support.redis_faults import Cluster, FaultyRedis
+    from tests.support.redis.faults import Cluster, FaultyRedis
 
 pytestmark = pytest.mark.xdist_group("redis-client")  # what its fixtures start is started once
 

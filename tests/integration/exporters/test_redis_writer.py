@@ -18,15 +18,15 @@ from spantail_exporters.redis.errors import Unavailable
 from spantail_exporters.redis.writer import RedisWriter
 from spantail_exporters.spool.adoption import adopt
 from spantail_exporters.spool.spool import Spool
-from tests.support.live_runs import StoredRun
-from tests.support.redis_faults import faulty_redis
+from tests.support.redis.faults import faulty_redis
+from tests.support.runs.live_runs import StoredRun
 from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.support.redis_faults import FaultyRedis
+    from tests.support.redis.faults import FaultyRedis
 
 RUN = "4bf92f3577b34da6a3ce929d0e0e4736"
 

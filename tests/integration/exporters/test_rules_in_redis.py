@@ -11,8 +11,8 @@ import redis
 
 from spantail_exporters.model.changes import Change
 from spantail_exporters.model.run_script import SCRIPT, append_arguments
-from tests.support.live_runs import StoredRun
-from tests.support.rules import cases, why
+from tests.support.runs.live_runs import StoredRun
+from tests.support.runs.rules import cases, why
 
 
 class Runs:

@@ -10,9 +10,9 @@ import psutil
 import pytest
 
 from spantail_service.operations.job_search.operation import JOB_SEARCH
-from tests.support.jobs import opened_jobs
-from tests.support.live_runs import StoredRun
+from tests.support.runs.live_runs import StoredRun
 from tests.support.waiting import eventually_async
+from tests.support.work.jobs import opened_jobs
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

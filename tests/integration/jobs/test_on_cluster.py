@@ -9,15 +9,15 @@ import pytest
 from spantail_exporters.model import keys
 from spantail_service.jobs.recovery import Recovery
 from spantail_service.storage.connect import connect
-from tests.support.jobs import GO, Step, opened_jobs, operations_in
-from tests.support.live_runs import StoredRun
-from tests.support.redis_faults import redis_cluster
+from tests.support.redis.faults import redis_cluster
+from tests.support.runs.live_runs import StoredRun
 from tests.support.waiting import eventually_async
+from tests.support.work.jobs import GO, Step, opened_jobs, operations_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.support.redis_faults import Cluster
+    from tests.support.redis.faults import Cluster
 
 pytestmark = [pytest.mark.anyio, pytest.mark.xdist_group("redis-cluster")]
 

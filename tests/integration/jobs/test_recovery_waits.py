@@ -13,7 +13,7 @@ from spantail_service.jobs.states import RunStates
 from spantail_service.storage.connect import connect
 from spantail_service.storage.liveness import Interrupted, clock
 from spantail_service.storage.run_writes import RunStore
-from tests.support.redis_faults import FaultyRedis, faulty_redis
+from tests.support.redis.faults import FaultyRedis, faulty_redis
 from tests.support.waiting import eventually_async
 
 if TYPE_CHECKING:

@@ -19,9 +19,9 @@ from spantail_service.errors import ConflictError, InputRefusedError, RunNotFoun
 from spantail_service.jobs.queue.identity import root_span_id, wait_span_id
 from spantail_service.jobs.recovery import Recovery
 from spantail_service.reaper import Reaper, Timing
-from tests.support.jobs import BEGUN, GO, Step, opened_jobs, operation_of, operations_in
-from tests.support.live_runs import StoredRun, fold
+from tests.support.runs.live_runs import StoredRun, fold
 from tests.support.waiting import eventually_async
+from tests.support.work.jobs import BEGUN, GO, Step, opened_jobs, operation_of, operations_in
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable

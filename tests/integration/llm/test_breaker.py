@@ -15,7 +15,7 @@ from spantail_service.llm import BackendError, Reason
 from spantail_service.llm.breaker import SharedBreaker, all_circuits
 from spantail_service.llm.breaker.shared import BreakerRules
 from spantail_service.storage.connect import connect
-from tests.support.redis_faults import redis_cluster
+from tests.support.redis.faults import redis_cluster
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

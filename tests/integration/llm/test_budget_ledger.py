@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 from spantail_service.llm.budget.ledger import BudgetLedger, BudgetState, Met, Reservation
 from spantail_service.llm.budget.scopes import Scope, Spending, scope_of
 from spantail_service.storage.connect import connect
-from tests.support.redis_faults import redis_cluster
+from tests.support.redis.faults import redis_cluster
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -21,7 +21,7 @@ from spantail_service.llm import (
 from spantail_service.llm.budget.ledger import BudgetLedger, BudgetState, Reservation
 from spantail_service.llm.budget.limits import BudgetLimits
 from spantail_service.llm.budget.scopes import scope_of, scopes_here
-from tests.support.redis_faults import faulty_redis
+from tests.support.redis.faults import faulty_redis
 from tests.support.waiting import eventually_async
 
 if TYPE_CHECKING:

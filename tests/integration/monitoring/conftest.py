@@ -19,14 +19,14 @@ import redis
 from anyio.from_thread import start_blocking_portal
 
 from tests.integration.service.harness import source_environment
-from tests.support.collectors import running_collector
-from tests.support.held_world import SEED, held_world
-from tests.support.operation_inputs import an_input
-from tests.support.prometheuses import Prometheus, running_prometheus
-from tests.support.redis_servers import NEW, running_redis
-from tests.support.service_process import ServiceProcess, running_service
+from tests.support.programs.collectors import running_collector
+from tests.support.programs.prometheuses import Prometheus, running_prometheus
+from tests.support.redis.servers import NEW, running_redis
+from tests.support.service.process import ServiceProcess, running_service
 from tests.support.tools import ROOT
 from tests.support.waiting import eventually
+from tests.support.work.held_world import SEED, held_world
+from tests.support.work.operation_inputs import an_input
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,16 +14,16 @@ from spantail_service.llm.budget import BudgetLedger, scope_of
 from spantail_service.llm.budget.ledger import Reservation
 from tests.integration.service.harness import RUN
 from tests.support import tools
-from tests.support.alertmanagers import running_alertmanager
-from tests.support.prometheuses import running_prometheus
-from tests.support.service_process import running_service
+from tests.support.programs.alertmanagers import running_alertmanager
+from tests.support.programs.prometheuses import running_prometheus
+from tests.support.programs.webhook_receiver import webhook_receiver
+from tests.support.service.process import running_service
 from tests.support.waiting import eventually, eventually_async
-from tests.support.webhook_receiver import webhook_receiver
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.support.webhook_receiver import Received
+    from tests.support.programs.webhook_receiver import Received
 
 pytestmark = pytest.mark.xdist_group("monitoring")
 

@@ -26,8 +26,8 @@ from spantail_service.notices.store import KEPT, NoticeStore, new_notice
 from spantail_service.notices.webhook import Webhook
 from spantail_service.runs.index import RunIndex
 from tests.integration.service.harness import ROOT_SPAN, RUN, START, Writer
+from tests.support.programs.webhook_receiver import Answer, WebhookReceiver, webhook_receiver
 from tests.support.waiting import eventually_async
-from tests.support.webhook_receiver import Answer, WebhookReceiver, webhook_receiver
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator

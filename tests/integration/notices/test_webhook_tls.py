@@ -11,8 +11,8 @@ import pytest
 
 from spantail_service.notices.store import new_notice
 from spantail_service.notices.webhook import Webhook
+from tests.support.programs.webhook_receiver import webhook_receiver
 from tests.support.strict import missing
-from tests.support.webhook_receiver import webhook_receiver
 
 if TYPE_CHECKING:
     from pathlib import Path

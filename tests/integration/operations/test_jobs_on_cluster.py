@@ -11,14 +11,14 @@ from spantail_exporters.model import keys
 from spantail_service.operations.job_store import JobStore
 from spantail_service.storage.connect import connect
 from tests.integration.operations.test_job_store import OTHER_RUN, RUN, a_job, goes_on, ids
-from tests.support.redis_faults import redis_cluster
+from tests.support.redis.faults import redis_cluster
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
     from redis.asyncio import Redis
 
-    from tests.support.redis_faults import Cluster
+    from tests.support.redis.faults import Cluster
 
 pytestmark = [pytest.mark.anyio, pytest.mark.xdist_group("redis-cluster")]
 

@@ -19,7 +19,7 @@ from spantail_exporters.model.changes import Change
 from spantail_exporters.model.run_script import SCRIPT, append_arguments, index_commands, parse_reply
 from spantail_service.app import create_app
 from spantail_service.settings import Settings
-from tests.support.spantail_command import start
+from tests.support.service.command import start
 from tests.support.tools import ROOT
 
 if TYPE_CHECKING:

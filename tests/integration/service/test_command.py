@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from tests.integration.service.harness import RUN, Writer, source_environment, spantail_process
-from tests.support.redis_servers import free_port
+from tests.support.redis.servers import free_port
 from tests.support.waiting import eventually
 
 if TYPE_CHECKING:

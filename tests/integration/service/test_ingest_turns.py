@@ -9,15 +9,15 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from redis.asyncio import Redis
 
-from bench.odd_requests import Shape, shapes
+from bench.support.odd_requests import Shape, shapes
 from spantail.redaction import Redactor
 from spantail_service.ingest.decoding.body import MalformedRequestError, TooManyError
 from spantail_service.ingest.decoding.entries import Received, Signal
 from spantail_service.ingest.receiver import OtlpReceiver
 from tests.integration.service.harness import RUN, START
 from tests.support.cpu_time import watched_turns
-from tests.support.live_runs import StoredRun
-from tests.support.otlp_requests import any_value, logs, traces
+from tests.support.otlp.requests import any_value, logs, traces
+from tests.support.runs.live_runs import StoredRun
 
 _MESSAGE = "an order took some time for a customer " * 500
 

@@ -1,15 +1,15 @@
 """Whatever is sent to a service that runs as in production, four at a time: others are answered, memory is bounded.
 
-The waits that are held are the service's own (see `bench.shapes`), at twice the budget: beside a test run another one
-may be running. `python -m bench shapes` prints the figures themselves.
+The waits that are held are the service's own (see `bench.figures.shapes`), at twice the budget: beside a test run
+another one may be running. `python -m bench shapes` prints the figures themselves.
 """
 
 from __future__ import annotations
 
 import pytest
 
-from bench.odd_requests import Shape, shapes
-from bench.shapes import SENDERS, measured, service_to_watch
+from bench.figures.shapes import SENDERS, measured, service_to_watch
+from bench.support.odd_requests import Shape, shapes
 
 OWN_P99_MS = 2 * 100
 OWN_WORST_MS = 2 * 250

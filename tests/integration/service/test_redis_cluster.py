@@ -22,11 +22,11 @@ from spantail_service.reaper import Reaper, Timing
 from spantail_service.storage.routing import RoutedRedis
 from tests.chaos.processes import busy_app
 from tests.integration.service.harness import ROOT_SPAN, RUN, START, poll_to_the_end, state
-from tests.support.live_runs import StoredRun, fold
-from tests.support.otlp_requests import PROTOBUF, traces
-from tests.support.redis_faults import redis_cluster
-from tests.support.redis_servers import free_port
-from tests.support.served import Served, frames_of, next_frame, served_app
+from tests.support.otlp.requests import PROTOBUF, traces
+from tests.support.redis.faults import redis_cluster
+from tests.support.redis.servers import free_port
+from tests.support.runs.live_runs import StoredRun, fold
+from tests.support.service.served import Served, frames_of, next_frame, served_app
 from tests.support.waiting import eventually_async
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from tests.support.redis_faults import Cluster, FaultyRedis
+    from tests.support.redis.faults import Cluster, FaultyRedis
 
 pytestmark = pytest.mark.xdist_group("redis-cluster")  # what its fixtures start is started once
 

@@ -12,7 +12,7 @@ import pytest
 from websockets.asyncio.client import connect
 
 from tests.integration.service.harness import RUN, Writer, spantail_process
-from tests.support.served import frames_of, next_frame
+from tests.support.service.served import frames_of, next_frame
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -19,8 +19,8 @@ from spantail_service.storage.wakeups import Target, WakeUps
 from spantail_service.tail import RunReader, TailHub
 from spantail_service.tail.frame import FRAME_BYTES
 from tests.integration.service.harness import OTHER_RUN, RUN, START, Writer
-from tests.support.redis_faults import faulty_redis
-from tests.support.served import Served, frames_of, next_frame, served_app
+from tests.support.redis.faults import faulty_redis
+from tests.support.service.served import Served, frames_of, next_frame, served_app
 from tests.support.waiting import eventually_async
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from spantail_service.storage.wakeups import Listener, WakeUps
-from tests.support.redis_faults import faulty_redis
+from tests.support.redis.faults import faulty_redis
 from tests.support.waiting import eventually_async
 
 if TYPE_CHECKING:

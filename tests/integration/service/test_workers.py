@@ -20,9 +20,9 @@ from websockets.asyncio.client import connect
 from spantail_service.settings import ServerSettings
 from spantail_service.workers.grpc_port import reserve_grpc_port
 from tests.integration.service.harness import OTHER_RUN, RUN, Service, Writer, spantail_process
-from tests.support.otlp_requests import PROTOBUF, traces
-from tests.support.served import next_frame
-from tests.support.service_workers import new_connections_go_to, workers_of
+from tests.support.otlp.requests import PROTOBUF, traces
+from tests.support.service.served import next_frame
+from tests.support.service.workers import new_connections_go_to, workers_of
 from tests.support.waiting import eventually, eventually_async
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import re
 from typing import Final, NamedTuple
 
 from tests.exports.sources import SOURCES, Source
-from tests.support.exports import FOLDER
+from tests.support.otlp.exports import FOLDER
 from tests.support.tools import ROOT
 
 _PACKAGES: Final = {

@@ -16,8 +16,8 @@ import httpx
 from google.protobuf import json_format  # type: ignore[import-untyped]
 
 from tests.interop.table.comparison import ReadRun, ReadSpan
-from tests.support.jaegers import running_jaeger
-from tests.support.redis_servers import free_port
+from tests.support.programs.jaegers import running_jaeger
+from tests.support.redis.servers import free_port
 from tests.support.tools import TOOLS
 from tests.support.waiting import eventually
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-    from tests.support.jaegers import Jaeger
+    from tests.support.programs.jaegers import Jaeger
 
 _REQUIREMENTS: Final = Path(__file__).parent / "requirements"
 _START_S: Final = 300.0

@@ -17,7 +17,7 @@ from spantail_service.cli.render.picture import Paper, draw_result, draw_run
 from spantail_service.cli.render.rows import Gap, Row, choose, tree_rows
 from spantail_service.cli.render.view import RunView
 from spantail_service.client.terminal import ASCII, UNICODE
-from tests.support.loops import SHAPES, Shape
+from tests.support.runs.loops import SHAPES, Shape
 from tests.support.tools import ROOT
 
 START = 1_795_308_986_084_596

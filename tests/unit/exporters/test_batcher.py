@@ -15,7 +15,7 @@ from spantail.live import LiveSpanProcessor
 from spantail.redaction import Redactor
 from spantail_exporters.delivery import batcher
 from spantail_exporters.livetail import create_sink
-from tests.support.live_runs import StoredRun
+from tests.support.runs.live_runs import StoredRun
 from tests.support.waiting import eventually
 
 if TYPE_CHECKING:

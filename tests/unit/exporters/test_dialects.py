@@ -22,7 +22,7 @@ from spantail_exporters.dialects.tokens import OURS, TOKEN_RULES
 from spantail_exporters.dialects.understand import understood
 from spantail_exporters.model.event import encode_state
 from spantail_exporters.model.record import SpanRecord
-from tests.support.exports import FOLDER
+from tests.support.otlp.exports import FOLDER
 
 LLM = {"gen_ai.operation.name": "chat", "gen_ai.provider.name": "openai", "gen_ai.request.model": "gpt-4o-mini"}
 

@@ -31,7 +31,7 @@ from spantail_exporters.delivery.batcher import Batcher
 from spantail_exporters.delivery.sender import Sender
 from spantail_exporters.redis.writer import RedisWriter, Sent
 from tests.support.calls import Waiting
-from tests.support.live_runs import StoredRun
+from tests.support.runs.live_runs import StoredRun
 from tests.support.waiting import eventually
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from spantail_exporters.model.rules.money import amount, is_unpriced, nano_of
 from spantail_exporters.model.rules.wrapping import has_account, wrappers
 from spantail_service.cli.render.rows import tree_rows
 from spantail_service.cli.render.view import RunView
-from tests.support.rules import cases, why
+from tests.support.runs.rules import cases, why
 
 OUTCOMES: Final = {1: "wins", 0: "repeats", -1: "loses"}
 

@@ -18,7 +18,7 @@ from spantail_service.ingest.decoding import json_items, protobuf_logs, protobuf
 from spantail_service.ingest.decoding.body import MalformedRequestError
 from spantail_service.ingest.decoding.entries import LogEntry, Tally
 from spantail_service.ingest.decoding.protobuf_values import MalformedValueError, attributes_of, value_of
-from tests.support.otlp_requests import add_attributes, any_value, as_json, logs, traces
+from tests.support.otlp.requests import add_attributes, any_value, as_json, logs, traces
 
 if TYPE_CHECKING:
     from spantail_exporters.model.record import SpanRecord

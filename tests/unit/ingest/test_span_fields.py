@@ -17,7 +17,7 @@ from spantail_service.ingest.decoding.protobuf_spans import decode_traces
 from spantail_service.ingest.receiver import finished_change
 from spantail_service.runs.sources import parse_sources
 from spantail_service.transfer.otlp import otlp_json
-from tests.support.otlp_requests import add_attributes, as_base64, as_json
+from tests.support.otlp.requests import add_attributes, as_base64, as_json
 
 _COUNTS = st.integers(0, 2**32 - 1)
 _TIMES = st.integers(0, 2**62)

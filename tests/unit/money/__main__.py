@@ -11,7 +11,7 @@ import asyncio
 import sys
 from collections import Counter, defaultdict
 
-from bench.servers import private_redis
+from bench.support.servers import private_redis
 from tests.unit.money.judge import judge
 from tests.unit.money.loading import run_cases, single_cases
 from tests.unit.money.runs import faults_of_runs

@@ -1,0 +1,1 @@
+"""The same work through others' programs: tracing servers, job queues."""

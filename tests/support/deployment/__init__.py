@@ -1,0 +1,1 @@
+"""What the files of deploy/ say, read and started without a container engine."""

@@ -1,0 +1,1 @@
+"""OTLP requests: made by hand, kept from real libraries, received, compared."""

@@ -1,0 +1,1 @@
+"""The real programs around us: Collector, Jaeger, Prometheus, Alertmanager, and a webhook's receiver."""

@@ -1,0 +1,1 @@
+"""Runs made for tests, and runs read plainly from Redis."""

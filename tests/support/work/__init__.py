@@ -1,0 +1,1 @@
+"""Operations for tests, with their jobs, their inputs and the world they ask."""
