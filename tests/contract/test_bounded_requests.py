@@ -119,7 +119,7 @@ async def test_a_search_is_not_made_for_who_has_left(redis_url: str, monkeypatch
         for _ in range(recent._AT_A_TIME):
             await walking.enter_async_context(searches.walk(Period(), 1, _is_here))
         waiting = [asyncio.create_task(client.get("/tempo/api/search")) for _ in range(2)]
-        await eventually_async(lambda: searches._waiting == 2)
+        await eventually_async(lambda: searches._turns._waiting == 2)
         for path in ("/tempo/api/search", "/tempo/api/search/tags", "/tempo/api/search/tag/x/values"):
             assert _is_refusal(await client.get(path), "too-many-searches"), path
         await walking.aclose()
@@ -139,10 +139,12 @@ async def test_searches_of_clients_that_have_left_are_not_made(redis_url: str, m
         async with contextlib.AsyncExitStack() as clients:
             for _ in range(5):
                 await clients.enter_async_context(_who_takes_nothing(service, "/tempo/api/search"))
-            await eventually_async(lambda: searches._waiting == 5)
+            await eventually_async(lambda: searches._turns._waiting == 5)
         await eventually_async(lambda: not service.server.server_state.connections)
         made: list[Period] = []
         monkeypatch.setattr(recent, "Walk", lambda *_: made.append(Period()))
         await walking.aclose()
-        await eventually_async(lambda: searches._waiting == 0 and searches._slots._value == recent._AT_A_TIME)
+        await eventually_async(
+            lambda: searches._turns._waiting == 0 and searches._turns._slots._value == recent._AT_A_TIME
+        )
         assert made == []

@@ -149,7 +149,7 @@ async def test_one_too_many_is_sent_away(new_redis_url: str, monkeypatch: pytest
         async with watch(service) as second:
             assert await closed(second) == 1013
         await first.close()
-        await eventually_async(lambda: not service.services.queue_changes._watchers)
+        await eventually_async(lambda: not service.services.queue_changes.watchers)
         async with watch(service) as third:
             assert (await next_frame(third))["changed"] is True
 

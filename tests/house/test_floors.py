@@ -11,7 +11,8 @@ import pytest
 from tests.support.import_graph import PACKAGES, circle_in, folders, import_graph, imports_of, neighbours
 
 FLOORS = (
-    ("settings", "errors", "bounds", "service_name", "event_loop"),  # what all may use: limits in bytes, time, number
+    ("settings", "errors", "service_name", "event_loop"),  # what all may use
+    ("bounds",),  # limits in bytes, time, number
     ("storage",),  # Redis
     ("llm",),  # language models
     ("runs", "operations"),  # what is known of a run · the work that can be started

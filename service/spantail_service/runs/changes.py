@@ -9,7 +9,6 @@ no more than 1,000 runs.
 from __future__ import annotations
 
 import asyncio
-import logging
 import re
 import time
 from contextlib import asynccontextmanager, suppress
@@ -18,8 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import orjson
 
 from spantail_exporters.model import keys
-from spantail_exporters.redis.errors import will_be_back
-from spantail_service.bounds.cancel import cancel
+from spantail_service.storage.watching import Watching
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
@@ -28,9 +26,7 @@ if TYPE_CHECKING:
 
     from spantail_service.runs.filter import RunFilter
     from spantail_service.runs.index import RunIndex
-    from spantail_service.storage.wakeups import WakeUps
-
-logger = logging.getLogger(__name__)
+    from spantail_service.storage.wakeups import Listener, WakeUps
 
 MAX_WATCHERS = 1_000
 """Watchers of the list in one process; one more is refused."""
@@ -123,20 +119,19 @@ class RunListChanges:
     def __init__(self, redis: Redis, index: RunIndex, wakeups: WakeUps) -> None:
         self._redis = redis
         self._index = index
-        self._wakeups = wakeups
-        self._watchers: set[Watcher] = set()
-        self._task: asyncio.Task[None] | None = None
         self._position = ""
         self._heads: dict[str, tuple[Any, ...]] = {}
         self._late: dict[str, float] = {}  # runs that have changed → until when their progress is looked up
         self._look_at = 0.0  # when that is done next
-        self._closed = False
         self._asked_s: float | None = None
+        self._watching = Watching[Watcher](
+            wakeups, keys.RUNS_CHANNEL, "changes of the list", self._follow, again_s=_AGAIN_S, most=MAX_WATCHERS
+        )
 
     @property
     def watchers(self) -> int:
         """How many follow the list at the moment."""
-        return len(self._watchers)
+        return len(self._watching.watchers)
 
     def asked(self) -> None:
         """Somebody has just read the list, without following it."""
@@ -156,41 +151,32 @@ class RunListChanges:
         Raises:
             redis.exceptions.RedisError: Redis cannot be reached.
         """
-        if self._is_full():
+        if self._watching.is_full():
             yield None
             return
         watcher = Watcher(wanted)
         latest = await self._latest(_LATE_RUNS)
-        if self._is_full():  # others came, or the stop, while that was read
+        if self._watching.is_full():  # others came, or the stop, while that was read
             yield None
             return
         watcher.position = position = latest[0][0] if latest else "0-0"
         # Added before the past is read: what happens meanwhile comes twice rather than never.
-        self._watchers.add(watcher)
-        try:
-            if self._task is None or self._task.done():
+        with self._watching.added(watcher):
+            if not self._watching.is_read:
                 self._position = position
                 self._forget()
                 self._remember(run_id for _, run_id in reversed(latest))
-                self._task = asyncio.create_task(self._run(), name="spantail-run-changes")
+                self._watching.read()
             await self._catch_up(watcher, since, position)
             yield watcher
-        finally:
-            self._watchers.discard(watcher)
-
-    def _is_full(self) -> bool:
-        return self._closed or len(self._watchers) >= MAX_WATCHERS
 
     def stop_waiting(self) -> None:
         """Close every watcher and take no more: the process is about to stop."""
-        self._closed = True
-        for watcher in self._watchers:
-            watcher.close()
+        self._watching.stop_waiting()
 
     async def close(self) -> None:
         """Stop for good."""
-        self.stop_waiting()
-        await cancel(self._task)
+        await self._watching.close()
 
     async def _latest(self, count: int) -> list[tuple[str, str]]:
         """The latest changes, the last one first: where each stands, and of which run it is."""
@@ -210,28 +196,17 @@ class RunListChanges:
             return
         watcher.add_earlier(await self._states([fields[b"run"].decode() for _, fields in found[1:]]))
 
-    async def _run(self) -> None:
+    async def _follow(self, listener: Listener | None) -> None:
         loop = asyncio.get_running_loop()
-        while self._watchers:
-            try:
-                async with self._wakeups.listen(keys.RUNS_CHANNEL) as listener:
-                    while self._watchers and not self._closed:
-                        await self._read()
-                        read_at = loop.time()
-                        if listener is None:
-                            await asyncio.sleep(_PROGRESS_S)
-                        else:
-                            await listener.wait(_PROGRESS_S)
-                            # also when it comes back at once, as it does while the process stops
-                            await asyncio.sleep(max(0.0, _LEAST_S - (loop.time() - read_at)))
-            except Exception as error:
-                if will_be_back(error):
-                    logger.info("changes of the list: Redis cannot be used at the moment: %s", error)
-                else:
-                    logger.exception("changes of the list: a reading failed")
-                await asyncio.sleep(_AGAIN_S)
-            if self._closed:
-                return
+        while self._watching.goes_on:
+            await self._read()
+            read_at = loop.time()
+            if listener is None:
+                await asyncio.sleep(_PROGRESS_S)
+            else:
+                await listener.wait(_PROGRESS_S)
+                # also when it comes back at once, as it does while the process stops
+                await asyncio.sleep(max(0.0, _LEAST_S - (loop.time() - read_at)))
 
     async def _read(self) -> None:
         found: Any = await self._redis.xrange(keys.RUNS_CHANGES, f"({self._position}", "+", count=_PENDING)
@@ -241,7 +216,7 @@ class RunListChanges:
             # Redis lost its data and numbers anew: nothing that was known holds.
             self._position = head
             self._forget()
-            for watcher in self._watchers:
+            for watcher in self._watching.watchers:
                 watcher.reset(self._position)
             return
         self._remember(changed)
@@ -251,7 +226,7 @@ class RunListChanges:
         changed |= dict.fromkeys(advanced)
         if changed:
             states = await self._states(list(changed))
-            for watcher in self._watchers:
+            for watcher in self._watching.watchers:
                 watcher.add(states, position)
         # Not before watchers have them: what a failure kept back is seen again at the next look.
         self._position, self._heads = position, heads

@@ -6,7 +6,8 @@ import asyncio
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from spantail_exporters.model import keys
-from spantail_service.errors import CallerLeftError, UnavailableError
+from spantail_service.bounds.turns import Turns
+from spantail_service.errors import CallerLeftError
 from spantail_service.runs.absence import why_missing
 from spantail_service.runs.links import NO_LINKS, LinkTemplates
 from spantail_service.runs.meta import parse_state
@@ -55,8 +56,7 @@ class RunSearch:
         self._redis = redis
         self._links = links
         self._max_bytes = max_bytes
-        self._slots = asyncio.Semaphore(_AT_A_TIME)
-        self._waiting = 0
+        self._turns = Turns(_AT_A_TIME, MAX_WAITING, retry_after_s=1)
 
     async def search(
         self, run_id: str, query: str, *, cursor: str | None, limit: int, has_left: Callable[[], Awaitable[bool]]
@@ -79,21 +79,10 @@ class RunSearch:
             CallerLeftError: as `has_left` says.
         """
         terms, place = parse(query), parse_cursor(cursor)
-        if self._waiting >= MAX_WAITING:
-            raise UnavailableError("Too many searches are under way.", kind="too-many-searches", retry_after_s=1)
-        self._waiting += 1
-        try:
-            await self._slots.acquire()
-        finally:
-            self._waiting -= 1
-        try:
-            if await has_left():
-                raise CallerLeftError
+        async with self._turns.turn(has_left):
             await self._check(run_id)
             collector = Collector(terms, place.after, limit)
             return await _Walk(self._redis, run_id, collector, self._max_bytes, has_left).result(place)
-        finally:
-            self._slots.release()
 
     async def _check(self, run_id: str) -> None:
         run_keys = keys.run_keys(run_id)

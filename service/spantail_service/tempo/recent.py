@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from spantail_service.errors import CallerLeftError, UnavailableError
+from spantail_service.bounds.turns import Turns
 from spantail_service.runs.filter import RunFilter
 from spantail_service.runs.sources import NO_SOURCES, read_tables
 from spantail_service.transfer.whole_run import read_states
@@ -125,8 +124,7 @@ class RecentRuns:
     def __init__(self, redis: Redis, runs: RunIndex) -> None:
         self._redis = redis
         self._runs = runs
-        self._slots = asyncio.Semaphore(_AT_A_TIME)
-        self._waiting = 0
+        self._turns = Turns(_AT_A_TIME, MAX_WAITING, retry_after_s=5)
 
     @asynccontextmanager
     async def walk(
@@ -138,20 +136,9 @@ class RecentRuns:
             UnavailableError: too many wait.
             CallerLeftError: whoever asked has left meanwhile, by `has_left`.
         """
-        if self._waiting >= MAX_WAITING:
-            raise UnavailableError("Too many searches wait for their turn.", kind="too-many-searches", retry_after_s=5)
-        self._waiting += 1
-        try:
-            await self._slots.acquire()
-        finally:
-            self._waiting -= 1
-        try:
-            if await has_left():
-                raise CallerLeftError
+        async with self._turns.turn(has_left):
             walk = Walk(self._redis, self._runs, within, most_spans)
             try:
                 yield walk
             finally:
                 await walk.close()
-        finally:
-            self._slots.release()

@@ -8,13 +8,11 @@ meanwhile.
 from __future__ import annotations
 
 import asyncio
-import logging
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 from spantail_exporters.model import keys
-from spantail_exporters.redis.errors import will_be_back
-from spantail_service.bounds.cancel import cancel
+from spantail_service.storage.watching import Watching
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -22,8 +20,6 @@ if TYPE_CHECKING:
     from spantail_service.jobs.queue.frame import QueueFrame, QueueFrames
     from spantail_service.jobs.queue.job_queue import JobQueue
     from spantail_service.storage.wakeups import Listener, WakeUps
-
-logger = logging.getLogger(__name__)
 
 MAX_WATCHERS: Final = 1_000
 """Watchers of the queue in one process; one more is refused."""
@@ -87,18 +83,23 @@ class QueueChanges:
     def __init__(self, queue: JobQueue, frames: QueueFrames, wakeups: WakeUps) -> None:
         self._queue = queue
         self._frames = frames
-        self._wakeups = wakeups
-        self._watchers: set[QueueWatcher] = set()
-        self._task: asyncio.Task[None] | None = None
         self._latest: QueueFrame | None = None
         self._reading = asyncio.Lock()
         self._read_at = 0.0  # when Redis last answered, by the loop's clock
-        self._closed = False
+        self._watching = Watching[QueueWatcher](
+            wakeups,
+            keys.QUEUE_CHANNEL,
+            "changes of the queue",
+            self._follow,
+            again_s=_AGAIN_S,
+            most=MAX_WATCHERS,
+            failed=self._failed,
+        )
 
     @property
     def watchers(self) -> int:
         """How many follow the queue at the moment."""
-        return len(self._watchers)
+        return len(self._watching.watchers)
 
     async def frame(self, known: int | None = None) -> QueueFrame | None:
         """The queue as it is; None where its version is the `known` one.
@@ -122,59 +123,41 @@ class QueueChanges:
             redis.exceptions.RedisError: Redis cannot be reached.
         """
         first = await self.frame()
-        if self._closed or len(self._watchers) >= MAX_WATCHERS:
+        if self._watching.is_full():
             yield None
             return
         watcher = QueueWatcher()
         if first is not None:
             watcher.show(first)
-        self._watchers.add(watcher)
-        try:
-            if self._task is None or self._task.done():
-                self._task = asyncio.create_task(self._run(), name="spantail-queue-changes")
+        with self._watching.added(watcher):
+            if not self._watching.is_read:
+                self._read_at = asyncio.get_running_loop().time()
+            self._watching.read()
             yield watcher
-        finally:
-            self._watchers.discard(watcher)
 
     def stop_waiting(self) -> None:
         """Close every watcher and take no more: the process is about to stop."""
-        self._closed = True
-        for watcher in self._watchers:
-            watcher.close()
+        self._watching.stop_waiting()
 
     async def close(self) -> None:
         """Stop for good."""
-        self.stop_waiting()
-        await cancel(self._task)
+        await self._watching.close()
 
-    async def _run(self) -> None:
-        """Read while somebody watches."""
-        loop = asyncio.get_running_loop()
-        self._read_at = loop.time()
-        while self._watchers and not self._closed:
-            try:
-                async with self._wakeups.listen(keys.QUEUE_CHANNEL) as listener:
-                    await self._follow(listener)
-            except Exception as error:
-                if will_be_back(error):
-                    logger.info("changes of the queue: Redis cannot be used at the moment: %s", error)
-                else:
-                    logger.exception("changes of the queue: a reading failed")
-                if loop.time() - self._read_at > _LOST_S:
-                    for watcher in self._watchers:
-                        watcher.close(lost=True)
-                await asyncio.sleep(_AGAIN_S)
+    def _failed(self) -> None:
+        if asyncio.get_running_loop().time() - self._read_at > _LOST_S:
+            for watcher in self._watching.watchers:
+                watcher.close(lost=True)
 
     async def _follow(self, listener: Listener | None) -> None:
         shown: int | None = None
         loop = asyncio.get_running_loop()
-        while self._watchers and not self._closed:
+        while self._watching.goes_on:
             began = loop.time()
             frame = await self.frame(shown)
             self._read_at = loop.time()
             if frame is not None:
                 shown = frame.version
-                for watcher in self._watchers:
+                for watcher in self._watching.watchers:
                     watcher.show(frame)
             await asyncio.sleep(max(_LEAST_S, _SHARE * (self._read_at - began)))
             if listener is None:  # as many listen as may: ask instead
