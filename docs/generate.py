@@ -24,7 +24,7 @@ from spantail.metrics.calls import CallMetrics
 from spantail.metrics.runs import RunMetrics
 from spantail_service.app import create_app
 from spantail_service.cli import cli
-from spantail_service.jobs import queue_wait
+from spantail_service.jobs.queue import wait as queue_wait
 from spantail_service.metrics import ServiceMetrics
 from spantail_service.metrics.names import prometheus_name
 from spantail_service.settings import Settings, setting_rows

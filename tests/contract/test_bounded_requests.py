@@ -146,6 +146,4 @@ async def test_searches_of_clients_that_have_left_are_not_made(redis_url: str, m
         await walking.aclose()
         turns = searches._turns
         await eventually_async(lambda: turns._waiting == 0 and turns._slots._value == recent._AT_A_TIME)
-            lambda: searches._turns._waiting == 0 and searches._turns._slots._value == recent._AT_A_TIME
-        )
         assert made == []

@@ -20,7 +20,7 @@ from spantail_exporters.redis.errors import will_be_back
 from spantail_service.bounds.cancel import cancel
 from spantail_service.jobs.pending import WAIT_NAME, wait_attributes
 from spantail_service.jobs.queue.identity import root_span_id, wait_span_id
-from spantail_service.jobs.queue_wait import measure_wait
+from spantail_service.jobs.queue.wait import measure_wait
 from spantail_service.jobs.states import State, error_fields, first_state, result_fields
 from spantail_service.operations.base import OperationError
 from spantail_service.storage.run_writes import now_us

@@ -13,10 +13,10 @@ from spantail_service.jobs.enqueue import Enqueuer
 from spantail_service.jobs.execution import Budgets, Executor
 from spantail_service.jobs.launcher import Launcher
 from spantail_service.jobs.queue.job_queue import JobQueue
-from spantail_service.jobs.recovery import Recovery
 from spantail_service.jobs.retry import RunRetry
-from spantail_service.jobs.runner import QueueRunner
-from spantail_service.jobs.runners import RunnerPresence, RunnerRegistry
+from spantail_service.jobs.runners.living import RunnerPresence, RunnerRegistry
+from spantail_service.jobs.runners.recovery import Recovery
+from spantail_service.jobs.runners.runner import QueueRunner
 from spantail_service.jobs.states import RunStates
 from spantail_service.storage.run_writes import RunStore
 

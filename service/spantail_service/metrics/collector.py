@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from redis.asyncio import Redis
     from starlette.types import Scope
 
-    from spantail_service.jobs.runners import RunnerRegistry
+    from spantail_service.jobs.runners.living import RunnerRegistry
     from spantail_service.llm.budget import BudgetLedger
     from spantail_service.metrics.deliveries import Deliveries, Delivery
 

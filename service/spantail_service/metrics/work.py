@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
     from spantail_service.jobs.queue.figures import QueueFigures
-    from spantail_service.jobs.runners import RunnerInfo
+    from spantail_service.jobs.runners.living import RunnerInfo
 
 _RUNNER_STATES: Final = ("alive", "draining")
 _SLOT_STATES: Final = ("busy", "free")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from spantail_exporters.model import keys
-from spantail_service.jobs.recovery import Recovery
+from spantail_service.jobs.runners.recovery import Recovery
 from spantail_service.storage.connect import connect
 from tests.support.redis.faults import redis_cluster
 from tests.support.runs.live_runs import StoredRun

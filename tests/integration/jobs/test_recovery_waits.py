@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from spantail_service.jobs.queue.job_queue import JobQueue
-from spantail_service.jobs.recovery import Recovery
+from spantail_service.jobs.runners.recovery import Recovery
 from spantail_service.jobs.states import RunStates
 from spantail_service.storage.connect import connect
 from spantail_service.storage.liveness import Interrupted, clock

@@ -17,7 +17,7 @@ from spantail.setup.provider import new_provider
 from spantail_exporters.model import keys
 from spantail_service.errors import ConflictError, InputRefusedError, RunNotFoundError
 from spantail_service.jobs.queue.identity import root_span_id, wait_span_id
-from spantail_service.jobs.recovery import Recovery
+from spantail_service.jobs.runners.recovery import Recovery
 from spantail_service.reaper import Reaper, Timing
 from tests.support.runs.live_runs import StoredRun, fold
 from tests.support.waiting import eventually_async

@@ -16,7 +16,7 @@ from spantail_service.jobs.active import ActiveRun
 from spantail_service.jobs.enqueue import links_of
 from spantail_service.jobs.execution import Outcome, Run
 from spantail_service.jobs.pending import ids_of
-from spantail_service.jobs.recovery import LEASE_EXPIRED
+from spantail_service.jobs.runners.recovery import LEASE_EXPIRED
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
