@@ -1,4 +1,4 @@
-"""`docs/how-to/jaeger.md` as it is written, but for ports: those of this machine may be taken."""
+"""`docs/how-to/around/jaeger.md` as it is written, but for ports: those of this machine may be taken."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.xdist_group("jaeger")  # its Jaeger is started once
 
-_TEXT: Final = (ROOT / "docs" / "how-to" / "jaeger.md").read_text(encoding="utf-8")
+_TEXT: Final = (ROOT / "docs" / "how-to" / "around" / "jaeger.md").read_text(encoding="utf-8")
 _BLOCKS: Final = [shlex.split(block, comments=True) for block in re.findall(r"(?s)```sh\n(.*?)```", _TEXT)]
 
 

@@ -1,4 +1,4 @@
-"""Work in several processes is one tree: the programs of `docs/how-to/distributed.md`, run as they stand there."""
+"""Work in several processes is one tree: the programs of `docs/how-to/connect/distributed.md`, as they stand there."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _TIMEOUT_S = 60
 
 
 def test_two_processes_make_one_tree(redis_url: str, tmp_path: Path) -> None:
-    page = (ROOT / "docs" / "how-to" / "distributed.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "how-to" / "connect" / "distributed.md").read_text(encoding="utf-8")
     first, second = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     (tmp_path / "web.py").write_text(first + '\nprint(run.run_id)\nprint(carrier["traceparent"])\n')
     (tmp_path / "worker.py").write_text(second)

@@ -42,7 +42,7 @@ cached ones and those of reasoning. No call counts twice where several libraries
 
 ## Not run
 
-Grafana and Tempo are not run here: see [Grafana](how-to/grafana.md). Langfuse's and OpenLIT's own servers need a
+Grafana and Tempo are not run here: see [Grafana](how-to/around/grafana.md). Langfuse's and OpenLIT's own servers need a
 container engine and databases of their own, and otel-desktop-viewer could not be built where this page was made. They
 take OTLP, so the first table's attributes reach them, but nobody has looked.
 """
