@@ -27,7 +27,7 @@ DOCS = ROOT / "docs"
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
 CODE = ("otel", "exporters", "service")
 MADE = {
-    "dist/", "deploy/.env", "service/spantail_service/static", "site/",
+    "dist/", "deploy/.env", "service/spantail_service/static", "site/", "site/states",
     # by who follows the pages for contributors
     "frontend/src/views/run/head/failures.ts", "service/spantail_service/llm/local_model/",
     "service/spantail_service/operations/summary/", "tests/integration/operations/test_summary.py",
