@@ -14,7 +14,7 @@ from spantail_service.routes.pages.page import STATIC
 from tests.support.page.browser import chromium
 from tests.support.service.process import ServiceProcess, running_service
 from tests.support.strict import missing
-from tests.support.tools import ROOT
+from tests.support.tools import ROOT, firefox
 from tests.support.work.held_world import HeldWorld, held_world
 
 if TYPE_CHECKING:
@@ -90,3 +90,9 @@ async def browser(built_page: None, chromium_path: str) -> AsyncIterator[Browser
     """A Chromium of this test."""
     async with chromium(chromium_path) as browser:
         yield browser
+
+
+@pytest.fixture
+def firefox_path() -> str:
+    """Path of the Firefox that Playwright drives."""
+    return firefox()

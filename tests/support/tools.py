@@ -26,6 +26,15 @@ def chromium() -> str:
     return missing("no Chromium on PATH: install your system's chromium package, or set SPANTAIL_TEST_CHROMIUM")
 
 
+def firefox() -> str:
+    """Path of a Firefox as its makers or a distribution ship it; SPANTAIL_TEST_FIREFOX names one elsewhere."""
+    named = os.environ.get("SPANTAIL_TEST_FIREFOX")
+    for name in [named] if named else ["firefox-esr", "firefox"]:
+        if path := shutil.which(name):
+            return path
+    return missing("no Firefox on PATH: install your system's package firefox-esr, or set SPANTAIL_TEST_FIREFOX")
+
+
 def claude_cli() -> str:
     """Path of the real Claude CLI (npm package @anthropic-ai/claude-code)."""
     path = TOOLS / "claude" / "node_modules" / ".bin" / "claude"
