@@ -19,7 +19,7 @@ from spantail_service.metrics.instruments import Instruments
 from spantail_service.metrics.names import otlp_name, prometheus_name
 from spantail_service.metrics.otlp import scope_metrics
 from spantail_service.tail.frame import newest_time_us
-from tests.contract.test_metrics import Samples, samples_of, value
+from tests.contract.monitoring.test_metrics import Samples, samples_of, value
 from tests.integration.service.harness import OTHER_RUN, RUN, START, Writer, running_app
 from tests.support.waiting import eventually_async
 
