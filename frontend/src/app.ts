@@ -4,10 +4,11 @@ import { byId } from "./browser/dom";
 import { keys, listenForKeys } from "./browser/keys";
 import { Navigation } from "./browser/navigation";
 import { isOutdated } from "./browser/new-build";
-import { awaitRun } from "./browser/notify";
+import { mayNotify, notify } from "./browser/notify";
 import { type Route, runRoute, type Section } from "./browser/router";
 import { say } from "./browser/toast";
 import { assign, type PageData, updateItem, updateList } from "./page";
+import { RunEnds } from "./runs/run-ends";
 import { RunSidebar } from "./runs/run-sidebar";
 import type { Api } from "./service/api";
 import type { RunSummary } from "./service/wire";
@@ -33,6 +34,7 @@ const SLEPT_MS = 10_000;
 
 export class App {
   readonly sidebar: RunSidebar;
+  private readonly ends: RunEnds;
   private readonly views: SavedViews;
   private readonly page: PageData;
   private readonly api: Api;
@@ -55,6 +57,7 @@ export class App {
   constructor(page: PageData, api: Api) {
     this.page = page;
     this.api = api;
+    this.ends = new RunEnds(api, (run) => this.tellEnd(run));
     this.run = new RunView(page, api, {
       chosen: (runId, spanId) => {
         this.route = runRoute(runId, spanId, this.route.view, this.route.find);
@@ -64,6 +67,7 @@ export class App {
         this.route = runRoute(runId, this.route.spanId, this.route.view, query);
         this.navigation.amend(this.route);
       },
+      ended: (runId) => this.ends.heard(runId),
       summarised: (summary) => updateItem(page.runs, runItem(summary, summary.run_id, api.nowUs())),
       gone: (runId) => {
         this.goneListed = this.runs.some((run) => run.run_id === runId);
@@ -90,7 +94,7 @@ export class App {
     });
     this.menu = new RunMenu(api, {
       wantsToken: () => page.login,
-      isShown: (runId) => this.run.session?.runId === runId,
+      isAwaited: (runId) => this.ends.has(runId),
       waitFor: (runId) => void this.waitFor(runId),
       canStart: (operation) => this.canStart(operation),
       deleted: (runId) => this.leaveDeleted(runId),
@@ -185,6 +189,7 @@ export class App {
           nowUs: () => api.nowUs(),
           go: (route) => this.navigation.go(route),
           newRun: (operation) => this.newRun(operation),
+          isAwaited: (runId) => this.ends.has(runId),
           waitFor: (runId) => void this.waitFor(runId),
           switchTimes: () => this.switchTimes(),
         },
@@ -219,10 +224,24 @@ export class App {
   }
 
   private async waitFor(runId: string): Promise<void> {
-    const answer = await awaitRun(runId);
-    if (answer === "on") say("You are notified when the run ends, while this page is open in the background");
-    else if (answer === "off") say("You are not notified of this run's end");
-    else say("The browser does not allow this page to notify");
+    if (!this.ends.has(runId) && !(await mayNotify())) say("The browser does not allow this page to notify");
+    else if (this.ends.toggle(runId))
+      say("You are notified when the run ends, while this page is open in the background");
+    else say("You are not notified of this run's end");
+  }
+
+  /** To who looks elsewhere by the browser, to who looks at another run by a word; the run itself shows it. */
+  private tellEnd(run: RunSummary): void {
+    const { name, status, length, cost, errors } = runItem(run, null, this.api.nowUs());
+    const title = `${name} · ${status}`;
+    if (document.hidden)
+      notify({
+        title,
+        text: [length, cost, errors].filter(Boolean).join(" · "),
+        tag: run.run_id,
+        opened: () => this.navigation.go(runRoute(run.run_id)),
+      });
+    else if (this.run.session?.runId !== run.run_id) say(title);
   }
 
   // What is on the screen
@@ -307,6 +326,7 @@ export class App {
     void this.lookForUpdate();
     this.run.wake();
     this.sidebar.wake();
+    this.ends.wake();
     this.section?.wake();
   }
 

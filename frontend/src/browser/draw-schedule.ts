@@ -4,11 +4,13 @@
 const DRAW_MS = 100;
 /** Drawing takes no more than this share of the time, even for a large run on a slow machine. */
 const DRAW_SHARE = 0.2;
+/** A page that is hidden, or will be before its next frame, has no frames. */
 const DRAW_HIDDEN_MS = 500;
 
 export class DrawSchedule {
   private readonly draw: () => void;
-  private scheduled = false;
+  private timer: ReturnType<typeof setTimeout> | undefined;
+  private frame = 0;
   /** Not to be drawn again before. */
   private restUntil = 0;
 
@@ -17,15 +19,10 @@ export class DrawSchedule {
   }
 
   ask(): void {
-    if (this.scheduled) return;
-    this.scheduled = true;
-    if (document.hidden) {
-      setTimeout(() => this.run(), DRAW_HIDDEN_MS);
-      return;
-    }
+    if (this.timer !== undefined) return;
     const rest = this.restUntil - performance.now();
-    if (rest > 0) setTimeout(() => requestAnimationFrame(() => this.run()), rest);
-    else requestAnimationFrame(() => this.run());
+    if (rest > 0 && !document.hidden) this.timer = setTimeout(() => this.soon(), rest);
+    else this.soon();
   }
 
   /** What began then (`performance.now()`) has been drawn. */
@@ -33,8 +30,16 @@ export class DrawSchedule {
     this.restUntil = begun + Math.max(DRAW_MS, (performance.now() - begun) / DRAW_SHARE);
   }
 
+  /** With the next frame, or without one. */
+  private soon(): void {
+    this.timer = setTimeout(() => this.run(), DRAW_HIDDEN_MS);
+    if (!document.hidden) this.frame = requestAnimationFrame(() => this.run());
+  }
+
   private run(): void {
-    this.scheduled = false;
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    cancelAnimationFrame(this.frame);
     this.draw();
   }
 }

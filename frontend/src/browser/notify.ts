@@ -1,31 +1,31 @@
-/** Says that a run has ended, when nobody looks at the page and somebody has asked for it. */
+/** The browser's notifications: shown when nobody looks at the page, and only to who has asked for them. */
 
-export type Notifying = "on" | "off" | "refused";
-
-/** The runs that somebody waits for, as long as the page lives. */
-const awaited = new Set<string>();
-
-export function isAwaited(runId: string): boolean {
-  return awaited.has(runId);
+export interface Notice {
+  readonly title: string;
+  readonly text: string;
+  /** A notice takes the place of the one before with the same tag, from any tab. */
+  readonly tag: string;
+  /** Somebody has clicked on it; the page is in front by then. */
+  readonly opened: () => void;
 }
 
 /** Only ever called for a click: the browser asks then, and at no other time. */
-export async function awaitRun(runId: string): Promise<Notifying> {
-  if (awaited.delete(runId)) return "off";
-  if (!("Notification" in window)) return "refused";
+export async function mayNotify(): Promise<boolean> {
+  if (!("Notification" in window)) return false;
   const allowed =
     Notification.permission === "default" ? await Notification.requestPermission() : Notification.permission;
-  if (allowed !== "granted") return "refused";
-  awaited.add(runId);
-  return "on";
+  return allowed === "granted";
 }
 
-/** The run has ended. A page that is looked at says so itself. */
-export function runEnded(runId: string, title: string, text: string): void {
-  if (!awaited.delete(runId) || !document.hidden) return;
-  const notification = new Notification(title, { body: text, tag: runId, icon: "/favicon.svg" });
-  notification.addEventListener("click", () => {
-    window.focus();
-    notification.close();
-  });
+export function notify({ title, text, tag, opened }: Notice): void {
+  try {
+    const notification = new Notification(title, { body: text, tag, icon: "/favicon.svg" });
+    notification.addEventListener("click", () => {
+      window.focus();
+      notification.close();
+      opened();
+    });
+  } catch {
+    // Browsers of telephones let service workers notify, and no page.
+  }
 }

@@ -1,7 +1,6 @@
 /** Everything that the command palette offers, as things are at the moment. */
 import { byId } from "../../browser/dom";
 import { keys } from "../../browser/keys";
-import { isAwaited } from "../../browser/notify";
 import { type Route, runRoute } from "../../browser/router";
 import { setTheme } from "../../browser/theme";
 import type { PageData } from "../../page";
@@ -21,6 +20,7 @@ export interface PageContext extends CopyContext {
   nowUs(): number;
   go(route: Route): void;
   newRun(operation?: string): void;
+  isAwaited(runId: string): boolean;
   waitFor(runId: string): void;
   switchTimes(): void;
 }
@@ -95,7 +95,9 @@ function runCommands(context: PageContext): Command[] {
       run: () => download(`/api/runs/${runId}/export?format=${format}`),
     });
   if (run.session?.run && isAlive(run.session.run)) {
-    const title = isAwaited(runId) ? "Do not notify me when the run ends" : "Notify me when the run ends";
+    const title = context.isAwaited(runId)
+      ? "Do not notify me when the run ends"
+      : "Notify me when the run ends";
     commands.push({ group: "This run", title, icon: "bell", run: () => context.waitFor(runId) });
   }
   for (const { name, href } of page.links)

@@ -1,7 +1,6 @@
 /** What can be done with a run: a menu beside the button that opened it. */
 
 import { byId, h, icon } from "../../browser/dom";
-import { isAwaited } from "../../browser/notify";
 import { address, sectionRoute } from "../../browser/router";
 import { type Api, ProblemError } from "../../service/api";
 import type { RunSummary } from "../../service/wire";
@@ -17,8 +16,8 @@ const FORMATS = [
 export interface RunMenuListener {
   /** The service wants a token. */
   wantsToken(): boolean;
-  /** The run is on the page. */
-  isShown(runId: string): boolean;
+  /** Somebody is notified when the run ends. */
+  isAwaited(runId: string): boolean;
   /** Notify, or notify no more, when the run ends. */
   waitFor(runId: string): void;
   /** The service has such an operation: it may have started the run, and can start it again. */
@@ -141,8 +140,8 @@ export class RunMenu {
   }
 
   private waiting(run: RunSummary): HTMLElement[] {
-    if (!isAlive(run) || !this.listener.isShown(run.run_id)) return [];
-    const text = isAwaited(run.run_id) ? "Do not notify at its end" : "Notify when it ends";
+    if (!isAlive(run)) return [];
+    const text = this.listener.isAwaited(run.run_id) ? "Do not notify at its end" : "Notify when it ends";
     const wait = () => {
       this.close();
       this.listener.waitFor(run.run_id);

@@ -1,7 +1,6 @@
 /** One run on the page: its session, and everything that is drawn of it. */
 import { byId, h } from "../../browser/dom";
 import { DrawSchedule } from "../../browser/draw-schedule";
-import { runEnded } from "../../browser/notify";
 import type { Route } from "../../browser/router";
 import type { ConnectionState } from "../../connection/connection";
 import { RunConnection } from "../../connection/follow";
@@ -38,6 +37,8 @@ export interface RunViewListener {
   chosen(runId: string, spanId: string | null): void;
   /** Something is searched for in the run, or nothing any more. */
   searched(runId: string, query: string): void;
+  /** The run is over; said again and again. */
+  ended(runId: string): void;
   /** What the list shows of the run may differ by now. */
   summarised(summary: RunSummary): void;
   /** The service does not have the run. */
@@ -163,7 +164,10 @@ export class RunView {
       runId,
       (id, listener) => new RunConnection([webSocket, serverSentEvents, poll(this.api)], id, listener),
       {
-        changed: () => this.schedule.ask(),
+        changed: () => {
+          if (session.loaded && !isLive(session)) this.listener.ended(runId);
+          this.schedule.ask();
+        },
         state: (state) => {
           if (this.current === session) this.showState(state);
         },
@@ -361,15 +365,7 @@ export class RunView {
     const { run } = session;
     this.results.follow(run, this.listener.canStart(run?.operation ?? ""));
     assign(this.page, "hasResult", this.results.state.phase !== "none" && session.rootId !== null);
-    if (run && session.loaded && !isLive(session)) this.sayEnd(session.runId);
     const summary = summaryOf(session);
     if (summary) this.listener.summarised(summary);
-  }
-
-  private sayEnd(runId: string): void {
-    const { name, status, length, fields } = this.page;
-    const figures = fields.filter((field) => /^(cost|errors?)$/.test(field.name) && !field.fixed);
-    const text = [length, ...figures.map((field) => field.label)].join(" · ");
-    runEnded(runId, `${name} · ${status}`, text);
   }
 }
