@@ -1,4 +1,4 @@
-"""Who has asked for it is notified when a run ends: behind other windows by the browser, in front of the page by a word."""
+"""The end of a run, told to who asked for it: behind other windows by the browser, in front of the page by a word."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ async def test_a_run_that_is_waited_for_says_its_end(new_redis_url: str, browser
             await page.get_by_role("link", name="Queue").click()
             await page.evaluate("hide(true)")
             writer.span(RUN, name="nightly", end=START + 1_000_000)
-            noted = await eventually_async(lambda: _noted(page), 20, what="a notification")
+            noted: list[dict[str, Any]] = await eventually_async(lambda: _noted(page), 20, what="a notification")
             assert noted == [{"title": "nightly · completed", "body": "1.00 s", "tag": RUN, "was": True}]
             await page.evaluate("last.dispatchEvent(new Event('click'))")
             await expect(page).to_have_url(f"http://{served.address}/runs/{RUN}")
