@@ -50,6 +50,7 @@ from spantail_service.storage.run_writes import RunStore
 from spantail_service.storage.wakeups import WakeUps
 from spantail_service.tail import RunReader, TailHub
 from spantail_service.tempo.recent import RecentRuns
+from spantail_service.trace_windows.whole_run import WholeRuns
 from spantail_service.trace_windows.windows import TraceWindows
 from spantail_service.transfer.importing import RunImporter
 from spantail_service.web.body_limit import BodyLimit
@@ -200,6 +201,7 @@ async def _open_services(app: FastAPI, settings: Settings, redis_url: str, stack
         reader=reader,
         snapshots=snapshots,
         trace_windows=windows,
+        whole_runs=WholeRuns(redis, windows),
         hub=hub,
         runs=index,
         recent_runs=RecentRuns(redis, index),

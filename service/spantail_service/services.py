@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from spantail_service.storage.wakeups import WakeUps
     from spantail_service.tail import RunReader, TailHub
     from spantail_service.tempo.recent import RecentRuns
+    from spantail_service.trace_windows.whole_run import WholeRuns
     from spantail_service.trace_windows.windows import TraceWindows
     from spantail_service.transfer.importing import RunImporter
 
@@ -48,6 +49,7 @@ class Services:
     reader: RunReader
     snapshots: RunSnapshots
     trace_windows: TraceWindows
+    whole_runs: WholeRuns
     hub: TailHub
     runs: RunIndex
     recent_runs: RecentRuns

@@ -20,6 +20,7 @@ from spantail_service.routes.runs import (
     traces,
     transfer,
     websocket,
+    whole,
     window,
 )
 from spantail_service.routes.service import about, breakers, budgets, health, metrics, notices
@@ -30,9 +31,9 @@ if TYPE_CHECKING:
     from starlette.routing import BaseRoute
 
 _MODULES: Final = (
-    logs, events, websocket, traces, window, search, compare, sessions, transfer, run_list, result, control, spend,
-    operations, outreach, queue, queue_socket, runners, otlp, tempo_search, tags, health, about, breakers, budgets,
-    notices, metrics, login, docs, page,
+    logs, events, websocket, traces, window, whole, search, compare, sessions, transfer, run_list, result, control,
+    spend, operations, outreach, queue, queue_socket, runners, otlp, tempo_search, tags, health, about, breakers,
+    budgets, notices, metrics, login, docs, page,
 )  # fmt: skip
 
 

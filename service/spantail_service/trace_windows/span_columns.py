@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from array import array
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from spantail_service.trace_windows.span_row import ERROR, LLM, PRICED, RUNNING, UNPRICED
 
@@ -52,6 +52,8 @@ class SpanColumns:
         self.flags = array("B")
         self.error_rows: dict[int, None] = {}
         self.running_rows: dict[int, None] = {}
+        self.changes = 0
+        """Grows with each change after the building."""
         self._revs = array("q")
         self._costs = array("q")
         self._sums = tuple(array("q" if name == "cost_nano" else "i") for name in Sums._fields)
@@ -94,6 +96,14 @@ class SpanColumns:
         """What a span adds to the sums of its branch."""
         return Sums() if row == TOP else self._counted(row)
 
+    def counts_of(self, flag: int) -> array[int]:
+        """By row, how many in its branch failed (`ERROR`) or run (`RUNNING`)."""
+        return self._sums[1 if flag == ERROR else 2]
+
+    def priced_rows(self) -> list[int]:
+        """The spans that cost something themselves: what wraps a call tells its price a second time."""
+        return [row for row, cost in enumerate(self._costs) if cost > 0 and self.own(row).cost_nano > 0]
+
     def _counted(self, row: int) -> Sums:
         flag = self.flags[row]
         llm = int((flag & LLM) != 0)
@@ -115,7 +125,7 @@ class SpanColumns:
         if siblings is None:
             return array("i")
         if row in self._unsorted:
-            siblings = self._children[row] = _sorted(siblings, self.key)
+            siblings = self._children[row] = sorted_in_parts(siblings, self.key)
             self._unsorted.discard(row)
         return siblings
 
@@ -139,6 +149,7 @@ class SpanColumns:
         return row == above
 
 
-def _sorted(rows: array[int], key: Callable[[int], tuple[int, int]]) -> array[int]:
+def sorted_in_parts(rows: array[int], key: Callable[[int], Any]) -> array[int]:
+    """Sort rows, those that are equal as they stood, in steps that let other threads go on."""
     parts = (sorted(rows[at : at + _SORTED_AT_ONCE], key=key) for at in range(0, len(rows), _SORTED_AT_ONCE))
     return array("i", heapq.merge(*parts, key=key))

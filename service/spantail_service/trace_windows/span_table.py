@@ -174,6 +174,7 @@ class SpanTable(SpanColumns):
             self._replace(at, row)
         else:
             return
+        self.changes += 1
         flag = self.flags[at]
         self._note(at, flag)
         if self.ends[at] != NOT_ENDED:

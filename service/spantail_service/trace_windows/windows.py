@@ -72,20 +72,24 @@ class TraceWindows:
             RunNotFoundError, RunExpiredError: it was never heard of, or its data has expired.
             SpanNotFoundError: the run has no span `root` or `after`.
         """
-        run, index = await self._run(run_id)
+        run, index = await self.index_of(run_id)
         if index is None:
             return orjson.dumps({"run": run, **_NOTHING})
         async with index.lock:
             window = await asyncio.to_thread(_window, index, query)
         found: Any = await self._redis.hmget(keys.run_keys(run_id).spans, window.names) if window.names else []
-        states = await asyncio.to_thread(_without_details, found)
+        states = await asyncio.to_thread(states_of, found)
         sources = (await read_tables(self._redis, run_id))._asdict()
         next_index = min(window.next_index, run["next_index"])
         head = {"run": run, **sources, **window.head, "next_index": next_index, "epoch": run["epoch"]}
         return b'%b,"spans":[%b]}' % (orjson.dumps(head)[:-1], b",".join(states))
 
-    async def _run(self, run_id: str) -> tuple[dict[str, Any], RunSpans | None]:
-        """The run, and its index with all that the run's tail has told; none of a run that has stored nothing yet."""
+    async def index_of(self, run_id: str) -> tuple[dict[str, Any], RunSpans | None]:
+        """The run, and its index with all that the run's tail has told; none of a run that has stored nothing yet.
+
+        Raises:
+            RunNotFoundError, RunExpiredError: it was never heard of, or its data has expired.
+        """
         run = await self._snapshots.run(run_id)
         if "epoch" not in run:
             return run, None
@@ -133,31 +137,38 @@ def _window(index: RunSpans, query: WindowQuery) -> _Window:
     root = TOP if index.root is None or index.is_complete else index.root
     after = None
     if query.root is not None:
-        root = _row(index, query.root)
+        root = row_of_span(index, query.root)
     if query.after is not None:
-        after = _row(index, query.after)
+        after = row_of_span(index, query.after)
     wanted = Wanted(root, query.depth, query.begin_us, query.end_us, query.limit, after, query.path)
     selection = select(table, wanted)
     folded = {
-        "" if row == TOP else _name(table.ids[row]): {
-            **fold.sums._asdict(), "after": None if fold.after is None else _name(table.ids[fold.after]),
+        "" if row == TOP else name_of(table.ids[row]): {
+            **fold.sums._asdict(), "after": None if fold.after is None else name_of(table.ids[fold.after]),
         }
         for row, fold in selection.folded.items()
     }  # fmt: skip
     head = {"folded": folded, "indexed": len(index), "complete": index.is_complete}
-    return _Window([_name(table.ids[row]) for row in selection.rows], head, index.next_index)
+    return _Window([name_of(table.ids[row]) for row in selection.rows], head, index.next_index)
 
 
-def _row(index: RunSpans, span_id: str) -> int:
+def row_of_span(index: RunSpans, span_id: str) -> int:
+    """The row of a span.
+
+    Raises:
+        SpanNotFoundError: the run has no such span.
+    """
     row = index.table.rows.get(int(span_id, 16))
     if row is None:
         raise SpanNotFoundError
     return row
 
 
-def _name(span_id: int) -> str:
+def name_of(span_id: int) -> str:
+    """A span's id as it is written."""
     return f"{span_id:016x}"
 
 
-def _without_details(states: list[bytes | None]) -> list[bytes]:
+def states_of(states: list[bytes | None]) -> list[bytes]:
+    """Stored states as windows show them."""
     return [without_details(state) for state in states if state is not None]

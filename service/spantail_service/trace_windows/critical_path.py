@@ -1,0 +1,107 @@
+"""What a whole run had to wait for (pure). The page has the same rule for a run that it holds whole."""
+
+from __future__ import annotations
+
+import heapq
+from array import array
+from typing import TYPE_CHECKING, NamedTuple
+
+from spantail_service.trace_windows.jumps import end_of
+from spantail_service.trace_windows.span_columns import TOP, sorted_in_parts
+from spantail_service.trace_windows.span_row import CUT
+
+if TYPE_CHECKING:
+    from spantail_service.trace_windows.span_table import SpanTable
+
+Part = tuple[int, int]
+"""From and to, in microseconds since the epoch."""
+
+
+class CriticalPath(NamedTuple):
+    """The spans that a run had to wait for."""
+
+    parts: dict[int, list[Part]]
+    """By row, those with the longest time on the path first; the parts of one row come latest first."""
+    spans: int
+    """How many spans are on the path, those that were left out among them."""
+    length_us: int
+    left_out_us: int
+    """What those that were left out come to."""
+
+
+def critical_path(table: SpanTable, now_us: int, limit: int) -> CriticalPath:
+    """From the end of the root backwards: to the child that ended last before, down into it, and on in the parent.
+
+    What a child does after its parent's end does not count: nobody waited for it.
+    """
+    parts: dict[int, list[Part]] = {}
+    root = root_of(table)
+    if root is not None:
+        _walk(table, root, now_us, parts)
+    lengths = {row: sum(end - begin for begin, end in each) for row, each in parts.items()}
+    kept = heapq.nlargest(limit, parts, key=lambda row: (lengths[row], -row))
+    length = sum(lengths.values())
+    return CriticalPath(
+        {row: parts[row] for row in kept}, len(parts), length, length - sum(lengths[row] for row in kept)
+    )
+
+
+def root_of(table: SpanTable) -> int | None:
+    """The span that names the run: its earliest one without a parent, else the earliest whose parent is not here."""
+    tops = [row for row in table.children(TOP) if not table.flags[row] & CUT]
+    return next((row for row in tops if not table.parent_ids[row]), tops[0] if tops else None)
+
+
+class _Step:
+    """A span of which the time up to `until` is looked at; the child with the latest end comes last."""
+
+    __slots__ = ("begin", "children", "row", "until")
+
+    def __init__(self, times: _Times, row: int, begin: int, end: int) -> None:
+        self.row, self.begin, self.until = row, begin, end
+        within = array("i")
+        for child in times.table.children(row):
+            if times.table.starts[child] >= end:
+                break
+            if times.end(child) > begin:
+                within.append(child)
+
+        def last(child: int) -> tuple[int, int]:
+            # of those that end together the one that began first was waited for longest
+            return min(end, times.end(child)), -max(begin, times.table.starts[child])
+
+        self.children = sorted_in_parts(within, last)
+
+    def next_child(self, times: _Times, end: int) -> tuple[int, int, int] | None:
+        """The child that ended last before `until`, from when to when it was within this span, which ends at `end`."""
+        while self.children:
+            child = self.children.pop()
+            until = min(end, times.end(child))
+            if until <= self.until:
+                return child, max(self.begin, times.table.starts[child]), until
+        return None
+
+
+class _Times(NamedTuple):
+    table: SpanTable
+    now_us: int
+
+    def end(self, row: int) -> int:
+        return max(self.table.starts[row], end_of(self.table, row, self.now_us))
+
+
+def _walk(table: SpanTable, root: int, now_us: int, parts: dict[int, list[Part]]) -> None:
+    times = _Times(table, now_us)
+    stack = [(_Step(times, root, table.starts[root], times.end(root)), times.end(root))]
+    while stack:
+        step, end = stack[-1]
+        child = step.next_child(times, end)
+        until = step.begin if child is None else child[2]
+        if step.until > until:
+            parts.setdefault(step.row, []).append((until, step.until))
+        if child is None:
+            stack.pop()
+            continue
+        row, begin, until = child
+        step.until = begin
+        stack.append((_Step(times, row, begin, until), until))

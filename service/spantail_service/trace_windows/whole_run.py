@@ -1,0 +1,193 @@
+"""Answers about a run as a whole, however large, from its index: where to go, what it waited for, its flame graph."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from weakref import WeakKeyDictionary
+
+import orjson
+
+from spantail_exporters.model import keys
+from spantail_service.errors import SpanNotFoundError
+from spantail_service.storage.run_writes import now_us
+from spantail_service.trace_windows.critical_path import critical_path
+from spantail_service.trace_windows.flame_layout import STILL, FlameLayout
+from spantail_service.trace_windows.flame_window import FlameWanted, flame_window
+from spantail_service.trace_windows.jumps import jump
+from spantail_service.trace_windows.span_columns import TOP
+from spantail_service.trace_windows.windows import name_of, row_of_span, states_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from redis.asyncio import Redis
+
+    from spantail_service.trace_windows.flame_window import Frame
+    from spantail_service.trace_windows.jumps import Jump
+    from spantail_service.trace_windows.run_spans import RunSpans
+    from spantail_service.trace_windows.windows import TraceWindows
+
+_WIDE_PX: Final = 24  # a narrower frame has no room for a word
+_MOST_STATES: Final = 2_000
+_SHARE: Final = 0.05  # of the time, that laying out a run that goes on may take
+
+
+class FlameQuery(NamedTuple):
+    """What is in sight, as the route takes it; without a time it is the whole run."""
+
+    begin_us: int | None
+    end_us: int | None
+    width_px: int
+    first: int
+    lanes: int
+    span_id: str | None
+    """A span whose place is asked for."""
+
+
+class _Laid(NamedTuple):
+    layout: FlameLayout
+    table: object
+    changes: int
+    again_at: float
+    """Before that the layout is taken as it is, though the run has changed."""
+
+
+class WholeRuns:
+    """Answers from the indices of runs; none before an index is complete. One per process."""
+
+    def __init__(self, redis: Redis, windows: TraceWindows) -> None:
+        self._redis = redis
+        self._windows = windows
+        self._laid: WeakKeyDictionary[RunSpans, _Laid] = WeakKeyDictionary()
+
+    async def jump(self, run_id: str, to: Jump, after: str | None) -> bytes:
+        """`{to, span_ids, epoch, indexed, complete}`: where a jump leads, see `jumps.jump`.
+
+        Raises:
+            RunNotFoundError, RunExpiredError: it was never heard of, or its data has expired.
+            SpanNotFoundError: the run has no span `after`.
+        """
+
+        def look(index: RunSpans) -> dict[str, Any]:
+            table = index.table
+            row = TOP if after is None else row_of_span(index, after)
+            return {"span_ids": [name_of(table.ids[each]) for each in jump(table, to, row, now_us())]}
+
+        return await self._answer(run_id, {"to": to, "span_ids": []}, look)
+
+    async def critical_path(self, run_id: str, limit: int) -> bytes:
+        """`{parts, spans, length_us, left_out_us, epoch, indexed, complete}`, see `critical_path.critical_path`.
+
+        Raises:
+            RunNotFoundError, RunExpiredError: it was never heard of, or its data has expired.
+        """
+
+        def look(index: RunSpans) -> dict[str, Any]:
+            path = critical_path(index.table, now_us(), limit)
+            return {
+                **path._asdict(),
+                "parts": {name_of(index.table.ids[row]): each for row, each in path.parts.items()},
+            }
+
+        return await self._answer(run_id, {"parts": {}, "spans": 0, "length_us": 0, "left_out_us": 0}, look)
+
+    async def flame(self, run_id: str, query: FlameQuery) -> bytes:
+        """`{from, to, lanes, frames, states, place, epoch, indexed, complete}`: a part of the run's flame graph.
+
+        Raises:
+            RunNotFoundError, RunExpiredError: it was never heard of, or its data has expired.
+        """
+        run, index = await self._windows.index_of(run_id)
+        if index is None or not index.is_complete:
+            nothing = {"from": 0, "to": 0, "lanes": 0, "frames": [], "states": [], "place": None}
+            return orjson.dumps({**nothing, **_how_far(run, index)})
+        async with index.lock:
+            head, names = await asyncio.to_thread(self._flame, index, query)
+            head |= _how_far(run, index)
+        found: Any = await self._redis.hmget(keys.run_keys(run_id).spans, names) if names else []
+        states = await asyncio.to_thread(states_of, found)
+        return b'%b,"states":[%b]}' % (orjson.dumps(head)[:-1], b",".join(states))
+
+    async def _answer(self, run_id: str, nothing: dict[str, Any], look: Callable[[RunSpans], dict[str, Any]]) -> bytes:
+        run, index = await self._windows.index_of(run_id)
+        if index is None or not index.is_complete:
+            return orjson.dumps({**nothing, **_how_far(run, index)})
+        async with index.lock:
+            found = await asyncio.to_thread(look, index)
+            return orjson.dumps({**nothing, **found, **_how_far(run, index)})
+
+    def _flame(self, index: RunSpans, query: FlameQuery) -> tuple[dict[str, Any], list[str]]:
+        layout, table, now = self._layout(index), index.table, now_us()
+        begin, end = _extent(layout, now)
+        begin = begin if query.begin_us is None else query.begin_us
+        end = max(begin + 1, end if query.end_us is None else query.end_us)
+        wanted = FlameWanted(begin, end, query.width_px, query.first, query.lanes, now)
+        frames = flame_window(layout, wanted)
+        us_a_px = (end - begin) / query.width_px
+        wide = [
+            frame for frame in frames if frame.spans == 1 and (_end(frame, now) - frame.start) >= _WIDE_PX * us_a_px
+        ]
+        wide.sort(key=lambda frame: frame.start - _end(frame, now))
+        head = {
+            "from": begin,
+            "to": end,
+            "lanes": len(layout.lanes),
+            "frames": [_as_json(frame, index) for frame in frames],
+            "place": _place(index, layout, query.span_id),
+        }
+        return head, [name_of(table.ids[frame.row]) for frame in wide[:_MOST_STATES]]
+
+    def _layout(self, index: RunSpans) -> FlameLayout:
+        laid, table = self._laid.get(index), index.table
+        now = time.monotonic()
+        if laid is not None and laid.table is table and (laid.changes == table.changes or now < laid.again_at):
+            return laid.layout
+        layout, changes = FlameLayout(table), table.changes
+        done = time.monotonic()
+        self._laid[index] = _Laid(layout, table, changes, done + (done - now) / _SHARE)
+        return layout
+
+
+def _how_far(run: dict[str, Any], index: RunSpans | None) -> dict[str, Any]:
+    """Of a run that is still being read nothing is said but how far that is: half of it is not the whole."""
+    indexed, is_complete = (0, True) if index is None else (len(index), index.is_complete)
+    return {"epoch": run.get("epoch"), "indexed": indexed, "complete": is_complete}
+
+
+def _extent(layout: FlameLayout, now: int) -> tuple[int, int]:
+    begins = [lane.starts[0] for lane in layout.lanes]
+    ends = [now if lane.ends[-1] == STILL else lane.ends[-1] for lane in layout.lanes]
+    return (min(begins), max(ends)) if begins else (0, 1)
+
+
+def _end(frame: Frame, now: int) -> int:
+    return now if frame.end == STILL else frame.end
+
+
+def _as_json(frame: Frame, index: RunSpans) -> dict[str, Any]:
+    return {
+        "lane": frame.lane,
+        "start": frame.start,
+        "end": None if frame.end == STILL else frame.end,
+        "span_id": name_of(index.table.ids[frame.row]),
+        "spans": frame.spans,
+        "errors": frame.errors,
+        "outer": frame.spans == 1 and bool(index.table.children(frame.row)),
+    }
+
+
+def _place(index: RunSpans, layout: FlameLayout, span_id: str | None) -> dict[str, Any] | None:
+    if span_id is None:
+        return None
+    try:
+        row = row_of_span(index, span_id)
+    except SpanNotFoundError:
+        return None
+    if row >= len(layout.lane_of):
+        return None  # newer than the layout
+    lane = layout.lanes[layout.lane_of[row]]
+    at = lane.rows.index(row)
+    end = lane.ends[at]
+    return {"lane": layout.lane_of[row], "start": lane.starts[at], "end": None if end == STILL else end}

@@ -1,0 +1,79 @@
+"""Answers about a run as a whole: jumps, the critical path, the flame graph."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from spantail_service.trace_windows import run_spans, windows
+from tests.integration.service.harness import ROOT_SPAN, RUN, START, Writer, running_app
+
+if TYPE_CHECKING:
+    import httpx
+    import pytest
+
+
+def child(number: int) -> str:
+    return f"{number:016x}"
+
+
+def fill(writer: Writer, first: int, count: int, **fields: Any) -> None:
+    for number in range(first, first + count):
+        writer.span(
+            RUN, child(number), parent_id=ROOT_SPAN, kind="llm_call", name="chat", start=START + number * 10,
+            end=START + number * 10 + 5, cost_nano=number, cost_source="calculated", **fields,
+        )  # fmt: skip
+
+
+async def read(client: httpx.AsyncClient, what: str, **query: Any) -> dict[str, Any]:
+    answer = await client.get(f"/api/traces/{RUN}/{what}", params=query)
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+async def test_jumps_path_and_flame_are_of_the_whole_run_as_it_is_now(new_redis_url: str) -> None:
+    with Writer(new_redis_url) as writer:
+        writer.span(RUN, name="job search", end=START + 10_000)
+        fill(writer, 1, 300)
+        fill(writer, 301, 1, status="error")
+        async with running_app(new_redis_url) as client:
+            dearest = await read(client, "jump", to="dearest")
+            assert dearest["span_ids"] == [child(number) for number in range(301, 281, -1)]
+            assert (dearest["complete"], dearest["indexed"]) == (True, 302)
+            assert (await read(client, "jump", to="error"))["span_ids"] == [child(301)]
+            assert (await read(client, "jump", to="running"))["span_ids"] == []
+            fill(writer, 302, 1, status="error")
+            assert (await read(client, "jump", to="error", after=child(301)))["span_ids"] == [child(302)], "as new"
+            path = await read(client, "critical-path", limit=2)
+            assert path["spans"] == 303
+            assert path["length_us"] == 10_000
+            assert path["parts"][ROOT_SPAN][0] == [START + 3_025, START + 10_000]
+            assert path["left_out_us"] == 301 * 5
+            flame = await read(client, "flame", width=1_000, span=child(7))
+            assert (flame["from"], flame["to"], flame["lanes"]) == (START, START + 10_000, 2)
+            assert flame["place"] == {"lane": 1, "start": START + 70, "end": START + 75}
+            assert [frame["spans"] for frame in flame["frames"]] == [1, 300, 2]
+            assert [state["span_id"] for state in flame["states"]] == [ROOT_SPAN]
+            near = await read(client, "flame", **{"from": START + 70, "to": START + 84, "first": 1})
+            assert [frame["span_id"] for frame in near["frames"]] == [child(7), child(8)]
+            assert [state["name"] for state in near["states"]] == ["chat", "chat"]
+
+
+async def test_of_a_run_that_is_still_being_read_nothing_is_said(
+    new_redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_spans, "_SCAN", 10)
+    monkeypatch.setattr(run_spans, "_PREVIEW_SPANS", 20)
+    monkeypatch.setattr(windows, "_WAIT_S", 0.0)
+    with Writer(new_redis_url) as writer:
+        writer.span(RUN)
+        fill(writer, 1, 600)
+    async with running_app(new_redis_url) as client:
+        first = await read(client, "jump", to="dearest")
+        assert first["complete"] is False
+        assert first["span_ids"] == []
+        flame = await read(client, "flame")
+        while not flame["complete"]:
+            assert flame["frames"] == []
+            flame = await read(client, "flame")
+        assert sum(frame["spans"] for frame in flame["frames"]) == 601
