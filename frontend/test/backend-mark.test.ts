@@ -11,6 +11,10 @@ it("warns where a call fell back, and nowhere else", () => {
   );
   expect(markOf({ backend: "langchain" })).not.toBe("fallback");
   expect(markOf({ backend: "openai", fallback_from: "anthropic" })).toBe("fallback");
+  for (const reason of ["not_installed", "circuit_open", "budget"])
+    expect(markOf({ backend: "openai", fallback_from: "anthropic", fallback_reason: reason })).toMatch(
+      /^hue/,
+    );
 });
 
 it("gives every other backend a hue, always the same", () => {

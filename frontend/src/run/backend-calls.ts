@@ -1,5 +1,6 @@
 /** What the calls on the page tell of each backend, beside the sums of the service. Reads the store, no DOM. */
 import type { RunStore } from "../store";
+import { fellBack } from "../text/reasons";
 
 export interface BackendCalls {
   /** µs: half of the calls that were answered took no longer. */
@@ -63,7 +64,7 @@ export function backendCalls({ spans }: Pick<RunStore, "spans">): ReadonlyMap<st
       own.failed++;
       if (start < (own.failure?.start ?? Number.POSITIVE_INFINITY)) own.failure = { start, id };
     }
-    if (from === undefined) continue;
+    if (from === undefined || !fellBack(span)) continue;
     const left = of(from);
     if (start < (left.fallback?.start ?? Number.POSITIVE_INFINITY)) left.fallback = { start, id };
   }

@@ -8,6 +8,7 @@ import type { TreeNode } from "../tree";
 export type Outcome = "served" | "failed" | "passed" | "running" | "cancelled" | "abandoned";
 
 export interface Attempt {
+  /** Its span; empty where it has none that is known: only the attempt after it tells of it. */
   id: string;
   span: SpanState;
   outcome: Outcome;
@@ -41,10 +42,30 @@ export function chainOf(store: Known, spanId: string): Chain | null {
   const calls = (group?.children ?? []).filter((each) => store.spans.get(each.id)?.kind === "llm_call");
   const nodes = isGrouped ? calls : linked(store, calls, spanId);
   const stated = isGrouped ? reasonsOf(store.spans.get(group.id)) : new Map<string, string>();
-  const attempts = nodes.map((each, at) => attemptOf(store, each, nodes[at + 1], stated));
+  const attempts = withLeftOut(nodes.map((each, at) => attemptOf(store, each, nodes[at + 1], stated)));
   if (attempts.length === 0 || (attempts.length === 1 && !isGroup)) return null;
   const served = attempts.findLast((each) => each.outcome === "served");
   return { groupId: isGrouped ? group.id : null, attempts, served };
+}
+
+/** More calls in one group are no chain of backends; the rows are drawn again while one scrolls. */
+const MOST_IN_ROW = 32;
+
+/**
+ * What stands in the row of a span: of a group its whole chain, of an attempt without a group whom it took over from.
+ * Null where no backend was left.
+ */
+export function rowChain(store: Known, node: TreeNode): Chain | null {
+  const span = store.spans.get(node.id);
+  if (span?.kind === "llm_group") {
+    const chain = node.children.length <= MOST_IN_ROW ? chainOf(store, node.id) : null;
+    return chain && chain.attempts.length > 1 ? chain : null;
+  }
+  if (span?.kind !== "llm_call" || span.fallback_from === undefined) return null;
+  if (node.parent && store.spans.get(node.parent.id)?.kind === "llm_group") return null;
+  const own = attemptOf(store, node, undefined, new Map());
+  const attempts = withLeftOut([own]);
+  return { groupId: null, attempts, served: own.outcome === "served" ? own : undefined };
 }
 
 /** Attempts without a group around them: each says from whom it took over. */
@@ -60,6 +81,32 @@ function linked(store: Known, calls: readonly TreeNode[], spanId: string): TreeN
   let end = at + 1;
   while (end < calls.length && follows(end)) end++;
   return calls.slice(first, end);
+}
+
+/** A backend that is known to be missing has no span: the attempt after it says that it took over from there. */
+function withLeftOut(made: readonly Attempt[]): Attempt[] {
+  const all: Attempt[] = [];
+  for (const attempt of made) {
+    const { fallback_from: backend, fallback_reason: reason = "" } = attempt.span;
+    if (backend !== undefined && !all.some((each) => each.span.backend === backend))
+      all.push(leftOut(backend, reason));
+    all.push(attempt);
+  }
+  return all;
+}
+
+function leftOut(backend: string, reason: string): Attempt {
+  const expected = isExpected(reason);
+  const span: SpanState = { span_id: "", backend };
+  return {
+    id: "",
+    span,
+    outcome: expected ? "passed" : "failed",
+    reason,
+    expected,
+    nano: undefined,
+    unpriced: false,
+  };
 }
 
 /** What the group's events say of each backend that was left. */
@@ -142,6 +189,11 @@ export function chainSentence({ attempts, served }: Chain): string {
   if (failed.length > 0) parts.push(`after ${names(failed)} failed`);
   if (passed.length > 0) parts.push(`${names(passed)} was passed over, as expected`);
   return `${parts.join("; ")}.`;
+}
+
+/** Whether a backend failed, so that another one had to serve the call; one that was passed over did not. */
+export function isFallback({ attempts }: Pick<Chain, "attempts">): boolean {
+  return attempts.slice(0, -1).some(({ outcome, expected }) => outcome === "failed" && !expected);
 }
 
 const EXPLAINED: Readonly<Record<string, string>> = {

@@ -16,6 +16,15 @@ export function isExpected(reason: string | undefined): boolean {
   return reason !== undefined && EXPECTED.has(reason);
 }
 
+/** Whether a call was made because another backend had failed: what the figure *fallbacks* counts. */
+export function fellBack(call: {
+  readonly fallback_from?: string;
+  readonly fallback_reason?: string;
+}): boolean {
+  const { fallback_from: from, fallback_reason: reason } = call;
+  return (from !== undefined || reason !== undefined) && !isExpected(reason);
+}
+
 /** "not_installed" → "not installed". What is no such word stays as it is. */
 export function reasonWords(reason: string): string {
   return WORDS[reason] ?? (/^[a-z]+(_[a-z]+)*$/.test(reason) ? reason.replaceAll("_", " ") : reason);

@@ -1,10 +1,11 @@
 /**
  * The mark of who served a call. Colour has a meaning: the chain's first choice is green with a robot, a call that came
- * here because another backend did not serve it is amber with a warning sign. Every other backend has a hue of its own.
+ * here because another backend failed is amber with a warning sign. Every other backend has a hue of its own, also where
+ * the chain passed over another one as it is meant to.
  */
 import { h, icon, setAttr, setIcon, setText } from "../browser/dom";
 import { backendTitle } from "../text/format";
-import { reasonWords } from "../text/reasons";
+import { isExpected, reasonWords } from "../text/reasons";
 
 /** What is known of a call, as far as its mark tells it. */
 export interface Served {
@@ -18,8 +19,8 @@ const HUES = 6;
 
 /** `first`, `fallback`, or one of a few hues that is always the same for a backend. */
 export function markOf(served: Served): string {
-  const { backend = "", fallback_from: from } = served;
-  if (from !== undefined) return "fallback";
+  const { backend = "", fallback_from: from, fallback_reason: reason } = served;
+  if (from !== undefined && !isExpected(reason)) return "fallback";
   if (backend === FIRST_CHOICE) return "first";
   let hash = 0x811c9dc5; // FNV-1a
   for (let at = 0; at < backend.length; at++) hash = Math.imul(hash ^ backend.charCodeAt(at), 0x01000193);
@@ -48,10 +49,8 @@ export class BackendMark {
     setIcon(this.svg, markIcon(mark));
     setAttr(this.element, "data-backend", backend);
     setAttr(this.element, "data-mark", mark);
-    const after =
-      mark === "fallback"
-        ? `, after ${served.fallback_from}: ${reasonWords(served.fallback_reason ?? "failed")}`
-        : "";
+    const { fallback_from: from, fallback_reason: reason = "failed" } = served;
+    const after = from === undefined ? "" : `, after ${from}: ${reasonWords(reason)}`;
     setAttr(this.element, "title", `served by ${backendTitle(backend)}${after}`);
     setText(this.text, backend);
   }

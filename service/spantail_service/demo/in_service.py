@@ -21,9 +21,13 @@ if TYPE_CHECKING:
     from spantail_service.settings import Settings
 
 
+_OVERLOADED = 0.08  # of the calls of the second backend, where a third one takes them over
+
+
 async def start_demo_world(settings: Settings, stack: AsyncExitStack) -> Settings:
     """Start job board and LLM provider and point the operations at them, where nothing else is set."""
-    world = await stack.enter_async_context(DemoServer())
+    overloaded = _OVERLOADED if "openrouter" in settings.llm.llm_backends[1:] else 0.0
+    world = await stack.enter_async_context(DemoServer(overloaded=overloaded))
     ours: dict[str, object] = {
         "himalayas_url": world.himalayas_url,
         "openai_base_url": world.openai_url,

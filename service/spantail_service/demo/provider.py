@@ -52,10 +52,19 @@ _MOST_REMEMBERED = 1_000
 
 
 def create_provider_app(
-    seed: int = 0, *, pace: Pace | None = None, rate_limited: float = 0.06, hold: Hold | None = None
+    seed: int = 0,
+    *,
+    pace: Pace | None = None,
+    rate_limited: float = 0.06,
+    overloaded: float = 0.0,
+    hold: Hold | None = None,
 ) -> Starlette:
-    """The ASGI app. `rate_limited` is the share of Anthropic requests that get a 429, by seed and prompt."""
-    provider = _Provider(seed, pace or Pace(), rate_limited, hold)
+    """The ASGI app.
+
+    `rate_limited` is the share of Anthropic requests that get a 429, `overloaded` that of OpenAI requests that get a
+    503, by seed and prompt.
+    """
+    provider = _Provider(seed, pace or Pace(), rate_limited, overloaded, hold)
     return Starlette(
         routes=[
             Route("/v1/chat/completions", provider.chat_completions, methods=["POST"]),
@@ -67,10 +76,11 @@ def create_provider_app(
 
 
 class _Provider:
-    def __init__(self, seed: int, pace: Pace, rate_limited: float, hold: Hold | None) -> None:
+    def __init__(self, seed: int, pace: Pace, rate_limited: float, overloaded: float, hold: Hold | None) -> None:
         self._seed = seed
         self._pace = pace
         self._rate_limited = rate_limited
+        self._overloaded = overloaded
         self._hold = hold
         self._refused: Counter[str] = Counter()
 
@@ -218,6 +228,10 @@ class _Provider:
         rng = seeded(self._seed, place, prompt)
         if place == "anthropic" and rng.random() < self._rate_limited:
             return refuse(429, "This request would exceed the demo's rate limit")
+        # A source of its own: whether some fail changes nothing about the others.
+        if place == "openai" and seeded(self._seed, "overloaded", prompt).random() < self._overloaded:
+            await asyncio.sleep(self._pace.first_token_s(rng))
+            return refuse(503, "The demo's model is overloaded, as real ones are now and then")
         identity = f"{rng.getrandbits(64):016x}"
         # The text has its own randomness: both APIs give the same answer to the same prompt.
         text = answer(prompt, seeded(self._seed, "answer", prompt))

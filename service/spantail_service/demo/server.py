@@ -36,9 +36,10 @@ class DemoServer:
         *,
         pace: Pace | None = None,
         rate_limited: float = 0.06,
+        overloaded: float = 0.0,
         hold: Hold | None = None,
     ) -> None:
-        provider = create_provider_app(seed, pace=pace, rate_limited=rate_limited, hold=hold)
+        provider = create_provider_app(seed, pace=pace, rate_limited=rate_limited, overloaded=overloaded, hold=hold)
         board = create_job_board_app(seed, pace=pace, hold=hold)
         self._app = Starlette(
             routes=[

@@ -60,7 +60,8 @@ def as_backend_error(error: Exception, client: Literal["openai", "anthropic"]) -
 def _of_status(status: int, message: str, headers: Mapping[str, str]) -> BackendError:
     reason = _BY_STATUS.get(status, "server_error" if status >= _SERVER_ERRORS else "bad_request")
     again_s = retry_after_s(headers, time.time()) if reason in _PASSING else None
-    return BackendError(reason, f"HTTP {status}: {message}", retry_after_s=again_s)
+    said = message.removeprefix(f"Error code: {status} - ")  # the clients begin with the status too
+    return BackendError(reason, f"HTTP {status}: {said}", retry_after_s=again_s)
 
 
 def _of_words(words: str) -> BackendError:

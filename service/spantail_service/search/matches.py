@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import orjson
 
+from spantail.attributes import EXPECTED_REASONS
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -116,7 +118,10 @@ def _is(flag: str, span: Mapping[str, Any]) -> bool:
         needs_none = status in ("error", "skipped") and span.get("tokens") is None
         return span.get("cost_source") == "unpriced" and not needs_none
     if flag == "fallback":
-        return span.get("fallback_reason") is not None or span.get("fallback_from") is not None
+        # Where nothing was asked of the backend that was left, nothing failed: the totals count it apart.
+        reason = span.get("fallback_reason")
+        left = reason is not None or span.get("fallback_from") is not None
+        return left and reason not in EXPECTED_REASONS
     if flag == "llm":
         return span.get("kind") == "llm_call"
     return bool(status == flag)

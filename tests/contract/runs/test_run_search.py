@@ -13,7 +13,7 @@ from tests.integration.service.harness import OTHER_RUN, ROOT_SPAN, RUN, START, 
 if TYPE_CHECKING:
     import httpx
 
-CALL, TOOL = "00f067aa0ba902b8", "00f067aa0ba902b9"
+CALL, TOOL, PASSED = "00f067aa0ba902b8", "00f067aa0ba902b9", "00f067aa0ba902ba"
 
 
 def _write(writer: Writer) -> None:
@@ -28,6 +28,10 @@ def _write(writer: Writer) -> None:
         RUN, TOOL, parent_id=ROOT_SPAN, kind="tool", name="look up", start=START + 10, end=START + 12,
         fallback_from="openrouter", fallback_reason="timeout",
         span_events=[{"ts": START, "name": "cache.miss", "attributes": {"cache.key": "job-7"}}],
+    )  # fmt: skip
+    writer.span(
+        RUN, PASSED, parent_id=ROOT_SPAN, kind="phase", name="plain", start=START + 14, end=START + 15,
+        fallback_from="elsewhere", fallback_reason="not_installed",
     )  # fmt: skip
     event = {"ts": START + 50, "event": "log", "run_id": RUN, "span_id": TOOL, "level": "WARNING", "logger": "jobs",
              "message": "the quota is nearly used"}  # fmt: skip
@@ -50,6 +54,7 @@ async def test_what_is_found(new_redis_url: str) -> None:
         "429": [CALL], "status:429": [CALL], "status:error": [CALL], "is:error": [CALL], "kind:llm_call": [CALL],
         "backend:claude": [CALL], "url:example": [CALL], "tags:example": [], "error:slow": [CALL],
         "is:unpriced": [CALL], "is:llm": [CALL], "is:fallback": [TOOL], "cache.miss": [TOOL], "event:job-7": [TOOL],
+        "elsewhere": [PASSED],
         "is:running": [ROOT_SPAN], "kind:tool timeout": [TOOL], "kind:tool slow": [], "job": [ROOT_SPAN, TOOL, None],
         "nothing of it": [], "quota": [TOOL, None], "log:nearly": [TOOL], "name:quota": [],
         "tool": [TOOL], "too": [], "running": [ROOT_SPAN],

@@ -94,3 +94,20 @@ async def test_anthropic_streams_the_call(client: httpx.AsyncClient) -> None:
     assert events[1]["content_block"]["name"] == "weather"
     assert events[2]["delta"] == {"type": "input_json_delta", "partial_json": '{"city": "Bern"}'}
     assert events[-2]["delta"]["stop_reason"] == "tool_use"
+
+
+async def test_some_calls_find_the_model_overloaded_always_the_same_ones() -> None:
+    transport = httpx.ASGITransport(create_provider_app(1, pace=Pace(0), rate_limited=0, overloaded=0.25))
+    async with httpx.AsyncClient(transport=transport, base_url="http://demo") as client:
+
+        async def statuses(path: str) -> list[int]:
+            bodies = [
+                {"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": f"{number}"}]}
+                for number in range(20)
+            ]
+            return [(await client.post(path, json=body)).status_code for body in bodies]
+
+        first = await statuses("/v1/chat/completions")
+        assert set(first) == {200, 503}
+        assert await statuses("/v1/chat/completions") == first
+        assert set(await statuses("/v1/messages")) == {200}

@@ -2,6 +2,7 @@
 
 import type { SpanState, TailEvent } from "../../service/wire";
 import { isUnpriced } from "../../store";
+import { fellBack } from "../../text/reasons";
 
 export interface Term {
   /** In lower case; empty for a word that may stand anywhere. */
@@ -69,7 +70,7 @@ function termMatches(span: SpanState, { key, text }: Term): boolean {
 
 function flagged(span: SpanState, flag: string): boolean {
   if (flag === "unpriced") return isUnpriced(span);
-  if (flag === "fallback") return Boolean(span.fallback_reason ?? span.fallback_from);
+  if (flag === "fallback") return fellBack(span);
   if (flag === "llm") return span.kind === "llm_call";
   return span.status === flag;
 }

@@ -57,16 +57,18 @@ function attemptItem(attempt: Attempt, isShown: boolean, runId: string, circuit:
   const asked = outcome !== "passed";
   const cost = nano !== undefined ? format.money(nano) : unpriced ? "unpriced" : "";
   const why = explanation(attempt);
-  const model = h(
-    "a",
-    {
-      class: "chain-model link",
-      href: address(runRoute(runId, attempt.id)),
-      "data-nav": "",
-      "aria-current": isShown ? "true" : null,
-    },
-    span.model ?? span.name ?? "attempt",
-  );
+  const model =
+    attempt.id &&
+    h(
+      "a",
+      {
+        class: "chain-model link",
+        href: address(runRoute(runId, attempt.id)),
+        "data-nav": "",
+        "aria-current": isShown ? "true" : null,
+      },
+      span.model ?? span.name ?? "attempt",
+    );
   return h(
     "li",
     { class: "chain-attempt", "data-outcome": expected && outcome !== "served" ? "passed" : outcome },

@@ -50,10 +50,11 @@ const resourceSection: SectionBuilder = ({ span: { resource_details: resource } 
 
 export const SECTIONS: readonly SectionBuilder[] = [
   headSection,
-  // Before the figures: what the run was started for, and why it failed.
+  // Before the figures: what the run was started for, who served the call in the end, and why this one failed. The
+  // chain is short, a traceback is not.
   resultSection,
-  errorSection,
   chainSection,
+  errorSection,
   fieldsSection,
   failedSection,
   conversationSection,

@@ -1,8 +1,10 @@
 /** What the rows of a tree ask for. */
+import { type Chain, rowChain } from "../../run/fallback-chain";
 import type { CriticalPath } from "../../run/time/critical-path";
 import type { TimeWindow } from "../../run/time/time-scale";
 import type { Folded, SpanState } from "../../service/wire";
 import type { RunStore } from "../../store";
+import type { TreeNode } from "../../tree";
 import type { TimePanel } from "../time/time-panel";
 import type { RowContext } from "./trace-row";
 
@@ -33,6 +35,10 @@ export class RowSource implements RowContext {
 
   reason(id: string): string | undefined {
     return this.store?.reasons.get(id);
+  }
+
+  chain(node: TreeNode): Chain | null {
+    return this.store && rowChain(this.store, node);
   }
 
   now(): number {

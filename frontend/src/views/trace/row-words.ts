@@ -1,4 +1,5 @@
 /** What the row of a span says beside its name. Pure. */
+import type { Chain } from "../../run/fallback-chain";
 import { progressText } from "../../run/tail/events";
 import { isOpen, reversedBy } from "../../run/time/span-times";
 import type { SpanState } from "../../service/wire";
@@ -35,8 +36,13 @@ export interface Note {
   readonly tone: string | null;
 }
 
-/** The one thing that is worth a line of its own. `reason`: why it was skipped or cancelled, where that is known. */
-export function noteOf(span: SpanState, isCut: boolean, reason = ""): Note {
+/**
+ * The one thing that is worth a line of its own.
+ *
+ * @param reason why it was skipped or cancelled, where that is known
+ * @param chain the backends that its row shows
+ */
+export function noteOf(span: SpanState, isCut: boolean, reason = "", chain: Chain | null = null): Note {
   const progress = progressText(span.progress) ?? "";
   if (isCut) return { text: "its parent is below it", tone: "warn" };
   if (span.status === "error")
@@ -48,6 +54,8 @@ export function noteOf(span: SpanState, isCut: boolean, reason = ""): Note {
   }
   if (isOpen(span) && span.kind === "queue") return { text: progress || "waiting", tone: null };
   if (isOpen(span) && progress) return { text: progress, tone: "alive" };
+  const left = chain?.attempts.findLast(({ outcome, expected }) => outcome === "failed" && !expected);
+  if (left?.reason) return { text: reasonWords(left.reason), tone: null };
   if (span.fallback_reason)
     return {
       text: `after ${span.fallback_from ?? "another"}: ${reasonWords(span.fallback_reason)}`,

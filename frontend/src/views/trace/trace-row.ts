@@ -1,5 +1,6 @@
 /** One row of the trace tree: name, mark, tokens, cost, duration and the bar. */
 import { h, icon, setAttr, setIcon, setText } from "../../browser/dom";
+import type { Chain } from "../../run/fallback-chain";
 import { tokenCounts, tokensText } from "../../run/tail/events";
 import { reversedBy } from "../../run/time/span-times";
 import type { TimeWindow } from "../../run/time/time-scale";
@@ -12,6 +13,7 @@ import { isFolded, type TreeNode } from "../../tree";
 import { BackendMark, markOf } from "../backend-mark";
 import { STATUS_ICONS } from "../status";
 import type { RowView } from "../windowed";
+import { ChainMark } from "./chain-mark";
 import { CostCell } from "./cost-cell";
 import { foldNote, foldWords } from "./fold-words";
 import { impliedWord, noteOf } from "./row-words";
@@ -37,6 +39,8 @@ export interface RowContext {
   folded(id: string): Folded | undefined;
   /** Why a span was skipped or cancelled, where that is known. */
   reason(id: string): string | undefined;
+  /** Backends that were asked for it in turn, where the row has to tell; null where none was left. */
+  chain(node: TreeNode): Chain | null;
   now(): number;
   startOf(span: SpanState): number;
   endOf(span: SpanState): number;
@@ -58,6 +62,8 @@ export class TraceRow implements RowView<TreeNode> {
   private readonly statusText = h("span", { class: "sr-only" });
   private readonly note = h("span", { class: "row-note" });
   private readonly mark = new BackendMark();
+  /** Made for the first span that has one. */
+  private chain: ChainMark | null = null;
   private readonly glyph = icon("pending", "glyph");
   private readonly kind = icon("dot", "row-kind");
   private readonly twistyIcon = icon("chevron", "twisty-icon");
@@ -153,14 +159,14 @@ export class TraceRow implements RowView<TreeNode> {
     const isWaiting = this.running && span.kind === "queue";
     setAttr(this.element, "data-waits", isWaiting ? "" : null);
     setIcon(this.glyph, isWaiting ? "pending" : STATUS_ICONS[status]);
-    this.mark.update(span);
+    const chain = this.drawChain(span, node);
     const word = impliedWord(span);
     setText(this.implied, word);
     const name = shownName(span.name);
     setText(this.shown, name.slice(word.length));
     this.drawKind(span);
     setText(this.statusText, isWaiting ? "waiting" : status);
-    this.drawNote(span, node);
+    this.drawNote(span, node, chain);
     const errorsBelow = node.total.errors - node.own.errors;
     const hidden = isFolded(node) ? foldWords(this.context.folded(node.id)) : "";
     const errors = collapsed && errorsBelow > 0 ? format.plural(errorsBelow, "error") : "";
@@ -204,8 +210,23 @@ export class TraceRow implements RowView<TreeNode> {
     setAttr(this.duration, "data-reversed", isReversed ? "" : null);
   }
 
-  private drawNote(span: SpanState, node: TreeNode): void {
-    const { text, tone } = noteOf(span, node.cut, this.context.reason(node.id));
+  /** In the place of an attempt's mark, and behind the name of a group. */
+  private drawChain(span: SpanState, node: TreeNode): Chain | null {
+    const chain = this.context.chain(node);
+    this.mark.update(chain ? undefined : span);
+    if (chain === null) {
+      this.chain?.update(null);
+      return null;
+    }
+    this.chain ??= new ChainMark();
+    const before = span.kind === "llm_group" ? this.note : this.kind;
+    if (this.chain.element.nextSibling !== before) this.nameCell.insertBefore(this.chain.element, before);
+    this.chain.update(chain);
+    return chain;
+  }
+
+  private drawNote(span: SpanState, node: TreeNode, chain: Chain | null): void {
+    const { text, tone } = noteOf(span, node.cut, this.context.reason(node.id), chain);
     setText(this.note, visible(text.replace(/\s+/g, " ").slice(0, 300)));
     setAttr(this.note, "data-tone", tone);
     setAttr(this.note, "title", text || null);
@@ -223,6 +244,7 @@ export class TraceRow implements RowView<TreeNode> {
     setAttr(this.element, "data-mark", null);
     setIcon(this.glyph, folded ? "more" : "pending");
     this.mark.update(undefined);
+    this.chain?.update(null);
     this.kind.toggleAttribute("hidden", true);
     setText(this.kindText, "");
     setAttr(this.element, "data-does", null);
