@@ -9,7 +9,6 @@ from pydantic import Field
 from spantail_service.web.schemas.base import SPAN_ID, Described
 from spantail_service.web.schemas.spans import SpanState
 
-
 FromTo = Annotated[list[int], Field(min_length=2, max_length=2)]
 """From and to, in microseconds since the epoch."""
 
