@@ -2,7 +2,8 @@
 import { byId, h } from "../../browser/dom";
 import type { Conversation } from "../../run/conversation/model";
 import { conversationOf } from "../../run/conversation/sources";
-import type { SpanState, TailEvent } from "../../service/wire";
+import { SpanLogs } from "../../run/conversation/span-logs";
+import type { SpanState } from "../../service/wire";
 import type { RunStore } from "../../store";
 import type { SectionBuilder } from "../details/details-section";
 import { ConversationView } from "./conversation-view";
@@ -12,6 +13,7 @@ const CAPTURE = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT";
 /** One at a time is on the page: it keeps what its reader has opened while the span grows. */
 let view: ConversationView | undefined;
 let shownFor: string | undefined;
+const logs = new SpanLogs();
 const read = new WeakMap<SpanState, { lines: number; conversation: Conversation | null }>();
 
 export const conversationSection: SectionBuilder = ({ span, session }) => {
@@ -35,19 +37,12 @@ export const noContentSection: SectionBuilder = ({ span, isWhole, session }) => 
 
 /** Read again only when the span or the log records about it are others. */
 function readOnce(span: SpanState, store: RunStore): Conversation | null {
-  const logs = logsOf(span, store.tail);
+  const found = logs.of(span.span_id, store.tail);
   const known = read.get(span);
-  if (known?.lines === logs.length) return known.conversation;
-  const conversation = conversationOf(span, logs);
-  read.set(span, { lines: logs.length, conversation });
+  if (known?.lines === found.length) return known.conversation;
+  const conversation = conversationOf(span, found);
+  read.set(span, { lines: found.length, conversation });
   return conversation;
-}
-
-/** Log records that may hold messages. */
-function logsOf(span: SpanState, tail: readonly TailEvent[]): TailEvent[] {
-  return tail.filter(
-    (event) => event.event === "log" && event.span_id === span.span_id && event.attributes !== undefined,
-  );
 }
 
 function hint(): HTMLElement {
