@@ -38,9 +38,15 @@ export function setIcon(svg: SVGSVGElement, name: string): void {
   if (use && use.getAttribute("href") !== href) use.setAttribute("href", href);
 }
 
-/** Writes only what differs: setting the same text again would still cost a layout. */
+/**
+ * Writes only what differs: setting the same text again would still cost a layout. A text that is there is changed, which
+ * costs less than another one in its place.
+ */
 export function setText(element: Element, text: string): void {
-  if (element.textContent !== text) element.textContent = text;
+  const { firstChild } = element;
+  if (text !== "" && firstChild instanceof Text && !firstChild.nextSibling) {
+    if (firstChild.data !== text) firstChild.data = text;
+  } else if (element.textContent !== text) element.textContent = text;
 }
 
 export function setAttr(element: Element, name: string, value: string | null): void {

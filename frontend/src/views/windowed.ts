@@ -1,4 +1,6 @@
 /** A list that only has the rows in sight as elements, however long it is. Rows are of one height. */
+import { ascending } from "./ascending";
+import { type RowBlock, rowBlock } from "./row-block";
 
 export interface RowView<T> {
   readonly element: HTMLElement;
@@ -15,17 +17,21 @@ export interface WindowedOptions<T> {
   readonly create: () => RowView<T>;
   /** Rows have links and buttons: they are reached one after the other as they are seen. */
   readonly inOrder?: boolean;
+  /** Rows above and below what is in sight, so that a fast scroll does not show gaps. */
+  readonly ahead?: number;
   readonly onScroll?: () => void;
   readonly onResize?: () => void;
 }
 
-/** Rows above and below what is in sight, so that a fast scroll does not show gaps. */
-const OVERSCAN = 12;
+const AHEAD = 12;
+const NO_ROWS: RowBlock = { first: 0, end: 0 };
 
 export class WindowedList<T> {
   private readonly options: WindowedOptions<T>;
-  private readonly shown = new Map<string, RowView<T>>();
-  private readonly spare: RowView<T>[] = [];
+  private shown = new Map<string, RowView<T>>();
+  /** Elements without a row, out of sight. */
+  private spare: RowView<T>[] = [];
+  private block = NO_ROWS;
   private items: readonly T[] = [];
   // Kept from the last event: asking the elements would cost a layout each time.
   private top = 0;
@@ -66,11 +72,11 @@ export class WindowedList<T> {
     if (canvas.style.height !== height) canvas.style.height = height;
     this.items = items;
     const top = Math.min(Math.max(0, scrollTop), this.endScroll);
-    if (top !== this.top) {
-      viewport.scrollTop = top;
-      this.top = top;
-    }
+    const isMoved = top !== this.top;
+    this.top = top;
     this.fill(true);
+    // To scroll is to lay out: last, when there is nothing to lay out any more afterwards.
+    if (isMoved) viewport.scrollTop = top;
   }
 
   /** Draws the rows in sight again. */
@@ -78,50 +84,68 @@ export class WindowedList<T> {
     this.fill(true);
   }
 
-  /** Puts a row element where there is an item in sight; the others are kept for later, out of sight. */
+  /** Puts a row element where there is an item in sight. Elements that are free take the new rows at once. */
   private fill(again: boolean): void {
-    const { canvas, key, create, rowHeight } = this.options;
-    const first = Math.max(0, Math.floor(this.top / rowHeight) - OVERSCAN);
-    const end = Math.min(this.items.length, Math.ceil((this.top + this.viewHeight) / rowHeight) + OVERSCAN);
-    const wanted = this.items.slice(first, end).map((item) => ({ item, id: key(item) }));
-    const keep = new Set(wanted.map(({ id }) => id));
-    for (const [id, row] of this.shown) {
-      if (keep.has(id)) continue;
-      this.shown.delete(id);
-      this.spare.push(row);
-    }
-    wanted.forEach(({ item, id }, at) => {
-      const index = first + at;
-      let row = this.shown.get(id);
-      const fresh = row === undefined;
-      if (row === undefined) {
-        row = this.spare.pop() ?? create();
-        this.shown.set(id, row);
-        if (!row.element.isConnected) canvas.append(row.element);
-        row.element.hidden = false;
-      }
-      const offset = `translateY(${index * rowHeight}px)`;
-      if (row.element.style.transform !== offset) row.element.style.transform = offset;
-      if (fresh || again) row.update(item, index);
+    const { rowHeight, key } = this.options;
+    const sight = {
+      top: this.top / rowHeight,
+      height: this.viewHeight / rowHeight,
+      count: this.items.length,
+    };
+    const block = rowBlock(sight, this.options.ahead ?? AHEAD, this.block);
+    if (block === this.block && !again) return;
+    this.block = block;
+    const ids = this.items.slice(block.first, block.end).map(key);
+    const before = this.shown;
+    this.shown = new Map(ids.map((id) => [id, before.get(id) as RowView<T>]));
+    const free: RowView<T>[] = [];
+    for (const [id, row] of before) if (!this.shown.has(id)) free.push(row);
+    // Taken in the order in which they stand: where all rows are others, none has to be moved.
+    const fresh = ids.filter((id) => !before.has(id));
+    const taken = [...free, ...this.spare].slice(0, fresh.length);
+    this.putAway(free.slice(fresh.length), this.spare.slice(Math.max(0, fresh.length - free.length)));
+    fresh.forEach((id, at) => {
+      this.shown.set(id, taken[at] ?? this.made());
     });
-    for (const { element } of this.spare) {
+    let index = block.first;
+    for (const [id, row] of this.shown) {
+      const { element } = row;
+      const top = `${index * rowHeight}px`;
+      if (element.style.top !== top) element.style.top = top;
+      if (element.hidden) element.hidden = false;
+      if (again || !before.has(id)) row.update(this.items[index] as T, index);
+      index++;
+    }
+    if (this.options.inOrder) this.order();
+  }
+
+  private made(): RowView<T> {
+    const row = this.options.create();
+    this.options.canvas.append(row.element);
+    return row;
+  }
+
+  private putAway(free: readonly RowView<T>[], spare: readonly RowView<T>[]): void {
+    for (const { element } of free) {
       element.hidden = true;
       // Its id may by now be another row's.
       element.removeAttribute("id");
     }
-    if (this.options.inOrder) this.order(wanted.map(({ id }) => id));
+    this.spare = [...free, ...spare];
   }
 
   /** Brings the elements into the order of their rows, and moves no more of them than needed. */
-  private order(ids: readonly string[]): void {
+  private order(): void {
     const { canvas } = this.options;
-    for (const { element } of this.spare) if (element.nextElementSibling) canvas.append(element);
-    let at = canvas.firstElementChild;
-    for (const id of ids) {
-      const element = this.shown.get(id)?.element;
-      if (!element) continue;
-      if (element === at) at = at.nextElementSibling;
-      else moveBefore(canvas, element, at);
+    const elements = [...this.shown.values()].map(({ element }) => element);
+    const places = new Map<Element, number>(elements.map((element, place) => [element, place]));
+    const standing = [...canvas.children].map((child) => places.get(child) ?? -1).filter((at) => at >= 0);
+    const kept = ascending(standing);
+    if (kept.size === elements.length) return;
+    let next: Element | null = null;
+    for (const [place, element] of [...elements.entries()].reverse()) {
+      if (!kept.has(place)) moveBefore(canvas, element, next);
+      next = element;
     }
   }
 

@@ -1,6 +1,6 @@
 /** One run on the page: its session, and everything that is drawn of it. */
 import { byId, h } from "../../browser/dom";
-import { DrawSchedule } from "../../browser/draw-schedule";
+import { DrawSchedule, type Parts } from "../../browser/draw-schedule";
 import type { Route } from "../../browser/router";
 import type { ConnectionState } from "../../connection/connection";
 import { RunConnection } from "../../connection/follow";
@@ -62,7 +62,7 @@ export class RunView {
   private readonly surroundings: RunSurroundings;
   private readonly meter = new BudgetMeter();
   private readonly results: RunResults;
-  private readonly schedule = new DrawSchedule(() => this.draw());
+  private readonly schedule = new DrawSchedule(() => this.parts());
   private current: RunSession | null = null;
   private chosenId: string | null = null;
   /** The session was drawn: its section is on the screen. */
@@ -336,24 +336,38 @@ export class RunView {
     );
   }
 
-  private draw(): void {
+  /** What is to be drawn of the run. A run that was left meanwhile is not drawn any more. */
+  private parts(): Parts {
     const { current } = this;
-    if (!current?.loaded || this.isGone) return;
+    if (!current?.loaded || this.isGone) return [];
     this.page.screen = "run";
     // What is hidden has no height and cannot be scrolled; the shell shows it a moment later.
     if (!this.section.checkVisibility()) {
       this.schedule.ask();
-      return;
+      return [];
     }
-    const begun = performance.now();
-    if (!this.opened) void this.findLinks();
-    this.opened = true;
-    this.drawHead(current);
-    this.views.draw(!isLive(current));
-    this.find.draw();
-    this.tail.draw();
-    this.details.draw();
-    this.schedule.drawn(begun);
+    const draws = [
+      () => this.drawHead(current),
+      () => this.views.draw(!isLive(current)),
+      () => this.find.draw(),
+      () => this.tail.draw(),
+      () => this.details.draw(),
+    ];
+    if (!this.opened) {
+      void this.findLinks();
+      this.opened = true;
+      // What appears at first appears at once.
+      return [
+        () => {
+          for (const draw of draws) draw();
+        },
+      ];
+    }
+    // Head and details of a run that goes on follow the clock, see `tick`.
+    const isTicking = isLive(current) && !document.hidden;
+    return (isTicking ? draws.slice(1, -1) : draws).map((draw) => () => {
+      if (this.current === current) draw();
+    });
   }
 
   /** The head above the tree, and the run's item in the list with it. */

@@ -25,6 +25,10 @@ export class RowSource implements RowContext {
     this.clock = clock;
   }
 
+  get revision(): number {
+    return this.panel.time.revision;
+  }
+
   span(id: string): SpanState | undefined {
     return this.store?.spans.get(id);
   }

@@ -13,27 +13,37 @@ export class StickyRows {
   private readonly element = byId("trace-sticky");
   private readonly context: RowContext;
   private readonly rows: TraceRow[] = [];
+  private shown: readonly TreeNode[] = [];
 
   constructor(context: RowContext) {
     this.context = context;
   }
 
-  /** Follows the scroll position, and what is known of the spans. */
-  draw(nodes: readonly TreeNode[], scrollTopPx: number, viewPx: number, rowPx: number): void {
+  /** Follows the scroll position. */
+  scroll(nodes: readonly TreeNode[], scrollTopPx: number, viewPx: number, rowPx: number): void {
     const isRoomy = viewPx >= LEAST_ROWS * rowPx && scrollTopPx > 0;
     const shown = isRoomy ? stickyRows(nodes, scrollTopPx, rowPx) : [];
+    const isSame = shown.length === this.shown.length && shown.every((node, at) => node === this.shown[at]);
+    if (isSame) return;
+    this.shown = shown;
+    this.height = shown.length * rowPx;
     while (this.rows.length < Math.min(shown.length, MOST_STICKY)) {
       const row = new TraceRow(this.context, { isCopy: true });
       this.rows.push(row);
       this.element.append(row.element);
     }
-    this.rows.forEach((row, at) => {
-      const node = shown[at];
-      row.element.hidden = node === undefined;
-      if (node) row.update(node, at);
+    this.rows.forEach(({ element }, at) => {
+      element.hidden = at >= shown.length;
     });
     this.element.hidden = shown.length === 0;
-    this.height = shown.length * rowPx;
+    this.draw();
+  }
+
+  /** Follows what is known of the spans. */
+  draw(): void {
+    this.shown.forEach((node, at) => {
+      this.rows[at]?.update(node, at);
+    });
   }
 
   /** Something among them is running. */

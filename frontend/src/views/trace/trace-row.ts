@@ -17,6 +17,7 @@ import { ChainMark } from "./chain-mark";
 import { CostCell } from "./cost-cell";
 import { foldNote, foldWords } from "./fold-words";
 import { impliedWord, noteOf } from "./row-words";
+import { Seen } from "./seen";
 import { TraceBar } from "./trace-bar";
 
 /** Deeper levels are not indented further: the name must keep room. There the level stands as a number. */
@@ -34,6 +35,8 @@ export interface RowContext {
   readonly selected: string | null;
   readonly cursorId: string | null;
   readonly isSettled: boolean;
+  /** Another one where anything may stand at another place. */
+  readonly revision: number;
   span(id: string): SpanState | undefined;
   /** What stands below a span ("": below none) and is not here. */
   folded(id: string): Folded | undefined;
@@ -76,6 +79,7 @@ export class TraceRow implements RowView<TreeNode> {
   private readonly skewHint = h("span", { class: "sr-only" });
   private readonly skew = h("span", { class: "row-skew" }, icon("clock"), this.skewHint);
   private readonly bar = new TraceBar();
+  private readonly seen = new Seen();
   private start = 0;
 
   /** `isCopy`: the row itself is elsewhere; this one is for the eye alone. */
@@ -111,9 +115,13 @@ export class TraceRow implements RowView<TreeNode> {
     const span = this.context.span(node.id);
     const { element } = this;
     if (!this.isCopy) setAttr(element, "id", `span-${node.id}`);
+    setAttr(element, "aria-rowindex", String(index + 1));
+    if (this.isSeen(node, span)) {
+      if (this.running) this.grow();
+      return;
+    }
     setAttr(element, "data-span-id", node.id);
     setAttr(element, "aria-level", String(node.depth + 1));
-    setAttr(element, "aria-rowindex", String(index + 1));
     setAttr(element, "aria-selected", String(this.context.selected === node.id));
     setAttr(element, "data-cursor", this.context.cursorId === node.id ? "" : null);
     const collapsed = this.context.collapsed.has(node.id) || isFolded(node);
@@ -127,6 +135,18 @@ export class TraceRow implements RowView<TreeNode> {
     if (span) this.updateSpan(span, node, collapsed);
     else this.updatePlaceholder(node);
     this.drawCritical(node.id);
+  }
+
+  /** All that it shows, but for the time. Most rows stay as they are while a run goes on. */
+  private isSeen(node: TreeNode, span: SpanState | undefined): boolean {
+    const { context } = this;
+    const { id, total, own } = node;
+    const below = [node.children.length > 0, isFolded(node), context.collapsed.has(id)];
+    const sums = [total.cost, total.priced, total.unpriced, total.errors, own];
+    const marks = [context.selected === id, context.cursorId === id, context.isSettled, context.revision];
+    const known = [context.reason(id), context.folded(node.foldOf ?? id), context.critical(id)];
+    const place = [node.start, node.depth, node.cut];
+    return this.seen.again([node, span, ...below, ...sums, ...marks, ...known, ...place]);
   }
 
   private drawCritical(id: string): void {

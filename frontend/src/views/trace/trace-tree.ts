@@ -88,10 +88,10 @@ export class TraceTreeView implements RunShape {
       key: (node) => node.id,
       create: () => new TraceRow(this.source),
       onScroll: () => {
-        this.drawSticky();
+        this.scrollSticky();
         this.moreInSight();
       },
-      onResize: () => this.drawSticky(),
+      onResize: () => this.scrollSticky(),
     });
     this.goes = new Follow(this.viewport, () => this.layout());
     this.menu = new OpenMenu((goal) => this.openTo(goal));
@@ -288,7 +288,12 @@ export class TraceTreeView implements RunShape {
   }
 
   private drawSticky(): void {
-    this.sticky.draw(this.rows, this.list.scrollTop, this.list.viewHeight, ROW_HEIGHT);
+    this.scrollSticky();
+    this.sticky.draw();
+  }
+
+  private scrollSticky(): void {
+    this.sticky.scroll(this.rows, this.list.scrollTop, this.list.viewHeight, ROW_HEIGHT);
   }
 
   private findPath(): void {
