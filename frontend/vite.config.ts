@@ -42,6 +42,26 @@ function paintAfterScript(): Plugin {
   };
 }
 
+/** Has the browser ask for what the address shows beside the page's scripts, not after them. */
+function askEarly(): Plugin {
+  return {
+    name: "ask-early",
+    apply: "build",
+    transformIndexHtml: {
+      order: "post",
+      handler: (_html, { bundle, filename }) => {
+        if (!filename.endsWith("/index.html")) return [];
+        const early = Object.values(bundle ?? {}).find(
+          (file) => file.type === "chunk" && file.name === "early",
+        );
+        if (!early) throw new Error("there is no early script");
+        const attrs = { type: "module", async: true, crossorigin: true, src: `/${early.fileName}` };
+        return [{ tag: "script", attrs, injectTo: "head-prepend" }];
+      },
+    },
+  };
+}
+
 /** The icons stand in index.html; the page of components draws the same ones. */
 function sharedIcons(): Plugin {
   return {
@@ -60,7 +80,7 @@ function sharedIcons(): Plugin {
 }
 
 export default defineConfig({
-  plugins: [tailwindcss(), licenceNotices(), paintAfterScript(), sharedIcons()],
+  plugins: [tailwindcss(), licenceNotices(), paintAfterScript(), askEarly(), sharedIcons()],
   build: {
     outDir: "../service/spantail_service/static",
     emptyOutDir: true,
@@ -69,7 +89,7 @@ export default defineConfig({
     // data: URLs are allowed for images only by the page's Content-Security-Policy.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
-    rolldownOptions: { input: ["index.html", "login.html", "components.html"] },
+    rolldownOptions: { input: ["src/early.ts", "index.html", "login.html", "components.html"] },
   },
   server: { proxy: { "/api": "http://127.0.0.1:8321" } },
 });

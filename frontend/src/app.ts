@@ -29,6 +29,8 @@ import { NewRunDialog } from "./views/start/new-run";
 const TICK_MS = 100;
 /** Whole seconds are enough for the list. */
 const LIST_TICKS = 10;
+/** What is around a run is asked for at the latest then, whether or not it has come. */
+const REST_MS = 1_000;
 /** Ticks that stay out for so long: the machine was asleep. */
 const SLEPT_MS = 10_000;
 
@@ -49,6 +51,8 @@ export class App {
   private listed = false;
   /** The run on the page was in the list when the service did not have it. */
   private goneListed = false;
+  /** What is not needed to show what the address asks for was asked for. */
+  private hasRest = false;
   private ticks = 0;
   private tickedAtMs = Date.now();
   /** The service did not answer; when it does again, it may be another one. */
@@ -68,6 +72,7 @@ export class App {
         this.navigation.amend(this.route);
       },
       ended: (runId) => this.ends.heard(runId),
+      shown: () => this.askRest(),
       summarised: (summary) => updateItem(page.runs, runItem(summary, summary.run_id, api.nowUs())),
       gone: (runId) => {
         this.goneListed = this.runs.some((run) => run.run_id === runId);
@@ -114,10 +119,18 @@ export class App {
       else this.wake();
     });
     setInterval(() => this.tick(), TICK_MS);
-    void this.dialog.load();
+    setTimeout(() => this.askRest(), REST_MS);
     this.sidebar.start(location.pathname === "/" ? location.search : "");
     this.views.narrowed(this.sidebar.query);
     this.navigation.start();
+  }
+
+  /** The service answers one after another: what the address asks for comes first. */
+  private askRest(): void {
+    if (this.hasRest) return;
+    this.hasRest = true;
+    void this.dialog.load();
+    this.sidebar.showFigures();
   }
 
   /** Times relative or by the clock, everywhere. */
@@ -128,6 +141,7 @@ export class App {
   }
 
   newRun(operation?: string): void {
+    this.askRest();
     this.dialog.open(operation);
   }
 
@@ -345,6 +359,7 @@ export class App {
     assign(this.page, "runsText", "");
     this.run.serviceAnswers();
     this.drawList();
+    if (this.runs.length === 0 || this.route.section !== "runs") this.askRest();
     if (this.route.section !== "runs") return;
     if (!session) {
       if (this.route.odd !== undefined) return;

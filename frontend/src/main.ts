@@ -1,3 +1,4 @@
+import "./early";
 import Alpine from "@alpinejs/csp";
 import "./styles/page.css";
 import { App } from "./app";

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Connection, ConnectionListener } from "../src/connection/connection";
-import { RunSession, WHOLE_UP_TO } from "../src/run/session";
+import { RunSession } from "../src/run/session";
 import { visibleRows } from "../src/run/tree/rows";
 import type { Api, WindowQuery } from "../src/service/api";
 import type {
@@ -124,15 +124,13 @@ describe("a session of a large run", () => {
   beforeEach(() => void vi.useFakeTimers());
   afterEach(() => void vi.useRealTimers());
 
-  function opened(listed: number, answer: (asked: WindowQuery) => TraceWindow) {
+  function opened(answer: (asked: WindowQuery) => TraceWindow) {
     const asked: WindowQuery[] = [];
-    let whole = 0;
     let heard: ConnectionListener | undefined;
     const api = {
-      run: async () => ({ ...RUN, spans: listed }),
-      snapshot: async (): Promise<Snapshot> => {
-        whole++;
-        return { run: RUN, spans: [], next_index: 5, epoch: "1" };
+      opening: async (): Promise<Snapshot | TraceWindow> => {
+        asked.push({});
+        return answer({});
       },
       window: async (_id: string, query: WindowQuery) => {
         asked.push(query);
@@ -145,22 +143,24 @@ describe("a session of a large run", () => {
       return { start: () => {}, stop: () => {}, nudge: () => {} };
     };
     const session = new RunSession(api, ID, connect, { changed() {}, state() {}, notice() {} });
-    return { session, asked, whole: () => whole, tell: (logs: TailEvent[]) => heard?.frame(frame(logs)) };
+    return { session, asked, tell: (logs: TailEvent[]) => heard?.frame(frame(logs)) };
   }
 
   it("takes a small run whole and a large one in parts", async () => {
-    const small = opened(WHOLE_UP_TO, () => part([], {}));
+    const small = opened(
+      () => ({ run: RUN, spans: [span("a", null)], next_index: 5, epoch: "1" }) as TraceWindow,
+    );
     await small.session.open();
-    expect([small.whole(), small.asked.length]).toEqual([1, 0]);
-    const large = opened(WHOLE_UP_TO + 1, () => part([span("a", null)], { a: fold(9) }));
+    expect([small.session.store.whole, rows(small.session.store)]).toEqual([null, ["a"]]);
+    const large = opened(() => part([span("a", null)], { a: fold(9) }));
     await large.session.open();
-    expect([large.whole(), large.asked.length]).toEqual([0, 1]);
+    expect([large.session.store.whole?.run_id, large.asked.length]).toEqual([ID, 1]);
     expect(rows(large.session.store)).toEqual(["a"]);
     expect(large.session.store.tree.get("a")?.children.map(({ foldOf }) => foldOf)).toEqual(["a"]);
   });
 
   it("asks for more on demand, and for the way to a span that is not here", async () => {
-    const { session, asked } = opened(100_000, ({ root }) =>
+    const { session, asked } = opened(({ root }) =>
       root === undefined
         ? part([span("a", null)], { a: fold(9, { after: "b" }) })
         : part([span("a", null), span("c", "a")], { a: fold(8) }),
@@ -179,10 +179,7 @@ describe("a session of a large run", () => {
     const answers = [false, false, true].map((complete) =>
       part([span("a", null)], { a: fold(9) }, { complete }),
     );
-    const { session, asked, tell } = opened(
-      100_000,
-      () => answers.shift() ?? part([span("a", null)], { a: fold(3) }),
-    );
+    const { session, asked, tell } = opened(() => answers.shift() ?? part([span("a", null)], { a: fold(3) }));
     await session.open();
     await vi.advanceTimersByTimeAsync(10_000);
     expect(asked).toHaveLength(3);

@@ -39,7 +39,7 @@ function opened(
   let asked = 0;
   let listener: ConnectionListener | undefined;
   const api = {
-    snapshot: async () => {
+    opening: async () => {
       const next = snapshots[Math.min(asked++, snapshots.length - 1)];
       if (next instanceof Error) throw next;
       return next as Snapshot;
@@ -170,11 +170,9 @@ it("follows again when a settled run is alive once more, and not while the list 
 it("looks again at a run that has ended when the page wakes up: it went on, was lost and sent again, or expired", async () => {
   const then = (change: Partial<RunSummary>): RunSummary => ({ run_id: ID, status: "completed", ...change });
   const looks = [
-    then({}), // asked for its size, as it is opened
     then({ epoch: "1", next_index: 5 }),
     then({ epoch: "1", next_index: 8 }),
     then({ epoch: "2", next_index: 2 }),
-    then({}), // for its size again, as all is taken anew
     new ProblemError(410, {}),
     new TypeError("refused"),
   ];

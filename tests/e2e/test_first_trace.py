@@ -174,7 +174,7 @@ async def test_a_run_that_never_was(service: ServiceProcess, browser: Browser) -
     async with open_page(browser, service.url) as (page, complaints):
         await page.goto(f"/runs/{'0' * 31}1")
         await expect(page.get_by_role("heading", name="There is no such run")).to_be_visible()
-        await complaints.expect("404", f"/api/runs/{'0' * 31}1")
+        await complaints.expect("404", f"/api/traces/{'0' * 31}1")
         await page.get_by_role("link", name="Show the newest run").click()
         await expect(page.get_by_role("heading", name="No runs yet")).to_be_visible()
 

@@ -3,23 +3,13 @@
 import { backoffMs } from "../connection/backoff";
 import type { Connection, ConnectionListener, ConnectionState } from "../connection/connection";
 import { type Api, ProblemError } from "../service/api";
-import type {
-  BackendTotals,
-  Frame,
-  LayerInfo,
-  Marks,
-  RunSummary,
-  Snapshot,
-  TraceWindow,
-} from "../service/wire";
+import type { BackendTotals, Frame, LayerInfo, Marks, RunSummary } from "../service/wire";
 import { RunStore } from "../store";
 import { runTimes } from "./time/extent";
 import { RunParts } from "./tree/parts";
 
 /** Events from before the snapshot that the livetail shows at first. */
 const HISTORY = 1_000;
-/** Spans of a run that is taken whole; a larger one comes in parts. */
-export const WHOLE_UP_TO = 20_000;
 /** A run that has grown so large while it was here is taken in parts from then on. */
 const HELD_UP_TO = 100_000;
 
@@ -91,7 +81,7 @@ export class RunSession {
     try {
       for (let attempt = 1; !this.abort.signal.aborted; attempt++) {
         try {
-          const snapshot = await this.snapshot();
+          const snapshot = await this.api.opening(this.runId, this.abort.signal);
           this.run = snapshot.run;
           this.layers = snapshot.run.layers ?? this.layers;
           this.backends = snapshot.run.backends ?? {};
@@ -123,14 +113,6 @@ export class RunSession {
     } finally {
       this.loading = false;
     }
-  }
-
-  /** The whole run, or of one that is too large the first part. */
-  private async snapshot(): Promise<Snapshot | TraceWindow> {
-    const { runId, abort } = this;
-    const listed = this.run?.spans ?? (await this.api.run(runId, abort.signal)).spans ?? 0;
-    const isLarge = Math.max(listed, this.store.spanCount) > WHOLE_UP_TO;
-    return isLarge ? this.api.window(runId, {}, abort.signal) : this.api.snapshot(runId, abort.signal);
   }
 
   close(): void {

@@ -44,6 +44,7 @@ export class RunSidebar {
   private figures: ReturnType<typeof setTimeout> | undefined;
   /** What the figures were last asked for: they are asked again when the list says something else. */
   private lastChoices = "";
+  private hasFigures = false;
 
   constructor(page: PageData, api: Api, listener: SidebarListener) {
     this.page = page;
@@ -190,7 +191,14 @@ export class RunSidebar {
     assign(page, "olderText", list.isFull ? full : list.hasOlder ? older : "");
   }
 
+  /** Asks for sums and choices, and goes on to. */
+  showFigures(): void {
+    this.hasFigures = true;
+    this.refreshFigures();
+  }
+
   private refreshFigures(): void {
+    if (!this.hasFigures) return;
     const choices = JSON.stringify(
       this.runs.slice(0, 100).map((run) => [run.run_id, run.status, run.cost_nano]),
     );

@@ -2,6 +2,7 @@
 
 import { type Epoch, query } from "../connection/connection";
 import { ServiceClock } from "./clock";
+import { openingUrl, takeEarly } from "./early";
 import { parseJson } from "./json";
 import type {
   Frame,
@@ -156,6 +157,12 @@ export class Api {
     return (await (await this.fetch(`/api/traces/${runId}?fields=tree`, options)).json()) as Snapshot;
   }
 
+  /** A run to be opened: all of it, or the first part of one that is too large. */
+  async opening(runId: string, signal?: AbortSignal): Promise<Snapshot | TraceWindow> {
+    const options = { signal, timeoutMs: SNAPSHOT_TIMEOUT_MS };
+    return (await (await this.fetch(openingUrl(runId), options)).json()) as Snapshot | TraceWindow;
+  }
+
   /** Two runs side by side. */
   async compare(runId: string, otherId: string, signal?: AbortSignal): Promise<Comparison> {
     const url = `/api/runs/${encodeURIComponent(runId)}/compare/${encodeURIComponent(otherId)}`;
@@ -266,10 +273,11 @@ export class Api {
 
   private async fetch(url: string, options: Options = {}): Promise<Response> {
     const limit = AbortSignal.timeout(options.timeoutMs ?? TIMEOUT_MS);
+    const signal = options.signal ? AbortSignal.any([options.signal, limit]) : limit;
     const init: RequestInit = {
       method: options.method ?? "GET",
       headers: { accept: "application/json" },
-      signal: options.signal ? AbortSignal.any([options.signal, limit]) : limit,
+      signal,
       cache: "no-store",
     };
     if (options.body !== undefined) {
@@ -280,8 +288,9 @@ export class Api {
       init.body = options.file;
       init.headers = { accept: "application/json", "content-type": "application/octet-stream" };
     }
-    const askedAt = Date.now();
-    const response = await fetch(url, init);
+    const early = takeEarly(url, signal);
+    const askedAt = early?.askedAt ?? Date.now();
+    const response = await (early?.response ?? fetch(url, init));
     this.clock.hear(response.headers.get("date"), askedAt, Date.now());
     if (response.status === 401) this.signedOut();
     if (!response.ok) throw new ProblemError(response.status, await problemOf(response));

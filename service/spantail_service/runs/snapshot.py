@@ -41,7 +41,7 @@ class RunSnapshots:
         self._links = links
         self._clocks = ClockSkewCache(redis)
 
-    async def snapshot(self, run_id: str, *, tree: bool) -> bytes:
+    async def snapshot(self, run_id: str, *, tree: bool, most: int = MOST_SPANS) -> bytes:
         """The snapshot of a run, as JSON: `{run, resources, scopes, spans, next_index, epoch}`.
 
         `next_index` is read before the spans: a span that is read later may be newer than it, never older. So whoever
@@ -51,19 +51,21 @@ class RunSnapshots:
         Args:
             run_id: The run.
             tree: Leave out what only a span's details need: attributes, span events, links, tracebacks.
+            most: Make none of a run with more spans.
 
         Raises:
             RunNotFoundError, RunExpiredError: it was never heard of, or its data has expired.
-            TooLargeError: it has more than `MOST_SPANS` spans.
+            TooLargeError: it has more than `most` spans, or than `MOST_SPANS`.
         """
         run_keys = keys.run_keys(run_id)
         meta, layers, state = await self._meta(run_id)
         if meta is None:
             nothing: dict[str, Any] = {"resources": {}, "scopes": {}, "spans": [], "next_index": 0, "epoch": None}
             return orjson.dumps({"run": await self._waiting(run_id, state), **nothing})
-        if meta.spans > MOST_SPANS:
+        most = min(most, MOST_SPANS)
+        if meta.spans > most:
             raise TooLargeError(
-                f"The run has {meta.spans:,} spans, and a snapshot at most {MOST_SPANS:,}. "
+                f"The run has {meta.spans:,} spans, and a snapshot at most {most:,}. "
                 f"Read it in parts: /api/traces/{run_id}/window",
                 kind="run-too-large",
             )

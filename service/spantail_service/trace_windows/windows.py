@@ -33,13 +33,17 @@ _NOTHING: Final = {
 class WindowQuery(NamedTuple):
     """What a window is asked for, as the route takes it. Ids are hex, times microseconds since the epoch."""
 
-    root: str | None
-    depth: int
-    begin_us: int | None
-    end_us: int | None
-    limit: int
-    after: str | None
+    root: str | None = None
+    depth: int = 3
+    begin_us: int | None = None
+    end_us: int | None = None
+    limit: int = 1_000
+    after: str | None = None
     path: bool = False
+
+
+FIRST_WINDOW: Final = WindowQuery()
+"""How a run begins that is not asked for further."""
 
 
 class TraceWindows:

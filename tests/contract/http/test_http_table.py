@@ -117,6 +117,7 @@ ROWS = [
     # --- the snapshot
     row("GET", "/api/traces/{run}", 200, JSON, Snapshot),
     row("GET", "/api/traces/{run}?fields=tree", 200, JSON, lambda a: "attributes" not in a.json()["spans"][0]),
+    row("GET", "/api/traces/{run}?fields=tree&whole_up_to=0", 200, JSON, TraceWindow),
     row("GET", "/api/traces/{run}/spans/{span}", 200, JSON, SpanState),
     row("GET", "/api/traces/{run}/window", 200, JSON, TraceWindow),
     row("GET", "/api/traces/{run}/window?root={span}&depth=1&limit=10", 200, JSON, TraceWindow),

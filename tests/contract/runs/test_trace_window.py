@@ -62,6 +62,17 @@ async def test_a_window_is_a_part_of_the_snapshot_and_says_what_is_folded(redis_
             assert child(30) not in ids(late) or len(ids(late)) < 62
 
 
+async def test_a_run_comes_whole_up_to_a_size_and_else_by_its_first_window(redis_url: str) -> None:
+    with Writer(redis_url) as writer:
+        writer.span(RUN)
+        fill(writer, 1, 9)
+        async with running_app(redis_url) as client:
+            path = f"/api/traces/{RUN}?fields=tree&whole_up_to="
+            assert (await client.get(f"{path}10")).json() == (await client.get(f"/api/traces/{RUN}?fields=tree")).json()
+            assert (await client.get(f"{path}9")).json() == await read(client)
+            assert (await client.get(f"{path}-1")).status_code == 422
+
+
 async def test_a_window_is_as_new_as_the_tail(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with Writer(redis_url) as writer:
         writer.span(RUN)

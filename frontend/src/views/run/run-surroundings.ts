@@ -56,6 +56,7 @@ export class RunSurroundings {
   stop(): void {
     this.refresh.stop();
     this.budget = undefined;
+    this.sessionId = "";
     this.breakers = [];
   }
 

@@ -35,6 +35,8 @@ const OLDER_PAGE = 1_000;
 export interface RunViewListener {
   /** The user has chosen a span of the run, or none any more. */
   chosen(runId: string, spanId: string | null): void;
+  /** The run that was opened is on the screen. */
+  shown(): void;
   /** Something is searched for in the run, or nothing any more. */
   searched(runId: string, query: string): void;
   /** The run is over; said again and again. */
@@ -159,13 +161,16 @@ export class RunView {
   open(route: Route & { runId: string }, listed: RunSummary | undefined): void {
     const { runId, spanId, view, find } = route;
     this.close();
-    const session = new RunSession(
+    const { page } = this;
+    const session: RunSession = new RunSession(
       this.api,
       runId,
       (id, listener) => new RunConnection([webSocket, serverSentEvents, poll(this.api)], id, listener),
       {
         changed: () => {
           if (session.loaded && !isLive(session)) this.listener.ended(runId);
+          // The shell has shown the run's section by the time at which it is drawn.
+          if (session.loaded && this.current === session && !this.isGone) page.screen = "run";
           this.schedule.ask();
         },
         state: (state) => {
@@ -178,11 +183,9 @@ export class RunView {
     );
     this.current = session;
     session.expect(listed);
-    const { page } = this;
     page.screen = listed ? "run" : "loading";
     page.runId = runId;
     page.runIdShort = runId.slice(0, 8);
-    this.surroundings.follow(runId);
     drawRunHead(page, session, this.surroundings, this.api.nowUs());
     this.showState(session.state);
     this.views.open(runId, session.store, spanId, view);
@@ -354,12 +357,12 @@ export class RunView {
       () => this.details.draw(),
     ];
     if (!this.opened) {
-      void this.findLinks();
       this.opened = true;
       // What appears at first appears at once.
       return [
         () => {
           for (const draw of draws) draw();
+          this.askFurther(current.runId);
         },
       ];
     }
@@ -368,6 +371,13 @@ export class RunView {
     return (isTicking ? draws.slice(1, -1) : draws).map((draw) => () => {
       if (this.current === current) draw();
     });
+  }
+
+  /** What is around the run; not before the run itself is shown, which would come later for it. */
+  private askFurther(runId: string): void {
+    this.surroundings.follow(runId);
+    void this.findLinks();
+    this.listener.shown();
   }
 
   /** The head above the tree, and the run's item in the list with it. */

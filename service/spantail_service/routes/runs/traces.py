@@ -6,9 +6,12 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 
+from spantail_service.errors import TooLargeError
 from spantail_service.routes.rate_limited import HEAVY
 from spantail_service.runs.meta import parse_run_id, parse_span_id
+from spantail_service.runs.snapshot import MOST_SPANS
 from spantail_service.services import services_of
+from spantail_service.trace_windows.windows import FIRST_WINDOW
 from spantail_service.web.compression import json_response
 from spantail_service.web.large_responses import LargeResponse
 from spantail_service.web.openapi import answers
@@ -31,6 +34,10 @@ async def read_trace(
         Literal["all", "tree"],
         Query(description="`tree` leaves attributes, span events, links and tracebacks out."),
     ] = "all",
+    whole_up_to: Annotated[
+        int | None,
+        Query(ge=0, description="Of a run with more spans the answer is its first part, that of `/window`."),
+    ] = None,
 ) -> Response:
     """Answers `{run, resources, scopes, spans, next_index, epoch}`; polling on from `next_index` misses nothing.
 
@@ -41,7 +48,13 @@ async def read_trace(
     canonical = parse_run_id(run_id)
 
     async def make() -> Response:
-        body = await services.snapshots.snapshot(canonical, tree=fields == "tree")
+        most = MOST_SPANS if whole_up_to is None else whole_up_to
+        try:
+            body = await services.snapshots.snapshot(canonical, tree=fields == "tree", most=most)
+        except TooLargeError:
+            if whole_up_to is None:
+                raise
+            body = await services.trace_windows.window(canonical, FIRST_WINDOW)
         return await json_response(body, request.headers.get("accept-encoding", ""))
 
     return LargeResponse(services.large_responses, make)

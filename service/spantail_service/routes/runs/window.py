@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 from spantail_service.routes.rate_limited import HEAVY
 from spantail_service.runs.meta import parse_run_id, parse_span_id
 from spantail_service.services import services_of
-from spantail_service.trace_windows.windows import WindowQuery
+from spantail_service.trace_windows.windows import FIRST_WINDOW, WindowQuery
 from spantail_service.web.compression import json_response
 from spantail_service.web.openapi import answers
 from spantail_service.web.schemas.windows import TraceWindow
@@ -29,10 +29,14 @@ async def read_window(
     request: Request,
     run_id: str,
     root: Annotated[str | None, Query(description="Only this span and what is below it.")] = None,
-    depth: Annotated[int, Query(ge=0, le=100, description="Levels below the root that are opened.")] = 3,
+    depth: Annotated[
+        int, Query(ge=0, le=100, description="Levels below the root that are opened.")
+    ] = FIRST_WINDOW.depth,
     from_us: Annotated[int | None, Query(alias="from", ge=0, le=_MOST_US, description="µs since the epoch.")] = None,
     to_us: Annotated[int | None, Query(alias="to", ge=0, le=_MOST_US, description="µs since the epoch.")] = None,
-    limit: Annotated[int, Query(ge=1, le=2_000, description="Most spans; there may be a few ancestors more.")] = 1_000,
+    limit: Annotated[
+        int, Query(ge=1, le=2_000, description="Most spans; there may be a few ancestors more.")
+    ] = FIRST_WINDOW.limit,
     after: Annotated[
         str | None, Query(description="A child of the root: its next siblings are wanted. See `folded`.")
     ] = None,
