@@ -4,7 +4,7 @@ import { defineConfig, type Plugin } from "vite";
 
 /** What ends up inside the built page; their licences ask for the notice to travel along. */
 const BUNDLED = [
-  "@alpinejs/csp",
+  "alpinejs",
   "tailwindcss",
   "@fontsource-variable/inter",
   "@fontsource-variable/jetbrains-mono",

@@ -1,8 +1,9 @@
 import "./early";
-import Alpine from "@alpinejs/csp";
+import Alpine from "alpinejs";
 import "./styles/page.css";
 import { App } from "./app";
 import { byId, copyText } from "./browser/dom";
+import { bindByNames } from "./browser/expressions";
 import { applyTheme, currentTheme, toggleTheme, watchTheme } from "./browser/theme";
 import { emptyPage, type PageData } from "./page";
 import { Api } from "./service/api";
@@ -265,6 +266,7 @@ const shell: object & ThisType<PageData> = {
   },
 };
 
+bindByNames();
 Alpine.data("page", () => component(emptyPage(), shell));
 
 /** Says on the button itself, for a moment, whether the text was taken. */
