@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import { backendName, UNNAMED_BACKEND } from "../src/text/format";
 import { markOf } from "../src/views/backend-mark";
 
 it("warns where a call fell back, and nowhere else", () => {
@@ -15,6 +16,12 @@ it("warns where a call fell back, and nowhere else", () => {
     expect(markOf({ backend: "openai", fallback_from: "anthropic", fallback_reason: reason })).toMatch(
       /^hue/,
     );
+});
+
+it("gives no hue to what is not named", () => {
+  expect(markOf({ backend: UNNAMED_BACKEND })).toBe("unnamed");
+  expect(backendName(UNNAMED_BACKEND)).toBe("not named");
+  expect(backendName("openai")).toBe("openai");
 });
 
 it("gives every other backend a hue, always the same", () => {

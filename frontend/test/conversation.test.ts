@@ -23,6 +23,10 @@ function toldPart(part: Part): string {
       return `${part.failed ? "failed " : ""}${part.name}#${part.id} = ${JSON.stringify(part.value)}`;
     case "media":
       return `[${part.what} ${part.mime} ${part.address || part.bytes}]`;
+    case "document":
+      return `<${part.title} ${part.score ?? ""}> ${part.text} ${JSON.stringify(part.details)}`;
+    case "vectors":
+      return `${part.count} of ${part.length}`;
     case "data":
       return JSON.stringify(part.value);
   }
@@ -468,5 +472,62 @@ describe("history", () => {
       ["a", "first"],
       ["y", 3],
     ]);
+  });
+});
+
+describe("spans that are no call of a model", () => {
+  it("tells what a search was asked and what it found", () => {
+    const found = conversationOf(
+      call(
+        {
+          "input.value": "Which book?",
+          "output.value": JSON.stringify({
+            documents: [
+              { id: null, metadata: { shelf: 3 }, page_content: "A book on tea.", type: "Document" },
+            ],
+          }),
+        },
+        "retrieval",
+      ),
+    );
+    expect(lines(found)).toEqual(["input: Which book?", 'output: < > A book on tea. {"shelf":3}']);
+    const flat = conversationOf(
+      call(
+        {
+          "input.value": "Which book?",
+          "retrieval.documents.0.document.content": "A book on tea.",
+          "retrieval.documents.0.document.score": 0.75,
+          "retrieval.documents.1.document.id": "book-2",
+        },
+        "retrieval",
+      ),
+    );
+    expect(lines(flat)).toEqual([
+      "input: Which book?",
+      "output: < 0.75> A book on tea. null | <book-2 >  null",
+    ]);
+  });
+
+  it("tells how many vectors a text became", () => {
+    const vercel = { "ai.values": ['"a cloud"', '"tea"'], "ai.embeddings": ["[0.1,0.2]", "[0.3,0.4]"] };
+    const embedding = { ...call(vercel), name: "ai.embedMany.doEmbed" };
+    expect(lines(conversationOf(embedding))).toEqual(["input: a cloud\n\ntea", "output: 2 of 2"]);
+    const answer = { object: "list", data: [{ embedding: btoa("0123456789abcdef"), index: 0 }] };
+    const mlflow = {
+      "gen_ai.input.messages": JSON.stringify({ model: "text-embedding-3-small", input: "tea" }),
+      "gen_ai.output.messages": JSON.stringify(answer),
+    };
+    expect(lines(conversationOf({ ...call(mlflow), name: "Embeddings" }))).toEqual([
+      "input: tea",
+      "output: 1 of 4",
+    ]);
+  });
+
+  it("names what a function in Python was called with", () => {
+    const asked = (args: unknown[], kwargs: object) =>
+      lines(conversationOf(call({ "gen_ai.tool.call.arguments": JSON.stringify({ args, kwargs }) }, "tool")));
+    expect(asked(["Tea"], {})).toEqual(['assistant: call#{"input":"Tea"}']);
+    expect(asked([], { title: "Tea" })).toEqual(['assistant: call#{"title":"Tea"}']);
+    expect(asked([1, 2], { up: true })).toEqual(['assistant: call#{"inputs":[1,2],"up":true}']);
   });
 });

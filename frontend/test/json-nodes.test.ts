@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { isBranch, jsonNode, nodeCount, valueNode } from "../src/text/json-nodes";
+import { jsonOfPython } from "../src/text/python-literal";
 
 describe("JSON as nodes", () => {
   it("keeps numbers as they were written", () => {
@@ -43,5 +44,28 @@ describe("JSON as nodes", () => {
   it("does not mind depth", () => {
     const deep = `${"[".repeat(3_000)}${"]".repeat(3_000)}`;
     expect(nodeCount(jsonNode(deep) ?? { kind: "word", text: "" })).toBe(3_000);
+  });
+});
+
+describe("Python's notation", () => {
+  it.each([
+    [`{'role': 'user', 'name': None, 'ok': (True, False,)}`, '{"role":"user","name":null,"ok":[true,false]}'],
+    [
+      `[{'text': "it's \\"so\\"", 'price': 1.50, 'n': -2e-7}]`,
+      '[{"text":"it\'s \\"so\\"","price":1.50,"n":-2e-7}]',
+    ],
+    [`['a\\nb', '\\xe9\\u20ac\\U0001f600']`, '["a\\nb","é€😀"]'],
+    ["{}", "{}"],
+    ["{'usage': CompletionUsage(tokens=1)}", null],
+    ["[see the manual]", null],
+    ["{'a': 1} and more", null],
+    ["{1, 2}", null],
+  ])("%j is read, or left as it is", (text, expected) => {
+    expect(jsonOfPython(text)).toBe(expected);
+  });
+
+  it("is shown as the tree it is", () => {
+    const node = jsonNode("[{'role': 'user', 'tokens': 12}]");
+    expect(node && nodeCount(node)).toBe(4);
   });
 });

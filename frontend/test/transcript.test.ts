@@ -1,11 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { messagesOf } from "../src/run/conversation/messages";
 import type { Conversation } from "../src/run/conversation/model";
+import { conversationOf } from "../src/run/conversation/sources";
 import { attemptWords, chainLine, chainOf, chainSentence, explanation } from "../src/run/fallback-chain";
 import { transcriptItems } from "../src/run/transcript/items";
 import type { SpanState } from "../src/service/wire";
 import { RunStore } from "../src/store";
-import { callOf, newMessages } from "../src/views/transcript/turn-content";
+import { callOf, newMessages, spokenMessages, toldBy } from "../src/views/transcript/turn-content";
 
 function run(...spans: (Partial<SpanState> & { span_id: string })[]): RunStore {
   const store = new RunStore();
@@ -68,6 +69,29 @@ describe("the story of a run", () => {
       "turn call",
     ]);
     expect(story(run({ span_id: "GET" }, { span_id: "SELECT", parent_id: "GET" }))).toEqual([]);
+  });
+
+  it("puts what stands below a span that has not arrived at the top, and gives that span no heading", () => {
+    const store = run(
+      { span_id: "GET", parent_id: "elsewhere" },
+      { span_id: "call", parent_id: "GET", kind: "llm_call" },
+    );
+    expect(story(store)).toEqual(["step GET", "turn call"]);
+  });
+
+  it("knows the call of another library around a call, and the first call within a step", () => {
+    const store = run(
+      { span_id: "root", kind: "operation" },
+      { span_id: "outer", parent_id: "root", kind: "llm_call" },
+      { span_id: "inner", parent_id: "outer", kind: "llm_call" },
+      { span_id: "second", parent_id: "root", kind: "llm_call" },
+    );
+    const items = transcriptItems(store, new Set());
+    expect(items.map(({ id, around, within }) => [id, around, within])).toEqual([
+      ["root", null, "inner"],
+      ["inner", "outer", null],
+      ["second", null, null],
+    ]);
   });
 
   it("holds 5,000 levels and 20,000 calls", () => {
@@ -143,8 +167,34 @@ describe("what a call says that is new", () => {
     expect(kinds(newMessages(first, null, { before: none, now: new Set(["price", "stock"]) }))).toEqual([
       "Tea?",
     ]);
-    expect(callOf(first, "stock", 0)?.id).toBe("b");
-    expect(callOf(first, "stock", 1)).toBeUndefined();
+    expect(callOf(first, { name: "stock", place: 0 })?.id).toBe("b");
+    expect(callOf(first, { name: "stock", place: 1 })).toBeUndefined();
+    // The Vercel AI SDK calls each of its tools' spans "ai.toolCall": the call's id says which one it is.
+    expect(callOf(first, { name: "ai.toolCall", id: "b", place: 0 })?.name).toBe("stock");
+    expect(kinds(newMessages(second, first, { before: new Set(["a"]), now: none }))).toEqual([
+      "result b",
+      "Three, for 12.",
+    ]);
+  });
+
+  it("takes of a span around the calls what was said in words", () => {
+    expect(kinds(spokenMessages(second))).toEqual(["Tea?", "Three, for 12."]);
+    expect(spokenMessages(null)).toEqual([]);
+  });
+
+  it("tells a search by its query and what it found", () => {
+    const found = conversationOf({
+      span_id: "1",
+      kind: "retrieval",
+      name: "Shelf",
+      attributes: { "input.value": "Which book?", "output.value": '[{"page_content":"On tea."}]' },
+    });
+    const { call, result } = toldBy({ span_id: "1", kind: "retrieval", name: "Shelf" }, found);
+    expect([call?.name, call?.arguments, result?.value]).toEqual([
+      "Shelf",
+      { query: "Which book?" },
+      ["On tea."],
+    ]);
   });
 });
 

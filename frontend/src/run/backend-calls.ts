@@ -1,5 +1,6 @@
 /** What the calls on the page tell of each backend, beside the sums of the service. Reads the store, no DOM. */
 import type { RunStore } from "../store";
+import { UNNAMED_BACKEND } from "../text/format";
 import { fellBack } from "../text/reasons";
 
 export interface BackendCalls {
@@ -55,8 +56,8 @@ export function backendCalls({ spans }: Pick<RunStore, "spans">): ReadonlyMap<st
     return made;
   };
   for (const span of spans.values()) {
-    const { backend, status, start = 0, end, fallback_from: from, span_id: id } = span;
-    if (backend === undefined || span.kind !== "llm_call") continue;
+    const { backend = UNNAMED_BACKEND, status, start = 0, end, fallback_from: from, span_id: id } = span;
+    if (span.kind !== "llm_call") continue;
     const own = of(backend);
     if (status === "running") own.running++;
     else if (status === "ok" && typeof end === "number" && end >= start) own.lengths.push(end - start);

@@ -135,8 +135,17 @@ const ACRONYMS: Record<string, string> = {
   langchain: "LangChain",
 };
 
+/** What the service's sums call the backend of calls whose library names none. */
+export const UNNAMED_BACKEND = "unknown";
+
+/** As it is written in a mark and in a list. */
+export function backendName(backend: string): string {
+  return backend === UNNAMED_BACKEND ? "not named" : backend;
+}
+
 /** "claude_cli" → "Claude CLI", for headings and titles. */
 export function backendTitle(backend: string): string {
+  if (backend === UNNAMED_BACKEND) return "a backend that is not named";
   return backend
     .split(/[_-]/)
     .map((word) => ACRONYMS[word] ?? word.charAt(0).toUpperCase() + word.slice(1))

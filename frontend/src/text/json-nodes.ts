@@ -1,6 +1,7 @@
 /** JSON as nodes for a tree. Numbers keep the spelling they were sent with, which `JSON.parse` would lose. Pure. */
 import { writeJson } from "../service/json";
 import type { AttributeValue } from "../service/wire";
+import { jsonOfPython } from "./python-literal";
 
 export interface JsonLeaf {
   readonly kind: "string" | "number" | "word";
@@ -21,13 +22,14 @@ export type JsonEntry = readonly [key: string, node: JsonNode];
 const LONGEST = 1_000_000;
 const TOKEN = /"[^"\\]*(?:\\.[^"\\]*)*"|[[\]{}:,]|[^\s"[\]{}:,]+/g;
 
-/** The node of a text that is a JSON map or list; null where it is none, or too long. */
+/** The node of a text that is a map or list of JSON, or of Python; null where it is none, or too long. */
 export function jsonNode(text: string): JsonBranch | null {
   if (text.length > LONGEST || !/^\s*[[{]/.test(text)) return null;
   try {
     JSON.parse(text);
   } catch {
-    return null;
+    const json = jsonOfPython(text);
+    return json === null ? null : build(json);
   }
   return build(text);
 }

@@ -4,7 +4,7 @@
  * the chain passed over another one as it is meant to.
  */
 import { h, icon, setAttr, setIcon, setText } from "../browser/dom";
-import { backendTitle } from "../text/format";
+import { backendName, backendTitle, UNNAMED_BACKEND } from "../text/format";
 import { isExpected, reasonWords } from "../text/reasons";
 
 /** What is known of a call, as far as its mark tells it. */
@@ -17,11 +17,12 @@ export interface Served {
 const FIRST_CHOICE = "claude_cli";
 const HUES = 6;
 
-/** `first`, `fallback`, or one of a few hues that is always the same for a backend. */
+/** `first`, `fallback`, `unnamed`, or one of a few hues that is always the same for a backend. */
 export function markOf(served: Served): string {
   const { backend = "", fallback_from: from, fallback_reason: reason } = served;
   if (from !== undefined && !isExpected(reason)) return "fallback";
   if (backend === FIRST_CHOICE) return "first";
+  if (backend === UNNAMED_BACKEND) return "unnamed";
   let hash = 0x811c9dc5; // FNV-1a
   for (let at = 0; at < backend.length; at++) hash = Math.imul(hash ^ backend.charCodeAt(at), 0x01000193);
   return `hue-${(hash >>> 8) % HUES}`;
@@ -52,6 +53,6 @@ export class BackendMark {
     const { fallback_from: from, fallback_reason: reason = "failed" } = served;
     const after = from === undefined ? "" : `, after ${from}: ${reasonWords(reason)}`;
     setAttr(this.element, "title", `served by ${backendTitle(backend)}${after}`);
-    setText(this.text, backend);
+    setText(this.text, backendName(backend));
   }
 }

@@ -13,6 +13,7 @@ from tests.support.otlp.requests import as_base64
 from tests.support.tools import ROOT
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 FOLDER: Final = ROOT / "tests" / "fixtures" / "exports"
@@ -28,6 +29,24 @@ def trace_requests(name: str) -> list[ExportTraceServiceRequest]:
 def log_requests(name: str) -> list[ExportLogsServiceRequest]:
     """Its log requests."""
     return _read(FOLDER / f"{name}.logs.jsonl", ExportLogsServiceRequest)
+
+
+def in_runs_of_their_own(requests: Sequence[Request], number: int) -> list[str]:
+    """Give the requests of one source trace ids that no other source has: all count theirs from 1. Returns the ids."""
+    prefix = number.to_bytes(4, "big")
+    spans = [span for request in requests for span in _items(request)]
+    for span in spans:
+        span.trace_id = prefix + span.trace_id[4:]
+    return sorted({span.trace_id.hex() for span in spans})
+
+
+def _items(request: ExportTraceServiceRequest | ExportLogsServiceRequest) -> list[Any]:
+    """Its spans or log records, and the links of spans."""
+    if isinstance(request, ExportLogsServiceRequest):
+        logs = [scope.log_records for group in request.resource_logs for scope in group.scope_logs]
+        return [record for records in logs for record in records if record.trace_id]
+    spans = [span for group in request.resource_spans for scope in group.scope_spans for span in scope.spans]
+    return spans + [link for span in spans for link in span.links]
 
 
 def _read(path: Path, kind: type[Request]) -> list[Request]:

@@ -40,7 +40,27 @@ export interface DataPart {
   value: AttributeValue;
 }
 
-export type Part = TextPart | CallPart | ResultPart | MediaPart | DataPart;
+/** What a search has found. */
+export interface DocumentPart {
+  kind: "document";
+  /** Where it is from, as its library calls it: an id, a title, a file; may be empty. */
+  title: string;
+  text: string;
+  /** How well it fits, by the measure of whoever searched. */
+  score?: number;
+  /** What else is said of it; null where there is nothing. */
+  details: AttributeValue;
+}
+
+/** Vectors that a text became: their numbers say nothing to a reader. */
+export interface VectorPart {
+  kind: "vectors";
+  count: number;
+  /** Numbers in each; undefined where that is not known. */
+  length?: number;
+}
+
+export type Part = TextPart | CallPart | ResultPart | MediaPart | DataPart | DocumentPart | VectorPart;
 
 export interface Message {
   role: Role;

@@ -4,6 +4,7 @@
  */
 import { parseJson } from "../../service/json";
 import type { AttributeValue } from "../../service/wire";
+import { jsonOfPython } from "../../text/python-literal";
 import { type CallPart, type Fields, fieldOf, isFields, type MediaPart, type Part, textOf } from "./model";
 
 /** More nested than this nothing is looked into: what is left is shown as data. */
@@ -11,13 +12,14 @@ const DEPTH = 8;
 /** Larger texts are not tried as JSON. */
 const MAX_JSON = 4_000_000;
 
-/** The value that a text of JSON has; a text that is none stays as it is. */
+/** The value that a text of JSON has, or one of Python's notation; a text that is none stays as it is. */
 export function opened(value: AttributeValue): AttributeValue {
   if (typeof value !== "string" || value.length > MAX_JSON || !/^\s*[[{]/.test(value)) return value;
   try {
     return parseJson<AttributeValue>(value);
   } catch {
-    return value;
+    const json = jsonOfPython(value);
+    return json === null ? value : parseJson<AttributeValue>(json);
   }
 }
 

@@ -1,6 +1,7 @@
 /** The events of a tail that fit a filter. Pure. */
 
 import type { TailEvent } from "../../service/wire";
+import { UNNAMED_BACKEND } from "../../text/format";
 import { family, matches, severity } from "./events";
 
 /** What the livetail can be narrowed to; an empty field narrows nothing. */
@@ -59,8 +60,13 @@ export function fits(event: TailEvent, wanted: Wanted, spanName: string): boolea
   const { words, level, kind, backend } = wanted;
   if (level && severity(event) < (SEVERITIES[level] ?? 0)) return false;
   if (kind && !kind.split(" ").includes(family(event.event))) return false;
-  if (backend && event.backend !== backend && event.fallback_from !== backend) return false;
+  if (backend && !isOf(event, backend)) return false;
   return matches(event, words, spanName);
+}
+
+function isOf(event: TailEvent, backend: string): boolean {
+  if (backend === UNNAMED_BACKEND) return event.kind === "llm_call" && event.backend === undefined;
+  return event.backend === backend || event.fallback_from === backend;
 }
 
 /**

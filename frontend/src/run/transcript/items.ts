@@ -20,9 +20,13 @@ export interface Item {
   readonly tools: string[];
   /** Of a tool: the call that asked for it. */
   readonly caller: string | null;
-  /** Of a call: whether anything below it is folded away; of a tool the place among those of its name. */
+  /** Of a tool the place among those of its name. */
   readonly place: number;
   readonly folded: boolean;
+  /** Of a call: the one of another library around it, which may tell what this one leaves out. */
+  readonly around: string | null;
+  /** Of a step and a subagent: the first call within, which says itself what was asked. */
+  readonly within: string | null;
 }
 
 const STEPS: ReadonlySet<string> = new Set(["operation", "pipeline", "layer", "phase", "subphase"]);
@@ -38,6 +42,8 @@ interface Frame {
   readonly level: number;
   readonly depth: number;
   readonly lane: Lane;
+  /** The call of another library that it stands within. */
+  readonly around: string | null;
   /** Headings above it that are shown as soon as there is something below them. */
   readonly pending: Pending | null;
 }
@@ -56,7 +62,8 @@ function isAgent(span: Pick<SpanState, "kind" | "name"> | undefined): boolean {
 
 /** The name of the tool that a span ran, as it says or by its own name: "execute_tool weather" ran "weather". */
 export function toolName(span: Pick<SpanState, "name" | "attributes"> | undefined): string {
-  const stated = span?.attributes?.["gen_ai.tool.name"] ?? span?.attributes?.["tool.name"];
+  const { attributes = {} } = span ?? {};
+  const stated = attributes["gen_ai.tool.name"] ?? attributes["tool.name"];
   if (typeof stated === "string" && stated) return stated;
   return (span?.name ?? "").replace(/^(execute_tool|running tool:?)\s+/, "").replace(/\.tool$/, "");
 }
@@ -83,7 +90,7 @@ class Walk {
   items(): Item[] {
     const lane: Lane = { last: null };
     for (const node of this.store.tree.roots.toReversed())
-      this.stack.push({ node, level: 0, depth: 0, lane, pending: null });
+      this.stack.push({ node, level: 0, depth: 0, lane, around: null, pending: null });
     for (let frame = this.stack.pop(); frame; frame = this.stack.pop()) this.visit(frame);
     return this.made;
   }
@@ -97,7 +104,10 @@ class Walk {
     else if (kind === "tool" || kind === "retrieval") this.tool(frame);
     else if (STEPS.has(kind ?? "")) this.step(frame);
     else if (isAgent(span) && frame.level + frame.depth > 0) this.agent(frame);
-    else if (!node.parent && kind !== "llm_call") this.heading(frame);
+    else if (kind === "llm_call") this.into(frame, { around: node.id });
+    // A span that has not arrived has nothing to say: what stands below it is at the top.
+    else if (!span) this.into(frame, {});
+    else if (!node.parent || !this.store.spans.has(node.parent.id)) this.heading(frame);
     else {
       if (span?.status === "error" && node.total.errors === 1 && !this.hasCalls(node))
         this.put(frame, { kind: "error" });
@@ -107,13 +117,18 @@ class Walk {
 
   /** Whether a call of a model stands below: then this one is what a library puts around it. */
   private hasCalls(node: TreeNode): boolean {
-    const left = node.children.slice();
+    return this.firstCall(node) !== null;
+  }
+
+  /** The first call of a model below. */
+  private firstCall(node: TreeNode): string | null {
+    const left = node.children.slice(0, 50).reverse();
     for (let at = left.pop(), seen = 0; at && seen < 200; at = left.pop(), seen++) {
       const kind = this.store.spans.get(at.id)?.kind;
-      if (kind === "llm_call" || kind === "llm_group") return true;
-      left.push(...at.children.slice(0, 50));
+      if (kind === "llm_call" || kind === "llm_group") return at.id;
+      left.push(...at.children.slice(0, 50).reverse());
     }
-    return false;
+    return null;
   }
 
   private speaker(group: TreeNode): string {
@@ -123,9 +138,9 @@ class Walk {
   }
 
   private call(frame: Frame, kind: "turn" | "chain", speaker: string): void {
-    const { lane } = frame;
+    const { lane, around } = frame;
     const tools: string[] = [];
-    this.put(frame, { kind, speaker, before: lane.last?.speaker ?? null, tools });
+    this.put(frame, { kind, speaker, before: lane.last?.speaker ?? null, tools, around });
     lane.last = { speaker, tools };
   }
 
@@ -153,14 +168,15 @@ class Walk {
       return;
     }
     const folded = this.folded.has(frame.node.id);
-    this.put(frame, { kind: "agent", caller: frame.lane.last?.speaker ?? null, folded });
+    const within = this.firstCall(frame.node);
+    this.put(frame, { kind: "agent", caller: frame.lane.last?.speaker ?? null, folded, within });
     if (!folded) this.into(frame, { level: frame.level + 1, lane: { last: null } });
   }
 
   /** Steps of an operation are told also where nothing in them is of a model. */
   private step(frame: Frame): void {
     const folded = this.folded.has(frame.node.id);
-    this.put(frame, { kind: "step", folded });
+    this.put(frame, { kind: "step", folded, within: this.firstCall(frame.node) });
     if (!folded) this.into(frame, { depth: frame.depth + 1 });
   }
 
@@ -168,7 +184,8 @@ class Walk {
   private heading(frame: Frame): void {
     const { node, level, depth } = frame;
     const pending: Pending = { above: frame.pending, node, level, depth, shown: false };
-    if (this.folded.has(node.id)) this.put(frame, { kind: "step", folded: true });
+    if (this.folded.has(node.id))
+      this.put(frame, { kind: "step", folded: true, within: this.firstCall(node) });
     else this.into({ ...frame, pending }, { depth: depth + 1 });
   }
 
@@ -184,7 +201,8 @@ class Walk {
     for (let at = pending; at && !at.shown; at = at.above) above.unshift(at);
     for (const heading of above) {
       heading.shown = true;
-      this.made.push(item(heading.node.id, heading.level, heading.depth, { kind: "step" }));
+      const within = this.firstCall(heading.node);
+      this.made.push(item(heading.node.id, heading.level, heading.depth, { kind: "step", within }));
     }
     this.made.push(item(node.id, level, depth, what));
   }
@@ -201,6 +219,8 @@ function item(id: string, level: number, depth: number, what: Partial<Item> & Pi
     caller: null,
     place: 0,
     folded: false,
+    around: null,
+    within: null,
     ...what,
   };
 }

@@ -1,8 +1,8 @@
 /** The conversation of a span in its details, and what to do where there is none. */
 import { byId, h } from "../../browser/dom";
+import { LogRecords } from "../../run/conversation/logs";
 import type { Conversation } from "../../run/conversation/model";
 import { conversationOf } from "../../run/conversation/sources";
-import { SpanLogs } from "../../run/conversation/span-logs";
 import type { SpanState } from "../../service/wire";
 import type { RunStore } from "../../store";
 import type { SectionBuilder } from "../details/details-section";
@@ -13,7 +13,7 @@ const CAPTURE = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT";
 /** One at a time is on the page: it keeps what its reader has opened while the span grows. */
 let view: ConversationView | undefined;
 let shownFor: string | undefined;
-const logs = new SpanLogs();
+const logs = new LogRecords();
 const read = new WeakMap<SpanState, { lines: number; conversation: Conversation | null }>();
 
 export const conversationSection: SectionBuilder = ({ span, session }) => {
@@ -36,8 +36,8 @@ export const noContentSection: SectionBuilder = ({ span, isWhole, session }) => 
 };
 
 /** Read again only when the span or the log records about it are others. */
-function readOnce(span: SpanState, store: RunStore): Conversation | null {
-  const found = logs.of(span.span_id, store.tail);
+export function readOnce(span: SpanState, store: RunStore): Conversation | null {
+  const found = logs.of(span, store.tail);
   const known = read.get(span);
   if (known?.lines === found.length) return known.conversation;
   const conversation = conversationOf(span, found);

@@ -114,6 +114,7 @@ function textOfPart(part: Part): string {
   switch (part.kind) {
     case "text":
     case "reasoning":
+    case "document":
       return part.text;
     case "result":
       return typeof part.value === "string" ? part.value : writeJson(part.value, 2);

@@ -1,6 +1,13 @@
 /** The parts of a message: text, reasoning, a tool's call with its result, media, data. */
 import { h, icon } from "../../browser/dom";
-import type { CallPart, MediaPart, Part, ResultPart } from "../../run/conversation/model";
+import type {
+  CallPart,
+  DocumentPart,
+  MediaPart,
+  Part,
+  ResultPart,
+  VectorPart,
+} from "../../run/conversation/model";
 import { opened } from "../../run/conversation/parts";
 import { writeJson } from "../../service/json";
 import type { AttributeValue } from "../../service/wire";
@@ -26,6 +33,8 @@ export interface CallContext {
   onOpen?: () => void;
   /** The call may still be running. */
   isOpen: boolean;
+  /** The wrench of a tool, if nothing else is said. */
+  picture?: string;
 }
 
 export function partElement(part: Exclude<Part, CallPart>): HTMLElement {
@@ -48,9 +57,34 @@ export function partElement(part: Exclude<Part, CallPart>): HTMLElement {
       return h("div", { class: "tool-result" }, valueElement("Result", part.value));
     case "media":
       return mediaElement(part);
+    case "document":
+      return documentElement(part);
+    case "vectors":
+      return h("p", { class: "details-aside" }, vectorWords(part));
     case "data":
       return valueTree(part.value);
   }
+}
+
+function documentElement({ title, text, score, details }: DocumentPart): HTMLElement {
+  const head =
+    title || score !== undefined
+      ? h(
+          "p",
+          { class: "document-head" },
+          h("span", { class: "document-title" }, visible(title)),
+          score === undefined
+            ? null
+            : h("span", { class: "document-score" }, `score ${Number(score.toPrecision(3))}`),
+        )
+      : null;
+  const beside = details === null ? null : valueTree(details);
+  return h("div", { class: "document" }, head, text ? textElement(text) : null, beside);
+}
+
+/** "2 vectors of 64 numbers". */
+function vectorWords({ count, length }: VectorPart): string {
+  return `${format.plural(count, "vector")}${length === undefined ? "" : ` of ${format.plural(length, "number")}`}`;
 }
 
 function textElement(text: string): HTMLElement {
@@ -94,7 +128,7 @@ export function callElement(call: CallPart, context: CallContext): HTMLElement {
   const summary = h(
     "summary",
     {},
-    icon("wrench", "glyph"),
+    icon(context.picture ?? "wrench", "glyph"),
     h("span", { class: "fold-name" }, visible(call.name)),
     h("span", { class: "fold-line" }, valueLine(call.arguments, 90)),
     aside ? h("span", { class: "fold-aside" }, aside) : null,

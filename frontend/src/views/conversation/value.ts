@@ -17,7 +17,14 @@ export function valueTree(value: AttributeValue): HTMLElement {
 
 /** One line that says what is in it, for the head of what can be opened: `city: Bern, days: 3`. */
 export function valueLine(value: AttributeValue, most = 120): string {
-  const text = typeof value === "string" ? value : isFlat(value) ? flatLine(value) : writeJson(value);
+  const text =
+    typeof value === "string"
+      ? value
+      : isTexts(value)
+        ? value.join("; ")
+        : isFlat(value)
+          ? flatLine(value)
+          : writeJson(value);
   const line = visible(
     text
       .slice(0, most * 2)
@@ -25,6 +32,10 @@ export function valueLine(value: AttributeValue, most = 120): string {
       .trim(),
   );
   return line.length > most ? `${line.slice(0, most)}…` : line;
+}
+
+function isTexts(value: AttributeValue): value is string[] {
+  return Array.isArray(value) && value.length > 0 && value.every((each) => typeof each === "string");
 }
 
 function isFlat(value: AttributeValue): value is { [key: string]: AttributeValue } {

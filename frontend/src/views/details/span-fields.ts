@@ -6,6 +6,7 @@ import type { SpanState } from "../../service/wire";
 import { isUnpriced, type RunStore } from "../../store";
 import * as format from "../../text/format";
 import { firstChunkUs, speedWords, streamWords } from "../../text/llm-words";
+import { protocolFacts } from "../../text/protocol-words";
 import { reasonWords } from "../../text/reasons";
 import {
   costAround,
@@ -18,6 +19,9 @@ import {
 import { abandonedText } from "../status";
 import type { DetailsContext } from "./details-section";
 import { DROPPED, type Field } from "./span-sections";
+
+/** Longer values are read among the attributes. */
+const MOST_LETTERS = 300;
 
 /** The figures of a span, in words. */
 export function spanFields({ span, session, nowUs }: DetailsContext): Field[] {
@@ -45,6 +49,9 @@ export function spanFields({ span, session, nowUs }: DetailsContext): Field[] {
   }
   add("Reason", session.store.reasons.get(span.span_id));
   add("Progress", progressText(span.progress));
+  for (const { name, value, isCode } of protocolFacts(span.attributes ?? {})) {
+    add(name, value.length > MOST_LETTERS ? `${value.slice(0, MOST_LETTERS)}…` : value, undefined, isCode);
+  }
   add("Model", span.model);
   add("Model tier", span.tier, "The class of model that was asked for; settings say which model that is");
   add("Layer", span.layer);

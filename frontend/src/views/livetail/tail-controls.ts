@@ -1,6 +1,7 @@
 /** The head of the livetail: what it is narrowed to, and whether it stands still. */
 import { byId, h, icon, setIcon, setText } from "../../browser/dom";
 import { EVERYTHING, KINDS, LEVELS, type TailChoice, type Wanted } from "../../run/tail/tail-filter";
+import { backendName } from "../../text/format";
 
 export interface ControlsListener {
   narrowed(wanted: Wanted): void;
@@ -54,8 +55,8 @@ export class TailControls {
       select.parentElement?.setAttribute("data-set", value);
     }
     this.backend.hidden = backend === "";
-    setText(this.backendName, backend);
-    this.backend.setAttribute("aria-label", `Only events of ${backend}. Show all`);
+    setText(this.backendName, backendName(backend));
+    this.backend.setAttribute("aria-label", `Only events of ${backendName(backend)}. Show all`);
     this.listener.narrowed(this.wanted);
   }
 

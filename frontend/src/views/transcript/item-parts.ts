@@ -1,13 +1,13 @@
 /** What an item of the transcript is made of: its name, its conversation, its error, what a cost is made of. */
 import { h } from "../../browser/dom";
 import type { Conversation } from "../../run/conversation/model";
-import { conversationOf } from "../../run/conversation/sources";
 import { type Item, toolName } from "../../run/transcript/items";
 import type { SpanState } from "../../service/wire";
 import type { RunStore } from "../../store";
 import * as format from "../../text/format";
 import { callLines } from "../../text/llm-words";
 import { shownName } from "../../text/visible";
+import { readOnce } from "../conversation/conversation-section";
 import { type Field, fieldList } from "../details/span-sections";
 import type { SpanLoader } from "./span-loader";
 
@@ -21,16 +21,9 @@ export interface ItemContext {
   fold(id: string): void;
 }
 
-const read = new WeakMap<SpanState, Conversation | null>();
-
-/** Read once per state of a span. */
-export function conversationFor(span: SpanState | undefined): Conversation | null {
-  if (!span) return null;
-  const known = read.get(span);
-  if (known !== undefined) return known;
-  const made = conversationOf(span);
-  read.set(span, made);
-  return made;
+/** What was said in a span; nothing before it is here. */
+export function conversationFor(span: SpanState | undefined, store: RunStore): Conversation | null {
+  return span ? readOnce(span, store) : null;
 }
 
 /** What a cost is made of; null where nothing is known of it. */

@@ -1,6 +1,6 @@
 /** One thing that happened, as the transcript tells it. */
 import { h, icon, setAttr, setIcon, setText } from "../../browser/dom";
-import type { CallPart, ResultPart } from "../../run/conversation/model";
+import type { Conversation, ResultPart } from "../../run/conversation/model";
 import { attemptWords, chainLine, chainOf } from "../../run/fallback-chain";
 import { tokensText } from "../../run/tail/events";
 import { type Item, toolName } from "../../run/transcript/items";
@@ -17,7 +17,7 @@ import { STATUS_ICONS } from "../status";
 import { costEstimate } from "../trace/row-words";
 import type { RowView } from "../windowed";
 import { conversationFor, costList, errorElement, type ItemContext, nameOf } from "./item-parts";
-import { callOf, newMessages } from "./turn-content";
+import { callId, callOf, newMessages, ranIn, spokenMessages, toldBy } from "./turn-content";
 
 export class TranscriptItem implements RowView<Item> {
   readonly element: HTMLElement;
@@ -76,8 +76,9 @@ export class TranscriptItem implements RowView<Item> {
     this.drawHead(item, own, context);
     this.drawMargin(item, own, span, context);
     if (item.kind === "turn" || item.kind === "chain") this.drawTurn(item, span, context);
-    else if (item.kind === "tool" || item.kind === "agent") this.drawTool(item, span, context);
-    else this.drawError(own);
+    else if (item.kind === "tool" || (item.kind === "agent" && own?.kind === "tool"))
+      this.drawTool(item, span, context);
+    else this.drawSpoken(item, span, context);
   }
 
   private drawHead(item: Item, span: SpanState | undefined, context: ItemContext): void {
@@ -161,26 +162,27 @@ export class TranscriptItem implements RowView<Item> {
   private drawTurn(item: Item, span: SpanState | undefined, context: ItemContext): void {
     const { loader, store } = context;
     const { isWhole } = loader.get(item.speaker);
-    const conversation = conversationFor(span);
+    const around = item.around ? loader.get(item.around) : null;
     const earlier = item.before ? loader.get(item.before) : null;
-    // Before the call in front of it is here, everything would look new.
-    const ready = isWhole && (earlier === null || earlier.isWhole);
-    const names = (ids: readonly string[]) => new Set(ids.map((id) => toolName(store.spans.get(id))));
+    const ran = { before: ranIn(this.toolsBefore, context), now: ranIn(item.tools, context) };
+    // Before the call in front of it is here, everything would look new; before its tools are, each would be told twice.
+    const all = [around, earlier, ran.before, ran.now];
+    const ready = isWhole && all.every((each) => each === null || each.isWhole);
+    const conversation = conversationFor(span, store) ?? conversationFor(around?.span, store);
     const running = span?.status === "running";
-    const key = [span, earlier?.span, ready, this.toolsBefore.join(), item.tools.join()];
+    const key = [span, conversation, earlier?.span, ready, ran.before.names.join(), ran.now.names.join()];
     if (this.seen.length > 0 && key.every((each, at) => each === this.seen[at])) return;
     this.seen = key;
     const messages =
       ready && conversation
-        ? newMessages(conversation, conversationFor(earlier?.span), {
-            before: names(this.toolsBefore),
-            now: names(item.tools),
+        ? newMessages(conversation, conversationFor(earlier?.span, store), {
+            before: ran.before.known,
+            now: ran.now.known,
           })
         : [];
     this.messages.update(messages, { growing: running });
-    const calls =
-      ready && item.tools.length > 0 ? `Calls ${listed([...names(item.tools)].map(visible))}.` : "";
-    const hint = messages.length > 0 ? "" : this.hintFor(span, ready, item) || calls;
+    const calls = ready && item.tools.length > 0 ? `Calls ${listed(ran.now.names.map(visible))}.` : "";
+    const hint = messages.length > 0 ? "" : this.hintFor(conversation, span, ready, item) || calls;
     this.put(
       [this.messages.element, hint ? h("p", { class: "story-hint" }, hint) : null, errorElement(span)],
       `${hint}|${span?.error?.message ?? ""}`,
@@ -190,26 +192,31 @@ export class TranscriptItem implements RowView<Item> {
   /** Set by the list: the tools that ran after the call before this one. */
   toolsBefore: readonly string[] = [];
 
-  private hintFor(span: SpanState | undefined, ready: boolean, item: Item): string {
+  private hintFor(
+    conversation: Conversation | null,
+    span: SpanState | undefined,
+    ready: boolean,
+    item: Item,
+  ): string {
     if (!ready) return "Loading…";
     if (span?.status === "running") return "Waits for the model's answer.";
     if (span?.status === "skipped") return "It was not asked.";
     const lost = lostContent(span?.content ?? [])[0];
     if (lost) return `${lost.lost}${lost.setting ? ` Set ${lost.setting} ${lost.where}` : ""}`;
     if (item.tools.length > 0) return "";
-    if (conversationFor(span)) return "Nothing new was said.";
+    if (conversation) return "Nothing new was said.";
     return span?.error ? "" : "What was said was not sent with this call.";
   }
 
   private drawTool(item: Item, span: SpanState | undefined, context: ItemContext): void {
-    const { loader } = context;
+    const { loader, store } = context;
     // Without its attributes every tool would seem to have said nothing.
     if (!loader.get(item.speaker).isWhole) return;
-    const conversation = conversationFor(span);
-    const asked = conversation?.asked.flatMap((one) => one.parts).find((part) => part.kind === "call");
-    const caller = item.caller ? conversationFor(loader.get(item.caller).span) : null;
-    const call: CallPart | undefined = asked ?? callOf(caller, toolName(span), item.place);
-    const result = conversation?.answered.flatMap((one) => one.parts).find((part) => part.kind === "result");
+    const conversation = conversationFor(span, store);
+    const { call: asked, result } = toldBy(span, conversation);
+    const caller = item.caller ? conversationFor(loader.get(item.caller).span, store) : null;
+    const named = { name: toolName(span), id: callId(span), place: item.place };
+    const call = asked ?? callOf(caller, named);
     const key = JSON.stringify([
       call?.id,
       call && span?.span_id,
@@ -232,6 +239,7 @@ export class TranscriptItem implements RowView<Item> {
         ? callElement(call ?? { kind: "call", id: "", name: toolName(span), arguments: {} }, {
             result: result ?? failed,
             isOpen: span?.status === "running",
+            ...(span?.kind === "retrieval" ? { picture: "retrieval" } : {}),
           })
         : null;
     // The line of the call says its name, and how it ended.
@@ -239,8 +247,19 @@ export class TranscriptItem implements RowView<Item> {
     this.put([fold], key);
   }
 
-  private drawError(span: SpanState | undefined): void {
-    this.put([errorElement(span)], span?.error?.message ?? "");
+  /** What a step says itself, where the calls within it do not: Claude Code tells prompt and answer once, around all. */
+  private drawSpoken(item: Item, span: SpanState | undefined, context: ItemContext): void {
+    const { loader, store } = context;
+    const within = item.within ? loader.get(item.within) : null;
+    const isTold = within !== null && (!within.isWhole || conversationFor(within.span, store) !== null);
+    const isHere = within !== null && !isTold && loader.get(item.id).isWhole;
+    const messages = isHere ? spokenMessages(conversationFor(loader.get(item.id).span, store)) : [];
+    this.messages.update(messages, { growing: false });
+    const error = span?.error?.message ?? "";
+    this.put(
+      [messages.length > 0 ? this.messages.element : null, errorElement(span)],
+      `${messages.length}|${error}`,
+    );
   }
 
   private put(content: readonly (HTMLElement | null)[], key: string): void {

@@ -2,11 +2,22 @@
 
 import type { BackendCalls } from "../../../run/backend-calls";
 import type { BackendTotals } from "../../../service/wire";
-import { costNano, count, duration, money, moneyExact, plural, tokens } from "../../../text/format";
+import {
+  backendName,
+  costNano,
+  count,
+  duration,
+  money,
+  moneyExact,
+  plural,
+  tokens,
+} from "../../../text/format";
 import { markIcon, markOf } from "../../backend-mark";
 
 export interface BackendItem {
   backend: string;
+  /** As it is shown. */
+  name: string;
   mark: string;
   icon: string;
   calls: string;
@@ -67,6 +78,7 @@ function item(backend: string, sums: Sums, calls?: BackendCalls, pressed = false
   const failed = sums.nano === 0 && !none && sums.calls === sums.errors; // no attempt got so far as to cost anything
   return {
     backend,
+    name: backendName(backend),
     mark: markOf({ backend }),
     icon: `#i-${markIcon(markOf({ backend }))}`,
     calls: count(sums.calls),

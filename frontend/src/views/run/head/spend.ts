@@ -25,7 +25,7 @@ function backendLines(backends: Readonly<Record<string, BackendTotals>>): string
     .map(([backend, totals]) => {
       const unpriced = totals.unpriced ? `, ${format.count(totals.unpriced)} unpriced` : "";
       const calls = format.plural(totals.calls ?? 0, "call");
-      return `${backend}: ${format.moneyExact(totals.cost_nano ?? 0)} (${calls}${unpriced})`;
+      return `${format.backendName(backend)}: ${format.moneyExact(totals.cost_nano ?? 0)} (${calls}${unpriced})`;
     });
 }
 
