@@ -5,62 +5,16 @@
  * it takes its children with it. A loop of parents is cut where it was closed, so every span stays visible.
  */
 
-/** What one span adds to the sums of its branch. */
-export interface Share {
-  /** nano-USD */
-  readonly cost: number;
-  readonly priced: number;
-  readonly unpriced: number;
-  readonly errors: number;
-  /** 1 for an ended LLM attempt, and for a span that tells what the attempts within it came to. */
-  readonly llm: number;
-}
+import { PreOrder } from "./run/tree/pre-order";
+import { add, difference, isNothing, NOTHING, type Share, sum } from "./run/tree/shares";
+import { position, type TreeNode } from "./run/tree/tree-node";
 
-export type Totals = { -readonly [K in keyof Share]: Share[K] };
-
-const NOTHING: Share = { cost: 0, priced: 0, unpriced: 0, errors: 0, llm: 0 };
-
-export interface TreeNode {
-  readonly id: string;
-  /** Microseconds; a placeholder takes its earliest child's. */
-  start: number;
-  parent: TreeNode | null;
-  readonly children: TreeNode[];
-  /** False for a parent that is only known by its children. */
-  known: boolean;
-  /** True where the parent was left out because it is below this node. */
-  cut: boolean;
-  /** Levels above it, when it was last a visible row. */
-  depth: number;
-  own: Share;
-  /** Sums over the node and everything below it. */
-  readonly total: Totals;
-  /** It stands for spans below this one that are not here; "" for those without a parent. */
-  readonly foldOf?: string;
-}
+export type { Share } from "./run/tree/shares";
+export { isFolded, type TreeNode } from "./run/tree/tree-node";
 
 /** Behind every span that has a start. */
 const LAST = Number.MAX_SAFE_INTEGER;
 const FOLD = "fold:";
-
-function before(a: TreeNode, b: TreeNode): boolean {
-  return a.start < b.start || (a.start === b.start && a.id < b.id);
-}
-
-/** Where `node` belongs among its siblings. Starts mostly grow, so the end is looked at first. */
-function position(siblings: readonly TreeNode[], node: TreeNode): number {
-  const last = siblings[siblings.length - 1];
-  if (last === undefined || before(last, node)) return siblings.length;
-  let low = 0;
-  let high = siblings.length - 1;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    const sibling = siblings[middle];
-    if (sibling !== undefined && before(sibling, node)) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
 
 /**
  * An LLM call with an ended one below it is a library's wrapper: its price is the attempt's, told twice. The run script
@@ -71,14 +25,12 @@ function counted(node: TreeNode): Share {
   return isWrapper ? { ...node.own, cost: 0, priced: 0, unpriced: 0 } : node.own;
 }
 
-/** Of what stands below it nothing is here. */
-export function isFolded(node: TreeNode): boolean {
-  return node.children.length === 1 && node.children[0]?.foldOf !== undefined;
-}
-
 export class TraceTree {
   readonly roots: TreeNode[] = [];
   private readonly nodes = new Map<string, TreeNode>();
+  private readonly order = new PreOrder(this);
+  /** Nodes that stand for others: with them, a child more can bring a row that was not there. */
+  private folds = 0;
 
   get size(): number {
     return this.nodes.size;
@@ -91,6 +43,28 @@ export class TraceTree {
   clear(): void {
     this.nodes.clear();
     this.roots.length = 0;
+    this.folds = 0;
+    this.order.forget();
+  }
+
+  /** All nodes as rows, parents before children, everything open. A list that was given before stays as it was. */
+  rows(): readonly TreeNode[] {
+    return this.order.all();
+  }
+
+  /** The node that began last; of several the one whose row is the last. */
+  newest(): TreeNode | undefined {
+    return this.order.newest();
+  }
+
+  siblingsOf(node: TreeNode): readonly TreeNode[] {
+    return node.parent ? node.parent.children : this.roots;
+  }
+
+  /** Where a node stands among its siblings. */
+  placeAmong(siblings: readonly TreeNode[], node: TreeNode): number {
+    const guess = position(siblings, node);
+    return siblings[guess] === node ? guess : siblings.indexOf(node);
   }
 
   /** Adds a span, or moves it when its parent or start has changed. */
@@ -147,9 +121,13 @@ export class TraceTree {
       if (!held) return;
       this.detach(held);
       this.nodes.delete(id);
+      this.folds--;
       return;
     }
-    if (!held) this.attach(this.create(id, LAST, false, parentId), this.nodes.get(parentId) ?? null);
+    if (!held) {
+      this.folds++;
+      this.attach(this.create(id, LAST, false, parentId), this.nodes.get(parentId) ?? null);
+    }
     this.measure(id, share);
   }
 
@@ -163,6 +141,7 @@ export class TraceTree {
       known,
       cut: false,
       depth: 0,
+      at: -1,
       own: NOTHING,
       total: { ...NOTHING },
     };
@@ -186,6 +165,7 @@ export class TraceTree {
 
   private attach(node: TreeNode, parent: TreeNode | null): void {
     node.parent = parent;
+    this.noteChange(node);
     const siblings = parent ? parent.children : this.roots;
     siblings.splice(position(siblings, node), 0, node);
     this.carryUp(parent, node.total);
@@ -198,9 +178,9 @@ export class TraceTree {
 
   private detach(node: TreeNode): void {
     const parent = node.parent;
+    this.noteChange(node);
     const siblings = parent ? parent.children : this.roots;
-    const guess = position(siblings, node);
-    const at = siblings[guess] === node ? guess : siblings.indexOf(node);
+    const at = this.placeAmong(siblings, node);
     if (at >= 0) siblings.splice(at, 1);
     node.parent = null;
     this.carryUp(parent, difference(NOTHING, node.total));
@@ -208,6 +188,11 @@ export class TraceTree {
       this.detach(parent);
       this.nodes.delete(parent.id);
     }
+  }
+
+  private noteChange(node: TreeNode): void {
+    if (this.folds > 0) this.order.forget();
+    else this.order.note(node);
   }
 
   /** Adds a change to every ancestor; one that becomes a wrapper, or stops being one, changes it further. */
@@ -222,38 +207,4 @@ export class TraceTree {
       add(at.total, { ...carried, llm: 0 });
     }
   }
-}
-
-function isNothing(share: Share): boolean {
-  return (
-    share.cost === 0 && share.priced === 0 && share.unpriced === 0 && share.errors === 0 && share.llm === 0
-  );
-}
-
-function sum(a: Share, b: Share): Share {
-  return {
-    cost: a.cost + b.cost,
-    priced: a.priced + b.priced,
-    unpriced: a.unpriced + b.unpriced,
-    errors: a.errors + b.errors,
-    llm: a.llm + b.llm,
-  };
-}
-
-function difference(a: Share, b: Share): Share {
-  return {
-    cost: a.cost - b.cost,
-    priced: a.priced - b.priced,
-    unpriced: a.unpriced - b.unpriced,
-    errors: a.errors - b.errors,
-    llm: a.llm - b.llm,
-  };
-}
-
-function add(totals: Totals, change: Share): void {
-  totals.cost += change.cost;
-  totals.priced += change.priced;
-  totals.unpriced += change.unpriced;
-  totals.errors += change.errors;
-  totals.llm += change.llm;
 }

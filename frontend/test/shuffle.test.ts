@@ -1,19 +1,10 @@
 /** Whatever the order in which events arrive, the rows are the same. */
 import { expect, it } from "vitest";
+import { walked } from "../src/run/tree/pre-order";
 import { visibleRows } from "../src/run/tree/rows";
 import type { Frame, TailEvent } from "../src/service/wire";
 import { RunStore } from "../src/store";
-
-/** A small generator with a seed (mulberry32): the same runs each time. */
-function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
+import { seeded } from "./seeded";
 
 const KINDS = ["span", "llm_call", "tool", "layer"];
 const ENDS = [
@@ -66,6 +57,7 @@ function shown(events: readonly TailEvent[], batch: number): unknown {
   for (let at = 0; at < events.length; at += batch) {
     const logs = events.slice(at, at + batch).map((event, number) => ({ ...event, seq: at + number }));
     store.fold({ logs, next_index: at + logs.length } as unknown as Frame);
+    expect(store.tree.rows()).toEqual(walked(store.tree.roots));
   }
   return {
     rows: visibleRows(store.tree, new Set()).map((node) => {

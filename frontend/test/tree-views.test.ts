@@ -94,8 +94,8 @@ describe("rows that must not move", () => {
   });
 
   it("and the newest is the one that began last", () => {
-    expect(rows[newestRow(rows)]?.id).toBe("c1");
-    expect(newestRow([])).toBe(0);
+    expect(rows[newestRow(store.tree, rows)]?.id).toBe("c1");
+    expect(newestRow(store.tree, [])).toBe(0);
   });
 });
 

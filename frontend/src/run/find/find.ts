@@ -110,7 +110,7 @@ export class RunFind {
     if (hits.length === 0) return undefined;
     const at = this.indexOf(from);
     if (at >= 0) return hits[(at + by + hits.length) % hits.length];
-    const order = from !== null && store ? treeOrder(store.tree, store.structure) : undefined;
+    const order = from !== null && store ? treeOrder(store.tree) : undefined;
     const place = order?.get(from ?? "");
     if (order === undefined || place === undefined) return by > 0 ? hits[0] : hits.at(-1);
     const later = hits.findIndex((hit) => (order.get(hit.id) ?? Number.POSITIVE_INFINITY) > place);
@@ -170,7 +170,7 @@ export class RunFind {
       else if (ids.has(id) && isOfState(wanted)) ids.delete(id); // it has changed since
     }
     for (const event of store.tail) if (event.span_id && lineMatches(event, wanted)) ids.add(event.span_id);
-    const order = treeOrder(store.tree, store.structure);
+    const order = treeOrder(store.tree);
     const place = (id: string) => order.get(id) ?? Number.POSITIVE_INFINITY;
     this.hits = [...ids]
       .sort((a, b) => place(a) - place(b) || (answered.get(a)?.start ?? 0) - (answered.get(b)?.start ?? 0))

@@ -24,7 +24,7 @@ export function jumpTo(store: Source, jump: Jump, from: string | null, nowUs: nu
     const at = from === null ? -1 : ids.indexOf(from);
     return ids[(at + 1) % ids.length];
   }
-  const order = treeOrder(store.tree, store.structure);
+  const order = treeOrder(store.tree);
   const place = from === null ? -1 : (order.get(from) ?? -1);
   return ids.find((id) => (order.get(id) ?? -1) > place) ?? ids[0];
 }
@@ -41,7 +41,7 @@ export function targets(store: Source, jump: Jump, nowUs: number): string[] {
 }
 
 function inOrder(store: Source, ids: string[]): string[] {
-  const order = treeOrder(store.tree, store.structure);
+  const order = treeOrder(store.tree);
   return ids.sort((a, b) => (order.get(a) ?? 0) - (order.get(b) ?? 0));
 }
 

@@ -1,21 +1,11 @@
 /** The tree as the rows that are visible. Pure, but for the depth, which is set on each row's node. */
-import { isFolded, type TraceTree, type TreeNode } from "../../tree";
+import type { TraceTree, TreeNode } from "../../tree";
+import { walked } from "./pre-order";
 
-/**
- * One pass over the visible nodes, without recursion: a trace may be thousands of levels deep. It makes no object but
- * the list: of a run of 100,000 spans it is made ten times a second.
- */
-export function visibleRows(tree: TraceTree, collapsed: ReadonlySet<string>): TreeNode[] {
-  const rows: TreeNode[] = [];
-  const stack: TreeNode[] = tree.roots.toReversed();
-  for (let node = stack.pop(); node; node = stack.pop()) {
-    node.depth = node.parent ? node.parent.depth + 1 : 0;
-    rows.push(node);
-    const { children } = node;
-    if (children.length === 0 || collapsed.has(node.id) || isFolded(node)) continue;
-    for (let i = children.length - 1; i >= 0; i--) stack.push(children[i] as TreeNode);
-  }
-  return rows;
+/** The rows that are in the list where some are closed. With none closed this is no pass over the tree. */
+export function visibleRows(tree: TraceTree, closed: ReadonlySet<string>): readonly TreeNode[] {
+  const all = tree.rows();
+  return closed.size === 0 ? all : walked(tree.roots, closed);
 }
 
 /** Index of a span's row, searched outward from where it was: rows seldom move far. -1 when not visible. */
@@ -52,8 +42,9 @@ export function anchorRow(
   return sight.top > 0 ? first : -1;
 }
 
-/** The row of the span that began last. */
-export function newestRow(rows: readonly TreeNode[]): number {
+/** The row of the span that began last, in a list of all rows or of some. */
+export function newestRow(tree: TraceTree, rows: readonly TreeNode[]): number {
+  if (rows === tree.rows()) return tree.newest()?.at ?? 0;
   let newest = 0;
   let start = Number.NEGATIVE_INFINITY;
   rows.forEach((node, at) => {

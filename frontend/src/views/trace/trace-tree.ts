@@ -60,7 +60,7 @@ export class TraceTreeView implements RunShape {
   private store: RunStore | null = null;
   private collapsed = new Set<string>();
   private selected: string | null = null;
-  private rows: TreeNode[] = [];
+  private rows: readonly TreeNode[] = [];
   private cursor: string | null = null;
   private cursorAt = 0;
   private settled = false;
@@ -264,8 +264,8 @@ export class TraceTreeView implements RunShape {
     this.list.setItems(this.rows, kept);
     this.viewport.setAttribute("aria-rowcount", String(this.rows.length));
     // The row below it leaves a margin.
-    const newest = Math.min(this.rows.length - 1, newestRow(this.rows) + 1);
-    if (this.goes.moves) this.list.reveal(newest, this.sticky.height);
+    const newest = () => Math.min(this.rows.length - 1, newestRow(store.tree, this.rows) + 1);
+    if (this.goes.moves) this.list.reveal(newest(), this.sticky.height);
     this.drawSticky();
     if (top > 0) this.moreInSight();
   }
