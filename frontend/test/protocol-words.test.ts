@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import type { Attributes } from "../src/service/wire";
-import { protocolFacts } from "../src/text/protocol-words";
+import { protocolFields } from "../src/text/protocol-words";
 
 it.each<[string, Attributes, string[]]>([
   [
@@ -43,5 +43,5 @@ it.each<[string, Attributes, string[]]>([
   ],
   ["nothing of the kind", { "server.address": "shop", customer: "Ada" }, []],
 ])("%s is told in words", (_, attributes, expected) => {
-  expect(protocolFacts(attributes).map(({ name, value }) => `${name}: ${value}`)).toEqual(expected);
+  expect(protocolFields(attributes).map(({ name, value }) => `${name}: ${value}`)).toEqual(expected);
 });

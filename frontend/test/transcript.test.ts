@@ -88,7 +88,7 @@ describe("the story of a run", () => {
     );
     const items = transcriptItems(store, new Set());
     expect(items.map(({ id, around, within }) => [id, around, within])).toEqual([
-      ["root", null, "inner"],
+      ["root", null, "outer"],
       ["inner", "outer", null],
       ["second", null, null],
     ]);

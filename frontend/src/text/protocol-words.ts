@@ -1,16 +1,16 @@
 /** What a span of HTTP, a database, a queue or a remote call did, in words, from the names of the conventions old and new. Pure. */
 import type { Attributes } from "../service/wire";
 
-export interface Fact {
+export interface ProtocolField {
   readonly name: string;
   readonly value: string;
   readonly isCode: boolean;
 }
 
-export function protocolFacts(attributes: Attributes): Fact[] {
-  const facts: Fact[] = [];
+export function protocolFields(attributes: Attributes): ProtocolField[] {
+  const fields: ProtocolField[] = [];
   const add = (name: string, value: string, isCode = false) => {
-    if (value) facts.push({ name, value, isCode });
+    if (value) fields.push({ name, value, isCode });
   };
   const text = (...names: string[]) => textOf(attributes, names);
   const method = text("http.request.method", "http.method");
@@ -37,8 +37,8 @@ export function protocolFacts(attributes: Attributes): Fact[] {
     const called = [text("rpc.service"), text("rpc.method")].filter(Boolean).join("/");
     add("Remote call", [rpc, called].filter(Boolean).join(" · "));
   }
-  if (facts.length > 0) add("Host", hostOf(attributes), true);
-  return facts;
+  if (fields.length > 0) add("Host", hostOf(attributes), true);
+  return fields;
 }
 
 /** A span with a server's own address says by it where it is; one of a client, whom it asked. */

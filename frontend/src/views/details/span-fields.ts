@@ -6,7 +6,7 @@ import type { SpanState } from "../../service/wire";
 import { isUnpriced, type RunStore } from "../../store";
 import * as format from "../../text/format";
 import { firstChunkUs, speedWords, streamWords } from "../../text/llm-words";
-import { protocolFacts } from "../../text/protocol-words";
+import { protocolFields } from "../../text/protocol-words";
 import { reasonWords } from "../../text/reasons";
 import {
   costAround,
@@ -49,7 +49,7 @@ export function spanFields({ span, session, nowUs }: DetailsContext): Field[] {
   }
   add("Reason", session.store.reasons.get(span.span_id));
   add("Progress", progressText(span.progress));
-  for (const { name, value, isCode } of protocolFacts(span.attributes ?? {})) {
+  for (const { name, value, isCode } of protocolFields(span.attributes ?? {})) {
     add(name, value.length > MOST_LETTERS ? `${value.slice(0, MOST_LETTERS)}…` : value, undefined, isCode);
   }
   add("Model", span.model);
