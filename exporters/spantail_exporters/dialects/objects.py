@@ -85,6 +85,8 @@ _MOST: Final = 200  # counts of an object that are looked at
 
 PROVIDER_METADATA: Final = "ai.response.providerMetadata"
 _OF_METADATA: Final = UsageRule(PROVIDER_METADATA, None, "Vercel AI SDK 5 and 6: what the provider's API answered")
+ANSWER: Final = "mlflow.spanOutputs"
+_OF_ANSWER: Final = UsageRule(ANSWER, None, "MLflow 3: the API's answer, which alone tells the tokens of embeddings")
 OBJECT_NAMES: Final = frozenset({*(rule.theirs for rule in USAGE_RULES), PROVIDER_METADATA})
 
 Objects = list[tuple[UsageRule, dict[str, Any]]]
@@ -104,6 +106,9 @@ def usage_objects(attributes: dict[str, Any]) -> tuple[Objects, str | None]:
                 doubt = "a usage object is not readable"
     if PROVIDER_METADATA in attributes:
         found += ((_OF_METADATA, usage) for usage in _answered(mapping(attributes[PROVIDER_METADATA])))
+    answer = None if found else attributes.get(ANSWER)
+    if isinstance(answer, str) and '"usage"' in answer and (usage := mapping(mapping(answer).get("usage"))):
+        found.append((_OF_ANSWER, usage))
     return found, doubt
 
 
