@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -93,6 +94,25 @@ async def test_a_large_run_comes_in_parts(new_redis_url: str, browser: Browser) 
             # live: a new phase shows where all of them are here, else it is counted
             writer.write(RUN, [change(phase(9_999), ROOT_SPAN, begun + 900_000, kind="phase", name="late")])
             await expect(page.locator("#trace-summary")).to_contain_text("21,302 spans", timeout=SLOW_MS)
+            # the jumps lead through the whole run, wherever that is
+            await page.keyboard.press("e")
+            await expect(page).to_have_url(re.compile(f"span={call(*reversed(FAILED))}"))
+            await page.get_by_role("button", name="Slowest span by its own time; again: the next one").click()
+            await expect(page).to_have_url(re.compile(f"span={ROOT_SPAN}"))
+            await page.get_by_role("button", name="Critical path").click()
+            await expect(page.get_by_role("button", name="Critical path")).to_have_attribute(
+                "title", re.compile(r"^Critical path of the whole run: \d"), timeout=SLOW_MS
+            )
+            # a flame graph of all spans; those that are too short to be seen are one frame, which opens
+            await page.get_by_role("link", name="Flame graph").click()
+            flame = page.get_by_role("application")
+            await flame.press("Home")
+            await flame.press("ArrowDown")
+            said = page.locator("#flame [aria-live]")
+            await expect(said).to_contain_text("each too short to be seen here", timeout=SLOW_MS)
+            await page.get_by_role("link", name="Transcript").click()
+            folded = page.locator("#run .transcript .story[data-kind=folded]").first
+            await expect(folded).to_contain_text("not here yet")
             # a span of the address comes with those above it
             await page.goto(f"/runs/{RUN}?span={call(33, 200)}")
             await expect(tree.get_by_text("look 200.33", exact=True)).to_be_visible(timeout=SLOW_MS)

@@ -7,9 +7,13 @@ import { parseJson } from "./json";
 import type {
   Frame,
   ImportAnswer,
+  Jump,
   OperationsAnswer,
   Problem,
+  RunCriticalPath,
   RunFacets,
+  RunFlame,
+  RunJump,
   RunResult,
   RunSummary,
   RunsPage,
@@ -58,6 +62,16 @@ export interface WindowQuery {
   readonly limit?: number;
   readonly after?: string;
   readonly path?: boolean;
+}
+
+/** What is in sight of a flame graph: time, how many pixels it takes, lanes; `span`: whose place is wanted. */
+export interface FlameQuery {
+  readonly from?: number;
+  readonly to?: number;
+  readonly width?: number;
+  readonly first?: number;
+  readonly lanes?: number;
+  readonly span?: string;
 }
 
 interface Options {
@@ -174,6 +188,25 @@ export class Api {
     const query = new URLSearchParams(Object.entries(asked).map(([name, value]) => [name, String(value)]));
     const options = { signal, timeoutMs: SNAPSHOT_TIMEOUT_MS };
     return (await (await this.fetch(`/api/traces/${runId}/window?${query}`, options)).json()) as TraceWindow;
+  }
+
+  /** Where a jump leads in the whole of a large run. */
+  jump(runId: string, to: Jump, after: string | null): Promise<RunJump> {
+    const asked = new URLSearchParams({ to, ...(after === null ? {} : { after }) });
+    return this.json<RunJump>(`/api/traces/${runId}/jump?${asked}`, { timeoutMs: SNAPSHOT_TIMEOUT_MS });
+  }
+
+  criticalPath(runId: string): Promise<RunCriticalPath> {
+    return this.json<RunCriticalPath>(`/api/traces/${runId}/critical-path`, {
+      timeoutMs: SNAPSHOT_TIMEOUT_MS,
+    });
+  }
+
+  /** A part of the flame graph of a run of any size. */
+  async flame(runId: string, asked: FlameQuery, signal?: AbortSignal): Promise<RunFlame> {
+    const query = new URLSearchParams(Object.entries(asked).map(([name, value]) => [name, String(value)]));
+    const options = { signal, timeoutMs: SNAPSHOT_TIMEOUT_MS };
+    return (await (await this.fetch(`/api/traces/${runId}/flame?${query}`, options)).json()) as RunFlame;
   }
 
   /** One span, whole, and the very text that the service answered. */

@@ -22,7 +22,13 @@ export interface Found {
   readonly matches: readonly SearchMatch[];
 }
 
-export class RunFind {
+/** What a search has found and by which words, for those who mark it. */
+export interface Finding {
+  readonly hits: readonly Found[];
+  readonly terms: readonly Term[];
+}
+
+export class RunFind implements Finding {
   query = "";
   terms: readonly Term[] = [];
   /** In the order of the tree. */

@@ -1,11 +1,9 @@
 /** Where one may want to go in a run: where an error began, what works now, what took longest, what cost most. Pure. */
-import type { SpanState } from "../../service/wire";
+import type { Jump, SpanState } from "../../service/wire";
 import type { RunStore } from "../../store";
 import { selfTimeUs } from "../time/self-time";
 import { endOf, startOf } from "../time/span-times";
 import { treeOrder } from "../tree/tree-order";
-
-export type Jump = "error" | "running" | "slowest" | "dearest";
 
 type Source = Pick<RunStore, "spans" | "tree" | "structure" | "running" | "errors" | "folded">;
 

@@ -19,6 +19,8 @@ export interface Frame {
   /** Infinity while it runs. */
   readonly end: number;
   readonly hasChildren: boolean;
+  /** It stands for several that are too narrow to be told apart; `id` is the first one's. */
+  readonly merged?: { readonly spans: number; readonly errors: number };
 }
 
 const NONE: ReadonlySet<string> = new Set();
@@ -30,7 +32,8 @@ export class FlameLayout {
 
   constructor(rows: readonly (readonly Frame[])[]) {
     this.rows = rows;
-    this.byId = new Map(rows.flat().map((frame) => [frame.id, frame]));
+    const single = rows.flat().filter((frame) => !frame.merged);
+    this.byId = new Map(single.map((frame) => [frame.id, frame]));
   }
 
   get(id: string): Frame | undefined {
@@ -61,6 +64,15 @@ export class FlameLayout {
     const frames = this.rows[frame.row] ?? [];
     return frames[frames.indexOf(frame) + by];
   }
+}
+
+/** The frame that an arrow key leads to: of those below and above, the one that shares time with it. */
+export function beyond(layout: FlameLayout, at: Frame, by: 1 | -1): Frame | undefined {
+  for (let row = at.row + by; row >= 0 && row < layout.rows.length; row += by) {
+    const found = by > 0 ? layout.rows[row]?.[layout.firstAfter(row, at.start)] : layout.at(row, at.start, 0);
+    if (found && found.start <= at.end) return found;
+  }
+  return undefined;
 }
 
 /** Lays out all spans by their starts; each takes the first free row below its parent. */

@@ -3,7 +3,7 @@ import type { SpanState } from "../../service/wire";
 import type { RunStore } from "../../store";
 import type { TreeNode } from "../../tree";
 
-export type ItemKind = "step" | "agent" | "turn" | "chain" | "tool" | "error";
+export type ItemKind = "step" | "agent" | "turn" | "chain" | "tool" | "error" | "folded";
 
 export interface Item {
   readonly kind: ItemKind;
@@ -12,7 +12,7 @@ export interface Item {
   readonly level: number;
   /** Of a step: how many steps it stands within. */
   readonly depth: number;
-  /** Whose attributes tell what was said: of a chain those of the attempt that answered. */
+  /** Whose attributes tell what was said: of a chain those of the attempt that answered. Of what is folded the parent. */
   readonly speaker: string;
   /** The call before this one in the same conversation: what it said is not shown again. */
   readonly before: string | null;
@@ -97,6 +97,10 @@ class Walk {
 
   private visit(frame: Frame): void {
     const { node } = frame;
+    if (node.foldOf !== undefined) {
+      this.put(frame, { kind: "folded", speaker: node.foldOf });
+      return;
+    }
     const span = this.store.spans.get(node.id);
     const kind = span?.kind;
     if (kind === "llm_group") this.call(frame, "chain", this.speaker(node));

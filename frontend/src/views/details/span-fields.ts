@@ -103,7 +103,8 @@ function statusCode(span: SpanState): string | undefined {
 /** Of a span with others within it; without any it is the duration. */
 function selfTime(span: SpanState, store: RunStore, nowUs: number): string | undefined {
   const node = store.tree.get(span.span_id);
-  if (!node || node.children.length === 0 || isOpen(span)) return undefined;
+  // Of one whose children are not all here nobody can tell.
+  if (!node || node.children.length === 0 || isOpen(span) || store.folded.has(span.span_id)) return undefined;
   const times = {
     spans: store.spans,
     startOf: (one: SpanState) => startOf(one),

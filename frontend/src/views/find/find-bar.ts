@@ -1,56 +1,31 @@
-/** The bar above a run: search in it with count and next, and the ways to errors, to what runs, is slow, is dear. */
+/** The bar above a run: search in it with count and next, beside the ways to errors and the like (`jump-bar.ts`). */
 
 import { byId, h, icon, setAttr, setText } from "../../browser/dom";
 import type { KeyBinding } from "../../browser/keys";
-import { rove } from "../../browser/roving";
-import { type Found, RunFind } from "../../run/find/find";
+import { type Finding, type Found, RunFind } from "../../run/find/find";
 import { MAX_QUERY } from "../../run/find/find-query";
-import { type Jump, jumpTo, targets } from "../../run/find/jumps";
 import type { Api } from "../../service/api";
-import type { SearchMatch } from "../../service/wire";
+import type { Jump } from "../../service/wire";
 import type { RunStore } from "../../store";
-import { count } from "../../text/format";
-import { visible } from "../../text/visible";
+import { countText, excerpt, hiddenMatch, looseText } from "./find-words";
+import { type JumpActions, JumpBar } from "./jump-bar";
 import { MatchMarks } from "./match-marks";
 
-export interface FindActions {
-  /** Chooses a span and brings it into sight. */
-  go(spanId: string): void;
+export interface FindActions extends JumpActions {
   /** Brings a span into sight, without choosing it. */
   show(spanId: string): void;
-  /** The span that is chosen now. */
-  chosen(): string | null;
   /** Something else is searched for now: it belongs into the address. */
   searched(query: string): void;
+  /** What is found now, to be marked. */
+  found(finding: Finding): void;
   /** The keyboard leaves the bar. */
   leave(): void;
-  /** The service's clock, microseconds. */
-  now(): number;
 }
-
-const JUMPS: readonly { jump: Jump; key: string; glyph: string; text: string; title: string }[] = [
-  { jump: "error", key: "e", glyph: "error", text: "Error", title: "Next span in which an error began" },
-  { jump: "running", key: "r", glyph: "running", text: "Running", title: "Next running span" },
-  {
-    jump: "slowest",
-    key: "t",
-    glyph: "hourglass",
-    text: "Slowest",
-    title: "Slowest span by its own time; again: the next one",
-  },
-  {
-    jump: "dearest",
-    key: "m",
-    glyph: "coin",
-    text: "Dearest",
-    title: "Dearest span; again: the next one",
-  },
-];
 
 export class FindBar {
   private readonly actions: FindActions;
   private readonly find: RunFind;
-  private readonly marks = new MatchMarks();
+  private readonly marks = new MatchMarks(byId("trace-rows"), ".row-name, .row-note", "found");
   private readonly bar = byId("run-find");
   private readonly input = h("input", {
     id: "find-input",
@@ -67,14 +42,14 @@ export class FindBar {
   private readonly count = h("span", { id: "find-count", class: "find-count", role: "status" });
   private readonly where = h("span", { class: "find-where" });
   private readonly steps: HTMLElement;
-  private readonly jumps: ReadonlyMap<Jump, HTMLButtonElement>;
+  private readonly jumps: JumpBar;
   private store: RunStore | null = null;
   /** The first hit was not brought into sight yet. */
   private unseen = false;
   /** The run is on the screen: before that nothing can be brought into sight. */
   private drawn = false;
 
-  constructor(api: Pick<Api, "search">, actions: FindActions) {
+  constructor(api: Pick<Api, "search" | "jump">, actions: FindActions) {
     this.actions = actions;
     this.find = new RunFind(api, () => this.found());
     this.steps = h(
@@ -84,33 +59,35 @@ export class FindBar {
       this.stepButton("down", "Next match", "n", 1),
       this.clearButton(),
     );
-    this.jumps = new Map(JUMPS.map((each) => [each.jump, this.jumpButton(each)]));
+    this.jumps = new JumpBar(api, actions);
+    this.keys = [
+      { keys: ["/"], does: "Search in the run", act: () => this.focus() },
+      { keys: ["n"], does: "Next match", act: () => this.step(1) },
+      { keys: ["N"], does: "Previous match", act: () => this.step(-1) },
+      ...this.jumps.keys,
+      { keys: ["Escape"], does: "End the search", act: () => this.clear() },
+    ];
     this.build();
-    rove({ container: this.bar, items: ".find-jump", axis: "x" });
     this.input.addEventListener("input", () => this.search(this.input.value));
     this.input.addEventListener("keydown", (event) => this.onKey(event));
   }
 
   /** What the keyboard can do here, for the page's table. */
-  readonly keys: readonly KeyBinding[] = [
-    { keys: ["/"], does: "Search in the run", act: () => this.focus() },
-    { keys: ["n"], does: "Next match", act: () => this.step(1) },
-    { keys: ["N"], does: "Previous match", act: () => this.step(-1) },
-    ...JUMPS.map(({ jump, key, title }) => ({ keys: [key], does: title, act: () => this.jump(jump) })),
-    { keys: ["Escape"], does: "End the search", act: () => this.clear() },
-  ];
+  readonly keys: readonly KeyBinding[];
 
   open(runId: string, store: RunStore, query: string): void {
     this.store = store;
     this.input.value = query;
     this.unseen = query !== "";
     this.drawn = false;
+    this.jumps.open(runId, store);
     this.find.open(runId, store, query);
     this.draw();
   }
 
   close(): void {
     this.store = null;
+    this.jumps.close();
     this.input.value = "";
     this.find.close();
   }
@@ -129,18 +106,16 @@ export class FindBar {
   /** Searches for it and goes to the first hit, as the counts above the run do. */
   searchAndGo(query: string): void {
     this.search(query);
-    const from = query === "is:error" && this.store ? targets(this.store, "error", 0)[0] : undefined;
-    const first = from ?? this.find.hits[0]?.id;
-    if (first !== undefined) this.actions.go(first);
+    if (query !== "is:error" || !this.jumps.jump("error", null)) {
+      const first = this.find.hits[0]?.id;
+      if (first !== undefined) this.actions.go(first);
+    }
     this.input.focus();
   }
 
   /** Goes to the next span of a kind; false where there is none. */
   jump(jump: Jump): boolean {
-    if (!this.store) return false;
-    const id = jumpTo(this.store, jump, this.actions.chosen(), this.actions.now());
-    if (id !== undefined) this.actions.go(id);
-    return id !== undefined;
+    return this.jumps.jump(jump);
   }
 
   focus(): boolean {
@@ -168,12 +143,7 @@ export class FindBar {
     );
     this.bar.append(
       h("div", { class: "find-search", role: "search" }, field, this.count, this.steps, this.where),
-      h(
-        "div",
-        { class: "find-jumps", role: "toolbar", "aria-label": "Go to" },
-        h("span", { class: "find-jumps-text", "aria-hidden": "true" }, "Go to"),
-        ...this.jumps.values(),
-      ),
+      this.jumps.element,
     );
   }
 
@@ -207,23 +177,6 @@ export class FindBar {
         onclick: end,
       },
       icon("close"),
-    );
-  }
-
-  private jumpButton({ jump, key, glyph, text, title }: (typeof JUMPS)[number]): HTMLButtonElement {
-    return h(
-      "button",
-      {
-        class: "button-quiet find-jump",
-        type: "button",
-        "aria-keyshortcuts": key,
-        "aria-label": title,
-        title: `${title} (${key.toUpperCase()})`,
-        "data-jump": jump,
-        onclick: () => this.jump(jump),
-      },
-      icon(glyph, "glyph"),
-      h("span", {}, text),
     );
   }
 
@@ -273,7 +226,7 @@ export class FindBar {
   }
 
   private drawState(): void {
-    const { find, store } = this;
+    const { find } = this;
     const searches = find.terms.length > 0;
     const at = find.indexOf(this.actions.chosen());
     setText(this.count, searches ? countText(find, at) : "");
@@ -283,56 +236,16 @@ export class FindBar {
     this.drawWhere(find.hits[at]);
     setAttr(this.bar, "data-searching", searches ? "" : null);
     this.marks.show(find.hits, find.terms);
-    if (!store) return;
-    this.enable("error", store.errors > 0);
-    this.enable("running", store.running.size > 0);
-    this.enable("slowest", store.spans.size > 0);
-    this.enable(
-      "dearest",
-      store.tree.roots.some((root) => root.total.cost > 0),
-    );
-  }
-
-  /** Not `disabled`: a button that has the focus would lose it while the run goes on. */
-  private enable(jump: Jump, can: boolean): void {
-    const button = this.jumps.get(jump);
-    if (button) setAttr(button, "aria-disabled", can ? null : "true");
+    this.actions.found(find);
+    this.jumps.draw();
   }
 
   /** Where the chosen hit was found, where its row does not show it. */
   private drawWhere(hit: Found | undefined): void {
-    const match = hit?.matches.find(
-      ({ field }) => !["name", "status", "kind", "is", "backend"].includes(field),
-    );
+    const match = hiddenMatch(hit);
     const key = match ? JSON.stringify(match) : "";
     if (this.where.dataset.key === key) return;
     this.where.dataset.key = key;
     this.where.replaceChildren(...(match ? excerpt(match) : []));
   }
-}
-
-function excerpt({ field, before, match, after }: SearchMatch): Node[] {
-  const text = (part: string) => visible(part.replace(/\s+/g, " "));
-  const name = field.replace(/^attributes\./, "");
-  return [
-    h("span", { class: "find-field-name" }, visible(name)),
-    document.createTextNode(` ${text(before.slice(-24))}`),
-    h("mark", {}, text(match)),
-    document.createTextNode(text(after)),
-  ];
-}
-
-function countText(find: RunFind, at: number): string {
-  const { hits, searching, problem, whole } = find;
-  if (problem) return problem;
-  const total = `${whole || searching ? "" : "at least "}${count(find.total)}${searching ? " …" : ""}`;
-  if (hits.length === 0) return searching ? "Searching…" : whole ? "No match" : "No match so far";
-  return at < 0 ? `${total} found` : `${count(at + 1)} of ${total}`;
-}
-
-function looseText({ loose, whole, searching, problem }: RunFind): string | null {
-  const parts: string[] = [];
-  if (loose > 0) parts.push(`Beside them ${count(loose)} log lines of no span`);
-  if (!whole && !searching && !problem) parts.push("The run is too large to be searched whole");
-  return parts.join("\n") || null;
 }

@@ -1,25 +1,35 @@
-/** Marks what was found in the rows of the tree, which come and go while one scrolls. */
-import { byId, setAttr } from "../../browser/dom";
+/** Marks what was found in elements that come and go while one scrolls: rows of the tree, items of the transcript. */
+import { setAttr } from "../../browser/dom";
 import type { Found } from "../../run/find/find";
 import type { Term } from "../../run/find/find-query";
 
-const NAME = "found";
 /** Fields whose text stands in a row. */
 const SHOWN = new Set(["", "name", "error", "backend", "model"]);
 
 export class MatchMarks {
-  private readonly rows = byId("trace-rows");
+  private readonly rows: HTMLElement;
+  /** Within a row, what letters are marked in. */
+  private readonly cells: string;
+  /** Of the letters that are marked; each place has one of its own. */
+  private readonly name: string;
   private readonly observer = new MutationObserver(() => this.mark());
   private ids: ReadonlySet<string> = new Set();
   private texts: readonly string[] = [];
   private hits: readonly Found[] = [];
 
-  /** Cheap where nothing has changed. */
-  show(hits: readonly Found[], terms: readonly Term[]): void {
-    if (hits === this.hits) return;
+  /** `rows` holds elements that name their span, at any depth. */
+  constructor(rows: HTMLElement, cells: string, name: string) {
+    this.rows = rows;
+    this.cells = cells;
+    this.name = name;
+  }
+
+  /** Cheap where nothing has changed. `ids`: what is marked, where that is not the spans themselves. */
+  show(hits: readonly Found[], terms: readonly Term[], ids?: ReadonlySet<string>): void {
+    if (hits === this.hits && (ids === undefined || isSame(ids, this.ids))) return;
     const was = this.hits.length;
     this.hits = hits;
-    this.ids = new Set(hits.map(({ id }) => id));
+    this.ids = ids ?? idsOf(hits);
     this.texts = terms.filter(({ key }) => SHOWN.has(key)).map(({ text }) => text);
     if (hits.length === 0) this.observer.disconnect();
     else if (was === 0)
@@ -34,17 +44,16 @@ export class MatchMarks {
 
   private mark(): void {
     const ranges: Range[] = [];
-    for (const row of this.rows.children) {
-      const { spanId } = (row as HTMLElement).dataset;
+    for (const row of this.rows.querySelectorAll<HTMLElement>("[data-span-id]")) {
+      const { spanId } = row.dataset;
       const found = spanId !== undefined && this.ids.has(spanId);
       setAttr(row, "data-found", found ? "" : null);
-      if (found)
-        for (const cell of row.querySelectorAll(".row-name, .row-note")) ranges.push(...this.ranges(cell));
+      if (found) for (const cell of row.querySelectorAll(this.cells)) ranges.push(...this.ranges(cell));
     }
     // Colours letters without touching the row's elements; where a browser lacks it, the row's own mark has to do.
     if (!("highlights" in CSS)) return;
-    if (ranges.length > 0) CSS.highlights.set(NAME, new Highlight(...ranges));
-    else CSS.highlights.delete(NAME);
+    if (ranges.length > 0) CSS.highlights.set(this.name, new Highlight(...ranges));
+    else CSS.highlights.delete(this.name);
   }
 
   private ranges(cell: Element): Range[] {
@@ -65,4 +74,12 @@ export class MatchMarks {
     }
     return ranges;
   }
+}
+
+export function idsOf(hits: readonly Found[]): ReadonlySet<string> {
+  return new Set(hits.map(({ id }) => id));
+}
+
+function isSame(ids: ReadonlySet<string>, others: ReadonlySet<string>): boolean {
+  return ids.size === others.size && [...ids].every((id) => others.has(id));
 }

@@ -4,7 +4,7 @@ import type { CriticalPath } from "../../run/time/critical-path";
 import type { FlameLayout, Frame } from "../../run/time/flame";
 import type { TimeView } from "../../run/time/time-view";
 import type { SpanState } from "../../service/wire";
-import { duration } from "../../text/format";
+import { count, duration, plural } from "../../text/format";
 import { shownName } from "../../text/visible";
 import { markOf } from "../backend-mark";
 
@@ -19,7 +19,7 @@ const STRIPE_FROM_PX = 9;
 // biome-ignore format: a list of names
 const LOOKS = [
   "outer", "plain", "first", "fallback", "hue-0", "hue-1", "hue-2", "hue-3", "hue-4", "hue-5", "error", "running",
-  "abandoned", "text", "faint", "line", "ink", "surface", "bad", "live",
+  "abandoned", "text", "faint", "line", "ink", "surface", "bad", "live", "found",
 ] as const;
 type Look = (typeof LOOKS)[number];
 
@@ -29,9 +29,21 @@ export interface Painted {
   readonly path: CriticalPath | null;
   readonly selected: string | null;
   readonly cursor: string | null;
-  readonly hovered: string | null;
+  readonly hovered: Frame | null;
   readonly nowUs: number;
-  span(id: string): SpanState | undefined;
+  /** Of a frame that is a single span. */
+  span(frame: Frame): SpanState | undefined;
+  isFound(id: string): boolean;
+}
+
+interface Placed {
+  readonly frame: Frame;
+  /** undefined: it is several. */
+  readonly span: SpanState | undefined;
+  readonly failed: boolean;
+  readonly left: number;
+  readonly right: number;
+  readonly y: number;
 }
 
 export class FlameCanvas {
@@ -112,28 +124,58 @@ export class FlameCanvas {
       if (!frame || frame.start > until) break;
       const left = Math.max(-4, time.share(frame.start) * this.width);
       const right = Math.min(this.width + 4, time.share(Math.min(frame.end, nowUs)) * this.width);
-      const span = painted.span(frame.id);
-      if (!span || (right < drawnTo + 0.5 && span.status !== "error")) continue;
-      this.paintFrame(context, painted, { frame, span, left, right: Math.max(right, left + 1), y });
+      const span = frame.merged ? undefined : painted.span(frame);
+      const failed = frame.merged ? frame.merged.errors > 0 : span?.status === "error";
+      if ((!span && !frame.merged) || (right < drawnTo + 0.5 && !failed)) continue;
+      this.paintFrame(context, painted, { frame, span, failed, left, right: Math.max(right, left + 1), y });
       drawnTo = Math.max(right, left + 1);
     }
   }
 
-  private paintFrame(
-    context: CanvasRenderingContext2D,
-    painted: Painted,
-    {
-      frame,
-      span,
-      left,
-      right,
-      y,
-    }: { frame: Frame; span: SpanState; left: number; right: number; y: number },
-  ): void {
+  private paintFrame(context: CanvasRenderingContext2D, painted: Painted, placed: Placed): void {
+    const { frame, span, failed, left, right, y } = placed;
     const { looks } = this;
     if (!looks) return;
     const width = Math.max(1, right - left - GAP_PX);
     const height = FRAME_PX - GAP_PX;
+    if (span) this.paintSpan(context, looks, { ...placed, span, width, height });
+    else paintMany(context, looks, { left, y, width, height, failed });
+    // Said without colour too: a stripe at the end that is still open, one at the start of what failed.
+    if (failed && width >= STRIPE_FROM_PX) paintStripe(context, looks.bad, left, y, height);
+    if (frame.end === Number.POSITIVE_INFINITY) paintStripe(context, looks.live, right - 3, y, height);
+    for (const part of (span && painted.path?.get(frame.id)) ?? []) {
+      const from = Math.max(left, painted.time.share(part.from) * this.width);
+      const to = Math.min(right, painted.time.share(part.to) * this.width);
+      context.fillStyle = looks.ink;
+      if (to - from >= 1) context.fillRect(from, y + height - 2, to - from, 2);
+    }
+    if (span && painted.isFound(frame.id)) paintFound(context, looks, left, y, width, height);
+    const isHovered = frame.id === painted.hovered?.id && frame.row === painted.hovered.row;
+    if (isHovered || (span && (frame.id === painted.selected || frame.id === painted.cursor))) {
+      context.strokeStyle = looks.ink;
+      context.lineWidth = isHovered ? 1 : 2;
+      context.strokeRect(left + 1, y + 1, Math.max(1, width - 2), height - 2);
+      context.lineWidth = 1;
+    }
+    const from = Math.max(0, left) + PAD_PX + (failed ? 3 : 0);
+    const room = Math.min(this.width, right) - from - PAD_PX;
+    if (room < LABEL_PX - PAD_PX) return;
+    const label = frame.merged ? manyWords(frame.merged) : span ? labelOf(span, painted) : "";
+    const text = fitted(context, label, room);
+    if (!span && text) {
+      // The stripes of many would run through the letters.
+      context.fillStyle = looks.surface;
+      context.fillRect(from - 3, y + 3, context.measureText(text).width + 6, height - 6);
+    }
+    context.fillStyle = looks.text;
+    context.fillText(text, from, y + height / 2 + 0.5);
+  }
+
+  private paintSpan(
+    context: CanvasRenderingContext2D,
+    looks: Readonly<Record<Look, string>>,
+    { frame, span, left, y, width, height }: Placed & { span: SpanState; width: number; height: number },
+  ): void {
     const isHollow = span.status === "skipped" || span.status === "cancelled" || span.status === "abandoned";
     context.fillStyle = looks[lookOf(span, frame.hasChildren)];
     if (isHollow) {
@@ -142,26 +184,6 @@ export class FlameCanvas {
       context.strokeRect(left + 0.5, y + 0.5, width - 1, height - 1);
       context.setLineDash([]);
     } else context.fillRect(left, y, width, height);
-    // Said without colour too: a stripe at the end that is still open, one at the start of what failed.
-    if (span.status === "error" && width >= STRIPE_FROM_PX) paintStripe(context, looks.bad, left, y, height);
-    if (frame.end === Number.POSITIVE_INFINITY) paintStripe(context, looks.live, right - 3, y, height);
-    for (const part of painted.path?.get(frame.id) ?? []) {
-      const from = Math.max(left, painted.time.share(part.from) * this.width);
-      const to = Math.min(right, painted.time.share(part.to) * this.width);
-      context.fillStyle = looks.ink;
-      if (to - from >= 1) context.fillRect(from, y + height - 2, to - from, 2);
-    }
-    if (frame.id === painted.selected || frame.id === painted.cursor || frame.id === painted.hovered) {
-      context.strokeStyle = looks.ink;
-      context.lineWidth = frame.id === painted.hovered ? 1 : 2;
-      context.strokeRect(left + 1, y + 1, Math.max(1, width - 2), height - 2);
-      context.lineWidth = 1;
-    }
-    const from = Math.max(0, left) + PAD_PX + (span.status === "error" ? 3 : 0);
-    const room = Math.min(this.width, right) - from - PAD_PX;
-    if (room < LABEL_PX - PAD_PX) return;
-    context.fillStyle = looks.text;
-    context.fillText(fitted(context, labelOf(span, painted), room), from, y + height / 2 + 0.5);
   }
 
   private readLooks(): Readonly<Record<Look, string>> {
@@ -189,6 +211,42 @@ function paintStripe(
 ) {
   context.fillStyle = colour;
   context.fillRect(x, y, 3, height);
+}
+
+/** Several spans: as many thin lines. */
+function paintMany(
+  context: CanvasRenderingContext2D,
+  looks: Readonly<Record<Look, string>>,
+  {
+    left,
+    y,
+    width,
+    height,
+    failed,
+  }: { left: number; y: number; width: number; height: number; failed: boolean },
+): void {
+  context.fillStyle = failed ? looks.error : looks.outer;
+  for (let x = left; x < left + width; x += 4) context.fillRect(x, y, Math.min(3, left + width - x), height);
+}
+
+/** A match of the search: a frame around it and a bar above it, so that colour is not all that says it. */
+function paintFound(
+  context: CanvasRenderingContext2D,
+  looks: Readonly<Record<Look, string>>,
+  left: number,
+  y: number,
+  width: number,
+  height: number,
+): void {
+  context.fillStyle = looks.found;
+  context.fillRect(left, y, width, 4);
+  context.strokeStyle = looks.found;
+  context.strokeRect(left + 0.5, y + 0.5, Math.max(1, width - 1), height - 1);
+}
+
+/** "24,958 spans, 2 failed". */
+export function manyWords({ spans, errors }: { spans: number; errors: number }): string {
+  return `${plural(spans, "span")}${errors > 0 ? `, ${count(errors)} failed` : ""}`;
 }
 
 function lookOf(span: SpanState, hasChildren: boolean): Look {

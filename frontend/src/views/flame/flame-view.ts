@@ -1,25 +1,35 @@
 /** The run as a flame graph: as wide as it took, as deep as it was called. Only what is in sight is painted. */
 import { byId, h, setText } from "../../browser/dom";
 import { watchTheme } from "../../browser/theme";
+import type { Finding, Found } from "../../run/find/find";
 import { Kept } from "../../run/kept";
-import type { CriticalPath } from "../../run/time/critical-path";
 import { FlameLayout, type Frame, flameLayout } from "../../run/time/flame";
+import { WholeFlame } from "../../run/time/whole-flame";
+import type { Api } from "../../service/api";
 import type { SpanState } from "../../service/wire";
 import type { RunStore } from "../../store";
-import { duration } from "../../text/format";
-import { lengthWords } from "../../text/span-words";
-import { shownName } from "../../text/visible";
+import { count, plural } from "../../text/format";
+import { idsOf } from "../find/match-marks";
 import type { RunShape } from "../run/run-shape";
-import { drags, pinchZooms, wheelZooms } from "../time/time-input";
 import type { TimePanel } from "../time/time-panel";
 import { AXIS_PX, FlameCanvas, FRAME_PX } from "./flame-canvas";
+import { FlameHint, manyLines, spanLines } from "./flame-hint";
+import { listenToFlame } from "./flame-input";
+import { frameFor } from "./flame-keys";
 
 /** A frame narrower than this is found this far beside it. */
 const NEAR_PX = 3;
 const CALM_MS = 1_000;
+/** A span that is brought into sight takes at least this share of it. */
+const LEAST_SHARE = 1 / 40;
 
 export interface FlameActions {
+  readonly api: Pick<Api, "flame">;
+  /** The run that is shown. */
+  runId(): string;
   select(spanId: string | null): void;
+  /** Brings a span that is not here. */
+  reach(spanId: string): void;
   now(): number;
 }
 
@@ -34,18 +44,24 @@ export class FlameView implements RunShape {
   private readonly canvas = new FlameCanvas();
   private readonly spacer = h("div", { class: "flame-spacer" });
   private readonly scroller: HTMLElement;
-  private readonly hint = h("div", { class: "flame-hint", "aria-hidden": "true", hidden: true });
+  private readonly hint = new FlameHint();
+  private readonly reading = h("p", { class: "flame-reading", role: "status", hidden: true });
   private readonly spoken = h("p", { class: "sr-only", "aria-live": "polite" });
   private readonly calm = matchMedia("(prefers-reduced-motion: reduce)");
   private readonly laidOut = new Kept(() => this.layOut());
+  /** Of a run that is here in parts. */
+  private readonly whole: WholeFlame;
   private layout = new FlameLayout([]);
-  private path: CriticalPath | null = null;
+  private hits: readonly Found[] = [];
+  private marked: ReadonlySet<string> = new Set();
   private store: RunStore | null = null;
   private selected: string | null = null;
   private cursor: string | null = null;
-  private hovered: string | null = null;
+  private hovered: Frame | null = null;
   /** A span that is to be shown as soon as it is here. */
   private wanted: string | null = null;
+  /** The service was asked where that span stands. */
+  private asked: string | null = null;
   private frame = 0;
   private paintedAt = Number.NEGATIVE_INFINITY;
 
@@ -53,6 +69,7 @@ export class FlameView implements RunShape {
     this.actions = actions;
     this.panel = panel;
     this.tools = panel.tools;
+    this.whole = new WholeFlame(actions.api, () => this.paint());
     this.scroller = h(
       "div",
       {
@@ -64,16 +81,22 @@ export class FlameView implements RunShape {
       this.canvas.element,
       this.spacer,
     );
-    this.element.append(this.scroller, this.hint, this.spoken);
-    const input = { time: panel.time, changed: () => panel.changed() };
-    wheelZooms(this.scroller, this.canvas.element, input);
-    pinchZooms(this.scroller, this.canvas.element, input);
+    this.element.append(this.scroller, this.reading, this.hint.element, this.spoken);
+    listenToFlame({
+      scroller: this.scroller,
+      canvas: this.canvas.element,
+      panel,
+      width: () => this.canvas.width,
+      frameAt: (x, y) => this.frameAt(x, y),
+      hover: (frame, x, y) => this.hover(frame, x, y),
+      choose: (frame) => this.choose(frame),
+      zoomInto: (frame) => this.zoomInto(frame),
+    });
     new ResizeObserver(() => this.resize()).observe(this.scroller);
     this.scroller.addEventListener("scroll", () => this.paint(), { passive: true });
     this.scroller.addEventListener("keydown", (event) => this.onKey(event));
     this.scroller.addEventListener("focus", () => this.paint());
     this.scroller.addEventListener("blur", () => this.paint());
-    this.listen();
     const repaint = () => {
       this.canvas.forgetColours();
       this.paint();
@@ -89,14 +112,17 @@ export class FlameView implements RunShape {
       this.store = store;
       this.cursor = spanId;
       this.laidOut.forget();
+      this.whole.open(this.actions.runId(), store);
       this.scroller.scrollTop = 0;
     }
     this.wanted = spanId;
+    this.asked = null;
     this.resize();
   }
 
   close(): void {
     this.panel.close(this);
+    this.whole.rest();
     cancelAnimationFrame(this.frame);
     this.frame = 0;
     this.hover(null, 0, 0);
@@ -108,7 +134,7 @@ export class FlameView implements RunShape {
     this.panel.update(!settled || store.running.size > 0);
     this.panel.draw();
     this.paint();
-    if (this.wanted && this.layout.get(this.wanted)) {
+    if (this.wanted && (store.whole ? this.wanted !== this.asked : this.layout.get(this.wanted))) {
       const id = this.wanted;
       this.wanted = null;
       this.show(id);
@@ -128,21 +154,50 @@ export class FlameView implements RunShape {
 
   /** Brings a span into sight, in time too. */
   show(spanId: string): void {
-    const frame = this.layout.get(spanId);
-    if (!frame) {
-      this.wanted = spanId;
+    const { store } = this;
+    if (store?.whole) {
+      void this.showInWhole(store, spanId);
       return;
     }
+    const frame = this.layout.get(spanId);
+    if (frame) this.bring(spanId, frame.row, frame.start, frame.end);
+    else this.wanted = spanId;
+  }
+
+  /** What a search has found. */
+  found(finding: Finding): void {
+    if (finding.hits === this.hits) return;
+    this.hits = finding.hits;
+    this.marked = idsOf(finding.hits);
+    this.paint();
+  }
+
+  private async showInWhole(store: RunStore, spanId: string): Promise<void> {
+    this.wanted = spanId;
+    this.asked = spanId;
+    this.actions.reach(spanId);
+    const place = await this.whole.place(spanId);
+    if (this.store !== store || this.wanted !== spanId || !place) return;
+    this.wanted = null;
+    this.bring(spanId, place.lane, place.start, place.end ?? Number.POSITIVE_INFINITY);
+  }
+
+  private bring(spanId: string, row: number, start: number, end: number): void {
     this.cursor = spanId;
-    const top = frame.row * FRAME_PX;
+    const top = row * FRAME_PX;
+    const height = `${AXIS_PX + (row + 1) * FRAME_PX + 8}px`;
+    // Of a run that is here in parts it may be below what has come so far.
+    if (this.layout.rows.length <= row) this.spacer.style.height = height;
     const { scrollTop, clientHeight } = this.scroller;
     if (top < scrollTop || top + FRAME_PX + AXIS_PX > scrollTop + clientHeight)
       this.scroller.scrollTop = top - clientHeight / 2;
     const { time } = this.panel;
     const { from, to } = time.shown;
-    if (frame.end < from || frame.start > to) {
-      const half = (to - from) / 2;
-      time.zoomTo(frame.start - half, frame.start + half);
+    const until = Math.min(end, time.now(this.actions.now()));
+    const isNarrow = this.store?.whole && until - start < ((to - from) * 2) / Math.max(1, this.canvas.width);
+    if (end < from || start > to || isNarrow) {
+      const half = isNarrow ? Math.max(1, (until - start) / LEAST_SHARE / 2) : (to - from) / 2;
+      time.zoomTo(start - half, start + half);
       this.panel.changed();
     } else this.paint();
   }
@@ -167,23 +222,49 @@ export class FlameView implements RunShape {
   private paint(): void {
     const { store, panel, scroller } = this;
     if (!store || this.element.hidden) return;
-    this.layout = this.laidOut.get(`${panel.time.adjusts} ${store.epoch}`, store.version);
+    this.layout = store.whole
+      ? this.inSight()
+      : this.laidOut.get(`${panel.time.adjusts} ${store.epoch}`, store.version);
     const height = `${AXIS_PX + this.layout.rows.length * FRAME_PX + 8}px`;
     if (this.spacer.style.height !== height) this.spacer.style.height = height;
-    this.path = panel.criticalPath();
     this.canvas.paint(
       {
         layout: this.layout,
         time: panel.time,
-        path: this.path,
+        path: panel.criticalPath(),
         selected: this.selected,
         cursor: document.activeElement === scroller ? this.cursor : null,
         hovered: this.hovered,
         nowUs: panel.time.now(this.actions.now()),
-        span: (id) => store.spans.get(id),
+        span: (frame) => this.spanOf(frame),
+        isFound: (id) => this.marked.has(id),
       },
       scroller.scrollTop,
     );
+  }
+
+  /** Of a run that is here in parts: what has come of what is in sight; the rest is asked for. */
+  private inSight(): FlameLayout {
+    const { whole, scroller, canvas, panel } = this;
+    const { from, to } = panel.time.shown;
+    whole.see({
+      from,
+      to,
+      width: Math.max(1, canvas.width),
+      first: Math.floor(scroller.scrollTop / FRAME_PX),
+      lanes: Math.ceil(canvas.height / FRAME_PX) + 1,
+    });
+    const { reading } = whole;
+    this.reading.hidden = reading === null;
+    if (reading !== null) {
+      const all = Math.max(reading, this.store?.spanCount ?? 0);
+      setText(this.reading, `The service is reading the run: ${count(reading)} of ${plural(all, "span")}.`);
+    }
+    return whole.layout;
+  }
+
+  private spanOf(frame: Frame): SpanState | undefined {
+    return this.store?.whole ? this.whole.span(frame) : this.store?.spans.get(frame.id);
   }
 
   /** While spans run their frames grow; with reduced motion once a second. */
@@ -221,85 +302,30 @@ export class FlameView implements RunShape {
     return found && found.start <= time.now(this.actions.now()) ? found : undefined;
   }
 
-  private listen(): void {
-    const { scroller } = this;
-    scroller.addEventListener("pointermove", (event) => {
-      const frame = event.buttons === 0 ? this.frameAt(event.clientX, event.clientY) : undefined;
-      this.hover(frame ?? null, event.clientX, event.clientY);
-    });
-    scroller.addEventListener("pointerleave", () => this.hover(null, 0, 0));
-    scroller.addEventListener("dblclick", (event) => {
-      const frame = this.frameAt(event.clientX, event.clientY);
-      if (frame) this.zoomInto(frame);
-      else {
-        this.panel.time.fit();
-        this.panel.changed();
-      }
-    });
-    let pointer: PointerEvent | null = null;
-    let top = 0;
-    let lastX = 0;
-    const press = (event: PointerEvent) => {
-      pointer = event;
-      top = scroller.scrollTop;
-    };
-    scroller.addEventListener("pointerdown", press, { capture: true });
-    scroller.addEventListener("pointermove", (event) => {
-      if (event.buttons === 1 && pointer && event.pointerType === "mouse")
-        scroller.scrollTop = top + pointer.clientY - event.clientY;
-    });
-    drags(this.canvas.element, {
-      begin: (x) => {
-        lastX = x;
-        return pointer?.pointerType !== "touch";
-      },
-      move: (_from, x) => {
-        this.panel.time.pan((lastX - x) / Math.max(1, this.canvas.width));
-        lastX = x;
-        this.panel.changed();
-      },
-      end: () => undefined,
-    });
-    scroller.addEventListener("click", (event) => {
-      const from = pointer;
-      const isClick =
-        from && Math.abs(event.clientX - from.clientX) < 4 && Math.abs(event.clientY - from.clientY) < 4;
-      const frame = isClick ? this.frameAt(event.clientX, event.clientY) : undefined;
-      scroller.focus({ preventScroll: true });
-      if (frame) this.actions.select(frame.id);
-    });
+  private choose(frame: Frame): void {
+    if (frame.merged) {
+      this.zoomInto(frame);
+      return;
+    }
+    if (this.store?.whole) this.actions.reach(frame.id);
+    this.actions.select(frame.id);
   }
 
   private hover(frame: Frame | null, x: number, y: number): void {
-    const id = frame?.id ?? null;
-    const span = id ? this.store?.spans.get(id) : undefined;
-    this.hint.hidden = span === undefined;
-    if (span && id) {
-      this.hint.replaceChildren(...this.lines(span, id).map((line) => h("div", {}, line)));
-      const box = this.element.getBoundingClientRect();
-      const { offsetWidth, offsetHeight } = this.hint;
-      this.hint.style.left = `${Math.max(4, Math.min(x - box.left + 12, box.width - offsetWidth - 4))}px`;
-      const below = y - box.top + 16;
-      this.hint.style.top = `${below + offsetHeight > box.height ? y - box.top - offsetHeight - 8 : below}px`;
-    }
-    if (id === this.hovered) return;
-    this.hovered = id;
-    this.scroller.toggleAttribute("data-over", id !== null);
+    const lines = frame ? this.lines(frame) : [];
+    if (lines.length > 0) this.hint.show(lines, x, y, this.element.getBoundingClientRect());
+    else this.hint.hide();
+    if (frame === this.hovered) return;
+    this.hovered = frame;
+    this.scroller.toggleAttribute("data-over", frame !== null);
     this.paint();
   }
 
-  private lines(span: SpanState, id: string): string[] {
-    const { time } = this.panel;
+  private lines(frame: Frame): string[] {
     const nowUs = this.actions.now();
-    const self = this.panel.selfTimeUs(id);
-    const length = lengthWords(time.endOf(span, nowUs) - time.startOf(span));
-    const error = span.error?.message ?? span.error?.type;
-    return [
-      shownName(span.name),
-      [length, self === undefined ? "" : `self time ${duration(self)}`].filter(Boolean).join(" · "),
-      [span.status ?? "running", span.backend, span.model].filter(Boolean).join(" · "),
-      error ? error.slice(0, 200) : "",
-    ].filter(Boolean);
+    if (frame.merged) return manyLines(frame, this.panel.time.now(nowUs));
+    const span = this.spanOf(frame);
+    return span ? spanLines(span, this.panel, nowUs) : [];
   }
 
   private zoomInto(frame: Frame): void {
@@ -311,32 +337,22 @@ export class FlameView implements RunShape {
   private onKey(event: KeyboardEvent): void {
     if (event.altKey || event.ctrlKey || event.metaKey) return;
     const at = this.cursor ? this.layout.get(this.cursor) : undefined;
-    const next = this.target(event.key, at);
+    const next = this.store ? frameFor(event.key, at, this.layout, this.store) : undefined;
     if (next) this.goTo(next);
     else if (event.key === "Enter" && at) {
       if (event.shiftKey) this.zoomInto(at);
-      else this.actions.select(at.id);
+      else this.choose(at);
     } else if (event.key === "Escape") this.actions.select(null);
     else if (!event.key.startsWith("Arrow")) return;
     event.preventDefault();
   }
 
-  private target(key: string, at: Frame | undefined): Frame | undefined {
-    const first = this.layout.rows[0]?.[0];
-    const node = at && this.store?.tree.get(at.id);
-    if (key === "Home" || (!at && key.startsWith("Arrow"))) return first;
-    if (!at || !node) return undefined;
-    if (key === "ArrowUp") return node.parent ? this.layout.get(node.parent.id) : undefined;
-    if (key === "ArrowDown") return node.children[0] && this.layout.get(node.children[0].id);
-    if (key === "ArrowRight") return this.layout.beside(at, 1);
-    if (key === "ArrowLeft") return this.layout.beside(at, -1);
-    return undefined;
-  }
-
   private goTo(frame: Frame): void {
-    this.show(frame.id);
-    const span = this.store?.spans.get(frame.id);
-    if (span) setText(this.spoken, this.lines(span, frame.id).join(", "));
-    if (this.selected) this.actions.select(frame.id);
+    const { id, row, start, end, merged } = frame;
+    // Several are looked at more closely: then one can go on among them.
+    if (merged) this.zoomInto(frame);
+    this.bring(id, row, start, end);
+    setText(this.spoken, this.lines(frame).join(", "));
+    if (this.selected && !merged) this.actions.select(id);
   }
 }

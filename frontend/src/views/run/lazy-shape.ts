@@ -1,6 +1,7 @@
 /** A shape of a run whose code is fetched when it is first shown. */
 import { h } from "../../browser/dom";
 import type { View } from "../../browser/router";
+import type { Finding } from "../../run/find/find";
 import type { RunStore } from "../../store";
 import type { RunShape } from "./run-shape";
 
@@ -27,6 +28,7 @@ export class LazyShape implements RunShape {
   /** A span that is to be brought into sight once the code is here. */
   private wanted: string | null = null;
   private settled = false;
+  private finding: Finding | null = null;
   private failure: HTMLElement | null = null;
 
   constructor(options: LazyShapeOptions) {
@@ -61,6 +63,11 @@ export class LazyShape implements RunShape {
     else this.wanted = spanId;
   }
 
+  found(finding: Finding): void {
+    this.finding = finding;
+    this.shape?.found?.(finding);
+  }
+
   focus(): void {
     this.shape?.focus();
   }
@@ -85,6 +92,7 @@ export class LazyShape implements RunShape {
     if (!this.store) return;
     shape.open(this.store, this.spanId);
     shape.draw(this.settled);
+    if (this.finding) shape.found?.(this.finding);
     if (this.wanted) shape.show(this.wanted);
   }
 

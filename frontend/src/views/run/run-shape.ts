@@ -1,4 +1,5 @@
 import type { View } from "../../browser/router";
+import type { Finding } from "../../run/find/find";
 import type { RunStore } from "../../store";
 
 /** One shape in which a run can be read: its timeline, the same as a flame graph, its transcript. */
@@ -20,6 +21,8 @@ export interface RunShape {
   select(spanId: string | null): void;
   /** Brings a span into sight. */
   show(spanId: string): void;
+  /** Something else was found: it is marked. Cheap where it is the same list. */
+  found?(finding: Finding): void;
   /** The keyboard goes here when the details are closed. */
   focus(): void;
   /** Another shape is shown, or another run: nothing moves any more. */

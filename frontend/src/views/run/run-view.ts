@@ -8,11 +8,10 @@ import { poll } from "../../connection/poll";
 import { serverSentEvents } from "../../connection/sse";
 import { webSocket } from "../../connection/websocket";
 import { assign, type PageData } from "../../page";
-import type { Jump } from "../../run/find/jumps";
 import { RunResults } from "../../run/run-result";
 import { RunSession } from "../../run/session";
 import { type Api, ProblemError } from "../../service/api";
-import type { RunSummary } from "../../service/wire";
+import type { Jump, RunSummary } from "../../service/wire";
 import { SpanDetailsView } from "../details/span-details";
 import { FindBar } from "../find/find-bar";
 import { LivetailView } from "../livetail/livetail";
@@ -77,7 +76,8 @@ export class RunView {
     const now = () => api.nowUs();
     this.badge = new ConnectionBadge(page);
     const select = (id: string | null) => this.choose(id);
-    const panel = new TimePanel(now);
+    const runId = () => this.current?.runId ?? "";
+    const panel = new TimePanel(api, runId, now);
     const actions = {
       select,
       now,
@@ -87,7 +87,6 @@ export class RunView {
     const tree = new TraceTreeView(actions, panel);
     const transcript = h("section", { class: "transcript", "aria-label": "Transcript", hidden: true });
     byId("trace").after(transcript);
-    const runId = () => this.current?.runId ?? "";
     this.views = new ViewStrip(
       tree,
       new LazyShape({
@@ -96,7 +95,8 @@ export class RunView {
         icon: "flame",
         element: byId("flame"),
         tools: panel.tools,
-        load: async () => new (await import("../flame/flame-view")).FlameView(actions, panel),
+        load: async () =>
+          new (await import("../flame/flame-view")).FlameView({ ...actions, api, runId }, panel),
       }),
       new LazyShape({
         view: "transcript",
@@ -105,7 +105,7 @@ export class RunView {
         element: transcript,
         load: async () => {
           const { TranscriptView } = await import("../transcript/transcript-view");
-          return new TranscriptView({ element: transcript, api, runId, select });
+          return new TranscriptView({ element: transcript, api, runId, ...actions });
         },
       }),
     );
@@ -137,6 +137,7 @@ export class RunView {
         this.views.search(query);
         if (this.current) listener.searched(this.current.runId, query);
       },
+      found: (finding) => this.views.found(finding),
       leave: () => this.views.focus(),
       now,
     });

@@ -1,6 +1,7 @@
 /** The strip above a run that switches between its shapes; the address names the one that is shown. */
 import { byId, h, icon, setAttr } from "../../browser/dom";
 import { address, runRoute, type View } from "../../browser/router";
+import type { Finding } from "../../run/find/find";
 import type { RunStore } from "../../store";
 import type { RunShape } from "./run-shape";
 
@@ -18,6 +19,7 @@ export class ViewStrip {
   private spanId: string | null = null;
   private query = "";
   private settled = false;
+  private finding: Finding | null = null;
 
   /** The first shape is the one that is shown where the address names none. */
   constructor(first: RunShape, ...others: RunShape[]) {
@@ -53,6 +55,7 @@ export class ViewStrip {
     next.open(this.store, this.spanId);
     // Nothing may have changed in the run: nobody else would say that it has ended.
     next.draw(this.settled);
+    if (this.finding) next.found?.(this.finding);
   }
 
   close(): void {
@@ -75,6 +78,12 @@ export class ViewStrip {
   search(query: string): void {
     this.query = query;
     this.mark();
+  }
+
+  /** What the search has found is marked in each of the shapes. */
+  found(finding: Finding): void {
+    this.finding = finding;
+    this.shown.found?.(finding);
   }
 
   show(spanId: string): void {

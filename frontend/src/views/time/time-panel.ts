@@ -5,6 +5,8 @@ import { Kept } from "../../run/kept";
 import { type CriticalPath, criticalPath } from "../../run/time/critical-path";
 import { selfTimeUs } from "../../run/time/self-time";
 import { TimeView } from "../../run/time/time-view";
+import { WholePath } from "../../run/time/whole-path";
+import type { Api } from "../../service/api";
 import type { SpanState } from "../../service/wire";
 import type { RunStore } from "../../store";
 import { plural } from "../../text/format";
@@ -12,6 +14,8 @@ import { TraceTree } from "../../tree";
 import { type TimeCommands, TREE_KEYS, timeKeys, ZOOM } from "../trace/keys";
 import { Minimap } from "./minimap";
 import { outsideText, type Tool, tool } from "./tool";
+
+const CRITICAL = "Critical path: what the run had to wait for (C)";
 
 /** The shape that is shown. */
 export interface TimeUser {
@@ -28,10 +32,13 @@ export class TimePanel implements TimeCommands {
   showsCritical = false;
   private readonly map: Minimap;
   private readonly now: () => number;
+  /** The run that is shown. */
+  private readonly runId: () => string;
   private store: RunStore | null = null;
   private user: TimeUser | null = null;
   private isAlive = false;
   private readonly path = new Kept(() => criticalPath(this.times()));
+  private readonly wholePath: WholePath;
   private readonly outside = tool({
     icon: "warning",
     name: "Fit all",
@@ -77,8 +84,12 @@ export class TimePanel implements TimeCommands {
     run: () => this.fit(),
   });
 
-  constructor(now: () => number) {
+  constructor(api: Pick<Api, "criticalPath">, runId: () => string, now: () => number) {
     this.now = now;
+    this.runId = runId;
+    this.wholePath = new WholePath(api, () => {
+      if (this.showsCritical) this.changed();
+    });
     this.map = new Minimap(this.time, { now, changed: () => this.changed() });
     this.area.append(this.map.element);
     const { outside, clocks, critical, gaps, out, closer, all } = this;
@@ -97,13 +108,15 @@ export class TimePanel implements TimeCommands {
   criticalPath(): CriticalPath | null {
     const { store, time } = this;
     if (!store || !this.showsCritical) return null;
+    if (store.whole) return this.wholePath.get();
     return this.path.get(`${time.adjusts} ${store.epoch}`, store.version);
   }
 
   /** How long a span worked itself, microseconds. */
   selfTimeUs(spanId: string): number | undefined {
     const node = this.store?.tree.get(spanId);
-    return node && selfTimeUs(node, this.times());
+    // Of one whose children are not all here nobody can tell.
+    return node && !this.store?.folded.has(spanId) ? selfTimeUs(node, this.times()) : undefined;
   }
 
   /** The spans with their times as they are shown. */
@@ -123,6 +136,7 @@ export class TimePanel implements TimeCommands {
     this.user = user;
     if (store === this.store) return;
     this.store = store;
+    this.wholePath.open(this.runId(), store);
     this.showsCritical = false;
     this.path.forget();
     this.time.reset();
@@ -158,7 +172,10 @@ export class TimePanel implements TimeCommands {
       pressed: adjusts,
       title: `The clocks of ${plural(skewed, "span")} seem wrong; shows them as if they were right`,
     });
-    this.critical.show({ pressed: this.showsCritical });
+    this.critical.show({
+      pressed: this.showsCritical,
+      title: (this.showsCritical && store.whole && this.wholePath.text) || CRITICAL,
+    });
     this.gaps.show({ pressed: folds });
     this.out.element.disabled = !isZoomed;
     this.all.element.disabled = !isZoomed;

@@ -19,6 +19,8 @@ export interface ItemContext {
   now(): number;
   choose(id: string): void;
   fold(id: string): void;
+  /** Brings more of what is not here below a span. */
+  unfold(parentId: string): void;
 }
 
 /** What was said in a span; nothing before it is here. */

@@ -8,12 +8,13 @@ import type { SpanState } from "../../service/wire";
 import * as format from "../../text/format";
 import { reasonWords } from "../../text/reasons";
 import { listed, lostContent } from "../../text/span-words";
-import { visible } from "../../text/visible";
+import { shownName, visible } from "../../text/visible";
 import { BackendMark } from "../backend-mark";
 import { MessageList } from "../conversation/message-list";
 import { callElement } from "../conversation/part-element";
 import { givePopover } from "../popover";
 import { STATUS_ICONS } from "../status";
+import { foldNote, foldWords } from "../trace/fold-words";
 import { costEstimate } from "../trace/row-words";
 import type { RowView } from "../windowed";
 import { conversationFor, costList, errorElement, type ItemContext, nameOf } from "./item-parts";
@@ -43,7 +44,11 @@ export class TranscriptItem implements RowView<Item> {
 
   constructor(context: () => ItemContext | null) {
     this.context = context;
-    this.name.addEventListener("click", () => this.item && this.context()?.choose(this.item.id));
+    this.name.addEventListener("click", () => {
+      const { item } = this;
+      if (item?.kind === "folded") this.context()?.unfold(item.speaker);
+      else if (item) this.context()?.choose(item.id);
+    });
     givePopover(this.cost, () => {
       const context = this.context();
       return this.item && context ? costList(this.item, context) : null;
@@ -71,6 +76,10 @@ export class TranscriptItem implements RowView<Item> {
     const context = this.context();
     if (!context) return;
     this.item = item;
+    if (item.kind === "folded") {
+      this.drawFolded(item, context);
+      return;
+    }
     const { span } = context.loader.get(item.speaker);
     const own = context.store.spans.get(item.id);
     this.drawHead(item, own, context);
@@ -87,6 +96,7 @@ export class TranscriptItem implements RowView<Item> {
     const served = context.store.spans.get(item.speaker);
     setAttr(element, "data-kind", item.kind);
     setAttr(element, "data-span-id", item.id);
+    setAttr(this.name, "title", null);
     setAttr(element, "data-status", status);
     setAttr(element, "data-level", String(Math.min(item.level, 4)));
     setAttr(element, "data-depth", String(Math.min(item.depth, 3)));
@@ -101,6 +111,31 @@ export class TranscriptItem implements RowView<Item> {
     setAttr(this.twisty, "aria-expanded", String(!item.folded));
     setAttr(this.twisty, "aria-label", item.folded ? `Show what is in ${shown}` : `Fold ${shown}`);
     setText(this.note, this.noteOf(item, span, context));
+  }
+
+  /** What stands there is not here yet: the line brings it. */
+  private drawFolded(item: Item, context: ItemContext): void {
+    const { element } = this;
+    const folded = context.store.folded.get(item.speaker);
+    const parent = context.store.spans.get(item.speaker);
+    const words = foldWords(folded);
+    setAttr(element, "data-kind", item.kind);
+    setAttr(element, "data-span-id", item.id);
+    setAttr(element, "data-status", null);
+    setAttr(element, "data-level", String(Math.min(item.level, 4)));
+    setAttr(element, "data-depth", String(Math.min(item.depth, 3)));
+    setAttr(element, "aria-current", null);
+    setAttr(element, "aria-label", `${words}, not here yet`);
+    setIcon(this.glyph, "unfold");
+    this.mark.update(undefined);
+    this.twisty.hidden = true;
+    setText(this.name, words);
+    setAttr(this.name, "title", "Show more of them");
+    const within = parent ? `in ${shownName(parent.name)}` : "";
+    const found = folded ? foldNote(folded) : "";
+    setText(this.note, [within, found, "not here yet"].filter(Boolean).join(" · "));
+    this.drawMargin(item, undefined, undefined, context);
+    this.put([], "folded");
   }
 
   private noteOf(item: Item, span: SpanState | undefined, context: ItemContext): string {

@@ -1,9 +1,11 @@
 /** The run read from top to bottom: steps, what was asked and answered, tools, subagents. A shape of the run. */
-import { h, icon } from "../../browser/dom";
+import { h, icon, setText } from "../../browser/dom";
+import type { Finding, Found } from "../../run/find/find";
 import { type Item, transcriptItems } from "../../run/transcript/items";
 import type { Api } from "../../service/api";
 import type { RunStore } from "../../store";
 import * as format from "../../text/format";
+import { MatchMarks } from "../find/match-marks";
 import type { RunShape } from "../run/run-shape";
 import type { ItemContext } from "./item-parts";
 import { PagedList } from "./paged-list";
@@ -22,6 +24,10 @@ export interface TranscriptOptions {
   /** The run that is shown. */
   runId(): string;
   select(spanId: string | null): void;
+  /** Brings more of what is not here below a span. */
+  unfold(parentId: string): void;
+  /** Brings a span that is not here. */
+  reach(spanId: string): void;
 }
 
 export class TranscriptView implements RunShape {
@@ -36,6 +42,8 @@ export class TranscriptView implements RunShape {
     "aria-label": "What happened",
   });
   private readonly column = h("div", { class: "transcript-column" });
+  /** Of a run that is here in parts: what it is made of. */
+  private readonly part = h("p", { class: "transcript-part", hidden: true });
   private readonly empty = h("p", { class: "transcript-empty" });
   private readonly jump = h(
     "button",
@@ -47,6 +55,11 @@ export class TranscriptView implements RunShape {
   private readonly loader: SpanLoader;
   private readonly list: PagedList<Item>;
   private readonly folded = new Set<string>();
+  private readonly marks: MatchMarks;
+  private finding: Finding | null = null;
+  private hits: readonly Found[] = [];
+  /** A span that is to be shown as soon as it is here. */
+  private wanted: string | null = null;
   private context: ItemContext | null = null;
   private items: Item[] = [];
   private toolsOf = new Map<string, readonly string[]>();
@@ -68,7 +81,8 @@ export class TranscriptView implements RunShape {
       (item) => `${item.kind} ${item.id}`,
       () => this.newItem(),
     );
-    this.viewport.append(this.column);
+    this.viewport.append(this.part, this.column);
+    this.marks = new MatchMarks(this.column, ".story-name, .story-note, .story-body", "found-story");
     this.element.append(this.viewport, this.empty, this.jump);
     this.viewport.addEventListener("scroll", () => this.scrolled(), { passive: true });
     this.viewport.addEventListener("keydown", (event) => this.key(event));
@@ -118,8 +132,36 @@ export class TranscriptView implements RunShape {
   }
 
   show(spanId: string): void {
+    const store = this.context?.store;
+    this.wanted = null;
+    if (store?.whole && !store.spans.has(spanId)) {
+      this.wanted = spanId;
+      this.options.reach(spanId);
+      return;
+    }
     const at = this.indexOf(spanId);
     if (at >= 0) this.reveal(at, "nearest");
+  }
+
+  /** What a search has found is marked, or what it stands within. */
+  found(finding: Finding): void {
+    this.finding = finding;
+    if (finding.hits === this.hits) return;
+    this.hits = finding.hits;
+    this.mark();
+  }
+
+  private mark(): void {
+    const { finding } = this;
+    if (!finding) return;
+    const shown = finding.hits.length > 0 ? new Set(this.items.map((item) => item.id)) : new Set<string>();
+    const ids = new Set<string>();
+    for (const { id } of finding.hits) {
+      let at = this.context?.store.tree.get(id) ?? null;
+      while (at && !shown.has(at.id)) at = at.parent;
+      if (at) ids.add(at.id);
+    }
+    this.marks.show(finding.hits, finding.terms, ids);
   }
 
   focus(): void {
@@ -139,6 +181,7 @@ export class TranscriptView implements RunShape {
       now: () => options.api.nowUs(),
       choose: (id) => options.select(id),
       fold: (id) => this.fold(id),
+      unfold: (id) => options.unfold(id),
     };
   }
 
@@ -163,10 +206,21 @@ export class TranscriptView implements RunShape {
       this.items.filter((item) => item.tools.length > 0).map((item) => [item.speaker, item.tools]),
     );
     this.list.setItems(this.items);
+    this.mark();
+    this.drawPart(context.store);
     this.empty.hidden = this.items.length > 0;
     this.empty.textContent = `None of the ${format.plural(context.store.spans.size, "span")} of this run is a step, a call of a model or a tool.`;
     if (!this.begun && this.items.length > 0) this.begin(context.store);
     else if (this.following) this.toEnd();
+    if (this.wanted && context.store.spans.has(this.wanted)) this.show(this.wanted);
+  }
+
+  private drawPart({ whole, spans, spanCount }: RunStore): void {
+    const text = whole
+      ? `Made of the ${format.count(spans.size)} of ${format.plural(spanCount, "span")} that are here. Lines say what is not, and bring it.`
+      : "";
+    this.part.hidden = text === "";
+    setText(this.part, text);
   }
 
   /** Where the reader begins: at the chosen span, at what happens now, or at the start of a run that is over. */
@@ -242,7 +296,8 @@ export class TranscriptView implements RunShape {
       if (!story && event.key === "ArrowUp") return;
       const next = Math.min(Math.max(at + (event.key === "ArrowDown" ? 1 : -1), 0), this.items.length - 1);
       this.reveal(next, "nearest")?.focus({ preventScroll: true });
-    } else if (event.key === "Enter" && item) this.options.select(item.id);
+    } else if (event.key === "Enter" && item?.kind === "folded") this.options.unfold(item.speaker);
+    else if (event.key === "Enter" && item) this.options.select(item.id);
     else if ((event.key === "ArrowLeft" || event.key === "ArrowRight") && item) {
       if ((item.kind === "step" || item.kind === "agent") && item.folded === (event.key === "ArrowRight"))
         this.fold(item.id);
