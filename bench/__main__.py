@@ -10,7 +10,7 @@ from importlib import import_module
 from bench.support.servers import SERVER_VARIABLE
 from spantail_service.storage.binary import bundled_redis_server
 
-NAMES = ("hot_path", "throughput", "latency", "viewers", "ingest", "budgets", "queue", "page")
+NAMES = ("hot_path", "throughput", "latency", "viewers", "ingest", "budgets", "queue", "large_runs", "page")
 BY_NAME = ("embedded", "footprint", "memory", "shapes")  # these take minutes: only where they are asked for
 
 
@@ -26,6 +26,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, help="how often each figure is taken; the median is printed")
     parser.add_argument("--workers", default="1", help="of the service, for `ingest` and `viewers`: `1,2` for both")
     parser.add_argument("--minutes", type=float, default=1.0, help="how long `memory` takes; 10 tell more than 1")
+    parser.add_argument("--largest", type=int, help="spans of the largest run, for `large_runs` and `page`")
     parser.add_argument(
         "--redis-server",
         metavar="PATH",
@@ -49,6 +50,8 @@ def main() -> None:
             options = {"rounds": arguments.rounds} if arguments.rounds else {}
             if name in {"ingest", "viewers"}:
                 options["workers"] = tuple(map(int, arguments.workers.split(",")))
+            if name in {"large_runs", "page"} and arguments.largest:
+                options["largest"] = arguments.largest
             module.run(**options)
 
 

@@ -1,255 +1,174 @@
 """The page in a real browser: how long until a run of many spans is shown, and how it scrolls while events arrive.
 
-A producer of its own fills a run through the SDK into a real Redis and then goes on at a steady rate; the page comes
-from a real service. The clock of "shown" is the browser's: from the start of the navigation to the frame after the one
-in which the tree counts all spans and has rows in sight. Frames a second depend on what else the machine does; the
-main thread's own CPU time for each frame does not. Wants the built page and a Chromium on PATH.
+A process of its own fills a run in a real Redis and then goes on at a steady rate; the page comes from a real service.
+The clock of "shown" is the browser's: from the start of the navigation to the frame after the one in which the tree
+counts all spans and has rows in sight. It is split into what comes before the run is asked for, its request, and the
+rest; beside it stands what the main thread did. The wheel is turned down and back, with the pointer over the rows.
+
+Frames a second depend on what else the machine does; the main thread's own CPU time for each frame does not.
 """
 
 from __future__ import annotations
 
 import contextlib
-import itertools
-import os
-import shutil
 import statistics
-import subprocess
-import sys
-import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from bench.support.browser import chromium, spread
+from bench.support.large_run import EVENTS_PER_S, large_run
 from bench.support.servers import private_redis, running_service
+from bench.support.tab import Frames, Tab, Work, opened
 from spantail_service.routes.pages.page import STATIC
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser
 
-BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    from bench.support.large_run import LargeRun
+
 SHOWN_S: Final = {10_000: 0.5, 100_000: 2.0, 1_000_000: 5.0}
-ROUNDS_UP_TO: Final = 100_000  # spans: a larger run is opened once before and once after the service has read it
+FRAME_BUDGET_MS: Final = 17.0
 WHOLE_UP_TO: Final = 20_000  # spans: a larger run comes in parts
-RUN_MAX_SPANS: Final = 1_200_000  # room for what arrives
-FRAMES_PER_S: Final = 60
-EVENTS_PER_S: Final = 1_000
-SCROLL_S: Final = 5
-READ_TIMEOUT_MS: Final = 180_000
-CALLS_PER_PHASE: Final = 9
-PHASES_PER_LAYER: Final = 40
-
+LIMIT_S: Final = 180.0
+_ROWS: Final = "#trace-viewport"
+_COUNT: Final = "Number(document.getElementById('trace-summary')?.textContent.split(' ')[0].replaceAll(',', ''))"
 # What the page cannot do without: the run's snapshot, or the first part of it, fetched and parsed, in ms.
-BARE: Final = """
+_BARE: Final = """
 async (path) => {
   const begun = performance.now();
   await (await fetch(path)).json();
   return performance.now() - begun;
 }
 """
-# Until the tree has rows and counts so many spans: the time of the frame after that, since the navigation, in ms.
-SHOWN: Final = """
-(wanted) => new Promise((resolve) => {
-  const look = () => {
-    const text = document.getElementById('trace-summary')?.textContent ?? '';
-    if (document.querySelector('.trace-row') && Number(text.split(' ')[0].replaceAll(',', '')) >= wanted)
-      requestAnimationFrame(() => resolve(performance.now()));
-    else requestAnimationFrame(look);
-  };
-  requestAnimationFrame(look);
-})
+_IS_READ: Final = "() => !document.getElementById('trace-summary').textContent.includes('read so far')"
+# When the run was asked for and when its answer had come, and what the page itself has measured, in ms.
+_TIMING: Final = """
+(path) => {
+  const asked = performance.getEntriesByType('resource').find((each) => new URL(each.name).pathname === path);
+  const measures = performance.getEntriesByType('measure').map((each) => [each.name, each.duration]);
+  return { begun: asked?.startTime ?? 0, ended: asked?.responseEnd ?? 0, measures: Object.fromEntries(measures) };
+}
 """
-# Until the service has read a large run for the first time.
-READ: Final = """
-() => !document.getElementById('trace-summary').textContent.includes('read so far')
-"""
-# Scrolls the tree down and up again, 30 px a frame, and answers the times between frames in milliseconds.
-SCROLL: Final = """
-(ms) => new Promise((resolve) => {
-  const viewport = document.getElementById('trace-viewport');
+# The middle of the rows: there are some above and below.
+_MIDDLE: Final = """
+(rows) => {
+  const viewport = document.querySelector(rows);
   viewport.scrollTop = viewport.scrollHeight / 2;
-  const gaps = [];
-  let begun, last, step = 30;
-  const frame = (now) => {
-    begun ??= now;
-    if (last !== undefined) gaps.push(now - last);
-    last = now;
-    const before = viewport.scrollTop;
-    viewport.scrollTop += step;
-    if (viewport.scrollTop === before) step = -step;
-    if (now - begun < ms) requestAnimationFrame(frame);
-    else resolve({ gaps, elements: document.querySelectorAll('*').length });
-  };
-  requestAnimationFrame(frame);
-})
+}
 """
+
+
+class Shown(NamedTuple):
+    """How one opening went. Times are seconds."""
+
+    shown: float
+    bare: float
+    before: float
+    """Until the run was asked for: document, styles, scripts."""
+    request: float
+    after: float
+    work: Work
+    measures: dict[str, float]
+    """What the page has measured itself, by User Timing, in ms."""
 
 
 def run(rounds: int = 3, largest: int = 1_000_000) -> dict[str, float]:
     """Measure and print, up to runs of `largest` spans; returns the medians."""
-    path = os.environ.get("SPANTAIL_TEST_CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
-    if path is None or not (STATIC / "index.html").is_file():
-        print("\nThe page: left out, it wants a Chromium on PATH and the built page (`make install`)")
+    if not (STATIC / "index.html").is_file():
+        print("\nThe page: left out, it wants the built page (`make install`)")
         return {}
-    from playwright.sync_api import sync_playwright  # heavy, and only needed here
-
     figures: dict[str, float] = {}
-    print(f"\nThe page in Chromium, one service, median of {rounds}")
-    with private_redis() as redis_url, running_service(redis_url) as address, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
-        for spans, budget_s in ((size, limit_s) for size, limit_s in SHOWN_S.items() if size <= largest):
-            with _producer(redis_url, spans) as producer:
-                url = f"http://{address}/runs/{producer.run_id}"
-                figures |= _shown(browser, url, spans, budget_s, rounds if spans <= ROUNDS_UP_TO else 1)
-                figures |= _scrolled(browser, url, spans, producer)
-        browser.close()
+    try:
+        with private_redis() as redis_url, running_service(redis_url) as address, chromium() as browser:
+            print(f"\nThe page in Chromium {browser.version}, one service, median of {rounds} (range)")
+            for spans in (size for size in SHOWN_S if size <= largest):
+                with large_run(redis_url, spans) as large:
+                    figures |= _measure(browser, f"http://{address}/runs/{large.run_id}", spans, large, rounds)
+    except FileNotFoundError as error:
+        print(f"\nThe page: left out, {error}")
     return figures
 
 
-def _shown(browser: Browser, url: str, spans: int, budget_s: float, rounds: int) -> dict[str, float]:
-    first = _open(browser, url)
-    unread = _await_spans(first, spans) / 1e3
-    first.wait_for_function(READ, timeout=READ_TIMEOUT_MS)
-    first.context.close()
-    shown, bare = [], []
-    path = "/api/traces/" + url.rsplit("/", 1)[1] + ("?fields=tree" if spans <= WHOLE_UP_TO else "/window")
+def _measure(browser: Browser, url: str, spans: int, large: LargeRun, rounds: int) -> dict[str, float]:
+    with _opened(browser, url, spans) as (tab, unread):
+        tab.page.wait_for_function(_IS_READ, timeout=LIMIT_S * 1_000)
+    shown: list[Shown] = []
+    frames: dict[str, list[Frames]] = {"at rest": [], "live": [], "live, with details": []}
     for _ in range(rounds):
-        page = _open(browser, url)
-        shown.append(_await_spans(page, spans))
-        bare.append(page.evaluate(BARE, path))
-        page.context.close()
-    whole, least = statistics.median(shown) / 1e3, statistics.median(bare) / 1e3
-    print(
-        f"  {spans:>9,} spans shown after {whole:5.2f} s (budget {budget_s:g})"
-        f"   {whole / least:4.1f} x the bare answer, fetched and parsed in {least:5.2f} s"
-        f"   for the first time {unread:5.2f} s"
-    )
-    return {f"{spans}.shown": whole, f"{spans}.first": unread, f"{spans}.ratio": whole / least}
-
-
-def _scrolled(browser: Browser, url: str, spans: int, producer: _Producer) -> dict[str, float]:
-    page = _open(browser, url)
-    _await_spans(page, spans)
-    figures: dict[str, float] = {}
-    for name, arriving in (("at rest", 0), ("live", EVENTS_PER_S), ("with details", EVENTS_PER_S)):
-        if name == "live":
-            producer.go_on()
-            _await_spans(page, spans + EVENTS_PER_S // 2)
-        elif name == "with details":
-            page.locator(".trace-row[data-kind]").nth(5).click()
-        got = _scroll(page)
-        figures[f"{spans}.{name}.frames"] = got["rate"]
-        figures[f"{spans}.{name}.heap"] = got["heap"]
-        print(
-            f"  {spans:>9,} spans scrolled, {name:>12}, {arriving:>5,} events/s: {got['rate']:4.1f} frames/s"
-            f" (budget {FRAMES_PER_S})   p95 {got['p95']:5.1f} ms   {got['cpu']:4.1f} ms CPU of 16.7 a frame"
-            f"   {got['elements']:,.0f} elements   heap {got['heap']:.0f} MB"
-        )
-    page.context.close()
+        with _opened(browser, url, spans) as (tab, shown_s):
+            shown.append(_split(tab, url, spans, shown_s))
+            frames["at rest"].append(_wheel(tab))
+    with _opened(browser, url, spans) as (tab, _):
+        large.go_on()
+        tab.page.wait_for_function(f"() => {_COUNT} >= {spans + EVENTS_PER_S // 2}", timeout=LIMIT_S * 1_000)
+        for name in ("live", "live, with details"):
+            if name == "live, with details":
+                tab.page.locator(".trace-row[data-kind]").nth(5).click()
+            frames[name] += [_wheel(tab) for _ in range(rounds)]
+        taken = tab.weight()
+    _print(spans, unread, shown, frames)
+    print(f"{'':12}after that: heap {taken.heap_mb:.0f} MB, {taken.elements:,} elements")
+    figures = {f"{spans}.first": unread, f"{spans}.heap": taken.heap_mb, f"{spans}.elements": float(taken.elements)}
+    figures[f"{spans}.shown"] = statistics.median(each.shown for each in shown)
+    figures[f"{spans}.ratio"] = statistics.median(each.shown / each.bare for each in shown)
+    for name, seen in frames.items():
+        figures[f"{spans}.{name}.frames"] = statistics.median(each.rate for each in seen)
+        figures[f"{spans}.{name}.p95"] = statistics.median(each.p95 for each in seen)
     return figures
-
-
-def _open(browser: Browser, url: str) -> Page:
-    page = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
-    page.goto(url, wait_until="commit")
-    return page
-
-
-def _await_spans(page: Page, spans: int) -> float:
-    at_ms: float = page.evaluate(SHOWN, spans)
-    return at_ms
-
-
-def _scroll(page: Page) -> dict[str, float]:
-    devtools = page.context.new_cdp_session(page)
-    devtools.send("Performance.enable", {"timeDomain": "threadTicks"})
-
-    def metrics() -> dict[str, float]:
-        listed: list[dict[str, Any]] = devtools.send("Performance.getMetrics")["metrics"]
-        return {each["name"]: each["value"] for each in listed}
-
-    # A reader's wheel: from then on the page does not go along with what is new.
-    page.locator("#trace-viewport").hover()
-    page.mouse.wheel(0, 30)
-    before = metrics()
-    scrolled = page.evaluate(SCROLL, SCROLL_S * 1_000)
-    after = metrics()
-    gaps = scrolled["gaps"]
-    return {
-        "rate": len(gaps) / sum(gaps) * 1e3,
-        "p95": statistics.quantiles(gaps, n=20)[18],
-        "cpu": (after["TaskDuration"] - before["TaskDuration"]) / len(gaps) * 1e3,
-        "elements": scrolled["elements"],
-        "heap": after["JSHeapUsedSize"] / 1e6,
-    }
-
-
-class _Producer:
-    """A process that has filled a run, and that can be told to go on."""
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self._process = process
-        self.run_id = process.stdout.readline().strip() if process.stdout else ""
-
-    def go_on(self) -> None:
-        """Start the steady rate; it lasts until the producer is left."""
-        if self._process.stdin:
-            self._process.stdin.write("go on\n")
-            self._process.stdin.flush()
 
 
 @contextlib.contextmanager
-def _producer(redis_url: str, spans: int) -> Iterator[_Producer]:
-    command = [sys.executable, "-m", "bench.figures.page", str(spans)]
-    environment = {**os.environ, "SPANTAIL_REDIS_URL": redis_url, "SPANTAIL_RUN_MAX_SPANS": str(RUN_MAX_SPANS)}
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
-    ) as process:
-        try:
-            yield _Producer(process)
-        finally:
-            process.kill()
+def _opened(browser: Browser, url: str, spans: int) -> Iterator[tuple[Tab, float]]:
+    """The page once it is shown, and after how many seconds it was."""
+    is_shown = f"document.querySelector('.trace-row') && {_COUNT} >= {spans}"
+    with opened(browser, url, is_shown) as tab:
+        shown_s = tab.await_shown(LIMIT_S)
+        if shown_s is None:
+            raise RuntimeError(f"{spans:,} spans were not shown within {LIMIT_S:.0f} s")
+        yield tab, shown_s
 
 
-def _produce(spans: int) -> None:
-    from opentelemetry import trace
-
-    import spantail
-    from bench.support.workload import ATTRIBUTES
-
-    handle = spantail.configure(service_name="bench")
-    tracer = trace.get_tracer("bench")
-    made = 1
-
-    def make(name: str, kind: str) -> trace.Span:
-        nonlocal made
-        made += 1
-        if made % 20_000 == 0:
-            handle.flush(30)
-        return tracer.start_span(name, attributes={**ATTRIBUTES, "spantail.kind": kind})
-
-    with spantail.operation("a large run") as root:
-        while made < spans:
-            layer = make("score jobs", "layer")
-            with trace.use_span(layer, end_on_exit=True):
-                for _ in range(PHASES_PER_LAYER):
-                    if made < spans:
-                        phase = make("score one job", "phase")
-                        with trace.use_span(phase, end_on_exit=True):
-                            for _ in range(min(CALLS_PER_PHASE, spans - made)):
-                                make("chat gpt-4o-mini", "llm_call").end()
-        handle.flush(60)
-        print(root.run_id, flush=True)
-        sys.stdin.readline()
-        # Each span is two events: it is still open when it is first told of.
-        open_spans: list[trace.Span] = []
-        begun = time.perf_counter()
-        for number in itertools.count():
-            if (ahead := begun + number * 2 / EVENTS_PER_S - time.perf_counter()) > 0:
-                time.sleep(ahead)
-            open_spans.append(make("chat gpt-4o-mini", "llm_call"))
-            if len(open_spans) > 100:  # open for 0.2 s
-                open_spans.pop(0).end()
+def _split(tab: Tab, url: str, spans: int, shown_s: float) -> Shown:
+    work = tab.work()
+    path = "/api/traces/" + url.rsplit("/", 1)[1] + ("" if spans <= WHOLE_UP_TO else "/window")
+    timing: dict[str, Any] = tab.page.evaluate(_TIMING, path)
+    begun, ended = timing["begun"] / 1e3, timing["ended"] / 1e3
+    bare: float = tab.page.evaluate(_BARE, f"{path}?fields=tree" if spans <= WHOLE_UP_TO else path)
+    return Shown(shown_s, bare / 1e3, begun, ended - begun, shown_s - ended, work, timing["measures"])
 
 
-if __name__ == "__main__":
-    _produce(int(sys.argv[1]))
+def _wheel(tab: Tab) -> Frames:
+    tab.page.evaluate(_MIDDLE, _ROWS)
+    return tab.wheel(_ROWS)
+
+
+def _print(spans: int, unread: float, shown: Sequence[Shown], frames: dict[str, list[Frames]]) -> None:
+    print(
+        f"{spans:>10,}  shown after {spread([each.shown for each in shown], '.2f')} s (budget {SHOWN_S[spans]:g})"
+        f", for the first time after {unread:.2f} s;"
+        f" {spread([each.shown / each.bare for each in shown])} x the bare answer, fetched and parsed"
+    )
+    parts = {
+        "until it is asked for": [each.before for each in shown],
+        "request": [each.request for each in shown],
+        "parsed, built and drawn": [each.after for each in shown],
+    }
+    print(f"{'':12}of that: " + ", ".join(f"{name} {spread(values, '.2f')} s" for name, values in parts.items()))
+    work = [each.work for each in shown]
+    print(
+        f"{'':12}main thread, ms of CPU: scripts {spread([each.script for each in work], '.0f')},"
+        f" style and layout {spread([each.layout for each in work], '.0f')},"
+        f" other {spread([each.other for each in work], '.0f')}"
+    )
+    for name in shown[0].measures:
+        print(f"{'':12}{name}: {spread([each.measures.get(name, 0.0) for each in shown], '.0f')} ms")
+    for name, seen in frames.items():
+        print(
+            f"{'':12}{name + ':':20}{spread([each.rate for each in seen], '.0f')} frames/s,"
+            f" p50 {spread([each.p50 for each in seen])} ms,"
+            f" p95 {spread([each.p95 for each in seen])} ms (budget {FRAME_BUDGET_MS:g}),"
+            f" {spread([each.cpu for each in seen])} ms CPU a frame,"
+            f" {sum(each.long_tasks for each in seen)} tasks over 50 ms,"
+            f" longest {max(each.longest for each in seen):.0f} ms"
+        )

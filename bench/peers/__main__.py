@@ -21,16 +21,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import orjson
-import psutil
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from bench.figures.ingest import make_requests
 from bench.peers.programs import JAEGER, Peer, jaeger, mlflow, phoenix, running, spantail
+from bench.support.processes import cpu_s, memory_mb, redis_process
 from bench.support.servers import private_redis
 from bench.support.workload import SPANS_PER_RUN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import psutil
 
 SPANS: Final = 50_000
 FEW: Final = 2_000
@@ -93,7 +95,7 @@ def _compare(programs: Sequence[Peer], works: Sequence[Work]) -> None:
             print(f"{peer.name:34}is not here: `make test-tools` builds it where Go is installed")
             continue
         try:
-            rows = [_measure(peer, work, _redis_process() if peer.name == "Spantail" else None) for work in works]
+            rows = [_measure(peer, work, redis_process() if peer.name == "Spantail" else None) for work in works]
         except (OSError, RuntimeError, subprocess.CalledProcessError) as error:
             print(f"{peer.name:34}could not be measured: {error}")
             continue
@@ -112,15 +114,15 @@ def _measure(peer: Peer, work: Work, beside: psutil.Process | None) -> Figures:
         query = http.client.HTTPConnection("127.0.0.1", peer.query_port or port, timeout=_DEADLINE_S)
         with contextlib.closing(connection), contextlib.closing(query):
             _send(connection, peer, work.warm_up)
-            memory, cpu, begun = _memory_mb(everybody), _cpu_s(everybody), time.perf_counter()
+            memory, cpu, begun = memory_mb(everybody), cpu_s(everybody), time.perf_counter()
             _send(connection, peer, work.bodies)
             ended, cpu_at_end = 0.0, 0.0
             # when the last one is there, most others are: some of them are looked at too
             looked_at = work.run_ids[:: -max(len(work.run_ids) // _LOOKED_AT, 1)]
             for number, run_id in enumerate(looked_at):
                 if _await_whole(query, peer, run_id, work.per_run) or number == 0:
-                    ended, cpu_at_end = time.perf_counter(), _cpu_s(everybody)
-        return Figures(ended - begun, cpu_at_end - cpu, memory, _memory_mb(everybody))
+                    ended, cpu_at_end = time.perf_counter(), cpu_s(everybody)
+        return Figures(ended - begun, cpu_at_end - cpu, memory, memory_mb(everybody))
 
 
 def _send(connection: http.client.HTTPConnection, peer: Peer, bodies: Sequence[bytes]) -> None:
@@ -156,22 +158,6 @@ def _runs_in(bodies: list[bytes]) -> list[str]:
         for of_resource in ExportTraceServiceRequest.FromString(body).resource_spans:
             seen |= {span.trace_id.hex(): None for scope in of_resource.scope_spans for span in scope.spans}
     return list(seen)
-
-
-def _redis_process() -> psutil.Process:
-    for child in psutil.Process().children(recursive=True):
-        if "redis" in child.name() or "valkey" in child.name():
-            return child
-    raise RuntimeError("the private Redis is not a child of this process")
-
-
-def _cpu_s(processes: list[psutil.Process]) -> float:
-    times = [process.cpu_times() for process in processes if process.is_running()]
-    return sum(one.user + one.system for one in times)
-
-
-def _memory_mb(processes: list[psutil.Process]) -> float:
-    return float(sum(process.memory_info().rss for process in processes if process.is_running())) / 1e6
 
 
 def _ask(

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 JAEGER: Final = Path(__file__).parents[2] / ".tools" / "jaeger" / "jaeger"
+CACHE: Final = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "spantail-bench"
+"""Where environments are kept, and what took long to make."""
 _START_S: Final = 120.0
 _STOP_S: Final = 15.0
 _MAX_TRACES: Final = 1_000_000
@@ -196,8 +198,7 @@ def environment_of(name: str, *packages: str) -> Path:
         name: What it is called: the package itself, as pip takes it.
         packages: What is installed instead, as arguments of pip.
     """
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "spantail-bench"
-    folder = cache / name.replace("==", "-")
+    folder = CACHE / name.replace("==", "-")
     if not (folder / ".complete").exists():
         print(f"installing {name} in {folder}", file=sys.stderr)
         subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)

@@ -37,7 +37,7 @@ def main() -> None:
             print(f"  {'spantail':10} {throughput(url, 'items', count, number):9,.0f} jobs/s")
             for peer in ("saq", "docket"):
                 client.flushall()
-                worker = [str(python), "-P", str(_FOLDER / "queue_peer_worker.py"), peer, url]
+                worker = [str(python), "-P", str(_FOLDER / "queue_worker.py"), peer, url]
                 subprocess.run([*worker, str(number)], check=True)
                 with workers([*worker, "0"], count, quiet=True) as processes:
                     print(f"  {peer:10} {finished(client, processes, number):9,.0f} jobs/s")
