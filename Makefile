@@ -84,7 +84,7 @@ bench: $(DEVELOPMENT) ## Measure: cost per span, Redis, ingest, viewers, the pag
 	$(BIN)/python -m bench $(ARGS)
 
 .PHONY: bench-peers
-bench-peers: $(DEVELOPMENT) ## The same requests into Jaeger, and into Phoenix and MLflow from PyPI; ARGS="--only jaeger"
+bench-peers: $(DEVELOPMENT) ## The same requests into Jaeger, Phoenix and MLflow, large traces in their pages; ARGS="--only jaeger" or pages
 	$(BIN)/python -m bench.peers $(ARGS)
 
 .PHONY: interop

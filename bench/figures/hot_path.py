@@ -14,22 +14,21 @@ import statistics
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from bench.support.pipelines import PIPELINES, UNREDACTED, bare_provider
 from bench.support.servers import otlp_sink, private_redis
 from bench.support.workload import make_spans
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.trace import Tracer
 
 SPANS = 20_000  # in a chunk: what is done after it has been made is not in its wall time, and must be little
 BARE_SPANS = 2_000
 CHUNKS = 2
 WARM_UP = 2_000
-UNREDACTED = "  no redaction"  # the same, to see what redaction costs
 ROUNDS = 5
 
 
@@ -76,8 +75,8 @@ def _measure(variant: str, url: str) -> list[dict[str, float]]:
 
 
 def _child(variant: str, url: str) -> None:
-    bare = _provider().get_tracer("bench")
-    provider, delivered = _VARIANTS[variant](url)
+    bare = bare_provider().get_tracer("bench")
+    provider, delivered = PIPELINES[variant](url)
     tracer = provider.get_tracer("bench")
 
     def flush() -> None:
@@ -117,89 +116,6 @@ def _chunk(tracer: Tracer, spans: int, flush: Callable[[], None] = lambda: None)
     flush()
     cpu = time.process_time() - cpu
     return thread / spans * 1e6, wall / spans * 1e6, cpu / spans * 1e6
-
-
-def _provider() -> TracerProvider:
-    from opentelemetry.sdk.resources import Resource
-    from opentelemetry.sdk.trace import TracerProvider
-
-    return TracerProvider(resource=Resource({"service.name": "bench"}))
-
-
-def _spantail(url: str) -> tuple[Any, Callable[[], int]]:
-    import redis
-
-    from spantail.live import LiveSpanProcessor
-    from spantail_exporters.livetail import create_sink
-    from spantail_exporters.model import keys
-
-    provider = _provider()
-    provider.add_span_processor(LiveSpanProcessor(create_sink(url)))
-    client = redis.Redis.from_url(url, decode_responses=True)
-
-    def stored() -> int:
-        pipeline = client.pipeline(transaction=False)
-        for run_id in client.zrange(keys.RUNS_RECENT, 0, -1):
-            pipeline.hmget(keys.run_keys(str(run_id)).meta, "spans", "open")
-        return sum(int(spans) - int(still_open) for spans, still_open in pipeline.execute())
-
-    return provider, stored
-
-
-def _bsp_otlp(url: str) -> tuple[Any, Callable[[], int]]:
-    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-    from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExportResult
-
-    sent = 0
-
-    class Counting(OTLPSpanExporter):
-        def export(self, spans: Any) -> SpanExportResult:
-            nonlocal sent
-            result = super().export(spans)
-            sent += len(spans) * (result is SpanExportResult.SUCCESS)
-            return result
-
-    provider = _provider()
-    provider.add_span_processor(BatchSpanProcessor(Counting(endpoint=f"{url}/v1/traces")))
-    return provider, lambda: sent
-
-
-def _logfire_pending(url: str) -> tuple[Any, Callable[[], int]]:
-    import logfire
-    from opentelemetry import trace
-    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-
-    sent = 0
-    export = OTLPSpanExporter.export
-
-    def counting(self: OTLPSpanExporter, spans: Any) -> Any:
-        nonlocal sent
-        sent += sum(span.attributes.get("logfire.span_type") != "pending_span" for span in spans)
-        return export(self, spans)
-
-    OTLPSpanExporter.export = counting  # type: ignore[method-assign]
-    logfire.configure(
-        token="pylf_v1_local_bench",
-        service_name="bench",
-        console=False,
-        metrics=False,
-        inspect_arguments=False,
-        advanced=logfire.AdvancedOptions(base_url=url),
-    )
-    return trace.get_tracer_provider(), lambda: sent
-
-
-def _unredacted(url: str) -> tuple[Any, Callable[[], int]]:
-    os.environ["SPANTAIL_REDACT"] = "false"
-    return _spantail(url)
-
-
-_VARIANTS = {
-    "spantail": _spantail,
-    UNREDACTED: _unredacted,
-    "bsp_otlp": _bsp_otlp,
-    "logfire_pending": _logfire_pending,
-}
 
 
 if __name__ == "__main__":

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import uvloop
 
-from bench.figures.crowd import LISTS, POLLERS, REQUESTS_PER_S, SOCKETS, STREAMS, STUCK, Crowd
+from bench.figures.crowd import LISTS, POLLERS, SOCKETS, STREAMS, STUCK, Crowd
 from bench.figures.ingest import listening_on
+from bench.support.run_senders import REQUESTS_PER_S
 from bench.support.servers import free_port, private_redis, running_service
 from bench.support.workload import SPANS_PER_RUN
 

@@ -6,14 +6,10 @@ The service runs as a user would start it, with a token set, so that the checks 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import http.client
 import resource
 import secrets
-import socket
 import statistics
-import subprocess
-import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +17,7 @@ import orjson
 import redis
 import uvloop
 
+from bench.support.bare_server import bare_server
 from bench.support.load import get, poll_latencies, requests_per_second
 from bench.support.servers import private_redis, running_service
 from bench.support.ws_client import Watching, watch
@@ -28,9 +25,7 @@ from spantail_exporters.model.changes import Change
 from spantail_exporters.model.run_script import SCRIPT, append_arguments
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from starlette.types import Receive, Scope, Send
+    from collections.abc import Sequence
 
 RUN = "5bd66ef5095369c7b0d1f8f4bd33716a"
 ROOT = "00f067aa0ba902b7"
@@ -74,7 +69,7 @@ async def _nothing_new(address: str, token: str, rounds: int) -> dict[str, float
     body = _first_answer(address, f"/api/logs/{RUN}?since=1", token)
     request = get(address, f"/api/logs/{RUN}?since=1", headers)
     pairs = []
-    with _bare_server(body) as bare:
+    with bare_server(body) as bare:
         for _ in range(rounds):
             base = await requests_per_second(bare, get(bare, "/", headers), 1.5)
             ours = await requests_per_second(address, request, 1.5)
@@ -195,46 +190,3 @@ def _first_answer(address: str, path: str, token: str) -> bytes:
         time.sleep(0.1)
     connection.close()
     return body
-
-
-@contextlib.contextmanager
-def _bare_server(body: bytes) -> Iterator[str]:
-    """The same server with an application that does nothing but answer; yields `host:port`."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        command = [sys.executable, "-m", "bench.figures.viewers", str(listener.fileno())]
-        with subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=[listener.fileno()]) as process:
-            try:
-                if process.stdin is None:
-                    raise RuntimeError("no pipe")
-                process.stdin.write(body)
-                process.stdin.close()
-                address = f"127.0.0.1:{listener.getsockname()[1]}"
-                connection = http.client.HTTPConnection(address, timeout=30)
-                connection.request("GET", "/")  # waits in the backlog until the server has started
-                connection.getresponse().read()
-                yield address
-            finally:
-                process.kill()
-
-
-def _serve_bare(listener: socket.socket) -> None:
-    import uvicorn
-
-    body = sys.stdin.buffer.read()
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-
-    async def app(scope: Scope, _receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            await send({"type": "http.response.start", "status": 200, "headers": headers})
-            await send({"type": "http.response.body", "body": body})
-
-    listener.listen(2_048)
-    config = uvicorn.Config(
-        app, http="httptools", loop="uvloop", ws="none", lifespan="off", access_log=False, log_config=None,
-        server_header=False,
-    )  # fmt: skip
-    uvicorn.Server(config).run(sockets=[listener])
-
-
-if __name__ == "__main__":
-    _serve_bare(socket.socket(fileno=int(sys.argv[1])))

@@ -5,7 +5,8 @@ the program's own HTTP API, or whichever of some fifty others had to be waited f
 program, in user and system mode together; of ours the Redis that it writes to is one.
 
 Jaeger gets `--spans` spans, in runs of 10 and of 1,000, and so do we; Phoenix and MLflow get `--few` in runs of 100.
-Not part of `make bench`: the first time downloads half a gigabyte. `--only jaeger` leaves these two out.
+Then `bench.peers.pages` opens large traces in the pages of these two and in ours. Not part of `make bench`: the first
+time downloads two gigabytes. `--only jaeger` leaves Phoenix and MLflow out, `--only pages` opens pages and no more.
 """
 
 from __future__ import annotations
@@ -23,8 +24,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import orjson
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from bench.figures.ingest import make_requests
+from bench.peers import pages
 from bench.peers.programs import JAEGER, Peer, jaeger, mlflow, phoenix, running, spantail
+from bench.support.otlp_requests import make_requests
 from bench.support.processes import cpu_s, memory_mb, redis_process
 from bench.support.servers import private_redis
 from bench.support.workload import SPANS_PER_RUN
@@ -68,14 +70,23 @@ def main() -> None:
     parser.add_argument("--spans", type=int, default=SPANS, help=f"beside Jaeger; a multiple of {_PER_REQUEST}")
     parser.add_argument("--few", type=int, default=FEW, help=f"beside the others; a multiple of {SPANS_PER_RUN}")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="beside Jaeger; medians are printed")
-    parser.add_argument("--only", choices=("jaeger",), help="leave out what comes from PyPI")
+    parser.add_argument(
+        "--only", choices=("jaeger", "pages"), help="leave out what comes from PyPI, or all but the pages"
+    )
     chosen = parser.parse_args()
+    if chosen.only != "pages":
+        _send_and_read(chosen.spans, chosen.few, chosen.rounds, with_python=chosen.only is None)
+    if chosen.only != "jaeger":
+        pages.run()
+
+
+def _send_and_read(spans: int, few: int, rounds: int, *, with_python: bool) -> None:
     with private_redis() as redis_url:
         for per_run in PER_RUN:
-            works = [make_work(seed, chosen.spans, _PER_REQUEST, per_run) for seed in range(chosen.rounds)]
+            works = [make_work(seed, spans, _PER_REQUEST, per_run) for seed in range(rounds)]
             _compare([spantail(redis_url), jaeger()], works)
-        if chosen.only is None:
-            works = [make_work(7, chosen.few, _PER_REQUEST // 2, SPANS_PER_RUN)]
+        if with_python:
+            works = [make_work(7, few, _PER_REQUEST // 2, SPANS_PER_RUN)]
             _compare([spantail(redis_url), phoenix(), mlflow()], works)
 
 

@@ -19,14 +19,13 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import orjson
 import psutil
 
+from bench.peers.environments import environment_of
 from bench.support.servers import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 JAEGER: Final = Path(__file__).parents[2] / ".tools" / "jaeger" / "jaeger"
-CACHE: Final = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "spantail-bench"
-"""Where environments are kept, and what took long to make."""
 _START_S: Final = 120.0
 _STOP_S: Final = 15.0
 _MAX_TRACES: Final = 1_000_000
@@ -189,28 +188,3 @@ def _await_alive(peer: Peer, port: int, process: subprocess.Popen[bytes], log: P
                     return
         time.sleep(0.1)
     raise RuntimeError(f"{peer.name} did not start: {log.read_text(errors='replace')[-500:]}")
-
-
-def environment_of(name: str, *packages: str) -> Path:
-    """Make the virtual environment of a package, unless it is there.
-
-    Args:
-        name: What it is called: the package itself, as pip takes it.
-        packages: What is installed instead, as arguments of pip.
-    """
-    folder = CACHE / name.replace("==", "-")
-    if not (folder / ".complete").exists():
-        print(f"installing {name} in {folder}", file=sys.stderr)
-        subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
-        pip = [
-            str(folder / "bin" / "python"),
-            "-m",
-            "pip",
-            "--quiet",
-            "--disable-pip-version-check",
-            "install",
-            *(packages or (name,)),
-        ]
-        subprocess.run(pip, check=True)
-        (folder / ".complete").touch()
-    return folder

@@ -17,7 +17,7 @@ from typing import Final
 import redis as redis_py
 
 from bench.figures.queue import RUNNERS, finished, throughput, workers
-from bench.peers.programs import environment_of
+from bench.peers.environments import environment_of
 from bench.support.servers import private_redis
 
 ITEMS: Final = 5_000

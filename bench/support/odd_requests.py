@@ -10,6 +10,8 @@ from __future__ import annotations
 import gzip
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from bench.support.protobuf_bytes import field
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -45,18 +47,6 @@ class Shape(NamedTuple):
         if self.sent or not self.zipped or self.path.startswith(GRPC):
             return self.sent or self.body
         return gzip.compress(self.body, 1, mtime=0)
-
-
-def field(number: int, data: bytes) -> bytes:
-    """A length-delimited field of protobuf."""
-    return _varint(number << 3 | 2) + _varint(len(data)) + data
-
-
-def _varint(number: int) -> bytes:
-    made = b""
-    while number > 0x7F:
-        made, number = made + bytes([number & 0x7F | 0x80]), number >> 7
-    return made + bytes([number])
 
 
 def shapes(millions: float = 30.0) -> Iterator[Shape]:

@@ -1,0 +1,146 @@
+"""The same traces in the pages of Spantail, Phoenix and MLflow: `python -m bench.peers.pages [--sizes N ...]`.
+
+Each trace is sent to all three by OTLP/HTTP beforehand, and then opened in one Chromium, with an empty cache, by its
+own address. The clock is the browser's: from the start of the navigation to the frame after the one in which the page
+shows it, as the table's last part says for each. Then heap and elements are taken, and the wheel is turned over the
+rows. A page has 60 s. Chromium finds no host but this one.
+
+Phoenix and MLflow come from PyPI, as in `bench.peers`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from bench.peers.filled import running_with
+from bench.peers.large_trace import make_trace
+from bench.peers.trace_pages import mlflow_page, phoenix_page, spantail_page
+from bench.support.browser import chromium, spread
+from bench.support.servers import private_redis
+from bench.support.tab import Frames, Weight, opened
+from spantail_service.routes.pages.page import STATIC
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from playwright.sync_api import Browser
+
+    from bench.peers.large_trace import LargeTrace
+    from bench.peers.trace_pages import TracePage
+
+SIZES: Final = (1_000, 5_000, 20_000)
+ROUNDS: Final = 3
+LIMIT_S: Final = 60
+_WARM_UP_SPANS: Final = 10
+
+
+class Opened(NamedTuple):
+    """How one opening went."""
+
+    shown_s: float
+    weight: Weight
+    frames: Frames
+
+
+class Result(NamedTuple):
+    """What a page came to with one trace; no opening where it was not shown in time."""
+
+    page: TracePage
+    spans: int
+    openings: list[Opened]
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(prog="python -m bench.peers.pages", description=__doc__)
+    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="spans of each trace")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="how often each is opened; medians are printed")
+    chosen = parser.parse_args()
+    run(chosen.sizes, chosen.rounds)
+
+
+def run(sizes: Sequence[int] = SIZES, rounds: int = ROUNDS) -> None:
+    """Measure and print."""
+    if not (STATIC / "index.html").is_file():
+        print("\nThe pages: left out, they want our page built (`make install`)")
+        return
+    today = int(time.time() // 86_400)
+    traces = [make_trace(spans, today) for spans in (_WARM_UP_SPANS, *sizes)]
+    try:
+        with private_redis() as redis_url, chromium() as browser:
+            pages = [spantail_page(redis_url), phoenix_page(), mlflow_page()]
+            results = [result for page in pages for result in _results(browser, page, traces, rounds)]
+            version = browser.version
+    except FileNotFoundError as error:
+        print(f"\nThe pages: left out, {error}")
+        return
+    _print(results, sizes, f"Chromium {version}, median of {rounds} (range)")
+
+
+def _results(browser: Browser, page: TracePage, traces: Sequence[LargeTrace], rounds: int) -> list[Result]:
+    from playwright.sync_api import Error  # as heavy as the browser
+
+    name = f"{page.peer.name} {page.peer.package}".strip()
+    results = []
+    try:
+        with (
+            tempfile.TemporaryDirectory(prefix="spantail-bench-") as text,
+            running_with(page, traces, Path(text)) as port,
+        ):
+            warm_up, *others = traces
+            _open(browser, page, warm_up, port)
+            for trace in others:
+                print(f"opening {trace.spans:,} spans in {name}", file=sys.stderr)
+                results.append(Result(page, trace.spans, _rounds(browser, page, trace, port, rounds)))
+    except (OSError, RuntimeError, subprocess.CalledProcessError, Error) as error:
+        print(f"{name} could not be measured: {error}")
+    return results
+
+
+def _rounds(browser: Browser, page: TracePage, trace: LargeTrace, port: int, rounds: int) -> list[Opened]:
+    openings = []
+    for _ in range(rounds):
+        opened = _open(browser, page, trace, port)
+        if opened is None:
+            return []
+        openings.append(opened)
+    return openings
+
+
+def _open(browser: Browser, page: TracePage, trace: LargeTrace, port: int) -> Opened | None:
+    """Open a trace; None where it is not shown in time."""
+    is_shown = f"document.querySelector({page.rows!r}) && {page.counted} >= {page.wanted(trace.spans)}"
+    url = f"http://127.0.0.1:{port}{page.path.format(trace_id=trace.trace_id)}"
+    with opened(browser, url, is_shown) as tab:
+        shown_s = tab.await_shown(LIMIT_S)
+        return None if shown_s is None else Opened(shown_s, tab.weight(), tab.wheel(page.rows))
+
+
+def _print(results: Sequence[Result], sizes: Sequence[int], how: str) -> None:
+    print(f"\nA trace in the pages that show it; {how}")
+    print(f"{'spans':>8}  {'':26}{'shown after, s':>22}{'heap, MB':>20}{'elements':>10}{'frames/s':>20}{'p95, ms':>20}")
+    for spans in sizes:
+        for result in (result for result in results if result.spans == spans):
+            name = result.page.peer.package.replace("==", " ") or result.page.peer.name
+            if not result.openings:
+                print(f"{spans:>8,}  {name:26}  not shown within {LIMIT_S} s")
+                continue
+            shown = spread([one.shown_s for one in result.openings], ".2f")
+            heap = spread([one.weight.heap_mb for one in result.openings], ".0f")
+            elements = max(one.weight.elements for one in result.openings)
+            rate = spread([one.frames.rate for one in result.openings], ".0f")
+            p95 = spread([one.frames.p95 for one in result.openings], ".0f")
+            print(f"{spans:>8,}  {name:26}{shown:>22}{heap:>20}{elements:>10,}{rate:>20}{p95:>20}")
+    print("What counts as shown:")
+    for page in {result.page.peer.name: result.page for result in results}.values():
+        print(f"  {page.peer.name}: {page.shown} (`{page.rows}`)")
+
+
+if __name__ == "__main__":
+    main()
