@@ -147,6 +147,24 @@ def test_the_live_pipeline(service: ServiceProcess, settings: dict[str, str]) ->
     assert sum(call["cost_nano"] for call in calls) == tail["backends"]["openai"]["cost_nano"] > 0
 
 
+def test_what_the_readme_shows_works_as_it_is_written(
+    service: ServiceProcess, settings: dict[str, str], tmp_path: Path
+) -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    (program,) = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    (tmp_path / "app.py").write_text(program, encoding="utf-8")
+    command = (sys.executable, "-m", "spantail_service", "run", "--", sys.executable, "app.py")
+    answer = subprocess.run(
+        command, cwd=tmp_path, env=os.environ | settings, capture_output=True, text=True, timeout=RUN_S, check=True
+    )
+    (run_id,) = re.findall(r"/runs/([0-9a-f]{32})", answer.stderr)
+    trace = _settled_trace(service, run_id)
+    assert _tree(trace) == {
+        "import jobs": None, "fetch": "import jobs", "score": "import jobs", "chat gpt-4o-mini": "score",
+    }  # fmt: skip
+    assert trace["run"]["cost_nano"] > 0
+
+
 def test_a_fastapi_application(service: ServiceProcess, settings: dict[str, str], tmp_path: Path) -> None:
     _needs("fastapi", "uvicorn", "opentelemetry.instrumentation.fastapi")
     command = [sys.executable, "-m", "uvicorn", "--app-dir", str(EXAMPLES), "--port", "0", "fastapi_app:app"]

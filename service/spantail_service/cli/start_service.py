@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
+import shlex
+import shutil
+import sys
+from pathlib import Path
 from typing import Any, Final
 
 import typer
@@ -19,6 +23,7 @@ from spantail_service.client.terminal import complain
 from spantail_service.settings import ENV_PREFIX, Settings
 from spantail_service.web.listener import CannotServeError, PortTakenError
 
+_NAME: Final = "spantail"
 _LEAST_TOKEN: Final = 16  # hex digits of 64 random bits: 10,000 guesses a second need 29 million years for half of them
 
 
@@ -83,10 +88,19 @@ def _announce(url: str, redis: str, *, live_url: str | None, otlp_grpc: str | No
         _line(console, "live", export_line("SPANTAIL_REDIS_URL", live_url))
     _line(console, "http", export_line("OTEL_EXPORTER_OTLP_ENDPOINT", url))
     elsewhere = "" if url == f"http://127.0.0.1:{DEFAULT_PORT}" else f"--url {url} "
-    _line(console, "run", f"spantail run {elsewhere}-- python app.py")
+    _line(console, "run", f"{_this_command()} run {elsewhere}-- python3 app.py")
     if demo_data:
         _line(console, "data", "demo data: a job board and an LLM provider of our own, on loopback")
     _line(console, "stop", "Ctrl-C")
+
+
+def _this_command() -> str:
+    """What a shell starts this command by: its name where that is found, else its path."""
+    own = Path(sys.argv[0]).absolute()
+    found = shutil.which(_NAME)
+    if found is not None and (own.name != _NAME or Path(found).absolute() == own):
+        return _NAME
+    return shlex.quote(str(own)) if own.name == _NAME else f"{shlex.quote(sys.executable)} -m spantail_service"
 
 
 def _line(console: Console, name: str, value: str) -> None:

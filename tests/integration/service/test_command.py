@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -44,6 +46,10 @@ def test_serve_with_a_redis_of_its_own(tmp_path: Path, number: signal.Signals) -
         service.await_ready()
         assert httpx.get(f"{service.url}/readyz").json() == {"status": "ready", "demo": False}
         assert str(tmp_path / "data") in service.output
+        (line,) = [text.split(maxsplit=1)[1] for text in service.lines if text.split()[:1] == ["run"]]
+        program, *words = shlex.split(line)
+        assert shutil.which(program), "whoever pastes the line has no such command"
+        assert words[-6:] == ["run", "--url", service.url, "--", "python3", "app.py"]
         children = psutil.Process(service.process.pid).children(recursive=True)
         assert children
         assert service.stop(number) == 0
