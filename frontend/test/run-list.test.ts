@@ -303,6 +303,8 @@ it("says what today cost", () => {
   expect(spendText(null).value).toBe("");
   const demo = { cost_nano: 5_000_000, backends: { langchain: { calls: 2, cost_nano: 5_000_000 } } };
   const apart = spendText({ to: "2026-01-14", cost_nano: 0, backends: {}, demo });
-  expect([apart.value, apart.demo]).toEqual(["$0", "$0.0050"]);
+  expect([apart.value, apart.demo]).toEqual(["$0.0050", "on demo data"]);
+  const both = spendText({ to: "2026-01-14", cost_nano: 12_300_000, backends: {}, demo });
+  expect([both.value, both.demo]).toEqual(["$0.0123", "+ $0.0050 demo"]);
   expect(apart.title).toContain("On demo data, not in the sum\nlangchain: $0.005 (2 calls)");
 });

@@ -10,6 +10,7 @@ import {
   roundUp,
   rowsOf,
   shortDay,
+  shownChoice,
   sum,
   tick,
   unpricedText,
@@ -38,9 +39,20 @@ const ANSWER: SpendAnswer = {
 };
 
 it("keeps in the address what is asked for, and no more", () => {
-  for (const query of ["", "days=7&by=model", "data=demo&part=a+b%26c"])
+  for (const query of ["", "days=7&by=model", "data=demo&part=a+b%26c", "data=spent"])
     expect(queryOf(choiceIn(query))).toBe(query);
   expect(queryOf(choiceIn("days=12&by=colour&data=all"))).toBe("");
+});
+
+it("begins with demo data where there is nothing else", () => {
+  const days = [day("2026-11-30", {}, { c: part(7) })];
+  const demo = (query: string, answer: Pick<SpendAnswer, "days">) =>
+    shownChoice(choiceIn(query), answer).demo;
+  expect(demo("", { days })).toBe(true);
+  expect(demo("data=spent", { days })).toBe(false);
+  expect(demo("", ANSWER)).toBe(false);
+  expect(demo("data=demo", ANSWER)).toBe(true);
+  expect(demo("", { days: [] })).toBe(false);
 });
 
 it("lists the dearest first, with its share", () => {

@@ -78,6 +78,7 @@ it("says what a run has come to", () => {
     store,
     table: backendTable({}),
     marks: {},
+    dropped: {},
     start: 0,
     end: 1_000_000,
     alive: false,
@@ -86,19 +87,23 @@ it("says what a run has come to", () => {
   const calm = fields(input);
   expect(
     calm.filter((field) => field.value === "0" && field.name !== "spans").map((field) => field.tone),
-  ).toEqual(["quiet", "quiet"]);
+  ).toEqual(["quiet", "quiet", "quiet"]);
   expect(fields(input)[0]?.value).toBe("$0");
   expect(fields({ ...input, limitNano: 50_000_000 })[0]?.value).toBe("$0 of $0.0500");
   expect(runLength(input)).toBe("1.00 s");
+  const lost = fields({ ...input, dropped: { queue_full: 3, refused: 2 } }).at(-1);
+  expect([lost?.value, lost?.name, lost?.tone]).toEqual(["5", "lost", "warn"]);
 });
 
 it("marks what a dead process leaves behind, and what was corrected", () => {
-  const input = { store: new RunStore(), table: backendTable({}), start: 0, end: 1, nowUs: 5 };
+  const input = { store: new RunStore(), table: backendTable({}), dropped: {}, start: 0, end: 1, nowUs: 5 };
   const marks = { abandoned: 3, corrected: 1, maybe_incomplete: true, stale: true };
   const shown = fields({ ...input, alive: true, marks }).map((field) => `${field.value} ${field.name}`);
   expect(shown.slice(-3)).toEqual(["3 abandoned", "1 corrected", "silent source"]);
   const none = { abandoned: 0, corrected: 0, maybe_incomplete: false, stale: false };
-  expect(fields({ ...input, alive: true, marks: none })).toHaveLength(shown.length - 3);
+  // Nobody knows what the dead process had not sent yet; else it is said that nothing was lost.
+  expect(shown).not.toContain("0 lost");
+  expect(fields({ ...input, alive: true, marks: none })).toHaveLength(shown.length - 3 + 1);
   const run: RunSummary = { run_id: ID, status: "abandoned", ...marks };
   expect(runItem(run, null, 5).title).toBe(
     "run 4bf92f35 · abandoned · 3 abandoned · corrected · possibly incomplete · silent source",

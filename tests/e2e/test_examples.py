@@ -91,6 +91,10 @@ async def test_code_of_an_older_logger_is_seen(
         await expect(run.rows(name="match")).to_have_attribute("aria-level", "2")
         await expect(run.rows(kind="llm_call", backend="claude_cli", status="error")).to_have_count(1)
         await expect(run.rows(kind="llm_call", backend="langchain", status="ok")).to_contain_text("400→60")
+        chain = run.tree.locator(".row-chain:visible").first
+        await expect(chain).to_have_attribute("data-real", "")
+        await expect(chain).to_contain_text("claude_cli failed")
+        await expect(chain.locator(".mark")).to_have_attribute("data-mark", "fallback")
         await expect(run.backends.get_by_role("row", name="total")).to_contain_text("$0.0001")
         await expect(run.layers).to_have_count(1)
         await expect(run.livetail.get_by_text("that was all")).to_be_visible()

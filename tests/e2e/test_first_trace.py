@@ -88,7 +88,7 @@ async def marks_and_money_are_right(run: RunPage, service: ServiceProcess) -> No
     await expect(run.field("fallbacks")).to_contain_text(str(summary["fallbacks"]))
     await expect(run.losses).to_be_hidden()
 
-    for backend, icon in (("claude_cli", "#i-robot"), ("langchain", "#i-warning")):
+    for backend, icon in (("claude_cli", "#i-robot"), ("langchain", "#i-chip")):
         mark = run.rows(kind="llm_call", backend=backend).first.locator(".mark")
         await expect(mark).to_have_text(backend)
         await expect(mark.locator("use")).to_have_attribute("href", icon)

@@ -214,7 +214,7 @@ export class RunSidebar {
       const [spend, facets] = await Promise.all([this.api.spendToday(), this.api.facets()]);
       const { value, demo, title } = spendText(spend);
       assign(this.page, "spend", value);
-      assign(this.page, "spendDemo", demo && `+ ${demo} demo`);
+      assign(this.page, "spendDemo", demo);
       assign(this.page, "spendTitle", title);
       const { page } = this;
       assign(page, "statusChoices", statusChoices(facets, page.filterStatus));

@@ -77,7 +77,7 @@ export function runItem(run: RunSummary, currentId: string | null, nowUs: number
     status: run.status,
     icon: `#i-${RUN_ICONS[run.status] ?? "pending"}`,
     length,
-    when: start === undefined ? "" : when(start, nowUs).replace(" ago", ""),
+    when: start === undefined ? "" : when(start, nowUs),
     whenTitle: start === undefined ? "" : `Started ${bothWays(start, nowUs)}`,
     meta: format.plural(run.spans ?? 0, "span"),
     cost: runCost(run),

@@ -1,4 +1,5 @@
 /** Icons of states: the shape says it too, not the colour alone. */
+import type { Outcome } from "../run/fallback-chain";
 import type { Abandonment, LayerStatus, RunStatus, SpanStatus } from "../service/wire";
 
 export const STATUS_ICONS: Readonly<Record<SpanStatus, string>> = {
@@ -6,6 +7,16 @@ export const STATUS_ICONS: Readonly<Record<SpanStatus, string>> = {
   ok: "ok",
   error: "error",
   skipped: "skipped",
+  cancelled: "cancelled",
+  abandoned: "abandoned",
+};
+
+/** Of attempts in a chain of backends. */
+export const OUTCOME_ICONS: Readonly<Record<Outcome, string>> = {
+  served: "ok",
+  failed: "error",
+  passed: "skipped",
+  running: "running",
   cancelled: "cancelled",
   abandoned: "abandoned",
 };

@@ -14,6 +14,7 @@ import { BackendMark } from "../backend-mark";
 import type { SectionBuilder } from "../details/details-section";
 import { section } from "../details/span-sections";
 import { circuitOf } from "../run/head/circuits";
+import { OUTCOME_ICONS } from "../status";
 
 export const chainSection: SectionBuilder = ({ span, session, nowUs }) => {
   const chain = chainOf(session.store, span.span_id);
@@ -80,12 +81,3 @@ function attemptItem(attempt: Attempt, isShown: boolean, runId: string, circuit:
     circuit ? h("span", { class: "chain-why" }, `Now: ${circuit}`) : null,
   );
 }
-
-const OUTCOME_ICONS: Readonly<Record<Attempt["outcome"], string>> = {
-  served: "ok",
-  failed: "error",
-  passed: "skipped",
-  running: "running",
-  cancelled: "cancelled",
-  abandoned: "abandoned",
-};

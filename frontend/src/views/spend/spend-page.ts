@@ -18,6 +18,7 @@ import {
   queryOf,
   rowsOf,
   type SpendChoice,
+  shownChoice,
   sum,
   unpricedText,
 } from "./spend-words";
@@ -69,14 +70,14 @@ export class SpendPage implements SectionView {
 
   open(route: Route): void {
     this.choice = choiceIn(route.query);
-    this.drawTabs();
+    this.drawTabs(this.choice);
     this.refresh.start();
   }
 
   moved(route: Route): void {
     const before = this.choice;
     this.choice = choiceIn(route.query);
-    this.drawTabs();
+    this.drawTabs(this.figures ? shownChoice(this.choice, this.figures.spend) : this.choice);
     if (before.by !== this.choice.by || before.days !== this.choice.days) this.refresh.now();
     else if (this.figures) this.draw(this.figures);
   }
@@ -113,8 +114,7 @@ export class SpendPage implements SectionView {
     );
   }
 
-  private drawTabs(): void {
-    const { choice } = this;
+  private drawTabs(choice: SpendChoice): void {
     const lead = (link: HTMLAnchorElement, changed: Partial<SpendChoice>, isCurrent: boolean) => {
       const to = address(sectionRoute("spend", [], queryOf({ ...choice, ...changed })));
       setAttr(link, "href", to);
@@ -129,7 +129,7 @@ export class SpendPage implements SectionView {
       lead(link, { by, part: "" }, by === choice.by);
     });
     this.kinds.forEach((link, at) => {
-      lead(link, { demo: at === 1, part: "" }, (at === 1) === choice.demo);
+      lead(link, { demo: at === 1, named: true, part: "" }, (at === 1) === choice.demo);
     });
   }
 
@@ -142,7 +142,8 @@ export class SpendPage implements SectionView {
   }
 
   private draw({ spend, budgets }: Figures): void {
-    const { choice } = this;
+    const choice = shownChoice(this.choice, spend);
+    this.drawTabs(choice);
     const sums = choice.demo ? spend.demo : spend;
     const nothing = spend.days.every((day) => day.runs === 0 && day.demo.runs === 0);
     this.empty.parentElement?.toggleAttribute("hidden", !nothing);

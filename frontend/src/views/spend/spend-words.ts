@@ -15,7 +15,10 @@ export const PERIODS = [7, 30, 90, 365] as const;
 export interface SpendChoice {
   readonly days: number;
   readonly by: SpendBy;
+  /** Money that runs on demo data would have cost, instead of what was spent. */
   readonly demo: boolean;
+  /** One of the two was asked for by name. */
+  readonly named: boolean;
   /** The backend, model or operation whose share is shown; empty for none. */
   readonly part: string;
 }
@@ -24,16 +27,24 @@ export function choiceIn(query: string): SpendChoice {
   const asked = new URLSearchParams(query);
   const days = PERIODS.find((each) => String(each) === asked.get("days")) ?? 30;
   const by = SPEND_BY.find((each) => each === asked.get("by")) ?? "backend";
-  return { days, by, demo: asked.get("data") === "demo", part: asked.get("part") ?? "" };
+  const data = asked.get("data");
+  const named = data === "demo" || data === "spent";
+  return { days, by, demo: data === "demo", named, part: asked.get("part") ?? "" };
 }
 
 export function queryOf(choice: SpendChoice): string {
   const query = new URLSearchParams();
   if (choice.days !== 30) query.set("days", String(choice.days));
   if (choice.by !== "backend") query.set("by", choice.by);
-  if (choice.demo) query.set("data", "demo");
+  if (choice.named) query.set("data", choice.demo ? "demo" : "spent");
   if (choice.part) query.set("part", choice.part);
   return query.toString();
+}
+
+/** Where nothing but demo data was worked on, that is what there is to see, unless the other was asked for by name. */
+export function shownChoice(choice: SpendChoice, { days }: Pick<SpendAnswer, "days">): SpendChoice {
+  const isDemo = days.every((day) => day.runs === 0) && days.some((day) => day.demo.runs > 0);
+  return choice.named ? choice : { ...choice, demo: isDemo };
 }
 
 export interface PartRow {

@@ -1,7 +1,8 @@
 /** The chain of a call in its row, as one object: who was left and why, an arrow, who serves it. */
 import { h, icon, setAttr } from "../../browser/dom";
 import { type Attempt, attemptWords, type Chain, isFallback } from "../../run/fallback-chain";
-import { BackendMark, markIcon, markOf } from "../backend-mark";
+import { BackendMark } from "../backend-mark";
+import { OUTCOME_ICONS } from "../status";
 
 /** Of a longer chain the first ones and the last one are shown, and how many stand between. */
 const MOST_LEFT = 3;
@@ -60,16 +61,16 @@ function stepWords({ backend, words, times }: Step): string {
 }
 
 function leftStep(step: Step): HTMLElement {
-  const { backend, expected, outcome, times, words } = step;
-  const glyph = markIcon(markOf({ backend }));
+  const { backend, times, words } = step;
+  const outcome = step.expected ? "passed" : step.outcome;
   return h(
     "span",
     {
       class: "chain-left",
-      "data-outcome": expected ? "passed" : outcome,
+      "data-outcome": outcome,
       title: stepWords(step),
     },
-    icon(glyph, "mark-icon"),
+    icon(OUTCOME_ICONS[outcome], "mark-icon"),
     h("s", {}, backend),
     times > 1 && h("span", {}, `×${times}`),
     h("span", { class: "sr-only" }, ` ${words}, then `),

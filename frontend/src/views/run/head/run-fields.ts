@@ -16,6 +16,8 @@ export interface RunFieldsInput {
   readonly store: Pick<RunStore, "spanCount" | "runningCount" | "errorCount" | "unpricedNotes">;
   readonly table: BackendTable;
   readonly marks: Readonly<Marks>;
+  /** Events of the run that are known to be missing, by reason. */
+  readonly dropped: Readonly<Record<string, number>>;
   /** What the run may spend. */
   readonly limitNano?: number | null;
   readonly start: number | null | undefined;
@@ -76,6 +78,17 @@ export function fields(input: RunFieldsInput): Field[] {
       "skipped",
       count(table.skipped),
       "Attempts that were not made: not installed, failed lately, over budget",
+    );
+  const lost = Object.values(input.dropped).reduce((sum, events) => sum + events, 0);
+  // After a process that died nobody knows: the line below says so.
+  if (lost > 0 || !marks.maybe_incomplete)
+    add(
+      "lost",
+      count(lost),
+      lost > 0
+        ? "Events of this run that are missing"
+        : "Every event that was sent is here: none was lost on the way",
+      lost > 0 ? "warn" : "quiet",
     );
   if (marks.abandoned)
     add("abandoned", count(marks.abandoned), "Open spans of processes that are not heard any more", "warn");

@@ -56,6 +56,7 @@ export function drawRunHead(
     store,
     table,
     marks: session.marks,
+    dropped: session.dropped,
     limitNano: surroundings.limitNano,
     start,
     end,

@@ -5,7 +5,7 @@ import * as format from "../../../text/format";
 
 export interface SpendText {
   value: string;
-  /** What runs on demo data cost, which is nobody's money; empty where none did. */
+  /** Beside it, of runs on demo data, which is nobody's money: "+ $0.02 demo"; empty where there were none. */
   demo: string;
   title: string;
 }
@@ -14,9 +14,12 @@ export function spendText(spend: Spend | null): SpendText {
   if (!spend) return { value: "", demo: "", title: "" };
   const head = `Runs that began on ${spend.to} (UTC)`;
   const lines = [head, ...backendLines(spend.backends)];
-  const demo = spend.demo?.cost_nano ? spendMoney(spend.demo.cost_nano) : "";
-  if (demo) lines.push("On demo data, not in the sum", ...backendLines(spend.demo?.backends ?? {}));
-  return { value: spendMoney(spend.cost_nano), demo, title: lines.join("\n") };
+  const demo = spend.demo?.cost_nano ?? 0;
+  if (demo > 0) lines.push("On demo data, not in the sum", ...backendLines(spend.demo?.backends ?? {}));
+  const title = lines.join("\n");
+  // Who tries it out has nothing else: "$0" first would look like a figure that does not work.
+  if (demo > 0 && spend.cost_nano === 0) return { value: spendMoney(demo), demo: "on demo data", title };
+  return { value: spendMoney(spend.cost_nano), demo: demo > 0 ? `+ ${spendMoney(demo)} demo` : "", title };
 }
 
 function backendLines(backends: Readonly<Record<string, BackendTotals>>): string[] {
