@@ -111,3 +111,14 @@ it("finds a span by the beginning of its id, and not by a part of it", () => {
   expect(matches(event, "ba9", "")).toBe(false);
   expect(matches(event, "67aa0ba902b7", "")).toBe(false);
 });
+
+it("names a log record that is an event, and an error that is a status of HTTP", () => {
+  const named = { "event.name": "gen_ai.user.message" };
+  expect(summary(event("log", { message: '{"content":"Tea?"}', attributes: named }))).toBe(
+    'gen_ai.user.message {"content":"Tea?"}',
+  );
+  expect(summary(event("log", { message: "Tea?", attributes: named }))).toBe("Tea?");
+  expect(summary(event("span_error", { status: "error", error: { type: "500" } }))).toBe(
+    "HTTP 500 Internal Server Error",
+  );
+});

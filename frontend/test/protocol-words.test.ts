@@ -10,7 +10,7 @@ it.each<[string, Attributes, string[]]>([
       "http.route": "/sell/:what",
       "http.response.status_code": 404,
       "url.path": "/sell/tea",
-      "url.query": "how=now",
+      "url.query": "?how=now",
       "server.address": "shop",
       "server.port": 8080,
     },

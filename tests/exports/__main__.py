@@ -13,6 +13,7 @@ import difflib
 import json
 import sys
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,6 +22,7 @@ from spantail_service.demo.server import DemoServer
 from tests.exports.sink import Kept, otlp_sink
 from tests.exports.sources import SOURCES, Source, install
 from tests.exports.stable import stable_lines, without_times
+from tests.support.redis.servers import NEW, running_redis
 from tests.support.tools import ROOT
 
 if TYPE_CHECKING:
@@ -36,11 +38,14 @@ async def exported(source: Source) -> Kept:
     Raises:
         RuntimeError: it failed, or exported nothing.
     """
-    with otlp_sink() as kept, tempfile.TemporaryDirectory() as home:
+    with ExitStack() as stack:
+        kept = stack.enter_context(otlp_sink())
+        home = stack.enter_context(tempfile.TemporaryDirectory())
+        redis = stack.enter_context(running_redis(NEW, Path(home))).tcp_url if source.needs_redis else ""
         async with DemoServer(7, pace=Pace(0), rate_limited=0) as demo:
             process = await asyncio.create_subprocess_exec(
                 *source.command(),
-                env=source.environment(demo, kept.url, Path(home)),
+                env=source.environment(demo, kept.url, Path(home), redis),
                 cwd=home,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,

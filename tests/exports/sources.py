@@ -35,6 +35,7 @@ class Source(NamedTuple):
     """Whether it is told the receiver's address by a setting of its own, and OpenTelemetry's would export twice."""
     has_logs: bool = False
     script: str = ""
+    needs_redis: bool = False
 
     @property
     def is_installed(self) -> bool:
@@ -48,15 +49,17 @@ class Source(NamedTuple):
         if self.venv:
             return [str(venv_of(self.venv) / "bin" / "python"), str(_APPS / f"{self.name}.py")]
         if self.script:
-            beside_packages = shutil.copy(ROOT / self.script, TOOLS / self.script)
-            return [str(ROOT / "deploy" / "node"), "node", str(beside_packages)]
+            folder = (TOOLS / self.script).parent
+            for file in (ROOT / self.script).parent.glob("*.mjs"):
+                shutil.copy(file, folder)  # beside its packages
+            return [str(ROOT / "deploy" / "node"), "node", str(TOOLS / self.script)]
         prompt = f'{_ANSWERS} [[demo-tool Bash {{"command": "echo tea"}}]]'
         return [
             claude_cli(), "-p", "--output-format", "json", "--model", "claude-sonnet-4-5", "--bare",
             "--allowedTools", "Bash", "--strict-mcp-config", "--no-session-persistence", prompt,
         ]  # fmt: skip
 
-    def environment(self, demo: DemoServer, receiver: str, home: Path) -> dict[str, str]:
+    def environment(self, demo: DemoServer, receiver: str, home: Path, redis_url: str = "") -> dict[str, str]:
         """The whole environment that it runs in: demo provider and receiver on loopback, nothing of the caller's."""
         signals = () if self.only_base else ("traces", "logs")
         return {
@@ -67,6 +70,7 @@ class Source(NamedTuple):
             "ANTHROPIC_API_KEY": "sk-demo",
             "ANTHROPIC_BASE_URL": demo.anthropic_url,
             "DEMO_URL": demo.url,
+            "REDIS_URL": redis_url,
             "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
             "OTEL_SERVICE_NAME": "shop",
             "RECEIVER_URL": receiver,
@@ -104,6 +108,14 @@ SOURCES: Final = (
     Source("official", "official"),
     Source("vercel_ai_sdk", "", _NODE, script="examples/vercel_ai_sdk/agent.mjs"),
     Source("vercel_ai_sdk_6", "", _NODE, script="tests/integration/clients/vercel_ai_sdk_6/agent.mjs"),
+    Source(
+        "nodejs_web_app",
+        "",
+        _NODE,
+        has_logs=True,
+        script="tests/integration/clients/nodejs_web_app/app.mjs",
+        needs_redis=True,
+    ),  # fmt: skip
     Source("claude_code", "", _CLAUDE, has_logs=True),
 )
 

@@ -51,6 +51,7 @@ _VARYING: Final[dict[str, Any]] = {
     "gen_ai.response.time_to_first_chunk": {"doubleValue": 0.05},
     "gen_ai.server.time_to_first_token": {"doubleValue": 0.05},
     "hidden_params": {"stringValue": "{}"},
+    "network.peer.port": {"intValue": "50000"},
     "host.arch": {"stringValue": "amd64"},
     "interaction.duration_ms": {"intValue": "1000"},
     "logfire.metrics": {"stringValue": "{}"},

@@ -98,7 +98,7 @@ def test_the_locks_hold_every_declared_dependency() -> None:
 @pytest.mark.parametrize(
     "folder",
     ["frontend", "deploy/claude-cli", "examples/nodejs", "examples/vercel_ai_sdk",
-     "tests/integration/clients/vercel_ai_sdk_6"],
+     "tests/integration/clients/nodejs_web_app", "tests/integration/clients/vercel_ai_sdk_6"],
 )  # fmt: skip
 def test_npm_locks_install_on_every_platform(folder: str) -> None:
     """`npm ci` fails when the lock lacks a platform's package, also where it would not be installed."""

@@ -16,7 +16,9 @@ export function protocolFields(attributes: Attributes): ProtocolField[] {
   const method = text("http.request.method", "http.method");
   if (method) {
     const url = text("url.full", "http.url");
-    const path = [text("url.path", "http.target"), text("url.query")].filter(Boolean).join("?");
+    const path = [text("url.path", "http.target"), text("url.query").replace(/^\?/, "")]
+      .filter(Boolean)
+      .join("?");
     add("Request", `${method} ${url || path || text("http.route")}`.trim(), true);
     add("Route", text("http.route"), true);
   }

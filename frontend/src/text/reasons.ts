@@ -12,6 +12,29 @@ const WORDS: Readonly<Record<string, string>> = {
   timeout: "took too long",
 };
 
+/** Status codes of HTTP, which the conventions write as the type of an error. */
+const HTTP_STATUS: Readonly<Record<string, string>> = {
+  "400": "Bad Request",
+  "401": "Unauthorized",
+  "403": "Forbidden",
+  "404": "Not Found",
+  "408": "Request Timeout",
+  "409": "Conflict",
+  "413": "Content Too Large",
+  "422": "Unprocessable Content",
+  "429": "Too Many Requests",
+  "500": "Internal Server Error",
+  "502": "Bad Gateway",
+  "503": "Service Unavailable",
+  "504": "Gateway Timeout",
+  "529": "Overloaded",
+};
+
+/** "500" → "HTTP 500 Internal Server Error". What is no status code stays as it is. */
+export function errorType(type: string): string {
+  return /^[45]\d\d$/.test(type) ? `HTTP ${type} ${HTTP_STATUS[type] ?? ""}`.trim() : type;
+}
+
 export function isExpected(reason: string | undefined): boolean {
   return reason !== undefined && EXPECTED.has(reason);
 }

@@ -24,6 +24,7 @@ _PACKAGES: Final = {
     "official": ("OpenTelemetry's own instrumentations", "opentelemetry-instrumentation-openai-v2"),
     "vercel_ai_sdk": ("Vercel AI SDK 7", "ai"),
     "vercel_ai_sdk_6": ("Vercel AI SDK 6", "ai"),
+    "nodejs_web_app": ("Express, Redis and OpenAI in Node.js", "@opentelemetry/instrumentation-openai"),
     "claude_code": ("Claude Code", "@anthropic-ai/claude-code"),
 }
 _CALL: Final = re.compile(r"^ *llm_call ", re.MULTILINE)

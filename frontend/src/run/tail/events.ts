@@ -4,7 +4,7 @@ import { writeJson } from "../../service/json";
 import type { Attributes, AttributeValue, TailEvent, Tokens } from "../../service/wire";
 import { eventWords } from "../../text/event-words";
 import * as format from "../../text/format";
-import { isExpected, reasonWords } from "../../text/reasons";
+import { errorType, isExpected, reasonWords } from "../../text/reasons";
 import { lengthWords } from "../../text/span-words";
 
 export type Family =
@@ -74,10 +74,21 @@ function hasFailed(event: Pick<TailEvent, "event" | "status">): boolean {
   return event.status === "error" && event.event.endsWith("_complete");
 }
 
+/** What a log record says. One that is an event has data for a body: its name stands in front. */
+export function logText({
+  message = "",
+  attributes = {},
+}: Pick<TailEvent, "message" | "attributes">): string {
+  const { "event.name": name } = attributes;
+  const isData = typeof name === "string" && /^\s*\{/.test(message) && !message.includes(name);
+  return isData ? `${name} ${message}` : message;
+}
+
 /** One line of plain text; empty when the event's name says it all. */
 export function summary(event: TailEvent): string {
-  if (event.event === "log") return oneLine(event.message ?? "");
-  if (event.error) return oneLine(join(": ", event.error.type?.split(".").at(-1), event.error.message));
+  if (event.event === "log") return oneLine(logText(event));
+  if (event.error)
+    return oneLine(join(": ", errorType(event.error.type?.split(".").at(-1) ?? ""), event.error.message));
   const attributes = event.attributes ?? {};
   if (event.event.endsWith("_fallback")) return fallbackText(event, attributes);
   if (event.event.endsWith("_update")) return updateText(event);

@@ -1,10 +1,11 @@
 /** What the details panel is built of: one function per section, span in, element out. */
 import { copyText, h, icon } from "../../browser/dom";
-import { label } from "../../run/tail/events";
+import { label, logText } from "../../run/tail/events";
 import type { Source, SpanState, TailEvent } from "../../service/wire";
 import * as format from "../../text/format";
 import { type LostWords, sourceName } from "../../text/span-words";
 import { BackendMark } from "../backend-mark";
+import { bidiShown } from "../bidi-text";
 import { STATUS_ICONS } from "../status";
 import { attributeTable, breakable } from "./attribute-list";
 
@@ -132,7 +133,7 @@ export function logBlock(lines: readonly TailEvent[], span: SpanState): HTMLElem
       { "data-level": (line.level ?? "").toLowerCase() },
       h("span", { class: "event-offset", title: `${format.dateTime(line.ts)} ${line.logger ?? ""}` }, offset),
       h("span", { class: "log-level" }, label(line).replace("log ", "")),
-      h("span", { class: "log-message" }, line.message ?? ""),
+      h("span", { class: "log-message" }, ...bidiShown(logText(line))),
     );
   });
   return section(`Log ${lines.length}`, h("ol", { class: "log-list" }, ...items));

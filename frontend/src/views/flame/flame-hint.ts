@@ -3,6 +3,7 @@ import { h } from "../../browser/dom";
 import type { Frame } from "../../run/time/flame";
 import type { SpanState } from "../../service/wire";
 import { duration } from "../../text/format";
+import { errorType } from "../../text/reasons";
 import { lengthWords } from "../../text/span-words";
 import { shownName } from "../../text/visible";
 import type { TimePanel } from "../time/time-panel";
@@ -32,7 +33,7 @@ export function spanLines(span: SpanState, panel: TimePanel, nowUs: number): str
   const { time } = panel;
   const self = panel.selfTimeUs(span.span_id);
   const length = lengthWords(time.endOf(span, nowUs) - time.startOf(span));
-  const error = span.error?.message ?? span.error?.type;
+  const error = span.error?.message ?? errorType(span.error?.type ?? "");
   return [
     shownName(span.name),
     [length, self === undefined ? "" : `self time ${duration(self)}`].filter(Boolean).join(" · "),

@@ -4,7 +4,7 @@ import { progressText } from "../../run/tail/events";
 import { isOpen, reversedBy } from "../../run/time/span-times";
 import type { SpanState } from "../../service/wire";
 import * as format from "../../text/format";
-import { reasonWords } from "../../text/reasons";
+import { errorType, reasonWords } from "../../text/reasons";
 import { lengthWords } from "../../text/span-words";
 import { abandonedText } from "../status";
 
@@ -46,7 +46,7 @@ export function noteOf(span: SpanState, isCut: boolean, reason = "", chain: Chai
   const progress = progressText(span.progress) ?? "";
   if (isCut) return { text: "its parent is below it", tone: "warn" };
   if (span.status === "error")
-    return { text: span.error?.message ?? span.error?.type ?? "failed", tone: "bad" };
+    return { text: span.error?.message ?? errorType(span.error?.type ?? "failed"), tone: "bad" };
   if (reversedBy(span) > 0) return { text: lengthWords(-reversedBy(span)), tone: "warn" };
   if (span.status === "abandoned") {
     const why = span.abandoned ? `: ${abandonedText(span.abandoned)}` : "";

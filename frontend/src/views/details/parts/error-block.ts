@@ -2,6 +2,7 @@
 import { h } from "../../../browser/dom";
 import type { SpanState } from "../../../service/wire";
 import { plural } from "../../../text/format";
+import { errorType } from "../../../text/reasons";
 import { libraryOf, type StackFrame, type StackPart, shortFile, stackParts } from "../../../text/traceback";
 import { bidiShown } from "../../bidi-text";
 import type { SectionBuilder } from "../details-section";
@@ -17,7 +18,10 @@ export const errorSection: SectionBuilder = ({ span }) =>
 function errorBlock(span: SpanState): HTMLElement {
   const { type, message = "", traceback } = span.error ?? {};
   const block = h("section", { class: "details-section error-block" });
-  block.append(h("h3", {}, "Error"), h("p", { class: "error-type mono" }, ...bidiShown(type ?? "Error")));
+  block.append(
+    h("h3", {}, "Error"),
+    h("p", { class: "error-type mono" }, ...bidiShown(errorType(type ?? "Error"))),
+  );
   if (message.length > 1_000) block.append(longText(message));
   else if (message) block.append(h("p", { class: "error-message" }, ...bidiShown(message)));
   if (traceback) block.append(tracebackBlock(traceback));
