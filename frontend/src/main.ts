@@ -102,10 +102,10 @@ const shell: object & ThisType<PageData> = {
     return this.runs.length > 0;
   },
   get hasNoRuns() {
-    return this.runs.length === 0 && !this.filtered;
+    return this.runs.length === 0 && !this.filtered && this.runsText === "";
   },
   get hasNoMatch() {
-    return this.runs.length === 0 && this.filtered;
+    return this.runs.length === 0 && this.filtered && this.runsText === "";
   },
   get pinnedPressed() {
     return String(this.filterPinned);

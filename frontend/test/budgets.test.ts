@@ -32,7 +32,7 @@ it("says what is left in words, never by the bar alone", () => {
   expect(words.leftText(budget(NANO, NANO + 4_000_000))).toBe("$0.0040 over");
   expect(words.leftText(budget(null, NANO))).toBe("no limit");
   expect(words.budgetTitle({ ...budget(NANO, 0, 5_000_000), held: 2 })).toBe(
-    "$0 spent, $0.0050 reserved by 2 calls under way, limit $1.0000",
+    "day 2026-11-30: $0 spent, $0.0050 reserved by 2 calls under way, limit $1.0000",
   );
   expect(words.defaultsText({ run: 0.1, day: 5, operation: null })).toBe("$5.0000 a day, $0.1000 a run");
   expect(words.defaultsText(undefined)).toBe("");

@@ -9,17 +9,26 @@ import asyncio
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import redis
+
+from tests.e2e.rare_states import away_states_of, full_states_of
 from tests.e2e.states import DESK, TELEPHONE, states_of
 from tests.support import tools
 from tests.support.page.browser import chromium
 from tests.support.redis.servers import NEW, running_redis
 
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from playwright.async_api import Browser, Page
+
 
 async def photograph(redis_url: str, folder: Path) -> None:
     """Write `{state}-{look}.png` into `folder`, which is there."""
     async with chromium(tools.chromium()) as browser:
-        async for state, page in states_of(redis_url, browser):
+        async for state, page in _all_states_of(redis_url, browser):
             for look, viewport, dark in (("light", DESK, False), ("dark", DESK, True), ("narrow", TELEPHONE, False)):
                 await page.set_viewport_size(viewport)
                 await page.emulate_media(color_scheme="dark" if dark else "light")
@@ -29,6 +38,14 @@ async def photograph(redis_url: str, folder: Path) -> None:
                 )
             await page.set_viewport_size(DESK)
             print(f"{folder}/{state}-*.png")
+
+
+async def _all_states_of(redis_url: str, browser: Browser) -> AsyncIterator[tuple[str, Page]]:
+    for states in (states_of, full_states_of, away_states_of):
+        with redis.Redis.from_url(redis_url) as client:
+            client.flushall()
+        async for each in states(redis_url, browser):
+            yield each
 
 
 def main() -> None:

@@ -21,9 +21,9 @@ from tests.support.page.firefox import firefox
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from playwright.async_api import Page
+    from playwright.async_api import Page, ViewportSize
 
-DESK = {"width": 1440, "height": 900}
+DESK: ViewportSize = {"width": 1440, "height": 900}
 STEP, CALL = "00f067aa0ba902b8", "00f067aa0ba902b9"
 MESSAGES = '[{"role": "user", "parts": [{"type": "text", "content": "Which **job** fits?"}]}]'
 
@@ -96,6 +96,10 @@ async def _keyboard(page: Page) -> None:
         await expect(page.get_by_role("dialog").locator("visible=true")).to_have_count(1)
         if name:
             await expect(page.get_by_role("dialog", name=name)).to_be_visible()
+            await page.set_viewport_size({"width": 390, "height": 600})
+            keys = page.get_by_role("group", name="All keys")
+            assert not await keys.evaluate("(it) => it.scrollWidth > it.clientWidth")
+            await page.set_viewport_size(DESK)
         await page.keyboard.press("Escape")
         await expect(page.get_by_role("dialog").locator("visible=true")).to_have_count(0)
 

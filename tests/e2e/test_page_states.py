@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from playwright.async_api import expect
 
 from tests.e2e.page import RunPage
+from tests.e2e.rare_states import away_states_of
 from tests.integration.service.harness import OTHER_RUN, ROOT_SPAN, RUN, START, Writer
 from tests.support.page.browser import open_page
 from tests.support.service.served import served_app
@@ -150,3 +151,10 @@ async def test_rows_out_of_sight_lend_nobody_their_names(new_redis_url: str, bro
         assert await page.evaluate(
             "document.querySelector('#new-run-button').getBoundingClientRect().right <= innerWidth"
         )
+
+
+async def test_without_a_service_no_page_says_that_there_is_nothing(new_redis_url: str, browser: Browser) -> None:
+    async for state, page in away_states_of(new_redis_url, browser):
+        shown = await page.locator("main").inner_text()
+        for claim in ("None yet", "No run fits", "Loading…", "No notices", "No sessions", "is empty", "no rules"):
+            assert claim not in shown, f"{state}: {claim}"

@@ -12,6 +12,11 @@ const ICONS: Readonly<Record<Breaker["state"], string>> = {
   half_open: "running",
 };
 
+/** Where the backend is not installed its circuit is closed, and it serves nothing there. */
+function isMissing(breaker: Breaker): boolean {
+  return breaker.state === "closed" && (breaker.missing_on ?? []).length > 0;
+}
+
 export class BreakersPart {
   readonly element: HTMLElement;
   private readonly list: KeyedList<Breaker>;
@@ -75,9 +80,9 @@ class BreakerRow implements RowView<Breaker> {
   update(breaker: Breaker): void {
     this.mark.update(breaker);
     setText(this.model, breaker.model);
-    setAttr(this.element, "data-state", breaker.state);
+    setAttr(this.element, "data-state", isMissing(breaker) ? "missing" : breaker.state);
     setAttr(this.element, "title", breakerTitle(breaker, this.nowUs()));
-    setIcon(this.glyph, ICONS[breaker.state] ?? "dot");
+    setIcon(this.glyph, isMissing(breaker) ? "cancelled" : (ICONS[breaker.state] ?? "dot"));
     setText(this.text, breakerText(breaker, this.nowUs()));
   }
 }

@@ -70,9 +70,11 @@ export class BudgetRow implements RowView<Budget> {
     setText(this.reserved, budget.reserved_nano === 0 ? "–" : money(budget.reserved_nano));
     setText(this.limit, words.limitText(budget));
     setText(this.left, words.leftText(budget));
-    setText(this.edit, budget.limit_nano === null ? "Set limit" : "Change");
+    const [shown, said] =
+      budget.limit_nano === null ? ["Set limit", "Set limit of"] : ["Change", "Change the limit of"];
     const what = `${scope.kind} ${scope.name}`.trim();
-    setAttr(this.edit, "aria-label", `${budget.limit_nano === null ? "Set" : "Change"} the limit of ${what}`);
+    setText(this.edit, shown);
+    setAttr(this.edit, "aria-label", `${said} ${what}`);
     setAttr(this.input, "aria-label", `Limit of ${what} in USD`);
   }
 

@@ -56,7 +56,9 @@ export function limitText(budget: Budget): string {
 export function budgetTitle(budget: Budget): string {
   const held = budget.held ? ` by ${plural(budget.held, "call")} under way` : "";
   const limit = budget.limit_nano === null ? "no limit" : `limit ${money(budget.limit_nano)}`;
-  return `${money(budget.spent_nano)} spent, ${money(budget.reserved_nano)} reserved${held}, ${limit}`;
+  const figures = `${money(budget.spent_nano)} spent, ${money(budget.reserved_nano)} reserved${held}, ${limit}`;
+  const { kind, name } = scopeOf(budget.scope);
+  return `${`${kind} ${name}`.trim()}: ${figures}`;
 }
 
 /** A run that nothing limits says on its own page what it spent; here there would be a row of each. */

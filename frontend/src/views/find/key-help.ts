@@ -22,12 +22,13 @@ function inOrder(groups: readonly KeyGroup[]): KeyGroup[] {
 
 export class KeyHelp {
   private readonly table: KeyTable;
-  private readonly body = h("div", {
-    class: "dialog-body key-groups",
-    tabindex: "0",
-    role: "group",
-    "aria-label": "All keys",
-  });
+  /** In a box of its own: columns of a box that scrolls would go on to its right. */
+  private readonly groups = h("div", { class: "key-groups" });
+  private readonly body = h(
+    "div",
+    { class: "dialog-body", tabindex: "0", role: "group", "aria-label": "All keys" },
+    this.groups,
+  );
   private readonly single = h("input", { id: "single-keys", type: "checkbox" });
   private readonly dialog: HTMLDialogElement;
 
@@ -54,7 +55,7 @@ export class KeyHelp {
   open(): boolean {
     if (this.dialog.open) return false;
     this.single.checked = hasSingleKeys();
-    this.body.replaceChildren(...inOrder(this.table.groups()).map((group) => this.group(group)));
+    this.groups.replaceChildren(...inOrder(this.table.groups()).map((group) => this.group(group)));
     this.dialog.showModal();
     this.body.scrollTop = 0;
     return true;

@@ -14,6 +14,8 @@ const GAP_PX = 1;
 /** A narrower frame has no room for a word. */
 const LABEL_PX = 34;
 const PAD_PX = 6;
+/** A mark of time that is nearer to the edge has its label to its left. */
+const EDGE_PX = 48;
 const STRIPE_FROM_PX = 9;
 
 // biome-ignore format: a list of names
@@ -92,13 +94,20 @@ export class FlameCanvas {
   private paintLines(context: CanvasRenderingContext2D, { time }: Painted): void {
     const { width, height, looks } = this;
     if (!looks) return;
-    for (const mark of time.ticks(width)) {
+    const marks = time.ticks(width);
+    const last = marks.at(-1);
+    const atEnd = last !== undefined && last.at * width > width - EDGE_PX;
+    // The end is worth more than a label that it would touch.
+    const free = atEnd ? last.at * width - 2 * PAD_PX - context.measureText(last.label).width : width;
+    for (const mark of marks) {
       const x = Math.round(mark.at * width) + 0.5;
       context.fillStyle = looks.line;
       context.fillRect(x, 0, 1, height);
       context.fillStyle = looks.faint;
-      context.textAlign = x > width - 48 ? "right" : "left";
-      context.fillText(mark.label, x + (x > width - 48 ? -5 : 5), AXIS_PX / 2);
+      const isLast = atEnd && mark === last;
+      context.textAlign = isLast ? "right" : "left";
+      if (isLast || x + PAD_PX + context.measureText(mark.label).width < free)
+        context.fillText(mark.label, x + (isLast ? -PAD_PX : PAD_PX), AXIS_PX / 2);
     }
     context.textAlign = "center";
     for (const cut of time.cuts()) {

@@ -27,6 +27,7 @@ export class NoticesPage implements SectionView {
   private readonly empty = h("p", { class: "board-empty", hidden: true }, "No notices yet.");
   private readonly rules: KeyedList<NoticeRule>;
   private readonly recent: KeyedList<Notice>;
+  private readonly body: HTMLElement;
   private answer: NoticesAnswer | null = null;
 
   constructor(api: Api) {
@@ -51,28 +52,29 @@ export class NoticesPage implements SectionView {
       (notice) => notice.id,
       () => new NoticeItem(now, (id) => this.nameOf(id)),
     );
+    this.body = h(
+      "div",
+      { class: "board-scroll" },
+      h(
+        "section",
+        { class: "board-part", "aria-label": "Rules" },
+        h("h2", {}, "Rules"),
+        this.nowhere,
+        this.noRules,
+        rules,
+      ),
+      h(
+        "section",
+        { class: "board-part", "aria-label": "Recent" },
+        h("h2", {}, "Recent"),
+        this.empty,
+        recent,
+      ),
+    );
     byId("notices-page").append(
       h("header", { class: "board-head" }, h("h1", {}, "Notices")),
       this.problem,
-      h(
-        "div",
-        { class: "board-scroll" },
-        h(
-          "section",
-          { class: "board-part", "aria-label": "Rules" },
-          h("h2", {}, "Rules"),
-          this.nowhere,
-          this.noRules,
-          rules,
-        ),
-        h(
-          "section",
-          { class: "board-part", "aria-label": "Recent" },
-          h("h2", {}, "Recent"),
-          this.empty,
-          recent,
-        ),
-      ),
+      this.body,
     );
   }
 
@@ -117,7 +119,8 @@ export class NoticesPage implements SectionView {
     this.problem.hidden = reason === "";
     const old = this.answer ? " What is shown may be old." : "";
     setText(this.problem, reason && `${reason}.${old} This page keeps trying.`);
-    if (reason && !this.answer) setText(this.noRules, "");
+    // Headings over nothing would say that there is nothing.
+    this.body.hidden = reason !== "" && !this.answer;
   }
 }
 

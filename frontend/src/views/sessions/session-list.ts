@@ -41,7 +41,10 @@ export class SessionList {
     this.problem = problem;
     this.refresh = new Refresh((signal) => this.ask(api, signal), ASK_MS, {
       taken: ({ sessions, more }) => this.draw(sessions, more),
-      failed: (reason) => this.problem(reason),
+      failed: (reason) => {
+        if (!this.sessions) setText(this.empty, "");
+        this.problem(reason);
+      },
     });
     const body = h("tbody");
     this.rows = new KeyedList(

@@ -40,7 +40,10 @@ export class SessionView {
     this.problem = problem;
     this.refresh = new Refresh((signal) => this.ask(api, signal), ASK_MS, {
       taken: (answer) => this.take(answer),
-      failed: (reason) => this.problem(reason),
+      failed: (reason) => {
+        if (!this.answer) setText(this.empty, "");
+        this.problem(reason);
+      },
     });
     this.dialogues = new Dialogues(api, () => this.draw());
     const list = h("ol", { class: "session-list" });
