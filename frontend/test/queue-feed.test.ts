@@ -100,3 +100,20 @@ it("says why nothing comes, and goes on", async () => {
   expect(log.at(-1)).toBe("version 2");
   feed.stop();
 });
+
+it("asks at once when the page wakes up, beside another socket: the one before may be dead", async () => {
+  let night = false;
+  const { feed, log, sockets } = fed(async () => content(night ? 5 : 1));
+  feed.wake(); // nobody looks at the queue
+  expect(sockets).toHaveLength(0);
+  feed.start();
+  sockets[0]?.frame(content(1), null);
+  night = true;
+  feed.wake();
+  await vi.advanceTimersByTimeAsync(0);
+  expect(log).toEqual(["version 1", "version 5"]);
+  expect(sockets.map(({ stopped }) => stopped)).toEqual([true, false]);
+  sockets[1]?.frame(content(6), null);
+  feed.stop();
+  expect(vi.getTimerCount()).toBe(0);
+});

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import redis
 
-from tests.e2e.rare_states import away_states_of, full_states_of
+from tests.e2e.rare_states import away_states_of, full_states_of, long_list_of
 from tests.e2e.states import DESK, TELEPHONE, states_of
 from tests.support import tools
 from tests.support.page.browser import chromium
@@ -41,7 +41,7 @@ async def photograph(redis_url: str, folder: Path) -> None:
 
 
 async def _all_states_of(redis_url: str, browser: Browser) -> AsyncIterator[tuple[str, Page]]:
-    for states in (states_of, full_states_of, away_states_of):
+    for states in (states_of, full_states_of, long_list_of, away_states_of):
         with redis.Redis.from_url(redis_url) as client:
             client.flushall()
         async for each in states(redis_url, browser):

@@ -43,17 +43,7 @@ _RUNS: Final = 1_000
 
 
 async def full_states_of(redis_url: str, browser: Browser) -> AsyncIterator[tuple[str, Page]]:
-    """Queue, budgets and notices with all that they can show, and a long list of runs.
-
-    Args:
-        redis_url: An empty Redis.
-        browser: What shows the page, as large as a desk.
-    """
-    with Writer(redis_url) as writer:
-        for number in range(_RUNS):
-            name = f"{LONG} {number}" if number % 3 else "job search"
-            start, status = START + number * S, "ok" if number % 7 else "error"
-            writer.span(f"{number + 1:032x}", name=name, start=start, end=start + number % 70 * S, status=status)
+    """Queue, budgets and notices with all that they can show; then each with its service gone."""
     async with (
         served_app(redis_url) as served,
         open_page(browser, f"http://{served.address}", **_LOOK) as (page, said),
@@ -71,13 +61,26 @@ async def full_states_of(redis_url: str, browser: Browser) -> AsyncIterator[tupl
             await expect(page.get_by_text("may be old").locator("visible=true").first).to_be_visible()
             yield f"{name}-old", page
             await page.unroute("**/api/**", _abort)
+        said.clear()  # what was refused
+
+
+async def long_list_of(redis_url: str, browser: Browser) -> AsyncIterator[tuple[str, Page]]:
+    """As many runs as the page lists, and more."""
+    with Writer(redis_url) as writer:
+        for number in range(_RUNS):
+            name = f"{LONG} {number}" if number % 3 else "job search"
+            start, status = START + number * S, "ok" if number % 7 else "error"
+            writer.span(f"{number + 1:032x}", name=name, start=start, end=start + number % 70 * S, status=status)
+    async with (
+        served_app(redis_url) as served,
+        open_page(browser, f"http://{served.address}", **_LOOK) as (page, _),
+    ):
         await page.goto("/")
         await expect(page.locator("#run-status")).to_be_visible()
-        for _ in range(_RUNS // 2 // 50 - 1):
+        for _ in range(9):  # fifty runs at a time, up to five hundred
             await page.get_by_role("button", name="Older runs").click()
         await expect(page.get_by_text("The newest 500 are listed.")).to_be_visible()
         yield "runs-many", page
-        said.clear()  # what was refused
 
 
 async def away_states_of(redis_url: str, browser: Browser) -> AsyncIterator[tuple[str, Page]]:

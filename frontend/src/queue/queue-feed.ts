@@ -58,9 +58,10 @@ export class QueueFeed {
     this.polls.stop();
   }
 
+  /** After a sleep the socket may be dead without knowing it, and it cannot be asked: another one takes its place. */
   wake(): void {
-    if (!this.polls.isOn) return;
-    this.polls.now();
+    if (this.socket === null && !this.polls.isOn) return;
+    this.polls.start();
     this.push();
   }
 
