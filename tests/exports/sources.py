@@ -115,7 +115,7 @@ SOURCES: Final = (
         has_logs=True,
         script="tests/integration/clients/nodejs_web_app/app.mjs",
         needs_redis=True,
-    ),  # fmt: skip
+    ),
     Source("claude_code", "", _CLAUDE, has_logs=True),
 )
 
