@@ -9,7 +9,7 @@ const B = "b".repeat(32);
 /** The service, and tabs that hear of each other. */
 class World {
   readonly runs = new Map<string, RunSummary>();
-  readonly told: string[] = [];
+  readonly said: string[] = [];
   asked = 0;
   private readonly channels: Surroundings["tabs"][] = [];
 
@@ -39,7 +39,7 @@ class World {
     const around = { storage, tabs: channel, hidden: () => hidden };
     return new RunEnds(
       this.api,
-      ({ run_id, status }) => this.told.push(`${name}: ${run_id[0]} ${status}`),
+      ({ run_id, status }) => this.said.push(`${name}: ${run_id[0]} ${status}`),
       around,
     );
   }
@@ -75,15 +75,15 @@ it("tells the end of the runs that are waited for, each once, and asks no more t
   expect(world.asked).toBe(0);
   expect([tab.toggle(A), tab.toggle(B)]).toEqual([true, true]);
   await minute();
-  expect(world.told).toEqual([]);
+  expect(world.said).toEqual([]);
   world.set(A, "completed");
   tab.heard(A);
   tab.heard(A);
   await vi.advanceTimersByTimeAsync(600);
-  expect(world.told).toEqual(["tab: a completed"]);
+  expect(world.said).toEqual(["tab: a completed"]);
   world.set(B, "failed");
   await minute();
-  expect(world.told).toEqual(["tab: a completed", "tab: b failed"]);
+  expect(world.said).toEqual(["tab: a completed", "tab: b failed"]);
   expect(tab.has(B)).toBe(false);
   const { asked } = world;
   await minute();
@@ -99,7 +99,7 @@ it("tells nothing of a run that is waited for no more, or is gone", async () => 
   world.set(A, "completed");
   tab.toggle(B);
   await minute();
-  expect(world.told).toEqual([]);
+  expect(world.said).toEqual([]);
   expect(tab.has(B)).toBe(false);
 });
 
@@ -115,10 +115,10 @@ it("tells it in one tab of several, in the one that is looked at", async () => {
   world.set(A, "completed");
   for (const tab of [behind, front]) tab.heard(A);
   await minute();
-  expect(world.told).toEqual(["front: a completed"]);
+  expect(world.said).toEqual(["front: a completed"]);
   world.set(B, "completed");
   await minute();
-  expect(world.told.slice(1)).toHaveLength(1);
+  expect(world.said.slice(1)).toHaveLength(1);
 });
 
 it("waits on after the page was loaded again", async () => {

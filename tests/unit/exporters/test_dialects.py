@@ -291,7 +291,7 @@ def test_mlflow_tells_the_tokens_of_embeddings_in_the_answer_alone() -> None:
     answer = {"mlflow.spanOutputs": '{"object": "list", "data": [], "usage": {"prompt_tokens": 7, "total_tokens": 7}}'}
     call = {"mlflow.spanType": '"EMBEDDING"', "mlflow.llm.model": '"text-embedding-3-small"'}
     assert understood({**call, **answer})["gen_ai.usage.input_tokens"] == 7
-    told = understood({**call, **answer, "mlflow.chat.tokenUsage": '{"input_tokens": 9, "output_tokens": 0}'})
-    assert told["gen_ai.usage.input_tokens"] == 9
+    found = understood({**call, **answer, "mlflow.chat.tokenUsage": '{"input_tokens": 9, "output_tokens": 0}'})
+    assert found["gen_ai.usage.input_tokens"] == 9
     step = understood({"mlflow.spanType": '"CHAIN"', **answer})
     assert "gen_ai.usage.input_tokens" not in step  # what a step passes on is not its own
