@@ -152,7 +152,9 @@ def with_content(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", "true")
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name not in {"official", "claude_code"}])
+@pytest.mark.parametrize(
+    "name", [source.name for source in SOURCES if not source.has_logs and source.name != "official"]
+)
 async def test_prompts_and_answers_where_they_were_captured(new_redis_url: str, with_content: None, name: str) -> None:
     requests = trace_requests(name)
     async with running_app(new_redis_url) as client:
