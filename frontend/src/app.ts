@@ -5,7 +5,7 @@ import { keys, listenForKeys } from "./browser/keys";
 import { Navigation } from "./browser/navigation";
 import { isOutdated } from "./browser/new-build";
 import { mayNotify, notify } from "./browser/notify";
-import { type Route, runRoute, type Section } from "./browser/router";
+import { parse, type Route, runRoute, type Section } from "./browser/router";
 import { say } from "./browser/toast";
 import { assign, type PageData, updateItem, updateList } from "./page";
 import { RunEnds } from "./runs/run-ends";
@@ -43,10 +43,15 @@ export class App {
   private readonly run: RunView;
   private readonly dialog: NewRunDialog;
   private readonly menu: RunMenu;
-  private readonly navigation = new Navigation((route) => this.follow(route));
+  private readonly navigation = new Navigation(
+    (route) => this.follow(route),
+    () => this.sidebar.query.slice(1),
+  );
   private readonly sections: Readonly<Partial<Record<Section, SectionView>>>;
   private section: SectionView | undefined;
   private route: Route = runRoute(null);
+  /** The list is narrowed to what the address says: there is no new place to go back to. */
+  private following = false;
   /** The list has answered. */
   private listed = false;
   /** The run on the page was in the list when the service did not have it. */
@@ -87,7 +92,12 @@ export class App {
       changed: () => this.listChanged(),
       failed: (reason) => this.listFailed(reason),
       open: (runId) => this.navigation.go(runRoute(runId)),
-      narrowed: (query) => this.views.narrowed(query),
+      narrowed: (query, isTyping) => {
+        this.views.narrowed(query);
+        if (this.route.section !== "runs") return;
+        if (isTyping || this.following) this.navigation.amend(this.route);
+        else this.navigation.record(this.route);
+      },
     });
     this.views = new SavedViews((query) => this.sidebar.apply(query));
     this.sections = sections(api, {
@@ -120,7 +130,7 @@ export class App {
     });
     setInterval(() => this.tick(), TICK_MS);
     setTimeout(() => this.askRest(), REST_MS);
-    this.sidebar.start(location.pathname === "/" ? location.search : "");
+    this.sidebar.start(parse(location.pathname, location.search).list);
     this.views.narrowed(this.sidebar.query);
     this.navigation.start();
   }
@@ -137,7 +147,8 @@ export class App {
   switchTimes(): void {
     switchTimes();
     this.drawList();
-    this.run.tick(true);
+    this.run.retime();
+    this.section?.tick();
   }
 
   newRun(operation?: string): void {
@@ -265,6 +276,9 @@ export class App {
     this.page.listOpen = false;
     this.showSection(route);
     if (route.section !== "runs") return;
+    this.following = true;
+    this.sidebar.apply(route.list);
+    this.following = false;
     if (route.odd !== undefined) {
       this.run.close();
       this.page.runIdShort = route.odd;

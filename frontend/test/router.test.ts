@@ -11,7 +11,7 @@ it("reads and writes the address of a run and of a span", () => {
 
 it("takes what is none for the start page", () => {
   for (const path of ["/", "/runs/", "/runs/a/b", "/nothing"])
-    expect(parse(path, "?span=<script>")).toEqual(runRoute(null));
+    expect(parse(path, "?span=<script>")).toMatchObject({ runId: null, spanId: null, section: "runs" });
   expect(address(runRoute(null))).toBe("/");
 });
 
@@ -28,6 +28,15 @@ it("keeps what is searched for in the address of a run", () => {
   const route = runRoute(RUN, null, "timeline", "is:error a&b");
   expect(address(route)).toBe(`/runs/${RUN}?q=is%3Aerror+a%26b`);
   expect(parse(`/runs/${RUN}`, "?q=is%3Aerror+a%26b")).toEqual(route);
+});
+
+it("keeps what the list is narrowed to, with a run and without one", () => {
+  const list = "q=a%26b&status=failed";
+  const route = { ...runRoute(RUN, null, "flame", "x"), list };
+  expect(address(route)).toBe(`/runs/${RUN}?view=flame&q=x&list=q%3Da%2526b%26status%3Dfailed`);
+  expect(parse(`/runs/${RUN}`, address(route).slice(`/runs/${RUN}`.length))).toEqual(route);
+  expect(parse("/", `?${list}`)).toEqual({ ...runRoute(null), list });
+  expect(address({ ...runRoute(null), list })).toBe(`/?${list}`);
 });
 
 it("keeps the view of a run in its address", () => {

@@ -1,11 +1,13 @@
 import { expect, it } from "vitest";
 import type { SpanState } from "../src/service/wire";
-import type { SessionSummary } from "../src/service/wire-sessions";
+import type { SessionAnswer, SessionSummary } from "../src/service/wire-sessions";
+import { SessionPages } from "../src/views/sessions/session-pages";
 import {
   callsOf,
   costText,
   dialogueOf,
   lastText,
+  moreText,
   pauseText,
   runsText,
   sessionHref,
@@ -71,4 +73,29 @@ it("shows what was said last by either side", () => {
   const last = call("b", 1, 2, { "gen_ai.output.messages": answered });
   expect(dialogueOf(first, last)).toEqual({ asked: "Tea?", answered: "Yes." });
   expect(dialogueOf(call("a", 1, 2), undefined)).toEqual({ asked: "", answered: "" });
+});
+
+it("shows the runs of a session page by page, and asks again only for what may have changed", async () => {
+  const runs = Array.from({ length: 7 }, (_, at) => ({ run_id: `r${at}`, status: "completed" as const }));
+  const asked: (string | null)[] = [];
+  const ask = async (cursor: string | null): Promise<SessionAnswer> => {
+    asked.push(cursor);
+    const from = Number(cursor ?? 0);
+    const next = from + 2 < runs.length ? String(from + 2) : null;
+    return { ...SESSION, runs: runs.length, items: runs.slice(from, from + 2), next_cursor: next };
+  };
+  const pages = new SessionPages();
+  const ids = async () => (await pages.read(ask)).items.map(({ run_id }) => run_id).join(" ");
+  expect(await ids()).toBe("r0 r1");
+  pages.more();
+  pages.more();
+  expect(await ids()).toBe("r0 r1 r2 r3 r4 r5");
+  expect((await pages.read(ask)).next_cursor).toBe("6");
+  expect(asked.splice(0)).toEqual([null, null, "2", "4", null]);
+  pages.more();
+  expect(await ids()).toBe("r0 r1 r2 r3 r4 r5 r6");
+  runs.push({ run_id: "r7", status: "completed" });
+  expect(await ids()).toBe("r0 r1 r2 r3 r4 r5 r6 r7");
+  expect(asked).toEqual([null, "6", null, "6"]);
+  expect([moreText(250, 100), moreText(1, 100)]).toEqual(["Next 100 of 250 later runs", "1 later run"]);
 });

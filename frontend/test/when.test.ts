@@ -1,5 +1,5 @@
 import { afterEach, expect, it, vi } from "vitest";
-import { bothWays, switchTimes, when } from "../src/text/when";
+import { bothWays, onTimesSwitched, since, switchTimes, timesShown, when, within } from "../src/text/when";
 
 afterEach(() => vi.unstubAllGlobals());
 
@@ -13,10 +13,15 @@ it("tells moments relative or by the clock, and keeps the choice", () => {
   const today = new Date(2026, 10, 30, 14, 6, 31, 556).getTime() * 1_000;
   const before = new Date(2026, 10, 28, 9, 5, 0).getTime() * 1_000;
   expect([when(today, now), when(before, now)]).toEqual(["3 m ago", "2 d ago"]);
+  expect([since(now, now), within(today + 1_200_000, today)]).toEqual(["just now", "+1.20 s"]);
+  const shown: string[] = [];
+  onTimesSwitched(() => shown.push(timesShown()));
   switchTimes();
   expect([when(today, now), when(before, now)]).toEqual(["14:06:31", "11-28 09:05"]);
+  expect([since(today, now), within(today + 1_200_000, today)]).toEqual(["at 14:06:31", "14:06:32.756"]);
   expect(kept.size).toBe(1);
   expect(bothWays(today, now)).toBe("2026-11-30 14:06:31.556, 3 m ago");
   switchTimes();
+  expect(shown).toEqual(["absolute", "relative"]);
   expect([when(today, now), kept.size]).toEqual(["3 m ago", 0]);
 });

@@ -106,9 +106,14 @@ async def test_a_large_run_comes_in_parts(new_redis_url: str, browser: Browser) 
             # a flame graph of all spans; those that are too short to be seen are one frame, which opens
             await page.get_by_role("link", name="Flame graph").click()
             flame = page.get_by_role("application")
-            await flame.press("Home")
-            await flame.press("ArrowDown")
             said = page.locator("#flame [aria-live]")
+
+            async def is_told() -> bool:
+                await flame.press("Home")
+                return "a large run" in (await said.inner_text())
+
+            await _until(is_told)
+            await flame.press("ArrowDown")
             await expect(said).to_contain_text("each too short to be seen here", timeout=SLOW_MS)
             await page.get_by_role("link", name="Transcript").click()
             folded = page.locator("#run .transcript .story[data-kind=folded]").first

@@ -79,8 +79,20 @@ async def test_the_list_of_runs(new_redis_url: str, browser: Browser, tmp_path: 
                 await expect(items).to_have_count(3)
                 await expect(page.get_by_label("Status", exact=True)).to_have_value("failed")
                 await items.last.click()
-                await expect(page).to_have_url(f"{service.url}/runs/{_id(20)}")
+                shared = f"{service.url}/runs/{_id(20)}?list=status%3Dfailed%26operation%3Dcommon"
+                await expect(page).to_have_url(shared)
                 await expect(items).to_have_count(3)
+                # whoever gets the address has the same list; back and forward have the one of then
+                await page.goto(shared)
+                await expect(items).to_have_count(3)
+                await page.locator("#run-filter-operation").select_option("")
+                await expect(page).to_have_url(f"{service.url}/runs/{_id(20)}?list=status%3Dfailed")
+                await expect(items).to_have_count(4)
+                await page.go_back()
+                await expect(page).to_have_url(shared)
+                await expect(items).to_have_count(3)
+                await page.go_forward()
+                await expect(items).to_have_count(4)
 
                 # it is sorted, kept under a name, and had again
                 await page.goto("/")

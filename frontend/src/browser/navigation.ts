@@ -5,10 +5,13 @@ const TOGETHER_MS = 700;
 
 export class Navigation {
   private readonly follow: (route: Route) => void;
+  private readonly list: () => string;
   private recordedAt = Number.NEGATIVE_INFINITY;
 
-  constructor(follow: (route: Route) => void) {
+  /** `list`: what the list of runs is narrowed to now; it stays so wherever one goes among the runs. */
+  constructor(follow: (route: Route) => void, list: () => string) {
     this.follow = follow;
+    this.list = list;
   }
 
   start(): void {
@@ -18,9 +21,10 @@ export class Navigation {
   }
 
   go(route: Route): void {
-    const target = address(route);
+    const listed = { ...route, list: route.list || this.list() };
+    const target = address(listed);
     if (target !== location.pathname + location.search) history.pushState(null, "", target);
-    this.follow(route);
+    this.follow(listed);
   }
 
   /**
@@ -28,7 +32,7 @@ export class Navigation {
    * is held down, are one.
    */
   record(route: Route): void {
-    const target = address(route);
+    const target = address({ ...route, list: this.list() });
     if (target === location.pathname + location.search) return;
     const now = performance.now();
     if (now - this.recordedAt < TOGETHER_MS) history.replaceState(null, "", target);
@@ -38,7 +42,7 @@ export class Navigation {
 
   /** The address alone, in the place of the one that stands there: while somebody types there are no places to go back to. */
   amend(route: Route): void {
-    history.replaceState(null, "", address(route));
+    history.replaceState(null, "", address({ ...route, list: this.list() }));
   }
 
   private onLink(event: MouseEvent): void {

@@ -10,6 +10,8 @@ const PARTS: Readonly<Partial<Record<Section, readonly number[]>>> = { sessions:
 /** Characters of a search, as the service takes them. */
 const MAX_FIND = 500;
 
+const MAX_LIST = 2_000;
+
 /** The shapes in which a run can be read. */
 export const VIEWS = ["timeline", "flame", "transcript"] as const;
 export type View = (typeof VIEWS)[number];
@@ -26,6 +28,8 @@ export interface Route {
   readonly parts: readonly string[];
   /** The query of such a section, as it stands in the address: its filters. */
   readonly query: string;
+  /** What the list of runs is narrowed to, as a query without its "?"; empty for every run. */
+  readonly list: string;
   /** What stands in the address in the place of a run id, and is none. */
   readonly odd?: string;
 }
@@ -36,7 +40,7 @@ export function runRoute(
   view: View = "timeline",
   find = "",
 ): Route {
-  return { section: "runs", runId, spanId, view, find, parts: [], query: "" };
+  return { section: "runs", runId, spanId, view, find, parts: [], query: "", list: "" };
 }
 
 export function sectionRoute(section: Section, parts: readonly string[] = [], query = ""): Route {
@@ -47,7 +51,7 @@ export function sectionRoute(section: Section, parts: readonly string[] = [], qu
 export function parse(path: string, search: string): Route {
   const [name = "", ...parts] = path.replace(/\/$/, "").split("/").slice(1);
   const section = SECTIONS.find((each) => each === name);
-  if (section === undefined) return runRoute(null);
+  if (section === undefined) return { ...runRoute(null), list: name === "" ? search.replace(/^\?/, "") : "" };
   if (section !== "runs") {
     const known = (PARTS[section] ?? [0]).includes(parts.length) && parts.every(Boolean);
     return known ? sectionRoute(section, parts.map(decoded), search.replace(/^\?/, "")) : runRoute(null);
@@ -60,7 +64,8 @@ export function parse(path: string, search: string): Route {
   const span = query.get("span");
   const view = VIEWS.find((each) => each === query.get("view"));
   const find = query.get("q")?.slice(0, MAX_FIND) ?? "";
-  return runRoute(id, span && /^[0-9a-f]{16}$/.test(span) ? span : null, view, find);
+  const list = query.get("list")?.slice(0, MAX_LIST) ?? "";
+  return { ...runRoute(id, span && /^[0-9a-f]{16}$/.test(span) ? span : null, view, find), list };
 }
 
 /** 32 hex digits; a dashed UUID is a run id too. */
@@ -83,10 +88,11 @@ export function address(route: Route): string {
     return route.query ? `${path}?${route.query}` : path;
   }
   if (route.odd !== undefined) return `/runs/${encodeURIComponent(route.odd)}`;
-  if (!route.runId) return "/";
+  if (!route.runId) return route.list ? `/?${route.list}` : "/";
   const query = new URLSearchParams();
   if (route.view !== "timeline") query.set("view", route.view);
   if (route.spanId) query.set("span", route.spanId);
   if (route.find) query.set("q", route.find);
+  if (route.list) query.set("list", route.list);
   return `/runs/${route.runId}${query.size > 0 ? `?${query}` : ""}`;
 }

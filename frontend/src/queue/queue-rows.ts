@@ -1,7 +1,8 @@
 /** The queue's items as rows in words: groups in the order in which one asks for them. Pure. */
 
 import type { ItemStatus, QueueContent, QueueCounts, QueueItem } from "../service/wire-work";
-import { ago, count, dateTime, duration } from "../text/format";
+import { count, dateTime, duration } from "../text/format";
+import { since } from "../text/when";
 
 export type Group = "running" | "waiting" | "delayed" | "failed" | "done";
 
@@ -94,7 +95,7 @@ export function seconds(us: number): string {
 
 /** Where an item stands, and since when: "3rd · 12 s", "in 40 s", "failed 2 m ago". */
 export function stateText(item: QueueItem, nowUs: number): string {
-  const ended = item.finished ? ` ${ago(item.finished, nowUs).replace(/^now$/, "just now")}` : "";
+  const ended = item.finished ? ` ${since(item.finished, nowUs)}` : "";
   switch (item.status) {
     case "running":
       if (item.cancelling) return "cancelling…";

@@ -32,7 +32,7 @@ export interface SidebarListener {
   failed(reason: string): void;
   open(runId: string): void;
   /** The list shows other runs, or in another order; `query` says which. */
-  narrowed(query: string): void;
+  narrowed(query: string, isTyping: boolean): void;
 }
 
 export class RunSidebar {
@@ -96,6 +96,8 @@ export class RunSidebar {
   /** Narrows the list to what a saved view or an address asks for. */
   apply(search: string): void {
     const filter = filterIn(search);
+    if (filterQuery(filter) === this.query) return;
+    clearTimeout(this.typing);
     this.show(filter);
     this.take(filter);
   }
@@ -140,13 +142,13 @@ export class RunSidebar {
   }
 
   private take(filter: RunFilter): void {
-    if (JSON.stringify(filter) === JSON.stringify(this.list.filter)) return;
+    const before = this.list.filter;
+    if (JSON.stringify(filter) === JSON.stringify(before)) return;
+    const isTyping = JSON.stringify({ ...before, text: "" }) === JSON.stringify({ ...filter, text: "" });
     this.page.filtered = !isEverything(filter);
     this.list.narrow(filter);
     assign(this.page, "timeChoices", timeChoices(filter));
-    // A run has an address of its own, in which the list is nobody's matter.
-    if (location.pathname === "/") history.replaceState(null, "", `/${filterQuery(filter)}`);
-    this.listener.narrowed(filterQuery(filter));
+    this.listener.narrowed(filterQuery(filter), isTyping);
   }
 
   private show(filter: RunFilter): void {

@@ -135,10 +135,16 @@ export class Api {
     return this.json<SessionsPageAnswer>(`/api/sessions?${asked}`, { signal });
   }
 
-  session(sessionId: string, limit: number, signal?: AbortSignal): Promise<SessionAnswer> {
-    return this.json<SessionAnswer>(`/api/sessions/${encodeURIComponent(sessionId)}?limit=${limit}`, {
-      signal,
-    });
+  /** One session with its runs in the order of their start; those behind `cursor`. */
+  session(
+    sessionId: string,
+    limit: number,
+    cursor: string | null,
+    signal?: AbortSignal,
+  ): Promise<SessionAnswer> {
+    const asked = new URLSearchParams({ limit: String(limit) });
+    if (cursor !== null) asked.set("cursor", cursor);
+    return this.json<SessionAnswer>(`/api/sessions/${encodeURIComponent(sessionId)}?${asked}`, { signal });
   }
 
   async pinRun(runId: string, pinned: boolean): Promise<void> {

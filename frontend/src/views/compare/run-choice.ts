@@ -1,9 +1,11 @@
 /** Which two runs are compared: chosen from the newest ones, or by their ids. */
+
 import { h, setText } from "../../browser/dom";
 import { reasonOf } from "../../connection/refresh";
 import type { Api } from "../../service/api";
 import type { RunSummary } from "../../service/wire";
-import { ago } from "../../text/format";
+import { since } from "../../text/when";
+
 import { isAlive, runCost, runName } from "../run-list";
 
 const MOST = 100;
@@ -118,7 +120,7 @@ class ChoiceField {
 
   offer(runs: readonly RunSummary[], nowUs: number, chosen: string | null): void {
     const options = runs.map((run) => {
-      const when = run.start ? ago(run.start, nowUs) : "not begun";
+      const when = run.start ? since(run.start, nowUs) : "not begun";
       const words = [runName(run), run.status, when, runCost(run), run.run_id.slice(0, 8)];
       return h("option", { value: run.run_id }, words.filter(Boolean).join(" · "));
     });

@@ -1,9 +1,11 @@
 /** Both runs as a whole: what they are, their figures, and the difference. */
+
 import { h, icon, setAttr, setIcon, setText } from "../../browser/dom";
 import { address, runRoute } from "../../browser/router";
 import type { RunSummary } from "../../service/wire";
 import type { Comparison } from "../../service/wire-compare";
-import { ago, dateTime } from "../../text/format";
+import { dateTime } from "../../text/format";
+import { when } from "../../text/when";
 import { runName } from "../run-list";
 import { RUN_ICONS } from "../status";
 import { type Figure, figures } from "./compare-words";
@@ -85,7 +87,7 @@ class RunCells {
     setAttr(this.badge, "data-status", run.status);
     setIcon(this.glyph, RUN_ICONS[run.status] ?? "pending");
     setText(this.status, run.status);
-    setText(this.when, run.start ? ago(run.start, nowUs) : "");
+    setText(this.when, run.start ? when(run.start, nowUs) : "");
     setAttr(this.when, "title", run.start ? dateTime(run.start) : null);
   }
 }

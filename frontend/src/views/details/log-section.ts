@@ -1,7 +1,9 @@
 /** The newest log lines of the span that are on the page. */
+
 import { h } from "../../browser/dom";
 import type { TailEvent } from "../../service/wire";
 import type { RunStore } from "../../store";
+import { timesShown } from "../../text/when";
 import type { SectionBuilder } from "./details-section";
 import { logBlock } from "./span-sections";
 
@@ -29,7 +31,7 @@ export const logSection: SectionBuilder = ({ span, session }) => {
   const older = session.older > 0;
   return {
     key: "logs",
-    value: [older, lines.map((line) => line.seq)],
+    value: [older, timesShown(), lines.map((line) => line.seq)],
     build: () => {
       const block = logBlock(lines, span);
       if (older) block.append(h("p", { class: "details-aside" }, OLDER));

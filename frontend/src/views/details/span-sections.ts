@@ -1,9 +1,11 @@
 /** What the details panel is built of: one function per section, span in, element out. */
+
 import { copyText, h, icon } from "../../browser/dom";
 import { label, logText } from "../../run/tail/events";
 import type { Source, SpanState, TailEvent } from "../../service/wire";
 import * as format from "../../text/format";
 import { type LostWords, sourceName } from "../../text/span-words";
+import { within } from "../../text/when";
 import { BackendMark } from "../backend-mark";
 import { bidiShown } from "../bidi-text";
 import { STATUS_ICONS } from "../status";
@@ -127,7 +129,7 @@ export const DROPPED = "Dropped by the sender, or beyond what is kept of a span"
 
 export function logBlock(lines: readonly TailEvent[], span: SpanState): HTMLElement {
   const items = lines.map((line) => {
-    const offset = span.start === undefined ? "" : format.offset(line.ts - span.start);
+    const offset = span.start === undefined ? "" : within(line.ts, span.start);
     return h(
       "li",
       { "data-level": (line.level ?? "").toLowerCase() },

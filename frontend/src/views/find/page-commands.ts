@@ -1,11 +1,13 @@
 /** Everything that the command palette offers, as things are at the moment. */
+
 import { byId } from "../../browser/dom";
 import { keys } from "../../browser/keys";
 import { type Route, runRoute } from "../../browser/router";
 import { setTheme } from "../../browser/theme";
 import type { PageData } from "../../page";
 import type { RunSummary } from "../../service/wire";
-import { ago } from "../../text/format";
+import { when } from "../../text/when";
+
 import { type CopyContext, runCopies, spanCopies, viewCopy } from "../run/copies";
 import type { RunView } from "../run/run-view";
 import { isAlive, runCost, runName } from "../run-list";
@@ -150,7 +152,7 @@ function listedRuns(context: PageContext): Command[] {
   return context.runs().map((run) => ({
     group: "Runs",
     title: runName(run),
-    note: [run.status, run.start ? ago(run.start, context.nowUs()) : "", runCost(run)]
+    note: [run.status, run.start ? when(run.start, context.nowUs()) : "", runCost(run)]
       .filter(Boolean)
       .join(" · "),
     icon: RUN_ICONS[run.status] ?? "pending",

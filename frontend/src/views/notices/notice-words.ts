@@ -1,7 +1,8 @@
 /** Rules for notices, and notices, in words. Pure. */
 
 import type { Notice, NoticeRule, RuleKind } from "../../service/wire-work";
-import { ago, count, dateTime } from "../../text/format";
+import { count } from "../../text/format";
+import { bothWays, since, when } from "../../text/when";
 
 export interface RuleField {
   readonly name: "threshold" | "window_s";
@@ -123,7 +124,7 @@ function exact(value: number): number {
 /** "to https://hooks.example.com/… · sent 1 h ago · 2 on their way"; empty where notices go nowhere. */
 export function deliveryText(rule: NoticeRule, nowUs: number): string {
   const parts = rule.webhook ? [`to ${rule.webhook}`] : [];
-  if (rule.last_sent) parts.push(`sent ${ago(rule.last_sent, nowUs).replace(/^now$/, "just now")}`);
+  if (rule.last_sent) parts.push(`sent ${since(rule.last_sent, nowUs)}`);
   if (rule.pending) parts.push(`${count(rule.pending)} on their way`);
   return parts.join(" · ");
 }
@@ -152,7 +153,7 @@ export function stateWords(state: Notice["state"]): string {
 }
 
 export function timeWords(notice: Notice, nowUs: number): { text: string; title: string } {
-  return { text: ago(notice.time, nowUs), title: dateTime(notice.time) };
+  return { text: when(notice.time, nowUs), title: bothWays(notice.time, nowUs) };
 }
 
 /** A number as it was typed; undefined for what is none, or below zero. */

@@ -278,6 +278,14 @@ export class RunView {
     this.details.draw();
   }
 
+  /** Times are shown the other way now. */
+  retime(): void {
+    const { current } = this;
+    if (!current || !this.opened) return;
+    this.drawHead(current);
+    this.details.draw();
+  }
+
   /** Events that are looked through and not kept. */
   private async olderEvents(before: number): Promise<OlderPage | null> {
     const { current } = this;

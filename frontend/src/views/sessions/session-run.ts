@@ -1,8 +1,10 @@
 /** One run of a session: what was asked, what was answered, what it came to. */
+
 import { h, icon, setAttr, setIcon, setText } from "../../browser/dom";
 import { address, runRoute } from "../../browser/router";
 import type { RunSummary } from "../../service/wire";
 import { dateTime, plural, tokens } from "../../text/format";
+import { when } from "../../text/when";
 import { runItem } from "../run-list";
 import type { RowView } from "../windowed";
 import { type Dialogue, pauseText } from "./session-words";
@@ -57,7 +59,7 @@ export class SessionRun implements RowView<ShownRun> {
     setAttr(this.name, "href", item.href);
     setAttr(this.name, "title", item.title);
     setText(this.status, item.status);
-    setText(this.when, item.when && (item.when === "now" ? item.when : `${item.when} ago`));
+    setText(this.when, run.start ? when(run.start, this.nowUs()) : "");
     setAttr(this.when, "title", run.start ? dateTime(run.start) : null);
     this.drawFigures(run, item.length, item.cost, item.errors);
     setAttr(this.transcript, "href", address(runRoute(run.run_id, null, "transcript")));

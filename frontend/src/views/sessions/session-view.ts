@@ -7,9 +7,10 @@ import { count, dateTime, plural } from "../../text/format";
 import { visible } from "../../text/visible";
 import { KeyedList } from "../keyed";
 import { Dialogues } from "./dialogues";
+import { SessionPages } from "./session-pages";
 import { BackendMarks } from "./session-row";
 import { SessionRun, type ShownRun } from "./session-run";
-import { costText, costTitle, runsText, tokensText } from "./session-words";
+import { costText, costTitle, moreText, runsText, tokensText } from "./session-words";
 
 const ASK_MS = 2_000;
 const RUNS = 100;
@@ -32,7 +33,8 @@ export class SessionView {
   private readonly empty = h("p", { class: "board-empty" });
   private readonly content = h("div");
   private readonly runs: KeyedList<ShownRun>;
-  private readonly more = h("p", { class: "board-text", hidden: true });
+  private readonly pages = new SessionPages();
+  private readonly more = h("button", { class: "button-quiet", type: "button", hidden: true });
   private sessionId = "";
   private answer: SessionAnswer | null = null;
 
@@ -64,11 +66,19 @@ export class SessionView {
       this.empty,
       this.content,
     );
+    this.more.addEventListener("click", () => {
+      this.pages.more();
+      setText(this.more, "Loading…");
+      this.refresh.now();
+    });
     this.copy.addEventListener("click", () => void this.copyId());
   }
 
   start(sessionId: string): void {
-    if (sessionId !== this.sessionId) this.dialogues.clear();
+    if (sessionId !== this.sessionId) {
+      this.dialogues.clear();
+      this.pages.clear();
+    }
     this.sessionId = sessionId;
     this.answer = null;
     setText(this.name, visible(sessionId));
@@ -104,7 +114,7 @@ export class SessionView {
   /** null: there is no such session, or no longer. */
   private async ask(api: Api, signal: AbortSignal): Promise<SessionAnswer | null> {
     try {
-      return await api.session(this.sessionId, RUNS, signal);
+      return await this.pages.read((cursor) => api.session(this.sessionId, RUNS, cursor, signal));
     } catch (error) {
       if (error instanceof ProblemError && error.status === 404) return null;
       throw error;
@@ -154,10 +164,7 @@ export class SessionView {
     );
     const hidden = answer.runs - answer.items.length;
     this.more.hidden = answer.next_cursor === null || hidden <= 0;
-    setText(
-      this.more,
-      `${plural(hidden, "later run")} of this session ${hidden === 1 ? "is" : "are"} not listed.`,
-    );
+    setText(this.more, moreText(hidden, RUNS));
   }
 
   private async copyId(): Promise<void> {

@@ -1,10 +1,12 @@
 /** Sessions in words. Pure. */
+
 import { address, sectionRoute } from "../../browser/router";
 import type { Message } from "../../run/conversation/model";
 import { conversationOf } from "../../run/conversation/sources";
 import type { SpanState } from "../../service/wire";
 import type { SessionSummary } from "../../service/wire-sessions";
-import { ago, count, duration, money, moneyExact, plural, tokens } from "../../text/format";
+import { count, duration, money, moneyExact, plural, tokens } from "../../text/format";
+import { when } from "../../text/when";
 
 export function sessionHref(sessionId: string): string {
   return address(sectionRoute("sessions", [sessionId]));
@@ -14,6 +16,11 @@ export function sessionHref(sessionId: string): string {
 export function runsText(session: SessionSummary): string {
   const open = session.open > 0 ? `, ${count(session.open)} going on` : "";
   return plural(session.runs, "run") + open;
+}
+
+/** "Next 100 of 250 later runs": what a click brings. */
+export function moreText(hidden: number, most: number): string {
+  return hidden > most ? `Next ${count(most)} of ${count(hidden)} later runs` : plural(hidden, "later run");
 }
 
 /** "$0.0123", "unpriced" where no call had a price, "–" where none was made. */
@@ -35,7 +42,7 @@ export function tokensText({ tokens: { input, output } }: SessionSummary): strin
 }
 
 export function lastText(session: SessionSummary, nowUs: number): string {
-  return session.open > 0 ? "now" : ago(session.last, nowUs);
+  return session.open > 0 ? "now" : when(session.last, nowUs);
 }
 
 /** How much time lies between the end of a run and the start of the next; empty for less than a second. */

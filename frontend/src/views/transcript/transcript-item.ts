@@ -9,6 +9,7 @@ import * as format from "../../text/format";
 import { reasonWords } from "../../text/reasons";
 import { listed, lostContent } from "../../text/span-words";
 import { shownName, visible } from "../../text/visible";
+import { timesShown, within } from "../../text/when";
 import { BackendMark } from "../backend-mark";
 import { MessageList } from "../conversation/message-list";
 import { callElement } from "../conversation/part-element";
@@ -188,9 +189,11 @@ export class TranscriptItem implements RowView<Item> {
         ? tokensText(store.spans.get(item.speaker)?.tokens)
         : undefined;
     setText(this.length, [length, tokens].filter(Boolean).join(" · "));
-    const offset =
-      start === undefined || store.start === undefined ? "" : `+${format.duration(start - store.start)}`;
-    setText(this.when, span?.start === store.start ? "" : offset);
+    const isFirst = start === store.start && timesShown() === "relative";
+    setText(
+      this.when,
+      start === undefined || store.start === undefined || isFirst ? "" : within(start, store.start),
+    );
     setAttr(this.when, "title", start === undefined ? null : format.dateTime(start));
   }
 

@@ -5,6 +5,7 @@ import { type Item, transcriptItems } from "../../run/transcript/items";
 import type { Api } from "../../service/api";
 import type { RunStore } from "../../store";
 import * as format from "../../text/format";
+import { onTimesSwitched } from "../../text/when";
 import { MatchMarks } from "../find/match-marks";
 import type { RunShape } from "../run/run-shape";
 import type { ItemContext } from "./item-parts";
@@ -87,6 +88,7 @@ export class TranscriptView implements RunShape {
     this.viewport.addEventListener("scroll", () => this.scrolled(), { passive: true });
     this.viewport.addEventListener("keydown", (event) => this.key(event));
     this.jump.addEventListener("click", () => this.toEnd());
+    onTimesSwitched(() => this.context && this.list.render());
     // Markdown is laid out a moment later than its text: who reads the end stays there.
     new ResizeObserver(() => {
       if (this.following) this.viewport.scrollTop = this.viewport.scrollHeight;

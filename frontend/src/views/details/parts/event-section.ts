@@ -1,8 +1,10 @@
 /** A span's events: where they lie in its time, and what each says. */
+
 import { h } from "../../../browser/dom";
 import type { SpanEvent, SpanState } from "../../../service/wire";
-import { count, dateTime, duration, offset } from "../../../text/format";
+import { count, dateTime, duration } from "../../../text/format";
 import { visible } from "../../../text/visible";
+import { timesShown, within } from "../../../text/when";
 import { attributeTable } from "../attribute-list";
 import type { SectionBuilder } from "../details-section";
 import { droppedNote } from "../span-sections";
@@ -15,7 +17,11 @@ const PLACES = 160;
 export const eventSection: SectionBuilder = ({ span, nowUs }) => {
   const events = (span.span_events ?? []).filter((event) => event.name !== "exception" || !span.error);
   if (events.length === 0) return null;
-  return { key: "events", value: span.span_events, build: () => eventBlock(span, events, nowUs) };
+  return {
+    key: `events ${timesShown()}`,
+    value: span.span_events,
+    build: () => eventBlock(span, events, nowUs),
+  };
 };
 
 function eventBlock(span: SpanState, events: readonly SpanEvent[], nowUs: number): HTMLElement {
@@ -99,7 +105,7 @@ function placeOf(event: SpanEvent, start: number, length: number): number {
 function item(span: SpanState, event: SpanEvent, at: number): HTMLElement {
   const { start, end } = span;
   const { attributes = {} } = event;
-  const after = start === undefined ? "" : offset(event.ts - start);
+  const after = start === undefined ? "" : within(event.ts, start);
   const isOutside = start !== undefined && (event.ts < start || (typeof end === "number" && event.ts > end));
   const line = h(
     "div",
