@@ -5,8 +5,10 @@
  * views compare `version` and read what they need.
  */
 import { changesSpan, compare, FINAL, merged, RUNNING, rank } from "./fold";
+import { ClockSkews } from "./run/time/clock-skews";
 import { takeFolds } from "./run/tree/folds";
 import type {
+  ClockSkew,
   Folded,
   Frame,
   RunSummary,
@@ -92,6 +94,8 @@ export class RunStore {
   /** Why calls have no price, as far as it is stated, and how many each reason holds for. */
   readonly unpricedNotes = new Map<string, number>();
 
+  /** What is known of the clocks that the spans' times are of. */
+  readonly clocks = new ClockSkews();
   readonly tree = new TraceTree();
   /** What stands below a span and is not here ("": below none), where the run is here in parts. */
   readonly folded = new Map<string, Folded>();
@@ -160,6 +164,8 @@ export class RunStore {
     this.latest = 0;
     this.nextIndex = snapshot.next_index;
     this.epoch = snapshot.epoch;
+    this.clocks.clear();
+    this.clocks.learn(snapshot.spans);
     this.tree.clear();
     this.folded.clear();
     this.whole = null;
@@ -254,7 +260,21 @@ export class RunStore {
     if (event.span_id !== undefined && typeof reason === "string") this.reasons.set(event.span_id, reason);
   }
 
-  private put(id: string, before: SpanState | undefined, state: SpanState): void {
+  /** Clocks are estimated anew: spans that came since are of them too. */
+  takeSkews(found: readonly ClockSkew[]): void {
+    this.clocks.take(found);
+    let changed = false;
+    for (const [id, span] of this.spans) {
+      const marked = this.clocks.marked(span);
+      if (marked === span) continue;
+      this.spans.set(id, marked);
+      changed = true;
+    }
+    if (changed) this.version++;
+  }
+
+  private put(id: string, before: SpanState | undefined, read: SpanState): void {
+    const state = this.clocks.marked(read);
     this.spans.set(id, state);
     this.noteUnpriced(before, -1);
     this.noteUnpriced(state, 1);

@@ -195,3 +195,34 @@ it("looks again at a run that has ended when the page wakes up: it went on, was 
   expect(notices).toHaveLength(1);
   expect(started).toHaveLength(3);
 });
+
+it("corrects the clocks of spans that come live, also where a clock was not known at first", async () => {
+  const span = (id: string, host: string, skew?: number) => ({
+    span_id: id,
+    runner: `${host}:1:2`,
+    start: 100,
+    status: "ok" as const,
+    ...(skew === undefined ? {} : { clock_skew_us: skew }),
+  });
+  const first = { ...snapshot(0), spans: [span("root", "web"), span("a", "db", 50)] };
+  const run: RunSummary = { run_id: ID, status: "running" };
+  const found = [
+    { host: "db", service: "s", skew_us: 60, spans: 2 },
+    { host: "late", service: null, skew_us: -7, spans: 1 },
+  ];
+  const { session, heard } = opened([first], frame({}), [run, { ...run, epoch: "1", clock_skew: found }]);
+  await session.open();
+  const come = (seq: number, id: string, host: string) => ({
+    ...event(seq, "span_complete"),
+    ...span(id, host),
+  });
+  const logs = [come(0, "b", "db"), come(1, "c", "late"), come(2, "d", "web")];
+  heard().frame(frame({ logs, next_index: 3 }));
+  const skews = () => ["root", "a", "b", "c", "d"].map((id) => session.store.spans.get(id)?.clock_skew_us);
+  expect(skews()).toEqual([undefined, 50, 50, undefined, undefined]);
+  const { version } = session.store;
+  await vi.advanceTimersByTimeAsync(5_000);
+  expect(skews()).toEqual([undefined, 60, 60, -7, undefined]);
+  expect(session.store.version).toBeGreaterThan(version);
+  session.close();
+});

@@ -71,6 +71,7 @@ async def test_sessions_and_what_they_cost(new_redis_url: str, browser: Browser)
             assert await faults_of(page) == []
             await items.nth(1).get_by_role("link", name="Read as a transcript").click()
             await expect(page).to_have_url(f"http://{served.address}/runs/{second}?view=transcript")
+            await expect(page.locator("#run-status")).to_have_text("completed")
             await page.go_back()
             await expect(items).to_have_count(2)
             await page.goto("/sessions/none")

@@ -10,6 +10,10 @@ import { RunParts } from "./tree/parts";
 
 /** Events from before the snapshot that the livetail shows at first. */
 const HISTORY = 1_000;
+/** Clocks of a run that goes on are estimated again, so often at most … */
+const CLOCKS_MS = 5_000;
+/** … and not of a run with more spans: the service then knows what its last snapshot said. */
+const CLOCKS_UP_TO = 2_000;
 /** A run that has grown so large while it was here is taken in parts from then on. */
 const HELD_UP_TO = 100_000;
 
@@ -43,6 +47,7 @@ export class RunSession {
   private loading = false;
   private historyLoading = false;
   private wakeUp: (() => void) | null = null;
+  private clocksTimer: ReturnType<typeof setTimeout> | undefined;
   /** Spans that the list counted when the run was followed again because of them. */
   private askedFor = 0;
   /** Since the run has settled, the list has shown the same. */
@@ -116,6 +121,7 @@ export class RunSession {
   }
 
   close(): void {
+    clearTimeout(this.clocksTimer);
     this.parts.close();
     this.abort.abort();
     this.wakeUp?.();
@@ -214,9 +220,30 @@ export class RunSession {
     this.marks = frame;
     this.store.fold(frame);
     this.listener.changed();
+    if (frame.logs.length > 0) this.planClocks();
     if (this.store.whole) {
       if (frame.logs.length > 0) this.parts.wanted();
     } else if (this.store.spans.size > HELD_UP_TO) void this.open();
+  }
+
+  /** A span may be of a clock that the snapshot did not know, or show that one is wrong. */
+  private planClocks(): void {
+    const { store } = this;
+    if (this.clocksTimer !== undefined || !store.clocks.areSeveral || store.spanCount > CLOCKS_UP_TO) return;
+    this.clocksTimer = setTimeout(() => void this.lookAtClocks(), CLOCKS_MS);
+  }
+
+  private async lookAtClocks(): Promise<void> {
+    try {
+      const { clock_skew: found = [], epoch } = await this.api.run(this.runId, this.abort.signal);
+      if (epoch !== this.store.epoch) return;
+      this.store.takeSkews(found);
+      this.listener.changed();
+    } catch {
+      // That the service is away is said elsewhere; with the next spans it is asked again.
+    } finally {
+      this.clocksTimer = undefined;
+    }
   }
 
   /** Brings more of what is folded below a span ("": below none); nothing where nothing is. */

@@ -233,11 +233,21 @@ export interface RunSummary extends Marks {
   /** Kept from expiry. */
   pinned?: boolean;
   imported?: boolean;
+  /** Clocks that are thought wrong; on a single run only, and only where there are some. */
+  clock_skew?: ClockSkew[];
   /** Where its tail stands; on a single run only. */
   next_index?: number;
   epoch?: string | null;
   /** In other tools; on a single run only. */
   links?: Record<string, string>;
+}
+
+/** Spans of one service on one host whose clock is thought to be ahead (µs; negative: behind). */
+export interface ClockSkew {
+  service: string | null;
+  host: string | null;
+  skew_us: number;
+  spans: number;
 }
 
 /** What came of a run that the service or a runner has started. */

@@ -12,13 +12,11 @@ import { count, plural } from "../../text/format";
 import { idsOf } from "../find/match-marks";
 import type { RunShape } from "../run/run-shape";
 import type { TimePanel } from "../time/time-panel";
-import { AXIS_PX, FlameCanvas, FRAME_PX } from "./flame-canvas";
 import { FlameHint, manyLines, spanLines } from "./flame-hint";
 import { listenToFlame } from "./flame-input";
 import { frameFor } from "./flame-keys";
+import { FlameStage } from "./flame-stage";
 
-/** A frame narrower than this is found this far beside it. */
-const NEAR_PX = 3;
 const CALM_MS = 1_000;
 /** A span that is brought into sight takes at least this share of it. */
 const LEAST_SHARE = 1 / 40;
@@ -41,9 +39,7 @@ export class FlameView implements RunShape {
   readonly tools: HTMLElement;
   private readonly actions: FlameActions;
   private readonly panel: TimePanel;
-  private readonly canvas = new FlameCanvas();
-  private readonly spacer = h("div", { class: "flame-spacer" });
-  private readonly scroller: HTMLElement;
+  private readonly stage = new FlameStage();
   private readonly hint = new FlameHint();
   private readonly reading = h("p", { class: "flame-reading", role: "status", hidden: true });
   private readonly spoken = h("p", { class: "sr-only", "aria-live": "polite" });
@@ -70,35 +66,25 @@ export class FlameView implements RunShape {
     this.panel = panel;
     this.tools = panel.tools;
     this.whole = new WholeFlame(actions.api, () => this.paint());
-    this.scroller = h(
-      "div",
-      {
-        class: "flame-scroller",
-        tabindex: 0,
-        role: "application",
-        "aria-label": "Flame graph. Arrow keys go from span to span, Enter shows the details.",
-      },
-      this.canvas.element,
-      this.spacer,
-    );
-    this.element.append(this.scroller, this.reading, this.hint.element, this.spoken);
+    const { scroller, canvas } = this.stage;
+    this.element.append(scroller, this.reading, this.hint.element, this.spoken);
     listenToFlame({
-      scroller: this.scroller,
-      canvas: this.canvas.element,
+      scroller,
+      canvas: canvas.element,
       panel,
-      width: () => this.canvas.width,
+      width: () => this.stage.width,
       frameAt: (x, y) => this.frameAt(x, y),
       hover: (frame, x, y) => this.hover(frame, x, y),
       choose: (frame) => this.choose(frame),
       zoomInto: (frame) => this.zoomInto(frame),
     });
-    new ResizeObserver(() => this.resize()).observe(this.scroller);
-    this.scroller.addEventListener("scroll", () => this.paint(), { passive: true });
-    this.scroller.addEventListener("keydown", (event) => this.onKey(event));
-    this.scroller.addEventListener("focus", () => this.paint());
-    this.scroller.addEventListener("blur", () => this.paint());
+    new ResizeObserver(() => this.resize()).observe(scroller);
+    scroller.addEventListener("scroll", () => this.paint(), { passive: true });
+    scroller.addEventListener("keydown", (event) => this.onKey(event));
+    scroller.addEventListener("focus", () => this.paint());
+    scroller.addEventListener("blur", () => this.paint());
     const repaint = () => {
-      this.canvas.forgetColours();
+      canvas.forgetColours();
       this.paint();
     };
     watchTheme(repaint);
@@ -113,7 +99,7 @@ export class FlameView implements RunShape {
       this.cursor = spanId;
       this.laidOut.forget();
       this.whole.open(this.actions.runId(), store);
-      this.scroller.scrollTop = 0;
+      this.stage.reset();
     }
     this.wanted = spanId;
     this.asked = null;
@@ -184,17 +170,11 @@ export class FlameView implements RunShape {
 
   private bring(spanId: string, row: number, start: number, end: number): void {
     this.cursor = spanId;
-    const top = row * FRAME_PX;
-    const height = `${AXIS_PX + (row + 1) * FRAME_PX + 8}px`;
-    // Of a run that is here in parts it may be below what has come so far.
-    if (this.layout.rows.length <= row) this.spacer.style.height = height;
-    const { scrollTop, clientHeight } = this.scroller;
-    if (top < scrollTop || top + FRAME_PX + AXIS_PX > scrollTop + clientHeight)
-      this.scroller.scrollTop = top - clientHeight / 2;
+    this.stage.showRow(row);
     const { time } = this.panel;
     const { from, to } = time.shown;
     const until = Math.min(end, time.now(this.actions.now()));
-    const isNarrow = this.store?.whole && until - start < ((to - from) * 2) / Math.max(1, this.canvas.width);
+    const isNarrow = this.store?.whole && until - start < ((to - from) * 2) / this.stage.width;
     if (end < from || start > to || isNarrow) {
       const half = isNarrow ? Math.max(1, (until - start) / LEAST_SHARE / 2) : (to - from) / 2;
       time.zoomTo(start - half, start + half);
@@ -203,7 +183,7 @@ export class FlameView implements RunShape {
   }
 
   focus(): void {
-    this.scroller.focus();
+    this.stage.scroller.focus();
   }
 
   private layOut(): FlameLayout {
@@ -220,40 +200,30 @@ export class FlameView implements RunShape {
   }
 
   private paint(): void {
-    const { store, panel, scroller } = this;
+    const { store, panel } = this;
     if (!store || this.element.hidden) return;
     this.layout = store.whole
       ? this.inSight()
       : this.laidOut.get(`${panel.time.adjusts} ${store.epoch}`, store.version);
-    const height = `${AXIS_PX + this.layout.rows.length * FRAME_PX + 8}px`;
-    if (this.spacer.style.height !== height) this.spacer.style.height = height;
-    this.canvas.paint(
-      {
-        layout: this.layout,
-        time: panel.time,
-        path: panel.criticalPath(),
-        selected: this.selected,
-        cursor: document.activeElement === scroller ? this.cursor : null,
-        hovered: this.hovered,
-        nowUs: panel.time.now(this.actions.now()),
-        span: (frame) => this.spanOf(frame),
-        isFound: (id) => this.marked.has(id),
-      },
-      scroller.scrollTop,
-    );
+    this.stage.paint({
+      layout: this.layout,
+      time: panel.time,
+      path: panel.criticalPath(),
+      selected: this.selected,
+      cursor: this.stage.hasFocus ? this.cursor : null,
+      hovered: this.hovered,
+      nowUs: panel.time.now(this.actions.now()),
+      span: (frame) => this.spanOf(frame),
+      isFound: (id) => this.marked.has(id),
+    });
   }
 
   /** Of a run that is here in parts: what has come of what is in sight; the rest is asked for. */
   private inSight(): FlameLayout {
-    const { whole, scroller, canvas, panel } = this;
+    const { whole, stage, panel } = this;
     const { from, to } = panel.time.shown;
-    whole.see({
-      from,
-      to,
-      width: Math.max(1, canvas.width),
-      first: Math.floor(scroller.scrollTop / FRAME_PX),
-      lanes: Math.ceil(canvas.height / FRAME_PX) + 1,
-    });
+    const { first, count: lanes } = stage.rows;
+    whole.see({ from, to, width: stage.width, first, lanes });
     const { reading } = whole;
     this.reading.hidden = reading === null;
     if (reading !== null) {
@@ -281,24 +251,12 @@ export class FlameView implements RunShape {
   }
 
   private resize(): void {
-    const { clientWidth, clientHeight } = this.scroller;
-    if (clientWidth === 0) return;
-    this.canvas.resize(clientWidth, clientHeight);
-    this.paint();
+    if (this.stage.resize()) this.paint();
   }
 
   private frameAt(clientX: number, clientY: number): Frame | undefined {
-    const box = this.scroller.getBoundingClientRect();
-    const y = clientY - box.top - AXIS_PX;
-    if (y < 0 || this.canvas.width === 0) return undefined;
     const { time } = this.panel;
-    const share = (clientX - box.left) / this.canvas.width;
-    const slack = time.timeAt(share + NEAR_PX / this.canvas.width) - time.timeAt(share);
-    const found = this.layout.at(
-      Math.floor((y + this.scroller.scrollTop) / FRAME_PX),
-      time.timeAt(share),
-      slack,
-    );
+    const found = this.stage.frameAt(clientX, clientY, this.layout, time);
     return found && found.start <= time.now(this.actions.now()) ? found : undefined;
   }
 
@@ -317,7 +275,7 @@ export class FlameView implements RunShape {
     else this.hint.hide();
     if (frame === this.hovered) return;
     this.hovered = frame;
-    this.scroller.toggleAttribute("data-over", frame !== null);
+    this.stage.scroller.toggleAttribute("data-over", frame !== null);
     this.paint();
   }
 
