@@ -1,11 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { RunFind } from "../src/run/find/find";
 import { jumpInWhole } from "../src/run/find/whole-jumps";
-import { beyond } from "../src/run/time/flame";
+import { beyond, closerLook } from "../src/run/time/flame";
 import { WholeFlame } from "../src/run/time/whole-flame";
 import { WholePath } from "../src/run/time/whole-path";
 import { transcriptItems } from "../src/run/transcript/items";
 import { ProblemError } from "../src/service/api";
-import type { FlameFrame, RunFlame, RunJump, TraceWindow } from "../src/service/wire";
+import type { FlameFrame, RunFlame, RunJump, SearchAnswer, TraceWindow } from "../src/service/wire";
 import { RunStore } from "../src/store";
 
 const RUN = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -208,6 +209,45 @@ describe("the flame graph of a run that is here in parts", () => {
     expect(whole.reading).toBe(null);
     const [[runs], [failed]] = whole.layout.rows as [[never], [never]];
     expect([whole.span(runs)?.status, whole.span(failed)?.status]).toEqual(["running", "error"]);
+  });
+});
+
+describe("a closer look at a frame", () => {
+  const shown = { from: 0, to: 1_000 };
+  const frame = { id: "a", row: 0, start: 0, end: 1_000, hasChildren: false };
+
+  it("is the span itself, or some fifty of many around where one looked", () => {
+    expect(closerLook(frame, 1_000, shown)).toEqual({ from: 0, to: 1_000 });
+    const many = { ...frame, merged: { spans: 500, errors: 0 } };
+    expect(closerLook(many, 1_000, shown)).toEqual({ from: 0, to: 100 });
+    expect(closerLook(many, 1_000, shown, 400)).toEqual({ from: 350, to: 450 });
+    expect(closerLook(many, 1_000, shown, 990)).toEqual({ from: 900, to: 1_000 });
+    expect(closerLook({ ...frame, merged: { spans: 2, errors: 0 } }, 1_000, shown)).toEqual({
+      from: 0,
+      to: 250,
+    });
+  });
+});
+
+describe("a search in a run that is here in parts", () => {
+  it("goes from match to match by start, whatever has come already", async () => {
+    const hit = (span_id: string, start: number) => ({ span_id, start, matches: [] });
+    const hits = [hit("root", 0), hit("u1", 20), hit("b", 50), hit("u2", 70)];
+    const held = store();
+    const find = new RunFind(
+      {
+        search: async () =>
+          ({ hits, found: 4, is_whole: true, next_cursor: null }) as unknown as SearchAnswer,
+      },
+      () => {},
+    );
+    find.open(RUN, held, "x");
+    await vi.waitFor(() => expect(find.hits.map(({ id }) => id)).toEqual(["root", "u1", "b", "u2"]));
+    expect(find.step("root", 1)?.id).toBe("u1");
+    expect(find.step("a", 1)?.id).toBe("u1");
+    expect(find.step("a", -1)?.id).toBe("root");
+    expect(find.step("u2", 1)?.id).toBe("root");
+    find.close();
   });
 });
 

@@ -31,7 +31,7 @@ export interface Finding {
 export class RunFind implements Finding {
   query = "";
   terms: readonly Term[] = [];
-  /** In the order of the tree. */
+  /** In the order of the tree; of a run that is here in parts by start, which does not change as more of it comes. */
   hits: readonly Found[] = [];
   /** The service has not answered yet. */
   searching = false;
@@ -116,10 +116,9 @@ export class RunFind implements Finding {
     if (hits.length === 0) return undefined;
     const at = this.indexOf(from);
     if (at >= 0) return hits[(at + by + hits.length) % hits.length];
-    const order = from !== null && store ? treeOrder(store.tree) : undefined;
-    const place = order?.get(from ?? "");
-    if (order === undefined || place === undefined) return by > 0 ? hits[0] : hits.at(-1);
-    const later = hits.findIndex((hit) => (order.get(hit.id) ?? Number.POSITIVE_INFINITY) > place);
+    const place = from !== null && store ? this.placeOf(from, store) : undefined;
+    if (!store || place === undefined) return by > 0 ? hits[0] : hits.at(-1);
+    const later = hits.findIndex(({ id }) => (this.placeOf(id, store) ?? Number.POSITIVE_INFINITY) > place);
     if (by > 0) return hits[Math.max(0, later)];
     return later < 0 ? hits.at(-1) : hits.at(later - 1);
   }
@@ -176,11 +175,20 @@ export class RunFind implements Finding {
       else if (ids.has(id) && isOfState(wanted)) ids.delete(id); // it has changed since
     }
     for (const event of store.tail) if (event.span_id && lineMatches(event, wanted)) ids.add(event.span_id);
-    const order = treeOrder(store.tree);
-    const place = (id: string) => order.get(id) ?? Number.POSITIVE_INFINITY;
+    const place = (id: string) => this.placeOf(id, store) ?? Number.MAX_VALUE;
     this.hits = [...ids]
-      .sort((a, b) => place(a) - place(b) || (answered.get(a)?.start ?? 0) - (answered.get(b)?.start ?? 0))
+      .sort(
+        (a, b) =>
+          place(a) - place(b) ||
+          (answered.get(a)?.start ?? 0) - (answered.get(b)?.start ?? 0) ||
+          (a < b ? -1 : 1),
+      )
       .map((id) => ({ id, matches: answered.get(id)?.matches ?? [] }));
+  }
+
+  private placeOf(id: string, store: RunStore): number | undefined {
+    if (!store.whole) return treeOrder(store.tree).get(id);
+    return store.spans.get(id)?.start ?? this.answered.get(id)?.start;
   }
 }
 

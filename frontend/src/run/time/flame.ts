@@ -3,6 +3,7 @@ import type { SpanState } from "../../service/wire";
 import type { TraceTree, TreeNode } from "../../tree";
 import { visibleRows } from "../tree/rows";
 import { isOpen } from "./span-times";
+import type { TimeWindow } from "./time-scale";
 
 export interface FlameInput {
   readonly tree: TraceTree;
@@ -64,6 +65,19 @@ export class FlameLayout {
     const frames = this.rows[frame.row] ?? [];
     return frames[frames.indexOf(frame) + by];
   }
+}
+
+/** So many of the spans that a frame stands for are seen in a closer look at it. */
+const SEEN = 50;
+
+/** What to show for a closer look at a frame that ends at `end`; of several spans those around a moment. */
+export function closerLook(frame: Frame, end: number, shown: TimeWindow, around = frame.start): TimeWindow {
+  const { start, merged } = frame;
+  if (!merged) return { from: start, to: end };
+  const most = (shown.to - shown.from) / 4;
+  const width = Math.min(most, ((end - start) * SEEN) / merged.spans);
+  const from = Math.max(start, Math.min(around - width / 2, end - width));
+  return { from, to: from + width };
 }
 
 /** The frame that an arrow key leads to: of those below and above, the one that shares time with it. */

@@ -37,6 +37,7 @@ export function pageCommands(context: PageContext, query: string): Command[] {
     ...links("Pages", "nav.sections a"),
     ...listedRuns(context),
     ...(store ? spanCommands(store, query, (id) => context.run.goToSpan(id)) : []),
+    ...(store?.whole && query.trim() ? [searchWhole(context, query.trim())] : []),
     ...(store ? keyCommands(false) : []),
     ...settings(context),
   ];
@@ -58,6 +59,16 @@ function keyCommands(leading: boolean): Command[] {
         });
   }
   return commands;
+}
+
+/** Of a very large run only some spans are here by name. */
+function searchWhole(context: PageContext, query: string): Command {
+  return {
+    group: "Spans",
+    title: `Search the whole run for ${query}`,
+    icon: "search",
+    run: () => context.run.find.searchAndGo(query),
+  };
 }
 
 /** A whole run id leads there, whether the run is listed or not. */

@@ -10,7 +10,7 @@ export interface FlameInput {
   width(): number;
   frameAt(clientX: number, clientY: number): Frame | undefined;
   hover(frame: Frame | null, clientX: number, clientY: number): void;
-  choose(frame: Frame): void;
+  choose(frame: Frame, clientX: number): void;
   zoomInto(frame: Frame): void;
 }
 
@@ -26,8 +26,10 @@ export function listenToFlame(input: FlameInput): void {
   scroller.addEventListener("pointerleave", () => input.hover(null, 0, 0));
   scroller.addEventListener("dblclick", (event) => {
     const frame = input.frameAt(event.clientX, event.clientY);
-    if (frame) input.zoomInto(frame);
-    else panel.fit();
+    // The first click of two has looked closer at several already.
+    if (frame) {
+      if (!frame.merged) input.zoomInto(frame);
+    } else panel.fit();
   });
   let pointer: PointerEvent | null = null;
   let top = 0;
@@ -59,6 +61,6 @@ export function listenToFlame(input: FlameInput): void {
       from && Math.abs(event.clientX - from.clientX) < 4 && Math.abs(event.clientY - from.clientY) < 4;
     const frame = isClick ? input.frameAt(event.clientX, event.clientY) : undefined;
     scroller.focus({ preventScroll: true });
-    if (frame) input.choose(frame);
+    if (frame) input.choose(frame, event.clientX);
   });
 }

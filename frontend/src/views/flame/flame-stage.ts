@@ -78,6 +78,10 @@ export class FlameStage {
     return layout.at(Math.floor((y + this.scroller.scrollTop) / FRAME_PX), at, slack);
   }
 
+  timeAt(clientX: number, time: TimeView): number {
+    return time.timeAt((clientX - this.scroller.getBoundingClientRect().left) / this.width);
+  }
+
   private fit(rows: number): void {
     const height = `${AXIS_PX + Math.max(rows, this.leastRows) * FRAME_PX + FOOT_PX}px`;
     if (this.spacer.style.height !== height) this.spacer.style.height = height;

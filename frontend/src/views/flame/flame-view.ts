@@ -3,7 +3,7 @@ import { byId, h, setText } from "../../browser/dom";
 import { watchTheme } from "../../browser/theme";
 import type { Finding, Found } from "../../run/find/find";
 import { Kept } from "../../run/kept";
-import { FlameLayout, type Frame, flameLayout } from "../../run/time/flame";
+import { closerLook, FlameLayout, type Frame, flameLayout } from "../../run/time/flame";
 import { WholeFlame } from "../../run/time/whole-flame";
 import type { Api } from "../../service/api";
 import type { SpanState } from "../../service/wire";
@@ -75,7 +75,7 @@ export class FlameView implements RunShape {
       width: () => this.stage.width,
       frameAt: (x, y) => this.frameAt(x, y),
       hover: (frame, x, y) => this.hover(frame, x, y),
-      choose: (frame) => this.choose(frame),
+      choose: (frame, x) => this.choose(frame, this.stage.timeAt(x, panel.time)),
       zoomInto: (frame) => this.zoomInto(frame),
     });
     new ResizeObserver(() => this.resize()).observe(scroller);
@@ -260,9 +260,9 @@ export class FlameView implements RunShape {
     return found && found.start <= time.now(this.actions.now()) ? found : undefined;
   }
 
-  private choose(frame: Frame): void {
+  private choose(frame: Frame, around?: number): void {
     if (frame.merged) {
-      this.zoomInto(frame);
+      this.zoomInto(frame, around);
       return;
     }
     if (this.store?.whole) this.actions.reach(frame.id);
@@ -286,9 +286,15 @@ export class FlameView implements RunShape {
     return span ? spanLines(span, this.panel, nowUs) : [];
   }
 
-  private zoomInto(frame: Frame): void {
-    const end = Math.min(frame.end, this.panel.time.now(this.actions.now()));
-    this.panel.time.zoomTo(frame.start, end);
+  private zoomInto(frame: Frame, around?: number): void {
+    const { time } = this.panel;
+    const { from, to } = closerLook(
+      frame,
+      Math.min(frame.end, time.now(this.actions.now())),
+      time.shown,
+      around,
+    );
+    time.zoomTo(from, to);
     this.panel.changed();
   }
 
