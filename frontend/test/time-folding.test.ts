@@ -48,6 +48,27 @@ describe("idle gaps", () => {
     ]);
   });
 
+  it("are none where something may work that is not here", () => {
+    const { spans, tree } = approval;
+    const of = (...ids: string[]) => {
+      const folded = new Map(ids.map((id) => [id, true]));
+      const whole = { from: 0, to: 100 * S };
+      const found = idleGaps(
+        { spans, tree, folded },
+        whole,
+        (span) => span.start ?? 0,
+        (span) => span.end ?? 0,
+      );
+      return found.map(({ from, to }) => [from / S, to / S]);
+    };
+    expect(of("act")).toEqual([
+      [10, 80],
+      [90, 99],
+    ]);
+    expect(of("root")).toEqual([]);
+    expect(of("")).toEqual([]);
+  });
+
   it("take little room, and every moment has one place", () => {
     const folded = new FoldedTime(gaps, { from: 0, to: 100 * S });
     expect(folded.toAxis(5 * S)).toBe(5 * S);

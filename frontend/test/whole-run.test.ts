@@ -166,7 +166,7 @@ describe("the flame graph of a run that is here in parts", () => {
     const whole = new WholeFlame(
       { flame },
       () => {},
-      () => 0,
+      () => Date.now(),
     );
     whole.open(RUN, store());
     whole.see(SIGHT);
@@ -183,6 +183,7 @@ describe("the flame graph of a run that is here in parts", () => {
     whole.see({ ...SIGHT, from: 10 });
     expect(flame).toHaveBeenCalledTimes(1);
     whole.see({ ...SIGHT, from: 10, to: 20 });
+    await vi.advanceTimersByTimeAsync(200);
     expect(flame).toHaveBeenCalledTimes(2);
   });
 

@@ -21,6 +21,8 @@ export interface Extent {
 export interface ExtentInput {
   readonly spans: ReadonlyMap<string, SpanState>;
   readonly tree: TraceTree;
+  /** Spans below which something is not here, see `idle-gaps.ts`. */
+  readonly folded?: ReadonlyMap<string, unknown>;
   /** The first moment of any span. */
   readonly start?: number | undefined;
   /** The last one. */

@@ -14,6 +14,8 @@ const NONE: ReadonlySet<string> = new Set();
 export interface GapInput {
   readonly spans: ReadonlyMap<string, SpanState>;
   readonly tree: TraceTree;
+  /** What stands below these is not here ("": below none): it may have worked all the time. */
+  readonly folded?: ReadonlyMap<string, unknown>;
 }
 
 /**
@@ -21,11 +23,12 @@ export interface GapInput {
  * and the end of a span, so these are no part of a gap. There are few, for each is a good share of the whole.
  */
 export function idleGaps(
-  { spans, tree }: GapInput,
+  { spans, tree, folded }: GapInput,
   whole: TimeWindow,
   startOf: (span: SpanState) => number,
   endOf: (span: SpanState) => number,
 ): TimeWindow[] {
+  if (folded?.has("")) return [];
   const starts: number[] = [];
   const ends: number[] = [];
   const add = (from: number, to: number) => {
@@ -37,7 +40,7 @@ export function idleGaps(
     if (!span) continue;
     const from = startOf(span);
     const to = endOf(span);
-    if (node.children.length === 0 && span.kind !== "queue") {
+    if ((node.children.length === 0 && span.kind !== "queue") || folded?.has(node.id)) {
       add(from, to);
     } else {
       add(from, from);

@@ -20,6 +20,8 @@ export interface Sight {
 const AGAIN_MS = 2_000;
 /** While the service reads the run, and after it could not be reached. */
 const SOON_MS = 1_000;
+/** While somebody zooms. */
+const BETWEEN_MS = 150;
 /** So much more than is in sight is asked for, on each side: one may scroll a little. */
 const MARGIN = 0.5;
 const MARGIN_LANES = 20;
@@ -148,7 +150,7 @@ export class WholeFlame {
       if (this.store !== store) return;
       this.reading = answer.complete ? null : answer.indexed;
       if (answer.complete) {
-        rest = 0;
+        rest = BETWEEN_MS;
         this.againMs = this.nowMs() + AGAIN_MS;
         this.take(answer);
         this.held = asked;

@@ -1,5 +1,5 @@
 /** What timeline and flame graph share: the part of time that is shown, the run in small, and the buttons for both. */
-import { byId } from "../../browser/dom";
+import { byId, setAttr } from "../../browser/dom";
 import { keys } from "../../browser/keys";
 import { Kept } from "../../run/kept";
 import { type CriticalPath, criticalPath } from "../../run/time/critical-path";
@@ -9,13 +9,20 @@ import { WholePath } from "../../run/time/whole-path";
 import type { Api } from "../../service/api";
 import type { SpanState } from "../../service/wire";
 import type { RunStore } from "../../store";
-import { plural } from "../../text/format";
+import { count, plural } from "../../text/format";
 import { TraceTree } from "../../tree";
 import { type TimeCommands, TREE_KEYS, timeKeys, ZOOM } from "../trace/keys";
 import { Minimap } from "./minimap";
 import { outsideText, type Tool, tool } from "./tool";
 
 const CRITICAL = "Critical path: what the run had to wait for (C)";
+
+const GAPS = "Fold idle times: waits in which nothing worked (G)";
+
+/** Of what the run in small and idle times are made, where not all of it is here. */
+function partWords({ spans, spanCount }: RunStore): string {
+  return `Made of the ${count(spans.size)} of ${plural(spanCount, "span")} that are here`;
+}
 
 /** The shape that is shown. */
 export interface TimeUser {
@@ -176,7 +183,8 @@ export class TimePanel implements TimeCommands {
       pressed: this.showsCritical,
       title: (this.showsCritical && store.whole && this.wholePath.text) || CRITICAL,
     });
-    this.gaps.show({ pressed: folds });
+    this.gaps.show({ pressed: folds, title: store.whole ? `${GAPS}. ${partWords(store)}` : GAPS });
+    setAttr(this.area, "title", store.whole ? partWords(store) : null);
     this.out.element.disabled = !isZoomed;
     this.all.element.disabled = !isZoomed;
   }
