@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { RunFind } from "../src/run/find/find";
 import { jumpInWhole } from "../src/run/find/whole-jumps";
 import { beyond, closerLook } from "../src/run/time/flame";
+import { binnedBars, frameClass } from "../src/run/time/minimap-bins";
 import { WholeFlame } from "../src/run/time/whole-flame";
 import { WholePath } from "../src/run/time/whole-path";
 import { transcriptItems } from "../src/run/transcript/items";
@@ -210,6 +211,25 @@ describe("the flame graph of a run that is here in parts", () => {
     expect(whole.reading).toBe(null);
     const [[runs], [failed]] = whole.layout.rows as [[never], [never]];
     expect([whole.span(runs)?.status, whole.span(failed)?.status]).toEqual(["running", "error"]);
+  });
+});
+
+describe("the run in small", () => {
+  it("is drawn of the frames of the whole: failed ones before all others, each lane where it is", () => {
+    const frame = { id: "a", row: 0, start: 0, end: 1, hasChildren: false };
+    const failed = { ...frame, row: 3, merged: { spans: 9, errors: 1 } };
+    const many = { ...frame, row: 1, merged: { spans: 9, errors: 0 } };
+    const call = { span_id: "a", status: "ok", kind: "llm_call" } as const;
+    expect([frameClass(failed, undefined), frameClass(many, undefined), frameClass(frame, call)]).toEqual([
+      "error",
+      "plain",
+      "llm",
+    ]);
+    const place = (one: typeof frame) => ({ from: 0, to: 0.5, of: frameClass(one, call) });
+    expect(binnedBars([frame, many, failed], 10, 2, place, (one) => one.row / 4)).toEqual([
+      { lane: 0, from: 0, to: 5, of: "llm" },
+      { lane: 1, from: 0, to: 5, of: "error" },
+    ]);
   });
 });
 

@@ -1,6 +1,6 @@
 /** The bars of a whole run on few pixels: what is seen of each pixel is the most important span there. Pure. */
 import type { SpanState } from "../../service/wire";
-import type { TreeNode } from "../../tree";
+import type { Frame } from "./flame";
 
 /** From what matters least to what matters most. */
 export const BIN_CLASSES = ["outer", "plain", "llm", "running", "error"] as const;
@@ -22,17 +22,24 @@ export interface BinnedBar {
 }
 
 /** Where a span stands on the map: 0 … 1, and what it is; null: nothing is known of it. */
-export type Placed = (node: TreeNode) => { from: number; to: number; of: BinClass } | null;
+export type Placed<Item> = (item: Item) => { from: number; to: number; of: BinClass } | null;
+
+/** What a frame of the flame graph is; several together are what is plain, or where one failed, that. */
+export function frameClass(frame: Frame, span: SpanState | undefined): BinClass {
+  if (frame.merged) return frame.merged.errors > 0 ? "error" : "plain";
+  return span ? binClass(span, frame.hasChildren) : "plain";
+}
 
 /**
- * Rows share lanes in the order of the tree. Each span costs two steps however long it is: what is open at a pixel is
+ * Rows share lanes in their order, or as `shareOf` says (0 … 1, without 1). Each span costs two steps however long it is: what is open at a pixel is
  * summed up from where spans begin and end.
  */
-export function binnedBars(
-  rows: readonly TreeNode[],
+export function binnedBars<Item>(
+  rows: readonly Item[],
   widthPx: number,
   lanes: number,
-  place: Placed,
+  place: Placed<Item>,
+  shareOf: (item: Item, index: number) => number = (_, index) => index / rows.length,
 ): BinnedBar[] {
   const width = Math.max(1, Math.floor(widthPx));
   const stride = width + 1;
@@ -42,7 +49,7 @@ export function binnedBars(
     if (!placed || placed.to < 0 || placed.from > 1) return;
     const from = Math.min(width - 1, Math.max(0, Math.floor(placed.from * width)));
     const to = Math.min(width, Math.max(from + 1, Math.ceil(placed.to * width)));
-    const at = Math.floor((index * lanes) / rows.length) * stride;
+    const at = Math.floor(shareOf(node, index) * lanes) * stride;
     const steps = changes[BIN_CLASSES.indexOf(placed.of)];
     if (!steps) return;
     steps[at + from] = (steps[at + from] ?? 0) + 1;

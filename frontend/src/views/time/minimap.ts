@@ -1,7 +1,15 @@
 /** The whole run in a narrow strip, with the part that is shown marked on it: drag to choose one, or to move it. */
 import { h, setAttr } from "../../browser/dom";
-import { BIN_CLASSES, type BinClass, binClass, binnedBars } from "../../run/time/minimap-bins";
+import {
+  BIN_CLASSES,
+  type BinClass,
+  type BinnedBar,
+  binClass,
+  binnedBars,
+  frameClass,
+} from "../../run/time/minimap-bins";
 import type { TimeView } from "../../run/time/time-view";
+import type { WholeFlame } from "../../run/time/whole-flame";
 import { visibleRows } from "../../run/tree/rows";
 import type { RunStore } from "../../store";
 import { drags } from "./time-input";
@@ -9,6 +17,8 @@ import { drags } from "./time-input";
 const HEIGHT_PX = 32;
 const LANE_PX = 2;
 const EDGE_PX = 7;
+/** Of the flame graph of a run that is here in parts. */
+const ROWS = 160;
 /** Drawn anew no more often than this for a large run that goes on. */
 const LARGE = 5_000;
 const REST_MS = 1_000;
@@ -18,6 +28,8 @@ const NONE: ReadonlySet<string> = new Set();
 type Grip = "new" | "move" | "start" | "end";
 
 export interface MinimapActions {
+  /** Of a run that is here in parts. */
+  readonly whole: WholeFlame;
   now(): number;
   changed(): void;
 }
@@ -109,13 +121,25 @@ export class Minimap {
   }
 
   private paint(store: RunStore): void {
-    const { canvas, width, time } = this;
+    const { canvas, width } = this;
     const context = canvas.getContext("2d");
     if (!context) return;
     const scale = devicePixelRatio || 1;
     canvas.width = Math.round(width * scale);
     canvas.height = Math.round(HEIGHT_PX * scale);
     context.scale(scale, scale);
+    const { bars, height } = store.whole ? this.barsOfWhole() : this.barsOf(store);
+    this.colours ??= coloursOf(this.element);
+    for (const of of BIN_CLASSES) {
+      context.fillStyle = this.colours[of];
+      for (const bar of bars)
+        if (bar.of === of)
+          context.fillRect(bar.from, bar.lane * height, bar.to - bar.from, Math.max(1, height - 0.5));
+    }
+  }
+
+  private barsOf(store: RunStore): { bars: BinnedBar[]; height: number } {
+    const { time, width } = this;
     const rows = visibleRows(store.tree, NONE);
     const lanes = Math.max(1, Math.min(rows.length, Math.floor(HEIGHT_PX / LANE_PX)));
     const height = Math.min(6, HEIGHT_PX / lanes);
@@ -127,16 +151,34 @@ export class Minimap {
       const to = time.shareOfWhole(time.endOf(span, nowUs));
       return { from, to, of: binClass(span, node.children.length > 0) };
     });
-    this.colours ??= coloursOf(this.element);
-    for (const of of BIN_CLASSES) {
-      context.fillStyle = this.colours[of];
-      for (const bar of bars)
-        if (bar.of === of)
-          context.fillRect(bar.from, bar.lane * height, bar.to - bar.from, Math.max(1, height - 0.5));
-    }
+    return { bars, height };
   }
 
-  private repaint(): void {
+  /** As the flame graph of the whole run has it, as far as that is here; the rest is asked for. */
+  private barsOfWhole(): { bars: BinnedBar[]; height: number } {
+    const { time, width, actions } = this;
+    const { whole } = actions;
+    whole.see({ ...time.bounds, width, first: 0, lanes: ROWS });
+    const frames = whole.layout.rows.slice(0, ROWS).flat();
+    const rows = Math.max(1, Math.min(ROWS, whole.layout.rows.length));
+    const lanes = Math.min(rows, Math.floor(HEIGHT_PX / LANE_PX));
+    const nowUs = time.now(actions.now());
+    const bars = binnedBars(
+      frames,
+      width,
+      lanes,
+      (frame) => ({
+        from: time.shareOfWhole(frame.start),
+        to: time.shareOfWhole(Math.min(frame.end, nowUs)),
+        of: frameClass(frame, whole.span(frame)),
+      }),
+      (frame) => frame.row / rows,
+    );
+    return { bars, height: Math.min(6, HEIGHT_PX / lanes) };
+  }
+
+  /** Draws all of it again. */
+  repaint(): void {
     this.colours = null;
     this.drawn = "";
     if (this.store) this.draw(this.store);

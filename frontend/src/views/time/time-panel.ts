@@ -1,10 +1,11 @@
 /** What timeline and flame graph share: the part of time that is shown, the run in small, and the buttons for both. */
-import { byId, setAttr } from "../../browser/dom";
+import { byId } from "../../browser/dom";
 import { keys } from "../../browser/keys";
 import { Kept } from "../../run/kept";
 import { type CriticalPath, criticalPath } from "../../run/time/critical-path";
 import { selfTimeUs } from "../../run/time/self-time";
 import { TimeView } from "../../run/time/time-view";
+import { WholeFlame } from "../../run/time/whole-flame";
 import { WholePath } from "../../run/time/whole-path";
 import type { Api } from "../../service/api";
 import type { SpanState } from "../../service/wire";
@@ -19,7 +20,7 @@ const CRITICAL = "Critical path: what the run had to wait for (C)";
 
 const GAPS = "Fold idle times: waits in which nothing worked (G)";
 
-/** Of what the run in small and idle times are made, where not all of it is here. */
+/** Of what idle times are made, where not all of the run is here. */
 function partWords({ spans, spanCount }: RunStore): string {
   return `Made of the ${count(spans.size)} of ${plural(spanCount, "span")} that are here`;
 }
@@ -46,6 +47,7 @@ export class TimePanel implements TimeCommands {
   private isAlive = false;
   private readonly path = new Kept(() => criticalPath(this.times()));
   private readonly wholePath: WholePath;
+  private readonly whole: WholeFlame;
   private readonly outside = tool({
     icon: "warning",
     name: "Fit all",
@@ -91,13 +93,14 @@ export class TimePanel implements TimeCommands {
     run: () => this.fit(),
   });
 
-  constructor(api: Pick<Api, "criticalPath">, runId: () => string, now: () => number) {
+  constructor(api: Pick<Api, "criticalPath" | "flame">, runId: () => string, now: () => number) {
     this.now = now;
     this.runId = runId;
     this.wholePath = new WholePath(api, () => {
       if (this.showsCritical) this.changed();
     });
-    this.map = new Minimap(this.time, { now, changed: () => this.changed() });
+    this.whole = new WholeFlame(api, () => this.map.repaint());
+    this.map = new Minimap(this.time, { whole: this.whole, now, changed: () => this.changed() });
     this.area.append(this.map.element);
     const { outside, clocks, critical, gaps, out, closer, all } = this;
     this.tools.append(...[outside, clocks, critical, gaps, out, closer, all].map(({ element }) => element));
@@ -144,6 +147,7 @@ export class TimePanel implements TimeCommands {
     if (store === this.store) return;
     this.store = store;
     this.wholePath.open(this.runId(), store);
+    this.whole.open(this.runId(), store);
     this.showsCritical = false;
     this.path.forget();
     this.time.reset();
@@ -151,7 +155,9 @@ export class TimePanel implements TimeCommands {
 
   /** No shape of time is shown any more. */
   close(user: TimeUser): void {
-    if (this.user === user) this.user = null;
+    if (this.user !== user) return;
+    this.user = null;
+    this.whole.rest();
   }
 
   /** Follows run and clock; true where something stands elsewhere now. */
@@ -184,7 +190,6 @@ export class TimePanel implements TimeCommands {
       title: (this.showsCritical && store.whole && this.wholePath.text) || CRITICAL,
     });
     this.gaps.show({ pressed: folds, title: store.whole ? `${GAPS}. ${partWords(store)}` : GAPS });
-    setAttr(this.area, "title", store.whole ? partWords(store) : null);
     this.out.element.disabled = !isZoomed;
     this.all.element.disabled = !isZoomed;
   }
