@@ -37,6 +37,7 @@ export class MatchMarks {
       this.observer.observe(this.rows, {
         subtree: true,
         childList: true,
+        characterData: true,
         attributeFilter: ["data-span-id"],
       });
     this.mark();

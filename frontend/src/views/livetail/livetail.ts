@@ -4,10 +4,12 @@ import { indexAt, TailFilter } from "../../run/tail/tail-filter";
 import { LateMarks } from "../../run/tail/tail-order";
 import type { TailEvent } from "../../service/wire";
 import type { RunStore } from "../../store";
-import { count, plural } from "../../text/format";
 import { WindowedList } from "../windowed";
 import { OpenEvent } from "./open-event";
 import { TailControls } from "./tail-controls";
+import { emptyWords, tailInfo } from "./tail-info";
+import { itemRow, tailItems } from "./tail-items";
+import { tailMove } from "./tail-move";
 import { isBelow, lineOf, rowId, type TailItem, TailRow } from "./tail-row";
 import { type OlderPage, TailSearch } from "./tail-search";
 
@@ -158,19 +160,11 @@ export class LivetailView {
 
   /** The events with the fields of the open one below it. */
   private place(): void {
-    const { seq } = this.opened;
-    const at = seq === null ? -1 : indexAt(this.events, seq);
-    this.items =
-      seq !== null && this.events[at]?.seq === seq
-        ? [...this.events.slice(0, at + 1), ...this.opened.below, ...this.events.slice(at + 1)]
-        : this.events;
+    this.items = tailItems(this.events, this.opened);
   }
 
   private indexOf(item: TailItem): number {
-    const seq = isBelow(item) ? item.below : item.seq;
-    const at = indexAt(this.events, seq);
-    if (isBelow(item)) return at + 1 + item.part;
-    return this.opened.seq !== null && seq > this.opened.seq ? at + this.opened.below.length : at;
+    return itemRow(item, this.events, this.opened);
   }
 
   private again(): void {
@@ -231,30 +225,18 @@ export class LivetailView {
   }
 
   private onKey(key: string): boolean {
-    const last = this.events.length - 1;
     const at = this.activeSeq === null ? -1 : indexAt(this.events, this.activeSeq);
     const event = this.events[at];
-    const page = this.list.pageRows;
-    const steps: Record<string, number> = {
-      ArrowDown: at < 0 ? last : at + 1,
-      ArrowUp: at < 0 ? last : at - 1,
-      PageDown: at + page,
-      PageUp: at - page,
-      Home: 0,
-      End: last,
-    };
-    const next = steps[key];
-    if (next !== undefined) {
-      this.activate(Math.max(0, Math.min(last, next)));
-      return true;
-    }
-    if (!event) return false;
-    const isOpen = this.opened.seq === event.seq;
-    if (key === "Enter" || key === " ") this.toggle(event.seq);
-    else if (key === "ArrowRight" && !isOpen) this.toggle(event.seq);
-    else if ((key === "ArrowLeft" || key === "Escape") && isOpen) this.toggle(event.seq);
-    else if (key === "c") void copyText(lineOf(event, this.nameOf(event.span_id)));
-    else return false;
+    const move = tailMove(key, {
+      at: event ? at : -1,
+      last: this.events.length - 1,
+      isOpen: event !== undefined && this.opened.seq === event.seq,
+      page: this.list.pageRows,
+    });
+    if (move === null) return false;
+    if (typeof move === "object") this.activate(move.to);
+    else if (event && move === "toggle") this.toggle(event.seq);
+    else if (event) void copyText(lineOf(event, this.nameOf(event.span_id)));
     return true;
   }
 
@@ -303,30 +285,24 @@ export class LivetailView {
     if (!store) return;
     const { isSet, searchedFrom } = this.wanted;
     const first = this.actions.first();
-    const total = count(store.tail.length);
-    const parts = [isSet ? `${plural(this.events.length, "event")} found` : total];
-    const older = this.actions.older();
+    const { isBusy, hasFailed } = this.search;
     const left = isSet ? Math.max(0, searchedFrom - first) : 0;
-    if (isSet && left > 0) {
-      const state = this.search.isBusy ? "being searched" : "not searched";
-      parts.push(`${count(left)} older ${this.search.hasFailed ? "could not be searched" : state}`);
-    } else if (!isSet && older > 0) parts[0] = `${total} of ${count(store.tail.length + older)}`;
-    if (first > 0 && left === 0) parts.push(`${count(first)} oldest no longer kept`);
-    if (this.paused) parts.push(`paused, ${count(Math.max(0, store.nextIndex - this.pausedAt))} new`);
-    setText(this.info, parts.join(" · "));
-    setAttr(this.info, "title", parts.join(" · "));
-    this.further.hidden = left === 0 || this.search.isBusy;
-    setText(this.further, this.search.hasFailed ? "Try again" : "Search on");
+    const state = {
+      shown: this.events.length,
+      here: store.tail.length,
+      older: this.actions.older(),
+      first,
+      missed: this.paused ? Math.max(0, store.nextIndex - this.pausedAt) : null,
+      search: isSet ? { left, isBusy, hasFailed } : null,
+    };
+    const info = tailInfo(state);
+    setText(this.info, info);
+    setAttr(this.info, "title", info);
+    this.further.hidden = left === 0 || isBusy;
+    setText(this.further, hasFailed ? "Try again" : "Search on");
     this.jump.hidden = this.follow && !this.paused;
     this.empty.hidden = this.events.length > 0;
-    setText(
-      this.empty,
-      store.tail.length > 0
-        ? left > 0
-          ? "No event found yet."
-          : "No event matches the filter."
-        : "No events yet. They appear here as they happen.",
-    );
+    setText(this.empty, emptyWords(state));
     setAttr(this.viewport, "aria-rowcount", String(this.items.length));
   }
 }
