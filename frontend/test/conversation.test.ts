@@ -530,4 +530,37 @@ describe("spans that are no call of a model", () => {
     expect(asked([], { title: "Tea" })).toEqual(['assistant: call#{"title":"Tea"}']);
     expect(asked([1, 2], { up: true })).toEqual(['assistant: call#{"inputs":[1,2],"up":true}']);
   });
+
+  it("takes from Claude Code's log what its tools were asked, and how it ended", () => {
+    const tool = call(
+      { "gen_ai.tool.name": "Bash", "gen_ai.tool.call.id": "t1", full_command: "ls" },
+      "tool",
+    );
+    const ended = (attributes: Attributes): TailEvent => ({
+      seq: 0,
+      ts: 0,
+      event: "log",
+      attributes: { "event.name": "tool_result", tool_use_id: "t1", ...attributes },
+    });
+    expect(lines(conversationOf(tool))).toEqual(['assistant: Bash#t1{"command":"ls"}']);
+    const asked = 'assistant: Bash#t1{"command":"ls /"}';
+    const input = { tool_input: '{"command":"ls /"}' };
+    expect(
+      lines(conversationOf(tool, [ended({ ...input, success: "true", tool_result_size_bytes: "3" })])),
+    ).toEqual([asked, 'tool: Bash#t1 = "(3 bytes, which were not sent)"']);
+    expect(lines(conversationOf(tool, [ended({ ...input, success: "false", error: "it failed" })]))).toEqual([
+      asked,
+      'tool: failed Bash#t1 = "it failed"',
+    ]);
+    const answer: TailEvent = {
+      ...ended({ "event.name": "assistant_response", response: "Coffee is a drink." }),
+    };
+    expect(lines(conversationOf(tool, [ended(input), answer]))).toEqual([
+      asked,
+      'tool: Bash#t1 = "Coffee is a drink."',
+    ]);
+    expect(lines(conversationOf(tool, [ended({ ...input, tool_use_id: "another" })]))).toEqual([
+      'assistant: Bash#t1{"command":"ls"}',
+    ]);
+  });
 });

@@ -32,4 +32,7 @@ it("finds a tool's records by its call, once each", () => {
   const attributes = { "gen_ai.tool.call.id": "toolu_1" };
   expect(seqs("tool", tail, { kind: "tool", attributes })).toEqual([2, 1]);
   expect(seqs("tool", tail, { kind: "llm_call", attributes })).toEqual([2]);
+  const records = new LogRecords();
+  const tool = { span_id: "tool", kind: "tool" } as SpanState;
+  expect(records.of(tool, [...tail, log(4, "below")], () => ["below"]).map(({ seq }) => seq)).toEqual([2, 4]);
 });

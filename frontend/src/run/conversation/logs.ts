@@ -9,13 +9,22 @@ export class LogRecords {
   private last: TailEvent | undefined;
   private about = new Map<string, TailEvent[]>();
 
-  /** Those of the span, oldest first; of a tool also those that name its call, which Claude Code writes for the span around it. */
-  of(span: SpanState, tail: readonly TailEvent[]): readonly TailEvent[] {
+  /**
+   * Those of the span; of a tool also those that name its call, which Claude Code writes for the span around it, and those
+   * of the spans right below it (`children`), where its subagents answer.
+   */
+  of(
+    span: SpanState,
+    tail: readonly TailEvent[],
+    children: () => readonly string[] = () => [],
+  ): readonly TailEvent[] {
     this.read(tail);
     const own = this.about.get(span.span_id) ?? NONE;
-    const call = span.kind === "tool" ? span.attributes?.["gen_ai.tool.call.id"] : undefined;
+    if (span.kind !== "tool") return own;
+    const call = span.attributes?.["gen_ai.tool.call.id"];
     const named = typeof call === "string" ? (this.about.get(`call ${call}`) ?? NONE) : NONE;
-    return named.length === 0 ? own : [...own, ...named.filter((event) => !own.includes(event))];
+    const answers = children().flatMap((id) => this.about.get(id) ?? []);
+    return named.length + answers.length === 0 ? own : [...new Set([...own, ...named, ...answers])];
   }
 
   private read(tail: readonly TailEvent[]): void {

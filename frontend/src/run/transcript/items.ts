@@ -68,6 +68,14 @@ export function toolName(span: Pick<SpanState, "name" | "attributes"> | undefine
   return (span?.name ?? "").replace(/^(execute_tool|running tool:?)\s+/, "").replace(/\.tool$/, "");
 }
 
+/** The name of an agent: as it says, as the tool that runs it says, or by the name of its span. */
+export function agentName(span: Pick<SpanState, "name" | "attributes"> | undefined): string {
+  const { attributes = {} } = span ?? {};
+  const stated = attributes["gen_ai.agent.name"] ?? attributes.subagent_type;
+  if (typeof stated === "string" && stated) return stated;
+  return toolName(span).replace(/^(invoke|create)_agent\s+/, "");
+}
+
 /** One pass without recursion. `folded` are steps and subagents whose inside is not shown. */
 export function transcriptItems(
   store: Pick<RunStore, "spans" | "tree">,

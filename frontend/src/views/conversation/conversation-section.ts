@@ -13,6 +13,8 @@ const CAPTURE = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT";
 /** One at a time is on the page: it keeps what its reader has opened while the span grows. */
 let view: ConversationView | undefined;
 let shownFor: string | undefined;
+/** Spans right below a tool whose log records are read with it. */
+const MOST_CHILDREN = 8;
 const logs = new LogRecords();
 const read = new WeakMap<SpanState, { lines: number; conversation: Conversation | null }>();
 
@@ -37,7 +39,9 @@ export const noContentSection: SectionBuilder = ({ span, isWhole, session }) => 
 
 /** Read again only when the span or the log records about it are others. */
 export function readOnce(span: SpanState, store: RunStore): Conversation | null {
-  const found = logs.of(span, store.tail);
+  const children = () =>
+    (store.tree.get(span.span_id)?.children ?? []).slice(0, MOST_CHILDREN).map(({ id }) => id);
+  const found = logs.of(span, store.tail, children);
   const known = read.get(span);
   if (known?.lines === found.length) return known.conversation;
   const conversation = conversationOf(span, found);

@@ -1,7 +1,7 @@
 /** What an item of the transcript is made of: its name, its conversation, its error, what a cost is made of. */
 import { h } from "../../browser/dom";
 import type { Conversation } from "../../run/conversation/model";
-import { type Item, toolName } from "../../run/transcript/items";
+import { agentName, type Item, toolName } from "../../run/transcript/items";
 import type { SpanState } from "../../service/wire";
 import type { RunStore } from "../../store";
 import * as format from "../../text/format";
@@ -49,7 +49,7 @@ export function costList(
 
 export function nameOf(item: Item, span: SpanState | undefined, served: SpanState | undefined): string {
   if (item.kind === "tool") return shownName(toolName(span));
-  if (item.kind === "agent") return shownName(toolName(span).replace(/^(invoke|create)_agent\s+/, ""));
+  if (item.kind === "agent") return shownName(agentName(span));
   if (item.kind === "step" || item.kind === "error") return shownName(span?.name);
   const model = shownName(served?.model ?? served?.name);
   return item.kind === "chain" && span?.name ? `${shownName(span.name)} · ${model}` : model;

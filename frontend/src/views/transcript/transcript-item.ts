@@ -83,7 +83,7 @@ export class TranscriptItem implements RowView<Item> {
     }
     const { span } = context.loader.get(item.speaker);
     const own = context.store.spans.get(item.id);
-    this.drawHead(item, own, context);
+    this.drawHead(item, own, span, context);
     this.drawMargin(item, own, span, context);
     if (item.kind === "turn" || item.kind === "chain") this.drawTurn(item, span, context);
     else if (item.kind === "tool" || (item.kind === "agent" && own?.kind === "tool"))
@@ -91,7 +91,12 @@ export class TranscriptItem implements RowView<Item> {
     else this.drawSpoken(item, span, context);
   }
 
-  private drawHead(item: Item, span: SpanState | undefined, context: ItemContext): void {
+  private drawHead(
+    item: Item,
+    span: SpanState | undefined,
+    whole: SpanState | undefined,
+    context: ItemContext,
+  ): void {
     const { element } = this;
     const status = span?.status ?? "running";
     const served = context.store.spans.get(item.speaker);
@@ -104,7 +109,8 @@ export class TranscriptItem implements RowView<Item> {
     setAttr(element, "aria-current", context.selected === item.id ? "true" : null);
     setIcon(this.glyph, STATUS_ICONS[status]);
     this.mark.update(item.kind === "turn" || item.kind === "chain" ? served : undefined);
-    const shown = nameOf(item, span, served);
+    const isNamed = item.kind === "tool" || item.kind === "agent"; // by its attributes
+    const shown = nameOf(item, isNamed ? whole : span, served);
     setText(this.name, shown);
     setAttr(element, "aria-label", `${shown}, ${status}`);
     const canFold = item.kind === "step" || item.kind === "agent";
