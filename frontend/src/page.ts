@@ -178,18 +178,29 @@ export function assign<K extends keyof PageData>(page: PageData, key: K, value: 
   page[key] = value;
 }
 
-/** Brings an item of the list up to date, field by field. */
+/** Brings the item of the list that is of this run up to date. */
 export function updateItem(items: RunItem[], item: RunItem): void {
   const shown = items.find(({ id }) => id === item.id);
-  if (!shown) return;
-  for (const key of Object.keys(item) as (keyof RunItem)[])
-    if (shown[key] !== item[key]) Object.assign(shown, { [key]: item[key] });
+  if (shown) update(shown, item);
 }
 
 /** Shows these runs. Where they are the same ones as before, only what differs is touched. */
 export function updateList(page: PageData, items: RunItem[]): void {
-  const same =
-    page.runs.length === items.length && page.runs.every((shown, at) => shown.id === items[at]?.id);
-  if (same) for (const item of items) updateItem(page.runs, item);
-  else page.runs = items;
+  const { runs } = page;
+  const same = runs.length === items.length && runs.every((shown, at) => shown.id === items[at]?.id);
+  if (!same) {
+    page.runs = items;
+    return;
+  }
+  // By place: to look for each of five hundred would go through all of them again and again.
+  items.forEach((item, at) => {
+    const shown = runs[at];
+    if (shown) update(shown, item);
+  });
+}
+
+/** Field by field. */
+function update(shown: RunItem, item: RunItem): void {
+  for (const key of Object.keys(item) as (keyof RunItem)[])
+    if (shown[key] !== item[key]) Object.assign(shown, { [key]: item[key] });
 }
