@@ -52,13 +52,11 @@ function inRow(store: RunStore, id: string): string[] | undefined {
 describe("a chain in the row of its group", () => {
   it("has the backend that was passed over without a span, and is calm about it", () => {
     const store = storeOf(GROUP, LEFT_OUT);
-    expect(inRow(store, "group")).toEqual(["claude_cli not asked: not installed", "langchain served"]);
+    expect(inRow(store, "group")).toEqual(["claude_cli skipped: not installed", "langchain served"]);
     expect(inRow(store, "lc")).toBeUndefined();
     const chain = chainOf(store, "lc");
     expect(chain && isFallback(chain)).toBe(false);
-    expect(chain && chainSentence(chain)).toBe(
-      "Served by langchain; claude_cli was passed over, as expected.",
-    );
+    expect(chain && chainSentence(chain)).toBe("Served by langchain; claude_cli was skipped, as expected.");
     expect(chain?.attempts.map((each) => explanation(each) !== undefined)).toEqual([true, false]);
     expect(noteOf({ ...GROUP, status: "ok" }, false, "", chain).text).toBe("");
   });
@@ -66,7 +64,7 @@ describe("a chain in the row of its group", () => {
   it("warns where a backend failed, and says why", () => {
     const store = storeOf(GROUP, FAILED, RESCUE);
     expect(inRow(store, "group")).toEqual([
-      "claude_cli not asked: not installed",
+      "claude_cli skipped: not installed",
       "langchain failed: overloaded",
       "openrouter served",
     ]);

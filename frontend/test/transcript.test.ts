@@ -236,7 +236,7 @@ describe("a chain of backends", () => {
     for (const id of ["group", "cli", "lc", "or"]) {
       const chain = chainOf(store, id);
       expect(chain?.attempts.map(attemptWords)).toEqual([
-        "not asked: not installed",
+        "skipped: not installed",
         "failed: rate limited",
         "served",
       ]);
@@ -245,7 +245,7 @@ describe("a chain of backends", () => {
     const chain = chainOf(store, "group");
     expect(chain && chainLine(chain)).toBe("claude_cli → langchain → openrouter");
     expect(chain && chainSentence(chain)).toBe(
-      "Served by openrouter; after langchain failed; claude_cli was passed over, as expected.",
+      "Served by openrouter; after langchain failed; claude_cli was skipped, as expected.",
     );
     expect(chain?.attempts.map((each) => explanation(each) !== undefined)).toEqual([true, false, false]);
     expect(story(store)).toEqual(["chain group"]);

@@ -60,7 +60,7 @@ async def test_the_real_cli_and_the_fallback_without_it(
             await check_marks(RunPage(page), "claude_cli", "#i-robot", "skipped")
             await check_marks(RunPage(page), "langchain", "#i-chip", "ok")
             chain = RunPage(page).rows(kind="llm_group").first.locator(".row-chain")
-            await expect(chain).to_have_text("claude_cli not asked: not installed, then →langchain served")
+            await expect(chain).to_have_text("claude_cli skipped: not installed, then →langchain served")
             assert await chain.get_attribute("data-real") is None, "nothing failed"
             note = RunPage(page).rows(kind="llm_call", backend="langchain").first.locator(".row-note")
             await expect(note).to_have_text("after claude_cli: not installed")

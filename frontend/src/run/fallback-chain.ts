@@ -157,13 +157,13 @@ function outcomeOf({ status }: SpanState): Outcome {
 const OUTCOME_WORDS: Readonly<Record<Outcome, string>> = {
   served: "served",
   failed: "failed",
-  passed: "not asked",
+  passed: "skipped",
   running: "running",
   cancelled: "cancelled",
   abandoned: "abandoned",
 };
 
-/** "not asked: not installed", "failed: rate limited". */
+/** "skipped: not installed", "failed: rate limited". */
 export function attemptWords({ outcome, reason, span }: Attempt): string {
   const why = reason ? reasonWords(reason) : outcome === "failed" ? (span.error?.message ?? "") : "";
   return [OUTCOME_WORDS[outcome], why].filter(Boolean).join(": ");
@@ -187,7 +187,7 @@ export function chainSentence({ attempts, served }: Chain): string {
   else if (attempts.some((each) => each.outcome === "running")) parts.push("Still being asked");
   else parts.push("No backend answered");
   if (failed.length > 0) parts.push(`after ${names(failed)} failed`);
-  if (passed.length > 0) parts.push(`${names(passed)} was passed over, as expected`);
+  if (passed.length > 0) parts.push(`${names(passed)} was skipped, as expected`);
   return `${parts.join("; ")}.`;
 }
 
