@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { FoldedTime, idleGaps } from "../src/run/time/idle-gaps";
-import { binnedBars } from "../src/run/time/minimap-bins";
+import { binClass, binnedBars } from "../src/run/time/minimap-bins";
 import { TimeView } from "../src/run/time/time-view";
 import { visibleRows } from "../src/run/tree/rows";
 import type { SpanState } from "../src/service/wire";
@@ -129,3 +129,10 @@ describe("the map", () => {
 function rowsOf(store: RunStore) {
   return visibleRows(store.tree, new Set());
 }
+
+it("tells a call that another backend had to serve from one that was served at once, or not asked", () => {
+  const call = { span_id: "a", kind: "llm_call", status: "ok" as const, fallback_from: "claude_cli" };
+  expect(binClass({ ...call, fallback_reason: "overloaded" }, false)).toBe("fallback");
+  expect(binClass({ ...call, fallback_reason: "not_installed" }, false)).toBe("llm");
+  expect(binClass({ span_id: "a", kind: "llm_call", status: "skipped" }, false)).toBe("plain");
+});

@@ -1,15 +1,16 @@
 /** The bars of a whole run on few pixels: what is seen of each pixel is the most important span there. Pure. */
 import type { SpanState } from "../../service/wire";
+import { fellBack } from "../../text/reasons";
 import type { Frame } from "./flame";
 
 /** From what matters least to what matters most. */
-export const BIN_CLASSES = ["outer", "plain", "llm", "running", "error"] as const;
+export const BIN_CLASSES = ["outer", "plain", "llm", "fallback", "running", "error"] as const;
 export type BinClass = (typeof BIN_CLASSES)[number];
 
 export function binClass(span: SpanState, hasChildren: boolean): BinClass {
   if (span.status === "error") return "error";
   if ((span.status ?? "running") === "running") return "running";
-  if (span.kind === "llm_call") return "llm";
+  if (span.kind === "llm_call" && span.status !== "skipped") return fellBack(span) ? "fallback" : "llm";
   return hasChildren ? "outer" : "plain";
 }
 
