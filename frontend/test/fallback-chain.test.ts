@@ -71,6 +71,10 @@ describe("a chain in the row of its group", () => {
     const chain = chainOf(store, "group");
     expect(chain && isFallback(chain)).toBe(true);
     expect(noteOf({ ...GROUP, status: "ok" }, false, "", chain).text).toBe("overloaded");
+    const alone = chainOf(storeOf(GROUP, FAILED), "group");
+    expect(alone && chainSentence(alone)).toBe(
+      "No backend answered: langchain failed; claude_cli was skipped, as expected.",
+    );
   });
 
   it("is none where the first one answered", () => {

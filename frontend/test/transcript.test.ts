@@ -245,7 +245,7 @@ describe("a chain of backends", () => {
     const chain = chainOf(store, "group");
     expect(chain && chainLine(chain)).toBe("claude_cli → langchain → openrouter");
     expect(chain && chainSentence(chain)).toBe(
-      "Served by openrouter; after langchain failed; claude_cli was skipped, as expected.",
+      "Served by openrouter after langchain failed; claude_cli was skipped, as expected.",
     );
     expect(chain?.attempts.map((each) => explanation(each) !== undefined)).toEqual([true, false, false]);
     expect(story(store)).toEqual(["chain group"]);

@@ -182,11 +182,14 @@ export function chainSentence({ attempts, served }: Chain): string {
   const failed = attempts.filter((each) => each.outcome === "failed" && !each.expected);
   const names = (list: readonly Attempt[]) =>
     list.map(({ span }) => span.backend ?? "a backend").join(" and ");
-  const parts: string[] = [];
-  if (served) parts.push(`Served by ${served.span.backend ?? "a backend"}`);
-  else if (attempts.some((each) => each.outcome === "running")) parts.push("Still being asked");
-  else parts.push("No backend answered");
-  if (failed.length > 0) parts.push(`after ${names(failed)} failed`);
+  const asking = attempts.some((each) => each.outcome === "running");
+  const end = served
+    ? `Served by ${served.span.backend ?? "a backend"}`
+    : asking
+      ? "Still being asked"
+      : "No backend answered";
+  const joint = served || asking ? " after " : ": ";
+  const parts = [failed.length > 0 ? `${end}${joint}${names(failed)} failed` : end];
   if (passed.length > 0) parts.push(`${names(passed)} was skipped, as expected`);
   return `${parts.join("; ")}.`;
 }
