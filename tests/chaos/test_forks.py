@@ -78,7 +78,7 @@ def task(n):
     return os.getpid()
 
 def lingering(n):
-    threading.Thread(target=lambda: [time.sleep(0.2), work("task")]).start()
+    threading.Thread(target=lambda: [threading.main_thread().join(), work("task")]).start()
 
 def failing(n):
     work("task")
@@ -202,7 +202,6 @@ def test_a_child_that_unwinds_its_parent_s_operation_is_corrected(world: World) 
                 work("inner")
                 sys.exit(0)
             os.waitpid(pid, 0)
-            time.sleep(0.3)
             with spantail.operation("after"):
                 pass
         """

@@ -281,11 +281,11 @@ async def test_a_lost_subscription_is_renewed(redis_url: str) -> None:
 async def test_a_stop_sends_long_polls_home(redis_url: str) -> None:
     with Writer(redis_url) as writer:
         writer.lines(RUN, 1)
-    async with running_app(redis_url) as client:
-        waiting = asyncio.create_task(client.get(f"/api/logs/{RUN}?since=1&wait=30"))
-        await asyncio.sleep(0.05)
-        client.app.state.services.wakeups.stop_waiting()  # type: ignore[attr-defined]
-        assert (await asyncio.wait_for(waiting, 5)).json()["logs"] == []
+        async with running_app(redis_url) as client:
+            waiting = asyncio.create_task(client.get(f"/api/logs/{RUN}?since=1&wait=30"))
+            await eventually_async(lambda: writer.redis.pubsub_numsub(keys.channel(RUN))[0][1] == 1)
+            client.app.state.services.wakeups.stop_waiting()  # type: ignore[attr-defined]
+            assert (await asyncio.wait_for(waiting, 5)).json()["logs"] == []
 
 
 async def test_without_redis_503_with_retry_after() -> None:
