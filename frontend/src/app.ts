@@ -1,21 +1,18 @@
 /** The page's controller: it keeps address, list and what is on the screen together. */
 
 import { byId } from "./browser/dom";
-import { keys, listenForKeys } from "./browser/keys";
 import { Navigation } from "./browser/navigation";
 import { isOutdated } from "./browser/new-build";
 import { mayNotify, notify } from "./browser/notify";
 import { parse, type Route, runRoute, type Section } from "./browser/router";
 import { say } from "./browser/toast";
 import { assign, type PageData, updateItem, updateList } from "./page";
+import { listenForKeys } from "./page-keys";
 import { RunEnds } from "./runs/run-ends";
 import { RunSidebar } from "./runs/run-sidebar";
 import type { Api } from "./service/api";
 import type { RunSummary } from "./service/wire";
 import { switchTimes } from "./text/when";
-import { KeyHelp } from "./views/find/key-help";
-import { pageCommands } from "./views/find/page-commands";
-import { Palette } from "./views/find/palette";
 import { summaryOf } from "./views/run/head/run-head";
 import { RunMenu } from "./views/run/run-menu";
 import { RunView } from "./views/run/run-view";
@@ -122,7 +119,18 @@ export class App {
     this.page.origin = location.origin;
     this.page.runLine = `spantail run --url ${location.origin} -- python app.py`;
     this.page.doctor = `spantail doctor --url ${location.origin}`;
-    this.listenForKeys();
+    this.sidebar.listenForKeys(byId("run-list"));
+    listenForKeys({
+      page: this.page,
+      run: this.run,
+      api: this.api,
+      runs: () => this.runs,
+      go: (route) => this.navigation.go(route),
+      newRun: (operation) => this.newRun(operation),
+      isAwaited: (runId) => this.ends.has(runId),
+      waitFor: (runId) => void this.waitFor(runId),
+      switchTimes: () => this.switchTimes(),
+    });
     addEventListener("online", () => this.wake());
     document.addEventListener("visibilitychange", () => {
       if (document.hidden) this.sidebar.list.follow(true);
@@ -197,55 +205,6 @@ export class App {
     this.wake();
     const { session } = this.run;
     if (session && this.run.isGone) this.openRun({ ...this.route, runId: session.runId });
-  }
-
-  // The keyboard
-
-  private listenForKeys(): void {
-    const { page, api } = this;
-    const palette = new Palette((query) =>
-      pageCommands(
-        {
-          page,
-          run: this.run,
-          api,
-          wantsToken: page.login,
-          runs: () => this.runs,
-          nowUs: () => api.nowUs(),
-          go: (route) => this.navigation.go(route),
-          newRun: (operation) => this.newRun(operation),
-          isAwaited: (runId) => this.ends.has(runId),
-          waitFor: (runId) => void this.waitFor(runId),
-          switchTimes: () => this.switchTimes(),
-        },
-        query,
-      ),
-    );
-    const help = new KeyHelp(keys);
-    this.sidebar.listenForKeys(byId("run-list"));
-    const openPalette = () => {
-      palette.toggle();
-      return true;
-    };
-    byId("palette-button").addEventListener("click", openPalette);
-    keys.register({
-      title: "Everywhere",
-      bindings: [
-        { keys: ["Mod+k"], does: "Go to a run, a span, a page, or do something", act: openPalette },
-        { keys: ["?"], does: "All keys", act: () => help.open() },
-      ],
-    });
-    keys.register({
-      title: "In the list of runs",
-      bindings: [
-        { keys: ["ArrowDown", "ArrowUp"], does: "Go from run to run" },
-        { keys: ["Enter"], does: "Open the run" },
-        { keys: ["ArrowRight"], does: "What can be done with the run" },
-      ],
-      applies: () => page.section === "runs",
-    });
-    keys.register({ title: "In a run", bindings: this.run.find.keys, applies: () => page.screen === "run" });
-    listenForKeys(keys);
   }
 
   private async waitFor(runId: string): Promise<void> {

@@ -1,5 +1,5 @@
 /** One run on the page: its session, and everything that is drawn of it. */
-import { byId, h } from "../../browser/dom";
+import { byId } from "../../browser/dom";
 import { DrawSchedule, type Parts } from "../../browser/draw-schedule";
 import type { Route } from "../../browser/router";
 import type { ConnectionState } from "../../connection/connection";
@@ -10,23 +10,22 @@ import { webSocket } from "../../connection/websocket";
 import { assign, type PageData } from "../../page";
 import { RunResults } from "../../run/run-result";
 import { RunSession } from "../../run/session";
-import { type Api, ProblemError } from "../../service/api";
+import type { Api } from "../../service/api";
 import type { Jump, RunSummary } from "../../service/wire";
 import { SpanDetailsView } from "../details/span-details";
 import { FindBar } from "../find/find-bar";
 import { LivetailView } from "../livetail/livetail";
 import type { OlderPage } from "../livetail/tail-search";
-import { words } from "../start/schema-form";
 import { TimePanel } from "../time/time-panel";
-import { TraceTreeView } from "../trace/trace-tree";
 import { BudgetMeter } from "./head/budget-meter";
 import { ConnectionBadge } from "./head/connection-badge";
 import { LossLine } from "./head/loss-line";
 import { QueueWait } from "./head/queue-wait";
 import { drawRunHead, isLive, summaryOf } from "./head/run-head";
-import { LazyShape } from "./lazy-shape";
+import { runLinks } from "./run-links";
+import { runShapes } from "./run-shapes";
 import { RunSurroundings } from "./run-surroundings";
-import { ViewStrip } from "./view-strip";
+import type { ViewStrip } from "./view-strip";
 
 /** Older events that are searched at once. */
 const OLDER_PAGE = 1_000;
@@ -84,31 +83,7 @@ export class RunView {
       unfold: (id: string) => void this.current?.unfold(id),
       reach: (id: string) => void this.current?.reach(id).catch(() => {}),
     };
-    const tree = new TraceTreeView(actions, panel);
-    const transcript = h("section", { class: "transcript", "aria-label": "Transcript", hidden: true });
-    byId("trace").after(transcript);
-    this.views = new ViewStrip(
-      tree,
-      new LazyShape({
-        view: "flame",
-        title: "Flame graph",
-        icon: "flame",
-        element: byId("flame"),
-        tools: panel.tools,
-        load: async () =>
-          new (await import("../flame/flame-view")).FlameView({ ...actions, api, runId }, panel),
-      }),
-      new LazyShape({
-        view: "transcript",
-        title: "Transcript",
-        icon: "transcript",
-        element: transcript,
-        load: async () => {
-          const { TranscriptView } = await import("../transcript/transcript-view");
-          return new TranscriptView({ element: transcript, api, runId, ...actions });
-        },
-      }),
-    );
+    this.views = runShapes({ actions, panel, api, runId: () => this.current?.runId ?? "" });
     this.results = new RunResults(api, () => this.schedule.ask());
     this.details = new SpanDetailsView(api, now, this.results, () => {
       this.choose(null);
@@ -333,19 +308,8 @@ export class RunView {
   private async findLinks(): Promise<void> {
     const { current, page } = this;
     if (!current) return;
-    let links: Record<string, string> = {};
-    try {
-      links = (await this.api.run(current.runId)).links ?? {};
-    } catch (error) {
-      if (error instanceof ProblemError) links = error.problem.links ?? {};
-    }
-    if (this.current !== current) return;
-    const named = Object.entries(links).filter(([, href]) => /^https?:\/\//.test(href));
-    assign(
-      page,
-      "links",
-      named.map(([name, href]) => ({ name: words(name), href })),
-    );
+    const links = await runLinks(this.api, current.runId);
+    if (this.current === current) assign(page, "links", links);
   }
 
   /** What is to be drawn of the run. A run that was left meanwhile is not drawn any more. */
