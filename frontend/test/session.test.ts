@@ -210,7 +210,7 @@ it("corrects the clocks of spans that come live, also where a clock was not know
     { host: "db", service: "s", skew_us: 60, spans: 2 },
     { host: "late", service: null, skew_us: -7, spans: 1 },
   ];
-  const { session, heard } = opened([first], frame({}), [run, { ...run, epoch: "1", clock_skew: found }]);
+  const { session, heard } = opened([first], frame({}), [{ ...run, epoch: "1", clock_skew: found }]);
   await session.open();
   const come = (seq: number, id: string, host: string) => ({
     ...event(seq, "span_complete"),
