@@ -13,7 +13,7 @@ from spantail_exporters.model.rules.whole_numbers import MOST_TOKENS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_TOKENS: Final = (
+TOKENS: Final = (
     ("input", key.GEN_AI_USAGE_INPUT_TOKENS),
     ("output", key.GEN_AI_USAGE_OUTPUT_TOKENS),
     ("cache_read", key.GEN_AI_USAGE_CACHE_READ_TOKENS),
@@ -25,6 +25,7 @@ _TOKENS: Final = (
     ("image_input", key.USAGE_IMAGE_INPUT),
     ("image_output", key.USAGE_IMAGE_OUTPUT),
 )
+"""What a count is called in the field `tokens`, and its attribute."""
 _OLDER: Final = frozenset(OLDER_NAMES)
 
 
@@ -66,7 +67,7 @@ def _add_attempt(body: dict[str, Any], attributes: Mapping[str, Any], status: st
         body["cost_source"] = str(source)
     if (note := get(key.COST_NOTE)) is not None:
         body["cost_note"] = str(note)
-    if tokens := _tokens(attributes, _TOKENS):
+    if tokens := _tokens(attributes, TOKENS):
         body["tokens"] = tokens
     if (attempt := get(key.ATTEMPT)) is not None:
         body["attempt"] = attempt
@@ -80,7 +81,7 @@ def _add_attempt(body: dict[str, Any], attributes: Mapping[str, Any], status: st
 def _add_account(body: dict[str, Any], attributes: Mapping[str, Any]) -> None:
     """Add in `account` what the calls within a span came to; it counts where the calls themselves are not sent."""
     get = attributes.get
-    tokens = _tokens(attributes, _TOKENS[:2])
+    tokens = _tokens(attributes, TOKENS[:2])
     cost = amount(get(key.GEN_AI_USAGE_COST_AMOUNT))
     known = cost is not None and get(key.GEN_AI_USAGE_COST_CURRENCY, "USD") == "USD"
     if not known and not tokens:

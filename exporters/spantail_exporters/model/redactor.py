@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from spantail.content import Dropped, Where
     from spantail.redaction import Remarks
@@ -44,6 +44,12 @@ class Redactor(Protocol):
 
     def learn(self, sets: Iterable[Mapping[str, Any]], /) -> None:
         """Look over the attributes of many spans at once, which makes redacting each of them quicker."""
+
+    def keeps(self, names: Sequence[str], /) -> bool:
+        """Whether attributes of these names stay as they are when there is no secret in their values themselves."""
+
+    def is_clean(self, text: str, /) -> bool:
+        """Whether it is known of a short text that it stays as it is."""
 
     def text(self, value: str, /) -> str:
         """Return a message, name or traceback that may leave the process."""

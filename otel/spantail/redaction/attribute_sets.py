@@ -40,7 +40,8 @@ whose name or value is not the one that was sent, because it was masked, cut or 
 _PLAIN: Final = KeyRule.PLAIN  # an attribute of an Enum takes longer to look up
 _MAX_ATTRIBUTES: Final = 1_000
 _FEW_TEXTS: Final = 4  # among which a single one that may be a secret is not looked for
-_SHORTEST_SECRET: Final = 8  # characters: shorter than the shortest one that the patterns know (`pwd=abcd`)
+SHORTEST_SECRET: Final = 8
+"""Characters: an ASCII text that has fewer is shorter than any secret that the patterns know (`pwd=abcd`)."""
 
 
 class AttributesRedactor:
@@ -59,7 +60,7 @@ class AttributesRedactor:
         self._texts = texts
         self._keys = keys
         self._values = ValueRedactor(texts, keys)
-        self._transform = transform
+        self.transform = transform
         self._max_bytes = max_bytes
         # the memories themselves, which are asked for every attribute
         self._clean = texts.clean
@@ -68,7 +69,7 @@ class AttributesRedactor:
 
     def learn(self, sets: Iterable[Mapping[Any, Any]]) -> None:
         """Look for secrets in the new values of many events at once, see `Redactor.learn`."""
-        if self._transform is not None:
+        if self.transform is not None:
             return  # what is kept are other values
         try:
             values = set[Any]().union(*[attributes.values() for attributes in sets])
@@ -77,13 +78,12 @@ class AttributesRedactor:
         self._learn_texts([
             value
             for value in values - self._clean
-            if type(value) is str and _SHORTEST_SECRET <= len(value) <= SMALL_CHARACTERS and value.isascii()
+            if type(value) is str and SHORTEST_SECRET <= len(value) <= SMALL_CHARACTERS and value.isascii()
         ])  # fmt: skip
 
     def _learn_texts(self, texts: list[str]) -> None:
         if not (self._texts.enabled and may_hold_secret("\n".join(texts))):
-            for text in texts:
-                self._texts.remember(text)
+            self._texts.remember_all(texts)
         elif len(texts) > _FEW_TEXTS:  # those without one are found all the same
             half = len(texts) // 2
             self._learn_texts(texts[:half])
@@ -96,7 +96,7 @@ class AttributesRedactor:
         if (
             type(attributes) is dict
             and len(attributes) <= _MAX_ATTRIBUTES
-            and self._transform is None
+            and self.transform is None
             and self._same_keys.issuperset(attributes)
         ):
             # what most events are: numbers, and texts of which one or two were not seen before
@@ -104,7 +104,7 @@ class AttributesRedactor:
             unseen: list[str] = []
             for key, value in attributes.items():
                 if (kind := type(value)) is str:
-                    if value not in clean and not (len(value) < _SHORTEST_SECRET and value.isascii()):
+                    if value not in clean and not (len(value) < SHORTEST_SECRET and value.isascii()):
                         unseen.append(key)
                 elif not (
                     (kind is int and INT64_MIN <= value <= INT64_MAX)
@@ -137,7 +137,7 @@ class AttributesRedactor:
         if len(attributes) > _MAX_ATTRIBUTES:
             items = islice(items, _MAX_ATTRIBUTES)
             out[TRUNCATED_KEY] = f"…[truncated {len(attributes):,} → {_MAX_ATTRIBUTES:,} attributes]"
-        if self._transform is not None:
+        if self.transform is not None:
             items = self._all_transformed(items, remarks)
         for raw_key, value in items:
             key = plain_keys.get(raw_key)
@@ -148,7 +148,7 @@ class AttributesRedactor:
                     if value in clean:
                         out[key] = value
                         continue
-                    if len(value) < _SHORTEST_SECRET and value.isascii():
+                    if len(value) < SHORTEST_SECRET and value.isascii():
                         out[key] = value
                         continue
                     out[key] = value
@@ -222,7 +222,7 @@ class AttributesRedactor:
 
     def _transformed(self, key: str, value: Any) -> Any:
         try:
-            return self._transform(key, value) if self._transform else value
+            return self.transform(key, value) if self.transform else value
         except Exception:
             report_trouble("the custom redaction failed, its values are masked")
             return REDACTED

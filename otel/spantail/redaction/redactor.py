@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from spantail.content import Dropped, Where, content_capture_allowed, count_dropped, everyday_content
 from spantail.environment import is_on
-from spantail.redaction.attribute_sets import AttributesRedactor, Remarks, Transform
+from spantail.redaction.attribute_sets import SHORTEST_SECRET, AttributesRedactor, Remarks, Transform
 from spantail.redaction.key_rules import KeyRule
 from spantail.redaction.nested_values import TRUNCATED_KEY, UNREADABLE
 from spantail.redaction.remembered_keys import RememberedKeys
@@ -20,7 +20,7 @@ from spantail.redaction.texts import TextRedactor
 from spantail.trouble import report_trouble
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 DEFAULT_MAX_VALUE_BYTES: Final = 32 * 1024
 DEFAULT_MAX_EVENT_BYTES: Final = 256 * 1024
@@ -136,6 +136,18 @@ class Redactor:
             self._attributes.learn(sets)
         except Exception:
             report_trouble("attributes could not be looked over")
+
+    def keeps(self, names: Sequence[str]) -> bool:
+        """Whether attributes of these names stay as they are when there is no secret in their values themselves."""
+        return (
+            self._attributes.transform is None
+            and all(self._keys.is_kept(name) for name in names)
+            and (self._capture_content or not everyday_content(dict.fromkeys(names, "")))
+        )
+
+    def is_clean(self, text: str) -> bool:
+        """Whether it is known of a short text that it stays as it is."""
+        return text in self._clean or (len(text) < SHORTEST_SECRET and text.isascii())
 
     def text(self, text: str) -> str:
         """Return a message, traceback, log line or name, masked and bounded like a value. Never raises."""

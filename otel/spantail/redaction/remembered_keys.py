@@ -62,6 +62,11 @@ class RememberedKeys:
                 self.same.add(raw_key)
         return found
 
+    def is_kept(self, name: str) -> bool:
+        """Whether any value may stand under a name, and the name is written as it is."""
+        rule, key = self.rule_of(name)
+        return rule is KeyRule.PLAIN and key == name
+
     def _work_out(self, text: str) -> KeyRule:
         lowered = text.lower()
         if lowered in self._allow_exact or (self._allow_prefixes and lowered.startswith(self._allow_prefixes)):

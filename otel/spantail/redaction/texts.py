@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import base64
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from spantail.json_values import cut_text
 from spantail.redaction.secret_patterns import mask_secrets, may_hold_secret
 from spantail.values import legal_text
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 SMALL_CHARACTERS: Final = 256
 """Texts up to it are remembered, and not counted against the limit of an event: 1,000 of them cannot exceed it."""
@@ -80,3 +83,9 @@ class TextRedactor:
         if len(self.clean) >= CACHE_SIZE:
             self.clean.clear()
         self.clean.add(text)
+
+    def remember_all(self, texts: Collection[str]) -> None:
+        """Remember short texts that stay as they are."""
+        if len(self.clean) + len(texts) > CACHE_SIZE:
+            self.clean.clear()
+        self.clean.update(texts)

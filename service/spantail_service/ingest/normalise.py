@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from spantail_exporters.model.record import SpanRecord
 
-_SPAN_TYPE: Final = "logfire.span_type"
+SPAN_TYPE: Final = "logfire.span_type"
+"""Logfire's own; a span without it means what it says."""
 _PENDING: Final = "pending_span"
 _REAL_PARENT: Final = "logfire.pending_parent_id"
 _NO_PARENT: Final = "0" * 16
@@ -25,12 +26,12 @@ def as_meant(record: SpanRecord) -> SpanRecord:
     was sent is kept as `name_told`.
     """
     attributes = record.attributes
-    if _SPAN_TYPE not in attributes:
+    if SPAN_TYPE not in attributes:
         return record
     message = attributes.get(_MESSAGE)
     if isinstance(message, str) and message and "{" in record.name and attributes.get(_TEMPLATE) == record.name:
         record = replace(record, name=message, fields={**(record.fields or {}), "name_told": record.name})
-    return _live_start(record) if attributes[_SPAN_TYPE] == _PENDING else record
+    return _live_start(record) if attributes[SPAN_TYPE] == _PENDING else record
 
 
 def _live_start(record: SpanRecord) -> SpanRecord:
@@ -42,7 +43,7 @@ def _live_start(record: SpanRecord) -> SpanRecord:
     """
     if record.parent_id is None:
         return record
-    own: dict[str, Any] = {**record.attributes, _SPAN_TYPE: "span"}
+    own: dict[str, Any] = {**record.attributes, SPAN_TYPE: "span"}
     parent = own.pop(_REAL_PARENT, None)
     known = isinstance(parent, str) and _SPAN_ID.fullmatch(parent) is not None
     return replace(

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from spantail_exporters.model.changes import Change
-from spantail_exporters.model.event import dumps, encode_span_events, encode_state
 from spantail_service.bounds.byte_budget import ByteBudget
 from spantail_service.bounds.chunks import CHUNK_BYTES
-from spantail_service.bounds.time_slice import LARGE, in_slices
+from spantail_service.bounds.time_slice import in_slices
+from spantail_service.ingest.alike_spans import AlikeSpans
 from spantail_service.ingest.decoding.body import DecodedTooLargeError, gunzip
 from spantail_service.ingest.decoding.entries import KnownGroups, Received, Signal, Tally
 from spantail_service.ingest.decoding.json_items import decode_logs_json, decode_traces_json
 from spantail_service.ingest.decoding.protobuf_logs import decode_logs
-from spantail_service.ingest.decoding.protobuf_spans import decode_traces
 from spantail_service.ingest.log_receiver import LogReceiver
-from spantail_service.ingest.normalise import as_meant
+from spantail_service.ingest.span_changes import changes_of
 from spantail_service.storage.run_writes import RunChanges, RunStore
 
 if TYPE_CHECKING:
@@ -26,16 +23,13 @@ if TYPE_CHECKING:
 
     from redis.asyncio import Redis
 
-    from spantail_exporters.model.record import SpanRecord
+    from spantail_exporters.model.changes import Change
     from spantail_exporters.model.redactor import Redactor
-
-logger = logging.getLogger(__name__)
 
 _AT_A_TIME: Final = 4  # requests that are decoded at once: bounds the memory that decoding takes
 _LARGEST_WAITING: Final = 8  # … and requests of the largest size whose bytes may wait
 _IN_PLACE_BYTES: Final = 65_536  # below it, handing the unzipping to a thread costs more than it saves
 _JSON_BYTES: Final = 16_777_216  # parsing JSON holds everything else up: 100 ms for so much
-_TOGETHER: Final = 32  # spans that are handed on together, of a chunk of at most 16 kB
 _STORED_AT_ONCE: Final = 512  # spans; while Redis has them, the next ones are decoded
 
 
@@ -63,6 +57,7 @@ class OtlpReceiver:
     ) -> None:
         self._store = RunStore(redis)
         self._redactor = redactor
+        self._alike = AlikeSpans(redactor)
         self._known = KnownGroups(), KnownGroups()  # of protobuf, of JSON
         self._max_decoded_bytes = max_decoded_bytes
         self._ingested = ingested
@@ -99,8 +94,12 @@ class OtlpReceiver:
                 raise DecodedTooLargeError(limit)
             tally = Tally()
             if signal is Signal.TRACES:
-                spans = (decode_traces_json if is_json else decode_traces)(body, tally, self._known[is_json])
-                taken = await self._take_spans(spans, tally)
+                known = self._known[is_json]
+                if is_json:
+                    parts = changes_of(decode_traces_json(body, tally, known), self._redactor, tally)
+                else:
+                    parts = self._alike.changes_in(body, tally, known)
+                taken = await self._take_spans(parts)
                 self.counts["traces"] += taken
             else:
                 entries = (decode_logs_json if is_json else decode_logs)(body, tally, self._known[is_json])
@@ -113,12 +112,12 @@ class OtlpReceiver:
             self.counts[f"{signal.value}.passed_over.{reason}"] += count
         return Received(tally.rejected, tally.reason)
 
-    async def _take_spans(self, records: Iterator[SpanRecord | None], tally: Tally) -> int:
+    async def _take_spans(self, parts: Iterator[list[tuple[str, Change]] | None]) -> int:
         by_run: dict[str, list[Change]] = {}
         taken = waiting = waiting_bytes = 0
         storing: asyncio.Task[None] | None = None
         try:
-            async for made in in_slices(changes_of(records, self._redactor, tally), self._one_large):
+            async for made in in_slices(parts, self._one_large):
                 taken += len(made)
                 waiting += len(made)
                 for run_id, change in made:
@@ -142,64 +141,5 @@ class OtlpReceiver:
         return taken
 
 
-def changes_of(
-    records: Iterator[SpanRecord | None], redactor: Redactor, tally: Tally
-) -> Iterator[list[tuple[str, Change]] | None]:
-    """The changes that store spans, each with its run, of a few spans at a time; None and `LARGE` are passed on.
-
-    Handing each one on by itself would take longer than reading it.
-    """
-    # Read first, then encode: what takes turns span by span is a quarter slower, by the caches of the processor.
-    together: list[SpanRecord] = []
-    for record in records:
-        if record is None or record is LARGE:
-            if together:
-                yield _encoded(together, redactor, tally)
-                together = []
-            yield LARGE if record is LARGE else None
-            continue
-        together.append(record)
-        if len(together) == _TOGETHER:
-            yield _encoded(together, redactor, tally)
-            together = []
-    if together:
-        yield _encoded(together, redactor, tally)
-
-
-def _encoded(records: list[SpanRecord], redactor: Redactor, tally: Tally) -> list[tuple[str, Change]]:
-    redactor.learn([record.attributes for record in records])
-    made: list[tuple[str, Change]] = []
-    for record in records:
-        try:
-            made.append((record.run_id, finished_change(record, redactor)))
-        except (TypeError, ValueError) as error:
-            # One span that cannot be encoded must not take the others with it. The error's text is not logged: it may
-            # hold what could not be encoded.
-            logger.warning("a span could not be encoded: %s", type(error).__name__)
-            tally.reject("A span holds a value that cannot be encoded.")
-    return made
-
-
 def _runs(by_run: dict[str, list[Change]]) -> list[RunChanges]:
     return [RunChanges(run_id, changes) for run_id, changes in by_run.items()]
-
-
-def finished_change(record: SpanRecord, redactor: Redactor) -> Change:
-    """The change that stores a finished span, with its span events, in the format of the live pipeline.
-
-    Its revision is 1, so that it loses against whatever a live writer sent last about the same span.
-    """
-    record = as_meant(record)
-    state = encode_state(record, 1, redactor, event="_start" if record.end_us is None else None)
-    span_events = encode_span_events(state, state.noted) if record.span_events else ()
-    events = [*span_events, dumps(state.body)]
-    return Change(  # by position: it is quicker
-        record.span_id,
-        record.parent_id or "",
-        events,
-        len(span_events),
-        state.account,
-        state.layers,
-        b"",
-        state.sources,
-    )

@@ -18,7 +18,7 @@ from spantail_service.errors import ConflictError, TooLargeError
 from spantail_service.ingest.decoding.body import DecodedTooLargeError, MalformedRequestError, gunzip
 from spantail_service.ingest.decoding.entries import Tally
 from spantail_service.ingest.decoding.json_items import decode_traces_json
-from spantail_service.ingest.receiver import changes_of
+from spantail_service.ingest.span_changes import changes_of
 from spantail_service.storage.run_flags import mark_imported
 from spantail_service.storage.run_writes import RunChanges, RunStore, now_us
 from spantail_service.transfer import ndjson

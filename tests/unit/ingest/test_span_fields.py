@@ -14,7 +14,7 @@ from spantail.redaction import Redactor
 from spantail_service.ingest.decoding.entries import Tally
 from spantail_service.ingest.decoding.json_items import decode_traces_json
 from spantail_service.ingest.decoding.protobuf_spans import decode_traces
-from spantail_service.ingest.receiver import finished_change
+from spantail_service.ingest.span_changes import finished_change
 from spantail_service.runs.sources import parse_sources
 from spantail_service.transfer.otlp import otlp_json
 from tests.support.otlp.requests import add_attributes, as_base64, as_json

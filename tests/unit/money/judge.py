@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from spantail.redaction import Redactor
 from spantail_service.ingest.decoding.entries import Tally
 from spantail_service.ingest.decoding.json_items import decode_traces_json
-from spantail_service.ingest.receiver import finished_change
+from spantail_service.ingest.span_changes import finished_change
 from tests.unit.money.requests import request_of
 
 if TYPE_CHECKING:

@@ -82,5 +82,11 @@ def account_line(
     return f"{account}\n" if is_expected else account
 
 
+def account_parts(account: str) -> tuple[str, str]:
+    """Cut an account in two: what stands before its three numbers input, output and nano, and what stands behind."""
+    outcome, unpriced, _, _, _, rest = account.split(" ", 5)
+    return f"{outcome} {unpriced}", rest
+
+
 def _one_line(value: str) -> str:
     return value.replace("\n", " ") if "\n" in value else value

@@ -31,7 +31,7 @@ from spantail_service.ingest.decoding.span_fields import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from spantail_service.ingest.decoding.protobuf_walk import Kind
 
@@ -64,18 +64,19 @@ def decode_traces(body: bytes, tally: Tally, known: KnownGroups | None = None) -
         TooManyError: it holds more than is taken; before the first span.
     """
     for source, span in read_items(Plan(body, "spans"), SPAN, Spans, Span, tally, known):
-        if source is None or span is None:
-            yield span
-            continue
-        try:
-            record = _record(span, source)
-        except MalformedValueError:
-            tally.reject(BAD_CONTENT)
-            record = None
-        else:
-            if record is None:
-                tally.reject(BAD_ID)
-        yield record
+        yield span if source is None or span is None else read_record(span, source, tally)
+
+
+def read_record(span: Any, source: Source, tally: Tally) -> SpanRecord | None:
+    """Read a span; None where it is rejected."""
+    try:
+        record = _record(span, source)
+    except MalformedValueError:
+        tally.reject(BAD_CONTENT)
+        return None
+    if record is None:
+        tally.reject(BAD_ID)
+    return record
 
 
 def read_items(  # noqa: PLR0917 - what they all need
@@ -91,6 +92,16 @@ def read_items(  # noqa: PLR0917 - what they all need
         tally: Counts what is not taken.
         known: Sources of earlier requests.
     """
+    for source, chunk in read_chunks(plan, kind, tally, known):
+        if source is None:
+            yield None, chunk
+        else:
+            for item in items_of(plan, chunk, many, one, tally):
+                yield source, item
+
+
+def read_chunks(plan: Plan, kind: Kind, tally: Tally, known: KnownGroups | None) -> Iterator[tuple[Source | None, Any]]:
+    """The chunks of a request that are to be taken, each with its source. Without a source it is None or `LARGE`."""
     nothing, large = (None, None), (None, LARGE)
     overweight: list[int] = []
     for _ in protobuf_plan(plan, kind, overweight=overweight):
@@ -107,12 +118,16 @@ def read_items(  # noqa: PLR0917 - what they all need
         if source.is_ours:
             tally.passed_over["live"] += chunk.items
             continue
-        try:
-            items = many.FromString(plan.data[chunk.start : chunk.end]).items
-        except DecodeError:
-            items = _one_by_one(plan, chunk, one, tally)
-        for item in items:
-            yield source, item
+        yield source, chunk
+
+
+def items_of(plan: Plan, chunk: Chunk, many: Any, one: Any, tally: Tally) -> Iterable[Any]:
+    """The items of a chunk; None for each that is broken."""
+    try:
+        found: Iterable[Any] = many.FromString(plan.data[chunk.start : chunk.end]).items
+    except DecodeError:
+        found = _one_by_one(plan, chunk, one, tally)
+    return found
 
 
 def _one_by_one(plan: Plan, chunk: Chunk, one: Any, tally: Tally) -> Iterator[Any]:

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 _REMEMBERED: Final = 16_384
 _REMEMBERED_BYTES: Final = 128  # a longer one hardly comes twice
-_ONE_BYTE: Final = 0x80  # a number below it is one byte long on the wire, …
-_TWO_BYTES: Final = 2  # … and one below 16,384 two
+_ONE_BYTE: Final = 0x80  # a number below it is one byte long on the wire
+_LONGEST_VARINT: Final = 10  # bytes; a number that has so many is negative
 _DOUBLE: Final = Struct("<d")
 _TAG_OF_DOUBLE: Final = b"\x21"
 _UNCHANGING: Final = frozenset({str, bool, int, bytes, type(None)})
@@ -46,9 +46,9 @@ class _Pairs(dict[bytes, tuple[str, Any]]):
     def __missing__(self, data: bytes) -> tuple[str, Any]:
         if data[-9:-8] == _TAG_OF_DOUBLE and (name := self._names.get(data[:-8])) is not None:
             return name, _DOUBLE.unpack_from(data, len(data) - 8)[0]
-        pair = _simple(data)
+        pair = read_simple(data)
         if pair is None:
-            pair = _official(data)
+            pair = read_any(data)
         elif type(pair[1]) is float:  # a measured number hardly comes twice, but more of its name will
             if len(self._names) >= _REMEMBERED:
                 self._names.clear()
@@ -90,7 +90,7 @@ def value_of(data: bytes) -> Any:
         raise MalformedValueError from None
 
 
-def _simple(data: bytes) -> tuple[str, Any] | None:
+def read_simple(data: bytes) -> tuple[str, Any] | None:
     """Read a KeyValue with one short key and one short scalar, or a short list of short texts, in this order.
 
     None when it is anything else.
@@ -115,8 +115,8 @@ def _simple(data: bytes) -> tuple[str, Any] | None:
         elif kind == _VALUE_INT:
             if left == 1 and data[start] < _ONE_BYTE:
                 return name, data[start]
-            if left == _TWO_BYTES and data[start] >= _ONE_BYTE > data[start + 1]:
-                return name, data[start] & 0x7F | data[start + 1] << 7
+            if 1 < left < _LONGEST_VARINT and data[-1] < _ONE_BYTE <= min(data[start:-1]):
+                return name, sum((byte & 0x7F) << 7 * at for at, byte in enumerate(data[start:]))
         elif kind == _VALUE_BOOL:
             if left == 1 and data[start] <= 1:
                 return name, data[start] == 1
@@ -146,7 +146,12 @@ def _texts(data: bytes, at: int) -> list[str] | None:
     return found
 
 
-def _official(data: bytes) -> tuple[str, Any]:
+def read_any(data: bytes) -> tuple[str, Any]:
+    """Read a KeyValue by the official message.
+
+    Raises:
+        MalformedValueError: it is none.
+    """
     try:
         pair = KeyValue.FromString(data)
         return intern(pair.key), _plain(pair.value)
