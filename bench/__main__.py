@@ -41,7 +41,8 @@ def main() -> None:
         if path is None:
             parser.error("no bundled server is installed here")
         os.environ[SERVER_VARIABLE] = str(path)
-    print(f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}")
+    about = f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}"
+    print(f"{about}; {os.getloadavg()[0]:.1f} processes wanted to run in the last minute")
     for name in arguments.names or NAMES:
         module = import_module(f"bench.figures.{name}")
         if name == "memory":
