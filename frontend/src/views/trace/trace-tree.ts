@@ -1,31 +1,30 @@
 /** The trace tree with its waterfall: windowed rows, a time axis beside them, keyboard, bars that grow. */
-import { byId, setAttr, setText } from "../../browser/dom";
+import { byId, setText } from "../../browser/dom";
 import { Kept } from "../../run/kept";
 import { columnsOf } from "../../run/tree/columns";
-import { closedFor, type Goal } from "../../run/tree/open-to";
+import type { Goal } from "../../run/tree/open-to";
 import { PARTS_UP_TO } from "../../run/tree/parts";
-import { anchorRow, hiddenBy, newestRow, rowIndex, visibleRows } from "../../run/tree/rows";
+import { anchorRow, newestRow, rowIndex, visibleRows } from "../../run/tree/rows";
 import type { RunStore } from "../../store";
-import * as format from "../../text/format";
-import { lengthWords } from "../../text/span-words";
 import { isFolded, type TreeNode } from "../../tree";
 import type { RunShape } from "../run/run-shape";
 import { TimeAxis } from "../time/time-axis";
 import { pinchZooms, wheelZooms } from "../time/time-input";
 import type { TimePanel } from "../time/time-panel";
 import { WindowedList } from "../windowed";
+import { BarActions } from "./bar-actions";
 import { Follow } from "./follow";
-import { OpenMenu } from "./open-menu";
+import { Growth } from "./growth";
+import { OpenRows } from "./open-rows";
 import { type Hit, RowPointer } from "./row-pointer";
 import { RowSource } from "./row-source";
 import { StickyRows } from "./sticky-rows";
 import { TraceRow } from "./trace-row";
+import { TreeCursor } from "./tree-cursor";
 import { moveFor } from "./tree-move";
+import { summaryWords } from "./tree-words";
 
 export const ROW_HEIGHT = 30;
-
-/** Bars grow in steps that are hardly seen: each one is laid out and painted, and scrolling comes first. */
-const GROW_MS = 80;
 
 export interface TraceTreeActions {
   /** The user chose a span (Enter, click), or none (Esc). */
@@ -52,22 +51,18 @@ export class TraceTreeView implements RunShape {
   private readonly list: WindowedList<TreeNode>;
   private readonly sticky: StickyRows;
   private readonly goes: Follow;
-  private readonly menu: OpenMenu;
+  private readonly opens: OpenRows;
+  private readonly growth: Growth;
   private readonly pointer: RowPointer;
+  private readonly cursor = new TreeCursor(this.viewport);
   private readonly actions: TraceTreeActions;
-  private readonly calm = matchMedia("(prefers-reduced-motion: reduce)");
   private readonly columns = new Kept(() => columnsOf(this.store?.spans ?? new Map()));
   private store: RunStore | null = null;
-  private collapsed = new Set<string>();
   private selected: string | null = null;
   private rows: readonly TreeNode[] = [];
-  private cursor: string | null = null;
-  private cursorAt = 0;
   private settled = false;
   private drawnStructure = -1;
   private drawnVersion = -1;
-  private frame = 0;
-  private tickedAt = 0;
   /** A span of the address that has not arrived yet. */
   private wanted: string | null = null;
   /** It was asked for, where only a part of the run is here. */
@@ -94,15 +89,21 @@ export class TraceTreeView implements RunShape {
       onResize: () => this.scrollSticky(),
     });
     this.goes = new Follow(this.viewport, () => this.layout());
-    this.menu = new OpenMenu((goal) => this.openTo(goal));
+    this.opens = new OpenRows((goal) => this.openTo(goal));
+    this.source.collapsed = this.opens.collapsed;
+    this.growth = new Growth({
+      isGrowing: () => this.sticky.isGrowing || this.runningRows().next().done !== true,
+      grow: () => this.grow(),
+    });
     panel.addTool(this.goes.tool);
     const input = { time, changed: () => panel.changed() };
     wheelZooms(this.element, byId("trace-axis"), input);
     pinchZooms(this.viewport, byId("trace-axis"), input);
+    const bars = new BarActions(this.source, panel);
     this.pointer = new RowPointer(byId("trace-stack"), {
       click: (hit) => this.onClick(hit),
-      zoomInto: (id) => this.zoomInto(id),
-      over: (id, cell) => this.explain(id, cell),
+      zoomInto: (id) => bars.zoomInto(id),
+      over: (id, cell) => bars.explain(id, cell),
       wheel: (deltaPx) => {
         this.goes.stop();
         this.viewport.scrollTop += deltaPx;
@@ -120,12 +121,10 @@ export class TraceTreeView implements RunShape {
     this.store = store;
     this.source.store = store;
     this.columns.forget();
-    this.setCollapsed(new Set());
-    this.menu.show("all");
+    this.opens.reset();
     this.selected = selected;
     this.wanted = selected;
-    this.cursor = selected;
-    this.cursorAt = 0;
+    this.cursor.reset(selected);
     this.drawnStructure = -1;
     this.drawnVersion = -1;
     this.rows = [];
@@ -159,7 +158,7 @@ export class TraceTreeView implements RunShape {
       this.reached = this.wanted;
       this.actions.reach(this.wanted);
     }
-    this.animate();
+    this.growth.start();
   }
 
   /** The same run again, after another shape of it: what was opened and closed stays so. */
@@ -172,8 +171,7 @@ export class TraceTreeView implements RunShape {
 
   close(): void {
     this.panel.close(this);
-    cancelAnimationFrame(this.frame);
-    this.frame = 0;
+    this.growth.stop();
   }
 
   focus(): void {
@@ -205,12 +203,7 @@ export class TraceTreeView implements RunShape {
       this.actions.reach(spanId);
       return;
     }
-    const hiding = hiddenBy(store.tree, spanId, this.collapsed);
-    if (hiding.length > 0) {
-      for (const id of hiding) this.collapsed.delete(id);
-      this.menu.show(null);
-      this.layout();
-    }
+    if (this.opens.openAbove(spanId, store)) this.layout();
     this.moveCursor(spanId);
     const index = this.indexOf(spanId);
     if (index >= 0) this.list.center(index, this.sticky.height);
@@ -226,27 +219,18 @@ export class TraceTreeView implements RunShape {
   private toggle(id: string): void {
     const node = this.store?.tree.get(id);
     if (node && isFolded(node)) this.actions.unfold(id);
-    else if (!this.collapsed.delete(id)) this.collapsed.add(id);
-    this.menu.show(null);
+    else this.opens.toggle(id);
     this.layout();
   }
 
   private openTo(goal: Goal): void {
     if (!this.store) return;
-    this.setCollapsed(closedFor(goal, this.store.tree, this.store.spans));
-    this.menu.show(goal);
+    this.opens.openTo(goal, this.store);
     this.layout();
   }
 
-  private setCollapsed(collapsed: Set<string>): void {
-    this.collapsed = collapsed;
-    this.source.collapsed = collapsed;
-  }
-
   private collapseAll(): void {
-    // The tops stay open: a single closed row would say nothing.
-    for (const node of this.rows) if (node.parent && node.children.length > 0) this.collapsed.add(node.id);
-    this.menu.show(null);
+    this.opens.closeAll(this.rows);
     this.layout();
   }
 
@@ -258,7 +242,7 @@ export class TraceTreeView implements RunShape {
     const { scrollTop: top } = this.list;
     const anchorAt = this.anchorIndex();
     const anchor = this.rows[anchorAt];
-    this.rows = visibleRows(store.tree, this.collapsed);
+    this.rows = visibleRows(store.tree, this.opens.collapsed);
     const index = anchor ? rowIndex(this.rows, anchor.id, anchorAt) : -1;
     const kept = index >= 0 ? top + (index - anchorAt) * ROW_HEIGHT : undefined;
     this.list.setItems(this.rows, kept);
@@ -273,15 +257,14 @@ export class TraceTreeView implements RunShape {
   /** What the pointer is over, what is read and where the keyboard's cursor is stay where they are. */
   private anchorIndex(): number {
     const { scrollTop, viewHeight } = this.list;
-    const cursor = document.activeElement === this.viewport ? this.cursor : null;
     const sight = { top: scrollTop, height: viewHeight, row: ROW_HEIGHT };
-    return anchorRow(this.rows, [this.pointer.hovered, this.selected, cursor], sight);
+    return anchorRow(this.rows, [this.pointer.hovered, this.selected, this.cursor.shown], sight);
   }
 
   private render(): void {
     const { source } = this;
     source.selected = this.selected;
-    source.cursorId = document.activeElement === this.viewport ? this.cursor : null;
+    source.cursorId = this.cursor.shown;
     source.isSettled = this.settled;
     this.list.render();
     this.drawSticky();
@@ -318,39 +301,21 @@ export class TraceTreeView implements RunShape {
     const { tokens, cost } = this.columns.get(`${store.epoch}`, store.version);
     this.element.toggleAttribute("data-no-tokens", !tokens);
     this.element.toggleAttribute("data-no-cost", !cost);
-    const running = store.runningCount;
-    const parts = [format.plural(store.spanCount, "span")];
-    if (running > 0) parts.push(`${format.count(running)} running`);
-    if (store.indexed !== null) parts.push(`${format.count(store.indexed)} read so far`);
-    else if (store.whole) parts.push(`${format.count(store.spans.size)} here`);
-    setText(this.summary, parts.join(" · "));
+    setText(this.summary, summaryWords(store));
   }
 
-  /** Runs only while a row in sight is running, and stops by itself. */
-  private animate(): void {
-    if (this.frame !== 0) return;
-    const step = (time: number) => {
-      this.frame = 0;
-      if (this.tick(time)) this.frame = requestAnimationFrame(step);
-    };
-    this.frame = requestAnimationFrame(step);
+  private *runningRows(): Generator<TraceRow> {
+    for (const row of this.list.rows()) if (row instanceof TraceRow && row.running) yield row;
   }
 
-  private tick(time: number): boolean {
-    const running: TraceRow[] = [];
-    for (const row of this.list.rows()) if (row instanceof TraceRow && row.running) running.push(row);
-    if (running.length === 0 && !this.sticky.isGrowing) return false;
-    // With reduced motion the bars are brought up to date once a second instead of growing smoothly.
-    if (time - this.tickedAt < (this.calm.matches ? 1_000 : GROW_MS)) return true;
-    this.tickedAt = time;
+  private grow(): void {
     if (this.rescale()) {
       this.render();
       this.drawAxis();
-    } else {
-      for (const row of running) row.grow();
-      this.sticky.grow();
+      return;
     }
-    return true;
+    for (const row of this.runningRows()) row.grow();
+    this.sticky.grow();
   }
 
   /** Who scrolls to where the children of a span go on gets the next ones. */
@@ -363,44 +328,19 @@ export class TraceTreeView implements RunShape {
   }
 
   private indexOf(id: string): number {
-    return rowIndex(this.rows, id, this.cursorAt);
+    return this.cursor.indexOf(id, this.rows);
   }
 
   private moveCursor(id: string): void {
-    this.cursor = id;
-    const index = this.indexOf(id);
-    if (index < 0) return;
-    this.cursorAt = index;
-    this.viewport.setAttribute("aria-activedescendant", `span-${id}`);
+    this.cursor.move(id, this.rows);
   }
 
   private listen(): void {
     const { viewport } = this;
-    // The cursor's frame is for the keyboard; after a click the selected row says enough.
-    viewport.addEventListener("keydown", (event) => {
-      viewport.dataset.keys = "";
-      this.onKey(event);
-    });
-    viewport.addEventListener("pointerdown", () => {
-      delete viewport.dataset.keys;
-    });
+    viewport.addEventListener("keydown", (event) => this.onKey(event));
     for (const change of ["focus", "blur"]) viewport.addEventListener(change, () => this.render());
     byId("collapse-all").addEventListener("click", () => this.collapseAll());
     byId("expand-all").addEventListener("click", () => this.openTo("all"));
-  }
-
-  /** The figures of a bar, and of a duration. */
-  private explain(id: string, cell: Element): void {
-    const span = this.source.span(id);
-    if (!span) return;
-    const self = this.panel.selfTimeUs(id);
-    const begun = this.source.startOf(span);
-    const lines = [
-      `${format.offset(begun - this.panel.time.bounds.from)} after the start of the run`,
-      lengthWords(this.source.endOf(span) - begun),
-      self === undefined ? "" : `self time ${format.duration(self)}`,
-    ];
-    setAttr(cell, "title", lines.filter(Boolean).join("\n"));
   }
 
   private onClick({ id, twisty, isCopy }: Hit): void {
@@ -414,21 +354,11 @@ export class TraceTreeView implements RunShape {
     if (isCopy) this.list.reveal(this.indexOf(id), 0);
   }
 
-  /** Shows the time of a span alone. */
-  private zoomInto(id: string): void {
-    const span = this.source.span(id);
-    if (!span) return;
-    const [from, to] = [this.source.startOf(span), this.source.endOf(span)];
-    const margin = Math.abs(to - from) * 0.04;
-    this.panel.time.zoomTo(Math.min(from, to) - margin, Math.max(from, to) + margin);
-    this.panel.changed();
-  }
-
   private onKey(event: KeyboardEvent): void {
     if (event.altKey || event.ctrlKey || event.metaKey) return;
-    const at = this.cursor ? this.indexOf(this.cursor) : -1;
+    const at = this.cursor.indexOf(this.cursor.id, this.rows);
     const node = this.rows[at];
-    const isOpen = node !== undefined && !this.collapsed.has(node.id) && !isFolded(node);
+    const isOpen = node !== undefined && !this.opens.collapsed.has(node.id) && !isFolded(node);
     const move = moveFor(event.key, { rows: this.rows, at, isOpen, page: this.list.pageRows });
     // Esc without a span that is chosen may end something else.
     if (move === null || (move === "leave" && !this.selected)) return;
