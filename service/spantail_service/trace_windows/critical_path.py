@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from array import array
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from spantail_service.trace_windows.jumps import end_of
 from spantail_service.trace_windows.span_columns import TOP, sorted_in_parts
@@ -12,6 +12,8 @@ from spantail_service.trace_windows.span_row import CUT
 
 if TYPE_CHECKING:
     from spantail_service.trace_windows.span_table import SpanTable
+
+_PARTS_OF_EACH: Final = 10  # on average, of those that are kept: a span may have as many as it has children
 
 Part = tuple[int, int]
 """From and to, in microseconds since the epoch."""
@@ -40,6 +42,12 @@ def critical_path(table: SpanTable, now_us: int, limit: int) -> CriticalPath:
         _walk(table, root, now_us, parts)
     lengths = {row: sum(end - begin for begin, end in each) for row, each in parts.items()}
     kept = heapq.nlargest(limit, parts, key=lambda row: (lengths[row], -row))
+    room = _PARTS_OF_EACH * limit
+    for at, row in enumerate(kept):
+        room -= len(parts[row])
+        if room < 0 and at > 0:
+            del kept[at:]
+            break
     length = sum(lengths.values())
     return CriticalPath(
         {row: parts[row] for row in kept}, len(parts), length, length - sum(lengths[row] for row in kept)
@@ -104,4 +112,8 @@ def _walk(table: SpanTable, root: int, now_us: int, parts: dict[int, list[Part]]
             continue
         row, begin, until = child
         step.until = begin
+        if not table.children(row):
+            if until > begin:
+                parts.setdefault(row, []).append((begin, until))
+            continue
         stack.append((_Step(times, row, begin, until), until))

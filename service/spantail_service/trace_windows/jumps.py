@@ -109,9 +109,13 @@ def _dearest(table: SpanTable) -> list[int]:
 def _slowest(table: SpanTable, now_us: int) -> list[int]:
     """No span worked longer than it took: those that took longest are looked at until no other can be among them."""
     looked_at = 8 * MOST_RANKED
+    own_times: dict[int, int] = {}
     while True:
         longest = heapq.nlargest(looked_at, _lengths(table, now_us))
-        ranked = sorted((-own_time_us(table, row, now_us), table.ids[row], row) for _, row in longest)[:MOST_RANKED]
+        for length, row in longest:
+            if row not in own_times:
+                own_times[row] = own_time_us(table, row, now_us) if table.children(row) else length
+        ranked = sorted((-own, table.ids[row], row) for row, own in own_times.items())[:MOST_RANKED]
         is_sure = len(longest) < looked_at or -ranked[-1][0] > longest[-1][0]
         if is_sure:
             return [row for own, _, row in ranked if own < 0]

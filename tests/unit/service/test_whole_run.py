@@ -184,3 +184,13 @@ def test_no_depth_and_no_width_is_too_much() -> None:
     wide = table_of([state(1, None, start=0, end=NOW), *(state(at, 1, start=5, end=6) for at in range(2, 5_002))])
     assert len(FlameLayout(wide).lanes) == 5_001, "all at once"
     assert critical_path(wide, NOW, 5).length_us == NOW
+
+
+def test_a_path_of_many_parts_says_what_was_left_out() -> None:
+    spans = [state(at, 1, start=at * 10, end=at * 10 + 9) for at in range(2, 102)]
+    table = table_of([state(1, None, start=0, end=2_000), state(200, 1, start=1_900, end=1_950), *spans])
+    path = critical_path(table, NOW, 2)
+    # the root has a part between any two of its children: more than two spans may have together, but it comes whole
+    assert [len(parts) for parts in path.parts.values()] == [102]
+    assert path.left_out_us == path.length_us - sum(end - begin for begin, end in path.parts[0])
+    assert path.spans == 102

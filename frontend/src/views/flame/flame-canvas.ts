@@ -98,6 +98,7 @@ export class FlameCanvas {
     const last = marks.at(-1);
     const atEnd = last !== undefined && last.at * width > width - EDGE_PX;
     // The end is worth more than a label that it would touch.
+    let from = 0;
     const free = atEnd ? last.at * width - 2 * PAD_PX - context.measureText(last.label).width : width;
     for (const mark of marks) {
       const x = Math.round(mark.at * width) + 0.5;
@@ -106,8 +107,10 @@ export class FlameCanvas {
       context.fillStyle = looks.faint;
       const isLast = atEnd && mark === last;
       context.textAlign = isLast ? "right" : "left";
-      if (isLast || x + PAD_PX + context.measureText(mark.label).width < free)
-        context.fillText(mark.label, x + (isLast ? -PAD_PX : PAD_PX), AXIS_PX / 2);
+      const length = context.measureText(mark.label).width;
+      if (!isLast && (x + PAD_PX < from || x + PAD_PX + length >= free)) continue;
+      from = x + 2 * PAD_PX + length;
+      context.fillText(mark.label, x + (isLast ? -PAD_PX : PAD_PX), AXIS_PX / 2);
     }
     context.textAlign = "center";
     for (const cut of time.cuts()) {
