@@ -97,8 +97,8 @@ export class FlameCanvas {
     const marks = time.ticks(width);
     const last = marks.at(-1);
     const atEnd = last !== undefined && last.at * width > width - EDGE_PX;
-    // The end is worth more than a label that it would touch.
     let from = 0;
+    // The end is worth more than a label that it would touch.
     const free = atEnd ? last.at * width - 2 * PAD_PX - context.measureText(last.label).width : width;
     for (const mark of marks) {
       const x = Math.round(mark.at * width) + 0.5;
