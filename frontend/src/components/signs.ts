@@ -1,7 +1,9 @@
 /** What says at a glance how something stands: statuses, marks of backends, badges, bars. */
 import { h, icon } from "../browser/dom";
+import type { Attempt, Outcome } from "../run/fallback-chain";
 import { BackendMark, type Served } from "../views/backend-mark";
 import { LAYER_ICONS, RUN_ICONS, STATUS_ICONS } from "../views/status";
+import { ChainMark } from "../views/trace/chain-mark";
 import type { Sample } from "./sample";
 
 const SERVED: readonly Served[] = [
@@ -12,10 +14,49 @@ const SERVED: readonly Served[] = [
   ),
   { backend: "a_backend_with_a_name_that_is_far_too_long_for_its_place" },
 ];
+/** Backend, how it ended with it, and why. */
+const CHAINS: readonly (readonly [string, Outcome, string?])[][] = [
+  [
+    ["claude_cli", "passed", "not_installed"],
+    ["langchain", "served"],
+  ],
+  [
+    ["claude_cli", "failed", "rate_limited"],
+    ["langchain", "running"],
+  ],
+  [
+    ["claude_cli", "failed", "rate_limited"],
+    ["claude_cli", "failed", "rate_limited"],
+    ["langchain", "failed", "overloaded"],
+    ["openrouter", "served"],
+  ],
+  [
+    ["claude_cli", "failed", "timeout"],
+    ["langchain", "failed", "auth"],
+  ],
+  [
+    ["a", "passed", "budget"],
+    ["b", "failed", "timeout"],
+    ["c", "failed", "timeout"],
+    ["d", "cancelled"],
+    ["e", "served"],
+  ],
+];
 const PHASES = ["live", "connecting", "reconnecting", "idle"];
 
 function row(...children: (Node | string)[]): HTMLElement {
   return h("div", { class: "components-row" }, ...children);
+}
+
+function chainOf(steps: (typeof CHAINS)[number]): HTMLElement {
+  const attempts = steps.map(([backend, outcome, reason = ""], at): Attempt => {
+    const expected = outcome === "passed";
+    const span = { span_id: `${at}`, backend };
+    return { id: `${at}`, span, outcome, reason, expected, nano: undefined, unpriced: false };
+  });
+  const mark = new ChainMark();
+  mark.update({ groupId: null, attempts, served: undefined });
+  return mark.element;
 }
 
 function budget(spent: string, reserved: string, over: boolean): HTMLElement {
@@ -66,6 +107,7 @@ export const signs: readonly Sample[] = [
     ],
   ],
   ["Backend", () => [row(...SERVED.map((served) => new BackendMark(served).element))]],
+  ["Chain of backends", () => CHAINS.map((steps) => row(chainOf(steps)))],
   [
     "Badges and connection",
     () => [

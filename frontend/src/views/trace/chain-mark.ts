@@ -27,8 +27,10 @@ export class ChainMark {
     const parts = shown.flatMap((step) => [leftStep(step), arrow()]);
     if (surplus > 0) {
       const rest = steps.slice(MOST_LEFT - 1);
-      const title = rest.map(stepWords).join("\n");
-      parts.push(h("span", { class: "chain-more", title }, `${rest.length} more`), arrow());
+      const words = rest.map(stepWords);
+      const said = h("span", { class: "sr-only" }, `: ${words.join(", ")}, then `);
+      const title = words.join("\n");
+      parts.push(h("span", { class: "chain-more", title }, `${rest.length} more`, said), arrow());
     }
     this.element.replaceChildren(...parts, lastStep(last, steps.at(-1), real));
   }
