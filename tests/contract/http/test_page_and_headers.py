@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +12,7 @@ from spantail_service.routes.pages import page
 from spantail_service.settings import Settings
 from spantail_service.web.headers import JSON_SECURITY_HEADERS, SECURITY_HEADERS
 from tests.integration.service.harness import RUN, running_app
+from tests.support.tools import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,6 +44,21 @@ async def test_page_deep_link_and_assets(new_redis_url: str, built: Path) -> Non
     assert asset.headers["content-type"].startswith("text/javascript")
     assert again.status_code == 304
     assert icon.headers["content-type"] == "image/svg+xml"
+
+
+async def test_the_page_of_a_run_has_the_browser_ask_for_it_at_once(new_redis_url: str, built: Path) -> None:
+    script = (ROOT / "frontend/src/service/early.ts").read_text(encoding="utf-8")
+    (most,) = re.findall(r"WHOLE_UP_TO = ([\d_]+);", script)
+    (asked,) = re.findall(r"return `(/api/traces/.*)`;", script)
+    url = asked.replace("${runId}", RUN).replace("${WHOLE_UP_TO}", most.replace("_", ""))
+    async with running_app(new_redis_url) as client:
+        for path in (f"/runs/{RUN}", f"/runs/{RUN.upper()}"):
+            link = (await client.get(path)).headers["link"]
+            assert link == f"<{url}>; rel=preload; as=fetch; crossorigin=anonymous"
+        for path in ("/", "/runs/none", f"/runs/{'0' * 32}"):
+            answer = await client.get(path)
+            assert answer.status_code == 200
+            assert "link" not in answer.headers
 
 
 async def test_nothing_beside_the_page_is_served(new_redis_url: str, built: Path) -> None:

@@ -10,12 +10,17 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from spantail_service.errors import InputRefusedError
+from spantail_service.runs.meta import parse_run_id
 from spantail_service.web.problems import ProblemError
 
 STATIC = Path(__file__).resolve().parents[2] / "static"
 """Where the frontend's build puts the page."""
 
 router = APIRouter(include_in_schema=False)
+
+_OPENING = "</api/traces/{}?fields=tree&whole_up_to=20000>; rel=preload; as=fetch; crossorigin=anonymous"
+"""The very request of `frontend/src/service/early.ts`, so that the browser takes this answer for it."""
 
 _NOT_BUILT = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>Spantail: page not built</title>
@@ -27,7 +32,6 @@ _NOT_BUILT = """<!doctype html>
 
 
 @router.get("/")
-@router.get("/runs/{run_id}")
 @router.get("/queue")
 @router.get("/budgets")
 @router.get("/notices")
@@ -38,11 +42,24 @@ _NOT_BUILT = """<!doctype html>
 @router.get("/compare/{run_id}/{other_id}")
 async def index() -> Response:
     """The page; it reads from its own address what it is asked to show."""
+    return _page({})
+
+
+@router.get("/runs/{run_id}")
+async def run_page(run_id: str) -> Response:
+    """The page, with what has the browser ask for the run before it has read it."""
+    try:
+        return _page({"link": _OPENING.format(parse_run_id(run_id))})
+    except InputRefusedError:  # the page says what is wrong with it
+        return _page({})
+
+
+def _page(headers: dict[str, str]) -> Response:
     file = STATIC / "index.html"
     if not file.is_file():
         return HTMLResponse(_NOT_BUILT, status_code=503, headers={"cache-control": "no-store"})
     # Names of assets change with each build, so the page itself must be asked for anew.
-    return FileResponse(file, media_type="text/html", headers={"cache-control": "no-cache"})
+    return FileResponse(file, media_type="text/html", headers={"cache-control": "no-cache", **headers})
 
 
 @router.get("/components")
