@@ -1,6 +1,6 @@
 """States of spans that are alike: the text of one is kept, and what differs is filled in for the others. Pure.
 
-Most spans of a program differ in ids, times, and values that nobody looks at. `encode_state` writes the first of them;
+Most spans of one name differ in ids, times, and values that nobody looks at. `encode_state` writes the first of them;
 a `Pattern` is what it wrote, with gaps. So there is one place that decides what an event says, and it need not decide
 the same for every span.
 """
@@ -41,13 +41,13 @@ _OURS: Final = frozenset(value for name, value in vars(key).items() if name.isup
 _LOOKED_AT: Final = (_OURS | OLDER_NAMES.keys()) - _COPIED
 _SAME: Final = frozenset(
     {
-        "rev", "status", "noted", "event", "kind", "service", "runner", "resource", "scope", "span_kind", "flags",
-        "status_code", "backend", "tier", "model", "cost_source", "cost_note", "attempt", "fallback_from",
+        "rev", "status", "noted", "event", "name", "kind", "service", "runner", "resource", "scope", "span_kind",
+        "flags", "status_code", "backend", "tier", "model", "cost_source", "cost_note", "attempt", "fallback_from",
         "fallback_reason", "error",
     }
 )  # fmt: skip
 """Fields that are the same in all states of a pattern, for what they are made of is."""
-_FILLED: Final = ("start", "ts", "run_id", "span_id", "parent_id", "name", "end")
+_FILLED: Final = ("start", "ts", "run_id", "span_id", "parent_id", "end")
 _FILLED_IF_THERE: Final = ("ns", "cost_usd", "cost_nano", "tokens")
 _WITHIN_QUOTES: Final = ("run_id", "span_id")
 _SAFE_DIGITS: Final = len(str(MOST_TOKENS)) - 1
@@ -73,7 +73,7 @@ class Pattern:
     """The text that states of finished spans have in common, with gaps.
 
     Their attributes have the same names, in this order. They come from the same resource and scope, the values that are
-    not `is_copied` are the same, and so is all that is beside the attributes but ids, times and name.
+    not `is_copied` are the same, and so is all that is beside the attributes but ids and times.
     """
 
     __slots__ = ("_account", "_cost_at", "_counts_at", "_pieces", "_read_at", "_sessions_at", "_sources", "has_ns")
@@ -99,7 +99,6 @@ class Pattern:
         run_id: bytes,
         span_id: bytes,
         parent_id: bytes,
-        name: bytes,
         start_us: int,
         end_us: int,
         ns: tuple[int, int],
@@ -111,7 +110,6 @@ class Pattern:
             run_id: Its trace id in hex.
             span_id: Its own id in hex.
             parent_id: That of its parent; empty where it has none.
-            name: Its name, redacted, as JSON.
             start_us: When it began.
             end_us: When it ended.
             ns: The nanoseconds beyond these two; both are 0 where, and only where, the pattern says so (`has_ns`).
@@ -122,7 +120,7 @@ class Pattern:
         """
         end = b"%d" % end_us
         gaps = [
-            b"%d" % start_us, end, run_id, span_id, b'"%b"' % parent_id if parent_id else b"null", name, end,
+            b"%d" % start_us, end, run_id, span_id, b'"%b"' % parent_id if parent_id else b"null", end,
         ]  # fmt: skip
         if self.has_ns:
             gaps.append(b"[%d,%d]" % ns)
@@ -164,6 +162,7 @@ def pattern_of(state: Encoded, record: SpanRecord, varying: Sequence[str]) -> Pa
     if (
         record.end_us is None
         or body["status"] not in {"ok", "error"}
+        or body["name"] != record.name
         or state.tail_events
         or state.layers
         or TRUNCATED_KEY in attributes

@@ -1,8 +1,9 @@
 """Spans of OTLP's protobuf encoding to the changes that store them: those that are alike by the pattern of one.
 
-Where the bytes of a span are those of an earlier one's but for ids, times and values (`decoding/span_bytes.py`),
-nothing is to be decided that was not decided for that one: what differs is filled into the text of its state
-(`spantail_exporters.model.pattern`). All other spans are read and encoded one by one, as in `span_changes`.
+Where the bytes of a span are those of an earlier one of its name, but for ids, times and values
+(`decoding/span_bytes.py`), nothing is to be decided that was not decided for that one: what differs is filled into the
+text of its state (`spantail_exporters.model.pattern`). All other spans are read and encoded one by one, as in
+`span_changes`.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from spantail_service.ingest.decoding.protobuf_spans import (
     read_record,
 )
 from spantail_service.ingest.decoding.protobuf_walk import SPAN, fields
-from spantail_service.ingest.decoding.span_bytes import MOST_BYTES, SpanBytes, span_bytes_of
+from spantail_service.ingest.decoding.span_bytes import MOST_BYTES, SpanBytes, name_in, span_bytes_of
 from spantail_service.ingest.decoding.span_fields import MOST_NS
 from spantail_service.ingest.normalise import SPAN_TYPE, as_meant
 from spantail_service.ingest.span_changes import TOGETHER, change_of, encoded, finished_state, unencodable
@@ -45,12 +46,14 @@ if TYPE_CHECKING:
     from spantail_service.ingest.decoding.entries import KnownGroups, Source, Tally
     from spantail_service.ingest.decoding.span_bytes import Heads
 
-_MOST_OF_SOURCE: Final = 16  # patterns that are tried on a span, the last one that fitted first
+_MOST_OF_NAME: Final = 6  # patterns that are tried on a span, the last one that fitted first
 _MOST_PATTERNS: Final = 256
 _MOST_SOURCES: Final = 1_000
 _MOST_COUNTED: Final = 1_024
 _TIMES_SEEN: Final = 4  # until spans with these attributes are worth a pattern
 _SPANS_BETWEEN: Final = 128  # an expression takes as long to make as so many spans to read
+_SPANS_BETWEEN_IF_FULL: Final = 4_096
+_NONE: Final[list[Alike]] = []
 _TIMES: Final = Struct("<QQ")
 _DOUBLE: Final = Struct("<d")
 
@@ -58,13 +61,11 @@ _DOUBLE: Final = Struct("<d")
 class Alike(NamedTuple):
     """A pattern, and the bytes that it is for."""
 
-    name: Callable[[bytes], bytes]
-    """Gives the name of a span as JSON."""
     match: Callable[[bytes, int, int], re.Match[bytes] | None]
     texts: Callable[[tuple[bytes, ...]], tuple[bytes, ...]]
     """Picks the texts from the groups of a match."""
     ids: Callable[[tuple[bytes, ...]], tuple[bytes, ...]]
-    """Picks trace id, span id, start, end and name."""
+    """Picks trace id, span id, start and end."""
     parent_at: int
     """The group of the parent's id; negative without one."""
     heads: list[tuple[int, int, Heads]]
@@ -85,7 +86,7 @@ class AlikeSpans:
             float: _double,
             bool: {b"\0": b"false", b"\1": b"true"}.__getitem__,
         }
-        self._sources: dict[Source, list[Alike]] = {}
+        self._sources: dict[Source, dict[bytes, list[Alike]]] = {}  # by the names of the spans
         self._seen: dict[tuple[str, ...], int] = {}  # spans that were read one by one, by the names of their attributes
         self._count = 0
         self._until_next = 0
@@ -122,19 +123,22 @@ class AlikeSpans:
         if patterns is None:
             if len(self._sources) >= _MOST_SOURCES:
                 self._forget()
-            patterns = self._sources[source] = []
+            patterns = self._sources[source] = {}
         self._until_next -= len(places)
         # all are read before one is encoded, for their texts are looked at together
         read: list[tuple[Alike, tuple[bytes, ...]] | None] = []
         texts: set[bytes] = set()
         for start, stop in places:
             found = None
-            for alike in patterns:
+            of_name = patterns.get(name_in(data, start, stop), _NONE)
+            for place, alike in enumerate(of_name):
                 match = alike.match(data, start, stop)
                 if match is not None:
                     groups = match.groups()
                     texts.update(alike.texts(groups))
                     found = alike, groups
+                    if place:
+                        of_name.insert(0, of_name.pop(place))
                     break
             read.append(found)
         self._texts.learn(texts)
@@ -158,7 +162,7 @@ class AlikeSpans:
                 unencodable(error, tally)
         return [one for one in made if one is not None]
 
-    def _encode_one(self, item: bytes, record: SpanRecord, patterns: list[Alike]) -> tuple[str, Change]:
+    def _encode_one(self, item: bytes, record: SpanRecord, patterns: dict[bytes, list[Alike]]) -> tuple[str, Change]:
         meant = as_meant(record)
         state = finished_state(meant, self._redactor)
         if meant is record and len(item) <= MOST_BYTES and self._is_worth_a_pattern(tuple(record.attributes)):
@@ -179,8 +183,11 @@ class AlikeSpans:
         self._sources.clear()
         self._count = 0
 
-    def _learn(self, item: bytes, record: SpanRecord, state: Encoded, patterns: list[Alike]) -> None:
-        self._until_next = _SPANS_BETWEEN
+    def _learn(self, item: bytes, record: SpanRecord, state: Encoded, patterns: dict[bytes, list[Alike]]) -> None:
+        # where there are more kinds than patterns, each new one takes the place of one that is used
+        name = name_in(item, 0, len(item))
+        of_name = patterns.get(name) or []
+        self._until_next = _SPANS_BETWEEN if len(of_name) < _MOST_OF_NAME else _SPANS_BETWEEN_IF_FULL
         if not self._redactor.keeps(list(record.attributes)) or SPAN_TYPE in record.attributes:
             return
         common = span_bytes_of(item, is_copied)
@@ -190,9 +197,8 @@ class AlikeSpans:
         if pattern is None:
             return
         made = Alike(
-            self._readers[str],
             common.match,
-            itemgetter(*common.texts, common.texts[0]),  # of one place alone it would give no tuple
+            itemgetter(*common.texts, common.texts[0]) if common.texts else _no_texts,  # of one place it gives no tuple
             itemgetter(*common.at[: SpanBytes.PARENT_ID]),
             common.at[SpanBytes.PARENT_ID],
             common.heads,
@@ -202,8 +208,9 @@ class AlikeSpans:
         if self._count >= _MOST_PATTERNS:
             self._forget()
         self._count += 1
-        patterns.insert(0, made)
-        del patterns[_MOST_OF_SOURCE:]
+        patterns[name] = of_name
+        of_name.insert(0, made)
+        del of_name[_MOST_OF_NAME:]
 
 
 def _filled(alike: Alike, groups: tuple[bytes, ...]) -> tuple[str, Change] | None:
@@ -211,7 +218,7 @@ def _filled(alike: Alike, groups: tuple[bytes, ...]) -> tuple[str, Change] | Non
     for head_at, at, heads in alike.heads:
         if groups[head_at] != heads[len(groups[at])]:
             return None
-    trace_id, span_id, start, end, name = alike.ids(groups)
+    trace_id, span_id, start, end = alike.ids(groups)
     start_ns, end_ns = _TIMES.unpack(start + end)
     begun, ended = start_ns % 1_000, end_ns % 1_000
     pattern = alike.pattern
@@ -229,15 +236,17 @@ def _filled(alike: Alike, groups: tuple[bytes, ...]) -> tuple[str, Change] | Non
     run_id, id_in_hex = hexlify(trace_id), hexlify(span_id)
     try:
         values = [read(groups[at]) for read, at in alike.readers]
-        done = pattern.fill(
-            run_id, id_in_hex, parent, alike.name(name), start_ns // 1_000, end_ns // 1_000, (begun, ended), values
-        )
+        done = pattern.fill(run_id, id_in_hex, parent, start_ns // 1_000, end_ns // 1_000, (begun, ended), values)
     except (KeyError, ValueError):  # a text that is not clean; a number that JSON does not have
         return None
     if done is None:
         return None
     line, account, sources = done
     return run_id.decode(), Change(id_in_hex.decode(), parent.decode(), (line,), 0, account, b"", b"", sources)
+
+
+def _no_texts(_groups: tuple[bytes, ...]) -> tuple[bytes, ...]:
+    return ()
 
 
 def _double(data: bytes) -> bytes:

@@ -1,8 +1,8 @@
 """The bytes of spans that are alike: an expression that finds what differs, without reading the rest (pure).
 
-Spans of a program are serialised alike: the same fields and attributes in the same order, of which ids, times and
-values differ. `span_bytes_of` makes an expression of the bytes of one span. Where it fits, and all lengths are those of
-what was found, the bytes are a span that has the same fields, and what was found in the gaps.
+Spans of a program that have the same name are serialised alike: the same fields and attributes in the same order, of
+which ids, times and values differ. `span_bytes_of` makes an expression of the bytes of one span. Where it fits, and all
+lengths are those of what was found, the bytes are a span that has the same fields, and what was found in the gaps.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ _LENGTH: Final = rb"[\x80-\xff]?[\x00-\x7f]"  # below 16,384
 MOST_BYTES: Final = 2_048
 """Of a span that has an expression."""
 _MOST_ATTRIBUTES: Final = 128
+_AFTER_IDS: Final = 28  # bytes: both ids with tag and length
+_PARENT_BYTES: Final = 10
 _HEAVY: Final = 6  # bytes that hardly stand in a text by chance
 
 
@@ -62,10 +64,10 @@ class SpanBytes:
         heads: Of each group that can have any length: the one of what stands before it, its own, and what is to stand
             there.
         gaps: The attributes that differ.
-        texts: The groups that are texts, the name first.
+        texts: The groups that are texts.
     """
 
-    TRACE_ID, SPAN_ID, START, END, NAME, PARENT_ID = range(6)
+    TRACE_ID, SPAN_ID, START, END, PARENT_ID = range(5)
 
     def __init__(
         self, expression: bytes, at: Sequence[int], gaps: list[Gap], heads: list[tuple[int, int, Heads]]
@@ -75,7 +77,7 @@ class SpanBytes:
         self.at = tuple(at)
         self.gaps = gaps
         self.heads = heads
-        self.texts = (at[self.NAME], *(gap.at for gap in gaps if gap.kind is str))
+        self.texts = tuple(gap.at for gap in gaps if gap.kind is str)
 
 
 class _Maker:
@@ -148,12 +150,10 @@ def span_bytes_of(data: bytes, is_copied: Callable[[str, object], bool]) -> Span
             elif tag in (_START, _END):
                 made.literal(data[begin:start])
                 at[tag] = made.group(b".{8}")
-            elif tag == _NAME:
-                at[tag] = made.text(rb"\*" + _LENGTH, Heads(lambda size: b"*" + length(size)))
             elif tag == _ATTRIBUTE:
                 attributes += 1
                 _attribute(made, data[begin:stop], data[start:stop], is_copied)
-            elif tag in (_KIND, _FLAGS) or (tag == _STATUS and not _has_message(data, start, stop)):
+            elif tag in (_NAME, _KIND, _FLAGS) or (tag == _STATUS and not _has_message(data, start, stop)):
                 made.literal(data[begin:stop])
                 at[tag] = -1
             else:
@@ -162,7 +162,7 @@ def span_bytes_of(data: bytes, is_copied: Callable[[str, object], bool]) -> Span
         return None
     if not at.keys() >= _ONCE or attributes > _MOST_ATTRIBUTES:
         return None
-    order = [at[tag] for tag in (_TRACE_ID, _SPAN_ID, _START, _END, _NAME)]
+    order = [at[tag] for tag in (_TRACE_ID, _SPAN_ID, _START, _END)]
     return SpanBytes(made.expression(), [*order, at.get(_PARENT_ID, -1)], made.gaps, made.heads)
 
 
@@ -212,3 +212,13 @@ def length(size: int) -> bytes:
 
 def _has_message(data: bytes, start: int, stop: int) -> bool:
     return any(tag == _MESSAGE_OF_STATUS for tag, *_ in fields(data, start, stop))
+
+
+def name_in(data: bytes, start: int, stop: int) -> bytes:
+    """The name of a span whose first fields are its ids, as they nearly always are; else empty, or anything."""
+    at = start + _AFTER_IDS
+    if at + _PARENT_BYTES < stop and data[at] == _PARENT_ID:
+        at += _PARENT_BYTES
+    if at + 1 < stop and data[at] == _NAME:
+        return data[at + 2 : at + 2 + data[at + 1]]
+    return b""
