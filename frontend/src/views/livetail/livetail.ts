@@ -15,6 +15,8 @@ import { type OlderPage, TailSearch } from "./tail-search";
 
 const TAIL_ROW_HEIGHT = 28;
 
+/** Where more events have come than there are rows, all of them change: nobody reads that, and it is drawn less often. */
+const FAST_MS = 250;
 /** While events come fast every row is another one each time: few are drawn that nobody sees. */
 const AHEAD = 8;
 /** The row of the fields is kept for as long as their end may be in sight: half of this is more than they are high. */
@@ -55,6 +57,9 @@ export class LivetailView {
   private follow = true;
   private pausedAt = 0;
   private drawnVersion = -1;
+  private drawnIndex = 0;
+  private drawnMs = 0;
+  private later: ReturnType<typeof setTimeout> | undefined;
   private activeSeq: number | null = null;
 
   constructor(actions: LivetailActions) {
@@ -143,7 +148,10 @@ export class LivetailView {
       this.drawInfo();
       return;
     }
+    if (this.waits(store)) return;
     this.drawnVersion = store.tailVersion;
+    this.drawnIndex = store.nextIndex;
+    this.drawnMs = performance.now();
     this.late.look(store.tail);
     const top = this.list.scrollTop;
     const topAt = Math.floor(top / TAIL_ROW_HEIGHT);
@@ -156,6 +164,18 @@ export class LivetailView {
     this.list.setItems(this.items, scrollTop);
     this.search.go(this.actions.first());
     this.drawInfo();
+  }
+
+  /** True where the events are drawn a moment later instead. */
+  private waits(store: RunStore): boolean {
+    const restMs = this.drawnMs + FAST_MS - performance.now();
+    const isFast = this.drawnVersion >= 0 && store.nextIndex - this.drawnIndex > this.list.pageRows;
+    if (!isFast || restMs <= 0) return false;
+    this.later ??= setTimeout(() => {
+      this.later = undefined;
+      this.draw();
+    }, restMs);
+    return true;
   }
 
   /** The events with the fields of the open one below it. */
