@@ -1,5 +1,6 @@
 /** A text as Markdown. The parser is loaded when the first text wants it; until then the text stands there as it is. */
 import { h } from "../../browser/dom";
+import { visible } from "../../text/visible";
 
 /** Longer texts are shown as they are: laying them out would hold up the page. */
 const MAX_LAID_OUT = 100_000;
@@ -13,7 +14,7 @@ let loading: Promise<Lay | undefined> | undefined;
 
 export function markdown(text: string): HTMLElement {
   const block = h("div", { class: "prose" });
-  const plain = h("p", { class: "prose-plain" }, text);
+  const plain = h("p", { class: "prose-plain" }, visible(text));
   if (text.length > MAX_LAID_OUT || !HAS_MARKS.test(text)) block.append(plain);
   else if (lay) block.append(laidOut(lay, text) ?? plain);
   else {

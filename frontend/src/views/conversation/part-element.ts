@@ -96,7 +96,9 @@ function textElement(text: string): HTMLElement {
   const all = h(
     "button",
     { class: "button-quiet cut-more", type: "button", "aria-expanded": "false" },
-    `Show all ${format.bytes(text.length)}`,
+    text.length > MOST_LETTERS
+      ? `Show the first ${format.bytes(MOST_LETTERS)} of ${format.bytes(text.length)}`
+      : `Show all ${format.bytes(text.length)}`,
   );
   all.addEventListener("click", () => {
     const rest =

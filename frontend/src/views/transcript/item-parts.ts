@@ -6,7 +6,8 @@ import type { SpanState } from "../../service/wire";
 import type { RunStore } from "../../store";
 import * as format from "../../text/format";
 import { callLines } from "../../text/llm-words";
-import { shownName } from "../../text/visible";
+import { errorType } from "../../text/reasons";
+import { shownName, visible } from "../../text/visible";
 import { readOnce } from "../conversation/conversation-section";
 import { type Field, fieldList } from "../details/span-sections";
 import type { SpanLoader } from "./span-loader";
@@ -58,5 +59,9 @@ export function nameOf(item: Item, span: SpanState | undefined, served: SpanStat
 export function errorElement(span: SpanState | undefined): HTMLElement | null {
   const { type, message } = span?.error ?? {};
   if (!type && !message) return null;
-  return h("p", { class: "story-error" }, [type?.split(".").at(-1), message].filter(Boolean).join(": "));
+  return h(
+    "p",
+    { class: "story-error" },
+    visible([errorType(type?.split(".").at(-1) ?? ""), message].filter(Boolean).join(": ")),
+  );
 }
