@@ -15,7 +15,7 @@ export function toolConversation(span: SpanState, logs: readonly TailEvent[]): C
     "tool_input",
     "input.value",
   ]);
-  const told = pick(attributes, [
+  const result = pick(attributes, [
     "gen_ai.tool.call.result",
     "tool_response",
     "gen_ai.tool.output",
@@ -32,8 +32,8 @@ export function toolConversation(span: SpanState, logs: readonly TailEvent[]): C
   if (input !== undefined) {
     made.asked.push(message("assistant", [callPart({ id, name, arguments: calledWith(input) })]));
   }
-  const failed = told === undefined && log.success === "false";
-  const output = told ?? (failed ? (log.error ?? log.error_type ?? null) : answerIn(logs, log));
+  const failed = result === undefined && log.success === "false";
+  const output = result ?? (failed ? (log.error ?? log.error_type ?? null) : answerIn(logs, log));
   if (output !== undefined) {
     made.answered.push(message("tool", [{ kind: "result", id, name, value: resultValue(output), failed }]));
   }
@@ -48,7 +48,7 @@ function resultLog(logs: readonly TailEvent[], id: string): Attributes {
   return found?.attributes ?? {};
 }
 
-/** What its subagent said; else how large the result was, of which nothing more is told. */
+/** What its subagent said; else how large the result was, of which nothing more is known. */
 function answerIn(logs: readonly TailEvent[], log: Attributes): AttributeValue | undefined {
   const answers = logs.filter(({ attributes = {} }) => attributes["event.name"] === "assistant_response");
   const said = answers.at(-1)?.attributes?.response;
