@@ -59,7 +59,8 @@ def _page(headers: dict[str, str]) -> Response:
     if not file.is_file():
         return HTMLResponse(_NOT_BUILT, status_code=503, headers={"cache-control": "no-store"})
     # Names of assets change with each build, so the page itself must be asked for anew.
-    return FileResponse(file, media_type="text/html", headers={"cache-control": "no-cache", **headers})
+    # In one piece with its headers: what these have the browser ask for would come before a body that is read later.
+    return HTMLResponse(file.read_bytes(), headers={"cache-control": "no-cache", **headers})
 
 
 @router.get("/components")
