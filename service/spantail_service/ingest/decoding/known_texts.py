@@ -61,8 +61,8 @@ class Numbers(dict[bytes, bytes]):
     """Integers of protobuf's wire format, at most 63 bits long, as JSON."""
 
     def __missing__(self, data: bytes) -> bytes:
-        number = b"%d" % sum((byte & 0x7F) << 7 * at for at, byte in enumerate(data))
+        written = b"%d" % sum((byte & 0x7F) << 7 * at for at, byte in enumerate(data))
         if len(self) >= _MOST_NUMBERS:
             self.clear()
-        self[data] = number
-        return number
+        self[data] = written
+        return written
