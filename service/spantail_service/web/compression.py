@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from starlette.responses import Response
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 GZIP_FROM_BYTES: Final = 1_400
 """Less fits into one packet anyway."""
@@ -37,10 +40,11 @@ async def json_response(body: bytes, accept_encoding: str) -> Response:
     return await packed_response(body, accept_encoding, "application/json")
 
 
-async def packed_response(body: bytes, accept_encoding: str, media_type: str) -> Response:
-    """As `json_response`, of any media type."""
-    headers = _HEADERS
+async def packed_response(
+    body: bytes, accept_encoding: str, media_type: str, headers: Mapping[str, str] = _HEADERS
+) -> Response:
+    """As `json_response`, of any media type; `headers` are instead of those that keep it from being stored."""
     if len(body) >= GZIP_FROM_BYTES and takes_gzip(accept_encoding):
         body = await asyncio.to_thread(gzipped, body) if len(body) > _IN_THREAD_BYTES else gzipped(body)
-        headers = {**_HEADERS, "content-encoding": "gzip"}
-    return Response(body, media_type=media_type, headers=headers)
+        headers = {**headers, "content-encoding": "gzip"}
+    return Response(body, media_type=media_type, headers=dict(headers))

@@ -61,6 +61,21 @@ async def test_the_page_of_a_run_has_the_browser_ask_for_it_at_once(new_redis_ur
             assert "link" not in answer.headers
 
 
+async def test_page_and_assets_are_packed_for_those_who_take_it(new_redis_url: str, built: Path) -> None:
+    text = "<!doctype html><title>page</title>" + "<p>and again</p>" * 200
+    (built / "index.html").write_text(text, encoding="utf-8")
+    (built / "assets" / "index-AbC123.js").write_text(text, encoding="utf-8")
+    async with running_app(new_redis_url) as client:
+        for path in ("/", f"/runs/{RUN}", "/assets/index-AbC123.js"):
+            packed = await client.get(path, headers={"accept-encoding": "gzip, br"})
+            plain = await client.get(path, headers={"accept-encoding": "identity"})
+            assert packed.headers["content-encoding"] == "gzip"
+            assert int(packed.headers["content-length"]) < len(text) / 10
+            assert "content-encoding" not in plain.headers
+            assert packed.text == plain.text == text
+            assert all(answer.headers["vary"].lower() == "accept-encoding" for answer in (packed, plain)), path
+
+
 async def test_nothing_beside_the_page_is_served(new_redis_url: str, built: Path) -> None:
     async with running_app(new_redis_url) as client:
         for path in ("/assets/../secret.txt", "/assets/%2e%2e/%2e%2e/secret.txt", "/assets/", "/assets/none.js"):

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
+from typing import Final
 
 from fastapi import APIRouter
 from fastapi.responses import FileResponse, HTMLResponse
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
-from starlette.types import Scope
+from starlette.types import ASGIApp, Scope
 
 from spantail_service.errors import InputRefusedError
 from spantail_service.runs.meta import parse_run_id
+from spantail_service.web.compression import GZIP_FROM_BYTES, packed_response
 from spantail_service.web.problems import ProblemError
 
 STATIC = Path(__file__).resolve().parents[2] / "static"
@@ -21,6 +27,8 @@ router = APIRouter(include_in_schema=False)
 
 _OPENING = "</api/traces/{}?fields=tree&whole_up_to=20000>; rel=preload; as=fetch; crossorigin=anonymous"
 """The very request of `frontend/src/service/early.ts`, so that the browser takes this answer for it."""
+
+_NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 
 _NOT_BUILT = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>Spantail: page not built</title>
@@ -40,27 +48,33 @@ _NOT_BUILT = """<!doctype html>
 @router.get("/spend")
 @router.get("/compare")
 @router.get("/compare/{run_id}/{other_id}")
-async def index() -> Response:
+async def index(request: Request) -> Response:
     """The page; it reads from its own address what it is asked to show."""
-    return _page({})
+    return await _page(request)
 
 
 @router.get("/runs/{run_id}")
-async def run_page(run_id: str) -> Response:
+async def run_page(request: Request, run_id: str) -> Response:
     """The page, with what has the browser ask for the run before it has read it."""
     try:
-        return _page({"link": _OPENING.format(parse_run_id(run_id))})
+        link = _OPENING.format(parse_run_id(run_id))
     except InputRefusedError:  # the page says what is wrong with it
-        return _page({})
+        return await _page(request)
+    return await _page(request, {"link": link})
 
 
-def _page(headers: dict[str, str]) -> Response:
+async def _page(request: Request, headers: Mapping[str, str] = _NO_HEADERS) -> Response:
     file = STATIC / "index.html"
     if not file.is_file():
         return HTMLResponse(_NOT_BUILT, status_code=503, headers={"cache-control": "no-store"})
     # Names of assets change with each build, so the page itself must be asked for anew.
     # In one piece with its headers: what these have the browser ask for would come before a body that is read later.
-    return HTMLResponse(file.read_bytes(), headers={"cache-control": "no-cache", **headers})
+    return await packed_response(
+        file.read_bytes(),
+        request.headers.get("accept-encoding", ""),
+        "text/html",
+        {"cache-control": "no-cache", "vary": "accept-encoding", **headers},
+    )
 
 
 @router.get("/components")
@@ -95,6 +109,6 @@ class _Assets(StaticFiles):
         return response
 
 
-def assets() -> StaticFiles:
+def assets() -> ASGIApp:
     """The app to mount at `/assets`."""
-    return _Assets(directory=STATIC / "assets", check_dir=False)
+    return GZipMiddleware(_Assets(directory=STATIC / "assets", check_dir=False), GZIP_FROM_BYTES)
