@@ -36,7 +36,8 @@ spans: `gen_ai.usage.*`, `gen_ai.usage.cost`, `spantail.cost_usd`.
 ## What we show of theirs
 
 Each library ran as its documents say, against a provider on loopback, and sent its spans to us. The tokens include
-cached ones and those of reasoning. No call counts twice where several libraries saw it.
+cached ones and those of reasoning. A call that several libraries saw counts once where one span is within the other.
+Side by side it counts twice: so does the call of OpenLLMetry to Anthropic, whose own library makes a span beside it.
 
 {into}
 
