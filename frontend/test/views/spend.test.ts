@@ -1,0 +1,101 @@
+import { expect, it } from "vitest";
+import type { SpendAnswer, SpendPart } from "../../src/service/wire-sessions";
+import type { Budget } from "../../src/service/wire-work";
+import {
+  barsOf,
+  choiceIn,
+  dayLimit,
+  limitText,
+  queryOf,
+  roundUp,
+  rowsOf,
+  shortDay,
+  shownChoice,
+  sum,
+  tick,
+  unpricedText,
+} from "../../src/views/spend/spend-words";
+
+function part(nano: number, more: Partial<SpendPart> = {}): SpendPart {
+  return { calls: 1, errors: 0, unpriced: 0, tokens: { input: 1, output: 2 }, cost_nano: nano, ...more };
+}
+
+function day(date: string, models: Record<string, SpendPart>, demo: Record<string, SpendPart> = {}) {
+  const nano = (parts: Record<string, SpendPart>) =>
+    Object.values(parts).reduce((all, one) => all + one.cost_nano, 0);
+  const runs = Object.keys(models).length;
+  const demos = { runs: Object.keys(demo).length, cost_nano: nano(demo), models: demo };
+  return { day: date, runs, cost_nano: nano(models), models, demo: demos };
+}
+
+const ANSWER: SpendAnswer = {
+  by: "model",
+  from: "2026-11-29",
+  to: "2026-11-30",
+  cost_nano: 60,
+  models: { a: part(50, { calls: 2 }), b: part(10, { unpriced: 1 }) },
+  demo: { runs: 1, cost_nano: 7, models: { c: part(7) } },
+  days: [day("2026-11-29", { a: part(20) }), day("2026-11-30", { a: part(30), b: part(10) }, { c: part(7) })],
+};
+
+it("keeps in the address what is asked for, and no more", () => {
+  for (const query of ["", "days=7&by=model", "data=demo&part=a+b%26c", "data=spent"])
+    expect(queryOf(choiceIn(query))).toBe(query);
+  expect(queryOf(choiceIn("days=12&by=colour&data=all"))).toBe("");
+});
+
+it("begins with demo data where there is nothing else", () => {
+  const days = [day("2026-11-30", {}, { c: part(7) })];
+  const demo = (query: string, answer: Pick<SpendAnswer, "days">) =>
+    shownChoice(choiceIn(query), answer).demo;
+  expect(demo("", { days })).toBe(true);
+  expect(demo("data=spent", { days })).toBe(false);
+  expect(demo("", ANSWER)).toBe(false);
+  expect(demo("data=demo", ANSWER)).toBe(true);
+  expect(demo("", { days: [] })).toBe(false);
+});
+
+it("lists the dearest first, with its share", () => {
+  expect(rowsOf(ANSWER).map(({ name, share }) => [name, share])).toEqual([
+    ["a", 50 / 60],
+    ["b", 10 / 60],
+  ]);
+  const same = { cost_nano: 0, backends: { x: part(0), y: part(0, { calls: 3 }) } };
+  expect(rowsOf(same).map(({ name, share }) => [name, share])).toEqual([
+    ["y", 0],
+    ["x", 0],
+  ]);
+});
+
+it("draws real money or that of demo data, and the share of what is chosen", () => {
+  const real = barsOf(ANSWER, choiceIn("by=model&part=a"));
+  expect(real.map(({ nano, partNano }) => [nano, partNano])).toEqual([
+    [20, 20],
+    [40, 30],
+  ]);
+  expect(barsOf(ANSWER, choiceIn("data=demo")).map(({ nano }) => nano)).toEqual([0, 7]);
+});
+
+it("has round amounts on the axis", () => {
+  expect([0, 1, 3, 20, 21, 900_000_000].map(roundUp)).toEqual([0, 1, 5, 20, 50, 1_000_000_000]);
+  expect([2e9, 5e8, 2e7, 5_000_000, 2e12].map(tick)).toEqual(["$2", "$0.5", "$0.02", "$0.005", "$2,000"]);
+  expect([1_234_567_890, 12_300_000, 0].map(sum)).toEqual(["$1.23", "$0.0123", "$0"]);
+  expect(shortDay("2026-11-03")).toBe("3 Nov");
+});
+
+it("knows the limit of the day, its own before the usual one", () => {
+  const own = { scope: "day:2026-11-30", limit_nano: 5, spent_nano: 0, reserved_nano: 0 } as Budget;
+  expect(dayLimit([own], { day: 2 }, "2026-11-30", false)).toEqual({ limitNano: 5, spentNano: 0 });
+  expect(dayLimit([own], { day: 2 }, "2026-11-30", true)).toEqual({ limitNano: 2e9, spentNano: 0 });
+  expect(dayLimit([{ ...own, limit_nano: null }], { day: 2 }, "2026-11-30", false)).toBeUndefined();
+  expect(dayLimit([], {}, "2026-11-30", false)).toBeUndefined();
+  expect(limitText({ limitNano: 2e9, spentNano: 5e8 }, 5e8)).toBe("The day's limit is $2.00: $1.50 left.");
+  expect(limitText({ limitNano: 2e9, spentNano: 3e9 }, 4e9)).toBe(
+    "The day's limit is $2.00: $1.00 over. $1.00 of today's was spent without asking it, and does not count.",
+  );
+});
+
+it("says what has no price", () => {
+  expect(unpricedText(ANSWER)).toBe("1 call had no price: its money is not in the sum.");
+  expect(unpricedText(ANSWER.demo)).toBe("");
+});
