@@ -114,7 +114,7 @@ async def _in_the_details(page: Page) -> None:
 
 async def _as_a_chain(page: Page) -> None:
     chain = RunPage(page).details.locator(".chain-section")
-    await expect(chain).to_contain_text("Served by langchain; claude_cli was passed over, as expected.")
+    await expect(chain).to_contain_text("Served by langchain; claude_cli was skipped, as expected.")
     attempts = chain.get_by_role("listitem")
     await expect(attempts).to_have_count(2)
     await expect(attempts.first).to_contain_text("not asked: not installed")
