@@ -190,7 +190,8 @@ export function chainSentence({ attempts, served }: Chain): string {
       : "No backend answered";
   const joint = served || asking ? " after " : ": ";
   const parts = [failed.length > 0 ? `${end}${joint}${names(failed)} failed` : end];
-  if (passed.length > 0) parts.push(`${names(passed)} was skipped, as expected`);
+  if (passed.length > 0)
+    parts.push(`${names(passed)} ${passed.length > 1 ? "were" : "was"} skipped, as expected`);
   return `${parts.join("; ")}.`;
 }
 
