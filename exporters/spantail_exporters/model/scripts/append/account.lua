@@ -3,35 +3,38 @@
 -- with a further newline where that was expected, or, with a model, always: `\n1\nmodel`, `\n0\nmodel`. The outcome: 1 is an error, 2 a skipped attempt, which is no call.
 -- The same rule stands in `model/rules/account.py`; both are held to `tests/golden/rules/account.json`.
 
-local backends, models = {}, {}
+-- Most accounts end alike, with the same backend and model: they are added up by that end before it is read.
+local alike, backends, models = {}, {}, {}
 local MOST_MODELS = 100 -- of a run; the calls of further ones are those of `other`
 local EXPECTED = { budget = true, circuit_open = true, not_installed = true }
 local SUMS = { 'calls', 'errors', 'unpriced', 'input', 'output', 'nano' }
+local ONE, TWO = byte('12', 1, 2)
 
-local function add_to(all, name, sign, outcome, unpriced, input, output, nano)
-  local sums = all[name]
+local function settle_account(account, sign)
+  local input, output, nano, at = match(account, '^%d %d (%d+) (%d+) (%d+) ()')
+  local ending = sub(account, at)
+  local sums = alike[ending]
   if not sums then
-    sums = { 0, 0, 0, 0, 0, 0 }
-    all[name] = sums
+    sums = { 0, 0, 0, 0, 0, 0, accounts = 0 }
+    alike[ending] = sums
   end
-  if outcome ~= '2' then sums[1] = sums[1] + sign end
-  if outcome == '1' then sums[2] = sums[2] + sign end
-  sums[3] = sums[3] + sign * unpriced
+  local outcome = byte(account)
+  if outcome ~= TWO then sums[1] = sums[1] + sign end
+  if outcome == ONE then sums[2] = sums[2] + sign end
+  if byte(account, 3) == ONE then sums[3] = sums[3] + sign end
   sums[4] = sums[4] + sign * input
   sums[5] = sums[5] + sign * output
   sums[6] = sums[6] + sign * nano
+  sums.accounts = sums.accounts + sign
 end
 
-local function settle_account(account, sign)
-  local outcome, unpriced, input, output, nano, backend, from, rest =
-    match(account, '^(%d+) (%d+) (%d+) (%d+) (%d+) ([^\n]*)\n([^\n]*)(.*)$')
-  local expected, model = match(rest, '^\n(%d)\n(.*)$')
-  add_to(backends, backend, sign, outcome, unpriced, input, output, nano)
-  if model then add_to(models, model, sign, outcome, unpriced, input, output, nano) end
-  if from ~= '' then
-    local is_expected = expected == '1' or (not expected and rest ~= '')
-    add('b:' .. from .. (is_expected and ':expected_fallbacks' or ':fallbacks'), sign)
+local function add_to(all, name, sums)
+  local known = all[name]
+  if not known then
+    known = { 0, 0, 0, 0, 0, 0 }
+    all[name] = known
   end
+  for i = 1, #SUMS do known[i] = known[i] + sums[i] end
 end
 
 -- A model that has a place of its own keeps it, and one that came too late never gets one: so what is taken back is
@@ -48,10 +51,22 @@ local function place_of(model)
 end
 
 local function add_sums(prefix, sums)
-  for i, what in ipairs(SUMS) do add(prefix .. ':' .. what, sums[i]) end
+  for i, what in ipairs(SUMS) do
+    if sums[i] ~= 0 then add(prefix .. ':' .. what, sums[i]) end
+  end
 end
 
 local function add_accounts()
+  for ending, sums in pairs(alike) do
+    local backend, from, rest = match(ending, '^([^\n]*)\n([^\n]*)(.*)$')
+    local expected, model = match(rest, '^\n(%d)\n(.*)$')
+    add_to(backends, backend, sums)
+    if model then add_to(models, model, sums) end
+    if from ~= '' then
+      local is_expected = expected == '1' or (not expected and rest ~= '')
+      add('b:' .. from .. (is_expected and ':expected_fallbacks' or ':fallbacks'), sums.accounts)
+    end
+  end
   for backend, sums in pairs(backends) do add_sums('b:' .. backend, sums) end
   for model, sums in pairs(models) do
     local says_nothing = true

@@ -34,6 +34,7 @@ local function take_lines(begin, last, after, ends, span_events, already_noted, 
   pieces[#pieces + 1] = full
 end
 
+local order_count = 0
 local at = 1 -- where the next line begins
 for i, first in ipairs(begins) do
   local span_id, head = ids[i], ARGV[first]
@@ -64,43 +65,43 @@ for i, first in ipairs(begins) do
         parent_id = sub(head, 17)
       end
     end
-    local rev, status, start, noted = head_of(full)
-    local rank = RANK[status]
+    local rev, status, rank, start = beginning_of(full)
     if not rank then
       return redis.error_reply('spantail: a state without its head') -- before the first write
     end
-    local old, old_rev, old_status, old_noted, old_rank = stored(span_id), nil, nil, nil, nil
-    if old then
-      local _
-      old_rev, old_status, _, old_noted = head_of(old)
-      old_rank = RANK[old_status]
-    end
+    local old, old_rev, old_status, old_rank = stored(span_id), nil, nil, nil
+    if old then old_rev, old_status, old_rank = beginning_of(old) end
     if not old and count >= span_cap and parent_id ~= '' then
       add('drop:run_cap', 1)
       leave_out(begin, at - 2)
     elseif old and not wins(rank, rev, full, old_rank, old_rev) then
       leave_out(begin, at - 2)
     else
-      if not written[span_id] then order[#order + 1] = span_id end
+      if not written[span_id] then
+        order_count = order_count + 1
+        order[order_count] = span_id
+      end
       written[span_id] = full
       if ends then
         -- a state without lines sums up changes that the tail has told already
-        local follows = rank ~= RUNNING or (old and (#ends == 0 or tonumber(rev) <= old_rev + 1))
-        take_lines(begin, last, at, ends, span_events, old and span_events - (noted - old_noted) or 0, follows, full)
+        local follows = rank ~= RUNNING or (old and (#ends == 0 or rev <= old_rev + 1))
+        local already_noted = old and span_events - (noted_of(full) - noted_of(old)) or 0
+        take_lines(begin, last, at, ends, span_events, already_noted, follows, full)
       else
         added = added + 1
       end
       count_states(status, rank, old_status, old_rank)
       if account ~= '' then
         if not accounts[span_id] then
-          parents[span_id], replaced[span_id] = parent_id, old_rank == ENDED and old
+          parents[span_id] = parent_id
+          if old_rank == ENDED then replaced[span_id] = old end
         end
         accounts[span_id] = account
       end
       if layer ~= '' then
         for entry in string.gmatch(layer, '[^\n]+') do set_layer(entry, old_rank == RUNNING) end
       end
-      if not old then consider_root(span_id, parent_id, full) end
+      if not old then consider_root(span_id, parent_id, start) end
     end
   end
 end

@@ -4,23 +4,30 @@ local root, root_start, root_orphan = seen[3], tonumber(seen[4] or '0'), seen[5]
 local root_status, root_end, root_moved = seen[6], seen[12], false
 local MOST_LEVELS = 1000 -- that are climbed, for parents may form a circle
 
+local known_root, above_known -- the last state of the root that was looked at, and the parent that it names
+local function above_root()
+  local state = stored(root) or ''
+  if state ~= known_root then known_root, above_known = state, parent_of(state) end
+  return above_known
+end
+
 -- looks at a span that is new
-local function consider_root(span_id, parent_id, json)
+local function consider_root(span_id, parent_id, start)
   local orphan = parent_id ~= ''
   if root and not root_orphan and orphan then return end
-  local start = start_of(json)
+  start = tonumber(start)
   if root and not root_orphan and start >= root_start then return end
   if orphan and root then
     local parent_known = stored(parent_id)
     if parent_known and span_id ~= root then
-      if parent_of(stored(root) or '') ~= span_id then return end
+      if above_root() ~= span_id then return end
       for _ = 1, MOST_LEVELS do
         local above = parent_of(stored(span_id))
         if not above or above == root or not stored(above) then break end
         span_id = above
       end
       start, orphan = start_of(stored(span_id)), parent_of(stored(span_id)) ~= nil
-    elseif start >= root_start and parent_of(stored(root) or '') ~= span_id then
+    elseif start >= root_start and above_root() ~= span_id then
       return
     end
   end

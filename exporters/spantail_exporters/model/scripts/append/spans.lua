@@ -3,41 +3,49 @@
 
 local LOG, WITH_ACCOUNT, WITH_ALL = nil, byte('$'), byte('*') -- how the first value of a change begins
 local begins, ids, asked = {}, {}, {}
-local position = lines_at + 1
-while position <= #ARGV do
+local asked_count, position, last_position = 0, lines_at + 1, #ARGV
+local change_count = 0
+while position <= last_position do
   local head = ARGV[position]
   local mark = byte(head)
-  begins[#begins + 1] = position
+  change_count = change_count + 1
+  begins[change_count] = position
+  local span_id = false
   if mark == LOG then
-    ids[#ids + 1] = false
     position = position + 2
   elseif mark == WITH_ALL then
-    ids[#ids + 1] = sub(head, 2, 17)
+    span_id = sub(head, 2, 17)
     position = position + 6
   elseif mark == WITH_ACCOUNT then
-    ids[#ids + 1] = sub(head, 2, 17)
+    span_id = sub(head, 2, 17)
     position = position + 3
   else
-    ids[#ids + 1] = sub(head, 1, 16)
+    span_id = sub(head, 1, 16)
     position = position + 2
   end
-  asked[#asked + 1] = ids[#ids] or nil
+  ids[change_count] = span_id
+  if span_id then
+    asked_count = asked_count + 1
+    asked[asked_count] = span_id
+  end
 end
 
 local written, order, held = {}, {}, {}
 local has_stored = count > 0 -- before this call
 if has_stored then
-  for first = 1, #asked, MOST_VALUES do
-    local last = math.min(first + MOST_VALUES - 1, #asked)
+  for first = 1, asked_count, MOST_VALUES do
+    local last = math.min(first + MOST_VALUES - 1, asked_count)
     for i, state in ipairs(call('HMGET', spans, unpack(asked, first, last))) do held[asked[first + i - 1]] = state end
   end
 end
 
 -- the state of a span as it will be; false where there is none
 local function stored(span_id)
-  local state = written[span_id] or held[span_id]
+  local state = written[span_id]
+  if state or not has_stored then return state or false end
+  state = held[span_id]
   if state == nil then
-    state = has_stored and call('HGET', spans, span_id)
+    state = call('HGET', spans, span_id)
     held[span_id] = state
   end
   return state

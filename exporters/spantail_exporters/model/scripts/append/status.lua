@@ -7,8 +7,8 @@ local FINAL = { completed = true, failed = true, cancelled = true, abandoned = t
 local root_changed = root and (root_moved or written[root])
 if root_changed then
   local json = stored(root)
-  root_status = select(2, head_of(json))
-  root_end = match(json, '"end":(%d+)') or ''
+  root_status = select(2, beginning_of(json))
+  root_end = end_of(json) or ''
 end
 
 local run_state, state_operation = seen[10], seen[18]

@@ -38,8 +38,11 @@ local function look_up_marks()
 end
 
 local function is_marked(span_id)
-  if marked[span_id] == nil then marked[span_id] = ahead_before ~= nil and call('HEXISTS', wraps, span_id) == 1 end
-  return marked[span_id]
+  local known = marked[span_id]
+  if known ~= nil or not ahead_before then return known or false end
+  known = call('HEXISTS', wraps, span_id) == 1
+  marked[span_id] = known
+  return known
 end
 
 -- Where parents form a circle, the one that is around the others already is not within them too: else none would count.
@@ -73,7 +76,10 @@ for _, span_id in ipairs(arrived) do
     mark_above(span_id, parent_of(stored(span_id)))
   end
 end
-for span_id in pairs(accounts) do mark_above(span_id, parents[span_id]) end
+for span_id in pairs(accounts) do
+  local above = parents[span_id]
+  if above ~= '' and not marked[above] then mark_above(span_id, above) end
+end
 if #fresh > 0 then
   ahead = ahead or 0
   if not ahead_before and not is_new then call('HLEN', wraps) end -- a wrong type refuses before the first write
