@@ -117,7 +117,7 @@ async def _as_a_chain(page: Page) -> None:
     await expect(chain).to_contain_text("Served by langchain; claude_cli was skipped, as expected.")
     attempts = chain.get_by_role("listitem")
     await expect(attempts).to_have_count(2)
-    await expect(attempts.first).to_contain_text("not asked: not installed")
+    await expect(attempts.first).to_contain_text("skipped: not installed")
     await expect(attempts.first).to_contain_text("nothing was paid")
     await expect(attempts.last).to_contain_text("served")
 
@@ -133,7 +133,7 @@ async def _as_a_transcript(page: Page, writer: Writer) -> None:
     # what was said before, and what the tool gave back, is not told again
     await expect(stories.nth(3)).to_contain_text("Sunny.")
     await expect(stories.nth(3)).not_to_contain_text("How is the weather")
-    await expect(stories.nth(4)).to_contain_text("claude_cli not asked: not installed")
+    await expect(stories.nth(4)).to_contain_text("claude_cli skipped: not installed")
     await expect(stories.nth(5)).to_contain_text("Roses are")
     await expect(stories.nth(5)).to_contain_text("is being written")
     _stream(writer, "Roses are red, and this is new", rev=2)

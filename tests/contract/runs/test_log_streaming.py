@@ -122,7 +122,7 @@ def test_the_handler_survives_without_redis(
 @asynccontextmanager
 async def executor(url: str, run_id: str, outcome: str) -> AsyncIterator[asyncio.subprocess.Process]:
     """The executor as a process; at the end of the block it has come to its own end."""
-    program = [sys.executable, str(ROOT / "tests" / "support" / "executor.py"), run_id, outcome]
+    program = [sys.executable, str(ROOT / "tests" / "support" / "work" / "executor.py"), run_id, outcome]
     environment = {**source_environment(), "SPANTAIL_REDIS_URL": url}
     process = await asyncio.create_subprocess_exec(
         *program, env=environment, stdin=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
