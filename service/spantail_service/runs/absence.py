@@ -2,14 +2,34 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from spantail_exporters.model import keys
+from spantail_exporters.model.limits import OPEN_EXPIRY_S
 from spantail_service.errors import DomainError, RunExpiredError, RunNotFoundError
 from spantail_service.runs.links import NO_LINKS, LinkTemplates
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
+
+    from spantail_service.runs.meta import RunState
+
+
+_ON_ITS_WAY_S: Final = 60
+"""Spans of a process that can reach Redis are here long before that."""
+
+
+async def waiting_status(redis: Redis, run_id: str, state: RunState | None) -> str | None:
+    """What a run counts as that has a state and no data yet; None where none is to be expected.
+
+    A state is written at once and spans in batches, so a short run may have ended before its first span is here.
+    """
+    if state is None:
+        return None
+    if state.is_open:
+        return "queued"
+    left_ms = await redis.pttl(keys.run_keys(run_id).state)
+    return "running" if left_ms > (OPEN_EXPIRY_S - _ON_ITS_WAY_S) * 1_000 else None
 
 
 async def why_missing(redis: Redis, run_id: str, links: LinkTemplates = NO_LINKS) -> DomainError:

@@ -15,6 +15,7 @@ import orjson
 from spantail_exporters.model import keys
 from spantail_exporters.model.run_script import Applied, forget_command, index_commands, indexed_operation
 from spantail_service.errors import InputRefusedError
+from spantail_service.runs.absence import waiting_status
 from spantail_service.runs.filter import ALL_RUNS, STATUSES, RunFilter
 from spantail_service.runs.meta import RunMeta, RunState, parse_meta, parse_state, summary
 from spantail_service.runs.sources import UNKNOWN, read_sources
@@ -169,7 +170,7 @@ class RunIndex:
         repairs: list[tuple[Any, ...]] = []
         for i, run_id in enumerate(run_ids):
             meta, state = parse_meta(answers[2 * i], now), parse_state(answers[2 * i + 1])
-            if meta is not None or (state is not None and state.is_open):
+            if meta is not None or await waiting_status(self._redis, run_id, state) is not None:
                 known.append((run_id, meta, state))
                 repairs += _corrections(run_id, meta, entries[i])
             else:

@@ -14,7 +14,7 @@ import orjson
 from spantail_exporters.model import keys
 from spantail_exporters.model.event_parts import BESIDE_ATTRIBUTES
 from spantail_service.errors import SpanNotFoundError, TooLargeError
-from spantail_service.runs.absence import why_missing
+from spantail_service.runs.absence import waiting_status, why_missing
 from spantail_service.runs.clock_skew import Clocks, Skews, marked
 from spantail_service.runs.clock_skew_cache import ClockSkewCache, Version
 from spantail_service.runs.links import NO_LINKS, LinkTemplates
@@ -148,9 +148,10 @@ class RunSnapshots:
 
     async def _waiting(self, run_id: str, state: RunState | None) -> dict[str, Any]:
         """A run that was started and has stored nothing yet; raises why there is nothing where that is not so."""
-        if state is None or not state.is_open:
+        status = await waiting_status(self._redis, run_id, state)
+        if status is None:
             raise await why_missing(self._redis, run_id, self._links)
-        return {**summary(run_id, None, state, None), "status": "queued"}
+        return {**summary(run_id, None, state, None), "status": status}
 
     async def _summary(
         self, run_id: str, meta: RunMeta, state: RunState | None, root_json: bytes | None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from spantail_exporters.model import keys
 from spantail_service.bounds.turns import Turns
 from spantail_service.errors import CallerLeftError
-from spantail_service.runs.absence import why_missing
+from spantail_service.runs.absence import waiting_status, why_missing
 from spantail_service.runs.links import NO_LINKS, LinkTemplates
 from spantail_service.runs.meta import parse_state
 from spantail_service.search.hits import Collector, Hit, Place, parse_cursor
@@ -90,10 +90,8 @@ class RunSearch:
         pipe.hget(run_keys.meta, "next")
         pipe.get(run_keys.state)
         next_index, state = await pipe.execute()
-        if next_index is None:
-            waiting = parse_state(state)
-            if waiting is None or not waiting.is_open:
-                raise await why_missing(self._redis, run_id, self._links)
+        if next_index is None and await waiting_status(self._redis, run_id, parse_state(state)) is None:
+            raise await why_missing(self._redis, run_id, self._links)
 
 
 class _Walk:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from spantail_exporters.model import keys
-from spantail_service.runs.absence import why_missing
+from spantail_service.runs.absence import waiting_status, why_missing
 from spantail_service.runs.links import NO_LINKS, LinkTemplates
 from spantail_service.runs.meta import RunMeta, parse_meta, parse_state
 from spantail_service.storage.run_writes import now_us
@@ -141,10 +141,10 @@ class RunReader:
 
     async def _waiting(self, run_id: str) -> Page:
         stored: Any = await self._redis.get(keys.run_keys(run_id).state)
-        state = parse_state(stored)
-        if state is None or not state.is_open:
+        status = await waiting_status(self._redis, run_id, parse_state(stored))
+        if status is None:
             raise await why_missing(self._redis, run_id, self._links)
-        return Page([], RunMeta("queued", 0, 0, None, None, None, None, None, 0, 0, 0, {}, {}), b"[]")
+        return Page([], RunMeta(status, 0, 0, None, None, None, None, None, 0, 0, 0, {}, {}), b"[]")
 
 
 def _are_adjacent(earlier: Sequence[Entry], later: Sequence[Entry]) -> bool:

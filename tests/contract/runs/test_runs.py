@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from spantail_exporters.model import keys
+from spantail_exporters.model import keys, limits
 from tests.integration.service.harness import ROOT_SPAN, RUN, START, Writer, running_app
 
 ITEM_KEYS = {
@@ -87,6 +87,23 @@ async def test_expired_runs_are_left_out_queued_ones_are_not(redis_url: str) -> 
     assert set(runs[1]) == ITEM_KEYS
     assert (runs[1]["status"], runs[1]["operation"], runs[1]["demo"]) == ("queued", "job-search", True)
     assert answer.status_code == 410
+
+
+async def test_a_short_run_whose_spans_are_on_their_way_has_not_expired(redis_url: str) -> None:
+    """Its end is written at once, its spans come in batches: whoever looks in between is not turned away."""
+    body = b'{"run_id":"x","operation":"job-search","status":"completed","created":7,"demo":true}'
+    paths = (f"/api/runs/{RUN}", f"/api/traces/{RUN}", f"/api/logs/{RUN}", f"/api/runs/{RUN}/search?q=x")
+    with Writer(redis_url) as writer:
+        async with running_app(redis_url) as client:
+            writer.redis.set(keys.run_keys(RUN).state, body, ex=limits.OPEN_EXPIRY_S)
+            assert [(await client.get(path)).status_code for path in paths] == [200] * len(paths)
+            assert (await client.get(f"/api/runs/{RUN}")).json()["status"] == "running"
+            assert (await client.get(f"/api/logs/{RUN}")).json()["expected_log_count"] is None
+        writer.redis.expire(keys.run_keys(RUN).state, limits.OPEN_EXPIRY_S - 61)
+        async with running_app(redis_url) as client:
+            assert [(await client.get(path)).status_code for path in paths] == [410] * len(paths)
+            writer.span(RUN)
+            assert [(await client.get(path)).status_code for path in paths] == [200] * len(paths)
 
 
 @pytest.mark.parametrize("cursor", ["x", "1", f"1:{RUN}x", f"-1:{RUN}", f"99999999999999999:{RUN}"])
