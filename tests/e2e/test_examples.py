@@ -84,7 +84,10 @@ async def test_code_of_an_older_logger_is_seen(
         with running_service(command, tmp_path / "older", shared) as application:
             async with httpx.AsyncClient(base_url=application.url, timeout=60) as client:
                 answer = (await client.post("/jobs/7/generate-annotations")).json()
-            await page.goto(f"/runs/{answer['run_id']}")
+            run_id: str = answer["run_id"]
+            # The answer does not wait for the first span; of a run that nobody has heard of the browser notes a 404.
+            await until_known(service.url, run_id)
+            await page.goto(f"/runs/{run_id}")
             run = RunPage(page)
             await expect(run.status).to_have_text("completed")
         await expect(run.rows(name="generate-annotations")).to_have_attribute("aria-level", "1")
@@ -99,6 +102,16 @@ async def test_code_of_an_older_logger_is_seen(
         await expect(run.layers).to_have_count(1)
         await expect(run.livetail.get_by_text("that was all")).to_be_visible()
         await expect(run.livetail.get_by_text("LLM call fell back").first).to_be_visible()
+
+
+async def until_known(url: str, run_id: str) -> None:
+    """Until the service knows the run."""
+    async with httpx.AsyncClient(base_url=url) as client:
+
+        async def status() -> bool:
+            return (await client.get(f"/api/runs/{run_id}")).status_code == 200
+
+        await eventually_async(status)
 
 
 @asynccontextmanager
