@@ -58,6 +58,9 @@ async def test_in_and_out(start: Start, browser: Browser, scheme: str) -> None:
             assert await page.context.cookies() == []
             await page.goto("/")
             await expect(page).to_have_url(f"{service.url}/login")
+            await page.evaluate("0")  # what was said before is here once this is answered
+            # The list may be asked for while the session ends: see the next test.
+            complaints[:] = [said for said in complaints if not ("401" in said and "/api/runs" in said)]
 
 
 async def test_what_is_refused_while_one_signs_out_leads_nowhere_else(start: Start, browser: Browser) -> None:
