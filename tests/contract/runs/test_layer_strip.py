@@ -12,7 +12,7 @@ from spantail_exporters.model import keys
 from spantail_exporters.model.changes import Change
 from spantail_exporters.model.rules.layers import layers_of
 from spantail_service.reaper.abandonment import RUNNER_DIED, Abandonment, abandoned
-from tests.contract.work.test_operations import SEARCH, Gate, demo_app
+from tests.contract.jobs.test_operations import SEARCH, Gate, demo_app
 from tests.integration.service.harness import ROOT_SPAN, RUN, START, Writer, poll_to_the_end, state
 from tests.support.waiting import eventually_async
 

@@ -11,7 +11,7 @@ import redis
 
 from spantail_exporters.model import keys
 from spantail_service.operations.catalogue import CATALOGUE
-from tests.contract.work.test_operations import Gate, demo_app
+from tests.contract.jobs.test_operations import Gate, demo_app
 from tests.integration.service.harness import poll_to_the_end
 from tests.support.runs.live_runs import StoredRun
 from tests.support.waiting import eventually_async

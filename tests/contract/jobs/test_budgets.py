@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract.work.test_operations import SEARCH, Gate, demo_app
+from tests.contract.jobs.test_operations import SEARCH, Gate, demo_app
 from tests.integration.service.harness import poll_to_the_end, running_app
 from tests.support.waiting import eventually_async
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from spantail_exporters.model import keys
 from spantail_service.notices.rules import RULES
-from tests.contract.work.test_operations import SEARCH, demo_app
+from tests.contract.jobs.test_operations import SEARCH, demo_app
 from tests.integration.service.harness import poll_to_the_end, running_app
 from tests.support.programs.webhook_receiver import webhook_receiver
 from tests.support.waiting import eventually_async
