@@ -62,6 +62,28 @@ function askEarly(): Plugin {
   };
 }
 
+/** The fonts of the first paint, asked for beside the scripts: a text that gets its font later is laid out twice. */
+function fontsFirst(): Plugin {
+  const first = /\/(inter|jetbrains-mono)-latin-wght-normal-[^/]*\.woff2$/;
+  return {
+    name: "fonts-first",
+    apply: "build",
+    transformIndexHtml: {
+      order: "post",
+      handler: (_html, { bundle, filename }) => {
+        if (!filename.endsWith("/index.html")) return [];
+        const fonts = Object.keys(bundle ?? {}).filter((name) => first.test(name));
+        if (fonts.length !== 2) throw new Error(`there should be two fonts, not: ${fonts.join(", ")}`);
+        return fonts.map((name) => ({
+          tag: "link",
+          attrs: { rel: "preload", as: "font", type: "font/woff2", crossorigin: true, href: `/${name}` },
+          injectTo: "head" as const,
+        }));
+      },
+    },
+  };
+}
+
 /** The icons stand in index.html; the page of components draws the same ones. */
 function sharedIcons(): Plugin {
   return {
@@ -79,8 +101,24 @@ function sharedIcons(): Plugin {
   };
 }
 
+/** Whether a module is what the page cannot begin without: `main.ts` imports it, itself or by others. */
+function isFirst(
+  id: string,
+  importersOf: (id: string) => readonly string[],
+  seen = new Set<string>(),
+): boolean {
+  seen.add(id);
+  return importersOf(id).some(
+    (importer) =>
+      importer.endsWith("/src/main.ts") || (!seen.has(importer) && isFirst(importer, importersOf, seen)),
+  );
+}
+
+/** What stands in a file of its own: scripts in front of the page's own take it, and so does the login page. */
+const APART = /\/src\/(early|service\/early|browser\/(router|theme))\.ts$/;
+
 export default defineConfig({
-  plugins: [tailwindcss(), licenceNotices(), paintAfterScript(), askEarly(), sharedIcons()],
+  plugins: [tailwindcss(), licenceNotices(), paintAfterScript(), askEarly(), fontsFirst(), sharedIcons()],
   build: {
     outDir: "../service/spantail_service/static",
     emptyOutDir: true,
@@ -89,7 +127,23 @@ export default defineConfig({
     // data: URLs are allowed for images only by the page's Content-Security-Policy.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
-    rolldownOptions: { input: ["src/early.ts", "index.html", "login.html", "components.html"] },
+    rolldownOptions: {
+      input: ["src/early.ts", "index.html", "login.html", "components.html"],
+      output: {
+        codeSplitting: {
+          // One file for all that the page begins with: by itself each part that another page shares would be one.
+          includeDependenciesRecursively: false,
+          groups: [
+            {
+              name: (id, build) =>
+                !APART.test(id) && isFirst(id, (each) => build.getModuleInfo(each)?.importers ?? [])
+                  ? "page"
+                  : null,
+            },
+          ],
+        },
+      },
+    },
   },
   server: { proxy: { "/api": "http://127.0.0.1:8321" } },
 });

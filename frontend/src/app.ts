@@ -49,6 +49,8 @@ export class App {
   private route: Route = runRoute(null);
   /** The list is narrowed to what the address says: there is no new place to go back to. */
   private following = false;
+  /** The list is asked for. */
+  private lists = false;
   /** The list has answered. */
   private listed = false;
   /** The run on the page was in the list when the service did not have it. */
@@ -77,6 +79,7 @@ export class App {
       shown: () => this.askRest(),
       summarised: (summary) => updateItem(page.runs, runItem(summary, summary.run_id, api.nowUs())),
       gone: (runId) => {
+        this.list();
         this.goneListed = this.runs.some((run) => run.run_id === runId);
       },
       canStart: (operation) => this.canStart(operation),
@@ -138,7 +141,10 @@ export class App {
     });
     setInterval(() => this.tick(), TICK_MS);
     setTimeout(() => this.askRest(), REST_MS);
-    this.sidebar.start(parse(location.pathname, location.search).list);
+    const { section, runId, list } = parse(location.pathname, location.search);
+    this.sidebar.narrowTo(list);
+    // Of the service's answers the first is what the address asks for.
+    if (section !== "runs" || runId === null) this.list();
     this.views.narrowed(this.sidebar.query);
     this.navigation.start();
   }
@@ -147,8 +153,15 @@ export class App {
   private askRest(): void {
     if (this.hasRest) return;
     this.hasRest = true;
+    this.list();
     void this.dialog.load();
     this.sidebar.showFigures();
+  }
+
+  private list(): void {
+    if (this.lists) return;
+    this.lists = true;
+    this.sidebar.start();
   }
 
   /** Times relative or by the clock, everywhere. */

@@ -298,3 +298,4 @@ splitter({
 });
 
 Alpine.start();
+document.body.hidden = false;

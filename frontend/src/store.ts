@@ -202,7 +202,9 @@ export class RunStore {
     this.tail = older.concat(this.tail);
     const known = this.reasons.size;
     for (const event of older) this.noteReason(event);
-    if (this.reasons.size > known) this.version++;
+    // A log record may tell what was said in a span.
+    const tells = older.some(({ event, attributes }) => event === "log" && attributes !== undefined);
+    if (tells || this.reasons.size > known) this.version++;
     this.tailVersion++;
     this.trimTail();
   }

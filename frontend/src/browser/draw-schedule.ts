@@ -74,7 +74,16 @@ export class DrawSchedule {
     else clock.frame(() => this.start());
   }
 
+  /** As `ask`, but at once, unless something is being drawn. */
+  now(): void {
+    this.asked = true;
+    this.scheduled = true;
+    this.start();
+  }
+
   private start(): void {
+    // It was drawn at once meanwhile, or is being drawn.
+    if (!this.asked || this.left.length > 0) return;
     this.asked = false;
     const now = this.clock.now();
     this.spentMs = 0;

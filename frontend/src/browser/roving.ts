@@ -25,6 +25,7 @@ export function stepTo(key: string, at: number, count: number, axis: "x" | "y"):
 }
 
 export function rove({ container, items, first, axis, onKey, entry }: Roving): void {
+  /** Those in sight; to ask for them outside of a frame would have the browser lay the page out once more. */
   const all = () =>
     [...container.querySelectorAll<HTMLElement>(items)].filter((item) => item.checkVisibility());
   const itemOf = (target: EventTarget | null) => {
@@ -64,8 +65,17 @@ export function rove({ container, items, first, axis, onKey, entry }: Roving): v
     else if (!onKey?.(item, event.key)) return;
     event.preventDefault();
   });
+  let isAsked = false;
+  const ask = () => {
+    if (isAsked) return;
+    isAsked = true;
+    requestAnimationFrame(() => {
+      isAsked = false;
+      refresh();
+    });
+  };
   // Items come and go, and the one that is shown changes. What is written in them does not matter here.
-  new MutationObserver(refresh).observe(container, { childList: true });
-  new MutationObserver(refresh).observe(container, { subtree: true, attributeFilter: ["aria-current"] });
-  refresh();
+  new MutationObserver(ask).observe(container, { childList: true });
+  new MutationObserver(ask).observe(container, { subtree: true, attributeFilter: ["aria-current"] });
+  ask();
 }

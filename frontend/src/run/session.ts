@@ -10,6 +10,8 @@ import { RunParts } from "./tree/parts";
 
 /** Events from before the snapshot that the livetail shows at first. */
 const HISTORY = 1_000;
+/** The tree is drawn before it is asked for. */
+const HISTORY_AFTER_MS = 20;
 /** Clocks of a run that goes on are estimated again, so often at most … */
 const CLOCKS_MS = 5_000;
 /** … and not of a run with more spans: the service then knows what its last snapshot said. */
@@ -98,7 +100,7 @@ export class RunSession {
           this.loaded = true;
           this.listener.changed();
           this.connection.start(snapshot.next_index, snapshot.epoch);
-          void this.loadHistory();
+          setTimeout(() => void this.loadHistory(), HISTORY_AFTER_MS);
           return;
         } catch (error) {
           if (this.abort.signal.aborted) return;
@@ -193,7 +195,7 @@ export class RunSession {
 
   /** Puts up to a thousand older events in front of the livetail. */
   async loadHistory(): Promise<void> {
-    if (this.historyLoading) return;
+    if (this.historyLoading || this.abort.signal.aborted) return;
     const before = this.store.tail[0]?.seq ?? this.store.nextIndex;
     if (before <= this.firstIndex) return;
     this.historyLoading = true;

@@ -65,10 +65,14 @@ export class RunSidebar {
   }
 
   /** `search` is what the address asks for: a link from elsewhere may lead to some of the runs. */
-  start(search: string): void {
+  narrowTo(search: string): void {
     const filter = filterIn(search);
     this.list.filter = filter;
     this.show(filter);
+  }
+
+  /** Takes the list and keeps it up to date. */
+  start(): void {
     this.list.follow(document.hidden);
     void this.list.reload();
   }

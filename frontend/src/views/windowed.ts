@@ -1,4 +1,5 @@
 /** A list that only has the rows in sight as elements, however long it is. Rows are of one height. */
+import { afterPaint } from "../browser/after-paint";
 import { ascending } from "./ascending";
 import { type RowBlock, rowBlock } from "./row-block";
 
@@ -37,6 +38,8 @@ export class WindowedList<T> {
   private top = 0;
   private height = 0;
   private hidden = true;
+  /** The first rows are those in sight; further ones are made once these are on the screen. */
+  private ahead = 0;
 
   constructor(options: WindowedOptions<T>) {
     this.options = options;
@@ -92,7 +95,8 @@ export class WindowedList<T> {
       height: this.viewHeight / rowHeight,
       count: this.items.length,
     };
-    const block = rowBlock(sight, this.options.ahead ?? AHEAD, this.block);
+    if (this.ahead === 0 && sight.count > 0) this.goAhead();
+    const block = rowBlock(sight, this.ahead, this.block);
     if (block === this.block && !again) return;
     this.block = block;
     const ids = this.items.slice(block.first, block.end).map(key);
@@ -117,6 +121,15 @@ export class WindowedList<T> {
       index++;
     }
     if (this.options.inOrder) this.order();
+  }
+
+  private goAhead(): void {
+    this.ahead = 1;
+    afterPaint(() => {
+      this.ahead = this.options.ahead ?? AHEAD;
+      this.fill(false);
+      this.order();
+    });
   }
 
   private made(): RowView<T> {
@@ -189,12 +202,12 @@ export class WindowedList<T> {
     this.setItems(this.items, this.topFor(index, covered));
   }
 
-  /** The scroll position at which a row is in sight, as near as possible to where the list is. */
-  topFor(index: number, covered = 0): number {
+  /** The scroll position at which a row is in sight, as near as possible to `from`, which is where the list is. */
+  topFor(index: number, covered = 0, from = this.top): number {
     const { rowHeight } = this.options;
     const top = index * rowHeight;
-    if (top - covered < this.top) return Math.max(0, top - covered);
-    return Math.max(this.top, top + rowHeight - this.viewHeight);
+    if (top - covered < from) return Math.max(0, top - covered);
+    return Math.max(from, top + rowHeight - this.viewHeight);
   }
 
   /** Puts a row in the middle of the view when it is not in sight. */

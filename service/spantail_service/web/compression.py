@@ -13,16 +13,17 @@ if TYPE_CHECKING:
 
 GZIP_FROM_BYTES: Final = 1_400
 """Less fits into one packet anyway."""
+GZIP_WINDOW: Final = 31
+"""zlib's way to ask for a gzip header."""
 
 _IN_THREAD_BYTES = 131_072  # packing this much takes a millisecond, which the other viewers would wait for
-_GZIP_WINDOW = 31  # zlib's way to ask for a gzip header
 _GZIP_LEVEL = 1  # events shrink to a tenth; level 6 takes three times as long for little less
 _HEADERS: Final = {"cache-control": "no-store", "vary": "accept-encoding"}
 
 
 def gzipped(body: bytes) -> bytes:
     """`body` in gzip format."""
-    packer = zlib.compressobj(_GZIP_LEVEL, zlib.DEFLATED, _GZIP_WINDOW)
+    packer = zlib.compressobj(_GZIP_LEVEL, zlib.DEFLATED, GZIP_WINDOW)
     return packer.compress(body) + packer.flush()
 
 

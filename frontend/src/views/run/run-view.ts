@@ -1,4 +1,5 @@
 /** One run on the page: its session, and everything that is drawn of it. */
+import { afterPaint } from "../../browser/after-paint";
 import { byId } from "../../browser/dom";
 import { DrawSchedule, type Parts } from "../../browser/draw-schedule";
 import type { Route } from "../../browser/router";
@@ -147,7 +148,8 @@ export class RunView {
           if (session.loaded && !isLive(session)) this.listener.ended(runId);
           // The shell has shown the run's section by the time at which it is drawn.
           if (session.loaded && this.current === session && !this.isGone) page.screen = "run";
-          this.schedule.ask();
+          if (this.opened) this.schedule.ask();
+          else queueMicrotask(() => this.schedule.now());
         },
         state: (state) => {
           if (this.current === session) this.showState(state);
@@ -317,16 +319,17 @@ export class RunView {
     const { current } = this;
     if (!current?.loaded || this.isGone) return [];
     this.page.screen = "run";
-    // What is hidden has no height and cannot be scrolled; the shell shows it a moment later.
-    if (!this.section.checkVisibility()) {
+    // What is hidden has no height and cannot be scrolled.
+    if (this.section.hidden) {
       this.schedule.ask();
       return [];
     }
     const draws = [
       () => this.drawHead(current),
+      // It asks how high it is: before the tree has put its rows there, which would be laid out for it.
+      () => this.tail.draw(),
       () => this.views.draw(!isLive(current)),
       () => this.find.draw(),
-      () => this.tail.draw(),
       () => this.details.draw(),
     ];
     if (!this.opened) {
@@ -335,7 +338,9 @@ export class RunView {
       return [
         () => {
           for (const draw of draws) draw();
-          this.askFurther(current.runId);
+          afterPaint(() => {
+            if (this.current === current) this.askFurther(current.runId);
+          });
         },
       ];
     }

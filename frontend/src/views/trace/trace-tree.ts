@@ -244,12 +244,14 @@ export class TraceTreeView implements RunShape {
     const anchor = this.rows[anchorAt];
     this.rows = visibleRows(store.tree, this.opens.collapsed);
     const index = anchor ? rowIndex(this.rows, anchor.id, anchorAt) : -1;
-    const kept = index >= 0 ? top + (index - anchorAt) * ROW_HEIGHT : undefined;
-    this.list.setItems(this.rows, kept);
-    this.viewport.setAttribute("aria-rowcount", String(this.rows.length));
+    const kept = index >= 0 ? top + (index - anchorAt) * ROW_HEIGHT : top;
     // The row below it leaves a margin.
     const newest = () => Math.min(this.rows.length - 1, newestRow(store.tree, this.rows) + 1);
-    if (this.goes.moves) this.list.reveal(newest(), this.sticky.height);
+    this.list.setItems(
+      this.rows,
+      this.goes.moves ? this.list.topFor(newest(), this.sticky.height, kept) : kept,
+    );
+    this.viewport.setAttribute("aria-rowcount", String(this.rows.length));
     this.drawSticky();
     if (top > 0) this.moreInSight();
   }

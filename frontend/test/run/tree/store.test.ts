@@ -133,6 +133,15 @@ describe("fold", () => {
     expect(late.version).toBeGreaterThan(version);
   });
 
+  it("is another one once log records from before the snapshot tell what was said", () => {
+    const store = folded(event("phase_start", { rev: 1, status: "running" }));
+    const { version } = store;
+    store.prependHistory([{ ...event("log", { message: "hello" }), seq: -2 }]);
+    expect(store.version).toBe(version);
+    store.prependHistory([{ ...event("log", { attributes: { "gen_ai.prompt": "hello" } }), seq: -3 }]);
+    expect(store.version).toBeGreaterThan(version);
+  });
+
   it("keeps span events on their span and unknown names in the tail", () => {
     const store = folded(
       event("phase_start", { rev: 1, status: "running", noted: 0 }),

@@ -9,7 +9,7 @@ from typing import Final
 
 from fastapi import APIRouter
 from fastapi.responses import FileResponse, HTMLResponse
-from starlette.middleware.gzip import GZipMiddleware
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
@@ -17,7 +17,8 @@ from starlette.types import ASGIApp, Scope
 
 from spantail_service.errors import InputRefusedError
 from spantail_service.runs.meta import parse_run_id
-from spantail_service.web.compression import GZIP_FROM_BYTES, packed_response
+from spantail_service.web.compression import takes_gzip
+from spantail_service.web.packed_files import read_packed
 from spantail_service.web.problems import ProblemError
 
 STATIC = Path(__file__).resolve().parents[2] / "static"
@@ -29,6 +30,8 @@ _OPENING = "</api/traces/{}?fields=tree&whole_up_to=20000>; rel=preload; as=fetc
 """The very request of `frontend/src/service/early.ts`, so that the browser takes this answer for it."""
 
 _NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
+_GZIP: Final[Mapping[str, str]] = MappingProxyType({"content-encoding": "gzip"})
+_TEXTS: Final = {".js": "text/javascript", ".css": "text/css", ".txt": "text/plain"}
 
 _NOT_BUILT = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>Spantail: page not built</title>
@@ -50,7 +53,7 @@ _NOT_BUILT = """<!doctype html>
 @router.get("/compare/{run_id}/{other_id}")
 async def index(request: Request) -> Response:
     """The page; it reads from its own address what it is asked to show."""
-    return await _page(request)
+    return _page(request)
 
 
 @router.get("/runs/{run_id}")
@@ -59,22 +62,26 @@ async def run_page(request: Request, run_id: str) -> Response:
     try:
         link = _OPENING.format(parse_run_id(run_id))
     except InputRefusedError:  # the page says what is wrong with it
-        return await _page(request)
-    return await _page(request, {"link": link})
+        return _page(request)
+    return _page(request, {"link": link})
 
 
-async def _page(request: Request, headers: Mapping[str, str] = _NO_HEADERS) -> Response:
+def _page(request: Request, headers: Mapping[str, str] = _NO_HEADERS) -> Response:
     file = STATIC / "index.html"
     if not file.is_file():
         return HTMLResponse(_NOT_BUILT, status_code=503, headers={"cache-control": "no-store"})
     # Names of assets change with each build, so the page itself must be asked for anew.
     # In one piece with its headers: what these have the browser ask for would come before a body that is read later.
-    return await packed_response(
-        file.read_bytes(),
-        request.headers.get("accept-encoding", ""),
-        "text/html",
-        {"cache-control": "no-cache", "vary": "accept-encoding", **headers},
-    )
+    return _packed(file, request.headers, "text/html", {"cache-control": "no-cache", **headers})
+
+
+def _packed(file: Path, asked: Headers, media_type: str, headers: Mapping[str, str]) -> Response:
+    """What a file holds, in gzip format for those who take it."""
+    read = read_packed(file)
+    body, encoding = read.plain, _NO_HEADERS
+    if read.gzip is not None and takes_gzip(asked.get("accept-encoding", "")):
+        body, encoding = read.gzip, _GZIP
+    return Response(body, media_type=media_type, headers={"vary": "accept-encoding", **headers, **encoding})
 
 
 @router.get("/components")
@@ -104,6 +111,9 @@ class _Assets(StaticFiles):
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         response = await super().get_response(path, scope)
+        if isinstance(response, FileResponse) and (media_type := _TEXTS.get(Path(response.path).suffix)):
+            tag = {"etag": f"W/{response.headers['etag']}"}  # packed or not, it says the same
+            response = _packed(Path(response.path), Headers(scope=scope), media_type, tag)
         if response.status_code in (200, 304):
             response.headers["cache-control"] = "public, max-age=31536000, immutable"
         return response
@@ -111,4 +121,4 @@ class _Assets(StaticFiles):
 
 def assets() -> ASGIApp:
     """The app to mount at `/assets`."""
-    return GZipMiddleware(_Assets(directory=STATIC / "assets", check_dir=False), GZIP_FROM_BYTES)
+    return _Assets(directory=STATIC / "assets", check_dir=False)
