@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 from datetime import date
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
+import pytest
 from prometheus_client import generate_latest
 from redis.asyncio import Redis
+from redis.exceptions import ResponseError
 
 from spantail_exporters.model import keys
 from spantail_service.metrics import ServiceMetrics
@@ -20,9 +22,6 @@ from spantail_service.runs.spending.booking import MOST_NAMES
 from spantail_service.storage.run_writes import RunStore
 from tests.integration.service.harness import ROOT_SPAN, RUN, START, Writer, running_app
 from tests.support.waiting import eventually_async
-
-if TYPE_CHECKING:
-    import pytest
 
 DAY_US = 86_400_000_000
 
@@ -216,18 +215,32 @@ async def test_a_bookkeeper_that_was_held_up_takes_nothing_back(redis_url: str) 
         _run(writer, RUN, now, "0 0 0 0 1000 x\n")
         async with Redis.from_url(redis_url) as client:
             late, other = Bookkeeper(client), Bookkeeper(client)
-            book = late._book_run
+            book = late._book_runs
 
-            async def held_up(*figures: Any, **options: Any) -> None:
+            async def held_up(runs: Any) -> Any:
                 writer.span(RUN, "e" * 16, parent_id=ROOT_SPAN, kind="llm_call", end=now, account="0 0 0 0 5000 x\n")
                 writer.span(RUN, end=now)
                 await other.book()
-                await book(*figures, **options)
+                return await book(runs)
 
-            late._book_run = held_up  # type: ignore[method-assign]
+            late._book_runs = held_up  # type: ignore[method-assign]
             await late.book()
             assert (await spend_by_backend(client, 1))["cost_nano"] == 6000
             assert writer.redis.zcard(keys.RUNS_UNBOOKED) == 0
+
+
+async def test_a_run_that_cannot_be_booked_holds_up_no_other(redis_url: str) -> None:
+    now = _now()
+    with Writer(redis_url) as writer:
+        for run_id in ("1" * 32, "2" * 32, "3" * 32):
+            _run(writer, run_id, now, "0 0 0 0 1000 x\n")
+            writer.span(run_id, end=now)
+        writer.redis.set(keys.spend_of_run("1" * 32), "not a hash")
+        async with Redis.from_url(redis_url) as client:
+            with pytest.raises(ResponseError, match="WRONGTYPE"):
+                await Bookkeeper(client).book()
+            assert (await spend_by_backend(client, 1))["backends"]["x"]["runs"] == 2
+            assert set(writer.redis.zrange(keys.RUNS_UNBOOKED, 0, -1)) == {b"1" * 32}
 
 
 async def test_a_run_without_a_root_is_booked_for_good_once_it_is_silent(redis_url: str) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from spantail_exporters.model import keys
 from spantail_exporters.model.run_script import indexed_operation
+from spantail_service.storage.scripts import Script, ScriptCall
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,68 +34,11 @@ _DAY_S: Final = 86_400
 _KEPT_DAYS: Final = 400
 _BOOKED_S: Final = 3 * _DAY_S  # longer than a run's data; `booked` on a pinned run says the rest
 
+BOOK: Final = Script(__package__, "book")
+"""Takes back what a run had added to the sums of its day, and adds what it comes to now: see `Booking.call`."""
+
 Amounts = dict[str, dict[str, int]]
 """What is counted, by name and figure."""
-
-_BOOK: Final = """
--- KEYS  of each dimension three: what the run has added so far, the sums of its day, the sums of the day that it was
---       booked on ('' before)
--- ARGV  day (of a run on demo data with `demo:` before it), expiry of the first (s), of the second (s), 1 = it must
---       have been booked before, epoch and next seq of the run as these figures were read, how many names a day and
---       dimension may have, the name of those beyond them, that of what has none; then of each dimension the number
---       of names, and of each the name, the number of its figures, and figure, amount, ...
--- RETURNS  0 = not booked: older figures than those that are booked, or another booker came in between
-local call = redis.call
-local head = call('HMGET', KEYS[1], ':day', ':epoch', ':next')
-local old_day = head[1]
-if ARGV[4] == '1' and not old_day then return 0 end
-local newer = tonumber(ARGV[5]) - tonumber(head[2] or 0)
-if newer == 0 then newer = tonumber(ARGV[6]) - tonumber(head[3] or 0) end
-if newer < 0 then return 0 end
-if old_day and old_day ~= ARGV[1] and string.sub(KEYS[3], -#old_day - 5) ~= ':day:' .. old_day then return 0 end
-local most_names, other = tonumber(ARGV[7]), ARGV[8]
-local ALWAYS = { [''] = true, [other] = true, [ARGV[9]] = true }
-
-local function take_back(held, sums)
-  local before = call('HGETALL', held)
-  for i = 1, #before, 2 do
-    local field, amount = before[i], tonumber(before[i + 1])
-    if field ~= ':day' and field ~= ':epoch' and field ~= ':next' and amount ~= 0 then
-      call('HINCRBY', sums, field, string.format('%.0f', -amount))
-    end
-  end
-  call('DEL', held)
-end
-
--- a name that was counted keeps its place for the whole day, so what is added is taken back from there
-local function place_of(sums, name)
-  if ALWAYS[name] or call('HEXISTS', sums, name .. ':runs') == 1 then return name end
-  if call('HINCRBY', sums, ':names', 1) <= most_names then return name end
-  call('HINCRBY', sums, ':names', -1)
-  return other
-end
-
-local at = 10
-for first = 1, #KEYS, 3 do
-  local held, sums = KEYS[first], KEYS[first + 1]
-  take_back(held, old_day == ARGV[1] and sums or KEYS[first + 2])
-  local names = tonumber(ARGV[at])
-  at = at + 1
-  for _ = 1, names do
-    local place, figures = place_of(sums, ARGV[at]), tonumber(ARGV[at + 1])
-    at = at + 2
-    for _ = 1, figures do
-      call('HINCRBY', sums, place .. ':' .. ARGV[at], ARGV[at + 1])
-      call('HINCRBY', held, place .. ':' .. ARGV[at], ARGV[at + 1])
-      at = at + 2
-    end
-  end
-  if first == 1 then call('HSET', held, ':day', ARGV[1], ':epoch', ARGV[5], ':next', ARGV[6]) end
-  call('EXPIRE', held, ARGV[2])
-  call('EXPIRE', sums, ARGV[3])
-end
-return 1
-"""
 
 
 class Booking(NamedTuple):
@@ -110,8 +54,8 @@ class Booking(NamedTuple):
     amounts: tuple[Amounts, ...]
     """Of each of the `DIMENSIONS`."""
 
-    def command(self, *, before: bool) -> tuple[Any, ...]:
-        """Name the command that takes back what the run had added and adds this; `before`: it was booked already."""
+    def call(self, *, before: bool) -> ScriptCall:
+        """The call of `BOOK`; `before`: it was booked already."""
         names: list[str] = []
         for dimension in DIMENSIONS:
             days = (_sums_of(day, dimension) for day in (self.day, self.old_day or self.day))
@@ -123,11 +67,8 @@ class Booking(NamedTuple):
                 values += (name, len(figures))
                 for figure, amount in figures.items():
                     values += (figure, amount)
-        return (
-            "EVAL", _BOOK, len(names), *names,
-            self.day, _BOOKED_S, _KEPT_DAYS * _DAY_S, int(before), self.epoch, self.next_index, MOST_NAMES, OTHER,
-            UNKNOWN, *values,
-        )  # fmt: skip
+        head = (self.day, _BOOKED_S, _KEPT_DAYS * _DAY_S, int(before), self.epoch, self.next_index)
+        return ScriptCall(names, (*head, MOST_NAMES, OTHER, UNKNOWN, *values))
 
 
 def day_of(time_us: int) -> str:

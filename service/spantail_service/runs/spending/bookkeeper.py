@@ -7,34 +7,47 @@ import logging
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
+from redis.exceptions import RedisError
+
 from spantail_exporters.model import keys
 from spantail_exporters.redis.errors import will_be_back
 from spantail_service.bounds.cancel import cancel
 from spantail_service.runs.meta import SILENCE_US, parse_meta, parse_models, parse_state
 from spantail_service.runs.sessions import SessionKeeper
-from spantail_service.runs.spending.booking import DEMO, Booking, amounts_of, day_of
+from spantail_service.runs.spending.booking import BOOK, DEMO, Booking, amounts_of, day_of
 from spantail_service.storage.lease import Lease
 from spantail_service.storage.run_flags import mark_booked
 from spantail_service.storage.run_writes import now_us
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from redis.asyncio import Redis
 
     from spantail_service.runs.meta import RunMeta, RunState
+    from spantail_service.storage.scripts import ScriptCall
 
 logger = logging.getLogger(__name__)
 
 _LEASE_INTERVALS: Final = 5  # a bookkeeper that missed so many rounds is replaced
 # a run that changed meanwhile has a new score, and stays
-_BOOKED: Final = "if redis.call('ZSCORE', KEYS[1], ARGV[1]) == ARGV[2] then redis.call('ZREM', KEYS[1], ARGV[1]) end"
+_BOOKED: Final = """
+for i = 1, #ARGV, 2 do
+  if redis.call('ZSCORE', KEYS[1], ARGV[i]) == ARGV[i + 1] then redis.call('ZREM', KEYS[1], ARGV[i]) end
+end
+"""
+_PER_TRIP: Final = 50  # bookings: Redis serves others in between
 
 
 class _Read(NamedTuple):
     """A run as it was just read."""
 
+    run_id: str
     meta: RunMeta
     models: dict[str, dict[str, int]]
     state: RunState | None
+    before: bool
+    """It was booked before."""
 
 
 class Bookkeeper:
@@ -108,31 +121,58 @@ class Bookkeeper:
             pipe.get(keys.run_keys(run_id).state)
         read = await pipe.execute() if changed else []
         await self._sessions.count(dict(zip(changed, zip(read[::2], read[1::2], strict=True), strict=True)))
+        runs: list[_Read] = []
+        over: list[str] = []
         for run_id, fields, stored in zip(changed, read[::2], read[1::2], strict=True):
             meta = parse_meta(fields, now_us())
-            if meta is not None and not meta.imported:
-                run = _Read(meta, parse_models(fields), parse_state(stored))
-                await self._book_run(run_id, run, before=b"booked" in fields)
+            if meta is not None and not meta.imported and (meta.backends or b"booked" in fields):
+                runs.append(_Read(run_id, meta, parse_models(fields), parse_state(stored), b"booked" in fields))
             if meta is None or meta.expected is not None or meta.imported:
-                await self._execute("EVAL", _BOOKED, 1, keys.RUNS_UNBOOKED, run_id, f"{scores[run_id]:.0f}")
+                over.append(run_id)
             else:
                 self._seen[run_id] = versions[run_id]
+        failed: dict[str, RedisError] = {}
+        for first in range(0, len(runs), _PER_TRIP):
+            failed |= await self._book_runs(runs[first : first + _PER_TRIP])
+        for run_id in failed:
+            self._seen.pop(run_id, None)
+        done = [part for run_id in over if run_id not in failed for part in (run_id, f"{scores[run_id]:.0f}")]
+        if done:
+            await self._execute("EVAL", _BOOKED, 1, keys.RUNS_UNBOOKED, *done)
+        for error in failed.values():
+            raise error
 
-    async def _book_run(self, run_id: str, run: _Read, *, before: bool) -> None:
-        meta = run.meta
-        if not meta.backends and not before:
-            return
-        day = day_of(meta.start or int(meta.epoch or 0))
-        held: Any = await self._redis.hget(keys.spend_of_run(run_id), ":day")
-        old_day = held.decode() if held else ""
-        if run.state.demo if run.state is not None else old_day.startswith(DEMO):
-            day = f"{DEMO}{day}"
-        amounts = amounts_of(meta, run.models)
-        booking = Booking(run_id, day, old_day, meta.epoch or "0", meta.next_index, amounts)
-        await self._execute(*booking.command(before=before))
-        if not before:
-            await self._execute(*mark_booked(run_id))
+    async def _book_runs(self, runs: Sequence[_Read]) -> dict[str, RedisError]:
+        """Book them all; those that could not be booked, and why."""
+        pipe = self._redis.pipeline(transaction=False)
+        for run in runs:
+            pipe.hget(keys.spend_of_run(run.run_id), ":day")
+        days = await pipe.execute(raise_on_error=False)
+        told = {run.run_id: day for run, day in zip(runs, days, strict=True)}
+        calls = {
+            run.run_id: _call(run, day.decode() if day else "")
+            for run in runs
+            if not isinstance(day := told[run.run_id], RedisError)
+        }
+        told |= zip(calls, await BOOK.run_each(self._redis, [*calls.values()]), strict=True)
+        failed = {run_id: reply for run_id, reply in told.items() if isinstance(reply, RedisError)}
+        pipe = self._redis.pipeline(transaction=False)
+        for run in runs:
+            if not run.before and run.run_id not in failed:
+                pipe.execute_command(*mark_booked(run.run_id))
+        if len(pipe):
+            await pipe.execute()
+        return failed
 
     async def _execute(self, *command: Any) -> Any:
         execute: Any = self._redis.execute_command  # redis-py has no types for it
         return await execute(*command)
+
+
+def _call(run: _Read, old_day: str) -> ScriptCall:
+    meta = run.meta
+    day = day_of(meta.start or int(meta.epoch or 0))
+    if run.state.demo if run.state is not None else old_day.startswith(DEMO):
+        day = f"{DEMO}{day}"
+    booking = Booking(run.run_id, day, old_day, meta.epoch or "0", meta.next_index, amounts_of(meta, run.models))
+    return booking.call(before=run.before)
