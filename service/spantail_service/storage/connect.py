@@ -9,7 +9,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from spantail_service.storage.packing import pack_with_hiredis
+from spantail_service.storage.quick_connections import make_quick
 from spantail_service.storage.routing import RoutedRedis
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def connect(url: str, *, max_connections: int, timeout_s: float) -> RoutedRedis:
             # the caller gets an error at once and may come again. What was not answered in time may yet be carried out.
             retry=Retry(NoBackoff(), 1, (RedisConnectionError,)),
         )
-        pack_with_hiredis(pool)
+        make_quick(pool)
         return pool
 
     return RoutedRedis(url, pool_of)

@@ -36,30 +36,31 @@ class SessionKeeper:
 
     async def count(self, runs: Mapping[str, tuple[Mapping[bytes, bytes], bytes | None]]) -> None:
         """Bring sessions up to date with runs: of each its meta hash and its state, as they were just read."""
-        counted = {run_id: one for run_id, (fields, state) in runs.items() if (one := _read(fields, state)) is not None}
         pipe = self._redis.pipeline(transaction=False)
-        for run_id in counted:
+        for run_id in runs:
             pipe.hkeys(keys.run_keys(run_id).sources)
-            pipe.ttl(keys.run_keys(run_id).meta)
-        read = await pipe.execute() if counted else []
-        named = {
-            run_id: (fields, left_s)
-            for run_id, held, left_s in zip(counted, read[::2], read[1::2], strict=True)
-            if (fields := [field for field in held if field.startswith(SESSION_FIELD.encode())])
+        held = await pipe.execute() if runs else []
+        named = {  # most runs name none, and are not looked at any closer
+            run_id: fields
+            for run_id, names in zip(runs, held, strict=True)
+            if (fields := [field for field in names if field.startswith(SESSION_FIELD.encode())])
         }
         pipe = self._redis.pipeline(transaction=False)
-        for run_id, (fields, _) in named.items():
+        for run_id, fields in named.items():
             pipe.hmget(keys.run_keys(run_id).sources, fields)
-        entries = await pipe.execute() if named else []
+            pipe.ttl(keys.run_keys(run_id).meta)
+        read = await pipe.execute() if named else []
         pipe = self._redis.pipeline(transaction=False)
         now = now_us()
-        for (run_id, (fields, left_s)), texts in zip(named.items(), entries, strict=True):
-            meta, last_us, demo = counted[run_id]
+        for (run_id, fields), texts, left_s in zip(named.items(), read[::2], read[1::2], strict=True):
+            if (one := _read(*runs[run_id])) is None:
+                continue
+            meta, last_us, demo = one
             known = {field: text for field, text in zip(fields, texts, strict=True) if text is not None}
             again_s = look_again_s(now, settled=meta.expected is not None, left_s=left_s)
             command = count_command(run_id, meta, ids_of(known), last_us=last_us, look_again_s=again_s, demo=demo)
             pipe.execute_command(*command)
-        if named:
+        if len(pipe):
             await pipe.execute()
 
     async def look_again(self) -> None:

@@ -36,7 +36,8 @@ for i = 1, #ARGV, 2 do
   if redis.call('ZSCORE', KEYS[1], ARGV[i]) == ARGV[i + 1] then redis.call('ZREM', KEYS[1], ARGV[i]) end
 end
 """
-_PER_TRIP: Final = 50  # bookings: Redis serves others in between
+_VERSION: Final = (b"epoch", b"next", b"expected", b"root_start", b"last")
+_PER_TRIP: Final = 50  # runs: two milliseconds of Redis and of the event loop, who serve others in between
 
 
 class _Read(NamedTuple):
@@ -95,8 +96,8 @@ class Bookkeeper:
         while True:
             answer: Any = await self._redis.zscan(keys.RUNS_UNBOOKED, cursor, count=500)
             cursor, found = answer
-            for i in range(0, len(found), 500):
-                some = {run_id.decode(): score for run_id, score in found[i : i + 500]}
+            for i in range(0, len(found), _PER_TRIP):
+                some = {run_id.decode(): score for run_id, score in found[i : i + _PER_TRIP]}
                 await self._book(some)
                 alive.update(some)
             if cursor == 0:
@@ -105,16 +106,7 @@ class Bookkeeper:
         await self._sessions.look_again()
 
     async def _book(self, scores: dict[str, float]) -> None:
-        pipe = self._redis.pipeline(transaction=False)
-        for run_id in scores:
-            pipe.hmget(keys.run_keys(run_id).meta, "epoch", "next", "expected", "root_start", "last")
-        # Silence changes a run too: one without a root has settled then.
-        silent_from = now_us() - SILENCE_US
-        versions = {
-            run_id: (*head, int(last or b"0") <= silent_from)
-            for run_id, (*head, last) in zip(scores, await pipe.execute(), strict=True)
-        }
-        changed = [run_id for run_id, version in versions.items() if self._seen.get(run_id) != version]
+        changed = await self._changed(scores)
         pipe = self._redis.pipeline(transaction=False)
         for run_id in changed:
             pipe.hgetall(keys.run_keys(run_id).meta)
@@ -130,10 +122,8 @@ class Bookkeeper:
             if meta is None or meta.expected is not None or meta.imported:
                 over.append(run_id)
             else:
-                self._seen[run_id] = versions[run_id]
-        failed: dict[str, RedisError] = {}
-        for first in range(0, len(runs), _PER_TRIP):
-            failed |= await self._book_runs(runs[first : first + _PER_TRIP])
+                self._seen[run_id] = _version(*(fields.get(name) for name in _VERSION))
+        failed = await self._book_runs(runs) if runs else {}
         for run_id in failed:
             self._seen.pop(run_id, None)
         done = [part for run_id in over if run_id not in failed for part in (run_id, f"{scores[run_id]:.0f}")]
@@ -141,6 +131,18 @@ class Bookkeeper:
             await self._execute("EVAL", _BOOKED, 1, keys.RUNS_UNBOOKED, *done)
         for error in failed.values():
             raise error
+
+    async def _changed(self, scores: dict[str, float]) -> list[str]:
+        """Those that are others than when they were booked last."""
+        seen = [run_id for run_id in scores if run_id in self._seen]
+        pipe = self._redis.pipeline(transaction=False)
+        for run_id in seen:
+            pipe.hmget(keys.run_keys(run_id).meta, *_VERSION)
+        versions = await pipe.execute() if seen else []
+        same = {
+            run_id for run_id, fields in zip(seen, versions, strict=True) if self._seen[run_id] == _version(*fields)
+        }
+        return [run_id for run_id in scores if run_id not in same]
 
     async def _book_runs(self, runs: Sequence[_Read]) -> dict[str, RedisError]:
         """Book them all; those that could not be booked, and why."""
@@ -167,6 +169,12 @@ class Bookkeeper:
     async def _execute(self, *command: Any) -> Any:
         execute: Any = self._redis.execute_command  # redis-py has no types for it
         return await execute(*command)
+
+
+def _version(*fields: bytes | None) -> tuple[Any, ...]:
+    """What a run is like, by its fields `_VERSION`. Silence changes it too: one without a root has settled then."""
+    *head, last = fields
+    return (*head, int(last or b"0") <= now_us() - SILENCE_US)
 
 
 def _call(run: _Read, old_day: str) -> ScriptCall:
