@@ -2,6 +2,7 @@
 -- call costs as much as its work. `written` are the states that will be stored, `order` their ids.
 
 local LOG, WITH_ACCOUNT, WITH_ALL = nil, byte('$'), byte('*') -- how the first value of a change begins
+local has_stored = count > 0 -- before this call
 local begins, ids, asked = {}, {}, {}
 local asked_count, position, last_position = 0, lines_at + 1, #ARGV
 local change_count = 0
@@ -24,14 +25,13 @@ while position <= last_position do
     position = position + 2
   end
   ids[change_count] = span_id
-  if span_id then
+  if span_id and has_stored then
     asked_count = asked_count + 1
     asked[asked_count] = span_id
   end
 end
 
 local written, order, held = {}, {}, {}
-local has_stored = count > 0 -- before this call
 if has_stored then
   for first = 1, asked_count, MOST_VALUES do
     local last = math.min(first + MOST_VALUES - 1, asked_count)
