@@ -15,6 +15,7 @@ import orjson
 from spantail import attributes as key
 from spantail.redaction import TRUNCATED_KEY
 from spantail_exporters.dialects.older_names import OLDER_NAMES
+from spantail_exporters.dialects.understand import is_foreign
 from spantail_exporters.model.attempt import TOKENS
 from spantail_exporters.model.rules.account import account_parts
 from spantail_exporters.model.rules.money import amount, nano_of
@@ -169,6 +170,7 @@ def pattern_of(state: Encoded, record: SpanRecord, varying: Sequence[str]) -> Pa
         or not _SAME.issuperset(body.keys() - {*_FILLED, *_FILLED_IF_THERE, "attributes"})
         or list(body["attributes"].items()) != list(attributes.items())
         or not OLDER_NAMES.keys().isdisjoint(attributes)
+        or is_foreign(attributes)  # nothing was understood of these values, but something may be of others
     ):
         return None
     tokens: dict[str, int] = body.get("tokens", {})

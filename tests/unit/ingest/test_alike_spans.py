@@ -179,6 +179,22 @@ def test_a_span_like_an_earlier_one_is_not_read_again(eager: None, monkeypatch: 
     assert [*first, *_plain(alike.changes_in(_request(spans[4:]), Tally(), known))] == wanted
 
 
+@pytest.mark.parametrize(
+    ("name", "nothing", "something"),
+    [("session.id", "", "s-1"), ("openinference.span.kind", "?", "LLM"), ("llm.model_name", "", "gpt-4o-mini")],
+)
+def test_a_value_that_says_something_is_understood_after_one_that_did_not(
+    eager: None, name: str, nothing: str, something: str
+) -> None:
+    alike, known = AlikeSpans(Redactor()), KnownGroups()
+    for value in (nothing, nothing, something):
+        span = Span(trace_id=b"t" * 16, span_id=b"s" * 8, name="a", start_time_unix_nano=1, end_time_unix_nano=1)
+        _set(span.attributes.add(key=name).value, value)
+        body = _request([span])
+        wanted = _plain(changes_of(decode_traces(body, Tally()), Redactor(), Tally()))
+        assert _plain(alike.changes_in(body, Tally(), known)) == wanted
+
+
 def test_what_is_remembered_is_bounded(eager: None) -> None:
     alike, known = AlikeSpans(Redactor()), KnownGroups()
     for number in range(600):
