@@ -34,7 +34,7 @@ async def read_jump(
 ) -> Response:
     """Answers `{to, span_ids, epoch, indexed, complete}`.
 
-    An error is told where it began, and what runs where nothing below it does; behind the last one the first follows.
+    An error is told where it began, and what runs where no child of it does; behind the last one the first follows.
     The slowest are those that worked longest themselves, without their children; what wraps a call is not dear itself.
     """
     body = await services_of(request).whole_runs.jump(parse_run_id(run_id), to, parse_span_id(after) if after else None)
