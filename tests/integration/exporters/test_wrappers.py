@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import random
 from typing import TYPE_CHECKING
 
+import orjson
 import pytest
+import redis
 
+from spantail_exporters.model.rules.wrapping import has_account, wrappers
 from tests.integration.exporters.test_append import Writing, change
 
 if TYPE_CHECKING:
@@ -85,6 +89,42 @@ def test_a_call_that_still_runs_makes_no_wrapper(writing: Writing) -> None:
     assert _sums(writing) == ONCE
     writing.send(change(CALL, WRAPPER, "ok", account=TOLD_TWICE, kind="llm_call"))
     assert _sums(writing) == ONCE
+
+
+def test_a_wrapper_of_a_span_that_comes_later_than_its_call_and_others(writing: Writing) -> None:
+    early, other_wrapper, other_group = 5, 6, 7
+    writing.send(change(CALL, GROUP, "ok", account=TOLD_TWICE, kind="llm_call"))
+    writing.send(
+        change(GROUP, 1, "ok"),
+        change(1, None, "ok"),
+        change(other_wrapper, 1, "ok", account=TOLD_TWICE, kind="llm_call"),
+        change(early, other_group, "ok", account=TOLD_TWICE, kind="llm_call"),
+    )
+    assert writing.run().meta["ahead"] == "1"
+    writing.send(change(other_group, other_wrapper, "ok"))
+    assert _sums(writing)["b:openai:calls"] == "2"
+    assert writing.run().meta["ahead"] == "0"
+
+
+def test_trees_in_parts_of_any_size_and_order(writing: Writing) -> None:
+    for seed in range(60):
+        pick = random.Random(seed)
+        tree = [(span, pick.choice([span - 1, pick.randrange(span)]) or None, pick.random() < 0.4)
+                for span in range(1, 25)]  # fmt: skip
+        changes = [
+            change(span, parent, "ok", account=TOLD_TWICE if is_call else "", kind="llm_call" if is_call else "span")
+            for span, parent, is_call in tree
+        ]
+        states = {one.span_id: orjson.loads(one.events[-1]) for one in changes}
+        counted = {name for name, state in states.items() if has_account(state)} - wrappers(states)
+        pick.shuffle(changes)
+        while changes:
+            size = pick.randrange(1, 10)
+            writing.send(*changes[:size])
+            changes = changes[size:]
+        assert _sums(writing).get("b:openai:calls", "0") == str(len(counted)), seed
+        with redis.Redis.from_url(writing.url) as client:
+            client.flushdb()
 
 
 def test_calls_above_each_other_in_a_circle_end(writing: Writing) -> None:

@@ -71,7 +71,7 @@ end
 
 if ahead then look_up_marks() end
 for _, span_id in ipairs(arrived) do
-  if is_marked(span_id) then
+  if is_marked(span_id) and not is_fresh[span_id] then -- a fresh mark is on a span that is here, and is none of `ahead`
     ahead = ahead - 1
     mark_above(span_id, parent_of(stored(span_id)))
   end
