@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from spantail_exporters.model import keys
 from spantail_exporters.model.limits import OPEN_EXPIRY_S
 from spantail_service.errors import DomainError, RunExpiredError, RunNotFoundError
 from spantail_service.runs.links import NO_LINKS, LinkTemplates
+from spantail_service.runs.meta import parse_state
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -30,6 +31,12 @@ async def waiting_status(redis: Redis, run_id: str, state: RunState | None) -> s
         return "queued"
     left_ms = await redis.pttl(keys.run_keys(run_id).state)
     return "running" if left_ms > (OPEN_EXPIRY_S - _ON_ITS_WAY_S) * 1_000 else None
+
+
+async def is_awaited(redis: Redis, run_id: str) -> bool:
+    """Whether a run that has no data yet is to have some."""
+    stored: Any = await redis.get(keys.run_keys(run_id).state)
+    return await waiting_status(redis, run_id, parse_state(stored)) is not None
 
 
 async def why_missing(redis: Redis, run_id: str, links: LinkTemplates = NO_LINKS) -> DomainError:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from spantail_exporters.model import keys
 from spantail_exporters.model.run_script import forget_command
 from spantail_service.errors import ConflictError, RunExpiredError
-from spantail_service.runs.absence import why_missing
+from spantail_service.runs.absence import is_awaited, why_missing
 from spantail_service.runs.meta import OPEN_STATUSES, parse_meta
 from spantail_service.runs.sessions import SessionKeeper
 from spantail_service.storage import run_flags
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 MAX_PINNED = 1_000
 """Runs that can be kept at a time: what never expires must not grow without end."""
+_NOT_OVER: Final = "This run is still going on. It can be deleted once it has ended."
 
 
 class RunRetention:
@@ -35,7 +36,7 @@ class RunRetention:
 
         Raises:
             RunNotFoundError, RunExpiredError: it is not there.
-            ConflictError: too many are kept.
+            ConflictError: too many are kept, or nothing of it is here yet.
         """
         await self._meta(run_id)
         # Counted after the addition: two that come at once cannot both find the last place free.
@@ -55,6 +56,7 @@ class RunRetention:
 
         Raises:
             RunNotFoundError, RunExpiredError: it is not there.
+            ConflictError: nothing of it is here yet.
         """
         meta = await self._meta(run_id)
         await self._redis.srem(keys.RUNS_PINNED, run_id)
@@ -78,11 +80,13 @@ class RunRetention:
         fields: Any = await self._redis.hgetall(keys.run_keys(run_id).meta)
         meta = parse_meta(fields, now_us())
         if meta is None:
+            if await is_awaited(self._redis, run_id):
+                raise ConflictError(_NOT_OVER, kind="run-not-over")
             reason = await why_missing(self._redis, run_id, self._links)
             if not isinstance(reason, RunExpiredError):  # of an expired one the name is still there to be removed
                 raise reason
         elif meta.expected is None and meta.status in OPEN_STATUSES:
-            raise ConflictError("This run is still going on. It can be deleted once it has ended.", kind="run-not-over")
+            raise ConflictError(_NOT_OVER, kind="run-not-over")
         await self._execute(run_flags.remove(run_id))
         await self._redis.srem(keys.RUNS_OPEN, run_id)
         await self._execute(forget_command(run_id, expired=False))
@@ -93,6 +97,8 @@ class RunRetention:
         fields: Any = await self._redis.hgetall(keys.run_keys(run_id).meta)
         meta = parse_meta(fields, now_us())
         if meta is None:
+            if await is_awaited(self._redis, run_id):
+                raise ConflictError("Nothing of this run is here yet: it is only about to begin.", kind="run-not-begun")
             raise await why_missing(self._redis, run_id, self._links)
         return meta
 

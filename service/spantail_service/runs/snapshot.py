@@ -14,7 +14,7 @@ import orjson
 from spantail_exporters.model import keys
 from spantail_exporters.model.event_parts import BESIDE_ATTRIBUTES
 from spantail_service.errors import SpanNotFoundError, TooLargeError
-from spantail_service.runs.absence import waiting_status, why_missing
+from spantail_service.runs.absence import is_awaited, waiting_status, why_missing
 from spantail_service.runs.clock_skew import Clocks, Skews, marked
 from spantail_service.runs.clock_skew_cache import ClockSkewCache, Version
 from spantail_service.runs.links import NO_LINKS, LinkTemplates
@@ -112,7 +112,7 @@ class RunSnapshots:
             version = Version((epoch or b"").decode() or None, int(next_index))
             skews = await self._clocks.of_run(run_id, version, int(count or 0))
             return await self._with_sources(run_id, marked(state, skews.of(state)))
-        if next_index is None:
+        if next_index is None and not await is_awaited(self._redis, run_id):
             raise await why_missing(self._redis, run_id, self._links)
         raise SpanNotFoundError
 

@@ -99,6 +99,10 @@ async def test_a_short_run_whose_spans_are_on_their_way_has_not_expired(redis_ur
             assert [(await client.get(path)).status_code for path in paths] == [200] * len(paths)
             assert (await client.get(f"/api/runs/{RUN}")).json()["status"] == "running"
             assert (await client.get(f"/api/logs/{RUN}")).json()["expected_log_count"] is None
+            assert (await client.get(f"/api/traces/{RUN}/spans/{ROOT_SPAN}")).status_code == 404
+            for method, path in (("DELETE", ""), ("POST", "/pin"), ("DELETE", "/pin")):
+                assert (await client.request(method, f"/api/runs/{RUN}{path}")).status_code == 409
+            assert writer.redis.exists(keys.run_keys(RUN).state) == 1
         writer.redis.expire(keys.run_keys(RUN).state, limits.OPEN_EXPIRY_S - 61)
         async with running_app(redis_url) as client:
             assert [(await client.get(path)).status_code for path in paths] == [410] * len(paths)

@@ -191,13 +191,13 @@ async def delete_run(request: Request, run_id: str) -> Response:
 
 @router.post("/api/runs/{run_id}/pin", status_code=204, summary="Keep a run", responses=nothing(400, 404, 409, 410))
 async def pin_run(request: Request, run_id: str) -> Response:
-    """204: the run does not expire until it is unpinned; 409 when too many are kept."""
+    """204: the run does not expire until it is unpinned; 409 when too many are kept, or nothing of it is here yet."""
     await services_of(request).run_retention.pin(parse_run_id(run_id))
     return Response(status_code=204, headers=_NO_STORE)
 
 
 @router.delete(
-    "/api/runs/{run_id}/pin", status_code=204, summary="Let a kept run expire", responses=nothing(400, 404, 410)
+    "/api/runs/{run_id}/pin", status_code=204, summary="Let a kept run expire", responses=nothing(400, 404, 409, 410)
 )
 async def unpin_run(request: Request, run_id: str) -> Response:
     """204: the run expires as any other, counted from now on."""
