@@ -2,14 +2,22 @@
  * All nodes of a tree in the order of its rows, parents before children, with every one of them open. What has changed
  * since is worked in where it belongs: an event of a leaf moves its own row and no other is visited.
  */
-import type { TraceTree } from "../../tree";
 import { isFolded, type TreeNode } from "./tree-node";
 
 /** Nodes that are worked in one by one; of more the order is made anew. */
 const MOST_CHANGED = 500;
 
+/** The tree whose nodes are put in order. */
+export interface OrderedTree {
+  readonly roots: readonly TreeNode[];
+  get(id: string): TreeNode | undefined;
+  siblingsOf(node: TreeNode): readonly TreeNode[];
+  /** Where a node stands among its siblings. */
+  placeAmong(siblings: readonly TreeNode[], node: TreeNode): number;
+}
+
 export class PreOrder {
-  private readonly tree: TraceTree;
+  private readonly tree: OrderedTree;
   private rows: readonly TreeNode[] = [];
   /** Attached, detached or moved since the rows were made. */
   private readonly changed = new Set<TreeNode>();
@@ -17,7 +25,7 @@ export class PreOrder {
   /** Undefined where it has to be looked for. */
   private latest: TreeNode | undefined;
 
-  constructor(tree: TraceTree) {
+  constructor(tree: OrderedTree) {
     this.tree = tree;
   }
 

@@ -2,22 +2,20 @@
 import { byId, h, setText } from "../../browser/dom";
 import { watchTheme } from "../../browser/theme";
 import type { Finding, Found } from "../../run/find/find";
-import { Kept } from "../../run/kept";
-import { closerLook, FlameLayout, type Frame, flameLayout } from "../../run/time/flame";
-import { WholeFlame } from "../../run/time/whole-flame";
+import { closerLook, type Frame } from "../../run/time/flame";
 import type { Api } from "../../service/api";
-import type { SpanState } from "../../service/wire";
 import type { RunStore } from "../../store";
 import { count, plural } from "../../text/format";
 import { idsOf } from "../find/match-marks";
 import type { RunShape } from "../run/run-shape";
+import { Growth } from "../time/growth";
 import type { TimePanel } from "../time/time-panel";
+import { FlameFrames } from "./flame-frames";
 import { FlameHint, manyLines, spanLines } from "./flame-hint";
 import { listenToFlame } from "./flame-input";
 import { frameFor } from "./flame-keys";
 import { FlameStage } from "./flame-stage";
 
-const CALM_MS = 1_000;
 /** A span that is brought into sight takes at least this share of it. */
 const LEAST_SHARE = 1 / 40;
 
@@ -43,11 +41,8 @@ export class FlameView implements RunShape {
   private readonly hint = new FlameHint();
   private readonly reading = h("p", { class: "flame-reading", role: "status", hidden: true });
   private readonly spoken = h("p", { class: "sr-only", "aria-live": "polite" });
-  private readonly calm = matchMedia("(prefers-reduced-motion: reduce)");
-  private readonly laidOut = new Kept(() => this.layOut());
-  /** Of a run that is here in parts. */
-  private readonly whole: WholeFlame;
-  private layout = new FlameLayout([]);
+  private readonly frames: FlameFrames;
+  private readonly growth: Growth;
   private hits: readonly Found[] = [];
   private marked: ReadonlySet<string> = new Set();
   private store: RunStore | null = null;
@@ -58,14 +53,21 @@ export class FlameView implements RunShape {
   private wanted: string | null = null;
   /** The service was asked where that span stands. */
   private asked: string | null = null;
-  private frame = 0;
-  private paintedAt = Number.NEGATIVE_INFINITY;
 
   constructor(actions: FlameActions, panel: TimePanel) {
     this.actions = actions;
     this.panel = panel;
     this.tools = panel.tools;
-    this.whole = new WholeFlame(actions.api, () => this.paint());
+    this.frames = new FlameFrames(panel, {
+      api: actions.api,
+      now: () => actions.now(),
+      changed: () => this.paint(),
+    });
+    const growing = {
+      isGrowing: () => !this.element.hidden && this.store !== null && this.store.running.size > 0,
+      grow: () => this.grow(),
+    };
+    this.growth = new Growth(growing, 0);
     const { scroller, canvas } = this.stage;
     this.element.append(scroller, this.reading, this.hint.element, this.spoken);
     listenToFlame({
@@ -97,8 +99,7 @@ export class FlameView implements RunShape {
     if (store !== this.store) {
       this.store = store;
       this.cursor = spanId;
-      this.laidOut.forget();
-      this.whole.open(this.actions.runId(), store);
+      this.frames.open(this.actions.runId(), store);
       this.stage.reset();
     }
     this.wanted = spanId;
@@ -108,9 +109,8 @@ export class FlameView implements RunShape {
 
   close(): void {
     this.panel.close(this);
-    this.whole.rest();
-    cancelAnimationFrame(this.frame);
-    this.frame = 0;
+    this.frames.rest();
+    this.growth.stop();
     this.hover(null, 0, 0);
   }
 
@@ -120,12 +120,12 @@ export class FlameView implements RunShape {
     this.panel.update(!settled || store.running.size > 0);
     this.panel.draw();
     this.paint();
-    if (this.wanted && (store.whole ? this.wanted !== this.asked : this.layout.get(this.wanted))) {
+    if (this.wanted && (store.whole ? this.wanted !== this.asked : this.frames.layout.get(this.wanted))) {
       const id = this.wanted;
       this.wanted = null;
       this.show(id);
     }
-    if (store.running.size > 0 && this.frame === 0) this.frame = requestAnimationFrame((at) => this.grow(at));
+    if (store.running.size > 0) this.growth.start();
   }
 
   retimed(): void {
@@ -145,7 +145,7 @@ export class FlameView implements RunShape {
       void this.showInWhole(store, spanId);
       return;
     }
-    const frame = this.layout.get(spanId);
+    const frame = this.frames.layout.get(spanId);
     if (frame) this.bring(spanId, frame.row, frame.start, frame.end);
     else this.wanted = spanId;
   }
@@ -162,7 +162,7 @@ export class FlameView implements RunShape {
     this.wanted = spanId;
     this.asked = spanId;
     this.actions.reach(spanId);
-    const place = await this.whole.place(spanId);
+    const place = await this.frames.place(spanId);
     if (this.store !== store || this.wanted !== spanId || !place) return;
     this.wanted = null;
     this.bring(spanId, place.lane, place.start, place.end ?? Number.POSITIVE_INFINITY);
@@ -186,68 +186,38 @@ export class FlameView implements RunShape {
     this.stage.scroller.focus();
   }
 
-  private layOut(): FlameLayout {
-    const { store, panel } = this;
-    if (!store) return new FlameLayout([]);
-    const { time } = panel;
-    const nowUs = this.actions.now();
-    return flameLayout({
-      tree: store.tree,
-      spans: store.spans,
-      startOf: (span) => time.startOf(span),
-      endOf: (span) => time.endOf(span, nowUs),
-    });
-  }
-
   private paint(): void {
     const { store, panel } = this;
     if (!store || this.element.hidden) return;
-    this.layout = store.whole
-      ? this.inSight()
-      : this.laidOut.get(`${panel.time.adjusts} ${store.epoch}`, store.version);
+    this.frames.update(this.stage);
+    this.showReading(store.spanCount);
     this.stage.paint({
-      layout: this.layout,
+      layout: this.frames.layout,
       time: panel.time,
       path: panel.criticalPath(),
       selected: this.selected,
       cursor: this.stage.hasFocus ? this.cursor : null,
       hovered: this.hovered,
       nowUs: panel.time.now(this.actions.now()),
-      span: (frame) => this.spanOf(frame),
+      span: (frame) => this.frames.span(frame),
       isFound: (id) => this.marked.has(id),
     });
   }
 
-  /** Of a run that is here in parts: what has come of what is in sight; the rest is asked for. */
-  private inSight(): FlameLayout {
-    const { whole, stage, panel } = this;
-    const { from, to } = panel.time.shown;
-    const { first, count: lanes } = stage.rows;
-    whole.see({ from, to, width: stage.width, first, lanes });
-    const { reading } = whole;
+  /** Says how far the service is with a run that it lays out. */
+  private showReading(spans: number): void {
+    const { reading } = this.frames;
     this.reading.hidden = reading === null;
     if (reading !== null) {
-      const all = Math.max(reading, this.store?.spanCount ?? 0);
-      setText(this.reading, `The service is reading the run: ${count(reading)} of ${plural(all, "span")}.`);
+      const all = plural(Math.max(reading, spans), "span");
+      setText(this.reading, `The service is reading the run: ${count(reading)} of ${all}.`);
     }
-    return whole.layout;
   }
 
-  private spanOf(frame: Frame): SpanState | undefined {
-    return this.store?.whole ? this.whole.span(frame) : this.store?.spans.get(frame.id);
-  }
-
-  /** While spans run their frames grow; with reduced motion once a second. */
-  private grow(at: number): void {
-    this.frame = 0;
-    const { store } = this;
-    if (!store || store.running.size === 0 || this.element.hidden) return;
-    if (!this.calm.matches || at - this.paintedAt >= CALM_MS) {
-      this.paintedAt = at;
-      this.panel.update(true);
-      this.paint();
-    }
-    this.frame = requestAnimationFrame((next) => this.grow(next));
+  /** While spans run their frames grow. */
+  private grow(): void {
+    this.panel.update(true);
+    this.paint();
   }
 
   private resize(): void {
@@ -256,7 +226,7 @@ export class FlameView implements RunShape {
 
   private frameAt(clientX: number, clientY: number): Frame | undefined {
     const { time } = this.panel;
-    const found = this.stage.frameAt(clientX, clientY, this.layout, time);
+    const found = this.stage.frameAt(clientX, clientY, this.frames.layout, time);
     return found && found.start <= time.now(this.actions.now()) ? found : undefined;
   }
 
@@ -282,7 +252,7 @@ export class FlameView implements RunShape {
   private lines(frame: Frame): string[] {
     const nowUs = this.actions.now();
     if (frame.merged) return manyLines(frame, this.panel.time.now(nowUs));
-    const span = this.spanOf(frame);
+    const span = this.frames.span(frame);
     return span ? spanLines(span, this.panel, nowUs) : [];
   }
 
@@ -300,8 +270,8 @@ export class FlameView implements RunShape {
 
   private onKey(event: KeyboardEvent): void {
     if (event.altKey || event.ctrlKey || event.metaKey) return;
-    const at = this.cursor ? this.layout.get(this.cursor) : undefined;
-    const next = this.store ? frameFor(event.key, at, this.layout, this.store) : undefined;
+    const at = this.cursor ? this.frames.layout.get(this.cursor) : undefined;
+    const next = this.store ? frameFor(event.key, at, this.frames.layout, this.store) : undefined;
     if (next) this.goTo(next);
     else if (event.key === "Enter" && at) {
       if (event.shiftKey) this.zoomInto(at);

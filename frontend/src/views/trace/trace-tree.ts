@@ -4,27 +4,25 @@ import { Kept } from "../../run/kept";
 import { columnsOf } from "../../run/tree/columns";
 import type { Goal } from "../../run/tree/open-to";
 import { PARTS_UP_TO } from "../../run/tree/parts";
-import { anchorRow, newestRow, rowIndex, visibleRows } from "../../run/tree/rows";
+import { newestRow, visibleRows } from "../../run/tree/rows";
 import type { RunStore } from "../../store";
-import { isFolded, type TreeNode } from "../../tree";
+import { isFolded } from "../../tree";
 import type { RunShape } from "../run/run-shape";
+import { Growth } from "../time/growth";
 import { TimeAxis } from "../time/time-axis";
 import { pinchZooms, wheelZooms } from "../time/time-input";
 import type { TimePanel } from "../time/time-panel";
-import { WindowedList } from "../windowed";
 import { BarActions } from "./bar-actions";
 import { Follow } from "./follow";
-import { Growth } from "./growth";
 import { OpenRows } from "./open-rows";
-import { type Hit, RowPointer } from "./row-pointer";
+import { RowPointer } from "./row-pointer";
 import { RowSource } from "./row-source";
-import { StickyRows } from "./sticky-rows";
-import { TraceRow } from "./trace-row";
-import { TreeCursor } from "./tree-cursor";
-import { moveFor } from "./tree-move";
+import { ShownRows } from "./shown-rows";
+import { TreeInput } from "./tree-input";
 import { summaryWords } from "./tree-words";
 
-export const ROW_HEIGHT = 30;
+/** In steps that are hardly seen: each one is laid out and painted, and scrolling comes first. */
+const GROW_MS = 80;
 
 export interface TraceTreeActions {
   /** The user chose a span (Enter, click), or none (Esc). */
@@ -43,24 +41,18 @@ export class TraceTreeView implements RunShape {
   readonly icon = "timeline";
   readonly element = byId("trace");
   readonly tools: HTMLElement;
-  private readonly viewport = byId("trace-viewport");
   private readonly summary = byId("trace-summary");
   private readonly panel: TimePanel;
   private readonly axis: TimeAxis;
   private readonly source: RowSource;
-  private readonly list: WindowedList<TreeNode>;
-  private readonly sticky: StickyRows;
+  private readonly shown: ShownRows;
   private readonly goes: Follow;
   private readonly opens: OpenRows;
   private readonly growth: Growth;
   private readonly pointer: RowPointer;
-  private readonly cursor = new TreeCursor(this.viewport);
   private readonly actions: TraceTreeActions;
   private readonly columns = new Kept(() => columnsOf(this.store?.spans ?? new Map()));
   private store: RunStore | null = null;
-  private selected: string | null = null;
-  private rows: readonly TreeNode[] = [];
-  private settled = false;
   private drawnStructure = -1;
   private drawnVersion = -1;
   /** A span of the address that has not arrived yet. */
@@ -75,41 +67,34 @@ export class TraceTreeView implements RunShape {
     this.source = new RowSource(panel, () => actions.now());
     const { time } = panel;
     this.axis = new TimeAxis(time, () => panel.changed());
-    this.sticky = new StickyRows(this.source);
-    this.list = new WindowedList<TreeNode>({
-      viewport: this.viewport,
-      canvas: byId("trace-rows"),
-      rowHeight: ROW_HEIGHT,
-      key: (node) => node.id,
-      create: () => new TraceRow(this.source),
-      onScroll: () => {
-        this.scrollSticky();
-        this.moreInSight();
-      },
-      onResize: () => this.scrollSticky(),
-    });
-    this.goes = new Follow(this.viewport, () => this.layout());
+    this.shown = new ShownRows(this.source, () => this.moreInSight());
+    this.goes = new Follow(this.shown.viewport, () => this.layout());
     this.opens = new OpenRows((goal) => this.openTo(goal));
     this.source.collapsed = this.opens.collapsed;
-    this.growth = new Growth({
-      isGrowing: () => this.sticky.isGrowing || this.runningRows().next().done !== true,
-      grow: () => this.grow(),
-    });
+    const growing = { isGrowing: () => this.shown.isGrowing(), grow: () => this.grow() };
+    this.growth = new Growth(growing, GROW_MS);
     panel.addTool(this.goes.tool);
-    const input = { time, changed: () => panel.changed() };
-    wheelZooms(this.element, byId("trace-axis"), input);
-    pinchZooms(this.viewport, byId("trace-axis"), input);
+    const zooms = { time, changed: () => panel.changed() };
+    wheelZooms(this.element, byId("trace-axis"), zooms);
+    pinchZooms(this.shown.viewport, byId("trace-axis"), zooms);
     const bars = new BarActions(this.source, panel);
+    const input = new TreeInput(this.shown, this.source, this.goes, {
+      select: (id) => actions.select(id),
+      toggle: (id) => this.toggle(id),
+      unfold: (id) => actions.unfold(id),
+      moved: () => this.shown.render(),
+    });
     this.pointer = new RowPointer(byId("trace-stack"), {
-      click: (hit) => this.onClick(hit),
+      click: (hit) => input.click(hit),
       zoomInto: (id) => bars.zoomInto(id),
       over: (id, cell) => bars.explain(id, cell),
       wheel: (deltaPx) => {
         this.goes.stop();
-        this.viewport.scrollTop += deltaPx;
+        this.shown.viewport.scrollTop += deltaPx;
       },
     });
-    this.listen();
+    byId("collapse-all").addEventListener("click", () => this.collapseAll());
+    byId("expand-all").addEventListener("click", () => this.openTo("all"));
   }
 
   open(store: RunStore, selected: string | null): void {
@@ -122,14 +107,13 @@ export class TraceTreeView implements RunShape {
     this.source.store = store;
     this.columns.forget();
     this.opens.reset();
-    this.selected = selected;
+    this.source.selected = selected;
     this.wanted = selected;
-    this.cursor.reset(selected);
+    this.shown.cursor.reset(selected);
     this.drawnStructure = -1;
     this.drawnVersion = -1;
-    this.rows = [];
     this.goes.open(selected !== null);
-    this.list.setItems([], 0);
+    this.shown.clear();
     this.draw(false);
   }
 
@@ -137,9 +121,9 @@ export class TraceTreeView implements RunShape {
   draw(settled: boolean): void {
     const store = this.store;
     if (!store) return;
-    const changed = store.version !== this.drawnVersion || settled !== this.settled;
+    const changed = store.version !== this.drawnVersion || settled !== this.source.isSettled;
     if (!changed) return;
-    this.settled = settled;
+    this.source.isSettled = settled;
     this.drawnVersion = store.version;
     this.goes.see(!settled);
     this.rescale();
@@ -147,10 +131,10 @@ export class TraceTreeView implements RunShape {
     if (store.structure !== this.drawnStructure) {
       this.drawnStructure = store.structure;
       this.layout();
-    } else this.render();
+    } else this.shown.render();
     this.drawAxis();
     this.drawSummary();
-    if (this.wanted && this.indexOf(this.wanted) >= 0) {
+    if (this.wanted && this.shown.indexOf(this.wanted) >= 0) {
       const id = this.wanted;
       this.wanted = null;
       this.show(id);
@@ -164,7 +148,7 @@ export class TraceTreeView implements RunShape {
   /** The same run again, after another shape of it: what was opened and closed stays so. */
   private resume(selected: string | null): void {
     this.drawnVersion = -1;
-    this.draw(this.settled);
+    this.draw(this.source.isSettled);
     this.select(selected);
     if (selected) this.show(selected);
   }
@@ -175,7 +159,7 @@ export class TraceTreeView implements RunShape {
   }
 
   focus(): void {
-    this.viewport.focus();
+    this.shown.viewport.focus();
   }
 
   /** Goes along with what is new, or stays. */
@@ -186,13 +170,13 @@ export class TraceTreeView implements RunShape {
   }
 
   select(spanId: string | null): void {
-    this.selected = spanId;
+    this.source.selected = spanId;
     // Someone who reads a span's details keeps their place.
     if (spanId) {
       this.goes.stop();
-      this.moveCursor(spanId);
+      this.shown.moveCursor(spanId);
     }
-    this.render();
+    this.shown.render();
   }
 
   /** Opens what hides a span and brings it into sight. */
@@ -204,15 +188,15 @@ export class TraceTreeView implements RunShape {
       return;
     }
     if (this.opens.openAbove(spanId, store)) this.layout();
-    this.moveCursor(spanId);
-    const index = this.indexOf(spanId);
-    if (index >= 0) this.list.center(index, this.sticky.height);
-    this.render();
+    this.shown.moveCursor(spanId);
+    const index = this.shown.indexOf(spanId);
+    if (index >= 0) this.shown.center(index);
+    this.shown.render();
   }
 
   retimed(): void {
     this.findPath();
-    this.render();
+    this.shown.render();
     this.drawAxis();
   }
 
@@ -230,55 +214,21 @@ export class TraceTreeView implements RunShape {
   }
 
   private collapseAll(): void {
-    this.opens.closeAll(this.rows);
+    this.opens.closeAll(this.shown.all);
     this.layout();
   }
 
   /** Rebuilds the rows. What is looked at stays where it is, or what is new is brought into sight. */
   private layout(): void {
-    const store = this.store;
+    const { store, shown } = this;
     if (!store) return;
-    this.list.look();
-    const { scrollTop: top } = this.list;
-    const anchorAt = this.anchorIndex();
-    const anchor = this.rows[anchorAt];
-    this.rows = visibleRows(store.tree, this.opens.collapsed);
-    const index = anchor ? rowIndex(this.rows, anchor.id, anchorAt) : -1;
-    const kept = index >= 0 ? top + (index - anchorAt) * ROW_HEIGHT : top;
+    const top = shown.look();
+    const rows = visibleRows(store.tree, this.opens.collapsed);
     // The row below it leaves a margin.
-    const newest = () => Math.min(this.rows.length - 1, newestRow(store.tree, this.rows) + 1);
-    this.list.setItems(
-      this.rows,
-      this.goes.moves ? this.list.topFor(newest(), this.sticky.height, kept) : kept,
-    );
-    this.viewport.setAttribute("aria-rowcount", String(this.rows.length));
-    this.drawSticky();
+    const newest = this.goes.moves ? Math.min(rows.length - 1, newestRow(store.tree, rows) + 1) : undefined;
+    shown.replace(rows, [this.pointer.hovered, this.source.selected, shown.cursor.shown], newest);
+    shown.drawSticky();
     if (top > 0) this.moreInSight();
-  }
-
-  /** What the pointer is over, what is read and where the keyboard's cursor is stay where they are. */
-  private anchorIndex(): number {
-    const { scrollTop, viewHeight } = this.list;
-    const sight = { top: scrollTop, height: viewHeight, row: ROW_HEIGHT };
-    return anchorRow(this.rows, [this.pointer.hovered, this.selected, this.cursor.shown], sight);
-  }
-
-  private render(): void {
-    const { source } = this;
-    source.selected = this.selected;
-    source.cursorId = this.cursor.shown;
-    source.isSettled = this.settled;
-    this.list.render();
-    this.drawSticky();
-  }
-
-  private drawSticky(): void {
-    this.scrollSticky();
-    this.sticky.draw();
-  }
-
-  private scrollSticky(): void {
-    this.sticky.scroll(this.rows, this.list.scrollTop, this.list.viewHeight, ROW_HEIGHT);
   }
 
   private findPath(): void {
@@ -289,7 +239,7 @@ export class TraceTreeView implements RunShape {
   /** True where bars stand elsewhere now. */
   private rescale(): boolean {
     const { store } = this;
-    return store !== null && this.panel.update(!this.settled || store.running.size > 0);
+    return store !== null && this.panel.update(!this.source.isSettled || store.running.size > 0);
   }
 
   private drawAxis(): void {
@@ -306,84 +256,20 @@ export class TraceTreeView implements RunShape {
     setText(this.summary, summaryWords(store));
   }
 
-  private *runningRows(): Generator<TraceRow> {
-    for (const row of this.list.rows()) if (row instanceof TraceRow && row.running) yield row;
-  }
-
   private grow(): void {
     if (this.rescale()) {
-      this.render();
+      this.shown.render();
       this.drawAxis();
       return;
     }
-    for (const row of this.runningRows()) row.grow();
-    this.sticky.grow();
+    this.shown.grow();
   }
 
   /** Who scrolls to where the children of a span go on gets the next ones. */
   private moreInSight(): void {
     const { store } = this;
     if (!store?.whole || store.spans.size > PARTS_UP_TO) return;
-    const first = Math.floor(this.list.scrollTop / ROW_HEIGHT);
-    for (const { foldOf } of this.rows.slice(first, first + this.list.pageRows + 2))
+    for (const { foldOf } of this.shown.inSight())
       if (foldOf !== undefined && store.folded.get(foldOf)?.after) this.actions.unfold(foldOf);
-  }
-
-  private indexOf(id: string): number {
-    return this.cursor.indexOf(id, this.rows);
-  }
-
-  private moveCursor(id: string): void {
-    this.cursor.move(id, this.rows);
-  }
-
-  private listen(): void {
-    const { viewport } = this;
-    viewport.addEventListener("keydown", (event) => this.onKey(event));
-    for (const change of ["focus", "blur"]) viewport.addEventListener(change, () => this.render());
-    byId("collapse-all").addEventListener("click", () => this.collapseAll());
-    byId("expand-all").addEventListener("click", () => this.openTo("all"));
-  }
-
-  private onClick({ id, twisty, isCopy }: Hit): void {
-    if (!id) return;
-    this.moveCursor(id);
-    const foldOf = this.store?.tree.get(id)?.foldOf;
-    if (foldOf !== undefined) this.actions.unfold(foldOf);
-    else if (twisty) this.toggle(id);
-    else if (this.store?.spans.has(id)) this.actions.select(id);
-    // A copy at the top leads to the row itself.
-    if (isCopy) this.list.reveal(this.indexOf(id), 0);
-  }
-
-  private onKey(event: KeyboardEvent): void {
-    if (event.altKey || event.ctrlKey || event.metaKey) return;
-    const at = this.cursor.indexOf(this.cursor.id, this.rows);
-    const node = this.rows[at];
-    const isOpen = node !== undefined && !this.opens.collapsed.has(node.id) && !isFolded(node);
-    const move = moveFor(event.key, { rows: this.rows, at, isOpen, page: this.list.pageRows });
-    // Esc without a span that is chosen may end something else.
-    if (move === null || (move === "leave" && !this.selected)) return;
-    event.preventDefault();
-    if (move === "leave") this.actions.select(null);
-    else if (move === "choose") {
-      if (node?.foldOf !== undefined) this.actions.unfold(node.foldOf);
-      else if (node && this.store?.spans.has(node.id)) this.actions.select(node.id);
-    } else if (move !== "stay") {
-      if ("toggle" in move) this.toggle(move.toggle);
-      else this.goTo(move.to);
-    }
-  }
-
-  private goTo(to: number): void {
-    const index = Math.min(this.rows.length - 1, Math.max(0, to));
-    const target = this.rows[index];
-    if (!target) return;
-    this.goes.stop();
-    this.moveCursor(target.id);
-    this.list.reveal(index, this.sticky.height);
-    this.render();
-    // With the details open, they follow the cursor: reading along with the arrow keys.
-    if (this.selected && this.store?.spans.has(target.id)) this.actions.select(target.id);
   }
 }

@@ -1,7 +1,5 @@
 /** Bars of what runs grow with the clock, for as long as one is in sight. */
 
-/** In steps that are hardly seen: each one is laid out and painted, and scrolling comes first. */
-const GROW_MS = 80;
 /** With reduced motion the bars are brought up to date instead of growing smoothly. */
 const GROW_CALM_MS = 1_000;
 
@@ -13,12 +11,15 @@ export interface Growing {
 
 export class Growth {
   private readonly rows: Growing;
+  private readonly stepMs: number;
   private readonly calm = matchMedia("(prefers-reduced-motion: reduce)");
   private frame = 0;
   private grownMs = 0;
 
-  constructor(rows: Growing) {
+  /** `stepMs`: no more often than that; at 0 with each picture of the screen. */
+  constructor(rows: Growing, stepMs: number) {
     this.rows = rows;
+    this.stepMs = stepMs;
   }
 
   /** It stops by itself. */
@@ -34,7 +35,7 @@ export class Growth {
   private step(timeMs: number): void {
     this.frame = 0;
     if (!this.rows.isGrowing()) return;
-    if (timeMs - this.grownMs >= (this.calm.matches ? GROW_CALM_MS : GROW_MS)) {
+    if (timeMs - this.grownMs >= (this.calm.matches ? GROW_CALM_MS : this.stepMs)) {
       this.grownMs = timeMs;
       this.rows.grow();
     }
