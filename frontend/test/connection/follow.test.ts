@@ -7,21 +7,7 @@ import type {
   TransportName,
 } from "../../src/connection/connection";
 import { RunConnection } from "../../src/connection/follow";
-import type { Frame } from "../../src/service/wire";
-
-function frame(change: Partial<Frame> = {}): Frame {
-  return {
-    run_id: "r",
-    status: "running",
-    logs: [],
-    next_index: 0,
-    first_index: 0,
-    reset: false,
-    epoch: "1",
-    expected_log_count: null,
-    ...change,
-  };
-}
+import { frame } from "../frames";
 
 interface Opened {
   name: TransportName;

@@ -4,20 +4,7 @@ import { isSettled, query } from "../../src/connection/connection";
 import { PAGE_SIZE, PollTransport } from "../../src/connection/poll";
 import { ProblemError } from "../../src/service/api";
 import type { Frame } from "../../src/service/wire";
-
-function answer(change: Partial<Frame> = {}): Frame {
-  return {
-    run_id: "r",
-    status: "running",
-    logs: [],
-    next_index: 0,
-    first_index: 0,
-    reset: false,
-    epoch: "1",
-    expected_log_count: null,
-    ...change,
-  };
-}
+import { frame } from "../frames";
 
 /** Answers in turn; the last one is given again and again. */
 function polled(answers: (Frame | Error)[], hidden = false) {
@@ -55,10 +42,10 @@ afterEach(() => {
 describe("the poll", () => {
   it("asks again 200 ms after an answer and ends with the last event", async () => {
     const { transport, asked, epochs, log } = polled([
-      answer({ next_index: 3 }),
-      answer({ status: "completed", next_index: 3 }),
-      answer({ status: "completed", next_index: 4, expected_log_count: 5 }),
-      answer({ status: "completed", next_index: 5, expected_log_count: 5 }),
+      frame({ next_index: 3 }),
+      frame({ status: "completed", next_index: 3 }),
+      frame({ status: "completed", next_index: 4, expected_log_count: 5 }),
+      frame({ status: "completed", next_index: 5, expected_log_count: 5 }),
     ]);
     transport.start({ since: 1, epoch: "1" });
     await vi.advanceTimersByTimeAsync(199);
@@ -73,8 +60,8 @@ describe("the poll", () => {
   it("asks at once after a full page", async () => {
     const logs = Array.from({ length: PAGE_SIZE }, (_, seq) => ({ seq, ts: 0, event: "log" }));
     const { transport, asked } = polled([
-      answer({ logs, next_index: PAGE_SIZE }),
-      answer({ next_index: PAGE_SIZE }),
+      frame({ logs, next_index: PAGE_SIZE }),
+      frame({ next_index: PAGE_SIZE }),
     ]);
     transport.start({ since: 0, epoch: "1" });
     await vi.advanceTimersByTimeAsync(1);
@@ -83,7 +70,7 @@ describe("the poll", () => {
   });
 
   it("slows down in a hidden tab and wakes up when nudged", async () => {
-    const { transport, asked } = polled([answer()], true);
+    const { transport, asked } = polled([frame()], true);
     transport.start({ since: 0, epoch: "1" });
     await vi.advanceTimersByTimeAsync(900);
     expect(asked).toHaveLength(1);
@@ -101,7 +88,7 @@ describe("the poll", () => {
       [new ProblemError(404, {}), "failed unknown"],
       [new ProblemError(410, {}), "failed expired"],
     ] as const) {
-      const { transport, log } = polled([answer({ next_index: 7 }), error as Error]);
+      const { transport, log } = polled([frame({ next_index: 7 }), error as Error]);
       transport.start({ since: 0, epoch: "1" });
       await vi.advanceTimersByTimeAsync(5_000);
       expect(log).toEqual(["frame 7", said]);
@@ -110,7 +97,7 @@ describe("the poll", () => {
   });
 
   it("says nothing after it was stopped", async () => {
-    const { transport, log } = polled([answer()]);
+    const { transport, log } = polled([frame()]);
     transport.start({ since: 0, epoch: "1" });
     transport.stop();
     await vi.advanceTimersByTimeAsync(5_000);

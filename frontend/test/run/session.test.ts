@@ -3,21 +3,12 @@ import type { Connection, ConnectionListener, ConnectionState } from "../../src/
 import { RunSession } from "../../src/run/session";
 import { type Api, ProblemError } from "../../src/service/api";
 import type { Frame, RunStatus, RunSummary, Snapshot, TailEvent } from "../../src/service/wire";
+import { frame as frameOf } from "../frames";
 
 const ID = "4bf92f3577b34da6a3ce929d0e0e4736";
 
 function frame(change: Partial<Frame>): Frame {
-  return {
-    run_id: ID,
-    status: "running",
-    logs: [],
-    next_index: 0,
-    first_index: 0,
-    reset: false,
-    epoch: "1",
-    expected_log_count: null,
-    ...change,
-  };
+  return frameOf({ run_id: ID, ...change });
 }
 
 function event(seq: number, name = "log"): TailEvent {

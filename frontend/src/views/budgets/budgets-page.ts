@@ -5,6 +5,7 @@ import type { Api } from "../../service/api";
 import type { Spend } from "../../service/wire";
 import type { Breaker, Budget, BudgetsAnswer } from "../../service/wire-work";
 import { KeyedList } from "../keyed";
+import { ProblemLine } from "../problem-line";
 import { spendText } from "../run/head/spend";
 import type { SectionView } from "../section";
 import { BreakersPart } from "./breakers-part";
@@ -24,7 +25,7 @@ export class BudgetsPage implements SectionView {
   readonly title = "Budgets";
   private readonly refresh: Refresh<Figures>;
   private readonly spent = h("p", { class: "board-message" });
-  private readonly problem = h("p", { class: "board-problem", role: "status", hidden: true });
+  private readonly problem = new ProblemLine();
   private readonly empty = h("p", { class: "board-empty" }, "Loading…");
   private readonly defaults = h("p", { class: "board-text" });
   private readonly table: HTMLElement;
@@ -65,7 +66,7 @@ export class BudgetsPage implements SectionView {
     this.breakers = new BreakersPart(() => api.nowUs());
     byId("budgets-page").append(
       h("header", { class: "board-head" }, h("h1", {}, "Budgets"), this.spent),
-      this.problem,
+      this.problem.element,
       h(
         "div",
         { class: "board-scroll" },
@@ -121,9 +122,7 @@ export class BudgetsPage implements SectionView {
   }
 
   private setProblem(reason: string): void {
-    this.problem.hidden = reason === "";
-    const old = this.answered ? " What is shown may be old." : "";
-    setText(this.problem, reason && `${reason}.${old} This page keeps trying.`);
+    this.problem.show(reason, this.answered);
     if (reason && !this.answered) setText(this.empty, "");
   }
 }

@@ -5,6 +5,7 @@ import { Refresh } from "../../connection/refresh";
 import type { Api } from "../../service/api";
 import type { Notice, NoticeRule, NoticesAnswer } from "../../service/wire-work";
 import { KeyedList } from "../keyed";
+import { ProblemLine } from "../problem-line";
 import type { SectionView } from "../section";
 import type { RowView } from "../windowed";
 import { nowhereText, ruleTitle, stateWords, timeWords } from "./notice-words";
@@ -21,7 +22,7 @@ const ICONS: Readonly<Record<Notice["state"], string>> = {
 export class NoticesPage implements SectionView {
   readonly title = "Notices";
   private readonly refresh: Refresh<NoticesAnswer>;
-  private readonly problem = h("p", { class: "board-problem", role: "status", hidden: true });
+  private readonly problem = new ProblemLine();
   private readonly nowhere = h("p", { class: "board-text", hidden: true });
   private readonly noRules = h("p", { class: "board-empty" }, "Loading…");
   private readonly empty = h("p", { class: "board-empty", hidden: true }, "No notices yet.");
@@ -73,7 +74,7 @@ export class NoticesPage implements SectionView {
     );
     byId("notices-page").append(
       h("header", { class: "board-head" }, h("h1", {}, "Notices")),
-      this.problem,
+      this.problem.element,
       this.body,
     );
   }
@@ -116,9 +117,7 @@ export class NoticesPage implements SectionView {
   }
 
   private setProblem(reason: string): void {
-    this.problem.hidden = reason === "";
-    const old = this.answer ? " What is shown may be old." : "";
-    setText(this.problem, reason && `${reason}.${old} This page keeps trying.`);
+    this.problem.show(reason, this.answer !== null);
     // Headings over nothing would say that there is nothing.
     this.body.hidden = reason !== "" && !this.answer;
   }

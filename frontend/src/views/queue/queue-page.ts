@@ -6,6 +6,7 @@ import { GROUPS, type Group, itemName, type QueueRow, queueList } from "../../qu
 import type { Api } from "../../service/api";
 import type { QueueContent, QueueItem } from "../../service/wire-work";
 import { count } from "../../text/format";
+import { ProblemLine } from "../problem-line";
 import type { SectionView } from "../section";
 import { WindowedList } from "../windowed";
 import { type Action, COLUMNS, QueueItemRow } from "./queue-row";
@@ -31,7 +32,7 @@ export class QueuePage implements SectionView {
   private readonly runners: RunnersPanel;
   private readonly tabs = new Map<Group | null, HTMLButtonElement>();
   private readonly message = h("p", { class: "board-message", role: "status" });
-  private readonly problem = h("p", { class: "board-problem", role: "status" });
+  private readonly problem = new ProblemLine();
   private readonly empty = h("p", { class: "tail-empty" });
   private readonly table: HTMLElement;
   private readonly list: WindowedList<QueueRow>;
@@ -70,7 +71,7 @@ export class QueuePage implements SectionView {
     );
     byId("queue-page").append(
       h("header", { class: "board-head" }, h("h1", {}, "Queue"), this.makeTabs(), this.message),
-      this.problem,
+      this.problem.element,
       h(
         "div",
         { class: "queue-body" },
@@ -95,7 +96,6 @@ export class QueuePage implements SectionView {
       inOrder: true,
     });
     NARROW.addEventListener("change", () => this.draw());
-    this.problem.hidden = true;
   }
 
   open(): void {
@@ -148,14 +148,12 @@ export class QueuePage implements SectionView {
     setAttr(this.table, "aria-rowcount", String(rows.length + 1));
     this.table.hidden = rows.length === 0;
     this.empty.hidden = rows.length > 0;
-    setText(this.empty, content ? EMPTY[this.only ?? "all"] : this.problem.hidden ? "Loading…" : "");
+    setText(this.empty, content ? EMPTY[this.only ?? "all"] : this.problem.element.hidden ? "Loading…" : "");
     this.list.setItems(rows, scrollTop);
   }
 
   private setProblem(reason: string): void {
-    this.problem.hidden = reason === "";
-    const old = this.content ? " What is shown may be old." : "";
-    setText(this.problem, reason && `${reason}.${old} This page keeps trying.`);
+    this.problem.show(reason, this.content !== null);
     if (!this.content) this.draw();
   }
 

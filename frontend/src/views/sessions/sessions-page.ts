@@ -1,14 +1,15 @@
 /** The pages of the sessions: all of them, or one with its runs. */
-import { byId, h, setText } from "../../browser/dom";
+import { byId, h } from "../../browser/dom";
 import type { Route } from "../../browser/router";
 import type { Api } from "../../service/api";
+import { ProblemLine } from "../problem-line";
 import type { SectionView } from "../section";
 import { SessionList } from "./session-list";
 import { SessionView } from "./session-view";
 
 export class SessionsPage implements SectionView {
   readonly title = "Sessions";
-  private readonly problem = h("p", { class: "board-problem", role: "status", hidden: true });
+  private readonly problem = new ProblemLine();
   private readonly scroll = h("div", { class: "board-scroll" });
   private readonly list: SessionList;
   private readonly session: SessionView;
@@ -19,7 +20,7 @@ export class SessionsPage implements SectionView {
     this.session = new SessionView(api, (reason) => this.setProblem(reason));
     byId("sessions-page").append(
       h("header", { class: "board-head" }, h("h1", {}, "Sessions")),
-      this.problem,
+      this.problem.element,
       this.scroll,
     );
   }
@@ -57,8 +58,6 @@ export class SessionsPage implements SectionView {
   }
 
   private setProblem(reason: string): void {
-    this.problem.hidden = reason === "";
-    const old = this.shown?.isOld ? " What is shown may be old." : "";
-    setText(this.problem, reason && `${reason}.${old} This page keeps trying.`);
+    this.problem.show(reason, this.shown?.isOld === true);
   }
 }

@@ -6,6 +6,7 @@ import type { Api } from "../../service/api";
 import { SPEND_BY, type SpendAnswer } from "../../service/wire-sessions";
 import type { BudgetsAnswer } from "../../service/wire-work";
 import { moneyExact, plural } from "../../text/format";
+import { ProblemLine } from "../problem-line";
 import type { SectionView } from "../section";
 import { SpendChart } from "./spend-chart";
 import { DayTable, PartTable } from "./spend-tables";
@@ -34,7 +35,7 @@ interface Figures {
 export class SpendPage implements SectionView {
   readonly title = "Spend";
   private readonly refresh: Refresh<Figures>;
-  private readonly problem = h("p", { class: "board-problem", role: "status", hidden: true });
+  private readonly problem = new ProblemLine();
   private readonly empty = h("p", { class: "board-empty" }, "Loading…");
   private readonly body = h("div", { hidden: true });
   private readonly total = h("span", { class: "spend-total" });
@@ -109,7 +110,7 @@ export class SpendPage implements SectionView {
     );
     byId("spend-page").append(
       h("header", { class: "board-head" }, h("h1", {}, "Spend"), periods),
-      this.problem,
+      this.problem.element,
       h("div", { class: "board-scroll" }, h("div", { class: "board-part" }, this.empty), this.body),
     );
   }
@@ -168,9 +169,7 @@ export class SpendPage implements SectionView {
   }
 
   private setProblem(reason: string): void {
-    this.problem.hidden = reason === "";
-    const old = this.figures ? " What is shown may be old." : "";
-    setText(this.problem, reason && `${reason}.${old} This page keeps trying.`);
+    this.problem.show(reason, this.figures !== null);
     if (reason && !this.figures) setText(this.empty, "");
   }
 }
