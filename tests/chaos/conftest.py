@@ -1,4 +1,4 @@
-"""Where the processes of these tests write to."""
+"""Where these tests and their processes write to, and applications that keep their own books."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import pytest
 
 from tests.chaos.ending_processes import World
 from tests.integration.activation.harness import otlp_endpoint
+from tests.support.runs.ledger import LedgerApplication
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tests.integration.activation.harness import Endpoint
@@ -33,3 +34,24 @@ def collector(world: World) -> Iterator[Endpoint]:
     with otlp_endpoint() as endpoint:
         world.environment["OTEL_EXPORTER_OTLP_ENDPOINT"] = endpoint.url
         yield endpoint
+
+
+@pytest.fixture
+def spool_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The test has a spool of its own."""
+    monkeypatch.setenv("SPANTAIL_SPOOL_DIR", str(tmp_path / "spool"))
+    return tmp_path / "spool"
+
+
+@pytest.fixture
+def application() -> Iterator[Callable[[str], LedgerApplication]]:
+    """Starts an application on the Redis of this URL; each is ended with the test."""
+    made: list[LedgerApplication] = []
+
+    def make(url: str) -> LedgerApplication:
+        made.append(LedgerApplication(url))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.provider.shutdown()

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -21,7 +21,7 @@ from tests.soak.accounts import close_accounts
 from tests.soak.conductor import Journal
 from tests.soak.ledger import PULSE, START, read
 from tests.support.redis.faults import faulty_redis, redis_cluster, wire_to
-from tests.support.runs.ledger import LedgerApplication, run_of
+from tests.support.runs.ledger import held_by, run_of
 from tests.support.runs.live_runs import StoredRun
 from tests.support.tools import ROOT
 from tests.support.waiting import eventually
@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.soak.accounts import Accounts
-    from tests.support.redis.faults import FaultyRedis, Wire
+    from tests.support.redis.faults import Wire
+    from tests.support.runs.ledger import LedgerApplication
 
 pytestmark = pytest.mark.xdist_group("chaos")
 
@@ -164,30 +165,6 @@ def test_a_kill_while_one_node_of_a_cluster_hangs(tmp_path: Path, workloads: Cal
 
 
 # ---------------------------------------------------------------- slow, but alive
-
-
-@pytest.fixture
-def spool_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("SPANTAIL_SPOOL_DIR", str(tmp_path / "spool"))
-    return tmp_path / "spool"
-
-
-@pytest.fixture
-def application() -> Iterator[Callable[[str], LedgerApplication]]:
-    made: list[LedgerApplication] = []
-
-    def make(url: str) -> LedgerApplication:
-        made.append(LedgerApplication(url))
-        return made[-1]
-
-    yield make
-    for one in made:
-        one.provider.shutdown()
-
-
-def held_by(server: FaultyRedis, run_id: str) -> int:
-    answer: Any = server.change(lambda client: client.hget(keys.run_keys(run_id).meta, "next"))
-    return int(answer or 0)
 
 
 def test_answers_that_come_after_the_timeout_double_nothing(

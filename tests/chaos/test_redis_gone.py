@@ -28,7 +28,7 @@ from spantail_exporters.model import keys
 from spantail_exporters.model.limits import Limits
 from spantail_exporters.redis.writer import RedisWriter
 from tests.support.redis.faults import faulty_redis, redis_cluster, wire_to
-from tests.support.runs.ledger import LedgerApplication, run_of
+from tests.support.runs.ledger import held_by, run_of
 from tests.support.runs.live_runs import StoredRun
 from tests.support.waiting import eventually
 
@@ -37,17 +37,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.support.redis.faults import FaultyRedis
+    from tests.support.runs.ledger import LedgerApplication
 
-pytestmark = pytest.mark.xdist_group("chaos")
+pytestmark = [pytest.mark.xdist_group("chaos"), pytest.mark.usefixtures("spool_dir")]
 
 FLUSH_S = 30.0
-
-
-@pytest.fixture(autouse=True)
-def spool_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Every test has a spool of its own."""
-    monkeypatch.setenv("SPANTAIL_SPOOL_DIR", str(tmp_path / "spool"))
-    return tmp_path / "spool"
 
 
 @pytest.fixture
@@ -56,31 +50,12 @@ def server(tmp_path: Path) -> Iterator[FaultyRedis]:
         yield one
 
 
-@pytest.fixture
-def application() -> Iterator[Callable[[str], LedgerApplication]]:
-    made: list[LedgerApplication] = []
-
-    def make(url: str) -> LedgerApplication:
-        made.append(LedgerApplication(url))
-        return made[-1]
-
-    yield make
-    for one in made:
-        one.provider.shutdown()
-
-
 def spooled_bytes(folder: Path) -> int:
     size = 0
     for path in folder.rglob("*.spool"):
         with contextlib.suppress(FileNotFoundError):  # delivered since it was listed
             size += path.stat().st_size
     return size
-
-
-def held_by(server: FaultyRedis, run_id: str) -> int:
-    """How many events the server has of a run."""
-    answer = server.change(lambda client: client.hget(keys.run_keys(run_id).meta, "next"))
-    return int(answer or 0)
 
 
 def holds_more_than(server: FaultyRedis, run_id: str, events: int) -> bool:

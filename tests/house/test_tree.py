@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 import tomllib
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.repository import file_names
 from tests.support.tools import ROOT
 
 if TYPE_CHECKING:
@@ -31,14 +31,7 @@ MACHINE_PATH = re.compile(r"(?<![\w.:/~-])/(?:home|root|Users|work)/\w")
 
 
 def _files() -> list[Path]:
-    """Every file that is, or would be, in the repository."""
-    if not (ROOT / ".git").exists():
-        pytest.skip("not a git checkout")
-    answer = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT, capture_output=True, text=True, check=True, timeout=60,
-    )  # fmt: skip
-    return [path for name in answer.stdout.split("\0") if name and (path := ROOT / name).is_file()]
+    return [ROOT / name for name in file_names(ROOT)]
 
 
 def _texts() -> list[tuple[str, str]]:

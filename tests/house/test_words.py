@@ -8,11 +8,11 @@ longer name (`wake_courier`, `wakeCourier`, `CourierError`). Words that are also
 from __future__ import annotations
 
 import re
-import subprocess
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import pytest
 
+from tests.support.repository import file_names
 from tests.support.tools import ROOT
 
 if TYPE_CHECKING:
@@ -96,19 +96,9 @@ def _found(word: Word, text: str) -> Iterator[tuple[int, str]]:
 
 def _names() -> list[str]:
     """The files of the repository whose words are checked."""
-    if not (ROOT / ".git").exists():
-        pytest.skip("not a git checkout")
-    answer = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT, capture_output=True, text=True, check=True, timeout=60,
-    )  # fmt: skip
     endings = tuple({ending for word in WORDS for ending in word.where})
     here = "tests/house/test_words.py"
-    return [
-        name
-        for name in answer.stdout.split("\0")
-        if name.endswith(endings) and name != here and (ROOT / name).is_file()
-    ]
+    return [name for name in file_names(ROOT) if name.endswith(endings) and name != here]
 
 
 def test_words_of_the_old_vocabulary_are_gone() -> None:

@@ -21,6 +21,7 @@ from tests.integration.service.harness import poll_to_the_end, running_app
 from tests.support.redis.servers import free_port
 from tests.support.runs.live_runs import StoredRun, fold
 from tests.support.waiting import eventually_async
+from tests.support.work.demo_world import demo_settings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -45,14 +46,7 @@ class Gate:
 @asynccontextmanager
 async def demo_app(redis_url: str, gate: Gate | None = None, **settings: Any) -> AsyncIterator[httpx.AsyncClient]:
     async with DemoServer(pace=Pace(0), hold=gate) as world:
-        outside = {
-            "himalayas_url": world.himalayas_url,
-            "openai_base_url": world.openai_url,
-            "openai_api_key": "demo",
-            "claude_command": "no-such-command",
-            "demo": True,
-        }
-        async with running_app(redis_url, **{**outside, **settings}) as client:
+        async with running_app(redis_url, **{**demo_settings(world), **settings}) as client:
             yield client
 
 

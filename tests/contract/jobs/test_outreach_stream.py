@@ -18,6 +18,7 @@ from spantail_service.operations.sources.himalayas import read_job
 from tests.integration.service.harness import poll_to_the_end
 from tests.support.service.served import served_app
 from tests.support.waiting import eventually_async
+from tests.support.work.demo_world import demo_settings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -86,14 +87,7 @@ class Held:
 async def served(redis_url: str, *backends: Held, **settings: Any) -> AsyncIterator[Served]:
     """The service in the demo world, its LLM backends replaced where some are given."""
     async with DemoServer(pace=Pace(0)) as world:
-        outside = {
-            "himalayas_url": world.himalayas_url,
-            "openai_base_url": world.openai_url,
-            "openai_api_key": "demo",
-            "claude_command": "no-such-command",
-            "demo": True,
-        }
-        async with served_app(redis_url, **outside, **settings) as app:
+        async with served_app(redis_url, **demo_settings(world), **settings) as app:
             if backends:
                 executor = app.services.launcher._executor
                 executor._tools = replace(executor._tools, llm=LlmChain(backends, concurrency=2, timeout_s=60))

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from spantail_service.jobs.queue.job_queue import Overview
+    from spantail_service.jobs.queue.answers import Overview
 
 SEARCH = {"operation": "job-search", "input": {"job_titles": ["python developer"]}}
 BEARER = {"authorization": "Bearer correct-horse-battery-staple"}

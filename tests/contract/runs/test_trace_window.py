@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from spantail_service.runs import snapshot
 from spantail_service.trace_windows import run_spans, windows
+from tests.contract.runs import large_runs
+from tests.contract.runs.large_runs import child
 from tests.integration.service.harness import ROOT_SPAN, RUN, START, Writer, running_app
 
 if TYPE_CHECKING:
@@ -13,24 +16,11 @@ if TYPE_CHECKING:
     import pytest
 
 
-def child(number: int) -> str:
-    return f"{number:016x}"
-
-
-def fill(writer: Writer, first: int, count: int, **fields: Any) -> None:
-    for number in range(first, first + count):
-        writer.span(
-            RUN, child(number), parent_id=ROOT_SPAN, kind="llm_call", name="chat", start=START + number,
-            end=START + number + 5, cost_nano=10, cost_source="calculated", tokens={"input": 1},
-            attributes={"a": 1}, **fields,
-        )  # fmt: skip
+fill = partial(large_runs.fill, apart_us=1, cost_nano=10, tokens={"input": 1}, attributes={"a": 1})
 
 
 async def read(client: httpx.AsyncClient, **query: Any) -> dict[str, Any]:
-    answer = await client.get(f"/api/traces/{RUN}/window", params=query)
-    assert answer.status_code == 200, answer.text
-    window: dict[str, Any] = answer.json()
-    return window
+    return await large_runs.read(client, "window", **query)
 
 
 def ids(window: dict[str, Any]) -> list[str]:

@@ -2,33 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from spantail_service.trace_windows import run_spans, windows
+from tests.contract.runs.large_runs import child, fill, read
 from tests.integration.service.harness import ROOT_SPAN, RUN, START, Writer, running_app
 
 if TYPE_CHECKING:
-    import httpx
     import pytest
-
-
-def child(number: int) -> str:
-    return f"{number:016x}"
-
-
-def fill(writer: Writer, first: int, count: int, **fields: Any) -> None:
-    for number in range(first, first + count):
-        writer.span(
-            RUN, child(number), parent_id=ROOT_SPAN, kind="llm_call", name="chat", start=START + number * 10,
-            end=START + number * 10 + 5, cost_nano=number, cost_source="calculated", **fields,
-        )  # fmt: skip
-
-
-async def read(client: httpx.AsyncClient, what: str, **query: Any) -> dict[str, Any]:
-    answer = await client.get(f"/api/traces/{RUN}/{what}", params=query)
-    assert answer.status_code == 200, answer.text
-    found: dict[str, Any] = answer.json()
-    return found
 
 
 async def test_jumps_path_and_flame_are_of_the_whole_run_as_it_is_now(new_redis_url: str) -> None:

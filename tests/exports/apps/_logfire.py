@@ -24,6 +24,11 @@ class OnlyWhenFlushed(DynamicBatchSpanProcessor):
     def __init__(self, exporter: SpanExporter) -> None:
         super().__init__(exporter)
         self.schedule_delay_millis = 600_000
+        # The thread may be in its first wait, the short one: it is woken, and the next wait is the long one.
+        woken = self.batch_processor._worker_awaken
+        woken.set()
+        while woken.is_set():
+            time.sleep(0.001)
 
 
 def configure() -> None:
@@ -38,4 +43,3 @@ def configure() -> None:
         inspect_arguments=False,
         advanced=logfire.AdvancedOptions(base_url=os.environ["RECEIVER_URL"]),
     )
-    time.sleep(0.3)  # the exporting thread's first wait is the short one

@@ -45,12 +45,6 @@ def client_of(url: str, timeout_s: float = 5.0) -> Iterator[Client]:
         client.close()
 
 
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with redis_cluster(tmp_path_factory.mktemp("cluster")) as one:
-        yield one
-
-
 def test_replies_in_order_errors_in_their_place(redis_url: str) -> None:
     with client_of(redis_url) as client:
         replies = client.execute([("SET", "a", 1), ("LPUSH", "a", 1), ("GET", "a")])
@@ -107,10 +101,10 @@ def test_which_errors_may_pass(error: Exception, *, passes: bool) -> None:
 # ---------------------------------------------------------------- cluster
 
 
-def named(cluster: Cluster, how: str) -> str:
-    port = cluster.nodes[0].port
+def named(three_nodes: Cluster, how: str) -> str:
+    port = three_nodes.nodes[0].port
     return {
-        "all": cluster.url,
+        "all": three_nodes.url,
         "one": f"redis+cluster://127.0.0.1:{port}",
         "plain": f"redis://127.0.0.1:{port}/0",
         "with a dead one": f"redis+cluster://127.0.0.1:{free_port()},127.0.0.1:{port}",
@@ -118,8 +112,8 @@ def named(cluster: Cluster, how: str) -> str:
 
 
 @pytest.mark.parametrize("how", ["all", "one", "plain", "with a dead one"])
-def test_keys_of_all_nodes(cluster: Cluster, how: str) -> None:
-    with client_of(named(cluster, how)) as client:
+def test_keys_of_all_nodes(three_nodes: Cluster, how: str) -> None:
+    with client_of(named(three_nodes, how)) as client:
         values = [how + key for key in MANY]
         assert client.execute([("SET", key, value) for key, value in zip(MANY, values, strict=True)]) == [b"OK"] * 60
         assert client.execute([("GET", key) for key in MANY]) == [value.encode() for value in values]
@@ -130,27 +124,27 @@ def test_keys_of_all_nodes(cluster: Cluster, how: str) -> None:
 
 
 @pytest.mark.parametrize("how", ["one", "plain"])
-def test_a_closed_client_connects_again(cluster: Cluster, how: str) -> None:
-    with client_of(named(cluster, how)) as client:
+def test_a_closed_client_connects_again(three_nodes: Cluster, how: str) -> None:
+    with client_of(named(three_nodes, how)) as client:
         for _ in range(3):
             assert client.execute([("SET", key, 1) for key in MANY]) == [b"OK"] * 60
             client.close()
 
 
-def test_commands_of_one_slot_stay_in_order(cluster: Cluster) -> None:
-    with client_of(cluster.url) as client:
+def test_commands_of_one_slot_stay_in_order(three_nodes: Cluster) -> None:
+    with client_of(three_nodes.url) as client:
         client.execute([("DEL", "{a}list")])
         client.execute([command for n in range(50) for command in (("RPUSH", "{a}list", n), ("SET", f"key-{n}", n))])
         assert client.execute([("LRANGE", "{a}list", 0, -1)]) == [[str(n).encode() for n in range(50)]]
 
 
-def test_a_slot_that_moves(cluster: Cluster) -> None:
-    with client_of(cluster.url) as client, client_of(cluster.url) as other:
+def test_a_slot_that_moves(three_nodes: Cluster) -> None:
+    with client_of(three_nodes.url) as client, client_of(three_nodes.url) as other:
         for one in (client, other):
             one.execute([("SET", "{moves}here", 1)])
-        slot = cluster.slot_of("{moves}")
-        target = next(node for node in cluster.nodes if node is not cluster.holder_of(slot))
-        with cluster.moving(slot, target):
+        slot = three_nodes.slot_of("{moves}")
+        target = next(node for node in three_nodes.nodes if node is not three_nodes.holder_of(slot))
+        with three_nodes.moving(slot, target):
             # what is still here is answered here, what is not is asked for there; both at once must wait
             assert client.execute([("GET", "{moves}here"), ("SET", "{moves}new", 2)]) == [b"1", b"OK"]
             (both,) = client.execute([("EVAL", "return 1", 2, "{moves}here", "{moves}nowhere")])

@@ -9,35 +9,19 @@ import pytest
 from spantail_exporters.model import keys
 from spantail_service.jobs.runners.recovery import Recovery
 from spantail_service.storage.connect import connect
-from tests.support.redis.faults import redis_cluster
 from tests.support.runs.live_runs import StoredRun
 from tests.support.waiting import eventually_async
 from tests.support.work.jobs import GO, Step, opened_jobs, operations_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.support.redis.faults import Cluster
 
 pytestmark = [pytest.mark.anyio, pytest.mark.xdist_group("redis-cluster")]
 
 
-@pytest.fixture(scope="module")
-def three_nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with redis_cluster(tmp_path_factory.mktemp("cluster")) as one:
-        yield one
-
-
-@pytest.fixture(params=["as a cluster", "by one of its nodes"])
-def url(three_nodes: Cluster, request: pytest.FixtureRequest) -> str:
-    for node in three_nodes.nodes:
-        node.change(lambda client: client.flushall())
-    return three_nodes.url if request.param == "as a cluster" else three_nodes.nodes[0].url
-
-
-async def test_queued_run_cancelled_taken_back_and_done(three_nodes: Cluster, url: str) -> None:
-    redis = connect(url, max_connections=4, timeout_s=5)
-    async with opened_jobs(url, concurrency=0) as jobs:
+async def test_queued_run_cancelled_taken_back_and_done(three_nodes: Cluster, cluster_url: str) -> None:
+    redis = connect(cluster_url, max_connections=4, timeout_s=5)
+    async with opened_jobs(cluster_url, concurrency=0) as jobs:
         op = operations_in(redis)["step"]
         first = await jobs.enqueuer.enqueue(op, Step(name="first"))
         gone = await jobs.enqueuer.enqueue(op, Step(name="gone"))
@@ -54,7 +38,7 @@ async def test_queued_run_cancelled_taken_back_and_done(three_nodes: Cluster, ur
         await eventually_async(is_back, 20)
         assert {one.priority for one in (await jobs.queue.overview()).items} == {"normal"}
     await redis.set(GO, 1)
-    async with opened_jobs(url) as jobs:
+    async with opened_jobs(cluster_url) as jobs:
 
         async def is_over() -> Any:
             found = await jobs.queue.get(first.item_id)

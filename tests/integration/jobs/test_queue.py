@@ -20,10 +20,12 @@ from hypothesis.stateful import (
 from redis.asyncio import Redis
 
 from spantail_service.jobs.queue.item import FINAL, PRIORITIES, QueueItem
-from spantail_service.jobs.queue.job_queue import JobQueue, Recovered
+from spantail_service.jobs.queue.job_queue import JobQueue
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    from spantail_service.jobs.queue.answers import Recovered
 
 pytestmark = pytest.mark.anyio
 

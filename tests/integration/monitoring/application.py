@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
-import time
 
 import spantail
 
@@ -71,7 +70,7 @@ def main(kind: str) -> None:
             handle.flush(10)
             sys.stdout.write("in the middle\n")
             sys.stdout.flush()
-            time.sleep(300)
+            sys.stdin.read()  # until it is killed, or nobody is there any more who could
     _all()
     assert handle.flush(10)
 

@@ -96,8 +96,9 @@ def _application(kind: str) -> list[str]:
 
 def _die_in_the_middle(settings: dict[str, str]) -> None:
     with subprocess.Popen(
-        _application("killed"), cwd=ROOT, env=source_environment() | settings, stdout=subprocess.PIPE, text=True
-    ) as process:
+        _application("killed"), cwd=ROOT, env=source_environment() | settings,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
         assert process.stdout is not None
         assert process.stdout.readline() == "in the middle\n"
         process.kill()

@@ -21,6 +21,7 @@ from spantail_service.settings import Settings
 from spantail_service.storage.connect import connect
 from tests.integration.operations.traces import Traces
 from tests.support import tools
+from tests.support.work.demo_world import demo_settings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -63,15 +64,11 @@ def settings_for(demo: DemoServer, **changes: Any) -> Settings:
     """Settings that point every client at the demo; the Claude CLI is gone unless `changes` bring it."""
     return Settings(
         **{
-            "demo": True,
-            "himalayas_url": demo.himalayas_url,
-            "openai_base_url": demo.openai_url,
-            "openai_api_key": "demo",
+            **demo_settings(demo),
             "anthropic_base_url": demo.anthropic_url,
             "anthropic_api_key": "demo",
             "openrouter_base_url": demo.openrouter_url,
             "openrouter_api_key": "demo",
-            "claude_command": GONE,
             **changes,
         }
     )

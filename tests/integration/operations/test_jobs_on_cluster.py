@@ -11,10 +11,9 @@ from spantail_exporters.model import keys
 from spantail_service.operations.job_store import JobStore
 from spantail_service.storage.connect import connect
 from tests.integration.operations.test_job_store import OTHER_RUN, RUN, a_job, goes_on, ids
-from tests.support.redis.faults import redis_cluster
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator
 
     from redis.asyncio import Redis
 
@@ -23,18 +22,9 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.anyio, pytest.mark.xdist_group("redis-cluster")]
 
 
-@pytest.fixture(scope="module")
-def three_nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with redis_cluster(tmp_path_factory.mktemp("cluster")) as one:
-        yield one
-
-
-@pytest.fixture(params=["as a cluster", "by one of its nodes"])
-async def redis(three_nodes: Cluster, request: pytest.FixtureRequest) -> AsyncIterator[Redis]:
-    for node in three_nodes.nodes:
-        node.change(lambda client: client.flushall())
-    url = three_nodes.url if request.param == "as a cluster" else three_nodes.nodes[0].url
-    async with connect(url, max_connections=8, timeout_s=5) as client:
+@pytest.fixture
+async def redis(cluster_url: str) -> AsyncIterator[Redis]:
+    async with connect(cluster_url, max_connections=8, timeout_s=5) as client:
         yield client
 
 

@@ -28,6 +28,7 @@ from tests.support.redis.servers import free_port
 from tests.support.runs.live_runs import StoredRun, fold
 from tests.support.service.served import Served, frames_of, next_frame, served_app
 from tests.support.waiting import eventually_async
+from tests.support.work.demo_world import demo_settings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Sequence
@@ -158,14 +159,7 @@ async def test_kill_9(cluster: Cluster, url: str) -> None:
 @asynccontextmanager
 async def serving(url: str, **settings: Any) -> AsyncIterator[tuple[Served, httpx.AsyncClient]]:
     async with DemoServer(pace=Pace(0)) as world:
-        outside = {
-            "himalayas_url": world.himalayas_url,
-            "openai_base_url": world.openai_url,
-            "openai_api_key": "demo",
-            "claude_command": "no-such-command",
-            "demo": True,
-        }
-        async with served_app(url, **outside, **settings) as service, service.client() as client:
+        async with served_app(url, **demo_settings(world), **settings) as service, service.client() as client:
             yield service, client
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from tests.support.repository import file_names
 from tests.support.tools import ROOT
 
 if TYPE_CHECKING:
@@ -75,13 +75,9 @@ def context(ignore: Path) -> set[str]:
 
     As in Docker the last pattern that a file or one of its folders meets decides.
     """
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT, capture_output=True, text=True, check=True, timeout=60,
-    ).stdout.split("\0")  # fmt: skip
     lines = [line for line in ignore.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")]
     patterns = [(line.startswith("!"), _pattern(line.removeprefix("!"))) for line in lines]
-    return {name for name in listed if name and _is_sent(name, patterns)}
+    return {name for name in file_names(ROOT) if _is_sent(name, patterns)}
 
 
 def _is_sent(name: str, patterns: list[tuple[bool, re.Pattern[str]]]) -> bool:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support import tools
+from tests.support.programs.stopping import ended
 from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
@@ -40,15 +41,9 @@ def running_alertmanager(folder: Path, configuration: Path) -> Iterator[str]:
     with (
         output.open("wb") as log,
         subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT) as process,
+        ended(process, _STOP_S),
     ):
-        try:
-            yield eventually(lambda: _address(process, output), _START_S, what="Alertmanager's address")
-        finally:
-            process.terminate()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(_STOP_S)
-            if process.poll() is None:
-                process.kill()
+        yield eventually(lambda: _address(process, output), _START_S, what="Alertmanager's address")
 
 
 def _address(process: subprocess.Popen[bytes], output: Path) -> str:

@@ -14,6 +14,7 @@ import httpx
 
 from tests.support import tools
 from tests.support.otlp.meaning import read_export
+from tests.support.programs.stopping import ended
 from tests.support.redis.servers import free_port
 from tests.support.waiting import eventually
 
@@ -114,17 +115,11 @@ def _started(folder: Path, otlp_grpc: str | None) -> Iterator[Jaeger]:
             cwd=folder, env=os.environ | _NO_TRACES_OF_ITSELF, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
             start_new_session=True,
         ) as process,
+        ended(process, _STOP_S),
     ):  # fmt: skip
-        try:
-            # Receivers are started last: once this one listens, everything does.
-            eventually(lambda: _listens(http, process, log), _START_S, what="Jaeger is ready")
-            yield Jaeger(grpc, f"http://{http}", f"http://{query}", process)
-        finally:
-            process.terminate()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(_STOP_S)
-            if process.poll() is None:
-                process.kill()
+        # Receivers are started last: once this one listens, everything does.
+        eventually(lambda: _listens(http, process, log), _START_S, what="Jaeger is ready")
+        yield Jaeger(grpc, f"http://{http}", f"http://{query}", process)
 
 
 def _listens(address: str, process: subprocess.Popen[bytes], log: Path) -> bool:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.support import tools
+from tests.support.programs.stopping import ended
 from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
@@ -105,18 +106,12 @@ def running_prometheus(
     with (
         output.open("wb") as log,
         subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT) as process,
+        ended(process, _STOP_S),
     ):
-        try:
-            address = eventually(lambda: _address(process, output), _START_S, what="Prometheus' address")
-            url = f"http://{address}"
-            eventually(lambda: _is_ready(url), _START_S, what="Prometheus' readiness")
-            yield Prometheus(url, process)
-        finally:
-            process.terminate()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(_STOP_S)
-            if process.poll() is None:
-                process.kill()
+        address = eventually(lambda: _address(process, output), _START_S, what="Prometheus' address")
+        url = f"http://{address}"
+        eventually(lambda: _is_ready(url), _START_S, what="Prometheus' readiness")
+        yield Prometheus(url, process)
 
 
 def _configuration(

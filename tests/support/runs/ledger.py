@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import redis
 from opentelemetry import trace
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from opentelemetry.trace import Span
+
+    from tests.support.redis.faults import FaultyRedis
 
 
 class _Book(IdGenerator):
@@ -123,3 +125,9 @@ class LedgerApplication:
 def run_of(span: Span) -> str:
     """The run that a span belongs to."""
     return f"{span.get_span_context().trace_id:032x}"
+
+
+def held_by(server: FaultyRedis, run_id: str) -> int:
+    """How many events the server has of a run."""
+    answer: Any = server.change(lambda client: client.hget(keys.run_keys(run_id).meta, "next"))
+    return int(answer or 0)
