@@ -98,9 +98,6 @@ const shell: object & ThisType<PageData> = {
   get isLight() {
     return this.theme !== "dark";
   },
-  get hasRuns() {
-    return this.runs.length > 0;
-  },
   get hasNoRuns() {
     return this.runs.length === 0 && !this.filtered && this.runsText === "";
   },

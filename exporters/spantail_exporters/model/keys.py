@@ -168,11 +168,6 @@ def session_runs(digest: str) -> str:
     return f"{SESSIONS}runs:{digest}"
 
 
-def sessions_of_run(run_id: str) -> str:
-    """Name the HASH that says in which sessions a run is, and how much of it is in their sums."""
-    return f"{SESSIONS}run:{run_id}"
-
-
 class QueueKeys(NamedTuple):
     """The keys of the job queue, in the order in which its scripts take them."""
 

@@ -19,14 +19,13 @@ from collections import Counter, deque
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.sdk._logs.export import LogRecordExporter, LogRecordExportResult
-from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from spantail.live import LogEvent
 from spantail.redaction import Redactor
 from spantail.setup.trace_exporters import component
 from spantail.trouble import report_trouble
-from spantail_exporters.otlp.records import heartbeat_record, log_record, span_record
+from spantail_exporters.otlp.open_spans import OpenSpan, OpenSpans
+from spantail_exporters.otlp.records import heartbeat_record, log_record
 from spantail_exporters.worker.worker import Flush, Worker
 
 if TYPE_CHECKING:
@@ -40,12 +39,10 @@ if TYPE_CHECKING:
 _logger: Final = logging.getLogger(__name__)
 
 QUEUE_CAPACITY: Final = 16_384  # references
-OPEN_CAPACITY: Final = 50_000  # open spans that are looked at; further ones are counted as `open_cap`
 _BATCH_RECORDS: Final = 512
 _LINGER_S: Final = 0.1  # short spans end in it and are never sent
 _SCAN_S: Final = 0.2
 _BEAT_S: Final = 1.0
-_SCOPES: Final = 1_000  # that are remembered
 _LOSSES: Final = 100_000  # references; what is lost beyond them between two heartbeats is not counted
 _PROTOCOLS: Final = ("OTEL_EXPORTER_OTLP_LOGS_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
 
@@ -74,23 +71,6 @@ def _exporter_class(environ: Mapping[str, str]) -> Callable[[], LogRecordExporte
     raise RuntimeError("SPANTAIL_STARTS=otlp needs an OTLP log exporter: pip install 'spantail[otlp]'")
 
 
-class _Open:
-    """A span that has started and not ended, and what was sent of it; `attributes` is None until something was."""
-
-    __slots__ = ("attributes", "events_sent", "name", "rev", "span")
-
-    def __init__(self, span: Span) -> None:
-        self.span = span
-        self.rev = 0
-        self.name = ""
-        self.events_sent = 0
-        self.attributes: Mapping[str, Any] | None = None
-
-    def forget(self) -> None:
-        """Nobody knows whether what was sent has arrived: send all again."""
-        self.attributes, self.events_sent = None, 0
-
-
 class OtlpStarts(Worker[LogRecordExporter]):
     """An `EventSink` (`spantail.live`) that sends log records from a thread of its own.
 
@@ -111,12 +91,10 @@ class OtlpStarts(Worker[LogRecordExporter]):
 
     def _begin(self) -> None:
         super()._begin()
-        self._open_spans: dict[tuple[int, int], _Open] = {}
+        self._open_spans = OpenSpans(self._redactor, self._failed)
         self._dropped: Counter[str] = Counter()
         self._lost: deque[str] = deque(maxlen=_LOSSES)  # a reason for each loss that the worker has not added up yet
         self._exporter: LogRecordExporter | None = None
-        self._redacted: tuple[Resource, Resource] = (Resource.get_empty(), Resource.get_empty())
-        self._scopes: dict[int, tuple[Any, InstrumentationScope]] = {}  # by identity: as it is, and redacted
         self._next_beat = self._next_scan = 0.0
         self._failing = False
         self._delivered = True  # all of the last step
@@ -202,7 +180,7 @@ class OtlpStarts(Worker[LogRecordExporter]):
     def _round(self, exporter: LogRecordExporter) -> tuple[list[Flush], bool]:
         """Send everything that is new; return the markers that were met, and whether all was delivered."""
         flushes: list[Flush] = []
-        to_send: list[tuple[ReadableLogRecord, _Open | None]] = []
+        to_send: list[tuple[ReadableLogRecord, OpenSpan | None]] = []
         for _ in range(len(self._queue)):
             item = self._queue.popleft()
             if type(item) is Flush:
@@ -210,20 +188,20 @@ class OtlpStarts(Worker[LogRecordExporter]):
                 continue
             try:
                 if isinstance(item, LogEvent):
-                    to_send.append((log_record(item, self._redactor, self._redacted[1]), None))
+                    to_send.append((log_record(item, self._redactor, self._open_spans.resource), None))
                 elif one := self._entered(item):
-                    to_send.append((self._changes(one), one))
+                    to_send.append((self._open_spans.record(one), one))
             except Exception as error:
                 self._failed(error)
         now = time.monotonic()
         if flushes or now >= self._next_scan:
-            to_send += self._scan()
+            to_send += self._open_spans.changed()
             self._next_scan = now + min(1.0, max(_SCAN_S, 10 * (time.monotonic() - now)))
         if now >= self._next_beat:
             self._next_beat = now + _BEAT_S
             self._add_up_losses()
             beat = heartbeat_record(
-                self._runner_id, self._redacted[1], open_spans=len(self._open_spans), dropped=self._dropped
+                self._runner_id, self._open_spans.resource, open_spans=len(self._open_spans), dropped=self._dropped
             )
             to_send.insert(0, (beat, None))
         delivered = True
@@ -231,80 +209,17 @@ class OtlpStarts(Worker[LogRecordExporter]):
             delivered = self._send(exporter, to_send[at : at + _BATCH_RECORDS]) and delivered
         return flushes, delivered
 
-    def _entered(self, span: Span) -> _Open | None:
+    def _entered(self, span: Span) -> OpenSpan | None:
         """Keep a span that has just started; None when there is nothing to send of it."""
-        if self._redacted[0] is not span.resource:
-            attributes = self._redactor.attributes(span.resource.attributes)
-            self._redacted = (span.resource, Resource(attributes, span.resource.schema_url))
+        self._open_spans.note_resource(span)
         if span.end_time is not None:
             return None  # over already
-        if len(self._open_spans) >= OPEN_CAPACITY:
+        if self._open_spans.is_full:
             self._drop("open_cap")
             return None
-        context = span.context
-        one = self._open_spans[context.trace_id, context.span_id] = _Open(span)
-        return one
+        return self._open_spans.add(span)
 
-    def _scan(self) -> list[tuple[ReadableLogRecord, _Open | None]]:
-        """Find what changed in open spans since it was sent, and let go of those that are over."""
-        to_send: list[tuple[ReadableLogRecord, _Open | None]] = []
-        for key, one in list(self._open_spans.items()):
-            span = one.span
-            try:
-                if span.end_time is not None:
-                    del self._open_spans[key]
-                    continue
-                attributes: Any = span.attributes
-                count = span.dropped_events + len(span.events)
-                # None differs from all attributes: nothing was sent yet
-                if count != one.events_sent or attributes != one.attributes or span.name != one.name:
-                    to_send.append((self._changes(one), one))
-            except Exception as error:
-                self._open_spans.pop(key, None)
-                self._failed(error)
-        return to_send
-
-    def _changes(self, one: _Open) -> ReadableLogRecord:
-        span = one.span
-        present: Any = span.attributes
-        attributes = present.copy()  # one C call: whole under the GIL, however busy the writer is
-        events = span.events
-        count = span.dropped_events + len(events)
-        new = events[-(count - one.events_sent) :] if count > one.events_sent else ()
-        start = one.attributes is None
-        one.rev += 1
-        record = span_record(
-            span,
-            self._redactor,
-            self._redacted[1],
-            self._scope_of(span),
-            rev=one.rev,
-            attributes=attributes,
-            new_events=new,
-            event_count=count,
-            start=start,
-        )
-        one.attributes, one.name, one.events_sent = attributes, span.name, count
-        return record
-
-    def _scope_of(self, span: Span) -> InstrumentationScope:
-        scope: Any = span.instrumentation_scope
-        known = self._scopes.get(id(scope))
-        if known is None:
-            if len(self._scopes) >= _SCOPES:
-                self._scopes.clear()
-            known = self._scopes[id(scope)] = scope, self._redacted_scope(scope)
-        return known[1]
-
-    def _redacted_scope(self, scope: InstrumentationScope | None) -> InstrumentationScope:
-        if scope is None:
-            return InstrumentationScope("")
-        name, version, schema_url = (
-            self._redactor.text(one or "") for one in (scope.name, scope.version, scope.schema_url)
-        )
-        return InstrumentationScope(name, version, schema_url, self._redactor.attributes(scope.attributes or {}))
-
-    def _send(self, exporter: LogRecordExporter, sent: list[tuple[ReadableLogRecord, _Open | None]]) -> bool:
+    def _send(self, exporter: LogRecordExporter, sent: list[tuple[ReadableLogRecord, OpenSpan | None]]) -> bool:
         try:
             result = exporter.export([record for record, _ in sent])
         except Exception as error:

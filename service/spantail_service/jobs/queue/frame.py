@@ -13,8 +13,8 @@ from spantail_service.jobs.queue.item import ItemStatus
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from spantail_service.jobs.queue.answers import Overview
     from spantail_service.jobs.queue.item import QueueItem
-    from spantail_service.jobs.queue.job_queue import Overview
     from spantail_service.operations.base import Operation
 
 _KEPT_NAMES: Final = 2_000

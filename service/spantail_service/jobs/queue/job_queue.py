@@ -13,6 +13,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from spantail_exporters.model import keys
+from spantail_service.jobs.queue.answers import Claims, Enqueued, Expired, Overview, Recovered
 from spantail_service.jobs.queue.calls import Calls, Script
 from spantail_service.jobs.queue.identity import new_run_id
 from spantail_service.jobs.queue.item import PRIORITIES, QueueItem, as_json, fields_of, item_of
@@ -28,17 +29,6 @@ KEEP_S: Final = 7 * 86_400
 
 _RESULT_BYTES: Final = 65_536
 _ERROR_CHARACTERS: Final = 2_000
-_PARTS: Final = (
-    "pending:high",
-    "pending",
-    "pending:low",
-    "delayed",
-    "running",
-    "lease",
-    "failed",
-    "history",
-    "version",
-)
 _FOLDER: Final = resources.files(__package__) / "scripts"
 
 
@@ -54,58 +44,6 @@ _EXPIRED: Final = _script("expired")
 _RECOVER: Final = _script("recover")
 _CANCEL: Final = _script("cancel")
 _RETRY: Final = _script("retry")
-
-
-class Enqueued(NamedTuple):
-    """An item that was taken in, now or before."""
-
-    item_id: str
-    run_id: str
-    status: str
-    queued: int
-    """Since when, in microseconds since the epoch by Redis' clock."""
-    is_new: bool
-
-
-class Claims(NamedTuple):
-    """What a claim got."""
-
-    items: list[QueueItem]
-    next_due_s: float | None
-    """When the next delayed item is due, in seconds from now; None where none waits."""
-
-
-class Expired(NamedTuple):
-    """Items whose lease has run out."""
-
-    at_us: int
-    """When that was so, in microseconds since the epoch by Redis' clock."""
-    items: list[QueueItem]
-
-
-class Recovered(NamedTuple):
-    """An item that was taken back from a runner."""
-
-    id: str
-    run_id: str
-    """The run that it was in; empty where none had begun."""
-    became: str
-    """`pending`: it runs again; `failed`: it had its attempts; `cancelled`."""
-    next_run_id: str
-    """The run of its next attempt; empty where there is none."""
-
-
-class Overview(NamedTuple):
-    """The queue at one moment."""
-
-    version: int
-    """Grows with every change; a poller that knows it need not ask for more."""
-    pending: int
-    delayed: int
-    running: int
-    failed: int
-    items: list[QueueItem]
-    """Those that run, then those that wait in the order in which they will be served, then delayed, failed, others."""
 
 
 class _Names(NamedTuple):

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from spantail import LlmCall
     from spantail_service.settings import LlmSettings
 
-BASE_URL: Final = "https://openrouter.ai/api/v1"
 MODELS: Final[Mapping[Tier, str]] = {
     "low": "anthropic/claude-haiku-4.5",
     "middle": "anthropic/claude-sonnet-4.5",
