@@ -1,12 +1,12 @@
 """Activation by environment alone, under `opentelemetry-instrument` or a declarative configuration file.
 
-`OTEL_TRACES_EXPORTER=livetail` (or `exporter: {livetail: {url: …}}` in the file that OTEL_CONFIG_FILE names) makes
-the SDK build a `LivetailExporter` behind a batch processor, which knows no span starts and waits for 5 s. The hook
-in the group `opentelemetry_pre_instrument` runs when the tracer provider stands: it adds the live processor, and
-from then on the exporter itself has nothing left to do. `SPANTAIL_STARTS=otlp` is taken up by the same hook.
+`OTEL_TRACES_EXPORTER=livetail` (or `exporter: {livetail: {url: …}}` in the file that OTEL_CONFIG_FILE names) makes the
+SDK build a `LivetailExporter` behind a batch processor, which knows no span starts and waits for 5 s. The hook in the
+group `opentelemetry_pre_instrument` runs once the tracer provider is set up: it adds the live processor, and from then
+on the exporter itself has nothing left to do. `SPANTAIL_STARTS=otlp` is taken up by the same hook.
 
 OpenTelemetry has no entry-point group for span processors (specification, "Environment Variable Specification"
-and "Declarative configuration"), hence the detour.
+and "Declarative configuration"), so it takes the exporter and the hook together.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class LivetailExporter(RedisLivetailExporter):
     """The exporter named `livetail`: finished spans to Redis, until the live processor takes its work over.
 
     `url` is a Redis URL, by default that of `SPANTAIL_REDIS_URL` or `OTEL_EXPORTER_LIVETAIL_URL`. Where there is
-    none it says so and exports nothing: an error here would take the application's other exporters down with it.
+    none it says so and exports nothing: an error here would stop the application's other exporters too.
     """
 
     def __init__(self, url: str | None = None) -> None:

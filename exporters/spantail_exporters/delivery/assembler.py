@@ -89,7 +89,7 @@ class Assembler:
                     self._start(item)  # type: ignore[arg-type]
                 else:
                     self._end(item)
-            except BaseException as error:  # one hostile span must not take the others, or the thread, with it
+            except BaseException as error:  # a span that cannot be encoded must not cost the others, or end the thread
                 if not isinstance(error, Exception) and threading.current_thread() is threading.main_thread():
                     raise  # a stock processor exports on the application's thread, where Ctrl-C is meant
                 self._failed(item, error)
@@ -169,7 +169,7 @@ class Assembler:
         return self._batches.take(losses=losses)
 
     def _catch_up(self, run_id: str, span_id: str, until_us: int) -> None:
-        """Send the span events of an open span before what happened below it later: a tail reads in order of time."""
+        """Send the span events of an open span before what happened below it later: the tail is in order of time."""
         one = self._open.get((run_id, span_id))
         if one is not None and one.has_new_span_events:
             record = record_of(one.span, self._runner_id, self._sources)
@@ -289,7 +289,7 @@ class Assembler:
             self._dropped(1, "encode_error")  # without a run there is nowhere to count it
         if not self._has_warned:
             self._has_warned = True
-            # not its words: they may hold the value that could not be encoded
+            # not its message: that may hold the value that could not be encoded
             _logger.warning("an event could not be encoded and is counted as encode_error: %s", type(error).__name__)
 
 

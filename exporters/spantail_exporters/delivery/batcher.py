@@ -285,7 +285,7 @@ class Batcher(Worker[_Pipeline]):
             self._next_scan = now + min(1.0, max(_SCAN_S, 10 * (time.monotonic() - now)))
 
     def _answer(self, stored: int, *, unsent: bool) -> None:
-        """Set free who waits for what is stored by now; under load there is always something on its way."""
+        """Answer those who wait for what is stored by now; under load there is always something on its way."""
         for marker in list(self._flushes):
             if marker.given_up:
                 self._flushes.remove(marker)

@@ -1,4 +1,4 @@
-"""The live pipeline's own health, as OpenTelemetry metrics. Silent and free where no meter provider is set up.
+"""The live pipeline's own health, as OpenTelemetry metrics. Without a meter provider it does nothing and costs nothing.
 
 Names follow the semantic conventions for SDK metrics (`otel.sdk.*`) where they have one. Units are events, not
 spans, where a span may be several. Nothing here runs on the application's threads.

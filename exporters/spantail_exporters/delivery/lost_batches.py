@@ -1,4 +1,4 @@
-"""What of lost batches is sent all the same: that spans have ended, and in which runs some are open. Pure."""
+"""What is sent of lost batches nevertheless: that spans have ended, and in which runs some are open. Pure."""
 
 from __future__ import annotations
 

@@ -37,6 +37,6 @@ class QueueLosses:
     def take(self) -> tuple[Counter[tuple[int, bool]], int]:
         """Hand out how many were lost by trace and whether they were ends, and how many more of no known trace."""
         losses = Counter(self._losses.popleft() for _ in range(len(self._losses)))
-        further = next(self._further) - self._further_counted  # to ask is to count one more
+        further = next(self._further) - self._further_counted  # reading the counter counts one more
         self._further_counted += further + 1
         return losses, further

@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger(__name__)
 
-_SILENCE_S: Final = 0.04  # less may be a busy application that keeps an answer from being read: no need of the disk
+# In a shorter time a busy application may keep an answer from being read: no reason to use the disk.
+_SILENCE_S: Final = 0.04
 _CLOSE_S: Final = 0.5
 _READ_BACK: Final = (500, 4 * 1024 * 1024)  # batches and bytes that are read from disk between two looks at the clock
 
@@ -191,7 +192,7 @@ class Sender:
         if lost := self._backlog.events_in_memory:
             _logger.warning("%d events were not delivered before the end", lost)
         if self._call is not None:
-            self._writer.close()  # under its feet: a call that hangs ends now
+            self._writer.close()  # while a call may be under way: one that hangs ends now
         if self._waiter.close(_CLOSE_S):
             self._writer.close()
         for spool in (self._backlog.spool, *self._left_behind):
@@ -248,7 +249,7 @@ class Sender:
                 yield from self._send(batches)
                 self._reached(batches[-1].writer_seq)
                 backlog.stored()
-            if self._left_behind:  # by turns: the present may never pause
+            if self._left_behind:  # in turns with what is new, which never ends in a busy application
                 yield from self._send_from(self._left_behind[0])
                 if self._left_behind[0].empty:
                     self._left_behind.pop(0).close()
@@ -305,7 +306,7 @@ class Sender:
     def _failed(self, trouble: Unavailable) -> None:
         now = time.monotonic()
         self._health.failed(now - self._asked_at, trouble)
-        self._writer.close()  # the name may lead elsewhere now, though this connection stands
+        self._writer.close()  # the host name may lead to another server now, though this connection still works
         if not (self.away or self._sends_recent):
             # what was confirmed long before it failed is on Redis' disk: where it is missing, it was deleted or expired
             self._recent.forget_old(self._asked_at)

@@ -70,7 +70,7 @@ _SUMS: Final = (
     ("litellm.cost.input", "litellm.cost.output", "LiteLLM 1.x, litellm.integrations.otel.model.semconv"),
     ("gen_ai.usage.input_cost", "gen_ai.usage.output_cost", "another spelling"),
 )
-"""Where no total is told, the two together are it."""
+"""Where there is no total, it is the sum of these two."""
 
 _TOTALS: Final = (
     ("langfuse.observation.cost_details", "total", "Langfuse, Token & cost tracking: the total, else the sum"),
@@ -111,10 +111,10 @@ class Told(NamedTuple):
 
 
 def read_cost(attributes: dict[str, Any], objects: Objects, *, used: bool) -> Told | None:
-    """The cost that a span or one of its usage objects tells.
+    """The cost on a span or in one of its usage objects.
 
-    `used` says whether it tells of tokens. Of a call that used some, 0 is believed only within a provider's own
-    usage object: a library whose price map has no such model writes 0 as well.
+    `used` says whether there are token counts too. For a call that used tokens, 0 is believed only within a provider's
+    own usage object: a library whose price map has no such model writes 0 as well.
     """
     told_flat = not COST_NAMES.isdisjoint(attributes)
     for theirs, origin, _ in COST_RULES if told_flat else ():
@@ -139,7 +139,7 @@ def read_cost(attributes: dict[str, Any], objects: Objects, *, used: bool) -> To
 
 
 def other_currency(attributes: dict[str, Any]) -> str | None:
-    """What to say of a cost that is told in another currency than USD; None without one."""
+    """The note on a cost in another currency than USD; None without one."""
     for theirs, _, _ in () if COST_NAMES.isdisjoint(attributes) else COST_RULES:
         if theirs in attributes and _cost(attributes[theirs]) and (stated := _currency_of(attributes, theirs)) != "USD":
             return f"its cost is told in {stated[:10]}, which is not converted"

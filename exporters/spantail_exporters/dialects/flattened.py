@@ -40,7 +40,7 @@ def flattened(attributes: dict[str, Any]) -> Objects:
     return objects + [(_WHOLE.get(prefix, FLAT), usage) for prefix, usage in found.items()]
 
 
-@lru_cache(4_096)  # every attribute of every call is asked for, and a hit takes a tenth of looking
+@lru_cache(4_096)  # called for every attribute of every call, and a remembered answer takes a tenth of the time
 def _prefix_of(name: str) -> str | None:
     """The prefix before a number's path, "" for the name of a whole object; None for all other names."""
     if name in _OF_OTHER_RULES:

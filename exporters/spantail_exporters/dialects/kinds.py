@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class KindRule(NamedTuple):
-    """One attribute that says what a span is. A value that is not in `kinds` says nothing that we have a word for."""
+    """One attribute that says what a span is. A value that is not in `kinds` says nothing that is of use here."""
 
     name: str
     kinds: Mapping[str, str]
@@ -119,7 +119,7 @@ def kind_said(attributes: Mapping[str, Any]) -> str | None:
 
 
 def is_retold_stream(attributes: Mapping[str, Any]) -> bool:
-    """Whether this ended span of Logfire is a streamed request, whose tokens and cost a log of its own tells.
+    """Whether this ended span of Logfire is a streamed request, whose tokens and cost stand in a log of its own.
 
     Logfire ends the request's span when the stream begins, without usage or id of the answer, and writes both onto
     "streaming response from …" when it is over. Counted as two calls, the first one would lack a price.

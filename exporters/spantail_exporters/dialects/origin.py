@@ -76,7 +76,7 @@ def names_in(value: object) -> list[str]:
 
 
 def put_back(attributes: dict[str, Any], moved: Mapping[str, str]) -> list[str]:
-    """Give moved content its own names again, beside ours, as far as it can still be read; returns those names."""
+    """Give moved content back the names that it was sent with, beside ours, as far as it can be read; returns them."""
     names: list[str] = []
     for ours, theirs in moved.items():
         if ours not in attributes or not isinstance(theirs, str):

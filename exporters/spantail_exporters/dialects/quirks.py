@@ -1,4 +1,4 @@
-"""Where a library's counts mean something else than their names say, known by what it writes beside them. Pure."""
+"""Where a library's counts mean something else than their names say, recognised by what it writes beside them. Pure."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _INCLUDING: Final = frozenset(
 """Providers whose API counts cached tokens as a part of the input."""
 
 _APART: Final = ("anthropic", "bedrock", "claude", "aws", "amazon")
-"""Words in the names of providers and models whose API tells cached tokens beside the input."""
+"""Words in the names of providers and models whose API counts cached tokens beside the input."""
 
 _GOOGLE: Final = ("google", "gemini", "gcp", "vertex")
 _XAI: Final = frozenset({"x_ai", "xai", "x-ai"})

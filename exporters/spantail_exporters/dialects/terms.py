@@ -69,7 +69,7 @@ _SEARCH_ENDINGS: Final = (
     "web_searches",
 )
 _ENDINGS: Final = (*_TIER_ENDINGS, *_SPEED_ENDINGS, *_SEARCH_ENDINGS, ".batch", ".is_batch", ".processing")
-"""What ends so is looked at whoever writes it: an unknown tier is never the plain one."""
+"""Names with these endings are read whoever writes them: an unknown tier must not be taken for the standard one."""
 _OF_REQUESTS: Final = ("request", "settings", "param", "option", "invocation", "config")
 _OF_CALLS: Final = ("gen_ai.", "llm.", "openai.", "anthropic.")  # `batch` alone may be one of the application's own
 
@@ -135,7 +135,7 @@ class Found(NamedTuple):
 
 
 def read_terms(attributes: dict[str, Any], objects: Objects) -> Found:
-    """All that a span and its usage objects tell of how a call was served and of what is paid by the piece."""
+    """All that a span and its usage objects say about how a call was served and what is paid by the piece."""
     found: dict[str, Any] = {}
     doubt = _of_rules(attributes, found, _OF_ANSWERS)
     anywhere = [name for name in attributes if _is_telling(name)]
@@ -165,7 +165,7 @@ def _is_telling(name: str) -> bool:
 
 
 def _of_endings(attributes: dict[str, Any], names: list[str], found: dict[str, Any]) -> None:
-    """Take over what is told under names that no rule knows."""
+    """Take over what stands under names that no rule knows."""
     for name in names:
         value = attributes[name]
         if name.endswith(_TIER_ENDINGS):

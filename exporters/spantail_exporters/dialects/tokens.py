@@ -57,7 +57,7 @@ OF_MEDIA: Final = frozenset(
 # Whether cached tokens (or the reasoning ones, of the output) are a part of the count beside them.
 WITHIN = "within"
 BESIDE = "beside"
-UNSAID = "unsaid"  # as the provider's API tells it: a part at some, beside at others
+UNSAID = "unsaid"  # as the provider's API counts it: for some as a part, for others beside
 
 
 class TokenRule(NamedTuple):

@@ -38,7 +38,7 @@ _MARKS: Final = frozenset(
         key.GEN_AI_REQUEST_MODEL,
     }
 ) - {name for name in _MONEY if "." not in name}
-"""A span with none of these is none of ours to read: most spans are not, and this is all they cost."""
+"""A span with none of these is not read: so it is with most spans, and this look is all that they cost."""
 
 _NO_CALLS: Final = frozenset({key.KIND_TOOL, key.KIND_RETRIEVAL, key.KIND_QUEUE})
 
@@ -120,7 +120,7 @@ def _account(
     if key.COST_USD in attributes:
         return
     tokens = usage.tokens if usage is not None else {}
-    # LiteLLM's own cache answers for nothing, and tells the tokens of the first answer
+    # an answer from LiteLLM's own cache costs nothing, and has the token counts of the first answer
     used = any(tokens.values()) and attributes.get("litellm.cache_hit") is not True
     stated = read_cost(attributes, objects, used=used)
     if stated is not None:

@@ -1,7 +1,8 @@
-"""What a call used, told by flat attributes and inside JSON objects, brought together. Pure.
+"""What a call used, as flat attributes and JSON objects on its span report it, brought together. Pure.
 
 Whether the input includes what a cache took and gave differs from library to library: the rule of the name decides it,
-and a total that is told settles it. What cannot be decided is left as it came, with a note: no price is made of it.
+and a total on the span confirms or corrects that. What cannot be decided is left as it came, with a note, and gets no
+price.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 _RULES: Final = {rule.theirs: (rank, rule) for rank, rule in enumerate(t.TOKEN_RULES)}
 TOKEN_NAMES: Final = frozenset(_RULES)
-"""A span with one of these tells tokens; Claude Code's plain names do so only beside their mark."""
+"""A span with one of these has token counts; Claude Code's plain names mean that only beside its `span.type`."""
 
 _PROMPT: Final = "llm.token_count.prompt"
 _CACHE_READ, _CACHE_INPUT = f"{_PROMPT}_details.cache_read", f"{_PROMPT}_details.cache_input"
@@ -44,7 +45,7 @@ class Usage:
 
 
 def read_usage(attributes: dict[str, Any], objects: Objects) -> Usage:
-    """Bring together all that a span tells of tokens, by its names and in its usage objects."""
+    """Bring together all token counts on a span: under their own names, and in its usage objects."""
     usage = Usage()
     quirk, including = quirk_of(attributes)
     groups = [[*_flat(attributes, usage)]]
@@ -86,7 +87,7 @@ def _is_total_alone(counted: list[Counted]) -> bool:
 
 
 def _all_input(counted: list[Counted]) -> list[Counted]:
-    """The counts of embeddings, of which a total alone is told."""
+    """The counts of embeddings, where a total is all that is reported."""
     return [one._replace(kind=t.INPUT) if one.kind == t.TOTAL else one for one in counted if one.kind != t.INPUT]
 
 
@@ -148,7 +149,7 @@ def _settled(counted: list[Counted], *, including: bool, no_total_within: bool) 
         found.setdefault(t.AUDIO_OUTPUT, 0)
         found.setdefault(t.IMAGE_OUTPUT, 0)
     if found.get(t.INPUT, 0) + found.get(t.OUTPUT, 0) == get(t.TOTAL):
-        # either all is within, or whoever told them made a sum of his own and forgot the cache
+        # either all is included, or the library made a sum of its own and forgot the cache
         if no_total_within != (place == t.BESIDE) and not including and 0 < cached <= found.get(t.INPUT, 0):
             doubt = doubt or UNDECIDED
         if no_total_within:
@@ -212,7 +213,7 @@ _PLAIN: Final = frozenset({t.INPUT, t.OUTPUT, t.TOTAL, t.CACHE_READ, t.CACHE_WRI
 
 
 def _is_plain(found: dict[str, int], places: dict[str, str], *, no_total_within: bool) -> bool:
-    """Whether all is told as we keep it, which is so of most calls: then nothing has to be weighed.
+    """Whether all counts are written as we keep them, as they are for most calls: then nothing has to be decided.
 
     That is, the parts of input and output are within these, by the total or by what the names say.
     """
@@ -230,7 +231,7 @@ def _is_plain(found: dict[str, int], places: dict[str, str], *, no_total_within:
 
 
 def _add_up(found: dict[str, int], cached: int, cache_place: str, reasoning_place: str) -> str | None:
-    """Add to input and output in `found` what is told beside them; say what cannot be decided."""
+    """Add to input and output in `found` what was counted beside them; say what cannot be decided."""
     asked, answered, total = found.get(t.INPUT), found.get(t.OUTPUT), found.get(t.TOTAL) or None
     reasoning = found.get(t.REASONING, 0)
     tool = found.get(t.TOOL_INPUT, 0)

@@ -1,4 +1,4 @@
-"""Readers of attribute values: what a library wrote to what is meant, None for what is none. Pure."""
+"""Readers of attribute values: from what a library wrote to what it means; None where it means nothing. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import orjson
 
-_MOST_JSON: Final = 1_000_000  # characters; a longer text is not worth the time on the way of every span
+_MOST_JSON: Final = 1_000_000  # characters; to read a longer text would take too much time for each span
 _MOST_COUNT: Final = 10**12
 _MOST_DIGITS: Final = 13
 _AMOUNT: Final = re.compile(r"\$?\s?((?:\d{1,12}(?:\.\d{0,30})?|\.\d{1,30})(?:[eE][+-]?\d{1,2})?)\Z")

@@ -1,4 +1,4 @@
-"""Parts of a span's state: fields, error, span events and links, and what is remarked of them. Pure."""
+"""Parts of a span's state: fields, error, span events and links, and the remarks on them. Pure."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def add_attributes(
     remarks: Remarks,
     redactor: Redactor,
 ) -> None:
-    """Add the attributes and what is remarked of them, behind all that the run script and the tree look for as text."""
+    """Add the attributes and the remarks on them, behind all that the run script and the tree look for as text."""
     if key.CHANGED in attributes:
         take_changed(attributes, remarks)
     body["attributes"] = attributes

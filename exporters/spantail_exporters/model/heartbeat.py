@@ -15,7 +15,7 @@ def beat_commands(runner_id: str, now_us: int) -> list[tuple[str | int, ...]]:
     """Name the commands of one heartbeat; the first one's reply is the time of the last, None when there was no lease.
 
     A runner that finds its lease gone may have been declared dead, and says so of its open spans (`_revived`).
-    `runners:seen` keeps the time of the last heartbeat beyond the lease, so that giving a process up can name it.
+    `runners:seen` keeps the time of the last heartbeat beyond the lease: whoever declares the process dead can name it.
     """
     return [
         ("GET", keys.runner(runner_id)),

@@ -28,8 +28,8 @@ class Redactor(Protocol):
     ) -> dict[str, Any]:
         """Return a new mapping that may leave the process; message content that is dropped is counted.
 
-        What its values do not say is put into `remarks`, as fields that stand beside it. `event` is the name of the
-        span event or log record that they are of, where they are of one.
+        What cannot be seen from its values is put into `remarks`, as fields that stand beside it. `event` is the name
+        of the span event or log record that they are of, where they are of one.
         """
 
     def native(

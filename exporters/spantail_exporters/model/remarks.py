@@ -1,4 +1,4 @@
-"""What is remarked of values that are not kept as they were sent: fields that stand beside the attributes. Pure."""
+"""Remarks on values that are not kept as they were sent: fields that stand beside the attributes. Pure."""
 
 from __future__ import annotations
 

@@ -20,9 +20,9 @@ OTLP's trace signal carries finished spans only. What is known earlier travels a
 
 What is empty is absent.
 
-Both carry the whole state, so one that is lost is made good by the next, and a start may be told twice (with a
-higher `rev`) when it is not known whether the first arrived. The end is the finished span on the trace signal,
-which outranks every record here.
+Both carry the whole state, so after a lost record the next one says everything, and a start may be sent twice (with a
+higher `rev`) when it is not known whether the first arrived. The end is the finished span on the trace signal, which
+takes precedence over every record here.
 
 `spantail.process.heartbeat`, each second from the process's first span on, has no trace id; attributes
 `spantail.runner`, `spantail.heartbeat.open_spans`, and `spantail.dropped` = `{reason: count}` since the start of

@@ -3,7 +3,7 @@
 `SPANTAIL_STARTS=otlp` makes `spantail.configure` use it. It sends what is new about open spans as log records
 (their shape: `spantail_exporters.otlp.records`); finished spans go their usual way, over the trace signal.
 
-A span that is over before it was sent costs nothing: the finished span says it all. When a batch could not be
+A span that is over before its start was sent costs nothing: the finished span says it all. When a batch could not be
 delivered, its open spans are sent again, whole, with the next one; log lines are counted as `export_failed`.
 
 The SDK's OTLP log exporters do the sending. Its batch processor does not fit: it counts no losses, its

@@ -1,6 +1,6 @@
 """A client from a URL: one server, a cluster, or the master that Sentinel names. Many commands at once, no retries.
 
-What is worth another try is decided above, where it is known which commands may be sent twice. So a reply is given
+What is tried again is decided by the callers, where it is known which commands may be sent twice. So a reply is given
 back as it came, errors included, and only "I could not ask" is an exception.
 """
 
@@ -126,7 +126,7 @@ class _OneServer:
     """A server, or whichever server Sentinel says is the master when the connection is made.
 
     The one connection stays out of its pool: taking it out again costs a look at its socket, and would make it anew
-    without a word where it was cut. That a server was away is worth knowing: it may have come back with less.
+    without a word where it was cut. That a server was away must be known: it may have come back with less data.
     """
 
     def __init__(self, server: redis.Redis) -> None:

@@ -125,8 +125,8 @@ class Request:
 
     def go_on(self) -> bool:
         """Send and receive what is possible without waiting; true when all replies are there."""
-        # A socket with a time-out does not block beneath it. To take the time-out off and put it back would give the
-        # interpreter away, twice.
+        # A socket with a time-out does not block beneath it. To take the time-out off and put it back would release the
+        # GIL twice.
         descriptor = self._socket.fileno()
         try:
             # one call each: to hear that no more fits, or that there is nothing more to read, would cost as much again

@@ -107,7 +107,7 @@ class RedisWriter:
         sent = Sent([], set(), [])
         left, load = batches, False
         while left:
-            # the index travels with the calls: a trip of its own would halve the rate
+            # the index is sent with the calls: a request of its own would halve the rate
             names = self._name_new_runs(left)
             replies = yield from self._with_index([*names, *self._calls(left, now_us, load=load)])
             left, load = self._learn_all(left, replies[len(names) :], now_us, sent), True
@@ -197,7 +197,7 @@ class RedisWriter:
         known = self._known.get(batch.run_id)
         at_spill = batch.known
         if at_spill and at_spill.at_us > now_us - _KNOWN_FOR_US and (known is None or known.writer != batch.writer):
-            known = at_spill  # the knowledge of a process that is gone
+            known = at_spill  # what the process knew that wrote it, and is gone
         return append_arguments(
             batch.run_id,
             batch.changes,
@@ -222,7 +222,7 @@ class RedisWriter:
         self._known[batch.run_id] = Known(applied.epoch, applied.next_seq, writer, seq, now_us)
         self._known.move_to_end(batch.run_id)
         while len(self._known) > _KNOWN_RUNS or self._oldest() < now_us - _KNOWN_FOR_US:
-            self._known.popitem(last=False)  # what has expired in Redis by and by is not lost
+            self._known.popitem(last=False)  # what has expired in Redis as it should is not lost
         return known is not None and known.epoch != applied.epoch
 
     def _oldest(self) -> int:

@@ -33,7 +33,7 @@ class Place(NamedTuple):
 
 
 def place_for(destination: str) -> Place | None:
-    """Find the place that the environment asks for; None, with a warning unless it was wished, when there is none.
+    """Find the place that the environment asks for; None where it wants none, or (with a warning) there can be none.
 
     `destination` is the URL that batches go to: each has a folder of its own, for what one application could not
     deliver must not end up in the Redis of another. `SPANTAIL_SPOOL_MAX_BYTES` bounds that folder (0 = no spool),

@@ -1,6 +1,6 @@
 """A batch as a record in a file: length, CRC-32, a JSON header, then the events' own bytes. No pickle.
 
-A record that was cut off or changed on disk is told from a whole one, and is never half a batch.
+A record that was cut off or changed on disk is recognised as such: no part of its batch is used.
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@ A spool is a row of segment files, `{name}.{n}.spool`, and a lock file, `{name}.
 process lives. The kernel drops the lock with the process, however it ends, and the next process may `adopt` what is
 left. What is in here has been redacted already.
 
-A record goes out in one `write` and nothing is synced: the page cache outlives the process, which is the death that
-a spool is for. A sync per record would guard against a power cut alone, which takes Redis' last second with it too,
+A record is written by one `write`, without a sync: the page cache survives the end of the process, and that is the case
+which a spool is for. A sync for each record would help only in a power cut, in which Redis loses its last second too,
 and would cost milliseconds each, just when there is most to write.
 """
 
@@ -177,7 +177,7 @@ class Spool:
         return self._size + self._others + more <= self._limit
 
     def _next_segment(self) -> bool:
-        if self._lock is None:  # the first one: a process that never had to wait for Redis leaves no trace on disk
+        if self._lock is None:  # the first one: a process that never had to wait for Redis writes nothing to disk
             spool_place.make_folder(self._folder)
             self._name, self._lock = spool_place.new_lock(self._folder, self._owner)
         self._close_out()

@@ -1,4 +1,4 @@
-"""LLM calls that are told by events, as spans: one for each attempt, with backend, tokens, cost and reason."""
+"""LLM calls that events report, as spans: one span for each attempt, with backend, tokens, cost and reason."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _MODEL: Final = ("model", "model_name")
 _FROM: Final = ("from_backend", "fallback_from", "original_backend", "primary_backend", "primary", "from")
 _TO: Final = ("to_backend", "fallback_to", "fallback_backend", "fallback", "to", "backend")
 _IDENTITY: Final = ("step_name", "step", "job_id", "layer", "layer_name", "tier", "attempt")
-"""What tells two calls apart that are open at the same time, where they have no id."""
+"""What distinguishes two calls without an id that are open at the same time."""
 _MOST_FALLBACKS: Final = 1_000
 
 
 class Fallback(NamedTuple):
-    """What an event told of the attempt to come."""
+    """What an event reported about the next attempt."""
 
     from_backend: str
     to_backend: str
@@ -45,7 +45,7 @@ class Calls:
 
     Args:
         steps: Where their spans stand.
-        costs: The costs that they told.
+        costs: The costs that they reported.
         note: Adds a span event to what is current in the run.
         now_ns: The time, in nanoseconds since 1970.
     """
@@ -64,11 +64,11 @@ class Calls:
         self._fallbacks: dict[object, Fallback] = {}
 
     def write(self, action: str, fields: dict[str, Any]) -> None:
-        """Write what one event tells of a call.
+        """Write what one event reports about a call.
 
         Args:
             action: The second part of the event's name.
-            fields: Its data; it is used up.
+            fields: Its data; what is read is taken out of it.
         """
         if action == START:
             self._start(fields)
@@ -79,12 +79,12 @@ class Calls:
             self._end(call, action, fields)
 
     def reported(self, event: str, cost: Decimal, fields: dict[str, Any]) -> None:
-        """Write a call that one event alone tells of, and which is no event of a call: `job_scored` with a cost."""
+        """Write a call that is known only from an event of another kind, such as `job_scored` with a cost."""
         call = self._start(fields, ended=True)
         self._end(call, COMPLETE, {**fields, "event": event, "cost_usd": cost}, remember=False)
 
     def _start(self, fields: dict[str, Any], *, ended: bool = False) -> OpenStep:
-        """Begin a call; `ended` when the event that tells of its end is the first one that is seen."""
+        """Begin a call; `ended` where the first event that is seen of it reports its end."""
         rest = dict(fields)
         call_id = take_text(rest, *_CALL_ID)
         backend, model = take_text(rest, "backend"), take_text(rest, *_MODEL)
@@ -112,7 +112,7 @@ class Calls:
         return self._steps.begin(keys.KIND_LLM_CALL, labels, scope, known, start_ns=began_ns)
 
     def _find(self, fields: dict[str, Any]) -> OpenStep | None:
-        """Find the open call that an event tells of: by its id, else one that nothing in the event speaks against."""
+        """Find the open call that an event is about: by its id, else one that nothing in the event contradicts."""
         call_id = next((str(fields[name]) for name in _CALL_ID if name in fields), "")
         if call_id:
             return self._steps.find(lambda step: step.kind == keys.KIND_LLM_CALL and call_id in step.labels)
@@ -187,7 +187,7 @@ class Calls:
         self._note(keys.EVENT_FALLBACK, {**known, keys.FALLBACK_REASON: reason, **fields})
 
     def _take_fallback(self, backend: str) -> Fallback | None:
-        """Take what was told of the attempt that begins now; None when it is none after a fallback."""
+        """Take what was reported about the attempt that begins now; None where it does not follow a fallback."""
         fallback = self._fallbacks.get(where_now())
         if fallback is None or (backend and fallback.to_backend and backend != fallback.to_backend):
             return None

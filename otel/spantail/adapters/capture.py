@@ -114,7 +114,7 @@ class AsyncCapture:
         return self._output.counts
 
     async def wait(self) -> None:
-        """Wait until all output has been read and the process has ended. A cancelled wait ends nothing."""
+        """Wait until all output has been read and the process has ended. To cancel the wait stops nothing else."""
         await asyncio.shield(self._task)
 
     async def __aenter__(self) -> Self:
@@ -181,9 +181,9 @@ def capture_output(
     """Read what a process prints, and write it to a span of its own, line by line, while it runs.
 
     A line of JSON with an `event` becomes what that event becomes (`spantail.adapters`): LLM calls and layers are spans
-    below the process's span. Any other line is a log line of that span. The child is never held up by how much it
-    prints: beyond 1,000 lines a second, and 64 KB in a line, lines are counted and left out, LLM calls and steps
-    excepted.
+    below the process's span. Any other line is a log line of that span. However much the child prints, it never has to
+    wait: lines beyond 1,000 a second are counted and left out, but never those about LLM calls and steps; a line is cut
+    at 64 KB.
 
     Args:
         source: A process that was started with `stdout=PIPE`, and `stderr=PIPE` where that is wanted too; or a stream

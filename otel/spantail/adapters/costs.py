@@ -1,12 +1,12 @@
-"""Costs that events tell, against those of the LLM calls that were reported before: none is counted twice.
+"""Costs in events, compared with those of the LLM calls that were reported before: no cost is counted twice.
 
-An event that is no LLM call may tell a cost: `job_scored` with `cost_usd`. Mostly that is the cost of a call that has
-been reported already. It is so when, among the calls of the run that no other event has claimed, and of the same
-backend where both name it,
+An event that is not about an LLM call may have a cost: `job_scored` with `cost_usd`. Mostly that is the cost of a call
+that has been reported already. It is so when, among the calls of the run that no other event has claimed, and of the
+same backend where both name it,
 
-1. one cost the same, to the digits that the event tells, or
+1. one cost the same, to the digits that the event has, or
 2. those of the same task, or all of them, cost that much together, or
-3. one in the same task told no cost, and its tokens had a price: the call's figure stands.
+3. one in the same task reported no cost, and its tokens had a price: the call keeps that price.
 
 Otherwise the event is the only report of its call, and counts.
 """
@@ -55,7 +55,7 @@ class ReportedCosts:
         """Tell whether a cost is that of calls which were reported before; they are claimed by it, and forgotten.
 
         Args:
-            usd: The cost that an event tells.
+            usd: The cost in an event.
             backend: The backend that it names; empty where it names none.
             where: The task or thread that it comes from.
         """

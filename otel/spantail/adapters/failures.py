@@ -1,4 +1,4 @@
-"""Errors that are told in data instead of by an exception, written on a span."""
+"""Errors that are reported as data and not as an exception, written on a span."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _NO_MESSAGE = "no message was reported"
 
 
 def with_exception(failure: Failure) -> Failure:
-    """Return a failure with type and traceback of the exception that is being handled, where it tells none itself."""
+    """Return a failure with type and traceback of the exception that is being handled, where it has none itself."""
     error = sys.exception()
     if error is None or failure.traceback:
         return failure

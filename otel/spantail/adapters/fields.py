@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 from spantail.error_text import error_message, error_traceback, error_type
 
 _RESERVED: Final = ("spantail.", "gen_ai.")
-"""What such names mean on a span is said by the span alone, never by the data of an event."""
+"""On a span these names are set by the span itself, never from the data of an event."""
 
 _NESTED: Final = ("metadata", "data")
 
@@ -25,7 +25,7 @@ _TOKENS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 _USAGE_MAPS: Final = ("tokens", "usage", "token_usage")
 _EVERYDAY: Final = frozenset({"input", "output", "cache_read", "cache_write", "reasoning"})
-"""Names of counts in a map of counts alone: beside others they mean something else."""
+"""Names of token counts, in a map that holds nothing but counts: beside other fields they mean something else."""
 
 _DURATIONS: Final = (
     ("duration_ms", 1_000_000), ("latency_ms", 1_000_000), ("elapsed_ms", 1_000_000),
@@ -36,7 +36,7 @@ _LONGEST_NS: Final = 7 * 24 * 3600 * 1_000_000_000
 
 
 class Failure(NamedTuple):
-    """An error as an event tells it; empty where it is not known."""
+    """An error as an event reports it; empty where it is not known."""
 
     type: str
     message: str
@@ -70,7 +70,7 @@ def take_text(fields: dict[str, Any], *names: str) -> str:
 
 
 def cost_in(fields: Mapping[str, Any], *, total: bool = False) -> Decimal | None:
-    """Return the cost in USD that an event tells; None where it tells none, or what is no amount.
+    """Return the cost in USD in an event; None where there is none, or it is not a valid amount.
 
     Args:
         fields: The event's data.

@@ -33,14 +33,15 @@ def create_operation_run(job_id: str, operation: str, *, event_costs: bool = Tru
 
     - with the event that ends what its first event began: after `ingest_start` that is `ingest_complete`, or
       `ingest_error`, which makes it fail; `pipeline_complete` or `pipeline_error` where there was no such event;
-    - by `finish_operation_run`, or at the end of a `with operation_run(run_id)` block, which outranks the events;
+    - by `finish_operation_run`, or at the end of a `with operation_run(run_id)` block, which takes precedence over the
+      events;
     - when its last log callback is gone, or the process ends: as cancelled, because no end was reported.
 
     Args:
         job_id: What it is about.
         operation: The operation's name.
-        event_costs: Whether a cost on an event that is no LLM call counts where no call was reported that had it. Say
-            no where the LLM calls are traced by other means.
+        event_costs: Whether a cost on an event that is no LLM call counts where no call was reported that had it. Set
+            it to False where the LLM calls are traced by other means.
 
     Returns:
         The run's id, 32 hexadecimal digits.
@@ -53,7 +54,7 @@ def finish_operation_run(run_id: str, error: BaseException | str | None = None) 
 
     Args:
         run_id: Its id.
-        error: What it failed of; None when it went well.
+        error: Why it failed; None when it went well.
     """
     run = runs.get(run_id)
     if run is not None:
@@ -136,7 +137,7 @@ def _let_go(run: OperationRun) -> None:
 
     It may be called by the garbage collector, in the middle of anything; so what takes locks is done elsewhere.
     """
-    with contextlib.suppress(RuntimeError):  # no more threads: the interpreter is going down
+    with contextlib.suppress(RuntimeError):  # the interpreter is shutting down and starts no more threads
         SignalSafeCall(lambda: _count_down(run)).start()
 
 

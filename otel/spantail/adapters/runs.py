@@ -1,4 +1,4 @@
-"""Runs that are told by events: how they begin, where they are found again, and how they end."""
+"""Runs that events report: how they begin, how they are found again, and how they end."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from spantail.scopes.scope import Scope
 
 _MOST_OPEN: Final = 10_000
-_MOST_JOINED: Final = 1_000  # spans of others that events were written to, and which may still be open
+_MOST_JOINED: Final = 1_000  # spans of other code that events were written to, and which may still be open
 
 
 class OperationRun:
@@ -94,7 +94,7 @@ class OperationRun:
         """End the run; a second call does nothing.
 
         Args:
-            error: What it failed of: an exception, or a text; None when it went well.
+            error: Why it failed: an exception, or a text; None when it went well.
         """
         self._end(error if isinstance(error, BaseException) else None, "" if error is None else str(error), NO_END)
 
@@ -146,7 +146,7 @@ class OperationRun:
 
 
 class Runs:
-    """The runs of this process that are open, and spans of others that events were written to."""
+    """The runs of this process that are open, and the spans of other code that events were written to."""
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
@@ -188,7 +188,7 @@ class Runs:
         return run if run is not None else self._join(span, event_costs=event_costs)
 
     def _join(self, span: trace.Span, *, event_costs: bool) -> EventWriter:
-        """Return the writer of a run of others: one for each trace, so that its parts share the steps."""
+        """Return the writer of a run that other code began: one for each trace, so that its parts share the steps."""
         key = span.get_span_context().trace_id
         with self._lock:
             known = self._joined.get(key)

@@ -1,4 +1,4 @@
-"""Steps that are told by events, as spans: one event begins them, another one ends them.
+"""Steps that events report, as spans: one event begins a step, another one ends it.
 
 A step is current between its two events in the context in which it began, so that log lines and spans of other
 instrumentations stand inside it. Steps of the same or a higher rank stand beside each other: `layer_start` within an
@@ -67,7 +67,7 @@ class OpenStep:
 
     @property
     def rank(self) -> int:
-        """How deep its kind stands."""
+        """How deep its kind is nested: a step stands inside one of a lower rank."""
         return RANKS[self.kind]
 
     def is_within(self, other: OpenStep) -> bool:
@@ -168,7 +168,7 @@ class Steps:
         step.scope.finish(end_ns=end_ns)
 
     def _around(self, step: OpenStep) -> tuple[Context, OpenStep | None]:
-        """Find where a step that begins stands, and the step that it is inside of."""
+        """Find the context in which a new step begins, and the step that it is inside of."""
         current = [one for one in self._open if one.scope.is_current()]
         beside = next((one for one in current if one.rank >= step.rank), None)
         if beside is not None:
@@ -199,12 +199,12 @@ def _context_before(step: OpenStep) -> Context:
 
 
 def leave_ended_step() -> None:
-    """Make current what was so before a step that another thread or task has ended: it could not do that itself."""
+    """Restore what was current before a step that was ended by another thread or task, which could not do it."""
     step = otel_context.get_current().get(_STEP_KEY)
     if isinstance(step, OpenStep) and not step.is_open and trace.get_current_span() is step.scope.span:
         otel_context.attach(_context_before(step))
 
 
 def start_before(duration_ns: int | None) -> int | None:
-    """Return when something began that took so long and ends now, in nanoseconds since 1970; None is now."""
+    """Return the start of something that ends now and took this long, in nanoseconds since 1970; None is now."""
     return None if duration_ns is None else time.time_ns() - duration_ns

@@ -112,7 +112,7 @@ class StructuredLogger:
         """End the run of its own, if it has one.
 
         Args:
-            error: What it failed of; None when it went well.
+            error: Why it failed; None when it went well.
         """
         for run in self._run:
             run.finish(error)
@@ -133,7 +133,7 @@ def _let_go(held: list[OperationRun]) -> None:
     if held and not held[0].is_over:
         try:
             SignalSafeCall(lambda: held[0].abandon(NO_END)).start()
-        except RuntimeError:  # no more threads: the interpreter is going down
+        except RuntimeError:  # the interpreter is shutting down and starts no more threads
             return
 
 

@@ -140,8 +140,9 @@ class EventWriter:
     def _note(self, event: str, fields: dict[str, Any]) -> None:
         """Add a span event to what is current in the run.
 
-        A span that has ended, or belongs to the process that this one was forked from, takes no more events, and one
-        that gets more of them at once than the SDK keeps would lose some: then a short span inside of it says the same.
+        A span takes no more events once it has ended, or where it belongs to the process that this one was forked from.
+        One that gets more of them at once than the SDK keeps would lose some. In these cases a short span inside of it
+        says the same.
         """
         context = self._steps.parent()
         span = trace.get_current_span(context)
@@ -196,7 +197,7 @@ def _say_end(scope: Scope, action: str, fields: dict[str, Any]) -> None:
 
 
 def write_sum(scope: Scope, cost: Decimal | None, backend: str) -> None:
-    """Write on a span what the calls inside of it came to. It counts where there are none inside of it."""
+    """Write on a span the sum over the calls inside of it; it counts only where these calls are no spans."""
     if cost:
         scope.set(keys.GEN_AI_USAGE_COST_AMOUNT, cost)
         scope.set(keys.GEN_AI_USAGE_COST_CURRENCY, "USD")

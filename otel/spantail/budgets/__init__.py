@@ -1,4 +1,4 @@
-"""Limits in USD that hold: what a call may cost is reserved before it begins, and settled when it has ended."""
+"""Limits in USD that are kept: what a call may cost is reserved before it begins, and settled when it has ended."""
 
 from spantail.budgets.budget import Budget, budget
 from spantail.budgets.errors import BudgetError, BudgetExceededError, WorstCaseUnknownError

@@ -1,6 +1,6 @@
 """The accounts of the budgets of this process, and amounts that are reserved in several of them at once.
 
-One lock for all of them: it is held for some microseconds, and what several budgets must agree to is then one step.
+One lock for all of them: it is held for some microseconds, so that a reservation in several budgets is one step.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class Hold:
 
 
 def book(accounts: Sequence[Account], nano: int) -> None:
-    """Book what was spent without having been reserved, in nano-USD: what is over cannot be refused any more."""
+    """Book what was spent without having been reserved, in nano-USD: what has been done cannot be refused any more."""
     with _lock.held():
         for account in accounts:
             account.spent_nano += nano

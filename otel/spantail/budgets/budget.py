@@ -114,10 +114,10 @@ def budget(
     """Limit what the LLM calls inside may cost.
 
     Before an `llm_call` inside begins, its worst case is reserved: the tokens of its `prompt`, its `max_tokens`, and
-    the price table. When it has ended, what it cost takes the place of that. What does not fit beside all that is
-    spent and reserved is refused with `BudgetExceededError` before anything is sent, so calls at the same time, of
-    threads and of tasks, never exceed the limit by more than what a price or a token count was wrong. Of budgets
-    inside each other all hold. Nothing here reaches Redis or the network: the limit holds in this process.
+    the price table. When it has ended, what it cost takes the place of that. What does not fit beside all that is spent
+    and reserved is refused with `BudgetExceededError` before anything is sent, so calls at the same time, of threads
+    and of tasks, never exceed the limit by more than the error of a price or of a token count. Where budgets stand
+    inside each other, each of them holds. Nothing here reaches Redis or the network: the limit holds in this process.
 
     A thread is held to a budget where it was started with the context (`contextvars.copy_context().run`), as for spans.
 
@@ -134,7 +134,7 @@ def budget(
         The budget, for `with`, `async with` or as a decorator, where each call of the function has one of its own.
 
     Raises:
-        ValueError: The limit is no amount of money, or `unpriced` no known word.
+        ValueError: The limit is not an amount of money, or `unpriced` is neither of its two values.
     """
     limit_nano = pricing.nano_usd(usd)
     if limit_nano is None:

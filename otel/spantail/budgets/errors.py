@@ -1,4 +1,4 @@
-"""Why a budget lets a call not begin."""
+"""Why a budget does not let a call begin."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How one call is held to all budgets around it: the step before it, and the step after."""
+"""How one call keeps to all budgets around it: what is done before the call, and after it."""
 
 from __future__ import annotations
 

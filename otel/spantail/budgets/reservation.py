@@ -52,7 +52,7 @@ class Reservation:
     def draw(self, nano: int | None) -> None:
         """Add what a call inside cost, in nano-USD; None where nobody knows.
 
-        A call may end after the block: what it makes more of what was booked then is booked too.
+        A call may end after the block: what it adds to the amount that was booked then is booked too.
         """
         with self._lock:
             self._draws += 1

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 class LlmCall(Scope):
     """One attempt of an LLM call at one backend; `llm_call` makes it.
 
-    No method raises, but to enter it does where a budget lets the call not begin (`budget()`).
+    No method raises, except that entering it does where a budget does not let the call begin (`budget()`).
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class LlmCall(Scope):
         """Start the attempt; see `Scope.begin`.
 
         Raises:
-            BudgetError: A budget around lets it not begin; its span has ended as `skipped`.
+            BudgetError: A budget around it does not let it begin; its span has ended as `skipped`.
         """
         for scope, _ in open_uses(otel_context.get_current()):
             if isinstance(scope, LlmCall):

@@ -22,7 +22,7 @@ class RunningEstimate:
     price is that of the usual service tier. What the call came to stands in its cost, once it has ended.
 
     Args:
-        clock: Seconds of a clock that never steps.
+        clock: Seconds of a clock that is never set.
     """
 
     __slots__ = ("_answer_bytes", "_clock", "_due_s", "prompt_bytes")

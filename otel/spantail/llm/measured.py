@@ -1,4 +1,4 @@
-"""An attempt as metrics see it; there is none where nobody has set up a meter provider."""
+"""What metrics record of an attempt; nothing is measured where no meter provider is set up."""
 
 from __future__ import annotations
 

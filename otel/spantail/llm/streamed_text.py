@@ -14,7 +14,7 @@ LIMIT: Final = 32 * 1024
 
 _EVERY_S: Final = 0.25
 _LEAST_GROWTH: Final = 8  # an eighth: what is sent of an answer in all stays below nine times its length
-# A secret that is half here would not be known as one: no unfinished word goes out, and no number that may go on.
+# Half of a secret would not be recognised: an unfinished word, or a number that may go on, is held back.
 _UNFINISHED: Final = re.compile(r"(?:[\d\s-]*\S*)\Z")
 _LONGEST_WORD: Final = 512
 
@@ -23,7 +23,7 @@ class StreamedText:
     """Collects the pieces.
 
     Args:
-        clock: Seconds of a clock that never steps.
+        clock: Seconds of a clock that is never set.
     """
 
     __slots__ = ("_clock", "_due_s", "_length", "_pieces", "_shown")

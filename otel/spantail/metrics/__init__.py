@@ -1,1 +1,1 @@
-"""What calls and runs came to, by OpenTelemetry's metrics API. Silent where no meter provider is set up."""
+"""Duration, tokens and cost of calls and runs, by OpenTelemetry's metrics API; nothing without a meter provider."""

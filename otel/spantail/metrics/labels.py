@@ -1,4 +1,4 @@
-"""Values of metric attributes: bounded in number and length, for each new one is a new series for ever."""
+"""Values of metric attributes: bounded in number and length, because each new value is a new time series for ever."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _WORD: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,39}")
 
 
 class BoundedValues:
-    """Lets the first values of an attribute through, without secrets and cut; further ones become `other`.
+    """Keeps the first values of an attribute, shortened and without secrets; further ones become `other`.
 
     Args:
         most: How many.
@@ -57,6 +57,6 @@ class Labels:
 
 @functools.lru_cache(maxsize=1)
 def labels_of(provider: MeterProvider) -> Labels:
-    """Return those of a provider: the same for all its instruments, so that what one calls `other` all do."""
+    """Return the bounds of a provider: the same for all its instruments, so that all call the same values `other`."""
     del provider
     return Labels()

@@ -1,4 +1,4 @@
-"""Figures that are no instrument's, in the exports of a meter provider (OpenTelemetry specification, "MetricProducer").
+"""Figures that no instrument has recorded, in exports of metrics (OpenTelemetry specification, "MetricProducer").
 
 The SDK for Python has no such producers yet, so they are added between reader and exporter.
 """

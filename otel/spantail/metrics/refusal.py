@@ -1,4 +1,4 @@
-"""A destination that takes spans and no metrics, as Jaeger does: said once, not at each export."""
+"""A destination that takes spans and no metrics, as Jaeger does: that is logged once, not at each export."""
 
 from __future__ import annotations
 

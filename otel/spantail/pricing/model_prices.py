@@ -48,7 +48,7 @@ def own_prices(found: PriceCalculation, context: Context, when: datetime) -> set
 
 
 def uncounted(prices: ModelPrice) -> str | None:
-    """Return why calls of a model have no price: it has a price for tokens that no call counts; None: it has none."""
+    """Return why calls of a model have no price: it charges for tokens that no call counts. None: they have one."""
     for name in _UNCOUNTED:
         if vars(prices).get(name):
             return f"how many {name.split('_')[1]} tokens there were is not known"

@@ -129,7 +129,7 @@ def preload() -> None:
     thread = threading.Thread(target=_load, name="spantail-prices", daemon=False)
     try:
         thread.start()
-    except RuntimeError:  # the interpreter is going down; price() loads the table itself if it still needs to
+    except RuntimeError:  # the interpreter is shutting down; price() loads the table itself if it still needs to
         return
     if hasattr(os, "register_at_fork"):
         # A child forked in the middle would find the module's import lock held by a thread it does not have.

@@ -58,7 +58,7 @@ class Rates(NamedTuple):
 
 
 NOTHING: Final = Decimal(0)
-# Of a model whose price is no such sum: each of its calls is calculated by the package.
+# For a model whose price is not such a sum: the package calculates each of its calls.
 NO_RATES: Final = Rates(-1, ())
 
 

@@ -1,4 +1,4 @@
-"""What `spantail.configure()` changes in the process as a whole, how each change is declined, and how it is undone.
+"""What `spantail.configure()` changes in the process as a whole, how each change is switched off, and how it is undone.
 
 | change | parameter | setting | `Handle.shutdown()` |
 |---|---|---|---|

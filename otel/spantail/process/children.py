@@ -23,8 +23,8 @@ class ChildrenExit:
 
     Args:
         at_exit: Called at the end of a child of `multiprocessing`.
-        at_celery_exit: Called at the end of a child of Celery. Its parent answers its goodbye with SIGTERM at once,
-            so there is little time.
+        at_celery_exit: Called at the end of a child of Celery. Its parent sends SIGTERM as soon as the child reports
+            its end, so there is little time.
     """
 
     def __init__(self, at_exit: Callable[[], object], at_celery_exit: Callable[[], object]) -> None:
@@ -80,7 +80,7 @@ class ChildrenExit:
             util = sys.modules.get("multiprocessing.util")
             process = sys.modules.get("multiprocessing.process")
             if util is None or process is None:
-                return  # loaded later, then a fork comes by here again
+                return  # it may be imported later: the next fork calls this again
             if self._after_fork is None:
                 self._after_fork = _AfterFork(self._in_child)
                 util.register_after_fork(self._after_fork, _AfterFork.run)
@@ -111,7 +111,7 @@ class ChildrenExit:
         """Be called at the end of a child of Celery's prefork pool, if that is what this process is, or will be."""
         try:
             signals = sys.modules.get("celery.signals")
-            if signals is not None:  # loaded later, then a fork comes by here again
+            if signals is not None:  # it may be imported later: the next fork calls this again
                 signals.worker_process_shutdown.connect(self._celery_exits, dispatch_uid=self._celery_id)
         except Exception:
             report_trouble("the end of Celery's children cannot be seen")

@@ -5,10 +5,10 @@
 | normal exit, `sys.exit`, an uncaught exception, Ctrl-C | `atexit` |
 | a child of `multiprocessing` (it leaves by `os._exit`, without `atexit`) | a finaliser of `multiprocessing` |
 | a child of Celery's prefork pool (it leaves by `os._exit`, without finalisers) | Celery's `worker_process_shutdown` |
-| SIGTERM where nobody handles it | a handler flushes for at most 2 s, then the signal takes its default course |
+| SIGTERM where nobody handles it | a handler flushes for at most 2 s, then the default action follows |
 | `os._exit`, SIGKILL, a crash | nothing can be done |
 
-What of this is declined by which setting, and undone by `unwatch()`, stands in `spantail.process`.
+Which setting switches off which part of this, and what `unwatch()` undoes, stands in `spantail.process`.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ class ProcessExit:
         self._sigterm = SigtermHandler(self._flush_in_background)
 
     def watch(self, *, exit_hooks: bool = True, handle_sigterm: bool = True, patch_signal: bool = True) -> None:
-        """Be there when the process ends; call it again only after `unwatch()`.
+        """Begin to watch for the end of the process; call it again only after `unwatch()`.
 
         Args:
-            exit_hooks: Whether to be there at every end but SIGTERM.
-            handle_sigterm: Whether to be there on SIGTERM.
+            exit_hooks: Whether to act at every end but SIGTERM.
+            handle_sigterm: Whether to act on SIGTERM.
             patch_signal: Whether `signal.signal` may be wrapped for it, see `SigtermHandler`.
         """
         if exit_hooks:

@@ -1,4 +1,4 @@
-"""SIGTERM where nobody handles it: something is done first, then the signal takes its default course.
+"""SIGTERM where nobody handles it: something is done first, then the default action of the signal follows.
 
 The handler never replaces one of the application: it takes the place of the default action only. Where the
 application (or a server such as uvicorn) holds the signal, `signal.signal` is wrapped, so that the handler is put in
@@ -65,7 +65,7 @@ class SigtermHandler:
     def _not_the_default(self, set_signal: Callable[..., Any]) -> Callable[..., Any]:
         """Wrap `signal.signal` so that our handler is set in the place of the default action.
 
-        uvicorn holds SIGTERM while it loads the application, shuts down in good order when it comes, restores what
+        uvicorn holds SIGTERM while it loads the application, shuts down properly when it comes, restores what
         was there before, and raises it again: with the default action, no line of Python would run any more.
         """
 

@@ -31,7 +31,7 @@ Transform = Callable[[str, Any], Any]
 """Called with the key and the value of every attribute; returns the value to go on with."""
 
 Remarks = dict[str, Any]
-"""What attributes as JSON leave unsaid, as fields that stand beside them; most often empty.
+"""What JSON cannot say about attributes, as fields that stand beside them; most often empty.
 
 `types`: by name, what was sent where JSON has no value for it, see `json_values`. `changed`: the names of attributes
 whose name or value is not the one that was sent, because it was masked, cut or not readable.

@@ -1,7 +1,8 @@
 """The redactor: what leaves the process is masked, bounded and fit for JSON, and what was changed is named.
 
-Pure but for its memories, and made for the worker thread that encodes every event: the rule of a name is worked out
-once, values that were found clean are remembered, and the search for secrets runs once over all new values of an event.
+Pure except for what it remembers, and made for the worker thread that encodes every event: the rule of a name is worked
+out once, values that were found clean are remembered, and the search for secrets runs once over all new values of an
+event.
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ class RunScope(Scope):
 
         Args:
             operation: A name that many runs have in common; the span's own by default.
-            demo: Whether it works on demo data, whose cost is nobody's money.
+            demo: Whether it works on demo data, whose cost is not real money.
 
         Returns:
             The scope itself.

@@ -249,7 +249,7 @@ class Scope:
         write_progress(self._span, done, total, message)
 
     def skip(self, reason: str) -> None:
-        """Mark the work as skipped. It takes effect when the scope ends; an exception outranks it."""
+        """Mark the work as skipped. It takes effect when the scope ends; an exception takes precedence."""
         self._outcome = Outcome(keys.STATUS_SKIPPED, reason)
 
     def cancel(self, reason: str) -> None:

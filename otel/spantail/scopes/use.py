@@ -14,11 +14,11 @@ USE_KEY: Final = otel_context.create_key("spantail-use")
 
 
 class Use:
-    """One use of a scope, as it stands in the context: from it the way leads out, to the uses around it.
+    """One use of a scope, as it stands in the context; it leads to the use around it.
 
-    An object of its own for each use, so that a scope that is used again deep inside of its own, already ended
-    use makes no circle. A closed use holds nothing: a task that starts the next one from inside its scope, and
-    so on, would else keep all that came before.
+    An object of its own for each use, so that a scope that is used again deep inside of its own, already ended use
+    makes no circle. A closed use holds nothing: else a chain of tasks, each started inside the scope of the one before,
+    would keep all of them in memory.
     """
 
     __slots__ = ("outer", "scope")

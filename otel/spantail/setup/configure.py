@@ -163,7 +163,7 @@ def _shut_down(timeout_s: float) -> None:
 
 
 def _flush_all(timeout_s: float) -> None:
-    """Flush what is ours and, where a provider was joined, its own processors too: they get no other chance."""
+    """Flush what is ours and, where a provider was joined, its own processors too: nobody else flushes them."""
     handle = _current.handle
     if handle is None:
         return

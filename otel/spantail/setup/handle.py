@@ -146,7 +146,7 @@ class Handle:
             calls.append(call)  # first: a signal may come at any point
             try:
                 call.start()
-            except RuntimeError:  # the interpreter is going down and gives no more threads
+            except RuntimeError:  # the interpreter is shutting down and starts no more threads
                 run(part)
         for processor in live:
             run(processor)

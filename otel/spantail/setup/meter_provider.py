@@ -44,7 +44,7 @@ def new_meter_provider(
 ) -> MeterProvider | None:
     """Make a meter provider, set it as the global one and measure with it.
 
-    An application that has made its tracer provider has set up what it exports: it has to ask for metrics by name.
+    An application that has made its own tracer provider decides what is exported: it has to ask for metrics by name.
 
     Args:
         spans: The tracer provider, whose resource the metrics share.
@@ -105,7 +105,7 @@ def _readers(environ: Mapping[str, str], producers: Sequence[MetricProducer]) ->
 
 
 def _follow_forks(provider: MeterProvider) -> None:
-    """Let a forked child count from zero: what its parent has counted is told by the parent."""
+    """Let a forked child count from zero: what its parent has counted is exported by the parent."""
     if not hasattr(os, "register_at_fork"):
         return
     weak = weakref.ref(provider)  # a fork hook is for ever
