@@ -217,8 +217,8 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         if self.started and not self.should_exit:
             await self._beside.start_grpc()
-            # What lives as long as the process (half a million objects) is not looked through at each full collection,
-            # which would hold everybody up for as long as a large request's own objects do.
+            # What lives as long as the process (half a million objects) is left out of each full garbage collection, in
+            # which everybody would wait for as long as a large request's own objects take.
             gc.freeze()
             self._ready()
 

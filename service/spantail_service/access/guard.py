@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from spantail_service.access.sessions import Sessions
 
 SESSION: Final = "spantail.session"
-"""Where in its scope the session stands that let a connection in; nowhere when it was the token."""
+"""The name in an ASGI scope under which the session stands that let the connection in; absent where the token did."""
 
 _REMEMBERED_S: Final = 60.0
 _MOST_REMEMBERED: Final = 2_048
@@ -115,7 +115,7 @@ class Guard:
         self, raw_headers: Iterable[tuple[bytes, bytes]], headers: Mapping[bytes, bytes]
     ) -> Refusal | None:
         host = headers.get(b"host")
-        # Two hosts: whoever stands in front may have gone by the other one.
+        # Two hosts: a proxy in front may have decided by the other one.
         if host is None or sum(name == b"host" for name, _ in raw_headers) > 1:
             return refusals.NO_HOST
         if not self.hosts.allows(host):

@@ -22,7 +22,7 @@ class Hosts:
     """The host names that a request may be addressed to.
 
     Always: `localhost`, names below it, and loopback addresses. A service that listens on more than loopback also
-    answers to what it listens on and to any IP address, which no DNS can turn on somebody else. `named` are
+    answers to what it listens on and to any IP address, which no answer of DNS can change. `named` are
     further names, `*.example.com` for all below one, `*` for every name.
     """
 

@@ -1,4 +1,4 @@
-"""Side by side: coroutines that live and die together, and blocking calls that cannot hold up an exit."""
+"""Coroutines that run side by side and end together, and blocking calls that cannot delay the end of the process."""
 
 from __future__ import annotations
 

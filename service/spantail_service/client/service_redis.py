@@ -1,4 +1,4 @@
-"""The Redis of a running service, for a program beside it: can it be reached from here, and by which line?"""
+"""The Redis of a running service, for a program beside it: can it be reached from here, and by which settings?"""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What the demo provider answers to the CV pipeline: it copies from what it is given.
 
-At the first position it also claims a figure that no CV has, as models do; asked to mend that, it leaves it out.
+At the first position it also claims a figure that no CV has, as models do; asked to correct that, it leaves it out.
 """
 
 from __future__ import annotations

@@ -36,5 +36,5 @@ def note(subject: str, message: str, advice: str = "") -> Finding:
 
 
 def wrong(subject: str, message: str, advice: str) -> Finding:
-    """Something to mend."""
+    """Something to repair."""
     return Finding(Level.WRONG, subject, message, advice)

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _STATE_RETRY_S: Final = (0.1, 0.5, 1.0, 2.0, 5.0)
-_BEGUN_S: Final = 1.0  # Redis is away: then it is delivered late what else there is, too
+_BEGUN_S: Final = 1.0  # at most: it is late only while Redis is away, and then so are the spans
 
 
 class TimeLimitError(OperationError):
@@ -109,8 +109,7 @@ class Run:
     may_work: asyncio.Event = field(default_factory=asyncio.Event)
     """Set by whoever starts it, once all is stored that has to be before."""
     begun: asyncio.Task[None] | None = None
-    """Writes that it runs; its root ends after that, for a run that ended before there was a state of it would settle
-    twice."""
+    """Writes that it runs. Its root ends after that: a run that ended before it had a state would settle twice."""
     has_begun: bool = False
     """Its root has started."""
     is_over: bool = False
@@ -301,7 +300,7 @@ async def _within(limit_s: float, op: Operation, work: Awaitable[dict[str, Any]]
 
 
 async def _stop(task: asyncio.Task[Any]) -> None:
-    """As `cancel`, also where whoever waits for that is cancelled: somebody is impatient, or the process ends."""
+    """As `cancel`, also where its caller is cancelled meanwhile: by a second request, or because the process ends."""
     stopping = asyncio.ensure_future(cancel(task))
     impatient: asyncio.CancelledError | None = None
     while not stopping.done():

@@ -39,7 +39,7 @@ class TextFeed:
         self._news = asyncio.Event()
 
     def push(self, text: str | Restart) -> None:
-        """Take a piece, or that what came before is void. See `Tools.on_text`."""
+        """Take a piece, or a `Restart`: the text before it no longer counts. See `Tools.on_text`."""
         if isinstance(text, Restart):
             if self._taken:
                 self._void = text

@@ -88,7 +88,7 @@ class TextSink:
             self._on_text(text)
 
     def restart(self, failed: Failure) -> None:
-        """What came is void, another attempt begins."""
+        """The text so far no longer counts, another attempt begins."""
         if self._on_text is not None and self.has_text:
             self.has_text = False
             self._on_text(Restart(f"{failed.backend}: {failed.reason.replace('_', ' ')}"))

@@ -42,14 +42,14 @@ UNBILLED: Final[frozenset[Reason]] = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Restart:
-    """What came of an answer's text is void: another attempt begins."""
+    """The text of the answer so far no longer counts: another attempt begins."""
 
     reason: str
     """Why, in words: `claude_cli: overloaded`."""
 
 
 OnText = Callable[[str | Restart], None]
-"""Takes each piece of an answer's text as it arrives, and `Restart` when what came is void."""
+"""Takes each piece of an answer's text as it arrives, and `Restart` when the text so far no longer counts."""
 
 _MESSAGE_LIMIT = 500
 _SECRETS = re.compile(
@@ -124,7 +124,7 @@ class LlmBackend(Protocol):
         """The model that serves a tier."""
 
     async def prepare(self) -> None:
-        """Whatever must be there before a call, such as a library or a command: its time is not an attempt's.
+        """Prepare what a call needs, such as a library or a command: the time for it is not part of the attempt.
 
         It is asked before each call, so it must be quick once all is there.
 

@@ -120,7 +120,7 @@ class LlmChain:
             max_tokens: Most tokens of an answer.
             attributes: Further attributes of the group span.
             on_text: Takes each piece of the answer's text as it arrives, or all of it at once where a backend does
-                not stream; and `Restart` when what came is void, because another attempt begins.
+                not stream; and `Restart` when the text so far no longer counts, because another attempt begins.
 
         Raises:
             BudgetError: A budget allowed no attempt.
@@ -141,7 +141,7 @@ class LlmChain:
                 refusal = error.refusal if isinstance(error, BudgetRefusedError) else None
                 failures.append(Failure(backend.name, error.reason, str(error), refusal))
                 if after is None or not isinstance(error, LeftOutError):
-                    after = failures[-1]  # else no span has told yet what was before
+                    after = failures[-1]  # else no span has said yet what happened before it
                 level = logging.INFO if error.reason in EXPECTED else logging.WARNING
                 logger.log(level, "%s: %s gave no answer, %s: %s", name, backend.name, error.reason, error)
             else:
@@ -163,7 +163,7 @@ class LlmChain:
                 if not tries_left or error.retry_after_s is None or error.retry_after_s > max_wait_s:
                     raise
                 wait_s, failed = error.retry_after_s, Failure(backend.name, error.reason, str(error))
-            after = None  # a further try falls back from nobody
+            after = None  # a further try of the same backend is no fallback
             max_wait_s -= await _wait(backend.name, wait_s)
         raise AssertionError("the last try returns or raises")
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Permit(Protocol):
-    """Leave for one attempt, given by a breaker. Where it is told nothing, nothing is known of the backend."""
+    """Permission for one attempt, given by a breaker. Where no outcome is reported, it learns nothing."""
 
     async def succeeded(self) -> None:
         """The backend has answered."""
@@ -29,7 +29,7 @@ class Breaker(Protocol):
     """Spares the backends that are known to fail."""
 
     def admit(self, backend: str, model: str) -> AbstractAsyncContextManager[Permit]:
-        """Leave for one attempt.
+        """Permission for one attempt.
 
         Entering raises:
             BackendError: `circuit_open`, or `not_installed` where that is known from an earlier attempt.

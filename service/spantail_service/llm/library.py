@@ -43,7 +43,7 @@ class Library:
     async def _import(self) -> Any:
         started_s = time.monotonic()
         try:
-            # Seconds of imports: in the loop's own thread they would freeze every other run.
+            # The imports take seconds: in the event loop's own thread every other run would wait for them.
             module = await asyncio.to_thread(importlib.import_module, self._name)
         except ImportError as error:
             raise BackendError(

@@ -14,7 +14,7 @@ def retry_after_s(headers: Mapping[str, str], now_s: float) -> float | None:
     """Seconds from now on; None where nothing is said, or nothing that makes sense.
 
     Args:
-        headers: Of the answer, with names in lower case or of a mapping that does not care.
+        headers: Those of the answer, with names in lower case or in a mapping that ignores case.
         now_s: Seconds since the epoch.
     """
     in_ms = _number(headers.get("retry-after-ms", ""))

@@ -35,7 +35,7 @@ def as_backend_error(error: Exception, client: Literal["openai", "anthropic"]) -
         client: The module that was used; it is loaded already.
 
     Returns:
-        None when it is neither's, and so a bug that must show as itself.
+        None when it comes from neither client: then it is a bug, and is raised as it is.
     """
     sdk: Any = importlib.import_module(client)
     if isinstance(error, sdk.APITimeoutError):

@@ -146,7 +146,7 @@ class ServiceMetrics(Collector):
         runners: RunnerRegistry | None = None,
     ) -> None:
         """Take over what all processes share, before the registry is written out; never raises."""
-        async with self._reading:  # two at once would count what has ended twice
+        async with self._reading:  # two at the same time would count the same ended runs twice
             await self._read_redis(redis, budgets, notices, runners)
 
     async def _read_redis(

@@ -36,7 +36,7 @@ class Deliveries(Protocol):
 
 
 def families_of(deliveries: Mapping[str, Delivery], shared: str) -> Iterable[Metric]:
-    """Three gauges by rule; every meaning ends with `shared`."""
+    """Three gauges by rule; every help text ends with `shared`."""
     pending = GaugeMetricFamily("spantail_notices_pending", f"Notices to be sent. {shared}", labels=["rule"])
     dead = GaugeMetricFamily(
         "spantail_notices_dead", f"Notices of the latest 200 that could not be sent. {shared}", labels=["rule"]

@@ -35,7 +35,7 @@ class EndedRuns:
     """Counts since this process first looked.
 
     Args:
-        shared: What every meaning ends with.
+        shared: What every help text ends with.
     """
 
     def __init__(self, shared: str) -> None:

@@ -1,4 +1,4 @@
-"""One name in two worlds: OpenTelemetry's, with a unit beside it, and Prometheus', with the unit in it.
+"""The name of a metric in OpenTelemetry, with the unit beside it, and in Prometheus, with the unit in it.
 
 By the OpenTelemetry specification, "Prometheus and OpenMetrics Compatibility".
 """

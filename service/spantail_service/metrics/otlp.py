@@ -1,4 +1,4 @@
-"""Prometheus families as what OTLP exports: the same figures by the other way out."""
+"""Prometheus families as OTLP metrics: the same figures for an export."""
 
 from __future__ import annotations
 

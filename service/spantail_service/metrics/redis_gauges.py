@@ -21,7 +21,7 @@ class RedisGauges:
     """What the last look has found.
 
     Args:
-        shared: What the meanings end with of what all processes tell alike.
+        shared: What the help text ends with of metrics that are the same in all processes.
     """
 
     def __init__(self, shared: str) -> None:

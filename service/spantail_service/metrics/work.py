@@ -23,7 +23,7 @@ class WorkGauges:
     """What waits, and who works.
 
     Args:
-        shared: What every meaning ends with.
+        shared: What every help text ends with.
     """
 
     def __init__(self, shared: str) -> None:

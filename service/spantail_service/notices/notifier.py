@@ -90,7 +90,7 @@ class Notifier:
                     await self._stopping.wait()
 
     async def look(self) -> None:
-        """Make notices of what the rules are about. What was so before the first look is none."""
+        """Make notices of what the rules are about. What was so before the first look gets no notice."""
         for rule in (await self._store.rules()).values():
             await self._look(rule)
 

@@ -168,7 +168,7 @@ def _result_of(notice: Notice, answer: httpx.Response) -> Delivered:
     error = f"the webhook answered {answer.status_code}"
     if answer.is_redirect:
         error += ", and redirects are not followed"
-    if answer.status_code == httpx.codes.GONE:  # the standard's word for: send no more
+    if answer.status_code == httpx.codes.GONE:  # by the standard: send no more
         return Delivered("dead", error)
     return _again(notice, error, answer.headers.get("retry-after", ""))
 

@@ -42,8 +42,8 @@ class Tools:
     jobs: JobStore
     demo: bool
     on_text: OnText | None = None
-    """Takes each piece of an answer's text as it arrives, where the caller wants to see it, and `Restart` when what
-    came is void, because another attempt begins. Set for the run alone."""
+    """Takes each piece of an answer's text as it arrives, where the caller wants to see it, and `Restart` when the text
+    so far no longer counts, because another attempt begins. Set for one run only."""
 
 
 Result = dict[str, Any]

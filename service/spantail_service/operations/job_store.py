@@ -154,7 +154,7 @@ class JobStore:
     # --- of imports
 
     async def admit(self, jobs: Sequence[JobPosting], run_id: str) -> Admitted:
-        """Part the jobs into new ones, which this run has to import, and others: in one atomic step.
+        """Divide the jobs into new ones, which this run has to import, and others: in one atomic step.
 
         Of several runs that ask at the same time one gets a job. A job whose run has ended without importing it is
         new again. Safe to repeat.

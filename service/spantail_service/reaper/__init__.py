@@ -1,6 +1,7 @@
-"""The reaper of dead processes: their open spans become `abandoned`, and their runs end. So nothing spins for ever.
+"""The reaper of dead processes: their open spans become `abandoned`, and their runs end. So nothing is shown as running
+for ever.
 
-Every service has one; the one that holds the lease `reaper:lease` acts, the others stand by. That is only to save work:
+Every service has one; the one that holds the lease `reaper:lease` acts, the others wait. That is only to save work:
 two that act at once write the same, and the run script drops what comes second.
 
 A process is dead when its heartbeat key has expired, by Redis' clock, and the reaper would have seen it come back: all

@@ -111,7 +111,7 @@ class Connection:
                 return False
         self._liveness.answered(clock())
         # A run that has settled leaves the index at the next look, which sees whether it has opened again: said here,
-        # it might overtake a runner's word that came back in between.
+        # it might overtake what a runner reports that came back in between.
         applied = parse_reply(reply)
         index = [command for command in index_commands(run_id, applied) if command[0] != "SREM"]
         if index and (applied.tell_index or silent_since is None):

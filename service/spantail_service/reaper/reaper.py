@@ -162,7 +162,7 @@ class Reaper:
         dead = run.runners - self._alive
         quiet_s = clock() - run.since
         is_silent = redis_us - run.last_us >= self._timing.silent_s * 1e6 and quiet_s >= self._timing.lease_s
-        # Nobody known writes this run: after a lease of silence its open spans are asked whose they are.
+        # No known process writes this run: after the silence of one lease its open spans are read for their processes.
         is_strange = not run.runners and quiet_s >= self._timing.lease_s
         # Its runner has said that it is over, and died before its spans were delivered.
         is_lost = run.state is not None and not run.waits_for_state and quiet_s >= self._timing.lease_s

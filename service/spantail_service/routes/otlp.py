@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 PROTOBUF: Final = "application/x-protobuf"
 JSON: Final = "application/json"
-_BODY_S: Final = 60.0  # for a body to arrive: nobody may hold room longer than that
+_BODY_S: Final = 60.0  # for a body to arrive: no sender may occupy the byte budget for longer
 
 
 def _described(summary: str, message: str) -> dict[str, Any]:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 router = APIRouter(tags=["operations"])
 
 HEARTBEAT_S: Final = 15.0
-"""Seconds without news after which a comment is sent, so that nothing in between takes the stream for dead."""
+"""Seconds without news after which a comment is sent, so that no proxy in between takes the stream for dead."""
 
 _FROM_PATH: Final = ("job_id", "type", "index")
 _BODY: Final = {name: schema for name, schema in OUTREACH.input_model.model_json_schema()["properties"].items()
@@ -65,9 +65,9 @@ async def stream_outreach(
     """Starts the operation `contact-outreach` and answers with the text as the LLM writes it.
 
     `event: run` with `{run_id}` comes first; then `event: text` with `{text}`, and `event: restart` with `{reason}`
-    (which backend failed, and why) when what came is void because another attempt begins; last `event: end` with
-    `{status}` and the run's `result` or `error`. Who closes the stream stops the run: to have it go on without a
-    reader, start the operation by `POST /api/operations/contact-outreach`.
+    (which backend failed, and why) when the text so far no longer counts because another attempt begins; last `event:
+    end` with `{status}` and the run's `result` or `error`. Who closes the stream stops the run: to have it go on
+    without a reader, start the operation by `POST /api/operations/contact-outreach`.
     """
     services = services_of(request)
     from_path = {"job_id": job_id, "type": type, "index": index}
@@ -81,7 +81,7 @@ async def stream_outreach(
 
 
 class _TextStream(EventStream):
-    """Writes the text of one run until it is over or the reader leaves, who takes the run along."""
+    """Writes the text of one run until it is over. A reader who leaves stops the run."""
 
     def __init__(self, launcher: Launcher, run_id: str, feed: TextFeed) -> None:
         super().__init__()

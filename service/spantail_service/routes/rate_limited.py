@@ -1,4 +1,4 @@
-"""Rate limits of routes that cost us something: `dependencies=[HEAVY]` beside the route."""
+"""Rate limits of routes that cost the service much: `dependencies=[HEAVY]` beside the route."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from spantail_service.runs.index import RunIndex
 
 Sort = Literal["start", "duration", "cost", "errors"]
-"""What comes first: the latest start, the longest, the dearest, the one with the most spans in error."""
+"""What comes first: the latest start, the longest, the most expensive, the one with the most spans in error."""
 
 _CURSOR: Final = re.compile(r"(duration|cost|errors):([0-9]{1,16}):([0-9]{1,16}):([0-9a-f]{32}):([0-9]{1,16})")
 

@@ -25,7 +25,7 @@ class SpendCounters:
     is by how much a day's sum has passed its highest value since this process began to look.
 
     Args:
-        shared: What every meaning ends with.
+        shared: What every help text ends with.
         prefix: What the names of the metrics begin with.
         which: Which calls and money these are, after "LLM calls (attempts)" and "Money in USD".
     """

@@ -127,7 +127,7 @@ class TailHub:
     async def viewer(
         self, run_id: str, since: int, epoch: str | None, limit: int = MAX_EVENTS
     ) -> AsyncIterator[Viewer]:
-        """Follow a run: subscribed first, then read, so that nothing falls between.
+        """Follow a run: subscribed first, then read, so that nothing is missed in between.
 
         Raises:
             TooManyViewersError: this process holds as many as it may, or is about to stop.

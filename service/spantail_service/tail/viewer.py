@@ -110,7 +110,7 @@ class Viewer:
         try:
             return await self._frame_of(self._feed, self.since, self._limit, self.epoch)
         except (DomainError, RedisError, OSError):
-            # The feed meets the same failure, and says after some time that there is no hope (`trouble`).
+            # The feed meets the same failure, and reports it when it has lasted for some time (`trouble`).
             await asyncio.sleep(_AGAIN_S)
             return None
 

@@ -15,7 +15,7 @@ MAX_PATTERN: Final = 1_000
 MAX_VALUE: Final = 4_096
 """Longer texts match no pattern."""
 MAX_SECONDS: Final = 1.0
-"""CPU time that one pattern may take over all the texts it is held against: linear can still be 0.2 s a text."""
+"""CPU time that one pattern may take over all texts: even in linear time one text can take 0.2 s."""
 
 _OPTIONS: Final = re2.Options()
 _OPTIONS.max_mem = 1 << 20  # bytes, for the program and the states it remembers; 8 MiB would allow 0.1 s to compile

@@ -77,8 +77,8 @@ async def tag_values(recent: RecentRuns, field: Field, asked: Asked, now_us: int
 
 
 async def _first(limit: int, found: set[_Told]) -> list[_Told]:
-    """The first of `found` in their order. One run may bring hundreds of thousands, and `sorted` gives the
-    interpreter to nobody before it is done.
+    """The first of `found` in their order. One run may bring hundreds of thousands, and `sorted` lets no other thread
+    run before it is done.
     """
     return await asyncio.to_thread(heapq.nsmallest, limit, found)
 

@@ -65,7 +65,8 @@ class RunImporter:
     async def take(self, body: bytes, limit: int, *, is_gzip: bool = False) -> Imported:
         """Store the runs of an OTLP JSON request, or of one run's NDJSON; returns when Redis has them.
 
-        `limit` is the largest size once unzipped, in bytes. Few are unzipped at a time: what waits, waits as it came.
+        `limit` is the largest size once unzipped, in bytes. Few are unzipped at a time: the others wait as they came,
+        still packed.
 
         Spans of OTLP are known by their ids, so that a file may be taken twice. Log lines are not: NDJSON of a run
         that is here is refused.

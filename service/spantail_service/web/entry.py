@@ -47,7 +47,7 @@ class RequestMetrics(Protocol):
 
 
 class Entry:
-    """Lets in whom the guard lets in, and answers the others in the language they speak.
+    """Lets in whom the guard lets in, and answers the others by the protocol that they use.
 
     Polls that `ready` knows the answer to are answered here, all else goes on to `app`.
     """

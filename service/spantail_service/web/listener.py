@@ -66,7 +66,7 @@ def url_of(listener: socket.socket, host: str) -> str:
 
 
 def allow_many_connections() -> None:
-    """Raise the limit on open files as far as this process may: the usual 1,024 is one page of viewers."""
+    """Raise the limit on open files as far as this process may: the usual 1,024 are used up by as many viewers."""
     if sys.platform == "win32":
         return
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

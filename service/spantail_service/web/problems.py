@@ -164,7 +164,7 @@ async def _on_validation(_request: Request, error: RequestValidationError) -> Re
 
 
 async def _on_redis(_request: Request, error: Exception) -> Response:
-    # The message may name host and port: it belongs into our log, not into the answer.
+    # The message may name host and port: it belongs in our log, not in the answer.
     logger.warning("Redis is not reachable: %s", error)
     return problem_response(
         503,

@@ -1,4 +1,4 @@
-"""HTTP/1.1 with an end to what does not come: heads and bodies that are sent too slowly, and heads without end.
+"""HTTP/1.1 with limits for slow senders: heads and bodies that arrive too slowly, and heads without end, are refused.
 
 uvicorn waits for the rest of a request for ever, and keeps whatever headers come. Somebody who opens connections and
 says hardly anything would take every file descriptor of the process, and one who never ends a head, its memory.

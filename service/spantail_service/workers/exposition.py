@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _SAYS_SHARED: Final = "do not add them up"
-"""Stands in the meaning of each metric that is read from Redis."""
+"""Stands in the help text of each metric that is read from Redis."""
 _SAME_IN_ALL: Final = frozenset(
     {"process_max_fds", "process_start_time_seconds", "spantail_ready", "spantail_redis_ping_seconds",
      "spantail_redis_up"}

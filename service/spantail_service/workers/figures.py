@@ -1,7 +1,7 @@
 """Figures of several workers as one: what each has counted is added up, what all read from Redis is taken from one.
 
-A sum must not fall when a worker ends: a counter that falls reads as one that began anew. So what a worker has counted
-stays in the sum after its end, as far as it was known here.
+A sum must not fall when a worker ends: Prometheus takes a counter that falls for one that began anew. So what a worker
+has counted stays in the sum after its end, as far as it was known here.
 """
 
 from __future__ import annotations

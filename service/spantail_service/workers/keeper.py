@@ -87,7 +87,7 @@ class Keeper:
     async def stop(self) -> None:
         """End all of them; what does not end in time is killed."""
         self._stopping.set()
-        self._listener.close()  # else who connects now would wait for somebody who never comes
+        self._listener.close()  # else a client that connects now would wait for a worker that never comes
         for worker in self._alive.values():
             worker.terminate()
         if self._tasks:

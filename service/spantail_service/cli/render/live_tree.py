@@ -27,7 +27,7 @@ _LEAST_ROWS: Final = 5
 
 
 class LiveTree:
-    """Draws a `RunView` on the terminal's other screen while it is entered."""
+    """Draws a `RunView` on the terminal's alternate screen while it is entered."""
 
     def __init__(self, view: RunView, console: Console, glyphs: Glyphs) -> None:
         self._view = view
@@ -51,7 +51,7 @@ class LiveTree:
                 with contextlib.suppress(asyncio.CancelledError):
                     await self._task
         finally:
-            self._live.stop()  # a drawing that failed must not leave the terminal on its other screen
+            self._live.stop()  # a drawing that failed must not leave the terminal on its alternate screen
 
     def changed(self, *, interruption: Interruption | None) -> None:
         """Say that the view has changed, or that the service does not answer."""
@@ -60,7 +60,7 @@ class LiveTree:
         self._changed.set()
 
     def leave_behind(self, most_rows: int) -> None:
-        """Print the run as it stands, for the terminal's own screen."""
+        """Print the run as it stands, on the terminal's main screen."""
         if not self._view.version:
             return
         paper = Paper(self._console.width, self._glyphs)

@@ -24,7 +24,7 @@ class Column(NamedTuple):
     is_styled: bool = False
     """It has the colour of its row."""
     is_cut: bool = False
-    """It gets what the others leave."""
+    """It gets the width that the others leave."""
     goes: int = 0
     """In which order it is left out, from 1; 0 for never."""
 

@@ -1,8 +1,8 @@
 """Changes of the job queue, as they happen: one reader for all who watch it in this process.
 
-A message on the queue's channel wakes the reader, and once a second it looks at the version all the same: the poll is
-the truth. What it reads is encoded once, and every watcher gets the same bytes. A slow watcher skips what came
-meanwhile.
+A message on the queue's channel wakes the reader, and once a second it looks at the version all the same, since a
+message may be lost. What it reads is encoded once, and every watcher gets the same bytes. A slow watcher skips what
+came meanwhile.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Items whose runner has died: what it had ended is finished, what it had not is run again."""
+"""Items whose runner has died: those whose run had ended are finished, the others run again."""
 
 from __future__ import annotations
 

@@ -183,7 +183,7 @@ class QueueRunner:
         claims = await self._queue.claim(self._runner_id, self._lease_s, free)
         for item in claims.items:
             held = _Held(item)
-            # A context of its own, for the run is nobody's child.
+            # A context of its own: the run is not the child of a span.
             task = asyncio.create_task(self._run(held), name=f"spantail-item-{item.id}", context=contextvars.Context())
             held.task = task
             self._held[task] = held
@@ -263,7 +263,7 @@ class QueueRunner:
         item = held.item
         if held.stopped == "lost":
             logger.warning("item %s was given to another runner: what this one did counts no more", item.id)
-            # Where a run follows, this one's end is written already. Else nobody would write it, now that we are back.
+            # Where a run follows, the end of this one is written already. Else only this runner can still write it.
             await self._executor.conclude(run, Outcome("abandoned", {"abandoned": {"reason": LEASE_EXPIRED}}))
             return
         if held.stopped == "drained" and outcome.status == "cancelled":
@@ -293,7 +293,7 @@ class QueueRunner:
         return next_run_id
 
     async def _until_heard(self, say: Callable[[], Awaitable[T]]) -> T:
-        """Say something to Redis until it answers; at the end of the process only a few times."""
+        """Repeat a call to Redis until it answers; at the end of the process only a few times."""
         failures = 0
         while True:
             try:

@@ -82,7 +82,7 @@ class SharedBreaker:
 
     @asynccontextmanager
     async def admit(self, backend: str, model: str) -> AsyncIterator[Permit]:
-        """Leave for one attempt; see `Breaker`.
+        """Permission for one attempt; see `Breaker`.
 
         Raises:
             BackendError: `circuit_open`, or `not_installed` where that is known of this place.

@@ -24,7 +24,7 @@ class BudgetGauges:
     """Six kinds at most are told apart, however many budgets there are: no run or session becomes a label.
 
     Args:
-        shared: What every meaning ends with.
+        shared: What every help text ends with.
     """
 
     def __init__(self, shared: str) -> None:

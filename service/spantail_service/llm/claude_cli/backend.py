@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _SYSTEM_PROMPT = "Answer the request exactly in the form it asks for. No tools are at hand."
 
-# What the CLI needs to run at all; the rest of the environment is none of its business.
+# What the CLI needs to run at all; it gets nothing else of the environment.
 _PASSED_ON = ("PATH", "LANG", "LC_ALL", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS")
 _PROXIES = tuple(spelling for name in ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY") for spelling in (name, name.lower()))
 _CREDENTIALS = (

@@ -1,4 +1,4 @@
-"""Runs one command to its end, hands its output on, and takes its whole process group down otherwise."""
+"""Runs one command to its end and hands its output on; where that is stopped, the whole process group is killed."""
 
 from __future__ import annotations
 

@@ -92,7 +92,7 @@ def _reason(data: dict[str, Any], text: str) -> Reason:
 
 
 def _model(model_usage: object) -> str | None:
-    """The model that did the work: the dearest one, since the CLI may ask a small one on the side."""
+    """The model that did the work: the most expensive one, since the CLI may ask a small one as well."""
     if not isinstance(model_usage, dict) or not model_usage:
         return None
 

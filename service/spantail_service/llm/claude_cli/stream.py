@@ -99,7 +99,7 @@ class ClaudeStream:
                 self._on_text(text)
 
     def _count(self, message_id: object, usage: object) -> None:
-        """Each message tells its usage several times, and more of it each time: it counts once."""
+        """Each message reports its usage several times, with more tokens each time: the largest counts are taken."""
         held = self._usage.setdefault(str(message_id), dict.fromkeys(_COUNTS, 0))
         before = dict(held)
         for name in _COUNTS:

@@ -129,7 +129,7 @@ class LangChainEmbedder:
 
 
 class _Metered:
-    """Stands before the OpenAI client inside LangChain's, which returns vectors and drops the usage."""
+    """Wraps the OpenAI client inside of LangChain's, which returns vectors and drops the usage."""
 
     def __init__(self, client: Any) -> None:
         self._client = client

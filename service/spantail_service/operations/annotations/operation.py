@@ -60,7 +60,7 @@ async def annotate_job(request: AnnotationInput, tools: Tools) -> Result:
 
 
 def _demo_input(rng: Random, job_ids: Sequence[str]) -> dict[str, Any]:
-    # Failed runs are part of life: now and then the job has gone.
+    # The demo shall have failed runs too: now and then the job is gone.
     gone = rng.random() < _GONE
     return {"job_id": _GONE_JOB if gone else rng.choice(job_ids), "count": rng.randint(4, 8)}
 

@@ -37,13 +37,13 @@ class Fault:
 
     rule: str
     part: str
-    """The part that has to be mended: `summary`, `position 2`, or `document` where none can be named."""
+    """The part that has to be repaired: `summary`, `position 2`, or `document` where none can be named."""
     text: str
     """What was found, or what is missing."""
 
     @property
     def reason(self) -> str:
-        """The fault in words, for people and for the LLM that is to mend it."""
+        """The fault in words, for people and for the LLM that is to repair it."""
         match self.rule:
             case "placeholders":
                 return f"“{self.text}” is a placeholder"
@@ -57,7 +57,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Criteria:
-    """What a document is held to."""
+    """What a document is checked against."""
 
     cv: str
     """The CV's text without contact details."""

@@ -54,7 +54,7 @@ class Draft:
 
     @property
     def parts(self) -> list[str]:
-        """The parts that were written, and so may be mended."""
+        """The parts that were written, and so may be repaired."""
         written = [position_part(at) for at, texts in enumerate(self.bullets, start=1) if texts]
         return [SUMMARY, *written] if self.summary else written
 

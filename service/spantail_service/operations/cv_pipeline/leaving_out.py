@@ -1,4 +1,4 @@
-"""The last resort when repairs were in vain: what a check rejects is left out, by code (pure)."""
+"""What a check still rejects after all repairs is left out, by code (pure)."""
 
 from __future__ import annotations
 

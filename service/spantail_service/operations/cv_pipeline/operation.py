@@ -1,7 +1,7 @@
 """CV pipeline: from a CV and a posting to a document that passed its checks.
 
 Seven layers, one after the other. What costs nothing and may fail comes first; what the LLM read or wrote is believed
-only where it stands in the CV; what a check rejects is mended, or left out.
+only where it stands in the CV; what a check rejects is repaired, or left out.
 """
 
 from __future__ import annotations

@@ -152,7 +152,7 @@ class _Passing:
 
 
 def _check(request: OutreachInput, job: JobPosting, message: str, asking: Asking) -> list[dict[str, object]]:
-    """What a reader would stumble over; the message stands all the same, for its text has been seen."""
+    """What is wrong with the message for a reader; it stays as it is, because its text has been shown already."""
     with layer("check") as stage:
         words, most = len(message.split()), prompts.MAX_WORDS[request.channel]
         results = {

@@ -81,7 +81,7 @@ class JobspySource:
         try:
             frame = jobspy.scrape_jobs(**arguments)
         except Exception as error:
-            # It reads other people's pages: whatever it stumbles over, the other sources go on.
+            # It reads the pages of others and may fail in any way: the other sources go on.
             raise SourceUnavailableError("unavailable", f"{type(error).__name__}: {error}"[:500]) from error
         errors: Mapping[str, str] = frame.attrs.get("errors", {})
         for warning in frame.attrs.get("warnings", {}).get(self.name.value, []):

@@ -29,7 +29,7 @@ async def read_metrics(request: Request) -> Response:
     """
     services = services_of(request)
     registry = await _registry_of(services)
-    # prometheus-client's own choice fails at a version that is none, and writes the asked one into the answer's header
+    # prometheus-client's own choice fails on a malformed version, and repeats the requested one in the answer's header
     asked = {media.partition(";")[0].strip().lower() for media in request.headers.get("accept", "").split(",")}
     if _OPENMETRICS in asked:
         body: bytes = openmetrics.generate_latest(registry)  # type: ignore[no-untyped-call]
