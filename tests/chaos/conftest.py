@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.chaos.ending_processes import World
-from tests.integration.activation.harness import otlp_endpoint
+from tests.support.otlp.endpoint import otlp_endpoint
 from tests.support.runs.ledger import LedgerApplication
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from tests.integration.activation.harness import Endpoint
+    from tests.support.otlp.endpoint import Endpoint
 
 
 @pytest.fixture

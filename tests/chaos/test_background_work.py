@@ -9,11 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.chaos.ending_processes import PATIENT
-from tests.integration.activation.harness import (
-    application,
-    assert_each_once,
-    run_of,
-)
+from tests.integration.activation.harness import application, assert_each_once, run_of
 
 if TYPE_CHECKING:
     from tests.chaos.ending_processes import World

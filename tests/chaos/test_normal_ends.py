@@ -14,7 +14,7 @@ from tests.chaos.ending_processes import finish
 
 if TYPE_CHECKING:
     from tests.chaos.ending_processes import World
-    from tests.integration.activation.harness import Endpoint
+    from tests.support.otlp.endpoint import Endpoint
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals and fork of POSIX")
 

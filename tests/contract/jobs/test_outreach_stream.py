@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
@@ -13,20 +12,19 @@ import pytest
 from spantail_service.demo.corpus import make_jobs
 from spantail_service.demo.faults import Pace
 from spantail_service.demo.server import DemoServer
-from spantail_service.llm import BackendError, Completion, LlmChain
+from spantail_service.llm import LlmChain
 from spantail_service.operations.sources.himalayas import read_job
 from tests.integration.service.harness import poll_to_the_end
 from tests.support.service.served import served_app
 from tests.support.waiting import eventually_async
 from tests.support.work.demo_world import demo_settings
+from tests.support.work.scripted_backend import ScriptedBackend
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator
 
     import httpx
 
-    from spantail import LlmCall
-    from spantail_service.llm import Message, OnText, Tier
     from tests.support.service.served import Served
 
 Events = list[tuple[str, dict[str, Any]]]
@@ -41,50 +39,8 @@ def a_job_id() -> str:
 ADDRESS = f"/api/jobs/{a_job_id()}/contacts/recruiter/0/stream"
 
 
-class Held:
-    """A backend that says its pieces and then waits to be let go, or fails."""
-
-    provider = "test"
-    streams = True
-
-    def __init__(self, name: str, *pieces: str, fails: bool = False) -> None:
-        self.name = name
-        self._pieces = pieces
-        self._fails = fails
-        self.may_end = asyncio.Event()
-        self.was_cancelled = False
-
-    @classmethod
-    def free(cls, name: str, *pieces: str) -> Self:
-        """One that waits for nothing."""
-        made = cls(name, *pieces)
-        made.may_end.set()
-        return made
-
-    def model_for(self, tier: Tier) -> str:
-        return f"model-{tier}"
-
-    async def prepare(self) -> None:
-        pass
-
-    async def complete(
-        self, messages: Sequence[Message], *, tier: Tier, max_tokens: int, call: LlmCall, on_text: OnText
-    ) -> Completion:
-        for piece in self._pieces:
-            call.chunk(piece)
-            on_text(piece)
-        try:
-            await self.may_end.wait()
-        except asyncio.CancelledError:
-            self.was_cancelled = True
-            raise
-        if self._fails:
-            raise BackendError("overloaded", "it broke off")
-        return Completion("".join(self._pieces))
-
-
 @asynccontextmanager
-async def served(redis_url: str, *backends: Held, **settings: Any) -> AsyncIterator[Served]:
+async def served(redis_url: str, *backends: ScriptedBackend, **settings: Any) -> AsyncIterator[Served]:
     """The service in the demo world, its LLM backends replaced where some are given."""
     async with DemoServer(pace=Pace(0)) as world:
         async with served_app(redis_url, **demo_settings(world), **settings) as app:
@@ -137,7 +93,7 @@ async def test_text_comes_while_the_same_call_is_traced(redis_url: str) -> None:
 
 
 async def test_the_text_is_there_before_the_answer_is_whole(redis_url: str) -> None:
-    backend = Held("one", "Hello, ")
+    backend = ScriptedBackend("one", "Hello, ", held=True)
     async with served(redis_url, backend) as app, app.client() as client, client.stream("POST", ADDRESS) as answer:
         events = read_events(answer)
         run_id = run_of([await anext(events)])
@@ -150,7 +106,7 @@ async def test_the_text_is_there_before_the_answer_is_whole(redis_url: str) -> N
 
 
 async def test_a_fallback_takes_back_what_came(redis_url: str) -> None:
-    first, second = Held("one", "Dear ", fails=True), Held.free("two", "Hello")
+    first, second = ScriptedBackend("one", "Dear ", fails=True, held=True), ScriptedBackend("two", "Hello")
     async with served(redis_url, first, second) as app, app.client() as client:
         async with client.stream("POST", ADDRESS) as answer:
             events = read_events(answer)
@@ -164,7 +120,7 @@ async def test_a_fallback_takes_back_what_came(redis_url: str) -> None:
 
 
 async def test_who_leaves_stops_the_run_and_its_call(redis_url: str) -> None:
-    backend = Held("one", "Hello")
+    backend = ScriptedBackend("one", "Hello", held=True)
     async with served(redis_url, backend) as app, app.client() as client:
         async with client.stream("POST", ADDRESS) as answer:
             events = read_events(answer)
@@ -178,7 +134,7 @@ async def test_who_leaves_stops_the_run_and_its_call(redis_url: str) -> None:
 
 
 async def test_a_run_that_is_cancelled_says_so(new_redis_url: str) -> None:
-    backend = Held("one", "Hello")
+    backend = ScriptedBackend("one", "Hello", held=True)
     async with served(new_redis_url, backend) as app, app.client() as client, client.stream("POST", ADDRESS) as answer:
         events = read_events(answer)
         run_id = run_of([await anext(events)])
@@ -188,7 +144,7 @@ async def test_a_run_that_is_cancelled_says_so(new_redis_url: str) -> None:
 
 
 async def test_a_stop_of_the_service_ends_the_stream(new_redis_url: str) -> None:
-    backend = Held("one", "Hello")
+    backend = ScriptedBackend("one", "Hello", held=True)
     async with served(new_redis_url, backend) as app, app.client() as client, client.stream("POST", ADDRESS) as answer:
         events = read_events(answer)
         run_of([await anext(events)])
@@ -243,7 +199,7 @@ async def test_wrong_input_starts_nothing(
 
 
 async def test_one_too_many_is_told_to_come_again(new_redis_url: str) -> None:
-    backend = Held("one", "Hello")
+    backend = ScriptedBackend("one", "Hello", held=True)
     async with served(new_redis_url, backend, max_runs=1) as app, app.client() as client:
         async with client.stream("POST", ADDRESS) as answer:
             await anext(read_events(answer))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from spantail_service.trace_windows import run_spans, windows
 from tests.integration.service.harness import ROOT_SPAN, RUN, START
 
 if TYPE_CHECKING:
     import httpx
+    import pytest
 
     from tests.integration.service.harness import Writer
 
@@ -31,3 +33,10 @@ async def read(client: httpx.AsyncClient, what: str, **query: Any) -> dict[str, 
     assert answer.status_code == 200, answer.text
     found: dict[str, Any] = answer.json()
     return found
+
+
+def read_slowly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the service answer before it has read a run of 600 calls: with what it knows of the first 20 spans."""
+    monkeypatch.setattr(run_spans, "_SCAN", 10)
+    monkeypatch.setattr(run_spans, "_PREVIEW_SPANS", 20)
+    monkeypatch.setattr(windows, "_WAIT_S", 0.0)

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from spantail_service.runs import snapshot
-from spantail_service.trace_windows import run_spans, windows
+from spantail_service.trace_windows import run_spans
 from tests.contract.runs import large_runs
 from tests.contract.runs.large_runs import child
 from tests.integration.service.harness import ROOT_SPAN, RUN, START, Writer, running_app
@@ -86,9 +86,7 @@ async def test_a_window_is_as_new_as_the_tail(redis_url: str, monkeypatch: pytes
 async def test_what_there_is_of_an_index_is_answered_while_it_is_built(
     new_redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run_spans, "_SCAN", 10)
-    monkeypatch.setattr(run_spans, "_PREVIEW_SPANS", 20)
-    monkeypatch.setattr(windows, "_WAIT_S", 0.0)
+    large_runs.read_slowly(monkeypatch)
     with Writer(new_redis_url) as writer:
         writer.span(RUN)
         fill(writer, 1, 600)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from spantail_service.trace_windows import run_spans, windows
-from tests.contract.runs.large_runs import child, fill, read
+from tests.contract.runs.large_runs import child, fill, read, read_slowly
 from tests.integration.service.harness import ROOT_SPAN, RUN, START, Writer, running_app
 
 if TYPE_CHECKING:
@@ -43,9 +42,7 @@ async def test_jumps_path_and_flame_are_of_the_whole_run_as_it_is_now(new_redis_
 async def test_of_a_run_that_is_still_being_read_nothing_is_said(
     new_redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run_spans, "_SCAN", 10)
-    monkeypatch.setattr(run_spans, "_PREVIEW_SPANS", 20)
-    monkeypatch.setattr(windows, "_WAIT_S", 0.0)
+    read_slowly(monkeypatch)
     with Writer(new_redis_url) as writer:
         writer.span(RUN)
         fill(writer, 1, 600)

@@ -17,17 +17,18 @@ from tests.integration.activation.harness import (
     application,
     assert_each_once,
     clean_environment,
-    otlp_endpoint,
     run_of,
     stored_runs,
 )
+from tests.support.otlp.endpoint import otlp_endpoint
 from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from tests.integration.activation.harness import Application, Endpoint
+    from tests.integration.activation.harness import Application
+    from tests.support.otlp.endpoint import Endpoint
 
 
 class Settings(Protocol):

@@ -25,13 +25,8 @@ from spantail.live import LiveSpanProcessor, LogEvent
 from spantail.redaction import Redactor
 from spantail_exporters.otlp import records as key
 from spantail_exporters.otlp.starts import OtlpStarts
-from tests.integration.activation.harness import (
-    application,
-    attributes_of,
-    clean_environment,
-    otlp_endpoint,
-    records_of,
-)
+from tests.integration.activation.harness import application, clean_environment
+from tests.support.otlp.endpoint import attributes_of, otlp_endpoint, records_of
 from tests.support.otlp.receiver import otlp_receiver
 from tests.support.programs.collectors import CONFIGURATION, VARIANTS, running_collector
 from tests.support.waiting import eventually
@@ -40,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.integration.activation.harness import Endpoint, Record
+    from tests.support.otlp.endpoint import Endpoint, Record
 
 CANARY = "canary7Qz9Xw2Lk4Vn8"
 

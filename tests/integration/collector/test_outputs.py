@@ -6,9 +6,9 @@ import json
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from tests.integration.activation.harness import Endpoint
 from tests.integration.collector.harness import send_spans, span
 from tests.integration.service.harness import running_app
+from tests.support.otlp.endpoint import Endpoint
 from tests.support.otlp.receiver import otlp_receiver
 from tests.support.programs.collectors import CONFIGURATION, VARIANTS, running_collector
 from tests.support.waiting import eventually

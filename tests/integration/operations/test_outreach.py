@@ -8,17 +8,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from spantail_service.demo.corpus import make_jobs
-from spantail_service.llm import BackendError, ChainError, Completion, LlmChain, Restart
+from spantail_service.llm import ChainError, LlmChain, Restart
 from spantail_service.operations.base import OperationError
 from spantail_service.operations.sources.himalayas import read_job
 from tests.integration.operations.conftest import demo_world, settings_for, tools_for
 from tests.integration.operations.traces import attributes, event, events, run, status
+from tests.support.work.scripted_backend import ScriptedBackend
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from spantail import LlmCall
-    from spantail_service.llm import Message, OnText, Tier
     from tests.integration.operations.traces import Traces
 
 
@@ -26,34 +23,6 @@ def a_job_id() -> str:
     job = read_job(make_jobs(7)[0])
     assert job is not None
     return job.id
-
-
-class Scripted:
-    """A backend that says its pieces, and then perhaps fails."""
-
-    provider = "test"
-    streams = True
-
-    def __init__(self, name: str, *pieces: str, fails: bool = False) -> None:
-        self.name = name
-        self._pieces = pieces
-        self._fails = fails
-
-    def model_for(self, tier: Tier) -> str:
-        return f"model-{tier}"
-
-    async def prepare(self) -> None:
-        pass
-
-    async def complete(
-        self, messages: Sequence[Message], *, tier: Tier, max_tokens: int, call: LlmCall, on_text: OnText
-    ) -> Completion:
-        for piece in self._pieces:
-            call.chunk(piece)
-            on_text(piece)
-        if self._fails:
-            raise BackendError("overloaded", "it broke off")
-        return Completion("".join(self._pieces))
 
 
 async def test_the_text_arrives_while_the_call_is_traced(traces: Traces) -> None:
@@ -102,14 +71,14 @@ async def test_nobody_has_to_listen(traces: Traces) -> None:
 @pytest.mark.parametrize(
     ("first", "why"),
     [
-        (Scripted("one", "Dear ", "all", fails=True), "one: overloaded"),
-        (Scripted("one", "Dear [name]"), "one: bad response"),
+        (ScriptedBackend("one", "Dear ", "all", fails=True), "one: overloaded"),
+        (ScriptedBackend("one", "Dear [name]"), "one: bad response"),
     ],
 )
-async def test_what_another_attempt_makes_void_is_taken_back(traces: Traces, first: Scripted, why: str) -> None:
+async def test_what_another_attempt_makes_void_is_taken_back(traces: Traces, first: ScriptedBackend, why: str) -> None:
     """Also where the first answer was whole, and nobody could send it."""
     pieces: list[str | Restart] = []
-    chain = LlmChain([first, Scripted("two", "Hello, ", "how?")], concurrency=1, timeout_s=5)
+    chain = LlmChain([first, ScriptedBackend("two", "Hello, ", "how?")], concurrency=1, timeout_s=5)
     async with demo_world() as demo, tools_for(settings_for(demo)) as tools:
         listening = replace(tools, llm=chain, on_text=pieces.append)
         result = await run("contact-outreach", {"job_id": a_job_id()}, listening)

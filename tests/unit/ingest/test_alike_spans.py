@@ -19,6 +19,7 @@ from spantail_service.ingest.alike_spans import AlikeSpans
 from spantail_service.ingest.decoding.entries import KnownGroups, Tally
 from spantail_service.ingest.decoding.protobuf_spans import decode_traces
 from spantail_service.ingest.span_changes import changes_of
+from tests.support.otlp.requests import any_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -47,25 +48,8 @@ KINDS_OF_VALUES = [TEXTS, COUNTS, NUMBERS, st.booleans(), VALUES]
 
 
 def _set(held: AnyValue, value: Any) -> None:
-    match value:
-        case bool():
-            held.bool_value = value
-        case str():
-            held.string_value = value
-        case int():
-            held.int_value = value
-        case float():
-            held.double_value = value
-        case bytes():
-            held.bytes_value = value
-        case list():
-            held.array_value.SetInParent()
-            for item in value:
-                _set(held.array_value.values.add(), item)
-        case dict():
-            held.kvlist_value.SetInParent()
-            for name, item in value.items():
-                _set(held.kvlist_value.values.add(key=name).value, item)
+    if value is not None:  # else there is no value at all
+        held.CopyFrom(any_value(value))
 
 
 @st.composite

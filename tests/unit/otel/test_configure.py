@@ -2,73 +2,37 @@
 
 from __future__ import annotations
 
-import gzip
 import os
 import socket
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from spantail.setup.trace_exporters import shown_url
+from tests.support.otlp.endpoint import otlp_endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tests.support.otlp.endpoint import Endpoint
     from tests.unit.otel.fresh_python import Python
 
 
-class Receiver:
-    """An OTLP/HTTP endpoint on loopback that keeps what it is sent."""
-
-    def __init__(self) -> None:
-        self.bodies: list[bytes] = []
-        """Of spans."""
-        self.metrics: list[bytes] = []
-        receiver = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["content-length"]))
-                kept = receiver.metrics if self.path.endswith("/v1/metrics") else receiver.bodies
-                kept.append(gzip.decompress(body) if self.headers["content-encoding"] == "gzip" else body)
-                self.send_response(200)
-                self.end_headers()
-
-            def log_message(self, *_: object) -> None:
-                return
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
-        self._thread.start()
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
-    @property
-    def resource_spans(self) -> list[Any]:
-        return [group for body in self.bodies for group in ExportTraceServiceRequest.FromString(body).resource_spans]
-
-    @property
-    def names(self) -> list[str]:
-        return [span.name for group in self.resource_spans for scope in group.scope_spans for span in scope.spans]
-
-    @property
-    def resource(self) -> dict[str, Any]:
-        (resource,) = [group.resource for group in self.resource_spans]
-        return {item.key: getattr(item.value, item.value.WhichOneof("value")) for item in resource.attributes}
-
-
 @pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    made = Receiver()
-    yield made
-    made.close()
+def receiver() -> Iterator[Endpoint]:
+    with otlp_endpoint() as made:
+        yield made
+
+
+def names_in(receiver: Endpoint) -> list[str]:
+    """The names of the spans that were sent, as often as they were."""
+    return sorted(receiver.names().elements())
+
+
+def resource_in(receiver: Endpoint) -> dict[str, Any]:
+    """The one resource of the spans that were sent."""
+    (resource,) = receiver.resources()
+    return resource
 
 
 @pytest.fixture
@@ -182,7 +146,7 @@ def test_sdk_disabled_means_nothing(python: Python) -> None:
 
 @pytest.mark.parametrize("asked", [{}, {"OTEL_TRACES_EXPORTER": "otlp"}, {"OTEL_TRACES_EXPORTER": "livetail,otlp"}])
 @pytest.mark.parametrize("form", ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"])
-def test_an_endpoint_turns_otlp_on(python: Python, receiver: Receiver, asked: dict[str, str], form: str) -> None:
+def test_an_endpoint_turns_otlp_on(python: Python, receiver: Endpoint, asked: dict[str, str], form: str) -> None:
     url = receiver.url if form.endswith("OTLP_ENDPOINT") else f"{receiver.url}/v1/traces"
     run = python(
         _work("'jobs'") + "print('RESULT', json.dumps(handle.flush()))",
@@ -192,11 +156,11 @@ def test_an_endpoint_turns_otlp_on(python: Python, receiver: Receiver, asked: di
         OTEL_RESOURCE_ATTRIBUTES="region=eu",
     )
     assert run.result is True
-    assert receiver.names == ["work"]
-    assert receiver.resource["service.name"] == "jobs"
-    assert receiver.resource["region"] == "eu"
-    assert receiver.resource["spantail.live"] is True
-    assert receiver.resource["spantail.runner"].startswith("host:")
+    assert names_in(receiver) == ["work"]
+    assert resource_in(receiver)["service.name"] == "jobs"
+    assert resource_in(receiver)["region"] == "eu"
+    assert resource_in(receiver)["spantail.live"] is True
+    assert resource_in(receiver)["spantail.runner"].startswith("host:")
     assert f"otlp → {url} (http/protobuf)" in run.err
     assert [event for event in run.sink["events"] if event[0] in ("start", "end")] == [
         ["start", "work"],
@@ -204,13 +168,13 @@ def test_an_endpoint_turns_otlp_on(python: Python, receiver: Receiver, asked: di
     ]
 
 
-def test_without_a_live_pipeline_spans_are_not_marked_live(python: Python, receiver: Receiver) -> None:
+def test_without_a_live_pipeline_spans_are_not_marked_live(python: Python, receiver: Endpoint) -> None:
     python(_work(), OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url)
-    assert receiver.names == ["work"]  # delivered by the exit alone
-    assert "spantail.live" not in receiver.resource
+    assert names_in(receiver) == ["work"]  # delivered by the exit alone
+    assert "spantail.live" not in resource_in(receiver)
 
 
-def test_secrets_do_not_leave_over_otlp(python: Python, receiver: Receiver) -> None:
+def test_secrets_do_not_leave_over_otlp(python: Python, receiver: Endpoint) -> None:
     python(
         """
         import spantail
@@ -225,18 +189,18 @@ def test_secrets_do_not_leave_over_otlp(python: Python, receiver: Receiver) -> N
         """,
         OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url,
     )
-    assert receiver.names == ["GET /?token=[redacted]"]
+    assert names_in(receiver) == ["GET /?token=[redacted]"]
     assert b"canary7Qz9Xw2Lk4Vn8" not in b"".join(receiver.bodies)
 
 
-def test_traces_exporter_none_leaves_the_live_pipeline_alone(python: Python, receiver: Receiver) -> None:
+def test_traces_exporter_none_leaves_the_live_pipeline_alone(python: Python, receiver: Endpoint) -> None:
     run = python(
         _work(),
         OTEL_TRACES_EXPORTER="none",
         OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url,
         SPANTAIL_REDIS_URL="redis://h",
     )
-    assert receiver.bodies == []
+    assert receiver.traces == []
     assert ["end", "work"] in run.sink["events"]
     quiet = python(_work(), OTEL_TRACES_EXPORTER="none")
     assert "spans go nowhere: OTEL_TRACES_EXPORTER=none" in quiet.err
@@ -264,19 +228,19 @@ def test_grpc_where_the_package_is_there(python: Python, closed_port: int) -> No
     assert f"otlp → http://127.0.0.1:{closed_port} (grpc)" in run.err
 
 
-def test_grpc_without_the_package_falls_back_to_http(python: Python, receiver: Receiver) -> None:
+def test_grpc_without_the_package_falls_back_to_http(python: Python, receiver: Endpoint) -> None:
     run = python(
         "sys.modules['opentelemetry.exporter.otlp.proto.grpc.trace_exporter'] = None\n" + _work(),
         OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url,
         OTEL_EXPORTER_OTLP_PROTOCOL="grpc",
     )
-    assert receiver.names == ["work"]
+    assert names_in(receiver) == ["work"]
     assert "using OTLP over HTTP" in run.err
 
 
-def test_an_unknown_protocol_falls_back_to_http(python: Python, receiver: Receiver) -> None:
+def test_an_unknown_protocol_falls_back_to_http(python: Python, receiver: Endpoint) -> None:
     run = python(_work(), OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url, OTEL_EXPORTER_OTLP_PROTOCOL="http/json")
-    assert receiver.names == ["work"]
+    assert names_in(receiver) == ["work"]
     assert "'http/json' is not supported" in run.err
 
 
@@ -290,7 +254,7 @@ def test_an_unknown_protocol_falls_back_to_http(python: Python, receiver: Receiv
     ],
 )
 def test_the_sampler_is_the_environment_s(
-    python: Python, receiver: Receiver, sampler: str, argument: str, names: list[str]
+    python: Python, receiver: Endpoint, sampler: str, argument: str, names: list[str]
 ) -> None:
     run = python(
         _work(),
@@ -299,11 +263,11 @@ def test_the_sampler_is_the_environment_s(
         OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url,
         SPANTAIL_REDIS_URL="redis://h",
     )
-    assert receiver.names == names
+    assert names_in(receiver) == names
     assert [name for kind, name in run.sink["events"][:-1] if kind == "start"] == names
 
 
-def test_batch_settings_reach_the_processor(python: Python, receiver: Receiver) -> None:
+def test_batch_settings_reach_the_processor(python: Python, receiver: Endpoint) -> None:
     run = python(
         _work() + "print('RESULT', json.dumps(handle._processors[0]._batch_processor._max_queue_size))",
         OTEL_BSP_MAX_QUEUE_SIZE="77",
@@ -313,7 +277,7 @@ def test_batch_settings_reach_the_processor(python: Python, receiver: Receiver) 
     assert run.result == 77
 
 
-def test_it_joins_a_provider_that_is_already_there(python: Python, receiver: Receiver) -> None:
+def test_it_joins_a_provider_that_is_already_there(python: Python, receiver: Endpoint) -> None:
     run = python(
         """
         from opentelemetry import trace
@@ -340,7 +304,7 @@ def test_it_joins_a_provider_that_is_already_there(python: Python, receiver: Rec
     assert wired["service.name"] == after["service.name"] == "theirs"
     assert wired["spantail.live"] is True
     assert not [name for name in after if name.startswith("spantail.")]
-    assert receiver.bodies == []  # what that provider exports is its owner's affair
+    assert receiver.traces == []  # what that provider exports is its owner's affair
 
 
 def test_a_provider_of_its_own_leaves_the_global_one_alone(python: Python) -> None:
@@ -404,7 +368,7 @@ def test_a_silent_endpoint_does_not_hold_up_the_exit(python: Python) -> None:
     assert run.took_s < 20
 
 
-def test_batch_settings_that_contradict_each_other_are_said(python: Python, receiver: Receiver) -> None:
+def test_batch_settings_that_contradict_each_other_are_said(python: Python, receiver: Endpoint) -> None:
     run = python(
         _work(),
         OTEL_BSP_MAX_QUEUE_SIZE="7",
@@ -412,7 +376,7 @@ def test_batch_settings_that_contradict_each_other_are_said(python: Python, rece
         OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url,
     )
     assert "is left out" in run.err
-    assert receiver.bodies == []
+    assert receiver.traces == []
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
