@@ -6,7 +6,6 @@ no name. No figure is ever made up: what is not known stays unset.
 
 from __future__ import annotations
 
-import json
 import time
 from typing import TYPE_CHECKING
 
@@ -16,10 +15,9 @@ from opentelemetry.trace import SpanKind
 from spantail import attributes as keys
 from spantail import pricing
 from spantail.budgets import BudgetError, CallHold, ReportedCall, hold_call
-from spantail.content import as_attribute, content_capture_allowed, marks_of, size_of
+from spantail.llm.call_content import CallContent
 from spantail.llm.estimate import RunningEstimate
 from spantail.llm.measured import MeasuredCall
-from spantail.llm.streamed_text import StreamedText
 from spantail.llm.usage import Usage
 from spantail.scopes.scope import Scope
 from spantail.scopes.use import open_uses
@@ -68,10 +66,7 @@ class LlmCall(Scope):
         self._chunks = 0
         self._has_uncounted_text = False
         self._is_cut_off = False
-        self._text = StreamedText()
-        self._text_left_out = 0
-        self._left_out: dict[str, int] = {}
-        self._completion_known = False
+        self._content = CallContent()
         self._response_model: str | None = None
         self._started_s = 0.0
         self._estimate = RunningEstimate()
@@ -252,12 +247,7 @@ class LlmCall(Scope):
             written[keys.GEN_AI_USAGE_OUTPUT_TOKENS] = total
         elif text:
             self._has_uncounted_text = True
-        if text and not self._text.is_full:
-            if content_capture_allowed():
-                self._text.add(text)
-                written[keys.GEN_AI_OUTPUT_MESSAGES] = self._text.so_far()
-            else:
-                self._text_left_out += size_of(text)
+        written.update(self._content.piece(text))
         written[keys.COST_ESTIMATE_USD] = self._cost_so_far(text)
         self._write(written)
 
@@ -301,7 +291,8 @@ class LlmCall(Scope):
         Args:
             messages: A text, or messages that JSON can say.
         """
-        self._content(keys.GEN_AI_INPUT_MESSAGES, messages)
+        self._write(self._content.prompt(messages))
+        self._estimate.prompt_bytes = self._content.prompt_bytes
 
     def completion(self, messages: object) -> None:
         """Record the answer, where the environment allows message content; else only how many bytes it had.
@@ -309,25 +300,7 @@ class LlmCall(Scope):
         Args:
             messages: A text, or messages that JSON can say.
         """
-        self._completion_known = True
-        self._content(keys.GEN_AI_OUTPUT_MESSAGES, messages)
-
-    def _content(self, key: str, messages: object) -> None:
-        try:
-            text = messages if isinstance(messages, str) else json.dumps(messages, ensure_ascii=False, default=str)
-        except Exception:
-            report_trouble("message content could not be recorded")
-            return
-        if key == keys.GEN_AI_INPUT_MESSAGES:
-            self._estimate.prompt_bytes = size_of(text)
-        if content_capture_allowed():
-            self._write({key: text})
-        else:
-            self._leave_out(key, size_of(text))
-
-    def _leave_out(self, key: str, size: int) -> None:
-        self._left_out[key] = size
-        self._write({keys.CONTENT_LEFT_OUT: as_attribute(marks_of(self._left_out, "application"))})
+        self._write(self._content.completion(messages))
 
     def _write_cost(self, nano: int, source: str, price: pricing.Price | None = None) -> None:
         self._cost_nano = nano
@@ -355,10 +328,8 @@ class LlmCall(Scope):
         return [model for model in (self._response_model, self._model) if model]
 
     def _before_end(self) -> None:
-        if self._text_left_out and not self._completion_known:
-            self._leave_out(keys.GEN_AI_OUTPUT_MESSAGES, self._text_left_out)
-        if self._text and not self._completion_known:
-            self._content(keys.GEN_AI_OUTPUT_MESSAGES, self._text.whole())
+        if left := self._content.at_end():
+            self._write(left)
         if self._cost_nano is not None or self._never_began:
             return
         price = self._price()

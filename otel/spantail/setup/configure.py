@@ -11,28 +11,23 @@ import os
 import threading
 import time
 import weakref
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from opentelemetry import trace
 from opentelemetry.sdk.resources import SERVICE_NAME
-from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace import TracerProvider
 
-from spantail.attributes import RESOURCE_LIVE, RESOURCE_RUNNER
-from spantail.live import EventSink, LiveSpanProcessor
+from spantail.attributes import RESOURCE_RUNNER
 from spantail.live.log_handler import SpanLogHandler, log_level
 from spantail.process.background import SignalSafeCall
 from spantail.process.exit import ProcessExit
 from spantail.process.log_capture import LogCapture
-from spantail.redaction import Redactor
-from spantail.redaction.exporter import RedactingExporter
 from spantail.scopes.tracer import instrumentation_version
 from spantail.setup.handle import Handle
-from spantail.setup.live_sink import URL_VARIABLES, live_sink, starts_over_otlp
 from spantail.setup.meter_provider import Wanted, forget_meter_provider, new_meter_provider
 from spantail.setup.process_changes import ProcessChanges, allowed_changes
 from spantail.setup.provider import ResourceChange, is_made_here, new_provider
-from spantail.setup.trace_exporters import exporters_asked_for, shown_url
+from spantail.setup.span_processors import live_part, log_ways, span_processors
 from spantail.trouble import report_trouble
 from spantail.values import legal_attributes
 
@@ -41,6 +36,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.sdk.metrics.export import MetricReader
 
+    from spantail.live import EventSink
     from spantail.metrics.producers import MetricProducer
 
 __all__ = ["Handle", "configure"]
@@ -174,7 +170,7 @@ def _flush_all(timeout_s: float) -> None:
         try:
             call.start()
             joined = call
-        except RuntimeError:  # no more threads, and none to lend: nothing bounds `force_flush`
+        except RuntimeError:  # no thread can be started, and here nothing limits how long `force_flush` takes
             report_trouble("the processors of the tracer provider in place could not be flushed")
     deadline = time.monotonic() + timeout_s
     handle.settle(timeout_s)
@@ -214,11 +210,11 @@ def _wire(
         if set_global:
             trace.set_tracer_provider(provider)
     meter_provider = None if wanted is None else new_meter_provider(provider, attributes, environ, wanted)
-    live = _live_part(redis_url, environ)
+    live = live_part(redis_url, environ)
     resource = ResourceChange(provider)
     resource.set((attributes if existing is not None else {}) | live.attributes)
 
-    shown, processors = _processors(provider, live, environ)
+    shown, processors = span_processors(provider, live, environ)
     for processor in processors:
         provider.add_span_processor(processor)
     capture = None
@@ -227,7 +223,7 @@ def _wire(
         capture.attach()
     # what it imports on first use must not be found half imported by a child that another thread forks meanwhile
     instrumentation_version()
-    _say(shown, environ)
+    log_ways(shown, environ)
 
     def on_shutdown(handle: Handle) -> None:
         resource.undo()
@@ -241,67 +237,6 @@ def _wire(
     if live.sink is not None:
         _follow_forks(handle, resource)
     return handle
-
-
-class _LivePart(NamedTuple):
-    """The live pipeline: its sink, what it is called in the log, what it says in the resource, and by which way."""
-
-    sink: EventSink | None
-    shown: str
-    attributes: dict[str, Any]
-    over_otlp: bool
-
-
-def _live_part(redis_url: str | None, environ: Mapping[str, str]) -> _LivePart:
-    url = redis_url or next((environ[name] for name in URL_VARIABLES if environ.get(name)), None)
-    over_otlp = not url and starts_over_otlp(environ)
-    sink = live_sink("redis", url) if url else live_sink("otlp") if over_otlp else None
-    attributes: dict[str, Any] = {}
-    if sink is not None:
-        if not over_otlp:
-            attributes[RESOURCE_LIVE] = True
-        attributes[RESOURCE_RUNNER] = sink.runner_id
-    return _LivePart(sink, f"live → {shown_url(url)}" if url else "starts → OTLP logs", attributes, over_otlp)
-
-
-def _processors(
-    provider: TracerProvider, live: _LivePart, environ: Mapping[str, str]
-) -> tuple[list[str], list[SpanProcessor]]:
-    """Make the processors, and say what each is called in the log."""
-    shown: list[str] = []
-    processors: list[SpanProcessor] = []
-    if live.sink is not None:
-        shown.append(live.shown)
-        processors.append(LiveSpanProcessor(live.sink))
-    if not is_made_here(provider):
-        shown.append("other exporters as the tracer provider in place has them")
-        return shown, processors
-    redactor = Redactor.from_environment()
-    for label, exporter in exporters_asked_for(_with_ends(environ) if live.over_otlp else environ):
-        try:
-            processors.append(BatchSpanProcessor(RedactingExporter(exporter, redactor)))
-        except ValueError as error:  # OTEL_BSP_* that contradict each other
-            _logger.warning("%s is left out: %s", label, error)
-        else:
-            shown.append(label)
-    return shown, processors
-
-
-def _say(shown: list[str], environ: Mapping[str, str]) -> None:
-    if shown:
-        _logger.info("spans: %s", "; ".join(shown))
-    elif environ.get("OTEL_TRACES_EXPORTER", "").strip().lower() == "none":
-        _logger.info("spans go nowhere: OTEL_TRACES_EXPORTER=none and no SPANTAIL_REDIS_URL")
-    else:
-        _logger.warning(
-            "nothing configured, spans go nowhere: set SPANTAIL_REDIS_URL (e.g. redis://127.0.0.1:6379/0) "
-            "or OTEL_EXPORTER_OTLP_ENDPOINT"
-        )
-
-
-def _with_ends(environ: Mapping[str, str]) -> Mapping[str, str]:
-    """Ask for the finished spans where only their starts were asked for."""
-    return environ if environ.get("OTEL_TRACES_EXPORTER") else {**environ, "OTEL_TRACES_EXPORTER": "otlp"}
 
 
 def _follow_forks(handle: Handle, resource: ResourceChange) -> None:

@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ class Endpoint:
         self.status = 200
         self.traces: list[ExportTraceServiceRequest] = []
         self.logs: list[ExportLogsServiceRequest] = []
+        self.metrics: list[ExportMetricsServiceRequest] = []
         self.bodies: list[bytes] = []
         endpoint = self
 
@@ -82,7 +84,9 @@ class Endpoint:
         self.bodies.append(body)
         if path == "/v1/logs":
             self.logs.append(ExportLogsServiceRequest.FromString(body))
-        elif path != "/v1/metrics":  # which go wherever spans go
+        elif path == "/v1/metrics":  # they go wherever spans go
+            self.metrics.append(ExportMetricsServiceRequest.FromString(body))
+        else:
             self.traces.append(ExportTraceServiceRequest.FromString(body))
 
     def close(self) -> None:

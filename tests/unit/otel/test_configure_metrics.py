@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
-from tests.unit.otel.test_configure import Receiver, closed_port, receiver
+from tests.unit.otel.test_configure import closed_port, receiver
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tests.support.otlp.endpoint import Endpoint
     from tests.unit.otel.fresh_python import Python
 
 __all__ = ["closed_port", "receiver"]
@@ -33,11 +33,11 @@ def _call(arguments: str = "") -> str:
     return _CALL.format(arguments=arguments)
 
 
-def _groups(receiver: Receiver) -> list[Any]:
-    return [one for body in receiver.metrics for one in ExportMetricsServiceRequest.FromString(body).resource_metrics]
+def _groups(receiver: Endpoint) -> list[Any]:
+    return [one for request in receiver.metrics for one in request.resource_metrics]
 
 
-def _points(receiver: Receiver, name: str) -> Iterator[tuple[dict[str, str], Any]]:
+def _points(receiver: Endpoint, name: str) -> Iterator[tuple[dict[str, str], Any]]:
     """Resource attributes and data point of every export of an instrument."""
     for group in _groups(receiver):
         resource = {item.key: item.value.string_value for item in group.resource.attributes}
@@ -48,7 +48,7 @@ def _points(receiver: Receiver, name: str) -> Iterator[tuple[dict[str, str], Any
                     yield from ((resource, point) for point in data.data_points)
 
 
-def test_an_endpoint_turns_metrics_on_and_the_end_delivers_them(python: Python, receiver: Receiver) -> None:
+def test_an_endpoint_turns_metrics_on_and_the_end_delivers_them(python: Python, receiver: Endpoint) -> None:
     run = python(_call(), OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url, OTEL_RESOURCE_ATTRIBUTES="region=eu")
     ((resource, cost),) = _points(receiver, "spantail.llm.cost.nano")
     assert (cost.as_int, cost.exemplars[0].as_int) == (1_000, 1_000)
@@ -58,7 +58,7 @@ def test_an_endpoint_turns_metrics_on_and_the_end_delivers_them(python: Python, 
     assert f"metrics: otlp → {receiver.url} (http/protobuf)" in run.err
 
 
-def test_they_go_out_by_the_clock(python: Python, receiver: Receiver) -> None:
+def test_they_go_out_by_the_clock(python: Python, receiver: Endpoint) -> None:
     python(
         "seen = []"
         + _call(", metric_producers=[lambda: seen.append(1) or []]")
@@ -70,11 +70,11 @@ def test_they_go_out_by_the_clock(python: Python, receiver: Receiver) -> None:
     costs = [point.as_int for _, point in _points(receiver, "spantail.llm.cost.nano")]
     assert len(costs) > 2
     assert set(costs) == {1_000}
-    assert receiver.bodies == []  # no spans were asked for
+    assert receiver.traces == []  # no spans were asked for
 
 
 @pytest.mark.parametrize("settings", [{}, {"OTEL_METRICS_EXPORTER": "none"}, {"OTEL_SDK_DISABLED": "true"}])
-def test_where_nobody_asks_there_is_no_provider(python: Python, receiver: Receiver, settings: dict[str, str]) -> None:
+def test_where_nobody_asks_there_is_no_provider(python: Python, receiver: Endpoint, settings: dict[str, str]) -> None:
     endpoint = {"OTEL_EXPORTER_OTLP_ENDPOINT": receiver.url} if settings else {}
     run = python(_call() + "print('RESULT', json.dumps(handle.meter_provider))", **settings, **endpoint)
     assert run.result is None
@@ -87,7 +87,7 @@ def test_what_cannot_be_made_is_said(python: Python, asked: str) -> None:
     assert ("'zipper' is not installed" if asked == "zipper" else "is left out: interval value") in run.err
 
 
-def test_the_application_keeps_its_own_provider(python: Python, receiver: Receiver) -> None:
+def test_the_application_keeps_its_own_provider(python: Python, receiver: Endpoint) -> None:
     run = python(
         """
         from opentelemetry import metrics
@@ -109,7 +109,7 @@ def test_the_application_keeps_its_own_provider(python: Python, receiver: Receiv
     assert receiver.metrics == []
 
 
-def test_who_has_a_tracer_provider_asks_by_name(python: Python, receiver: Receiver) -> None:
+def test_who_has_a_tracer_provider_asks_by_name(python: Python, receiver: Endpoint) -> None:
     own = """
         from opentelemetry import trace
         from opentelemetry.sdk.trace import TracerProvider
@@ -122,7 +122,7 @@ def test_who_has_a_tracer_provider_asks_by_name(python: Python, receiver: Receiv
     assert [point.as_int for _, point in _points(receiver, "spantail.llm.cost.nano")] == [1_000]
 
 
-def test_no_secret_leaves_in_resource_or_attributes(python: Python, receiver: Receiver) -> None:
+def test_no_secret_leaves_in_resource_or_attributes(python: Python, receiver: Endpoint) -> None:
     python(
         f"""
         import spantail
@@ -133,10 +133,10 @@ def test_no_secret_leaves_in_resource_or_attributes(python: Python, receiver: Re
         OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url,
     )
     assert _groups(receiver)
-    assert SECRET.encode() not in b"".join(receiver.metrics)
+    assert SECRET.encode() not in b"".join(receiver.bodies)
 
 
-def test_a_forked_child_counts_from_zero_and_under_its_own_name(python: Python, receiver: Receiver) -> None:
+def test_a_forked_child_counts_from_zero_and_under_its_own_name(python: Python, receiver: Endpoint) -> None:
     python(
         _call()
         + """
@@ -159,7 +159,7 @@ handle.shutdown()
     assert sorted(costs.values()) == [2_000, 3_000, 5_000]
 
 
-def test_after_a_shutdown_it_is_wired_anew(python: Python, receiver: Receiver) -> None:
+def test_after_a_shutdown_it_is_wired_anew(python: Python, receiver: Endpoint) -> None:
     run = python(
         _call()
         + """
@@ -187,7 +187,7 @@ def test_a_dead_endpoint_holds_nothing_up(python: Python, closed_port: int) -> N
     assert run.result < 5
 
 
-def test_further_figures_go_out_with_the_measured_ones(python: Python, receiver: Receiver) -> None:
+def test_further_figures_go_out_with_the_measured_ones(python: Python, receiver: Endpoint) -> None:
     python(
         """
         import time

@@ -43,20 +43,17 @@ export class ShownRows {
   }
 
   /**
-   * Shows other rows. The first of the `held` spans that is in sight stays where it is, else the topmost row does; the
-   * view moves from there no more than needed to have the row `wanted` in sight.
+   * Shows other rows. The first of the `held` spans that is in sight stays where it is, else the topmost row does;
+   * where a `newest` row is given, the list moves on from there as far as needed to bring that into sight.
    */
-  replace(rows: readonly TreeNode[], held: readonly (string | null)[], wanted?: number): void {
+  replace(rows: readonly TreeNode[], held: readonly (string | null)[], newest: number | null): void {
     const { scrollTop, viewHeight } = this.list;
     const anchorAt = anchorRow(this.all, held, { top: scrollTop, height: viewHeight, row: ROW_HEIGHT });
     const anchor = this.all[anchorAt];
     const index = anchor ? rowIndex(rows, anchor.id, anchorAt) : -1;
     this.all = rows;
     const kept = index >= 0 ? scrollTop + (index - anchorAt) * ROW_HEIGHT : scrollTop;
-    this.list.setItems(
-      rows,
-      wanted === undefined ? kept : this.list.topFor(wanted, this.sticky.height, kept),
-    );
+    this.list.setItems(rows, newest === null ? kept : this.list.topFor(newest, this.sticky.height, kept));
     this.viewport.setAttribute("aria-rowcount", String(rows.length));
   }
 

@@ -225,7 +225,7 @@ export class TraceTreeView implements RunShape {
     const top = shown.look();
     const rows = visibleRows(store.tree, this.opens.collapsed);
     // The row below it leaves a margin.
-    const newest = this.goes.moves ? Math.min(rows.length - 1, newestRow(store.tree, rows) + 1) : undefined;
+    const newest = this.goes.moves ? Math.min(rows.length - 1, newestRow(store.tree, rows) + 1) : null;
     shown.replace(rows, [this.pointer.hovered, this.source.selected, shown.cursor.shown], newest);
     shown.drawSticky();
     if (top > 0) this.moreInSight();

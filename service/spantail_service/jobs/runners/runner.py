@@ -7,15 +7,11 @@ import contextvars
 import logging
 from typing import TYPE_CHECKING, Final, Literal, Self, TypeVar
 
-from opentelemetry import trace
-from pydantic import ValidationError
-
 from spantail_exporters.model import keys
 from spantail_exporters.redis.errors import will_be_back
 from spantail_service.jobs.active import ActiveRun
-from spantail_service.jobs.enqueue import links_of
-from spantail_service.jobs.execution import Outcome, Run
-from spantail_service.jobs.pending import ids_of
+from spantail_service.jobs.execution import Outcome
+from spantail_service.jobs.runners.item_run import ItemRefusedError, run_of
 from spantail_service.jobs.runners.recovery import LEASE_EXPIRED
 
 if TYPE_CHECKING:
@@ -23,7 +19,7 @@ if TYPE_CHECKING:
 
     from spantail_service.jobs.active import ActiveRuns
     from spantail_service.jobs.enqueue import Enqueuer
-    from spantail_service.jobs.execution import Executor
+    from spantail_service.jobs.execution import Executor, Run
     from spantail_service.jobs.queue.item import QueueItem
     from spantail_service.jobs.queue.job_queue import JobQueue
     from spantail_service.operations.base import Operation
@@ -216,8 +212,8 @@ class QueueRunner:
             await self._until_heard(lambda: self._enqueuer.show_abandoned(item, _HANDED_BACK, next_run_id))
             return
         try:
-            run = self._run_of(item)
-        except _RefusedError as refused:
+            run = run_of(item, self._catalogue)
+        except ItemRefusedError as refused:
             reason = str(refused)
             await self._until_heard(lambda: self._enqueuer.show_ended(item, error=reason))
             await self._until_heard(lambda: self._queue.fail(item, reason))
@@ -228,28 +224,6 @@ class QueueRunner:
         outcome = await self._executor.execute(run)
         await asyncio.wait([run.begun])
         await self._end(held, run, outcome)
-
-    def _run_of(self, item: QueueItem) -> Run:
-        op = self._catalogue.get(item.operation)
-        if op is None:
-            raise _RefusedError(f"this runner has no operation {item.operation!r}")
-        try:
-            given = op.input_model.model_validate_json(item.input)
-        except ValidationError as error:
-            where = ", ".join(".".join(map(str, found["loc"])) for found in error.errors(include_input=False))
-            raise _RefusedError(f"the operation {item.operation!r} does not take this input: {where}") from None
-        run = Run(
-            op,
-            given,
-            [trace.Link(context) for link in links_of(item) if (context := _context_of(link)) is not None],
-            budget_usd=item.budget_usd,
-            session_id=item.session_id or None,
-            retry_of=item.earlier_runs[-1] if item.earlier_runs else None,
-            item=item,
-            run_id=item.run_id,
-        )
-        run.may_work.set()  # it can be seen since it was queued
-        return run
 
     async def _say_running(self, run: Run) -> None:
         try:
@@ -326,16 +300,3 @@ class QueueRunner:
                 one.stop("lost")
             elif not answer and one.active is not None:
                 one.active.cancel()
-
-
-class _RefusedError(Exception):
-    """An item that cannot be run here; the message is for people."""
-
-
-def _context_of(traceparent: str) -> trace.SpanContext | None:
-    ids = ids_of(traceparent)
-    if ids is None:
-        return None
-    flags = trace.TraceFlags(trace.TraceFlags.SAMPLED)
-    context = trace.SpanContext(int(ids[0], 16), int(ids[1], 16), is_remote=True, trace_flags=flags)
-    return context if context.is_valid else None

@@ -34,9 +34,9 @@ async def read_jump(
 ) -> Response:
     """Answers `{to, span_ids, epoch, indexed, complete}`.
 
-    Of an error it leads to the span where the error began, and of what runs to a span without a running child; after the last one
-    the first follows. The slowest are those that worked longest themselves, without their children; what wraps a call
-    costs nothing itself.
+    Of an error it leads to the span where the error began, and of what runs to a span without a running child; after
+    the last one the first follows. The slowest are those that worked longest themselves, without their children; what
+    wraps a call costs nothing itself.
     """
     body = await services_of(request).whole_runs.jump(parse_run_id(run_id), to, parse_span_id(after) if after else None)
     return await json_response(body, request.headers.get("accept-encoding", ""))
