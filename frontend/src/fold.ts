@@ -9,7 +9,7 @@ import type { SpanState, SpanStatus, TailEvent } from "./service/wire";
 const CHANGE = /_(start|update|complete|error|skip|cancelled|abandoned|revived)$/;
 
 export const RUNNING = 0;
-export const ABANDONED = 1;
+const ABANDONED = 1;
 export const FINAL = 2;
 
 export function rank(status: SpanStatus | undefined): number {

@@ -96,6 +96,7 @@ async def test_the_list_of_runs(new_redis_url: str, browser: Browser, tmp_path: 
 
                 # it is sorted, kept under a name, and had again
                 await page.goto("/")
+                await expect(items.first).to_be_visible()
                 await page.locator("#run-sort").select_option("cost")
                 await expect(items.first).to_contain_text("live one")
                 await page.get_by_label("Status", exact=True).select_option("failed")

@@ -31,7 +31,7 @@ def say(what):
 @pytest.mark.parametrize("number", range(12))
 def test_ordinary(number):
     say("begin ordinary")
-    time.sleep(0.1)
+    time.sleep(0.1)  # as long as work takes: a test that must not run beside it would be seen
     say("end ordinary")
 
 @pytest.mark.alone

@@ -13,7 +13,7 @@ const MAX_FIND = 500;
 const MAX_LIST = 2_000;
 
 /** The shapes in which a run can be read. */
-export const VIEWS = ["timeline", "flame", "transcript"] as const;
+const VIEWS = ["timeline", "flame", "transcript"] as const;
 export type View = (typeof VIEWS)[number];
 
 export interface Route {

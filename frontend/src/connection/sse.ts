@@ -5,7 +5,7 @@ import { PushTransport } from "./push";
 /** After a wake-up the connection may be dead without knowing it. */
 const NUDGED_MS = 7_000;
 
-export class SseTransport extends PushTransport {
+class SseTransport extends PushTransport {
   private readonly runId: string;
   private source: EventSource | null = null;
 

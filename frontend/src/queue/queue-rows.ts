@@ -34,7 +34,7 @@ export interface QueueList {
   readonly counts: Readonly<Record<Group, number>>;
 }
 
-export function groupOf(item: Pick<QueueItem, "status">): Group {
+function groupOf(item: Pick<QueueItem, "status">): Group {
   return GROUP_OF[item.status];
 }
 
