@@ -8,7 +8,7 @@ export interface KeyBinding {
   readonly keys: readonly string[];
   /** For the help: what it does. */
   readonly does: string;
-  /** Does it. False where there is nothing to do now: the key then goes on its way. */
+  /** Does it. False where there is nothing to do now: the browser then handles the key. */
   readonly act?: () => boolean;
 }
 
@@ -78,7 +78,7 @@ export class KeyTable {
 /** The page's table. */
 export const keys = new KeyTable();
 
-/** Whether keys without Ctrl do something outside of the views: who speaks to the computer may turn them off. */
+/** Whether keys without Ctrl do something outside of the views: users of speech input may turn them off. */
 export function hasSingleKeys(): boolean {
   try {
     return localStorage.getItem(STORED) !== "off";

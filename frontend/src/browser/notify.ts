@@ -1,4 +1,4 @@
-/** The browser's notifications: shown when nobody looks at the page, and only to who has asked for them. */
+/** The browser's notifications: shown when nobody looks at the page, and only to those who have asked for them. */
 
 export interface Notice {
   readonly title: string;

@@ -1,4 +1,4 @@
-/** A word about what was just done, for some seconds; read out, never in the way. */
+/** A short message about what was just done: shown for some seconds, and read out by screen readers. */
 import { h } from "./dom";
 
 const SHOWN_MS = 4_000;

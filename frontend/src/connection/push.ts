@@ -48,7 +48,7 @@ export abstract class PushTransport<F = Frame> implements Transport {
     try {
       frame = parseJson<F>(text);
     } catch {
-      // Left out it would be a hole; from the same cursor it comes again.
+      // Without it events would be missing; read from the same cursor it comes again.
       this.fail({ reason: "The service sent something that cannot be read" });
       return;
     }

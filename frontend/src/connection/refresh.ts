@@ -42,7 +42,7 @@ export class Refresh<T> {
     this.failures = 0;
   }
 
-  /** Something was changed, or woke up: asks at once, where it asks at all. */
+  /** Something has changed, or the tab or network woke up: asks at once, unless it is stopped. */
   now(): void {
     if (this.isOn) this.start();
   }

@@ -1,4 +1,4 @@
-/** What the calls on the page tell of each backend, beside the sums of the service. Reads the store, no DOM. */
+/** What the calls on the page say about each backend, beside the sums of the service. Reads the store, no DOM. */
 import type { RunStore } from "../store";
 import { UNNAMED_BACKEND } from "../text/format";
 import { fellBack } from "../text/reasons";

@@ -1,4 +1,4 @@
-/** A result that is made again when what it is made of has changed, but no more often than it is worth. Pure. */
+/** A result that is computed again when its input has changed, within a small share of the time. Pure. */
 
 /** Making it takes no more than this share of the time. */
 const SHARE = 0.05;

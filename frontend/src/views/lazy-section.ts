@@ -59,7 +59,7 @@ export class LazySection implements SectionView {
     if (this.route) view.open(this.route);
   }
 
-  /** The service is away, or was updated and has this part under another name. */
+  /** The service cannot be reached, or was updated and has this part under another name. */
   private fail(): void {
     if (!this.route || this.failure) return;
     const reload = h("button", { class: "button", type: "button" }, "Load the page anew");

@@ -64,10 +64,10 @@ async def stream_outreach(
 ) -> Response:
     """Starts the operation `contact-outreach` and answers with the text as the LLM writes it.
 
-    `event: run` with `{run_id}` comes first; then `event: text` with `{text}`, and `event: restart` with `{reason}`
-    (which backend failed, and why) when the text so far no longer counts because another attempt begins; last `event:
-    end` with `{status}` and the run's `result` or `error`. Who closes the stream stops the run: to have it go on
-    without a reader, start the operation by `POST /api/operations/contact-outreach`.
+    `event: run` with `{run_id}` comes first; then `event: text` with `{text}`. `event: restart` with `{reason}` (which
+    backend failed, and why) says that the text so far no longer counts, because another attempt begins. Last comes
+    `event: end` with `{status}` and the run's `result` or `error`. Who closes the stream stops the run: to have it go
+    on without a reader, start the operation by `POST /api/operations/contact-outreach`.
     """
     services = services_of(request)
     from_path = {"job_id": job_id, "type": type, "index": index}

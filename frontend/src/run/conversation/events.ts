@@ -1,4 +1,4 @@
-/** Messages that are told by span events of older conventions, and by log records about a span. Pure. */
+/** Messages in span events of older conventions, and in log records about a span. Pure. */
 import type { Attributes, SpanState, TailEvent } from "../../service/wire";
 import { messagesOf } from "./messages";
 import { type Conversation, type Fields, isFields, type Message, type Role, textOf } from "./model";

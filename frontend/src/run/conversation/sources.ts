@@ -1,4 +1,4 @@
-/** Where a span tells its conversation: attributes, span events of older conventions, log records beside it. Pure. */
+/** Where the conversation of a span stands: attributes, span events of older conventions, log records. Pure. */
 import type { Attributes, SpanState, TailEvent } from "../../service/wire";
 import { documentConversation } from "./documents";
 import { embeddingConversation, isEmbedding } from "./embedding";

@@ -1,4 +1,4 @@
-/** A run as a story: its steps, the calls of models, tools and subagents in the order in which they began. Pure. */
+/** A run to be read: its steps, and the calls of models, tools and subagents in the order of their start. Pure. */
 import type { SpanState } from "../../service/wire";
 import type { RunStore } from "../../store";
 import type { TreeNode } from "../../tree";

@@ -1,10 +1,10 @@
 /**
  * All nodes of a tree in the order of its rows, parents before children, with every one of them open. What has changed
- * since is worked in where it belongs: an event of a leaf moves its own row and no other is visited.
+ * since is inserted where it belongs: an event of a leaf moves its own row and no other is visited.
  */
 import { isFolded, type TreeNode } from "./tree-node";
 
-/** Nodes that are worked in one by one; of more the order is made anew. */
+/** Changed nodes that are inserted one by one; with more of them the order is made anew. */
 const MOST_CHANGED = 500;
 
 /** The tree whose nodes are put in order. */

@@ -96,7 +96,7 @@ export class LazyShape implements RunShape {
     if (this.wanted) shape.show(this.wanted);
   }
 
-  /** The service is away, or was updated and has this part under another name. */
+  /** The service cannot be reached, or was updated and has this part under another name. */
   private fail(): void {
     if (this.failure) return;
     const text =

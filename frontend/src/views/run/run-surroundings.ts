@@ -1,4 +1,4 @@
-/** What bears on a run from outside: its budget's limit, and the backends that are skipped now. */
+/** What affects a run from outside: its budget's limit, and the backends that are skipped now. */
 import { Refresh } from "../../connection/refresh";
 import type { Api } from "../../service/api";
 import type { Breaker, Budget } from "../../service/wire-work";

@@ -1,4 +1,4 @@
-/** Which backends are left alone now, as it was last heard: for the places that show a call of one. */
+/** Which backends are skipped now, as far as is known: for the places that show a call of one. */
 import type { SpanState } from "../../../service/wire";
 import type { Breaker } from "../../../service/wire-work";
 import { breakerText } from "../../budgets/budget-words";

@@ -1,4 +1,4 @@
-/** Above a run that waits in the queue: its place, since when, and the way out. */
+/** Above a run that waits in the queue: its place, since when, and how to take it out. */
 import { byId, h, icon, setText } from "../../../browser/dom";
 import { reasonOf } from "../../../connection/refresh";
 import { QueueFeed } from "../../../queue/queue-feed";

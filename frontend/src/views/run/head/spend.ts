@@ -5,7 +5,7 @@ import * as format from "../../../text/format";
 
 export interface SpendText {
   value: string;
-  /** Beside it, of runs on demo data, which is nobody's money: "+ $0.02 demo"; empty where there were none. */
+  /** Beside it, of runs on demo data, which is not real money: "+ $0.02 demo"; empty where there were none. */
   demo: string;
   title: string;
 }
