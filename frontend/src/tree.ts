@@ -18,7 +18,8 @@ const FOLD = "fold:";
 
 /**
  * An LLM call with an ended one below it is a library's wrapper: its price is that of the attempt, reported again. The
- * run script and the command line have their own copies of this rule; all are held to `tests/golden/rules/wrapping.json`.
+ * run script and the command line have their own copies of this rule; all of them are tested by
+ * `tests/golden/rules/wrapping.json`.
  */
 function counted(node: TreeNode): Share {
   const isWrapper = node.total.llm > node.own.llm;
