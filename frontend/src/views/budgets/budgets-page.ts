@@ -1,4 +1,5 @@
 /** The page of the money: what is spent and reserved of which limit, and which backends are skipped. */
+import "../../styles/pages/budgets.css";
 import { byId, h, setAttr, setText } from "../../browser/dom";
 import { Refresh } from "../../connection/refresh";
 import type { Api } from "../../service/api";

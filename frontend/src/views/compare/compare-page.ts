@@ -1,5 +1,6 @@
 /** The page of two runs side by side: totals on top, their spans as one tree, the difference of a chosen span. */
 
+import "../../styles/pages/compare.css";
 import { byId, h, setAttr, setText } from "../../browser/dom";
 import { type Route, sectionRoute } from "../../browser/router";
 import { lengthOf, rowId, SHOWN, type Shown } from "../../compare/compare-rows";

@@ -1,4 +1,5 @@
 /** The page of the notices: which rules there are, and what was told, and to whom. */
+import "../../styles/pages/notices.css";
 import { byId, h, icon, setAttr, setIcon, setText } from "../../browser/dom";
 import { address, runRoute } from "../../browser/router";
 import { Refresh } from "../../connection/refresh";

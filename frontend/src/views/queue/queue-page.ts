@@ -1,4 +1,5 @@
 /** The page of the queue: what runs, what waits and why, what failed; and who works on it. */
+import "../../styles/pages/queue.css";
 import { byId, h, setAttr, setText } from "../../browser/dom";
 import { reasonOf } from "../../connection/refresh";
 import { QueueFeed } from "../../queue/queue-feed";

@@ -1,4 +1,5 @@
 /** The pages of the sessions: all of them, or one with its runs. */
+import "../../styles/pages/sessions.css";
 import { byId, h } from "../../browser/dom";
 import type { Route } from "../../browser/router";
 import type { Api } from "../../service/api";

@@ -1,4 +1,5 @@
 /** The page of the money that was spent: days as bars, and what they are parted into. */
+import "../../styles/pages/spend.css";
 import { byId, h, setAttr, setText } from "../../browser/dom";
 import { address, type Route, sectionRoute } from "../../browser/router";
 import { Refresh } from "../../connection/refresh";
