@@ -24,7 +24,7 @@ describe("the rows of the livetail", () => {
 });
 
 it("says how many events there are, and of how many", () => {
-  const state = { shown: 3, here: 3, older: 0, first: 0, missed: null, search: null };
+  const state = { shown: 3, here: 3, isLoaded: true, older: 0, first: 0, missed: null, search: null };
   expect(tailInfo(state)).toBe("3");
   expect(tailInfo({ ...state, older: 1_200, missed: 7 })).toBe("3 of 1,203 · paused, 7 new");
   expect(tailInfo({ ...state, first: 40 })).toBe("3 · 40 oldest no longer kept");
@@ -34,9 +34,23 @@ it("says how many events there are, and of how many", () => {
   );
   expect(tailInfo({ ...state, search: { ...search, isBusy: false } })).toContain("900 older not searched");
   expect(tailInfo({ ...state, search: { ...search, hasFailed: true } })).toContain("could not be searched");
-  expect(emptyWords({ here: 0, search: null })).toContain("No events yet");
-  expect(emptyWords({ here: 3, search })).toBe("No event found yet.");
-  expect(emptyWords({ here: 3, search: { ...search, left: 0 } })).toBe("No event matches the filter.");
+  expect(emptyWords({ ...state, search })).toBe("No event found yet.");
+  expect(emptyWords({ ...state, search: { ...search, left: 0 } })).toBe("No event matches the filter.");
+});
+
+it("says that nothing happened only where it knows", () => {
+  const none = { shown: 0, here: 0, isLoaded: true, older: 0, first: 0, missed: null, search: null };
+  expect([tailInfo(none), emptyWords(none)]).toEqual([
+    "0",
+    "No events yet. They appear here as they happen.",
+  ]);
+  // Before the snapshot, and before the events from before it.
+  for (const early of [
+    { ...none, isLoaded: false },
+    { ...none, older: 13 },
+  ])
+    expect([tailInfo(early), emptyWords(early)]).toEqual(["", "Loading events…"]);
+  expect(emptyWords({ ...none, first: 40 })).toBe("No longer kept.");
 });
 
 it("is gone through by keys", () => {

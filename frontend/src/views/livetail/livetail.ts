@@ -1,5 +1,5 @@
 /** Every event of the run as it came in: windowed, narrowed, paused on demand, followed only from its end. */
-import { byId, copyText, setAttr, setText } from "../../browser/dom";
+import { byId, copyText, setAttr } from "../../browser/dom";
 import { indexAt, TailFilter } from "../../run/tail/tail-filter";
 import { LateMarks } from "../../run/tail/tail-order";
 import type { TailEvent } from "../../service/wire";
@@ -7,16 +7,16 @@ import type { RunStore } from "../../store";
 import { WindowedList } from "../windowed";
 import { OpenEvent } from "./open-event";
 import { TailControls } from "./tail-controls";
-import { emptyWords, tailInfo } from "./tail-info";
 import { itemRow, tailItems } from "./tail-items";
 import { tailMove } from "./tail-move";
+import { TailNotes } from "./tail-notes";
+import { TailPace } from "./tail-pace";
+import { listenToClicks } from "./tail-pointer";
 import { isBelow, lineOf, rowId, type TailItem, TailRow } from "./tail-row";
 import { type OlderPage, TailSearch } from "./tail-search";
 
 const TAIL_ROW_HEIGHT = 28;
 
-/** Where more events have come than there are rows, all of them change: nobody reads that, and it is drawn less often. */
-const FAST_MS = 250;
 /** While events come fast every row is another one each time: few are drawn that nobody sees. */
 const AHEAD = 8;
 /** The row of the fields is kept for as long as their end may be in sight: half of this is more than they are high. */
@@ -38,10 +38,7 @@ export interface LivetailActions {
 
 export class LivetailView {
   private readonly viewport = byId("tail-viewport");
-  private readonly info = byId("tail-info");
-  private readonly further = byId<HTMLButtonElement>("tail-further");
-  private readonly jump = byId<HTMLButtonElement>("tail-jump");
-  private readonly empty = byId("tail-empty");
+  private readonly notes: TailNotes;
   private readonly controls: TailControls;
   private readonly list: WindowedList<TailItem>;
   private readonly opened = new OpenEvent(byId("tail-rows"), TAIL_ROW_HEIGHT);
@@ -57,9 +54,7 @@ export class LivetailView {
   private follow = true;
   private pausedAt = 0;
   private drawnVersion = -1;
-  private drawnIndex = 0;
-  private drawnMs = 0;
-  private later: ReturnType<typeof setTimeout> | undefined;
+  private readonly pace = new TailPace(() => this.draw());
   private activeSeq: number | null = null;
 
   constructor(actions: LivetailActions) {
@@ -108,15 +103,17 @@ export class LivetailView {
       },
       paused: (paused) => this.setPaused(paused),
     });
-    this.further.addEventListener("click", () => {
-      this.search.further(actions.first());
-      this.drawInfo();
-    });
-    this.jump.addEventListener("click", () => {
-      this.setPaused(false);
-      this.follow = true;
-      this.keepEnd();
-      this.drawInfo();
+    this.notes = new TailNotes({
+      further: () => {
+        this.search.further(actions.first());
+        this.drawInfo();
+      },
+      jump: () => {
+        this.setPaused(false);
+        this.follow = true;
+        this.keepEnd();
+        this.drawInfo();
+      },
     });
     this.listen();
   }
@@ -148,10 +145,9 @@ export class LivetailView {
       this.drawInfo();
       return;
     }
-    if (this.waits(store)) return;
+    if (this.drawnVersion >= 0 && this.pace.waits(store.nextIndex, this.list.pageRows)) return;
     this.drawnVersion = store.tailVersion;
-    this.drawnIndex = store.nextIndex;
-    this.drawnMs = performance.now();
+    this.pace.drawn(store.nextIndex);
     this.late.look(store.tail);
     const top = this.list.scrollTop;
     const topAt = Math.floor(top / TAIL_ROW_HEIGHT);
@@ -164,18 +160,6 @@ export class LivetailView {
     this.list.setItems(this.items, scrollTop);
     this.search.go(this.actions.first());
     this.drawInfo();
-  }
-
-  /** True where the events are drawn a moment later instead. */
-  private waits(store: RunStore): boolean {
-    const restMs = this.drawnMs + FAST_MS - performance.now();
-    const isFast = this.drawnVersion >= 0 && store.nextIndex - this.drawnIndex > this.list.pageRows;
-    if (!isFast || restMs <= 0) return false;
-    this.later ??= setTimeout(() => {
-      this.later = undefined;
-      this.draw();
-    }, restMs);
-    return true;
   }
 
   /** The events with the fields of the open one below it. */
@@ -224,17 +208,13 @@ export class LivetailView {
 
   private listen(): void {
     const { viewport } = this;
-    // Rows move while events come: what counts is the row that was under the pointer when it went down.
-    let pressed: { seq: number | null; spanId: string | undefined } | null = null;
-    viewport.addEventListener("pointerdown", (event) => {
-      pressed = target(event);
-    });
-    viewport.addEventListener("click", (event) => {
-      const { seq, spanId } = pressed ?? target(event);
-      pressed = null;
-      if (seq === null || String(getSelection()) !== "") return;
-      if (spanId && this.store?.spans.has(spanId)) this.actions.select(spanId);
-      else this.toggle(seq);
+    listenToClicks(viewport, {
+      span: (spanId) => {
+        const isHere = this.store?.spans.has(spanId) === true;
+        if (isHere) this.actions.select(spanId);
+        return isHere;
+      },
+      event: (seq) => this.toggle(seq),
     });
     viewport.addEventListener("keydown", (event) => {
       if (event.target !== viewport || event.ctrlKey || event.metaKey || event.altKey) return;
@@ -307,31 +287,18 @@ export class LivetailView {
     const first = this.actions.first();
     const { isBusy, hasFailed } = this.search;
     const left = isSet ? Math.max(0, searchedFrom - first) : 0;
-    const state = {
-      shown: this.events.length,
-      here: store.tail.length,
-      older: this.actions.older(),
-      first,
-      missed: this.paused ? Math.max(0, store.nextIndex - this.pausedAt) : null,
-      search: isSet ? { left, isBusy, hasFailed } : null,
-    };
-    const info = tailInfo(state);
-    setText(this.info, info);
-    setAttr(this.info, "title", info);
-    this.further.hidden = left === 0 || isBusy;
-    setText(this.further, hasFailed ? "Try again" : "Search on");
-    this.jump.hidden = this.follow && !this.paused;
-    this.empty.hidden = this.events.length > 0;
-    setText(this.empty, emptyWords(state));
+    this.notes.draw(
+      {
+        shown: this.events.length,
+        here: store.tail.length,
+        isLoaded: store.epoch !== null,
+        older: this.actions.older(),
+        first,
+        missed: this.paused ? Math.max(0, store.nextIndex - this.pausedAt) : null,
+        search: isSet ? { left, isBusy, hasFailed } : null,
+      },
+      this.follow && !this.paused,
+    );
     setAttr(this.viewport, "aria-rowcount", String(this.items.length));
   }
-}
-
-/** The event under the pointer; its span only where the span's name is. */
-function target(event: Event): { seq: number | null; spanId: string | undefined } {
-  const element = event.target instanceof Element ? event.target : null;
-  const row = element?.closest<HTMLElement>(".tail-row[data-seq]");
-  if (!row) return { seq: null, spanId: undefined };
-  const leads = element?.closest("[data-leads]") !== null;
-  return { seq: Number(row.dataset.seq), spanId: leads ? row.dataset.eventSpan : undefined };
 }

@@ -5,6 +5,8 @@ export interface TailState {
   /** Events that are shown, and all that are here. */
   readonly shown: number;
   readonly here: number;
+  /** What the run had when this page opened it is known. */
+  readonly isLoaded: boolean;
   /** Events of the run that are older than those that are here. */
   readonly older: number;
   /** The oldest seq that the run still has. */
@@ -15,7 +17,14 @@ export interface TailState {
   readonly search: { readonly left: number; readonly isBusy: boolean; readonly hasFailed: boolean } | null;
 }
 
-export function tailInfo({ shown, here, older, first, missed, search }: TailState): string {
+/** Events of the run are on their way, and none of them is here. */
+function isLoading({ here, isLoaded, older }: Pick<TailState, "here" | "isLoaded" | "older">): boolean {
+  return here === 0 && (!isLoaded || older > 0);
+}
+
+export function tailInfo(state: TailState): string {
+  const { shown, here, older, first, missed, search } = state;
+  if (isLoading(state)) return "";
   const parts: string[] = [];
   if (search) parts.push(`${plural(shown, "event")} found`);
   else parts.push(older > 0 ? `${count(here)} of ${count(here + older)}` : count(here));
@@ -30,7 +39,9 @@ export function tailInfo({ shown, here, older, first, missed, search }: TailStat
 }
 
 /** Why no event is shown. */
-export function emptyWords({ here, search }: Pick<TailState, "here" | "search">): string {
-  if (here === 0) return "No events yet. They appear here as they happen.";
+export function emptyWords(state: Omit<TailState, "shown" | "missed">): string {
+  const { here, first, search } = state;
+  if (isLoading(state)) return "Loading events…";
+  if (here === 0) return first > 0 ? "No longer kept." : "No events yet. They appear here as they happen.";
   return (search?.left ?? 0) > 0 ? "No event found yet." : "No event matches the filter.";
 }
