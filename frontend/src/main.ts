@@ -4,6 +4,7 @@ import "./styles/page.css";
 import { App } from "./app";
 import { byId, copyText } from "./browser/dom";
 import { bindByNames } from "./browser/expressions";
+import { loadRareStyles } from "./browser/rare-styles";
 import { applyTheme, currentTheme, toggleTheme, watchTheme } from "./browser/theme";
 import { emptyPage, type PageData } from "./page";
 import { Api } from "./service/api";
@@ -296,3 +297,4 @@ splitter({
 
 Alpine.start();
 document.body.hidden = false;
+loadRareStyles();

@@ -13,6 +13,8 @@ function stored(): Theme | null {
 }
 
 const DARK = "(prefers-color-scheme: dark)";
+/** A contrast theme of the system, whose few colours take the place of the page's. */
+const FORCED = "(forced-colors: active)";
 
 /** What the page shows: the user's choice, or the system's as long as none was made. */
 export function currentTheme(): Theme {
@@ -21,9 +23,10 @@ export function currentTheme(): Theme {
   return matchMedia(DARK).matches ? "dark" : "light";
 }
 
-/** Calls back when the system's scheme changes, with the theme that the page then shows. */
+/** Calls back when the system's scheme or its contrast changes, with the theme that the page then shows. */
 export function watchTheme(changed: (theme: Theme) => void): void {
-  matchMedia(DARK).addEventListener("change", () => changed(currentTheme()));
+  for (const query of [DARK, FORCED])
+    matchMedia(query).addEventListener("change", () => changed(currentTheme()));
 }
 
 export function applyTheme(): void {

@@ -1,5 +1,6 @@
 /** A list that only has the rows in sight as elements, however long it is. Rows are of one height. */
 import { afterPaint } from "../browser/after-paint";
+import { MOST_PRINTED, whenPrinted } from "../browser/printing";
 import { ascending } from "./ascending";
 import { type RowBlock, rowBlock } from "./row-block";
 
@@ -20,6 +21,8 @@ export interface WindowedOptions<T> {
   readonly inOrder?: boolean;
   /** Rows above and below what is in sight, so that a fast scroll does not show gaps. */
   readonly ahead?: number;
+  /** It is not on paper: then there is no need for all rows when the page is printed. */
+  readonly isScreenOnly?: boolean;
   readonly onScroll?: () => void;
   readonly onResize?: () => void;
 }
@@ -40,6 +43,7 @@ export class WindowedList<T> {
   private hidden = true;
   /** The first rows are those in sight; further ones are made once these are on the screen. */
   private ahead = 0;
+  private prints = false;
 
   constructor(options: WindowedOptions<T>) {
     this.options = options;
@@ -66,6 +70,12 @@ export class WindowedList<T> {
       this.fill(false);
       options.onResize?.();
     }).observe(viewport);
+    if (options.isScreenOnly) return;
+    whenPrinted((prints) => {
+      if (prints && this.viewHeight === 0) return;
+      this.prints = prints;
+      this.fill(true);
+    });
   }
 
   /** Shows other items; with `scrollTop` from there. */
@@ -96,7 +106,9 @@ export class WindowedList<T> {
       count: this.items.length,
     };
     if (this.ahead === 0 && sight.count > 0) this.goAhead();
-    const block = rowBlock(sight, this.ahead, this.block);
+    const block = this.prints
+      ? { first: 0, end: Math.min(this.items.length, MOST_PRINTED) }
+      : rowBlock(sight, this.ahead, this.block);
     if (block === this.block && !again) return;
     this.block = block;
     const ids = this.items.slice(block.first, block.end).map(key);
@@ -120,7 +132,7 @@ export class WindowedList<T> {
       if (again || !before.has(id)) row.update(this.items[index] as T, index);
       index++;
     }
-    if (this.options.inOrder) this.order();
+    if (this.options.inOrder || this.prints) this.order();
   }
 
   private goAhead(): void {

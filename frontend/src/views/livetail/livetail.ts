@@ -86,6 +86,7 @@ export class LivetailView {
       rowHeight: TAIL_ROW_HEIGHT,
       key: (item) => (isBelow(item) ? `${item.below}+${item.part}` : String(item.seq)),
       create: () => new TailRow(context),
+      isScreenOnly: true,
       get ahead() {
         return self.opened.seq === null ? AHEAD : AHEAD_OF_OPEN;
       },

@@ -64,7 +64,7 @@ export class Minimap {
       this.range,
     );
     new ResizeObserver(() => this.resize()).observe(this.element);
-    for (const query of ["(prefers-color-scheme: dark)"])
+    for (const query of ["(prefers-color-scheme: dark)", "(forced-colors: active)"])
       matchMedia(query).addEventListener("change", () => this.repaint());
     new MutationObserver(() => this.repaint()).observe(document.documentElement, {
       attributeFilter: ["data-theme"],
