@@ -42,14 +42,14 @@ async def test_a_limit_is_set_changed_and_taken_away(new_redis_url: str, browser
         await page.get_by_label("Limit in USD").fill("2.50")
         await page.get_by_role("button", name="Set limit").click()
         budget = row(page, "operation:job-search")
-        await expect(budget).to_contain_text("$2.5000 left")
+        await expect(budget).to_contain_text("$2.50 left")
 
         await budget.get_by_role("button", name="Change the limit of operation job-search").click()
         amount = budget.get_by_label("Limit of operation job-search in USD")
         await expect(amount).to_have_value("2.5")
         await amount.fill("$4")
         await amount.press("Enter")
-        await expect(budget).to_contain_text("$4.0000 left")
+        await expect(budget).to_contain_text("$4.00 left")
         (known,) = (await client.get("/api/budgets")).json()["budgets"]
         assert (known["scope"], known["limit_usd"]) == ("operation:job-search", 4.0)
 
@@ -71,7 +71,7 @@ async def test_a_run_with_a_budget_and_without_a_backend(service: ServiceProcess
         await form.get_by_role("button", name="Start run").click()
         run = RunPage(page)
         await expect(run.status).to_have_text("completed")
-        await expect(run.field("cost")).to_contain_text(" of $1.5000")
+        await expect(run.field("cost")).to_contain_text(" of $1.50")
         await expect(run.field("errors")).to_have_text("0errors")
         await expect(run.field("skipped")).to_be_visible()
         skipped = run.rows(kind="llm_call", status="skipped", backend="claude_cli").first
@@ -82,7 +82,7 @@ async def test_a_run_with_a_budget_and_without_a_backend(service: ServiceProcess
         run_id = run.run_id
 
         await page.get_by_role("link", name="Budgets").click()
-        await expect(row(page, f"run:{run_id}")).to_contain_text("$1.5000")
+        await expect(row(page, f"run:{run_id}")).to_contain_text("$1.50")
         breakers = page.get_by_role("table", name="Backends")
         await expect(breakers.get_by_role("row").filter(has_text="claude_cli").first).to_contain_text("not installed")
         await row(page, f"run:{run_id}").get_by_role("link").click()

@@ -38,7 +38,7 @@ export type RunSort = (typeof SORTS)[number];
 const SORT_TEXT: Readonly<Record<RunSort, string>> = {
   start: "Newest first",
   duration: "Longest first",
-  cost: "Dearest first",
+  cost: "Costliest first",
   errors: "Most errors first",
 };
 

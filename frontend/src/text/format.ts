@@ -56,6 +56,13 @@ export function money(nano: number): string {
   return `${sign}<$0.000001`;
 }
 
+/** A limit or a sum, as people write money: "$5.00", "$0.50"; a small one as a cost, "$0.0123". */
+export function amount(nano: number): string {
+  const isCents = nano !== 0 && nano % 10_000_000 === 0;
+  if (!isCents && Math.abs(nano) < NANO) return money(nano);
+  return `${nano < 0 ? "−" : ""}$${grouped((Math.abs(nano) / NANO).toFixed(2))}`;
+}
+
 /** Integer nano-USD with every digit, for titles and the details panel. */
 export function moneyExact(nano: number): string {
   const whole = Math.trunc(Math.abs(nano) / NANO);

@@ -76,3 +76,10 @@ it("titles backends", () => {
   expect(format.backendTitle("langchain")).toBe("LangChain");
   expect(format.backendTitle("my-router")).toBe("My Router");
 });
+
+it("writes limits and sums as people do", () => {
+  const usd = (value: number) => format.amount(Math.round(value * 1e9));
+  expect([0, 5, 0.5, 12_345, 1.25004].map(usd)).toEqual(["$0", "$5.00", "$0.50", "$12,345.00", "$1.25"]);
+  // What is small is exact: it must never read as nothing.
+  expect([0.009, 0.0123, 0.000024, -2].map(usd)).toEqual(["$0.0090", "$0.0123", "$0.000024", "−$2.00"]);
+});

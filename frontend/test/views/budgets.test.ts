@@ -20,21 +20,31 @@ it("reads a scope", () => {
 });
 
 it("draws parts of the limit that never exceed the bar", () => {
-  expect(words.shares(budget(4 * NANO, NANO, NANO))).toEqual({ spent: 0.25, reserved: 0.25, isOver: false });
-  expect(words.shares(budget(NANO, 3 * NANO, NANO))).toEqual({ spent: 0.75, reserved: 0.25, isOver: true });
-  expect(words.shares(budget(0, 0))).toEqual({ spent: 0, reserved: 0, isOver: false });
+  expect(words.shares(budget(4 * NANO, NANO, NANO))).toEqual({
+    spent: 0.25,
+    reserved: 0.25,
+    isOver: false,
+    isFull: false,
+  });
+  expect(words.shares(budget(NANO, 3 * NANO, NANO))).toEqual({
+    spent: 0.75,
+    reserved: 0.25,
+    isOver: true,
+    isFull: true,
+  });
+  expect(words.shares(budget(0, 0))).toEqual({ spent: 0, reserved: 0, isOver: false, isFull: true });
   expect(words.shares(budget(null, NANO))).toBeNull();
 });
 
 it("says what is left in words, never by the bar alone", () => {
-  expect(words.leftText(budget(5 * NANO, 3 * NANO, NANO))).toBe("$1.0000 left");
+  expect(words.leftText(budget(5 * NANO, 3 * NANO, NANO))).toBe("$1.00 left");
   expect(words.leftText(budget(NANO, NANO))).toBe("used up");
   expect(words.leftText(budget(NANO, NANO + 4_000_000))).toBe("$0.0040 over");
   expect(words.leftText(budget(null, NANO))).toBe("no limit");
   expect(words.budgetTitle({ ...budget(NANO, 0, 5_000_000), held: 2 })).toBe(
-    "day 2026-11-30: $0 spent, $0.0050 reserved by 2 calls under way, limit $1.0000",
+    "day 2026-11-30: $0 spent, $0.0050 reserved by 2 calls under way, limit $1.00",
   );
-  expect(words.defaultsText({ run: 0.1, day: 5, operation: null })).toBe("$5.0000 a day, $0.1000 a run");
+  expect(words.defaultsText({ run: 0.1, day: 5, operation: null })).toBe("$5.00 a day, $0.10 a run");
   expect(words.defaultsText(undefined)).toBe("");
 });
 

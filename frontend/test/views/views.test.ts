@@ -89,7 +89,7 @@ it("says what a run has come to", () => {
     calm.filter((field) => field.value === "0" && field.name !== "spans").map((field) => field.tone),
   ).toEqual(["quiet", "quiet", "quiet"]);
   expect(fields(input)[0]?.value).toBe("$0");
-  expect(fields({ ...input, limitNano: 50_000_000 })[0]?.value).toBe("$0 of $0.0500");
+  expect(fields({ ...input, limitNano: 50_000_000 })[0]?.value).toBe("$0 of $0.05");
   expect(runLength(input)).toBe("1.00 s");
   const lost = fields({ ...input, dropped: { queue_full: 3, refused: 2 } }).at(-1);
   expect([lost?.value, lost?.name, lost?.tone]).toEqual(["5", "lost", "warn"]);

@@ -95,7 +95,7 @@ export function summary(event: TailEvent): string {
   if (/_(complete|skip|cancelled|abandoned)$/.test(event.event) && event.status !== undefined)
     return endText(event);
   if (event.event.endsWith("_start"))
-    return join("  ", attemptText(event), event.name?.includes(event.model ?? "") ? undefined : event.model);
+    return join(" · ", attemptText(event), event.name?.includes(event.model ?? "") ? undefined : event.model);
   return oneLine(event.message ?? attributesText(attributes));
 }
 
@@ -103,7 +103,7 @@ function fallbackText(event: TailEvent, attributes: Attributes): string {
   const from = pick(attributes, "spantail.fallback.from", "from_backend", "from") ?? event.fallback_from;
   const to = pick(attributes, "spantail.fallback.to", "to_backend", "to") ?? event.backend;
   const reason = fallbackReason(event);
-  return oneLine(join("  ", from && to ? `${from} → ${to}` : undefined, reason && reasonWords(reason)));
+  return oneLine(join(": ", from && to ? `${from} → ${to}` : undefined, reason && reasonWords(reason)));
 }
 
 function fallbackReason(event: Pick<TailEvent, "attributes" | "fallback_reason">): string | undefined {
@@ -131,7 +131,7 @@ function endText(event: TailEvent): string {
   const took = typeof start === "number" && typeof end === "number" ? lengthWords(end - start) : undefined;
   const reason = pick(event.attributes ?? {}, "spantail.reason");
   const why = reason && reasonWords(reason);
-  return oneLine(join("  ", took, tokensText(event.tokens), progressText(event.progress), why));
+  return oneLine(join(" · ", took, tokensText(event.tokens), progressText(event.progress), why));
 }
 
 function attemptText(event: TailEvent): string | undefined {

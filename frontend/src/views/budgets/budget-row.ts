@@ -2,7 +2,7 @@
 import { h, setAttr, setText } from "../../browser/dom";
 import { reasonOf } from "../../connection/refresh";
 import type { Budget } from "../../service/wire-work";
-import { money } from "../../text/format";
+import { amount } from "../../text/format";
 import type { RowView } from "../windowed";
 import * as words from "./budget-words";
 
@@ -66,8 +66,8 @@ export class BudgetRow implements RowView<Budget> {
     setText(scope.href ? this.link : this.name, scope.name);
     setAttr(this.link, "href", scope.href);
     this.drawBar(words.shares(budget));
-    setText(this.spent, money(budget.spent_nano));
-    setText(this.reserved, budget.reserved_nano === 0 ? "–" : money(budget.reserved_nano));
+    setText(this.spent, amount(budget.spent_nano));
+    setText(this.reserved, budget.reserved_nano === 0 ? "–" : amount(budget.reserved_nano));
     setText(this.limit, words.limitText(budget));
     setText(this.left, words.leftText(budget));
     const [shown, said] =
@@ -81,6 +81,7 @@ export class BudgetRow implements RowView<Budget> {
   private drawBar(shares: words.Shares | null): void {
     setAttr(this.bar, "data-limit", shares ? "" : null);
     setAttr(this.element, "data-over", shares?.isOver ? "" : null);
+    setAttr(this.element, "data-full", shares?.isFull ? "" : null);
     const width = (share: number) => `${(share * 100).toFixed(2)}%`;
     this.spentBar.style.width = width(shares?.spent ?? 0);
     this.reservedBar.style.width = width(shares?.reserved ?? 0);

@@ -3,7 +3,7 @@
 import { address, runRoute } from "../../browser/router";
 import { seconds } from "../../queue/queue-rows";
 import type { Breaker, Budget, BudgetKind, BudgetsAnswer } from "../../service/wire-work";
-import { count, money, plural } from "../../text/format";
+import { amount, count, plural } from "../../text/format";
 import { reasonWords } from "../../text/reasons";
 
 export const KINDS: readonly BudgetKind[] = ["day", "operation", "session", "run"];
@@ -31,6 +31,8 @@ export interface Shares {
   readonly spent: number;
   readonly reserved: number;
   readonly isOver: boolean;
+  /** Nothing is left. */
+  readonly isFull: boolean;
 }
 
 /** null where there is no limit, and so no whole that these would be parts of. */
@@ -38,25 +40,26 @@ export function shares(budget: Budget): Shares | null {
   const { limit_nano: limit, spent_nano: spent, reserved_nano: reserved } = budget;
   if (limit === null) return null;
   const whole = Math.max(limit, spent + reserved, 1);
-  return { spent: spent / whole, reserved: reserved / whole, isOver: spent > limit };
+  const isOver = spent > limit;
+  return { spent: spent / whole, reserved: reserved / whole, isOver, isFull: spent + reserved >= limit };
 }
 
 export function leftText(budget: Budget): string {
   if (budget.limit_nano === null) return "no limit";
   const left = budget.limit_nano - budget.spent_nano - budget.reserved_nano;
-  if (left > 0) return `${money(left)} left`;
-  return left === 0 ? "used up" : `${money(-left)} over`;
+  if (left > 0) return `${amount(left)} left`;
+  return left === 0 ? "used up" : `${amount(-left)} over`;
 }
 
 export function limitText(budget: Budget): string {
-  return budget.limit_nano === null ? "–" : money(budget.limit_nano);
+  return budget.limit_nano === null ? "–" : amount(budget.limit_nano);
 }
 
 /** The whole account, for the tooltip and for who does not see the bar. */
 export function budgetTitle(budget: Budget): string {
   const held = budget.held ? ` by ${plural(budget.held, "call")} under way` : "";
-  const limit = budget.limit_nano === null ? "no limit" : `limit ${money(budget.limit_nano)}`;
-  const figures = `${money(budget.spent_nano)} spent, ${money(budget.reserved_nano)} reserved${held}, ${limit}`;
+  const limit = budget.limit_nano === null ? "no limit" : `limit ${amount(budget.limit_nano)}`;
+  const figures = `${amount(budget.spent_nano)} spent, ${amount(budget.reserved_nano)} reserved${held}, ${limit}`;
   const { kind, name } = scopeOf(budget.scope);
   return `${`${kind} ${name}`.trim()}: ${figures}`;
 }
@@ -85,7 +88,7 @@ export function defaultsText(defaults: BudgetsAnswer["defaults"]): string {
   return KINDS.flatMap((kind) => {
     const usd = defaults?.[kind];
     return typeof usd === "number"
-      ? [`${money(Math.round(usd * 1e9))} ${kind === "operation" ? "an" : "a"} ${kind}`]
+      ? [`${amount(Math.round(usd * 1e9))} ${kind === "operation" ? "an" : "a"} ${kind}`]
       : [];
   }).join(", ");
 }

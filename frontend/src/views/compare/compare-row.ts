@@ -105,7 +105,7 @@ export class CompareRow implements RowView<VisibleRow> {
     setAttr(element, "data-only", row.a ? (row.b ? null : "a") : "b");
     setAttr(element, "data-differs", row.changed.length > 0 ? "" : null);
     setAttr(this.twisty, "data-parent", hasChildren ? "" : null);
-    this.nameCell.style.setProperty("--indent", `${Math.min(row.depth, MAX_INDENT) * INDENT_PX}px`);
+    this.element.style.setProperty("--indent", `${Math.min(row.depth, MAX_INDENT) * INDENT_PX}px`);
     this.drawStates(row.a, row.b);
     setText(this.only, row.a && row.b ? "" : `only ${row.a ? "A" : "B"}`);
     this.mark.update(row.b ?? row.a ?? undefined);

@@ -47,15 +47,15 @@ const JUMPS: readonly {
     key: "t",
     glyph: "hourglass",
     text: "Slowest",
-    title: "Slowest span by its own time; again: the next one",
+    title: "Slowest span by its own time, then the next",
     none: "No span took any time",
   },
   {
     jump: "dearest",
     key: "m",
     glyph: "coin",
-    text: "Dearest",
-    title: "Dearest span; again: the next one",
+    text: "Costliest",
+    title: "Costliest span, then the next",
     none: "No span has a cost",
   },
 ];

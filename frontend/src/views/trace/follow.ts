@@ -41,6 +41,7 @@ export class Follow {
     addEventListener("pointerup", () => {
       this.isPressed = false;
     });
+    this.draw();
   }
 
   /** Another run: one that goes on is followed, unless a span of it was asked for. */

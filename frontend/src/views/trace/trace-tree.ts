@@ -155,6 +155,7 @@ export class TraceTreeView implements RunShape {
 
   close(): void {
     this.panel.close(this);
+    this.goes.see(false); // no other shape goes along
     this.growth.stop();
   }
 

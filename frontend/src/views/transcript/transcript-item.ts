@@ -147,8 +147,9 @@ export class TranscriptItem implements RowView<Item> {
 
   private noteOf(item: Item, span: SpanState | undefined, context: ItemContext): string {
     const reason = context.store.reasons.get(item.id);
-    const state = span?.status === "ok" || span?.status === "running" ? "" : (span?.status ?? "");
-    const said = [state, reason].filter(Boolean).join(": ");
+    const state = span?.status === "error" ? "failed" : (span?.status ?? "");
+    const isPlain = state === "ok" || state === "running";
+    const said = [isPlain ? "" : state, reason].filter(Boolean).join(": ");
     if (item.kind === "chain") {
       const chain = chainOf(context.store, item.id);
       if (chain && chain.attempts.length > 1) {

@@ -68,6 +68,8 @@ export class TranscriptView implements RunShape {
   private madeAt = 0;
   private selected: string | null = null;
   private following = false;
+  /** What was gone to stays in sight while texts above it still come, until the reader moves. */
+  private held: { readonly spanId: string; readonly block: ScrollLogicalPosition } | null = null;
   /** Something of the run is here. */
   private begun = false;
   private asked = false;
@@ -92,7 +94,16 @@ export class TranscriptView implements RunShape {
     // Markdown is laid out a moment later than its text: who reads the end stays there.
     new ResizeObserver(() => {
       if (this.following) this.viewport.scrollTop = this.viewport.scrollHeight;
+      else this.hold();
     }).observe(this.column);
+    for (const moved of ["wheel", "touchmove", "pointerdown", "keydown"])
+      this.viewport.addEventListener(
+        moved,
+        () => {
+          this.held = null;
+        },
+        { passive: true },
+      );
   }
 
   open(store: RunStore, spanId: string | null): void {
@@ -102,6 +113,7 @@ export class TranscriptView implements RunShape {
     this.version = -1;
     this.selected = spanId;
     this.following = false;
+    this.held = null;
     this.begun = false;
     this.context = this.newContext(store);
     this.viewport.scrollTop = 0;
@@ -141,8 +153,18 @@ export class TranscriptView implements RunShape {
       this.options.reach(spanId);
       return;
     }
-    const at = this.indexOf(spanId);
-    if (at >= 0) this.reveal(at, "nearest");
+    this.goTo(spanId, "nearest");
+  }
+
+  private goTo(spanId: string, block: ScrollLogicalPosition): void {
+    this.held = { spanId, block };
+    this.hold();
+  }
+
+  private hold(): void {
+    const { held } = this;
+    const at = held ? this.indexOf(held.spanId) : -1;
+    if (held && at >= 0) this.reveal(at, held.block);
   }
 
   /** What a search has found is marked, or what it stands within. */
@@ -228,7 +250,8 @@ export class TranscriptView implements RunShape {
   /** Where the reader begins: at the chosen span, at what happens now, or at the start of a run that is over. */
   private begin(store: RunStore): void {
     this.begun = true;
-    if (this.selected) this.show(this.selected);
+    if (this.selected && store.spans.has(this.selected)) this.goTo(this.selected, "start");
+    else if (this.selected) this.show(this.selected);
     else if (store.running.size > 0) this.toEnd();
   }
 
@@ -247,6 +270,7 @@ export class TranscriptView implements RunShape {
   private fold(id: string): void {
     if (!this.folded.delete(id)) this.folded.add(id);
     this.following = false;
+    this.held = null;
     this.make();
   }
 
@@ -260,6 +284,7 @@ export class TranscriptView implements RunShape {
 
   private toEnd(): void {
     this.following = true;
+    this.held = null;
     this.list.reach(this.items.length - 1);
     this.viewport.scrollTop = this.viewport.scrollHeight;
   }

@@ -65,7 +65,7 @@ describe("summary", () => {
           "spantail.fallback.reason": "slow",
         },
       }),
-      "a → b slow",
+      "a → b: slow",
     ],
     [event("layer_update", { progress: { done: 3, total: 12, message: "scoring" } }), "3/12 scoring"],
     [
@@ -75,7 +75,7 @@ describe("summary", () => {
         end: 1_204_000,
         tokens: { input: 412, output: 96 },
       }),
-      "1.20 s 412→96",
+      "1.20 s · 412→96",
     ],
     [
       event("decision_point", { attributes: { decision: "keep", score: 0.1 + 0.2 } }),

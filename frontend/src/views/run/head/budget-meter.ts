@@ -48,10 +48,11 @@ class Meter implements RowView<Budget> {
     setText(this.name, label);
     this.spent.style.width = `${(part?.spent ?? 0) * 100}%`;
     this.reserved.style.width = `${(part?.reserved ?? 0) * 100}%`;
-    setText(this.text, `${format.money(budget.spent_nano)} of ${format.money(limit)}`);
-    const held = budget.reserved_nano > 0 ? `${format.money(budget.reserved_nano)} reserved · ` : "";
+    setText(this.text, `${format.amount(budget.spent_nano)} of ${format.amount(limit)}`);
+    const held = budget.reserved_nano > 0 ? `${format.amount(budget.reserved_nano)} reserved · ` : "";
     setText(this.left, `${held}${leftText(budget)}`);
     setAttr(element, "data-over", part?.isOver ? "" : null);
+    setAttr(element, "data-full", part?.isFull ? "" : null);
     setAttr(element, "title", budgetTitle(budget));
     setAttr(element, "aria-label", `Budget: ${label}`);
     setAttr(element, "aria-valuenow", String(Math.min(budget.spent_nano, limit) / 1_000_000_000));

@@ -2,7 +2,7 @@
 
 import type { Marks } from "../../../service/wire";
 import type { RunStore } from "../../../store";
-import { count, length, money, moneyExact, plural, ticking } from "../../../text/format";
+import { amount, count, length, money, moneyExact, plural, ticking } from "../../../text/format";
 import type { BackendTable } from "./backends";
 
 export interface Field {
@@ -50,7 +50,7 @@ export function fields(input: RunFieldsInput): Field[] {
   } else {
     const rest = table.unpriced > 0 ? `, and ${plural(table.unpriced, "call")} without a price${why}` : "";
     const { limitNano } = input;
-    const limit = typeof limitNano === "number" ? ` of ${money(limitNano)}` : "";
+    const limit = typeof limitNano === "number" ? ` of ${amount(limitNano)}` : "";
     const cost = `${money(table.nano)}${table.unpriced > 0 ? " +" : ""}${limit}`;
     const budget = limit && `, and the run may spend ${moneyExact(limitNano ?? 0)}`;
     add("cost", cost, `${moneyExact(table.nano)}${budget}${rest}`, table.calls > 0 ? "plain" : "quiet");
