@@ -153,3 +153,11 @@ async def _as_a_transcript(page: Page, writer: Writer) -> None:
     await expect(stories).to_have_count(1)
     await page.keyboard.press("ArrowRight")
     await expect(stories).to_have_count(6)
+
+    # What is chosen stays in sight while what was said above it still comes.
+    await page.set_viewport_size({"width": 1280, "height": 640})
+    await page.goto(f"/runs/{RUN}?view=transcript&span={GROUP}")
+    await expect(stories.nth(3)).to_contain_text("Sunny.")
+    await expect(stories.nth(4)).to_contain_text("Dear Ada")
+    await expect(stories.nth(4)).to_have_attribute("aria-current", "true")
+    await expect(stories.nth(4).locator(".story-head")).to_be_in_viewport()

@@ -278,7 +278,7 @@ export class TranscriptView implements RunShape {
     const { scrollTop, scrollHeight, clientHeight } = this.viewport;
     const atEnd = scrollTop + clientHeight >= scrollHeight - NEAR_PX;
     const alive = (this.context?.store.running.size ?? 0) > 0;
-    this.following = atEnd && alive;
+    this.following = atEnd && alive && !this.held;
     this.jump.hidden = atEnd || !alive;
   }
 
