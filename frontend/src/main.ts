@@ -166,7 +166,7 @@ const shell: object & ThisType<PageData> = {
   },
   get noBackendsText() {
     return this.status === "running" || this.status === "queued"
-      ? "No model was called yet."
+      ? "No model has answered yet."
       : "No model was called.";
   },
   get isConnected() {
