@@ -1,5 +1,6 @@
 /** A page of its own with every component in every state, light and dark: to look at, and to take pictures of. */
 import "./styles/page.css";
+import "./styles/pages/budgets.css";
 import "./styles/pages/compare.css";
 import "./styles/pages/components.css";
 import { byId, h } from "./browser/dom";

@@ -59,7 +59,11 @@ function chainOf(steps: (typeof CHAINS)[number]): HTMLElement {
   return mark.element;
 }
 
-function budget(spent: string, reserved: string, over: boolean): HTMLElement {
+function budget(
+  spent: string,
+  reserved: string,
+  state: "data-full" | "data-over" | null = null,
+): HTMLElement {
   const bar = h(
     "div",
     { class: "budget-bar", "data-limit": "" },
@@ -69,7 +73,7 @@ function budget(spent: string, reserved: string, over: boolean): HTMLElement {
   return h(
     "table",
     { class: "board-table" },
-    h("tbody", {}, h("tr", { "data-over": over }, h("td", {}, bar))),
+    h("tbody", {}, h("tr", state ? { [state]: "" } : {}, h("td", {}, bar))),
   );
 }
 
@@ -120,5 +124,8 @@ export const signs: readonly Sample[] = [
       ),
     ],
   ],
-  ["Budget: spent, reserved, over", () => [budget("40", "20", false), budget("100", "0", true)]],
+  [
+    "Budget: spent and reserved, used up, over",
+    () => [budget("40", "20"), budget("100", "0", "data-full"), budget("100", "0", "data-over")],
+  ],
 ];
