@@ -32,6 +32,7 @@ export class BudgetsPage implements SectionView {
   private readonly table: HTMLElement;
   private readonly rows: KeyedList<Budget>;
   private readonly breakers: BreakersPart;
+  private readonly newLimit: HTMLElement;
   /** There is something to see that may be old. */
   private answered = false;
 
@@ -65,6 +66,10 @@ export class BudgetsPage implements SectionView {
       body,
     );
     this.breakers = new BreakersPart(() => api.nowUs());
+    this.newLimit = new NewLimit(setLimit).element;
+    // Their place is below the table: until that is here they would jump.
+    this.newLimit.hidden = true;
+    this.breakers.element.hidden = true;
     byId("budgets-page").append(
       h("header", { class: "board-head" }, h("h1", {}, "Budgets"), this.spent),
       this.problem.element,
@@ -77,7 +82,7 @@ export class BudgetsPage implements SectionView {
           this.defaults,
           this.empty,
           this.table,
-          new NewLimit(setLimit).element,
+          this.newLimit,
         ),
         this.breakers.element,
       ),
@@ -102,6 +107,8 @@ export class BudgetsPage implements SectionView {
 
   private draw({ budgets, breakers, spend }: Figures): void {
     this.answered = true;
+    this.newLimit.hidden = false;
+    this.breakers.element.hidden = false;
     this.setProblem("");
     const { value, demo, title } = spendText(spend);
     setText(
