@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { applyTheme, currentTheme, setTheme, toggleTheme, watchTheme } from "../../src/browser/theme";
 
 const system = Object.assign(new EventTarget(), { matches: false });
+const contrast = Object.assign(new EventTarget(), { matches: false });
 const kept = new Map<string, string>();
 let forbidden = false;
 
@@ -14,7 +15,7 @@ beforeEach(() => {
   kept.clear();
   forbidden = false;
   system.matches = false;
-  vi.stubGlobal("matchMedia", () => system);
+  vi.stubGlobal("matchMedia", (query: string) => (query.includes("forced-colors") ? contrast : system));
   vi.stubGlobal("document", { documentElement: { dataset: {} } });
   vi.stubGlobal("localStorage", {
     getItem: (key: string) => kept.get(key) ?? null,
@@ -37,6 +38,9 @@ it("follows the system until the user has chosen", () => {
   systemIs(true);
   systemIs(false);
   expect(seen.slice(2)).toEqual(["dark", "dark"]);
+  // With a contrast theme on or off, what was painted is painted anew.
+  contrast.dispatchEvent(new Event("change"));
+  expect(seen.slice(4)).toEqual(["dark"]);
 });
 
 it("keeps the choice, and goes back and forth where nothing may be kept", () => {
