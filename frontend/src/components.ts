@@ -4,6 +4,7 @@ import "./styles/pages/budgets.css";
 import "./styles/pages/compare.css";
 import "./styles/pages/components.css";
 import { byId, h } from "./browser/dom";
+import { loadRareStyles } from "./browser/rare-styles";
 import { controls } from "./components/controls";
 import { foundations } from "./components/foundations";
 import { rows } from "./components/rows";
@@ -37,3 +38,4 @@ byId("components").append(
   h("h1", { class: "components-title" }, "Components"),
   h("div", { class: "components-columns" }, column("light"), column("dark")),
 );
+loadRareStyles();

@@ -1,6 +1,6 @@
 """Takes a picture of the page in each of its states: `python -m tests.e2e FOLDER`.
 
-Light and dark on a desk, and as wide as a telephone.
+Light and dark on a desk, as wide as a telephone, in a contrast theme, and on paper.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import asyncio
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import redis
 
@@ -22,7 +22,13 @@ from tests.support.redis.servers import NEW, running_redis
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from playwright.async_api import Browser, Page
+    from playwright.async_api import Browser, Page, ViewportSize
+
+PAPER: Final[ViewportSize] = {"width": 718, "height": 1_030}
+"""A sheet of A4 without its margins."""
+
+_HAS_CONTRAST: Final = """() => !document.querySelector(".topbar, #components")
+  || [...document.styleSheets].some((sheet) => sheet.href?.includes("/forced-"))"""
 
 
 async def photograph(redis_url: str, folder: Path) -> None:
@@ -36,8 +42,27 @@ async def photograph(redis_url: str, folder: Path) -> None:
                 await page.screenshot(
                     path=folder / f"{state}-{look}.png", animations="disabled", full_page=state == "components"
                 )
+            await _in_a_contrast_theme(page, folder / f"{state}-contrast.png")
+            await _on_paper(page, folder / f"{state}-paper.png")
             await page.set_viewport_size(DESK)
             print(f"{folder}/{state}-*.png")
+
+
+async def _in_a_contrast_theme(page: Page, file: Path) -> None:
+    await page.set_viewport_size(DESK)
+    await page.emulate_media(forced_colors="active", color_scheme="dark")
+    await page.wait_for_function(_HAS_CONTRAST)
+    await page.screenshot(path=file, animations="disabled")
+    await page.emulate_media(forced_colors="none", color_scheme="light")
+
+
+async def _on_paper(page: Page, file: Path) -> None:
+    await page.set_viewport_size(PAPER)
+    await page.emulate_media(media="print")
+    await page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    await page.screenshot(path=file, full_page=True)
+    await page.evaluate("dispatchEvent(new Event('afterprint'))")
+    await page.emulate_media(media="null")
 
 
 async def _all_states_of(redis_url: str, browser: Browser) -> AsyncIterator[tuple[str, Page]]:

@@ -233,7 +233,7 @@ export class ComparePage implements SectionView {
     this.problem.hidden = reason === "";
     if (reason && !this.comparison) setText(this.message, "");
     const old = this.comparison ? " What is shown may be old." : "";
-    setText(this.problem, reason && `${reason}.${old}`);
+    setText(this.problem, reason && `${reason}.${old} This page keeps trying.`);
   }
 }
 

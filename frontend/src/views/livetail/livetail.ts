@@ -17,11 +17,6 @@ import { type OlderPage, TailSearch } from "./tail-search";
 
 const TAIL_ROW_HEIGHT = 28;
 
-/** While events come fast every row is another one each time: few are drawn that nobody sees. */
-const AHEAD = 8;
-/** The row of the fields is kept for as long as their end may be in sight: half of this is more than they are high. */
-const AHEAD_OF_OPEN = 24;
-
 export interface LivetailActions {
   select(spanId: string): void;
   /** The user is at the oldest event shown: more may be fetched. */
@@ -88,7 +83,7 @@ export class LivetailView {
       create: () => new TailRow(context),
       isScreenOnly: true,
       get ahead() {
-        return self.opened.seq === null ? AHEAD : AHEAD_OF_OPEN;
+        return self.opened.ahead;
       },
       onScroll: () => this.onScroll(),
       // A panel that was hidden or resized has not been scrolled by anyone: the end stays the end.

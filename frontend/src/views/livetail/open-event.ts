@@ -5,6 +5,10 @@ import type { Below } from "./tail-row";
 
 /** More rows would leave the list's window before their end is out of sight; what is longer is scrolled within. */
 const MOST_ROWS = 11;
+/** While events come fast every row is another one each time: few are drawn that nobody sees. */
+const AHEAD = 8;
+/** The row of the fields is kept for as long as their end may be in sight: half of this is more than they are high. */
+const AHEAD_OF_OPEN = 24;
 
 export class OpenEvent {
   private readonly canvas: HTMLElement;
@@ -21,6 +25,11 @@ export class OpenEvent {
 
   get seq(): number | null {
     return this.event?.seq ?? null;
+  }
+
+  /** Rows to draw above and below those in sight. */
+  get ahead(): number {
+    return this.event === null ? AHEAD : AHEAD_OF_OPEN;
   }
 
   get element(): HTMLElement | null {
