@@ -97,7 +97,7 @@ async def test_a_large_run_comes_in_parts(new_redis_url: str, browser: Browser) 
             # the jumps lead through the whole run, wherever that is
             await page.keyboard.press("e")
             await expect(page).to_have_url(re.compile(f"span={call(*reversed(FAILED))}"))
-            await page.get_by_role("button", name="Slowest span by its own time; again: the next one").click()
+            await page.get_by_role("button", name="Slowest span by its own time, then the next").click()
             await expect(page).to_have_url(re.compile(f"span={ROOT_SPAN}"))
             await page.get_by_role("button", name="Critical path").click()
             await expect(page.get_by_role("button", name="Critical path")).to_have_attribute(
