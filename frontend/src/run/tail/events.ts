@@ -116,7 +116,7 @@ function updateText(event: TailEvent): string {
   const usd = attributes["spantail.cost.estimate_usd"];
   const nano = typeof usd === "number" ? format.costNano({ cost_usd: usd }) : undefined;
   const known = join(
-    "  ",
+    " · ",
     progressText(event.progress),
     tokensText(event.tokens),
     typeof chunks === "number" ? format.plural(chunks, "chunk") : undefined,

@@ -106,7 +106,7 @@ it("says what an update brings", () => {
   const update = { seq: 1, ts: 0, event: "llm_call_update", span_id: "00f067aa0ba902b7" };
   const said = (attributes: TailEvent["attributes"]) => summary({ ...update, attributes } as TailEvent);
   expect(said({ "spantail.stream.chunks": 12, "spantail.cost.estimate_usd": 0.0012 })).toBe(
-    "12 chunks ≈ $0.0012",
+    "12 chunks · ≈ $0.0012",
   );
   expect(said({ "app.step": "b", "app.left": 3 })).toBe("changed: app.step, app.left");
   expect(said({})).toBe("");
