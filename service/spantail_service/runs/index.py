@@ -54,6 +54,8 @@ class Page(NamedTuple):
 
     runs: list[dict[str, Any]]
     next_cursor: str | None
+    looked_at: int | None = None
+    """So many runs were looked at, and then no more, though there are; `None`: it ended for another reason."""
 
 
 class _Candidate(NamedTuple):
@@ -92,8 +94,9 @@ class RunIndex:
         looked_at = 0
         while len(runs) < limit and looked_at < LOOKED_AT:
             # what the index answers alone needs no more than is shown; the rest has to be looked for
-            batch = await self._candidates(before, _STEP if wanted.looks_inside else limit - len(runs), wanted)
-            held = await self.read([candidate.run_id for candidate in batch.candidates])
+            step = min(_STEP, LOOKED_AT - looked_at) if wanted.looks_inside else limit - len(runs)
+            batch = await self._candidates(before, step, wanted)
+            held = await self.read([candidate.run_id for candidate in batch.candidates], wanted)
             for candidate in batch.candidates:
                 run = held.get(candidate.run_id)
                 if run is not None and wanted.matches(run):
@@ -104,7 +107,7 @@ class RunIndex:
             if batch.resume is None:
                 return Page(runs, None)
             before = batch.resume
-        return Page(runs, f"{before.start}:{before.run_id}")
+        return Page(runs, f"{before.start}:{before.run_id}", looked_at if wanted.looks_inside else None)
 
     async def counts(self) -> dict[str, Any]:
         """How many runs each status has, and the operations, environments and versions of the latest runs with theirs.
@@ -154,8 +157,11 @@ class RunIndex:
         matches = [_INDEX_ENTRY.fullmatch(held or b"") for held in entries]
         return [run_id for run_id, match in zip(run_ids, matches, strict=True) if match and match[1] == status.encode()]
 
-    async def read(self, run_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
-        """The summaries of runs that are there; the index is put right where it says otherwise."""
+    async def read(self, run_ids: Sequence[str], wanted: RunFilter = ALL_RUNS) -> dict[str, dict[str, Any]]:
+        """The summaries of runs that are there; the index is put right where it says otherwise.
+
+        Those whose figures show that they are not `wanted` are left out: for the others their roots are read.
+        """
         if not run_ids:
             return {}
         # No MULTI here: in a cluster these keys are in many slots, and a list may be a moment old.
@@ -171,7 +177,8 @@ class RunIndex:
         for i, run_id in enumerate(run_ids):
             meta, state = parse_meta(answers[2 * i], now), parse_state(answers[2 * i + 1])
             if meta is not None or await waiting_status(self._redis, run_id, state) is not None:
-                known.append((run_id, meta, state))
+                if not wanted.looks_inside or wanted.matches_figures(summary(run_id, meta, state, None)):
+                    known.append((run_id, meta, state))
                 repairs += _corrections(run_id, meta, entries[i])
             else:
                 repairs.append(forget_command(run_id, entries[i] or b"", expired=True))

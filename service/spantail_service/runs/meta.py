@@ -22,6 +22,8 @@ _SPAN_ID = re.compile(r"[0-9a-f]{16}")
 _MOST_BACKENDS = 100
 _OTHER_BACKENDS = "other"
 _BACKEND_LENGTH = 100  # characters
+_NO_MODELS: Final[dict[str, dict[str, int]]] = {}
+_OF_MODELS = re.compile(rb"m:(.*):(calls|errors)", re.DOTALL)
 _RUNNER_COLONS = 2  # a runner is host:pid:start, and its writer adds an id of its own
 
 STATUS_BY_ROOT: Final = {
@@ -97,6 +99,8 @@ class RunMeta(NamedTuple):
     """It is kept until somebody says otherwise."""
     imported: bool = False
     """It came in by an import: what it cost was spent elsewhere."""
+    models: dict[str, dict[str, int]] = _NO_MODELS
+    """Calls and errors by model, of the calls whose model is known."""
 
     @property
     def marks(self) -> dict[str, Any]:
@@ -125,12 +129,18 @@ def parse_meta(fields: Mapping[bytes, bytes], now_us: int) -> RunMeta | None:
         return None
     number = fields.get
     booked: dict[str, dict[str, int]] = {}
+    models: dict[str, dict[str, int]] = {}
     dropped: dict[str, int] = {}
     has_heartbeats = False
     for field, value in fields.items():
         if field.startswith(b"b:"):
             backend, _, what = field[2:].decode("utf-8", "replace").rpartition(":")
             booked.setdefault(backend, {})[what] = int(value)
+        elif field.startswith(b"m:"):
+            if (found := _OF_MODELS.fullmatch(field)) is not None:
+                model = found[1].decode("utf-8", "replace")[:_BACKEND_LENGTH]
+                figures = models.setdefault(model, {"calls": 0, "errors": 0})
+                figures[found[2].decode()] += int(value)
         elif field.startswith(b"drop:"):
             if count := int(value):  # 0 when what was counted as lost was stored again
                 dropped[field[5:].decode("utf-8", "replace")] = count
@@ -173,6 +183,7 @@ def parse_meta(fields: Mapping[bytes, bytes], now_us: int) -> RunMeta | None:
         operation=unquoted(number(b"operation", b"").decode("utf-8", "replace")) or None,
         pinned=b"pinned" in fields,
         imported=b"imported" in fields,
+        models=models,
     )
 
 
@@ -287,6 +298,7 @@ def summary(
         "unpriced": sum(totals["unpriced"] for totals in backends.values()),
         "fallbacks": sum(totals["fallbacks"] for totals in backends.values()),
         "backends": backends,
+        "models": meta.models if meta else {},
         "service": (root or {}).get("service"),
         "environment": source.environment,
         "version": source.version,

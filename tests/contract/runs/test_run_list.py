@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from spantail_exporters.model import keys, run_script
+from spantail_service.runs import index
 from tests.integration.service.harness import ROOT_SPAN, RUN, START, Writer, running_app
 
 if TYPE_CHECKING:
@@ -68,6 +69,46 @@ async def test_conditions(redis_url: str) -> None:
         "queued": 0, "running": 1, "completed": 1, "failed": 1, "cancelled": 0, "abandoned": 0
     }  # fmt: skip
     assert facets["operations"] == [{"name": "annotations", "runs": 1}, {"name": "job search", "runs": 2}]
+
+
+async def test_what_became_of_calls(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The accounts are those of the run script: what fell back is booked on the backend that was left."""
+    accounts = (
+        ("0 0 1 2 3 claude_cli\n\n0\nsonnet",),
+        ("1 0 0 0 0 claude_cli\n\n0\nsonnet", "0 0 1 2 3 langchain\nclaude_cli\n0\ngpt-4o"),
+        ("1 0 0 0 0 langchain\n\n0\ngpt-4o",),
+        ("2 0 0 0 0 claude_cli\n", "0 0 1 2 3 langchain\nclaude_cli\n1\ngpt-4o"),  # not asked: expected
+    )
+    with Writer(redis_url) as writer:
+        runs = [_run(writer, number) for number in range(1, len(accounts) + 1)]
+        for run_id, calls in zip(runs, accounts, strict=True):
+            for n, account in enumerate(calls):
+                fields: dict[str, Any] = {"parent_id": ROOT_SPAN, "kind": "llm_call", "end": START}
+                writer.span(run_id, f"{n + 10:016x}", account=account, **fields)
+        healthy, failed_over, failed, skipped = runs
+        async with running_app(redis_url) as client:
+            assert await _ids(client, calls="failed") == [failed, failed_over]
+            assert await _ids(client, calls="failed", backend="claude_cli") == [failed_over]
+            assert await _ids(client, calls="fell_back") == [failed_over]
+            assert await _ids(client, calls="fell_back", backend="claude_cli") == [failed_over]
+            assert await _ids(client, calls="fell_back", backend="langchain") == []
+            assert await _ids(client, model="gpt-4o") == [skipped, failed, failed_over]
+            assert await _ids(client, calls="failed", model="gpt-4o") == [failed]
+            assert await _ids(client, calls="failed", backend="unheard of") == []
+            assert await _ids(client, calls="failed", service="shop") == []
+            assert (await client.get("/api/runs", params={"calls": "odd"})).status_code == 422
+            page = (await client.get("/api/runs", params={"calls": "failed", "limit": 1})).json()
+            assert page["runs"][0]["models"] == {"gpt-4o": {"calls": 1, "errors": 1}}
+            assert "looked_at" not in page  # the page is full
+            monkeypatch.setattr(index, "LOOKED_AT", 3)
+            page = (await client.get("/api/runs", params={"calls": "failed"})).json()
+            assert [run["run_id"] for run in page["runs"]] == [failed, failed_over]
+            assert page["looked_at"] == 3
+            rest = {"calls": "failed", "cursor": page["next_cursor"]}
+            page = (await client.get("/api/runs", params=rest)).json()
+            assert page == {"runs": [], "next_cursor": None}
+            one = (await client.get(f"/api/runs/{healthy}")).json()
+    assert one["models"] == {"sonnet": {"calls": 1, "errors": 0}}
 
 
 async def test_other_orders_than_by_start(redis_url: str) -> None:

@@ -63,9 +63,9 @@ async def test_sums_follow_the_runs_and_outlive_them(redis_url: str, monkeypatch
             assert answer["to"] == day_of(now)
             assert answer["days"][2]["backends"] == {
                 "a:b": {"calls": 1, "errors": 1, "unpriced": 1, "tokens": {"input": 0, "output": 0},
-                        "cost_usd": 0.0, "cost_nano": 0, "runs": 1},
+                        "cost_usd": 0.0, "cost_nano": 0, "runs": 1, "fallbacks": 0},
                 "claude_cli": {"calls": 1, "errors": 0, "unpriced": 0, "tokens": {"input": 10, "output": 20},
-                               "cost_usd": 0.001, "cost_nano": 1_000_000, "runs": 1},
+                               "cost_usd": 0.001, "cost_nano": 1_000_000, "runs": 1, "fallbacks": 0},
             }  # fmt: skip
             assert answer["backends"]["claude_cli"]["calls"] == 2
             assert (await sums(1))["cost_nano"] == 1_000_000
@@ -112,6 +112,9 @@ async def test_every_dimension_has_the_same_sum_to_the_nano_dollar(new_redis_url
             assert by_model["models"]["m2"]["cost_nano"] == 5
             assert by_model["models"]["unknown"]["cost_nano"] == 3
             assert by_backend["backends"]["other"]["cost_nano"] > 0
+            for answer, parts in ((by_backend, "backends"), (by_operation, "operations")):
+                assert sum(part["fallbacks"] for part in answer[parts].values()) == 1
+            assert not any("fallbacks" in part for part in by_model["models"].values())
             assert by_operation["operations"]["other"]["runs"] == 106 - MOST_NAMES
             assert [day["runs"] for day in by_operation["days"]] == [1, 106]
             # what was counted as another one's is taken back from there when it grows, and when its day changes

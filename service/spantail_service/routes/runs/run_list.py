@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from spantail.pricing import NANO
 from spantail_service.routes.rate_limited import HEAVY, take_heavy
 from spantail_service.routes.runs.event_stream import EventStream
-from spantail_service.runs.filter import RunFilter
+from spantail_service.runs.filter import Calls, RunFilter
 from spantail_service.runs.index import MAX_RUNS
 from spantail_service.runs.meta import parse_run_id
 from spantail_service.runs.sorting import Sort, sorted_page
@@ -39,6 +39,14 @@ def wanted_runs(
     status: Annotated[list[Status] | None, Query(max_length=6, description="Any of these; may be repeated.")] = None,
     operation: Annotated[str | None, Query(max_length=200, description="Name of the operation, whole.")] = None,
     backend: Annotated[str | None, Query(max_length=200, description="Served at least one call.")] = None,
+    model: Annotated[str | None, Query(max_length=200, description="Served at least one call.")] = None,
+    calls: Annotated[
+        Calls | None,
+        Query(
+            description="At least one call failed, or went on to another backend after it failed: of the `backend` or "
+            "`model` that is named, else any. Which model was left is not counted: `fell_back` looks at backends."
+        ),
+    ] = None,
     service: Annotated[str | None, Query(max_length=200, description="Service of the run's root.")] = None,
     environment: Annotated[
         str | None, Query(max_length=200, description="`deployment.environment.name` of the run's root.")
@@ -66,6 +74,8 @@ def wanted_runs(
         started_from=first if started_from is None else started_from,
         started_before=to if started_before is None else started_before,
         backend=backend or None,
+        model=model or None,
+        calls=calls,
         service=service or None,
         environment=environment or None,
         version=version or None,
@@ -92,8 +102,9 @@ async def list_runs(
     """Answers `{runs, next_cursor}`; `next_cursor` is null on the last page.
 
     A page may have fewer runs than asked for and still not be the last: the service looks at a bounded number of runs
-    for conditions other than status, operation and time. Sorted by anything but the start, these are the newest two
-    thousand that are wanted: `sorted_of` says how many there were, `sorted_all` whether those are all.
+    for conditions other than status, operation and time; `looked_at` says how many, where there are more. Sorted by
+    anything but the start, these are the newest two thousand that are wanted: `sorted_of` says how many there were,
+    `sorted_all` whether those are all.
     """
     if wanted.looks_inside or sort != "start":
         await take_heavy(request)
@@ -103,6 +114,8 @@ async def list_runs(
     if sort == "start":
         page = await services.runs.page(cursor, limit, wanted)
         answer = {"runs": page.runs, "next_cursor": page.next_cursor}
+        if page.looked_at is not None:
+            answer["looked_at"] = page.looked_at
     else:
         ranked = await sorted_page(services.runs, wanted, sort, cursor, limit)
         answer = {"runs": ranked.runs, "next_cursor": ranked.next_cursor}

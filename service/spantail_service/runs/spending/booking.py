@@ -29,6 +29,9 @@ MOST_NAMES: Final = 100
 OTHER: Final = "other"
 UNKNOWN: Final = "unknown"
 
+FALLBACKS: Final = "fallbacks"
+"""Calls that another backend took over. It stands there even where it is 0: an earlier version did not count it."""
+
 _FIGURES: Final = ("calls", "errors", "unpriced", "input", "output", "nano")
 _DAY_S: Final = 86_400
 _KEPT_DAYS: Final = 400
@@ -91,10 +94,11 @@ def amounts_of(meta: RunMeta, models: Mapping[str, Mapping[str, int]]) -> tuple[
         models: what its calls come to by model, as far as that is known: the rest is `UNKNOWN`.
     """
     backends = {name: _figures_of(totals) for name, totals in meta.backends.items()}
-    whole = {figure: sum(figures[figure] for figures in backends.values()) for figure in _FIGURES}
+    whole = {figure: sum(figures[figure] for figures in backends.values()) for figure in (*_FIGURES, FALLBACKS)}
     by_model = {name: dict(figures) for name, figures in models.items()}
     unknown = by_model.setdefault(UNKNOWN, {})
-    for figure, amount in whole.items():
+    for figure in _FIGURES:  # which model was left for another is not known
+        amount = whole[figure]
         unknown[figure] = unknown.get(figure, 0) + amount - sum(one.get(figure, 0) for one in by_model.values())
     operation = indexed_operation(meta.operation or UNKNOWN)
     return (
@@ -113,6 +117,7 @@ def _figures_of(totals: Mapping[str, Any]) -> dict[str, int]:
         "input": tokens["input"],
         "output": tokens["output"],
         "nano": totals["cost_nano"],
+        FALLBACKS: totals["fallbacks"],
     }
 
 
@@ -122,5 +127,5 @@ def _counted(parts: Mapping[str, Mapping[str, int]], *, always: bool = False) ->
     for name, figures in parts.items():
         known = {figure: amount for figure, amount in figures.items() if amount}
         if known or always:
-            amounts[name] = {"runs": 1, **known}
+            amounts[name] = {"runs": 1, **known, **{each: figures[each] for each in (FALLBACKS,) if each in figures}}
     return amounts

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from spantail.pricing import NANO
 from spantail_exporters.model import keys
-from spantail_service.runs.spending.booking import DIMENSIONS, RUNS, UNKNOWN, Amounts
+from spantail_service.runs.spending.booking import DIMENSIONS, FALLBACKS, RUNS, UNKNOWN, Amounts
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -73,7 +73,8 @@ def _add_rest(whole: Amounts, parted: Amounts) -> None:
             if name != RUNS:
                 for figure, amount in figures.items():
                     rest[figure] = rest.get(figure, 0) + sign * amount
-    rest.pop("runs", None)
+    for figure in ("runs", FALLBACKS):
+        rest.pop(figure, None)
     if not any(rest.values()):
         return
     unknown = parted.setdefault(UNKNOWN, {})
@@ -95,9 +96,9 @@ def _figures(fields: dict[bytes, bytes]) -> Amounts:
     amounts: Amounts = {}
     for field, amount in fields.items():
         name, _, figure = field.decode("utf-8", "replace").rpartition(":")
-        if int(amount):
+        if int(amount) or figure == FALLBACKS:
             amounts.setdefault(name, {})[figure] = int(amount)
-    return amounts
+    return {name: figures for name, figures in amounts.items() if any(figures.values())}
 
 
 def _sums(amounts: Amounts, by: str) -> dict[str, Any]:
@@ -109,7 +110,7 @@ def _sums(amounts: Amounts, by: str) -> dict[str, Any]:
             "tokens": {"input": figures.get("input", 0), "output": figures.get("output", 0)},
             "cost_usd": figures.get("nano", 0) / NANO,
             "cost_nano": figures.get("nano", 0),
-            **({"runs": figures["runs"]} if "runs" in figures else {}),
+            **{each: figures[each] for each in ("runs", FALLBACKS) if each in figures},
         }
         for name, figures in sorted(amounts.items())
         if name != RUNS

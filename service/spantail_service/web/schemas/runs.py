@@ -8,7 +8,7 @@ from pydantic import Field
 
 from spantail_service.web.schemas.base import RUN_ID, Described, RunStatus
 from spantail_service.web.schemas.spans import SpanSource, SpanState
-from spantail_service.web.schemas.totals import BackendTotals, Layer, Marks
+from spantail_service.web.schemas.totals import BackendTotals, Layer, Marks, ModelTotals
 
 
 class RunSummary(Marks):
@@ -28,6 +28,7 @@ class RunSummary(Marks):
     unpriced: int
     fallbacks: int
     backends: dict[str, BackendTotals]
+    models: dict[str, ModelTotals] = Field(description="Of the calls whose model is known, by its name.")
     service: str | None
     environment: str | None = Field(description="`deployment.environment.name` of the root's resource.")
     version: str | None = Field(description="`service.version` of the root's resource.")
@@ -88,6 +89,9 @@ class RunsPage(Described):
 
     runs: list[RunSummary]
     next_cursor: str | None = Field(description="`cursor` of the next page; null on the last.")
+    looked_at: int | None = Field(
+        None, description="The page ends because so many runs were looked at for it; absent where that is not why."
+    )
     sorted_of: int | None = Field(
         None, description="So many runs were sorted: the newest that are wanted. Absent where they are by start."
     )

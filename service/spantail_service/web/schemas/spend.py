@@ -21,6 +21,9 @@ class SpendTotals(Described):
     cost_usd: float
     cost_nano: int
     runs: int | None = Field(None, description="Runs that had such calls; absent where that was not counted.")
+    fallbacks: int | None = Field(
+        None, description="Calls that another backend took over; absent where that was not counted, as of models."
+    )
 
 
 class SpendParts(Described):

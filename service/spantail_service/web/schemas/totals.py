@@ -39,6 +39,13 @@ class BackendTotals(Described):
     cost_nano: int
 
 
+class ModelTotals(Described):
+    """How many of a run's calls one model served, and how many of them failed."""
+
+    calls: int
+    errors: int
+
+
 class Layer(Described):
     """One layer of the strip."""
 
