@@ -77,7 +77,8 @@ export class App {
       },
       ended: (runId) => this.ends.heard(runId),
       shown: () => this.askRest(),
-      summarised: (summary) => updateItem(page.runs, runItem(summary, summary.run_id, api.nowUs())),
+      summarised: (summary) =>
+        updateItem(page.runs, runItem(summary, summary.run_id, api.nowUs(), this.sidebar.search)),
       gone: (runId) => {
         this.list();
         this.goneListed = this.runs.some((run) => run.run_id === runId);
@@ -259,13 +260,18 @@ export class App {
       this.drawList();
       return;
     }
-    const runId = route.runId ?? this.runs[0]?.run_id ?? null;
+    const { list, search } = this.sidebar;
+    const runId = route.runId ?? (list.outdated ? null : (this.runs[0]?.run_id ?? null));
     if (runId === null) {
       this.run.close();
-      this.page.screen = this.listed ? (this.page.filtered ? "unmatched" : "empty") : "loading";
+      this.page.screen =
+        this.listed && !list.outdated ? (this.page.filtered ? "unmatched" : "empty") : "loading";
       this.drawList();
-    } else if (this.run.session?.runId === runId && !this.run.isGone) this.run.goTo(route);
-    else this.openRun({ ...route, runId });
+      return;
+    }
+    this.route = { ...route, find: route.runId ? route.find : search };
+    if (this.run.session?.runId === runId && !this.run.isGone) this.run.goTo(this.route);
+    else this.openRun({ ...this.route, runId });
   }
 
   private showSection(route: Route): void {
@@ -378,7 +384,7 @@ export class App {
     const { session } = this.run;
     const open = session && summaryOf(session);
     const runs = this.runs.map((run) => (run.run_id === open?.run_id ? open : run));
-    updateList(page, runItems(runs, session?.runId ?? null, this.api.nowUs()));
+    updateList(page, runItems(runs, session?.runId ?? null, this.api.nowUs(), this.sidebar.search));
     if (this.runs.some((run) => run.demo)) assign(page, "demo", true);
   }
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,21 @@ def _talk(writer: Writer, number: int, start: int, *, asked: str = "", answered:
     )  # fmt: skip
     if over:
         writer.span(run_id, start=start, end=start + 1_000_000, name="support agent", sources=sources)
+    return run_id
+
+
+def _failed_over(writer: Writer, number: int, start: int) -> str:
+    """A run whose first backend failed, so that another one served the call."""
+    run_id = f"{number:032x}"
+    writer.span(run_id, start=start, end=start + 900_000, name="support agent")
+    fields: dict[str, Any] = {"kind": "llm_call", "parent_id": ROOT_SPAN, "start": start, "end": start + 400_000}
+    writer.span(
+        run_id, "1" * 16, name="chat", backend="openrouter", status="error", account="1 0 0 0 0 openrouter\n", **fields
+    )
+    writer.span(
+        run_id, "2" * 16, name="chat", backend="claude_cli", fallback_from="openrouter", fallback_reason="rate_limit",
+        cost_nano=1_000, account="0 0 4 2 1000 claude_cli\nopenrouter", **fields,
+    )  # fmt: skip
     return run_id
 
 
@@ -91,6 +107,23 @@ async def test_sessions_and_what_they_cost(new_redis_url: str, browser: Browser)
             await page.get_by_text("Each day in figures").click()
             await expect(page.get_by_role("table", name="Spend by day").get_by_role("row")).to_have_count(2)
             assert await faults_of(page) == []
+
+            bad = _failed_over(writer, 3, now - 20_000_000)
+            await page.goto("/spend")
+            await page.get_by_title("Show the runs in which calls of openrouter failed").click()
+            # of three runs the list has one, which is open; the failed call is found in it, and no other
+            await expect(page.locator(".run-item")).to_have_count(1)
+            await expect(page.locator("#run-status")).to_have_text("completed")
+            await expect(page.locator("#find-input")).to_have_value('is:error backend:"openrouter"')
+            await expect(page.locator("#find-count")).to_have_text("1 found")
+            await page.locator(".run-item").click()
+            await expect(page).to_have_url(
+                re.compile(rf"/runs/{bad}\?q=is.*list=backend%3Dopenrouter%26calls%3Dfailed")
+            )
+            await page.get_by_role("link", name="Runs in which openrouter failed").click()
+            assert await faults_of(page) == []
+            await page.get_by_role("button", name="Only runs with failed calls: openrouter").click()
+            await expect(page.locator(".run-item")).to_have_count(3)
 
             await page.set_viewport_size({"width": 390, "height": 844})
             for path in ("/spend", "/sessions", "/sessions/ticket%204711%2F%C3%A4"):

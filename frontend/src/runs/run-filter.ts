@@ -1,8 +1,9 @@
 /** What the list of runs is narrowed to. Pure. */
 import type { NamedCount, RunFacets, RunStatus, RunSummary } from "../service/wire";
 import { dateTime } from "../text/format";
+import { CALLS, type CallsFilter, EVERY_CALL, isEveryCall } from "./calls-filter";
 
-export interface RunFilter {
+export interface RunFilter extends CallsFilter {
   /** Words in name, operation, service, backends or id. */
   readonly text: string;
   readonly status: RunStatus | "";
@@ -29,6 +30,7 @@ export const EVERY_RUN: RunFilter = {
   from: "",
   to: "",
   sort: "start",
+  ...EVERY_CALL,
 };
 
 /** What comes first in the list. */
@@ -53,7 +55,8 @@ const PERIODS: Readonly<Record<string, { us: number; text: string }>> = {
 
 export function isEverything(filter: RunFilter): boolean {
   const { text, status, operation, environment, version, pinned, from, to } = filter;
-  return text.trim() === "" && ![status, operation, environment, version, pinned, from, to].some(Boolean);
+  const some = [status, operation, environment, version, pinned, from, to].some(Boolean);
+  return text.trim() === "" && !some && isEveryCall(filter);
 }
 
 /** From when on runs are wanted, in µs; undefined for any. */
@@ -94,6 +97,7 @@ function addressQuery(filter: RunFilter): URLSearchParams {
   if (filter.operation) query.set("operation", filter.operation);
   if (filter.environment) query.set("environment", filter.environment);
   if (filter.version) query.set("version", filter.version);
+  for (const name of ["backend", "model", "calls"] as const) if (filter[name]) query.set(name, filter[name]);
   if (filter.pinned) query.set("pinned", "true");
   if (filter.from) query.set("from", filter.from);
   if (filter.to) query.set("to", filter.to);
@@ -111,6 +115,9 @@ export function filterIn(search: string): RunFilter {
     operation: value("operation"),
     environment: value("environment"),
     version: value("version"),
+    backend: value("backend"),
+    model: value("model"),
+    calls: CALLS.find((calls) => calls === value("calls")) ?? "",
     pinned: query.get("pinned") === "true",
     from: PERIODS[value("from")] ? value("from") : timeIn(value("from")),
     to: timeIn(value("to")),

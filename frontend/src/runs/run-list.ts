@@ -24,6 +24,10 @@ export type OpenStream = (url: string) => EventSource;
 export class RunList {
   filter: RunFilter = EVERY_RUN;
   loading = false;
+  /** The runs that are listed are those of the filter before. */
+  outdated = false;
+  /** Where the service has not looked through all runs for those that are wanted: through how many; 0 where nobody counts. */
+  lookedAt: number | undefined;
   private readonly api: Api;
   private readonly listener: RunListListener;
   private readonly openStream: OpenStream;
@@ -97,6 +101,7 @@ export class RunList {
 
   narrow(filter: RunFilter): void {
     this.filter = filter;
+    this.outdated = true;
     this.depth = PAGE;
     this.follow(this.hidden);
     void this.reload();
@@ -115,6 +120,8 @@ export class RunList {
       for (const run of page.runs) this.byId.set(run.run_id, run);
       this.cursor = page.next_cursor;
       this.sorted = page.sorted_all === false ? page.sorted_of : undefined;
+      this.lookedAt = page.looked_at;
+      this.outdated = false;
       this.failures = 0;
       this.loading = false;
       this.listener.changed();
@@ -144,6 +151,8 @@ export class RunList {
       if (question !== this.question) return;
       for (const run of page.runs) this.byId.set(run.run_id, run);
       this.cursor = page.next_cursor;
+      const looked = page.looked_at;
+      this.lookedAt = looked === undefined ? undefined : this.lookedAt ? this.lookedAt + looked : 0;
     } catch {
       // The button is still there.
     } finally {

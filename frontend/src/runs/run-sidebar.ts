@@ -5,7 +5,9 @@ import { assign, type PageData } from "../page";
 import { type Api, ProblemError } from "../service/api";
 import type { RunStatus, RunSummary } from "../service/wire";
 import { count, plural } from "../text/format";
+import type { CallsChip } from "../views/calls-chip";
 import { spendText } from "../views/run/head/spend";
+import { callsSearch, EVERY_CALL, isEveryCall } from "./calls-filter";
 import {
   EVERY_RUN,
   filterIn,
@@ -45,6 +47,8 @@ export class RunSidebar {
   /** What the figures were last asked for: they are asked again when the list says something else. */
   private lastChoices = "";
   private hasFigures = false;
+  /** Made when it is first needed. */
+  private chip: Promise<CallsChip> | null = null;
 
   constructor(page: PageData, api: Api, listener: SidebarListener) {
     this.page = page;
@@ -69,6 +73,7 @@ export class RunSidebar {
     const filter = filterIn(search);
     this.list.filter = filter;
     this.show(filter);
+    this.drawChip();
   }
 
   /** Takes the list and keeps it up to date. */
@@ -111,6 +116,11 @@ export class RunSidebar {
     return filterQuery(this.list.filter);
   }
 
+  /** What the runs of the list are searched for, where they were chosen by their calls. */
+  get search(): string {
+    return callsSearch(this.list.filter);
+  }
+
   wake(): void {
     if (!document.hidden) this.list.follow(false);
     void this.list.reload();
@@ -124,9 +134,12 @@ export class RunSidebar {
       return;
     }
     const { page } = this;
-    const { from, to } = this.list.filter;
+    const { from, to, backend, model, calls } = this.list.filter;
     const isRange = page.filterTime === RANGE;
     this.take({
+      backend,
+      model,
+      calls,
       text: page.filterText,
       status: page.filterStatus as RunStatus | "",
       operation: page.filterOperation,
@@ -151,8 +164,21 @@ export class RunSidebar {
     const isTyping = JSON.stringify({ ...before, text: "" }) === JSON.stringify({ ...filter, text: "" });
     this.page.filtered = !isEverything(filter);
     this.list.narrow(filter);
+    this.drawChip();
     assign(this.page, "timeChoices", timeChoices(filter));
     this.listener.narrowed(filterQuery(filter), isTyping);
+  }
+
+  private drawChip(): void {
+    if (this.chip === null && isEveryCall(this.list.filter)) return;
+    this.chip ??= import("../views/calls-chip").then(({ CallsChip }) => {
+      const above = document.querySelector(".run-filter") ?? document.body;
+      return new CallsChip(above, () => {
+        const filter = { ...this.list.filter, ...EVERY_CALL };
+        this.take(filter);
+      });
+    });
+    void this.chip.then((chip) => chip.draw(this.list.filter));
   }
 
   private show(filter: RunFilter): void {
@@ -193,7 +219,8 @@ export class RunSidebar {
     const first = sort === "start" ? `The newest ${MOST_LISTED}` : `The first ${MOST_LISTED}`;
     const full = `${first} are listed. Narrow the filter to see others.`;
     const of = list.sortedOf;
-    assign(page, "sortedText", of === undefined ? "" : `In this order: the newest ${count(of)} runs.`);
+    const sorted = of === undefined ? "" : `In this order: the newest ${count(of)} runs.`;
+    assign(page, "sortedText", sorted || lookedText(list.lookedAt));
     assign(page, "olderText", list.isFull ? full : list.hasOlder ? older : "");
   }
 
@@ -234,4 +261,12 @@ export class RunSidebar {
       this.refreshFigures();
     }
   }
+}
+
+/** No index knows what became of the calls of a run: each is looked at, so many at once. */
+function lookedText(lookedAt: number | undefined): string {
+  if (lookedAt === undefined) return "";
+  return lookedAt > 0
+    ? `Looked through the newest ${count(lookedAt)} runs.`
+    : "Older runs were not looked through.";
 }

@@ -38,6 +38,8 @@ export interface ImportAnswer {
 export interface RunsPage {
   runs: RunSummary[];
   next_cursor: string | null;
+  /** The page ends because so many runs were looked at for it. */
+  looked_at?: number;
   /** So many runs were put in another order than by start. */
   sorted_of?: number;
   /** Whether those are all that are wanted. */

@@ -41,6 +41,8 @@ export interface SpendPart {
   cost_nano: number;
   /** Absent where that was not counted. */
   runs?: number;
+  /** Calls that another backend took over; absent where that was not counted, as of models. */
+  fallbacks?: number;
 }
 
 /** One of the three is there, as asked for. */

@@ -59,7 +59,8 @@ export function serviceText(run: Pick<RunSummary, "service" | "version">): strin
   return [run.service, run.version].filter(Boolean).join(" ");
 }
 
-export function runItem(run: RunSummary, currentId: string | null, nowUs: number): RunItem {
+/** `search`: what its link has the run searched for. */
+export function runItem(run: RunSummary, currentId: string | null, nowUs: number, search = ""): RunItem {
   const start = run.start ?? undefined;
   const end = run.end ?? (isAlive(run) ? nowUs : undefined);
   let length = "";
@@ -69,7 +70,7 @@ export function runItem(run: RunSummary, currentId: string | null, nowUs: number
   const errors = run.errors ?? 0;
   return {
     id: run.run_id,
-    href: address(runRoute(run.run_id)),
+    href: address(runRoute(run.run_id, null, "timeline", search)),
     name: runName(run),
     title: [runName(run), run.operation, serviceText(run), run.environment, run.status, ...markWords(run)]
       .filter(Boolean)
@@ -89,6 +90,11 @@ export function runItem(run: RunSummary, currentId: string | null, nowUs: number
   };
 }
 
-export function runItems(runs: readonly RunSummary[], currentId: string | null, nowUs: number): RunItem[] {
-  return runs.map((run) => runItem(run, currentId, nowUs));
+export function runItems(
+  runs: readonly RunSummary[],
+  currentId: string | null,
+  nowUs: number,
+  search = "",
+): RunItem[] {
+  return runs.map((run) => runItem(run, currentId, nowUs, search));
 }

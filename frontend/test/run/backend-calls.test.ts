@@ -46,10 +46,16 @@ it("takes the median of the calls that were answered, and knows the first that f
   });
   const [a] = backendTable({ a: { calls: 5, errors: 2, fallbacks: 1 } }, calls, "a").rows;
   expect(a).toMatchObject({ median: "200 µs", firstFailure: "6", firstFallback: "7", pressed: "true" });
+  expect(a?.runs).toBe("/?backend=a&calls=failed");
+  expect(backendTable({ b: { calls: 1, fallbacks: 1 } }).rows[0]?.runs).toBe("/?backend=b&calls=fell_back");
   expect(a?.medianTitle).toBe("Half of 3 answered calls took no longer, 1 not ended yet");
   const [part] = backendTable({ a: { calls: 600 } }, calls).rows;
   expect(part?.medianTitle).toContain("3 answered calls on the page");
-  expect(backendTable({ c: { calls: 1 } }, calls).rows[0]).toMatchObject({ median: "–", pressed: "false" });
+  expect(backendTable({ c: { calls: 1 } }, calls).rows[0]).toMatchObject({
+    median: "–",
+    pressed: "false",
+    runs: "",
+  });
 });
 
 it("looks at the spans at most once a second", () => {

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { callsSearch } from "../../src/runs/calls-filter";
 import {
   EVERY_RUN,
   filterIn,
@@ -14,7 +15,9 @@ import { MOST_LISTED, RunList } from "../../src/runs/run-list";
 import { keepViews, viewsIn, withoutView, withView } from "../../src/runs/saved-views";
 import type { Api } from "../../src/service/api";
 import type { RunNews, RunSummary, RunsPage } from "../../src/service/wire";
+import { callsWords } from "../../src/views/calls-chip";
 import { spendText } from "../../src/views/run/head/spend";
+import { runItems } from "../../src/views/run-list";
 
 const NOW = 10_000_000_000;
 
@@ -95,6 +98,47 @@ it("reads a filter from an address, and writes the same", () => {
   expect(runQuery(filterIn(range), NOW)).toBe(range);
   expect(filterIn("?from=1y&to=-1&sort=name")).toEqual(EVERY_RUN);
   expect(filterIn("?status=broken&span=1&pinned=no")).toEqual(EVERY_RUN);
+});
+
+it("narrows by what became of calls, and has a run searched for them", () => {
+  const query = "?backend=claude_cli&calls=failed&from=1795308986084596";
+  const filter = filterIn(query);
+  expect(runQuery(filter, NOW)).toBe(query);
+  expect(isEverything(filter)).toBe(false);
+  expect(callsSearch(filter)).toBe('is:error backend:"claude_cli"');
+  expect(callsSearch(filterIn("?calls=failed"))).toBe("is:error is:llm");
+  expect(callsSearch(filterIn("?calls=failed&backend=unknown"))).toBe("is:error is:llm");
+  expect(callsSearch(filterIn("?calls=failed&model=gpt 4o"))).toBe('is:error model:"gpt 4o"');
+  expect(callsSearch(filterIn('?calls=failed&model=a"b'))).toBe("is:error is:llm");
+  expect(callsSearch(filterIn("?calls=fell_back&backend=claude_cli"))).toBe(
+    'is:fallback fallback_from:"claude_cli"',
+  );
+  expect(callsSearch(filterIn("?backend=claude_cli&calls=odd"))).toBe("");
+  expect(callsWords(filter)).toBe("failed calls: claude_cli");
+  expect(callsWords(filterIn("?calls=fell_back&backend=unknown"))).toBe("fallbacks from not named");
+  expect(callsWords(filterIn("?model=gpt-4o"))).toBe("calls: gpt-4o");
+  expect(callsWords(EVERY_RUN)).toBe("");
+  const [first] = runItems([run(1)], null, 0, callsSearch(filter));
+  expect(first?.href).toBe(`/runs/${run(1).run_id}?q=is%3Aerror+backend%3A%22claude_cli%22`);
+});
+
+it("says through how many runs the service has looked, where there are more", async () => {
+  const page = (looked_at?: number): RunsPage => ({
+    runs: [],
+    next_cursor: "c",
+    ...(looked_at && { looked_at }),
+  });
+  const { list } = listing(page(2_000), page(2_000), page(2_000), page(), page(500));
+  list.narrow({ ...EVERY_RUN, calls: "failed" });
+  expect(list.outdated).toBe(true);
+  await list.reload();
+  expect([list.outdated, list.lookedAt]).toEqual([false, 2_000]);
+  await list.older();
+  expect(list.lookedAt).toBe(4_000);
+  await list.older();
+  expect(list.lookedAt).toBeUndefined();
+  await list.older();
+  expect(list.lookedAt).toBe(0);
 });
 
 it("offers periods, and the range that the address asks for", () => {

@@ -9,6 +9,7 @@ import {
   queryOf,
   roundUp,
   rowsOf,
+  runsOf,
   shortDay,
   shownChoice,
   sum,
@@ -93,6 +94,17 @@ it("knows the limit of the day, its own before the usual one", () => {
   expect(limitText({ limitNano: 2e9, spentNano: 3e9 }, 4e9)).toBe(
     "The day's limit is $2.00: $1.00 over. $1.00 of today's was spent without asking it, and does not count.",
   );
+});
+
+it("leads to the runs that a figure was counted in", () => {
+  expect(runsOf("backend", "claude_cli", "failed", "2026-11-29")).toBe(
+    "/?backend=claude_cli&calls=failed&from=1795910400000000",
+  );
+  expect(runsOf("operation", "job search", "fell_back", "2026-11-29")).toBe(
+    "/?operation=job+search&calls=fell_back&from=1795910400000000",
+  );
+  expect(runsOf("backend", "unknown", "", "2026-11-29")).toContain("backend=unknown");
+  for (const name of ["other", "unknown"]) expect(runsOf("model", name, "failed", "2026-11-29")).toBe("");
 });
 
 it("says what has no price", () => {

@@ -165,7 +165,7 @@ export class SpendPage implements SectionView {
     setText(this.unpriced, unpricedText(sums));
     this.limit.hidden = limit === undefined;
     this.unpriced.hidden = this.unpriced.textContent === "";
-    this.parts.draw(rowsOf(sums), choice);
+    this.parts.draw(rowsOf(sums), choice, spend.from);
     this.days.draw(bars);
   }
 

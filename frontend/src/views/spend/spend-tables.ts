@@ -1,12 +1,13 @@
 /** What was spent, in figures: by backend, model or operation, and by day. */
 import { h, setAttr, setText } from "../../browser/dom";
 import { address, sectionRoute } from "../../browser/router";
-import { count, moneyExact, plural, tokens } from "../../text/format";
+import { backendName, count, moneyExact, plural, tokens } from "../../text/format";
 import { visible } from "../../text/visible";
 import { BackendMark } from "../backend-mark";
 import { KeyedList } from "../keyed";
 import type { RowView } from "../windowed";
-import { type DayBar, type PartRow, queryOf, type SpendChoice, sum } from "./spend-words";
+import { PartFigure } from "./part-figure";
+import { type DayBar, type PartRow, queryOf, runsOf, type SpendChoice, sum } from "./spend-words";
 
 export class PartTable {
   readonly element: HTMLElement;
@@ -15,6 +16,7 @@ export class PartTable {
   private readonly name = h("th", { scope: "col" });
   private readonly list: KeyedList<PartRow>;
   private choice: SpendChoice | null = null;
+  private first = "";
 
   constructor() {
     const body = h("tbody");
@@ -25,6 +27,7 @@ export class PartTable {
       column("runs", "part-runs"),
       column("calls", "part-calls"),
       column("errors", "part-errors"),
+      column("fallbacks", "part-fallbacks"),
       column("tokens in → out", "part-tokens"),
       column("cost", "part-cost"),
       h("td", { class: "part-share" }),
@@ -33,13 +36,20 @@ export class PartTable {
     this.list = new KeyedList(
       body,
       ({ name }) => `${this.choice?.by} ${name}`,
-      () => new PartRowView(() => this.choice),
+      () =>
+        new PartRowView(
+          () => this.choice,
+          () => this.first,
+        ),
     );
     this.element = h("div", { class: "spend-scroll" }, this.empty, this.table);
   }
 
-  draw(rows: readonly PartRow[], choice: SpendChoice): void {
+  /** `first` is the first day of the sums. */
+  draw(rows: readonly PartRow[], choice: SpendChoice, first: string): void {
     this.choice = choice;
+    this.first = first;
+    setAttr(this.table, "data-fallbacks", rows.some(({ part }) => part.fallbacks) ? "" : null);
     this.empty.hidden = rows.length > 0;
     this.table.hidden = rows.length === 0;
     setText(this.name, choice.by);
@@ -51,25 +61,29 @@ export class PartTable {
 class PartRowView implements RowView<PartRow> {
   readonly element: HTMLElement;
   private readonly choiceNow: () => SpendChoice | null;
+  private readonly firstNow: () => string;
   private readonly mark = new BackendMark();
   private readonly text = h("span", { class: "part-name" });
   private readonly link = h("a", { class: "part-link", "data-nav": "" }, this.mark.element, this.text);
-  private readonly runs = figure("part-runs");
+  private readonly runs = new PartFigure("part-runs");
   private readonly calls = figure("part-calls");
-  private readonly errors = figure("part-errors");
+  private readonly errors = new PartFigure("part-errors");
+  private readonly fallbacks = new PartFigure("part-fallbacks");
   private readonly tokens = figure("part-tokens");
   private readonly cost = figure("part-cost");
   private readonly fill = h("i", { class: "part-fill" });
 
-  constructor(choiceNow: () => SpendChoice | null) {
+  constructor(choiceNow: () => SpendChoice | null, firstNow: () => string) {
     this.choiceNow = choiceNow;
+    this.firstNow = firstNow;
     this.element = h(
       "tr",
       {},
       h("th", { scope: "row" }, this.link),
-      this.runs,
+      this.runs.element,
       this.calls,
-      this.errors,
+      this.errors.element,
+      this.fallbacks.element,
       this.tokens,
       this.cost,
       h("td", { class: "part-share", "aria-hidden": "true" }, h("span", { class: "part-bar" }, this.fill)),
@@ -89,10 +103,14 @@ class PartRowView implements RowView<PartRow> {
     setAttr(this.link, "aria-current", isChosen ? "true" : null);
     setAttr(this.link, "title", isChosen ? "Show all again" : "Show its share of each day");
     setAttr(this.element, "data-chosen", isChosen ? "" : null);
-    setText(this.runs, part.runs === undefined ? "–" : count(part.runs));
+    const runs = (calls: "" | "failed" | "fell_back") => runsOf(choice.by, name, calls, this.firstNow());
+    const shown = choice.by === "backend" ? backendName(name) : visible(name);
+    this.runs.update(part.runs, runs(""), `Show the runs of ${shown}`);
     setText(this.calls, count(part.calls));
-    setText(this.errors, part.errors > 0 ? count(part.errors) : "–");
-    setAttr(this.errors, "data-some", part.errors > 0 ? "" : null);
+    this.errors.update(part.errors, runs("failed"), `Show the runs in which calls of ${shown} failed`);
+    setAttr(this.errors.element, "data-some", part.errors > 0 ? "" : null);
+    const from = choice.by === "backend" ? `${shown} was left for another backend` : `${shown} fell back`;
+    this.fallbacks.update(part.fallbacks, runs("fell_back"), `Show the runs in which ${from}`);
     setText(this.tokens, `${tokens(part.tokens.input)} → ${tokens(part.tokens.output)}`);
     const unpriced = part.unpriced > 0 ? plural(part.unpriced, "call") : "";
     setText(

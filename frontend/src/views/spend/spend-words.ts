@@ -1,4 +1,8 @@
 /** What was spent, as rows and bars. Pure; money is whole nano-USD. */
+
+import { address, runRoute } from "../../browser/router";
+import type { CallsFilter } from "../../runs/calls-filter";
+import { EVERY_RUN, filterQuery } from "../../runs/run-filter";
 import {
   SPEND_BY,
   type SpendAnswer,
@@ -66,6 +70,21 @@ export function rowsOf(sums: SpendParts): PartRow[] {
       (a, b) =>
         b.part.cost_nano - a.part.cost_nano || b.part.calls - a.part.calls || (a.name < b.name ? -1 : 1),
     );
+}
+
+/** Sums of what has no name of its own: no run can be looked for by them. */
+const NAMELESS: Readonly<Record<SpendBy, readonly string[]>> = {
+  backend: ["other"],
+  model: ["other", "unknown"],
+  operation: ["other", "unknown"],
+};
+
+/** Where the runs are listed that are a part of the sums since `first` (a day), by what became of their calls. */
+export function runsOf(by: SpendBy, name: string, calls: CallsFilter["calls"], first: string): string {
+  if (NAMELESS[by].includes(name)) return "";
+  const from = String(Date.parse(`${first}T00:00:00Z`) * 1_000);
+  const list = filterQuery({ ...EVERY_RUN, [by]: name, calls, from }).slice(1);
+  return address({ ...runRoute(null), list });
 }
 
 export interface DayBar {

@@ -1,6 +1,7 @@
 /** Totals per backend and over all of them. Pure; money is summed as integer nano-USD. */
 
 import type { BackendCalls } from "../../../run/backend-calls";
+import { EVERY_RUN, filterQuery } from "../../../runs/run-filter";
 import type { BackendTotals } from "../../../service/wire";
 import {
   backendName,
@@ -35,6 +36,9 @@ export interface BackendItem {
   /** Spans to go to; empty where there is none, or the page does not have it. */
   firstFailure: string;
   firstFallback: string;
+  /** The list of the runs in which it failed too, or was left; empty where it did neither here. */
+  runs: string;
+  runsTitle: string;
   /** "true" while the livetail shows this backend alone. */
   pressed: string;
 }
@@ -99,8 +103,15 @@ function item(backend: string, sums: Sums, calls?: BackendCalls, pressed = false
     medianTitle: medianTitle(calls, sums.calls),
     firstFailure: calls?.firstFailure ?? "",
     firstFallback: calls?.firstFallback ?? "",
+    runs: runsLike(backend, sums),
+    runsTitle: `Runs in which ${backendName(backend)} ${sums.errors > 0 ? "failed" : "was left for another backend"}`,
     pressed: String(pressed),
   };
+}
+
+function runsLike(backend: string, { errors, fallbacks }: Sums): string {
+  if (errors === 0 && fallbacks === 0) return "";
+  return `/${filterQuery({ ...EVERY_RUN, backend, calls: errors > 0 ? "failed" : "fell_back" })}`;
 }
 
 function medianTitle(calls: BackendCalls | undefined, all: number): string {
