@@ -19,6 +19,7 @@ import type {
   TraceWindow,
 } from "./service/wire";
 import { costNano } from "./text/format";
+import { targetOf } from "./text/span-target";
 import { type Share, TraceTree } from "./tree";
 
 /** Events kept for the livetail; older ones are dropped from the page, never from the run. */
@@ -62,6 +63,8 @@ function lean(state: SpanState): SpanState {
   const { attributes: _attributes, types: _types, links: _links, content: _content, ...shown } = state;
   const { changed: _changed, derived: _derived, sent: _sent, span_events: events, error, ...rest } = shown;
   const kept: SpanState = rest;
+  const target = targetOf(state);
+  if (target) kept.target = target;
   if (events) kept.span_events = events.map(({ ts, name }) => ({ ts, name }));
   if (error) {
     const { traceback: _traceback, ...stated } = error;

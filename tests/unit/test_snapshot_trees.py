@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spantail_service.runs.snapshot import without_details
+from tests.support.runs.rules import cases, why
 
 DETAILS = ("attributes", "span_events", "links")
 TRICKY = st.sampled_from(["{", "}", "}}", ',"attributes":{', '"links":', '","attributes":{"a":1}}', "\\", '\\"', "ü"])
@@ -51,3 +52,12 @@ def test_is_what_parsing_would_leave(state: dict[str, Any]) -> None:
 )
 def test_a_state_that_ends_with_flat_attributes_is_cut(state: bytes, tree: bytes) -> None:
     assert without_details(state) == tree
+
+
+@pytest.mark.parametrize("case", cases("target"), ids=why)
+def test_what_a_span_was_directed_at_stays(case: dict[str, Any]) -> None:
+    named = {key: case[key] for key in ("name", "kind", "span_kind") if key in case}
+    for more in ({}, {"span_events": []}):  # cut off as text, and parsed
+        state = {"rev": 1, **named, "attributes": case["attributes"], **more}
+        tree = orjson.loads(without_details(orjson.dumps(state)))
+        assert tree == {"rev": 1, **named, **({"target": case["target"]} if case["target"] else {})}

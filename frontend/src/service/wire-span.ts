@@ -116,6 +116,8 @@ export interface SpanState {
   kind?: string;
   /** OpenTelemetry's; absent is unspecified. */
   span_kind?: SpanKind;
+  /** What it was directed at, where it comes without attributes; the page keeps it of those whose attributes it drops. */
+  target?: string;
   service?: string;
   runner?: string;
   scope_details?: Source;

@@ -20,6 +20,7 @@ from spantail_service.runs.clock_skew_cache import ClockSkewCache, Version
 from spantail_service.runs.links import NO_LINKS, LinkTemplates
 from spantail_service.runs.meta import RunMeta, RunState, parse_meta, parse_state, summary
 from spantail_service.runs.sources import UNKNOWN, read_sources, read_tables
+from spantail_service.runs.span_target import target_of, with_target
 from spantail_service.storage.run_writes import now_us
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ MOST_SPANS = 250_000
 
 _SCAN = 1_000  # spans per HSCAN step: keeps Redis responsive while a large run is read
 _DERIVED = b',"derived":['  # within a text its quotes are escaped
+_ATTRIBUTES = b',"attributes":'
 _DETAIL = ("attributes", *BESIDE_ATTRIBUTES, "span_events", "links")
 
 
@@ -50,7 +52,8 @@ class RunSnapshots:
 
         Args:
             run_id: The run.
-            tree: Leave out what only a span's details need: attributes, span events, links, tracebacks.
+            tree: Leave out what only a span's details need: attributes, span events, links, tracebacks. Of the
+                attributes stays what a row says of them: `target`.
             most: Make none of a run with more spans.
 
         Raises:
@@ -186,13 +189,13 @@ def _joined(head: bytes, states: list[bytes], skews: Skews, *, tree: bool) -> by
 
 
 def without_details(state: bytes) -> bytes:
-    """One span without what only its details need.
+    """One span without what only its details need, but with what it was directed at (`target`).
 
     Most states end with flat attributes: those are cut off as text, at a tenth of what parsing costs. Where the first
     brace that closes after them is the last but one, nothing else follows them, and they are the span's own; what may
     follow is the list of those that were derived.
     """
-    at = state.find(b',"attributes":{')
+    at = state.find(_ATTRIBUTES + b"{")
     end = state.find(b"}", at) if at > 0 else -1
     if end == len(state) - 2 or (
         end > 0 and state.startswith(_DERIVED, end + 1) and state.find(b"}", end + 1) == len(state) - 1
@@ -200,10 +203,14 @@ def without_details(state: bytes) -> bytes:
         head = state[:at]
         # Quotes within a text are escaped: these are names. Our own encoder puts none of them there.
         if b'"span_events":' not in head and b'"links":' not in head and b'"traceback":' not in head:
-            return head + b"}"
+            return with_target(head, state, at + len(_ATTRIBUTES), end + 1)
     span = orjson.loads(state)
+    attributes = span.get("attributes")
+    target = target_of(span.get("kind"), span.get("span_kind"), attributes) if isinstance(attributes, dict) else None
     for key in _DETAIL:
         span.pop(key, None)
+    if target is not None:
+        span["target"] = target
     error = span.get("error")
     if error:
         error.pop("traceback", None)

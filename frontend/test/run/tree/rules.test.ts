@@ -5,6 +5,7 @@ import { changesSpan, compare, merged } from "../../../src/fold";
 import type { SpanState, SpanStatus, TailEvent } from "../../../src/service/wire";
 import { isUnpriced, RunStore } from "../../../src/store";
 import { costNano } from "../../../src/text/format";
+import { rowName, targetOf } from "../../../src/text/span-target";
 
 interface Case {
   why: string;
@@ -111,4 +112,37 @@ describe("money", () => {
       expect(isUnpriced(state)).toBe(unpriced);
     },
   );
+});
+
+interface TargetCase extends Case, Pick<SpanState, "name" | "kind" | "span_kind" | "attributes"> {
+  target: string | null;
+  row: string;
+}
+
+describe("what a span was directed at", () => {
+  it.each(rule<TargetCase>("target"))("$why", ({ target, row, ...span }) => {
+    expect(targetOf(span) ?? null).toBe(target);
+    expect(rowName(span)).toBe(row);
+    const { attributes: _attributes, ...answered } = span;
+    expect(rowName({ ...answered, ...(target !== null && { target }) })).toBe(row);
+  });
+
+  it("stays when the page drops the attributes of a span that has ended", () => {
+    const store = new RunStore();
+    const span = { ts: 1, span_id: "1", kind: "span", span_kind: "client", name: "GET", start: 1 } as const;
+    const asked = { "http.request.method": "GET", "server.address": "api.example.com", "url.path": "/v1" };
+    store.foldEvent({ ...span, seq: 0, rev: 1, event: "span_start", status: "running", attributes: asked });
+    expect(rowName(store.spans.get("1") ?? {})).toBe("GET api.example.com/v1");
+    store.foldEvent({
+      ...span,
+      seq: 1,
+      rev: 2,
+      event: "span_complete",
+      status: "ok",
+      end: 2,
+      attributes: asked,
+    });
+    expect(store.spans.get("1")?.attributes).toBeUndefined();
+    expect(rowName(store.spans.get("1") ?? {})).toBe("GET api.example.com/v1");
+  });
 });

@@ -55,6 +55,11 @@ class SpanState(BaseModel):
     resource: str | None = Field(None, description="Key in the snapshot's `resources`.")
     scope: str | None = Field(None, description="Key in the snapshot's `scopes`.")
     span_kind: str | None = Field(None, description="`internal`, `server`, `client`, `producer` or `consumer`.")
+    target: str | None = Field(
+        None,
+        description="Where attributes are left out: what they say that it was directed at, as "
+        "`api.example.com/v1/items`, a table, a queue, a tool. Never a query, credentials or a statement.",
+    )
     name_told: str | None = Field(None, description="The name as it was sent, where another one is shown (Logfire's).")
     trace_state: str | None = None
     flags: int | None = Field(None, description="OTLP's `SpanFlags`.")

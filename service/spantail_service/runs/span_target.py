@@ -1,0 +1,117 @@
+"""What a span was directed at, from the attributes of OpenTelemetry's conventions: `api.example.com/v1/items`. Pure.
+
+A tree is read without attributes, so its rows would all read `GET`. The page has the same rule for spans that it hears
+of by their events (`frontend/src/text/span-target.ts`); both are held to `tests/golden/rules/target.json`. No query, no
+credentials and no statement are ever part of it: these may hold secrets that nobody expects in a list.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+LONGEST: Final = 120
+"""Characters of a target."""
+
+_HINT: Final = re.compile(rb'"(?:http\.|db\.|rpc\.|messaging\.|gen_ai\.(?:tool|agent)\.name")')
+_URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)([^?#]*)")
+_HOST: Final = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[^\s:@/?#\\\[\]]+)(?::[0-9]{1,5})?")
+_PATH_END: Final = re.compile(r"[?#;]")
+_USUAL_PORTS: Final = (80, 443)
+
+
+def with_target(head: bytes, state: bytes, start: int, end: int) -> bytes:
+    """A state that was cut off before its attributes, with `target` where these (from `start` to `end`) tell one."""
+    # most spans are of no such kind: text is looked at in a fraction of the time that it takes to parse it
+    if _HINT.search(state, start, end) is not None and b',"kind":"llm_' not in head:
+        kind = "tool" if b',"kind":"tool"' in head else None
+        span_kind = "server" if b',"span_kind":"server"' in head else None
+        target = target_of(kind, span_kind, orjson.loads(state[start:end]))
+        if target is not None:
+            return b'%b,"target":%b}' % (head, orjson.dumps(target))
+    return head + b"}"
+
+
+def target_of(kind: str | None, span_kind: str | None, attributes: Mapping[str, Any]) -> str | None:
+    """What a span was directed at; None where its attributes do not say, and of calls of models: these have a model."""
+    if kind in ("llm_call", "llm_group"):
+        return None
+    operation = _text(attributes, "gen_ai.operation.name")
+    target = ""
+    if _text(attributes, "http.request.method", "http.method"):
+        target = _http(attributes, is_server=span_kind == "server")
+    elif _text(attributes, "rpc.system.name", "rpc.system"):
+        service, method = _text(attributes, "rpc.service"), _text(attributes, "rpc.method")
+        target = method if "/" in method else "/".join(filter(None, (service, method)))
+    elif _text(attributes, "messaging.system"):
+        target = _text(
+            attributes, "messaging.destination.template", "messaging.destination.name", "messaging.destination"
+        )
+        if "://" in target:
+            target = "".join(_parts(target))
+    elif _text(attributes, "db.system.name", "db.system"):
+        target = _database(attributes)
+    elif kind == "tool" or operation == "execute_tool":
+        target = _text(attributes, "gen_ai.tool.name")
+    elif operation in ("invoke_agent", "create_agent"):
+        target = _text(attributes, "gen_ai.agent.name")
+    target = " ".join(target.split())
+    if len(target) > LONGEST:
+        target = target[: LONGEST - 1] + "…"
+    return target or None
+
+
+def _text(attributes: Mapping[str, Any], *names: str) -> str:
+    for name in names:
+        value = attributes.get(name)
+        if value and isinstance(value, str):
+            return value
+    return ""
+
+
+def _http(attributes: Mapping[str, Any], *, is_server: bool) -> str:
+    host_of_url, path_of_url = _parts(_text(attributes, "url.full", "http.url"))
+    path = _text(attributes, "url.template", "http.route", "url.path", "http.target") or path_of_url
+    path = _PATH_END.split(path, maxsplit=1)[0]
+    if "://" in path:  # a proxy's request line
+        host_of_url, path = _parts(path)
+    host = "" if is_server else _host(attributes) or host_of_url
+    return f"{host}{path if path.startswith('/') or not host else f'/{path}' if path else ''}"
+
+
+def _host(attributes: Mapping[str, Any]) -> str:
+    host = _text(attributes, "server.address", "net.peer.name", "http.host").rpartition("@")[2]
+    if host.count(":") > 1 and not host.startswith("["):
+        host = f"[{host}]"
+    port = attributes.get("server.port", attributes.get("net.peer.port"))
+    if type(port) is int and port not in _USUAL_PORTS and not re.search(r":[0-9]+$", host):
+        host = f"{host}:{port}"
+    return host if _HOST.fullmatch(host) else ""
+
+
+def _parts(url: str) -> tuple[str, str]:
+    """Host and path of an address; empty where it is none, or where a part of a password may stand in either."""
+    match = _URL.match(url)
+    if match is None:
+        return "", ""
+    user, _, host = match[1].rpartition("@")
+    path = _PATH_END.split(match[2], maxsplit=1)[0]
+    if not _HOST.fullmatch(host) or (not user and ":" in host and "@" in match[2]):
+        return "", ""
+    return host, path
+
+
+def _database(attributes: Mapping[str, Any]) -> str:
+    known = _text(
+        attributes, "db.query.summary", "db.collection.name", "db.sql.table", "db.mongodb.collection",
+        "db.cassandra.table",
+    )  # fmt: skip
+    if known:
+        return known
+    namespace = _text(attributes, "db.namespace", "db.name")
+    return "" if namespace.isdecimal() else namespace
