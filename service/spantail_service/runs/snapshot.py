@@ -188,22 +188,33 @@ def _joined(head: bytes, states: list[bytes], skews: Skews, *, tree: bool) -> by
     return b"".join(parts)
 
 
-def without_details(state: bytes) -> bytes:
-    """One span without what only its details need, but with what it was directed at (`target`).
+def flat_attributes(state: bytes) -> int:
+    """Where a state can be cut off, so that its attributes alone are missing; -1 where that is not sure.
 
-    Most states end with flat attributes: those are cut off as text, at a tenth of what parsing costs. Where the first
-    brace that closes after them is the last but one, nothing else follows them, and they are the span's own; what may
-    follow is the list of those that were derived.
+    Where the first brace that closes after them is the last but one, nothing else follows them, and they are the span's
+    own; what may follow is the list of those that were derived.
     """
     at = state.find(_ATTRIBUTES + b"{")
     end = state.find(b"}", at) if at > 0 else -1
     if end == len(state) - 2 or (
         end > 0 and state.startswith(_DERIVED, end + 1) and state.find(b"}", end + 1) == len(state) - 1
     ):
+        return at
+    return -1
+
+
+def without_details(state: bytes) -> bytes:
+    """One span without what only its details need, but with what it was directed at (`target`).
+
+    Most states end with flat attributes: those are cut off as text, at a tenth of what parsing costs.
+    """
+    at = flat_attributes(state)
+    if at > 0:
         head = state[:at]
         # Quotes within a text are escaped: these are names. Our own encoder puts none of them there.
         if b'"span_events":' not in head and b'"links":' not in head and b'"traceback":' not in head:
-            return with_target(head, state, at + len(_ATTRIBUTES), end + 1)
+            start = at + len(_ATTRIBUTES)
+            return with_target(head, state, start, state.index(b"}", start) + 1)
     span = orjson.loads(state)
     attributes = span.get("attributes")
     target = target_of(span.get("kind"), span.get("span_kind"), attributes) if isinstance(attributes, dict) else None

@@ -9,9 +9,9 @@ import orjson
 
 from spantail_exporters.model import keys
 from spantail_service.errors import TooLargeError
-from spantail_service.runs.comparison.matching import Node, matched, tree_of
+from spantail_service.runs.comparison.matching import Rows, Tree
 from spantail_service.runs.comparison.rows import answer_rows
-from spantail_service.runs.comparison.spans import ComparedSpan, read
+from spantail_service.runs.comparison.spans import ComparedSpans, Shared
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -53,27 +53,28 @@ async def compare(redis: Redis, snapshots: RunSnapshots, run_id: str, other_id: 
             raise RunTooLargeError(
                 f"Run {run['run_id']} has {run['spans']:,} spans; runs of up to {MOST_SPANS:,} are compared."
             )
-    trees = [await _tree(redis, each) for each in (run_id, other_id)]
+    shared = Shared()
+    trees = [await _tree(redis, each, shared) for each in (run_id, other_id)]
     return await asyncio.to_thread(_answer, runs, trees, limit)
 
 
-async def _tree(redis: Redis, run_id: str) -> list[Node]:
-    spans: dict[str, ComparedSpan] = {}  # a scan may return a field twice
+async def _tree(redis: Redis, run_id: str, shared: Shared) -> Tree:
+    spans = ComparedSpans(shared)
     cursor = 0
     while True:
         answer: Any = await redis.hscan(keys.run_keys(run_id).spans, cursor, count=_SCAN)
         cursor, found = answer
-        for span in await asyncio.to_thread(_read_all, found.values()):
-            spans[span.span_id] = span
+        await asyncio.to_thread(_add_all, spans, found.values())
         if cursor == 0 or len(spans) > MOST_SPANS:
-            return await asyncio.to_thread(tree_of, spans.values())
+            return await asyncio.to_thread(Tree, spans)
 
 
-def _read_all(states: Iterable[bytes]) -> list[ComparedSpan]:
-    return [span for span in map(read, states) if span is not None]
+def _add_all(spans: ComparedSpans, states: Iterable[bytes]) -> None:
+    for state in states:
+        spans.add(state)
 
 
-def _answer(runs: list[dict[str, Any]], trees: list[list[Node]], limit: int) -> bytes:
-    rows, counts = answer_rows(matched(*trees), limit)
+def _answer(runs: list[dict[str, Any]], trees: list[Tree], limit: int) -> bytes:
+    rows, counts = answer_rows(Rows(*trees), limit)
     left_out = counts.both + counts.only_a + counts.only_b - len(rows)
     return orjson.dumps({"a": runs[0], "b": runs[1], **counts._asdict(), "left_out": left_out, "rows": rows})

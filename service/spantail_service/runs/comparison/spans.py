@@ -1,7 +1,11 @@
-"""A stored span as far as a comparison looks at it: small, for two runs of 100,000 are held at once. Pure."""
+"""The spans of a run as far as a comparison looks at them: as columns, for two runs of 100,000 are held at once. Pure.
+
+An object for each span, with lists and tuples of its own, would cost the garbage collector more than all the rest.
+"""
 
 from __future__ import annotations
 
+import re
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -9,12 +13,14 @@ import orjson
 
 from spantail import attributes as key
 from spantail_exporters.model.rules.wrapping import has_account
+from spantail_service.runs.snapshot import flat_attributes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 INPUT: Final = ("gen_ai.system_instructions", key.GEN_AI_INPUT_MESSAGES, "gen_ai.tool.call.arguments")
 OUTPUT: Final = ("gen_ai.output.messages", "gen_ai.tool.call.result")
+_CONTENT: Final = re.compile("|".join(f'"{re.escape(name)}":' for name in (*INPUT, *OUTPUT)).encode())
 _LONGEST_ERROR: Final = 300
 
 
@@ -27,90 +33,128 @@ class Figures(NamedTuple):
     priced: int = 0
     unpriced: int = 0
 
-    def plus(self, other: Figures) -> Figures:
-        """The sum of both."""
-        return Figures(*map(sum, zip(self, other, strict=True)))
-
 
 NOTHING: Final = Figures()
 
+Label = tuple[str, str]
+"""What a span has in common with its counterpart: kind, and name without the model that the name may end with."""
 
-class ComparedSpan(NamedTuple):
-    """One span of one run. Times are microseconds since the epoch; None is unknown."""
+Traits = tuple[
+    Label, str, str | None, str | None, str | None, tuple[int, int, int, int, int] | None, bytes | None, bytes | None
+]
+"""What two counterparts are compared by: label, status, backend, model, error, what it came to by itself (`Figures`;
+None for a span without an account), and digests of what it was given and what it gave (None where that was not kept).
+"""
 
-    span_id: str
-    parent_id: str | None
-    name: str
-    kind: str
-    status: str
-    start: int
-    end: int | None
-    backend: str | None
-    model: str | None
-    fallback_from: str | None
-    fallback_reason: str | None
-    error: str | None
-    figures: Figures | None
-    """What it came to by itself; None for a span without an account."""
-    input: bytes | None
-    """Digest of what it was given: prompt, arguments; None where that was not kept."""
-    output: bytes | None
-
-    @property
-    def label(self) -> tuple[str, str]:
-        """What it has in common with its counterpart: kind, and name without the model that the name may end with."""
-        operation, _, named = self.name.partition(" ")
-        model = self.model
-        if named and model and self.kind == key.KIND_LLM_CALL and (named.startswith(model) or model.startswith(named)):
-            return self.kind, operation
-        return self.kind, self.name
+LABEL: Final = 0
+STATUS: Final = 1
+BACKEND: Final = 2
+MODEL: Final = 3
+ERROR: Final = 4
+FIGURES: Final = 5
+CONTENTS: Final = (("input", 6), ("output", 7))
 
 
-def read(state: bytes) -> ComparedSpan | None:
-    """Read a stored state; None for what is none."""
-    try:
-        span = orjson.loads(state)
-    except ValueError:
-        return None
-    if not isinstance(span, dict):
-        return None
-    get, attributes = span.get, span.get("attributes") or {}
-    error = get("error") or {}
-    return ComparedSpan(
-        span_id=get("span_id", ""),
-        parent_id=get("parent_id"),
-        name=get("name") or "",
-        kind=get("kind") or "span",
-        status=get("status") or "running",
-        start=get("start") or 0,
-        end=get("end"),
-        backend=get("backend"),
-        model=get("model"),
-        fallback_from=get("fallback_from"),
-        fallback_reason=get("fallback_reason"),
-        error=_cut(error.get("message") or error.get("type")),
-        figures=_figures(span),
-        input=_digest(attributes, INPUT),
-        output=_digest(attributes, OUTPUT),
-    )
+class Shared:
+    """Labels and traits that are alike are one object, in both runs: most spans have those of many others."""
+
+    def __init__(self) -> None:
+        self.labels: dict[Label, Label] = {}
+        self.traits: dict[Traits, Traits] = {}
+
+
+class ComparedSpans:
+    """The spans of one run, each by its place in the lists. Times are microseconds since the epoch; None is unknown."""
+
+    def __init__(self, shared: Shared) -> None:
+        self._shared = shared
+        self.place_of: dict[str, int] = {}
+        """By span id."""
+        self.ids: list[str] = []
+        self.parent_ids: list[str | None] = []
+        self.names: list[str] = []
+        self.starts: list[int] = []
+        self.ends: list[int | None] = []
+        self.traits: list[Traits] = []
+        self.fallbacks: dict[int, tuple[str | None, str | None]] = {}
+        """From which backend, and why; of the spans that were one."""
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def add(self, state: bytes) -> None:
+        """Read a stored state. What is none is left out; of two states of a span the later one counts."""
+        at = flat_attributes(state)
+        if at > 0 and _CONTENT.search(state, at) is None:
+            state = state[:at] + b"}"  # nothing in them is looked at
+        try:
+            span = orjson.loads(state)
+        except ValueError:
+            return
+        if not isinstance(span, dict):
+            return
+        get = span.get
+        span_id, start = get("span_id", ""), get("start") or 0
+        place = self.place_of.setdefault(span_id, len(self.ids))
+        if place == len(self.ids):
+            self.ids.append(span_id)
+            self.parent_ids.append(get("parent_id"))
+            self.names.append(get("name") or "")
+            self.starts.append(start)
+            self.ends.append(get("end"))
+            self.traits.append(self._traits(span))
+        else:
+            self.parent_ids[place], self.names[place] = get("parent_id"), get("name") or ""
+            self.starts[place], self.ends[place] = start, get("end")
+            self.traits[place] = self._traits(span)
+            self.fallbacks.pop(place, None)
+        if "fallback_from" in span or "fallback_reason" in span:
+            self.fallbacks[place] = get("fallback_from"), get("fallback_reason")
+
+    def _traits(self, span: Mapping[str, Any]) -> Traits:
+        get = span.get
+        label = _label(get("kind") or "span", get("name") or "", get("model"))
+        label = self._shared.labels.setdefault(label, label)
+        attributes, error = get("attributes"), get("error")
+        traits: Traits = (
+            label,
+            get("status") or "running",
+            get("backend"),
+            get("model"),
+            _cut(error.get("message") or error.get("type")) if error else None,
+            _figures(span),
+            _digest(attributes, INPUT) if attributes else None,
+            _digest(attributes, OUTPUT) if attributes else None,
+        )
+        return self._shared.traits.setdefault(traits, traits)
+
+
+def _label(kind: str, name: str, model: str | None) -> Label:
+    if model and kind == key.KIND_LLM_CALL:
+        operation, _, named = name.partition(" ")
+        if named and (named.startswith(model) or model.startswith(named)):
+            return kind, operation
+    return kind, name
 
 
 def _cut(text: str | None) -> str | None:
     return text if text is None or len(text) <= _LONGEST_ERROR else f"{text[:_LONGEST_ERROR]}…"
 
 
-def _figures(span: Mapping[str, Any]) -> Figures | None:
-    if not has_account(span):
+def _figures(span: Mapping[str, Any]) -> tuple[int, int, int, int, int] | None:
+    is_call = span.get("kind") == key.KIND_LLM_CALL
+    if not (is_call or "account" in span) or not has_account(span):
         return None
-    account = span if span.get("kind") == key.KIND_LLM_CALL else span["account"]
+    account = span if is_call else span["account"]
     tokens = account.get("tokens") or {}
     cost = account.get("cost_nano")
-    return Figures(
+    is_priced = cost is not None
+    return (
         cost or 0,
         tokens.get("input", 0),
         tokens.get("output", 0),
-        int(cost is not None),
-        int(cost is None and bool(tokens)),
+        int(is_priced),
+        int(not is_priced and bool(tokens)),
     )
 
 
