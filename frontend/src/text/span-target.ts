@@ -2,7 +2,8 @@
  * What a span was directed at, from the attributes of OpenTelemetry's conventions, and the name of its row with it. Pure.
  *
  * The service says it of the spans that it answers without attributes (`runs/span_target.py`); both are held to
- * `tests/golden/rules/target.json`. No query, no credentials and no statement are ever part of it.
+ * `tests/golden/rules/target.json`. No query, no credentials and nothing of a statement but its
+ * table are ever part of it.
  */
 import type { Attributes, SpanState } from "../service/wire";
 import { shownName, visible } from "./visible";
@@ -10,6 +11,10 @@ import { shownName, visible } from "./visible";
 const LONGEST = 120;
 const URL = /^[A-Za-z][A-Za-z0-9+.-]*:\/\/([^/?#]*)([^?#]*)/;
 const HOST = /^(?:\[[0-9A-Fa-f:.]+\]|[^\s:@/?#\\[\]]+)(?::[0-9]{1,5})?$/;
+/** A word in quotes may be a value: what stands before the table has none but names in double quotes. */
+const TABLE =
+  /^\s*(?:SELECT\s(?:[^'"]|"\w+")*?\sFROM|INSERT\s+INTO|REPLACE\s+INTO|DELETE\s+FROM|UPDATE)\s+((?:["`[]?\w+["`\]]?\.){0,2}["`[]?\w+["`\]]?)(?:[\s;,(]|$)/i;
+const LONGEST_STATEMENT = 1_000;
 const REQUEST = /^(?:HTTP )?([A-Z]{3,7})(?: (?:\/|https?:|\*|\{)\S*)?$/;
 
 type Described = Pick<SpanState, "kind" | "span_kind" | "attributes">;
@@ -53,8 +58,10 @@ function directedAt(attributes: Attributes, isTool: boolean, isServer: boolean):
   }
   if (text("db.system.name", "db.system")) {
     const tables = ["db.sql.table", "db.mongodb.collection", "db.cassandra.table"];
-    const namespace = text("db.namespace", "db.name");
-    return text("db.query.summary", "db.collection.name", ...tables) || namespace.replace(/^\d+$/, "");
+    const known = text("db.query.summary", "db.collection.name", ...tables);
+    const [, table = ""] =
+      TABLE.exec(text("db.query.text", "db.statement").slice(0, LONGEST_STATEMENT)) ?? [];
+    return known || table.replace(/["`[\]]/g, "") || text("db.namespace", "db.name").replace(/^\d+$/, "");
   }
   const operation = text("gen_ai.operation.name");
   if (isTool || operation === "execute_tool") return text("gen_ai.tool.name");

@@ -2,7 +2,8 @@
 
 A tree is read without attributes, so its rows would all read `GET`. The page has the same rule for spans that it hears
 of by their events (`frontend/src/text/span-target.ts`); both are held to `tests/golden/rules/target.json`. No query, no
-credentials and no statement are ever part of it: these may hold secrets that nobody expects in a list.
+credentials and nothing of a statement but the name of its table are ever part of it: these may hold secrets that nobody
+expects in a list.
 """
 
 from __future__ import annotations
@@ -21,6 +22,13 @@ LONGEST: Final = 120
 _HINT: Final = re.compile(rb'"(?:http\.|db\.|rpc\.|messaging\.|gen_ai\.(?:tool|agent)\.name")')
 _URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)([^?#]*)")
 _HOST: Final = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[^\s:@/?#\\\[\]]+)(?::[0-9]{1,5})?")
+# A word in quotes may be a value: what stands before the table has none but names in double quotes.
+_TABLE: Final = re.compile(
+    r"""\s*(?:SELECT\s(?:[^'"]|"\w+")*?\sFROM|INSERT\s+INTO|REPLACE\s+INTO|DELETE\s+FROM|UPDATE)\s+"""
+    r"""((?:["`\[]?\w+["`\]]?\.){0,2}["`\[]?\w+["`\]]?)(?:[\s;,(]|$)""",
+    re.IGNORECASE | re.ASCII,
+)
+_LONGEST_STATEMENT: Final = 1_000
 _PATH_END: Final = re.compile(r"[?#;]")
 _USUAL_PORTS: Final = (80, 443)
 
@@ -113,5 +121,8 @@ def _database(attributes: Mapping[str, Any]) -> str:
     )  # fmt: skip
     if known:
         return known
+    table = _TABLE.match(_text(attributes, "db.query.text", "db.statement")[:_LONGEST_STATEMENT])
+    if table is not None:
+        return re.sub(r'["`\[\]]', "", table[1])
     namespace = _text(attributes, "db.namespace", "db.name")
     return "" if namespace.isdecimal() else namespace

@@ -58,7 +58,8 @@ class SpanState(BaseModel):
     target: str | None = Field(
         None,
         description="Where attributes are left out: what they say that it was directed at, as "
-        "`api.example.com/v1/items`, a table, a queue, a tool. Never a query, credentials or a statement.",
+        "`api.example.com/v1/items`, a table, a queue, a tool. Never a query or credentials, nor more of a statement "
+        "than its table.",
     )
     name_told: str | None = Field(None, description="The name as it was sent, where another one is shown (Logfire's).")
     trace_state: str | None = None
