@@ -1,4 +1,4 @@
-/** Runs by what became of their calls of a backend or a model: in words, and as a search that finds these calls. Pure. */
+/** Runs by their calls of a backend or a model, as a figure counts them, and the search that finds these calls. Pure. */
 import { UNNAMED_BACKEND } from "../text/format";
 
 export const CALLS = ["failed", "fell_back"] as const;
@@ -8,12 +8,14 @@ export interface CallsFilter {
   readonly model: string;
   /** Empty for any call. */
   readonly calls: (typeof CALLS)[number] | "";
+  /** On demo data, or not on it. */
+  readonly demo: "true" | "false" | "";
 }
 
-export const EVERY_CALL: CallsFilter = { backend: "", model: "", calls: "" };
+export const EVERY_CALL: CallsFilter = { backend: "", model: "", calls: "", demo: "" };
 
-export function isEveryCall({ backend, model, calls }: CallsFilter): boolean {
-  return !backend && !model && !calls;
+export function isEveryCall({ backend, model, calls, demo }: CallsFilter): boolean {
+  return !backend && !model && !calls && !demo;
 }
 
 /** What finds these calls in a run of the list; empty where the run as a whole is meant. */

@@ -97,7 +97,8 @@ function addressQuery(filter: RunFilter): URLSearchParams {
   if (filter.operation) query.set("operation", filter.operation);
   if (filter.environment) query.set("environment", filter.environment);
   if (filter.version) query.set("version", filter.version);
-  for (const name of ["backend", "model", "calls"] as const) if (filter[name]) query.set(name, filter[name]);
+  for (const name of ["backend", "model", "calls", "demo"] as const)
+    if (filter[name]) query.set(name, filter[name]);
   if (filter.pinned) query.set("pinned", "true");
   if (filter.from) query.set("from", filter.from);
   if (filter.to) query.set("to", filter.to);
@@ -118,6 +119,7 @@ export function filterIn(search: string): RunFilter {
     backend: value("backend"),
     model: value("model"),
     calls: CALLS.find((calls) => calls === value("calls")) ?? "",
+    demo: (["true", "false"] as const).find((demo) => demo === value("demo")) ?? "",
     pinned: query.get("pinned") === "true",
     from: PERIODS[value("from")] ? value("from") : timeIn(value("from")),
     to: timeIn(value("to")),

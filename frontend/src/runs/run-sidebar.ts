@@ -134,12 +134,13 @@ export class RunSidebar {
       return;
     }
     const { page } = this;
-    const { from, to, backend, model, calls } = this.list.filter;
+    const { from, to, backend, model, calls, demo } = this.list.filter;
     const isRange = page.filterTime === RANGE;
     this.take({
       backend,
       model,
       calls,
+      demo,
       text: page.filterText,
       status: page.filterStatus as RunStatus | "",
       operation: page.filterOperation,

@@ -31,8 +31,9 @@ export class CallsChip {
 }
 
 /** "failed calls: claude_cli"; empty where nothing is asked of calls. */
-export function callsWords({ backend, model, calls }: CallsFilter): string {
+export function callsWords({ backend, model, calls, demo }: CallsFilter): string {
   const named = [backend && backendName(backend), model && visible(model)].filter(Boolean).join(", ");
   const what = { failed: "failed calls", fell_back: "fallbacks", "": named ? "calls" : "" }[calls];
-  return named ? `${what}${calls === "fell_back" ? " from" : ":"} ${named}` : what;
+  const asked = named ? `${what}${calls === "fell_back" ? " from" : ":"} ${named}` : what;
+  return [asked, { true: "demo data", false: "no demo data", "": "" }[demo]].filter(Boolean).join(", ");
 }

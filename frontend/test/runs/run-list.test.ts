@@ -118,6 +118,9 @@ it("narrows by what became of calls, and has a run searched for them", () => {
   expect(callsWords(filterIn("?calls=fell_back&backend=unknown"))).toBe("fallbacks from not named");
   expect(callsWords(filterIn("?model=gpt-4o"))).toBe("calls: gpt-4o");
   expect(callsWords(EVERY_RUN)).toBe("");
+  expect(callsWords(filterIn("?calls=failed&demo=true"))).toBe("failed calls, demo data");
+  expect(callsWords(filterIn("?demo=false&from=1d"))).toBe("no demo data");
+  expect(callsWords(filterIn("?demo=maybe"))).toBe("");
   const [first] = runItems([run(1)], null, 0, callsSearch(filter));
   expect(first?.href).toBe(`/runs/${run(1).run_id}?q=is%3Aerror+backend%3A%22claude_cli%22`);
 });

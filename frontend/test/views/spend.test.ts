@@ -13,6 +13,7 @@ import {
   shortDay,
   shownChoice,
   sum,
+  summedRuns,
   tick,
   unpricedText,
 } from "../../src/views/spend/spend-words";
@@ -97,14 +98,17 @@ it("knows the limit of the day, its own before the usual one", () => {
 });
 
 it("leads to the runs that a figure was counted in", () => {
-  expect(runsOf("backend", "claude_cli", "failed", "2026-11-29")).toBe(
+  const runs = summedRuns(choiceIn(""), { ...ANSWER, demo: { ...ANSWER.demo, runs: 0 } });
+  expect(runsOf("backend", "claude_cli", "failed", runs)).toBe(
     "/?backend=claude_cli&calls=failed&from=1795910400000000",
   );
-  expect(runsOf("operation", "job search", "fell_back", "2026-11-29")).toBe(
-    "/?operation=job+search&calls=fell_back&from=1795910400000000",
+  const beside = summedRuns(choiceIn(""), ANSWER);
+  expect(runsOf("backend", "unknown", "", beside)).toBe("/?backend=unknown&demo=false&from=1795910400000000");
+  const demo = summedRuns(choiceIn("data=demo"), ANSWER);
+  expect(runsOf("operation", "job search", "fell_back", demo)).toBe(
+    "/?operation=job+search&calls=fell_back&demo=true&from=1795910400000000",
   );
-  expect(runsOf("backend", "unknown", "", "2026-11-29")).toContain("backend=unknown");
-  for (const name of ["other", "unknown"]) expect(runsOf("model", name, "failed", "2026-11-29")).toBe("");
+  for (const name of ["other", "unknown"]) expect(runsOf("model", name, "failed", runs)).toBe("");
 });
 
 it("says what has no price", () => {

@@ -45,6 +45,7 @@ class RunFilter(NamedTuple):
     min_cost_nano: int | None = None
     has_errors: bool | None = None
     pinned: bool | None = None
+    demo: bool | None = None
 
     @property
     def looks_inside(self) -> bool:
@@ -60,6 +61,7 @@ class RunFilter(NamedTuple):
             or self.min_cost_nano
             or self.has_errors is not None
             or self.pinned is not None
+            or self.demo is not None
         )
 
     def matches(self, run: Mapping[str, Any]) -> bool:
@@ -81,6 +83,7 @@ class RunFilter(NamedTuple):
             and (not self.min_cost_nano or run["cost_nano"] >= self.min_cost_nano)
             and (self.has_errors is None or (run["errors"] > 0) == self.has_errors)
             and (self.pinned is None or run["pinned"] == self.pinned)
+            and (self.demo is None or run["demo"] == self.demo)
         )
 
     def _matches_calls(self, run: Mapping[str, Any]) -> bool:

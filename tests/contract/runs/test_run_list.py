@@ -96,6 +96,8 @@ async def test_what_became_of_calls(redis_url: str, monkeypatch: pytest.MonkeyPa
             assert await _ids(client, calls="failed", model="gpt-4o") == [failed]
             assert await _ids(client, calls="failed", backend="unheard of") == []
             assert await _ids(client, calls="failed", service="shop") == []
+            assert await _ids(client, demo=True) == []
+            assert await _ids(client, demo=False, calls="failed") == [failed, failed_over]
             assert (await client.get("/api/runs", params={"calls": "odd"})).status_code == 422
             page = (await client.get("/api/runs", params={"calls": "failed", "limit": 1})).json()
             assert page["runs"][0]["models"] == {"gpt-4o": {"calls": 1, "errors": 1}}

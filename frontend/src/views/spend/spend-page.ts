@@ -22,6 +22,7 @@ import {
   type SpendChoice,
   shownChoice,
   sum,
+  summedRuns,
   unpricedText,
 } from "./spend-words";
 
@@ -165,7 +166,7 @@ export class SpendPage implements SectionView {
     setText(this.unpriced, unpricedText(sums));
     this.limit.hidden = limit === undefined;
     this.unpriced.hidden = this.unpriced.textContent === "";
-    this.parts.draw(rowsOf(sums), choice, spend.from);
+    this.parts.draw(rowsOf(sums), choice, summedRuns(choice, spend));
     this.days.draw(bars);
   }
 

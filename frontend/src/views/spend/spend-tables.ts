@@ -7,7 +7,15 @@ import { BackendMark } from "../backend-mark";
 import { KeyedList } from "../keyed";
 import type { RowView } from "../windowed";
 import { PartFigure } from "./part-figure";
-import { type DayBar, type PartRow, queryOf, runsOf, type SpendChoice, sum } from "./spend-words";
+import {
+  type DayBar,
+  type PartRow,
+  queryOf,
+  runsOf,
+  type SpendChoice,
+  type SummedRuns,
+  sum,
+} from "./spend-words";
 
 export class PartTable {
   readonly element: HTMLElement;
@@ -16,7 +24,7 @@ export class PartTable {
   private readonly name = h("th", { scope: "col" });
   private readonly list: KeyedList<PartRow>;
   private choice: SpendChoice | null = null;
-  private first = "";
+  private runs: SummedRuns = { first: "", demo: "" };
 
   constructor() {
     const body = h("tbody");
@@ -39,16 +47,16 @@ export class PartTable {
       () =>
         new PartRowView(
           () => this.choice,
-          () => this.first,
+          () => this.runs,
         ),
     );
     this.element = h("div", { class: "spend-scroll" }, this.empty, this.table);
   }
 
-  /** `first` is the first day of the sums. */
-  draw(rows: readonly PartRow[], choice: SpendChoice, first: string): void {
+  /** `runs` are those that the sums are of. */
+  draw(rows: readonly PartRow[], choice: SpendChoice, runs: SummedRuns): void {
     this.choice = choice;
-    this.first = first;
+    this.runs = runs;
     setAttr(this.table, "data-fallbacks", rows.some(({ part }) => part.fallbacks) ? "" : null);
     this.empty.hidden = rows.length > 0;
     this.table.hidden = rows.length === 0;
@@ -61,7 +69,7 @@ export class PartTable {
 class PartRowView implements RowView<PartRow> {
   readonly element: HTMLElement;
   private readonly choiceNow: () => SpendChoice | null;
-  private readonly firstNow: () => string;
+  private readonly runsNow: () => SummedRuns;
   private readonly mark = new BackendMark();
   private readonly text = h("span", { class: "part-name" });
   private readonly link = h("a", { class: "part-link", "data-nav": "" }, this.mark.element, this.text);
@@ -73,9 +81,9 @@ class PartRowView implements RowView<PartRow> {
   private readonly cost = figure("part-cost");
   private readonly fill = h("i", { class: "part-fill" });
 
-  constructor(choiceNow: () => SpendChoice | null, firstNow: () => string) {
+  constructor(choiceNow: () => SpendChoice | null, runsNow: () => SummedRuns) {
     this.choiceNow = choiceNow;
-    this.firstNow = firstNow;
+    this.runsNow = runsNow;
     this.element = h(
       "tr",
       {},
@@ -103,7 +111,7 @@ class PartRowView implements RowView<PartRow> {
     setAttr(this.link, "aria-current", isChosen ? "true" : null);
     setAttr(this.link, "title", isChosen ? "Show all again" : "Show its share of each day");
     setAttr(this.element, "data-chosen", isChosen ? "" : null);
-    const runs = (calls: "" | "failed" | "fell_back") => runsOf(choice.by, name, calls, this.firstNow());
+    const runs = (calls: "" | "failed" | "fell_back") => runsOf(choice.by, name, calls, this.runsNow());
     const shown = choice.by === "backend" ? backendName(name) : visible(name);
     this.runs.update(part.runs, runs(""), `Show the runs of ${shown}`);
     setText(this.calls, count(part.calls));

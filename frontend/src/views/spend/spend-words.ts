@@ -79,11 +79,28 @@ const NAMELESS: Readonly<Record<SpendBy, readonly string[]>> = {
   operation: ["other", "unknown"],
 };
 
-/** Where the runs are listed that are a part of the sums since `first` (a day), by what became of their calls. */
-export function runsOf(by: SpendBy, name: string, calls: CallsFilter["calls"], first: string): string {
+/** Which runs the sums are of: since a day, and on what data where there is both. */
+export interface SummedRuns extends Pick<CallsFilter, "demo"> {
+  readonly first: string;
+}
+
+export function summedRuns(
+  choice: SpendChoice,
+  { from, demo }: Pick<SpendAnswer, "from" | "demo">,
+): SummedRuns {
+  return { first: from, demo: choice.demo ? "true" : demo.runs > 0 ? "false" : "" };
+}
+
+/** Where those of them are listed that a part of the sums is of, by what became of their calls. */
+export function runsOf(
+  by: SpendBy,
+  name: string,
+  calls: CallsFilter["calls"],
+  { first, demo }: SummedRuns,
+): string {
   if (NAMELESS[by].includes(name)) return "";
   const from = String(Date.parse(`${first}T00:00:00Z`) * 1_000);
-  const list = filterQuery({ ...EVERY_RUN, [by]: name, calls, from }).slice(1);
+  const list = filterQuery({ ...EVERY_RUN, [by]: name, calls, demo, from }).slice(1);
   return address({ ...runRoute(null), list });
 }
 

@@ -66,6 +66,7 @@ def wanted_runs(
     min_cost_usd: Annotated[float | None, Query(ge=0, le=1e9, description="Least cost in USD.")] = None,
     errors: Annotated[bool | None, Query(description="Only runs with, or without, spans in error.")] = None,
     pinned: Annotated[bool | None, Query(description="Only runs that are, or are not, pinned.")] = None,
+    demo: Annotated[bool | None, Query(description="Only runs on demo data, or without them.")] = None,
 ) -> RunFilter:
     """Which runs are wanted."""
     return RunFilter(
@@ -83,6 +84,7 @@ def wanted_runs(
         min_cost_nano=round(min_cost_usd * NANO) if min_cost_usd else None,
         has_errors=errors,
         pinned=pinned,
+        demo=demo,
     )
 
 
