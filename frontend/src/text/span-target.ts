@@ -17,6 +17,9 @@ const TABLE =
 const LONGEST_STATEMENT = 1_000;
 const REQUEST = /^(?:HTTP )?([A-Z]{3,7})(?: (?:\/|https?:|\*|\{)\S*)?$/;
 
+/** Of the others a name tells enough, and of calls of models their model. */
+const KINDS = ["span", "tool", "queue", "retrieval"];
+
 type Described = Pick<SpanState, "kind" | "span_kind" | "attributes">;
 
 /** "GET api.example.com/v1/items": the name of a span with what it was directed at, where it lacks that. */
@@ -30,7 +33,7 @@ export function rowName(span: Described & Pick<SpanState, "name" | "target">): s
 }
 
 export function targetOf({ kind, span_kind, attributes }: Described): string | undefined {
-  if (!attributes || kind === "llm_call" || kind === "llm_group") return undefined;
+  if (!attributes || !KINDS.includes(kind ?? "span")) return undefined;
   const target = directedAt(attributes, kind === "tool", span_kind === "server")
     .trim()
     .replace(/\s+/g, " ");

@@ -213,8 +213,7 @@ def without_details(state: bytes) -> bytes:
         head = state[:at]
         # Quotes within a text are escaped: these are names. Our own encoder puts none of them there.
         if b'"span_events":' not in head and b'"links":' not in head and b'"traceback":' not in head:
-            start = at + len(_ATTRIBUTES)
-            return with_target(head, state, start, state.index(b"}", start) + 1)
+            return with_target(state, at)
     span = orjson.loads(state)
     attributes = span.get("attributes")
     target = target_of(span.get("kind"), span.get("span_kind"), attributes) if isinstance(attributes, dict) else None

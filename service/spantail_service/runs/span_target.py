@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 LONGEST: Final = 120
 """Characters of a target."""
 
+_KINDS: Final = ("span", "tool", "queue", "retrieval")
+_KIND: Final = b',"kind":"'
+_KINDS_AS_TEXT: Final = frozenset(kind[:4].encode() for kind in _KINDS)
+_ATTRIBUTES: Final = b',"attributes":'
 _HINT: Final = re.compile(rb'"(?:http\.|db\.|rpc\.|messaging\.|gen_ai\.(?:tool|agent)\.name")')
 _URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)([^?#]*)")
 _HOST: Final = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[^\s:@/?#\\\[\]]+)(?::[0-9]{1,5})?")
@@ -33,21 +37,28 @@ _PATH_END: Final = re.compile(r"[?#;]")
 _USUAL_PORTS: Final = (80, 443)
 
 
-def with_target(head: bytes, state: bytes, start: int, end: int) -> bytes:
-    """A state that was cut off before its attributes, with `target` where these (from `start` to `end`) tell one."""
-    # most spans are of no such kind: text is looked at in a fraction of the time that it takes to parse it
-    if _HINT.search(state, start, end) is not None and b',"kind":"llm_' not in head:
-        kind = "tool" if b',"kind":"tool"' in head else None
-        span_kind = "server" if b',"span_kind":"server"' in head else None
-        target = target_of(kind, span_kind, orjson.loads(state[start:end]))
+def with_target(state: bytes, at: int) -> bytes:
+    """A state without its flat attributes, which begin at `at` and are the last but for what goes with them.
+
+    Where they tell one, `target` stands in their place. Most spans are of no such kind: text is looked at in a fraction
+    of the time that it takes to parse it.
+    """
+    kind_at = state.find(_KIND, 0, at) + len(_KIND)
+    if state[kind_at : kind_at + 4] in _KINDS_AS_TEXT and _HINT.search(state, at) is not None:
+        head, start = state[:at], at + len(_ATTRIBUTES)
+        target = target_of(
+            "tool" if state.startswith(b"tool", kind_at) else None,
+            "server" if b',"span_kind":"server"' in head else None,
+            orjson.loads(state[start : state.index(b"}", start) + 1]),
+        )
         if target is not None:
             return b'%b,"target":%b}' % (head, orjson.dumps(target))
-    return head + b"}"
+    return state[:at] + b"}"
 
 
 def target_of(kind: str | None, span_kind: str | None, attributes: Mapping[str, Any]) -> str | None:
-    """What a span was directed at; None where its attributes do not say, and of calls of models: these have a model."""
-    if kind in ("llm_call", "llm_group"):
+    """What a span was directed at; None where its attributes do not say, and of what is told by more than a name."""
+    if kind is not None and kind not in _KINDS:
         return None
     operation = _text(attributes, "gen_ai.operation.name")
     target = ""
@@ -83,13 +94,17 @@ def _text(attributes: Mapping[str, Any], *names: str) -> str:
 
 
 def _http(attributes: Mapping[str, Any], *, is_server: bool) -> str:
-    host_of_url, path_of_url = _parts(_text(attributes, "url.full", "http.url"))
-    path = _text(attributes, "url.template", "http.route", "url.path", "http.target") or path_of_url
-    path = _PATH_END.split(path, maxsplit=1)[0]
+    path = _text(attributes, "url.template", "http.route", "url.path", "http.target")
+    if path:
+        path = _PATH_END.split(path, maxsplit=1)[0]
+    host = "" if is_server else _host(attributes)
+    if not path or not (host or is_server):
+        host_of_url, path_of_url = _parts(_text(attributes, "url.full", "http.url"))
+        host, path = host or ("" if is_server else host_of_url), path or path_of_url
     if "://" in path:  # a proxy's request line
         host_of_url, path = _parts(path)
-    host = "" if is_server else _host(attributes) or host_of_url
-    return f"{host}{path if path.startswith('/') or not host else f'/{path}' if path else ''}"
+        host = host or ("" if is_server else host_of_url)
+    return f"{host}{path}" if not host or not path or path.startswith("/") else f"{host}/{path}"
 
 
 def _host(attributes: Mapping[str, Any]) -> str:
