@@ -12,12 +12,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from typing import TYPE_CHECKING, Final, NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 import orjson
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Mapping
+    from collections.abc import Generator
+
+_Found = TypeVar("_Found")
 
 LEAST_US: Final = 1_000
 """A smaller difference may be the resolution of the clocks (µs)."""
@@ -51,6 +54,21 @@ class SpanTimes(NamedTuple):
     """It took a message: whatever sent it may be long over."""
 
 
+Sender = tuple[bytes | None, bytes | None]
+"""A service, as JSON writes it, and a host."""
+
+
+def sender_of(service: str | None, runner: str | None) -> Sender:
+    """From a state that was parsed."""
+    host = runner.partition(":")[0] if isinstance(runner, str) else ""
+    told = orjson.dumps(service) if isinstance(service, str) else None
+    return told, None if not host or '"' in host or "\\" in host else host.encode()
+
+
+ByClocks = Mapping[bytes, Mapping[bytes, Iterable[tuple[SpanTimes, SpanTimes]]]]
+"""Parents with a child on another clock: by the clock of the parent, then by that of the child."""
+
+
 class ClockSkew(NamedTuple):
     """The spans of one service on one clock that is `skew_us` microseconds ahead (negative: behind)."""
 
@@ -74,6 +92,15 @@ class Skews(NamedTuple):
 
     by_clock: dict[bytes, int]
     found: tuple[ClockSkew, ...]
+
+    @classmethod
+    def of_senders(cls, wrong: dict[bytes, int], spans: Mapping[Sender, int]) -> Skews:
+        """From the clocks that are wrong, and how many spans each sender of theirs has."""
+        found = [
+            ClockSkew(service, host, wrong[host or service or b""], number) for (service, host), number in spans.items()
+        ]
+        found.sort(key=lambda skew: (-abs(skew.skew_us), skew.service or b"", skew.host or b""))
+        return cls(wrong, tuple(found))
 
     def as_json(self) -> dict[str, list[dict[str, object]]]:
         """What a run's answer says of its clocks: `clock_skew`, where one is thought wrong."""
@@ -148,12 +175,17 @@ def estimate(spans_by_id: Mapping[bytes, SpanTimes]) -> Skews:
     The clock of the earliest span without a known parent is the one the others are held against; a clock that no chain
     of calls leads to is thought right. Parents that are not there, or in a circle, do no harm.
     """
-    steps = estimate_in_steps(spans_by_id)
+    return in_one_go(estimate_in_steps(spans_by_id))
+
+
+def in_one_go(steps: Generator[None, None, _Found]) -> _Found:
+    """What comes of steps, where nobody else has to go on in between."""
     while True:
         try:
             next(steps)
         except StopIteration as over:
-            return over.value  # type: ignore[no-any-return]
+            found: _Found = over.value
+            return found
 
 
 _STEP: Final = 4_096
@@ -162,7 +194,7 @@ _STEP: Final = 4_096
 def estimate_in_steps(spans_by_id: Mapping[bytes, SpanTimes]) -> Generator[None, None, Skews]:
     """As `estimate`, in steps of a few milliseconds: it yields after each, and returns the skews at the end."""
     reference: SpanTimes | None = None
-    pairs: dict[bytes, dict[bytes, list[tuple[SpanTimes, SpanTimes]]]] = {}  # clock of the parent → of the child
+    pairs: dict[bytes, dict[bytes, list[tuple[SpanTimes, SpanTimes]]]] = {}
     get = spans_by_id.get
     for count, times in enumerate(spans_by_id.values(), 1):
         if count % _STEP == 0:
@@ -177,21 +209,16 @@ def estimate_in_steps(spans_by_id: Mapping[bytes, SpanTimes]) -> Generator[None,
             pairs.setdefault(above, {}).setdefault(clock, []).append((parent, times))
     if not pairs:
         return NONE
-    skews = yield from _from_clock_to_clock(pairs, reference.clock if reference is not None else None)
-    wrong = {clock: skew for clock, skew in skews.items() if abs(skew) >= LEAST_US}
+    wrong = yield from wrong_clocks(pairs, reference.clock if reference is not None else None)
     if not wrong:
         return NONE
-    spans: Counter[tuple[bytes | None, bytes | None]] = Counter()
+    spans: Counter[Sender] = Counter()
     for count, times in enumerate(spans_by_id.values()):
         if count % _STEP == 0:
             yield
         if times[6] in wrong:
             spans[times.service, times.host] += 1
-    found = [
-        ClockSkew(service, host, wrong[host or service or b""], number) for (service, host), number in spans.items()
-    ]
-    found.sort(key=lambda skew: (-abs(skew.skew_us), skew.service or b"", skew.host or b""))
-    return Skews(wrong, tuple(found))
+    return Skews.of_senders(wrong, spans)
 
 
 def _comes_first(times: SpanTimes, other: SpanTimes) -> bool:
@@ -200,25 +227,30 @@ def _comes_first(times: SpanTimes, other: SpanTimes) -> bool:
     )  # fmt: skip
 
 
-def _from_clock_to_clock(
-    pairs: Mapping[bytes, Mapping[bytes, list[tuple[SpanTimes, SpanTimes]]]], first: bytes | None
-) -> Generator[None, None, dict[bytes, int]]:
+def wrong_clocks(pairs: ByClocks, first: bytes | None) -> Generator[None, None, dict[bytes, int]]:
+    """The clocks that are thought wrong, in µs ahead of `first`, that of the root; in steps as `estimate_in_steps`."""
+    skews = yield from _from_clock_to_clock(pairs, first)
+    return {clock: skew for clock, skew in skews.items() if abs(skew) >= LEAST_US}
+
+
+def _from_clock_to_clock(pairs: ByClocks, first: bytes | None) -> Generator[None, None, dict[bytes, int]]:
     """Go from each clock that is known to those of its children; each is estimated from all that are known then."""
     skews: dict[bytes, int] = {}
     above: dict[bytes, list[bytes]] = {}
     for parent, children in pairs.items():
         for child in children:
             above.setdefault(child, []).append(parent)
-    # clocks that nobody calls begin, that of the root before all; what is left then calls itself in circles
-    begins = [clock for clock in pairs if clock not in above]
+    # Clocks that nobody calls begin, that of the root before all; what is left then calls itself in circles. All by
+    # name: a run is read in another order each time, and its clocks are to be the same.
+    begins = sorted(clock for clock in pairs if clock not in above)
     count = 0
-    for begin in (*((first,) if first in pairs else ()), *begins, *pairs):
+    for begin in (*((first,) if first in pairs else ()), *begins, *sorted(pairs)):
         if begin is None or begin in skews:
             continue
         skews[begin] = 0
         waiting = [begin]
         for clock in waiting:
-            for child in pairs.get(clock, ()):
+            for child in sorted(pairs.get(clock, ())):
                 if child in skews:
                     continue
                 bounds = _Bounds()

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from redis.asyncio import Redis
 
 FEW_SPANS: Final = 2_000
-"""Of a run with more, skews are known once its snapshot was taken: nobody reads it all for one span."""
+"""Of a run with more, skews are known once its snapshot or a window was taken: nobody reads it all for one span."""
 
 _HELD: Final = 256  # runs
 _SCAN: Final = 1_000
@@ -39,10 +39,10 @@ class ClockSkewCache:
         held = self._held.get(run_id)
         if held is not None and held[0] == version:
             return held[1]
-        return self._keep(run_id, version, await _estimated(states) if several else NONE)
+        return self.take(run_id, version, await _estimated(states) if several else NONE)
 
     async def of_run(self, run_id: str, version: Version, spans: int) -> Skews:
-        """Those of a run of so many spans: of a large one as its last snapshot had them, else none.
+        """Those of a run of so many spans: of a large one as its last snapshot or window had them, else none.
 
         Raises:
             RedisError: Redis cannot be reached.
@@ -63,7 +63,8 @@ class ClockSkewCache:
             if cursor == 0:
                 return await self.of_states(run_id, version, states, several=clocks.are_several)
 
-    def _keep(self, run_id: str, version: Version, skews: Skews) -> Skews:
+    def take(self, run_id: str, version: Version, skews: Skews) -> Skews:
+        """Keep those of a run; they are answered."""
         self._held.pop(run_id, None)  # put in again at the end: the first was looked at longest ago
         self._held[run_id] = version, skews
         if len(self._held) > _HELD:

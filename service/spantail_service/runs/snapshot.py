@@ -119,6 +119,10 @@ class RunSnapshots:
             raise await why_missing(self._redis, run_id, self._links)
         raise SpanNotFoundError
 
+    def know_clocks(self, run_id: str, epoch: str | None, next_index: int, skews: Skews) -> None:
+        """Take what was found out about a run's clocks by somebody who has looked at all of its spans."""
+        self._clocks.take(run_id, Version(epoch, next_index), skews)
+
     async def _with_sources(self, run_id: str, state: bytes) -> bytes:
         span = orjson.loads(state)
         named = {"resource_details": f"r:{span.get('resource')}", "scope_details": f"s:{span.get('scope')}"}

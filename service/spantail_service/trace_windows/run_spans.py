@@ -13,6 +13,7 @@ from redis.exceptions import RedisError
 from spantail_exporters.model import keys
 from spantail_service.bounds.cancel import cancel
 from spantail_service.errors import DomainError
+from spantail_service.trace_windows.kept import Kept
 from spantail_service.trace_windows.span_row import SpanRow, changed_row, row_of
 from spantail_service.trace_windows.span_table import SpanTable
 
@@ -54,6 +55,8 @@ class RunSpans:
         self.root: int | None = None
         """The run's root, while the index is built: what does not hang below it yet is not shown."""
         self.is_complete = False
+        self.kept = Kept()
+        """What was worked out of the table."""
         self._asked_at = time.monotonic()
         self._previewed = asyncio.Event()
         self._building = asyncio.create_task(self._build())

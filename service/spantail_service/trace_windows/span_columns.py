@@ -6,11 +6,13 @@ import heapq
 from array import array
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from spantail_service.runs.clock_skew import sender_of
 from spantail_service.trace_windows.span_row import ERROR, LLM, PRICED, RUNNING, UNPRICED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from spantail_service.runs.clock_skew import Sender
     from spantail_service.trace_windows.span_row import SpanRow
 
 TOP: Final = -1
@@ -49,7 +51,10 @@ class SpanColumns:
         self.up = array("i")
         self.starts = array("q")
         self.ends = array("q")
-        self.flags = array("B")
+        self.flags = array("H")
+        self.senders = array("i")
+        """By row, whose span it is: the number of one of `known_senders`."""
+        self.known_senders: dict[Sender, int] = {}
         self.error_rows: dict[int, None] = {}
         self.running_rows: dict[int, None] = {}
         self.changes = 0
@@ -61,6 +66,7 @@ class SpanColumns:
         self._unsorted: set[int] = set()
         self._orphans: dict[int, list[int]] = {}
         self._slowest: list[tuple[int, int]] = []
+        self._sender_of: dict[tuple[str | None, str | None], int] = {}
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -73,11 +79,20 @@ class SpanColumns:
         self.starts.append(row.start)
         self.ends.append(row.end)
         self.flags.append(row.flags)
+        self.senders.append(self._sender(row))
         self._revs.append(row.rev)
         self._costs.append(row.cost_nano)
         for column in self._sums:
             column.append(0)
         return at
+
+    def _sender(self, row: SpanRow) -> int:
+        told = row.service, row.runner
+        number = self._sender_of.get(told)
+        if number is None:
+            sender = sender_of(*told)  # many processes of one host are one
+            number = self._sender_of[told] = self.known_senders.setdefault(sender, len(self.known_senders))
+        return number
 
     def key(self, row: int) -> tuple[int, int]:
         """By what siblings are ordered."""

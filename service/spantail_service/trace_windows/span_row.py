@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from spantail.attributes import EXPECTED_REASONS
 from spantail.pricing import NANO
 from spantail_exporters.model.rules.fold import FINAL, changes_state, rank
 from spantail_exporters.model.rules.wrapping import has_account
@@ -18,6 +19,10 @@ LLM: Final = 8  # it has an account: an ended call, or a span that tells what ca
 PRICED: Final = 16
 UNPRICED: Final = 32
 CUT: Final = 64  # its parent is below it, and was left out
+CONSUMER: Final = 128  # it took a message: whatever sent it may be long over
+WAITS: Final = 256  # in a queue
+CALL: Final = 512  # an LLM call that was not skipped
+FELL_BACK: Final = 1024  # a call that was made because another backend had failed
 
 NOT_ENDED: Final = -1
 
@@ -35,6 +40,9 @@ class SpanRow(NamedTuple):
     flags: int
     cost_nano: int
     """In nano-USD, 0 where it is unknown."""
+    service: str | None = None
+    runner: str | None = None
+    """The process that it is of."""
 
 
 def row_of(state: Mapping[str, Any]) -> SpanRow | None:
@@ -47,19 +55,14 @@ def row_of(state: Mapping[str, Any]) -> SpanRow | None:
         return None
     status = state.get("status")
     kind = state.get("kind")
-    start, end = state.get("start"), state.get("end")
-    if status == "ok" and kind != "llm_call" and "account" not in state and type(start) is int and type(end) is int:
-        return SpanRow(span_id, parent_id, start, end, state.get("rev", -1), 0, 0)  # most spans
-    flags, cost = 0, None
-    level = rank(status)
-    if level == FINAL:
-        if status == "error":
-            flags = ERROR
-        if has_account(state) and _was_asked(state):
-            flags |= LLM
-    else:
-        flags = ABANDONED if level else RUNNING
+    start, end, service, runner = state.get("start"), state.get("end"), state.get("service"), state.get("runner")
     is_call = kind == "llm_call"
+    flags, cost = CONSUMER if state.get("span_kind") == "consumer" else 0, None
+    if status == "ok" and not is_call and "account" not in state and type(start) is int and type(end) is int:
+        if kind == "queue":
+            flags |= WAITS
+        return SpanRow(span_id, parent_id, start, end, state.get("rev", -1), flags, 0, service, runner)  # most spans
+    flags |= _flags_of(state, status, kind)
     if is_call or flags & LLM:
         cost = _cost_nano(state if is_call else state["account"])
         if cost is not None:
@@ -74,7 +77,29 @@ def row_of(state: Mapping[str, Any]) -> SpanRow | None:
         state.get("rev", -1),
         flags,
         cost or 0,
+        service,
+        runner,
     )
+
+
+def _flags_of(state: Mapping[str, Any], status: Any, kind: Any) -> int:
+    flags = 0
+    level = rank(status)
+    if level == FINAL:
+        if status == "error":
+            flags = ERROR
+        if has_account(state) and _was_asked(state):
+            flags |= LLM
+    else:
+        flags = ABANDONED if level else RUNNING
+    if kind == "queue":
+        flags |= WAITS
+    elif kind == "llm_call" and status != "skipped":
+        flags |= CALL
+        reason = state.get("fallback_reason")
+        if (reason is not None or state.get("fallback_from") is not None) and reason not in EXPECTED_REASONS:
+            flags |= FELL_BACK
+    return flags
 
 
 def changed_row(event: Mapping[str, Any]) -> SpanRow | None:

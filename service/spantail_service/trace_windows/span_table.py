@@ -50,7 +50,8 @@ class SpanTable(SpanColumns):
         """The spans that were added so far, in a table of their own, not linked yet."""
         copy = SpanTable()
         copy.rows = dict(self.rows)
-        for name in ("ids", "parent_ids", "up", "starts", "ends", "flags", "_revs", "_costs"):
+        copy.known_senders, copy._sender_of = dict(self.known_senders), dict(self._sender_of)
+        for name in ("ids", "parent_ids", "up", "starts", "ends", "flags", "senders", "_revs", "_costs"):
             setattr(copy, name, getattr(self, name)[:])
         copy._sums = tuple(column[:] for column in self._sums)
         return copy
@@ -196,6 +197,8 @@ class SpanTable(SpanColumns):
         was = self.flags[at]
         self.flags[at] = row.flags | (was & CUT)
         self.ends[at], self._revs[at], self._costs[at] = row.end, row.rev, row.cost_nano
+        if row.service is not None or row.runner is not None:
+            self.senders[at] = self._sender(row)
         # `llm` goes first: whether it is a wrapper depends on what stands below, which has not changed
         self._sums[3][at] += ((row.flags & LLM) != 0) - ((was & LLM) != 0)
         change = self._counted(at).minus(before)
@@ -209,7 +212,7 @@ class SpanTable(SpanColumns):
     def _link(self, at: int) -> None:
         parent_id = self.parent_ids[at]
         above = self.rows.get(parent_id, TOP) if parent_id else TOP
-        self.flags[at] &= ~CUT & 0xFF
+        self.flags[at] &= ~CUT & 0xFFFF
         if above != TOP and self.is_below(above, at):
             above = TOP
             self.flags[at] |= CUT

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
-from weakref import WeakKeyDictionary
 
 import orjson
 
@@ -17,7 +15,7 @@ from spantail_service.trace_windows.flame_layout import STILL, FlameLayout
 from spantail_service.trace_windows.flame_window import FlameWanted, flame_window
 from spantail_service.trace_windows.jumps import jump
 from spantail_service.trace_windows.span_columns import TOP
-from spantail_service.trace_windows.windows import name_of, row_of_span, states_of
+from spantail_service.trace_windows.windows import clocks_of, name_of, row_of_span, states_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +29,6 @@ if TYPE_CHECKING:
 
 _WIDE_PX: Final = 24  # a narrower frame has no room for a word
 _MOST_STATES: Final = 2_000
-_SHARE: Final = 0.05  # of the time, that laying out a run that goes on may take
 
 
 class FlameQuery(NamedTuple):
@@ -46,21 +43,12 @@ class FlameQuery(NamedTuple):
     """A span whose place is asked for."""
 
 
-class _Laid(NamedTuple):
-    layout: FlameLayout
-    table: object
-    changes: int
-    again_at: float
-    """Before that the layout is taken as it is, though the run has changed."""
-
-
 class WholeRuns:
     """Answers from the indices of runs; none before an index is complete. One per process."""
 
     def __init__(self, redis: Redis, windows: TraceWindows) -> None:
         self._redis = redis
         self._windows = windows
-        self._laid: WeakKeyDictionary[RunSpans, _Laid] = WeakKeyDictionary()
 
     async def jump(self, run_id: str, to: Jump, after: str | None) -> bytes:
         """`{to, span_ids, epoch, indexed, complete}`: where a jump leads, see `jumps.jump`.
@@ -104,10 +92,10 @@ class WholeRuns:
             nothing = {"from": 0, "to": 0, "lanes": 0, "frames": [], "states": [], "place": None}
             return orjson.dumps({**nothing, **_how_far(run, index)})
         async with index.lock:
-            head, names = await asyncio.to_thread(self._flame, index, query)
+            head, names, skews = await asyncio.to_thread(self._flame, index, query)
             head |= _how_far(run, index)
         found: Any = await self._redis.hmget(keys.run_keys(run_id).spans, names) if names else []
-        states = await asyncio.to_thread(states_of, found)
+        states = await asyncio.to_thread(states_of, found, skews)
         return b'%b,"states":[%b]}' % (orjson.dumps(head)[:-1], b",".join(states))
 
     async def _answer(self, run_id: str, nothing: dict[str, Any], look: Callable[[RunSpans], dict[str, Any]]) -> bytes:
@@ -118,8 +106,8 @@ class WholeRuns:
             found = await asyncio.to_thread(look, index)
             return orjson.dumps({**nothing, **found, **_how_far(run, index)})
 
-    def _flame(self, index: RunSpans, query: FlameQuery) -> tuple[dict[str, Any], list[str]]:
-        layout, table, now = self._layout(index), index.table, now_us()
+    def _flame(self, index: RunSpans, query: FlameQuery) -> tuple[dict[str, Any], list[str], list[int | None]]:
+        layout, table, now = index.kept.get("flame", index.table, FlameLayout), index.table, now_us()
         begin, end = _extent(layout, now)
         begin = begin if query.begin_us is None else query.begin_us
         end = max(begin + 1, end if query.end_us is None else query.end_us)
@@ -137,17 +125,8 @@ class WholeRuns:
             "frames": [_as_json(frame, index) for frame in frames],
             "place": _place(index, layout, query.span_id),
         }
-        return head, [name_of(table.ids[frame.row]) for frame in wide[:_MOST_STATES]]
-
-    def _layout(self, index: RunSpans) -> FlameLayout:
-        laid, table = self._laid.get(index), index.table
-        now = time.monotonic()
-        if laid is not None and laid.table is table and (laid.changes == table.changes or now < laid.again_at):
-            return laid.layout
-        layout, changes = FlameLayout(table), table.changes
-        done = time.monotonic()
-        self._laid[index] = _Laid(layout, table, changes, done + (done - now) / _SHARE)
-        return layout
+        rows, clocks = [frame.row for frame in wide[:_MOST_STATES]], clocks_of(index)
+        return head, [name_of(table.ids[row]) for row in rows], [clocks.of(table, row) for row in rows]
 
 
 def _how_far(run: dict[str, Any], index: RunSpans | None) -> dict[str, Any]:

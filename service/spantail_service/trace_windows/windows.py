@@ -9,8 +9,10 @@ import orjson
 
 from spantail_exporters.model import keys
 from spantail_service.errors import SpanNotFoundError
+from spantail_service.runs.clock_skew import marked
 from spantail_service.runs.snapshot import without_details
 from spantail_service.runs.sources import read_tables
+from spantail_service.trace_windows.clocks import RowClocks, row_clocks
 from spantail_service.trace_windows.run_spans import RunSpans
 from spantail_service.trace_windows.selection import Wanted, select
 from spantail_service.trace_windows.span_columns import TOP
@@ -82,9 +84,13 @@ class TraceWindows:
         async with index.lock:
             window = await asyncio.to_thread(_window, index, query)
         found: Any = await self._redis.hmget(keys.run_keys(run_id).spans, window.names) if window.names else []
-        states = await asyncio.to_thread(states_of, found)
+        states = await asyncio.to_thread(states_of, found, window.skews)
         sources = (await read_tables(self._redis, run_id))._asdict()
         next_index = min(window.next_index, run["next_index"])
+        if window.clocks is not None:
+            skews = window.clocks.skews
+            self._snapshots.know_clocks(run_id, run["epoch"], window.next_index, skews)
+            run = {name: value for name, value in run.items() if name != "clock_skew"} | skews.as_json()
         head = {"run": run, **sources, **window.head, "next_index": next_index, "epoch": run["epoch"]}
         return b'%b,"spans":[%b]}' % (orjson.dumps(head)[:-1], b",".join(states))
 
@@ -132,8 +138,12 @@ class TraceWindows:
 class _Window(NamedTuple):
     names: list[str]
     """Ids of its spans, in pre-order."""
+    skews: list[int | None]
+    """Of each, how far its clock is ahead, where it is thought wrong."""
     head: dict[str, Any]
     next_index: int
+    clocks: RowClocks | None
+    """None while the index is built: half of a run does not say which of its clocks are right."""
 
 
 def _window(index: RunSpans, query: WindowQuery) -> _Window:
@@ -153,7 +163,14 @@ def _window(index: RunSpans, query: WindowQuery) -> _Window:
         for row, fold in selection.folded.items()
     }  # fmt: skip
     head = {"folded": folded, "indexed": len(index), "complete": index.is_complete}
-    return _Window([name_of(table.ids[row]) for row in selection.rows], head, index.next_index)
+    clocks = clocks_of(index) if index.is_complete else None
+    skews = [None if clocks is None else clocks.of(table, row) for row in selection.rows]
+    return _Window([name_of(table.ids[row]) for row in selection.rows], skews, head, index.next_index, clocks)
+
+
+def clocks_of(index: RunSpans) -> RowClocks:
+    """The clocks of a run; whoever asks holds the lock of its index."""
+    return index.kept.get("clocks", index.table, row_clocks)
 
 
 def row_of_span(index: RunSpans, span_id: str) -> int:
@@ -173,6 +190,8 @@ def name_of(span_id: int) -> str:
     return f"{span_id:016x}"
 
 
-def states_of(states: list[bytes | None]) -> list[bytes]:
-    """Stored states as windows show them."""
-    return [without_details(state) for state in states if state is not None]
+def states_of(states: list[bytes | None], skews: list[int | None]) -> list[bytes]:
+    """Stored states as windows show them, each with how far its clock is ahead."""
+    return [
+        marked(without_details(state), skew) for state, skew in zip(states, skews, strict=True) if state is not None
+    ]

@@ -132,3 +132,33 @@ async def test_it_is_estimated_anew_when_the_run_has_changed(redis_url: str) -> 
         assert "clock_skew" not in (await client.get(f"/api/runs/{RUN}")).json()
         await send(client)
         assert (await client.get(f"/api/runs/{RUN}")).json()["clock_skew"][0]["skew_us"] == SHIFT
+
+
+async def test_windows_of_a_large_run_say_of_each_span_what_its_snapshot_would(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clock_skew_cache, "FEW_SPANS", 3)
+    later = "00f067aa0ba902bb"
+    async with running_app(redis_url) as client:
+        root = {"resourceSpans": [otlp("shop", (ROOT_SPAN, "", 0, 400_000))]}
+        assert (await client.post("/v1/traces", json=root)).status_code == 200
+        assert "clock_skew" not in (await client.get(f"/api/traces/{RUN}/window")).json()["run"]
+        await send(client)
+        window = (await client.get(f"/api/traces/{RUN}/window")).json()
+        run = (await client.get(f"/api/runs/{RUN}")).json()
+        part = (await client.get(f"/api/traces/{RUN}/window?root={CALL}&depth=0&limit=1")).json()
+        flame = (await client.get(f"/api/traces/{RUN}/flame")).json()
+        # one that comes later, and has not been counted by anybody
+        body = {"resourceSpans": [otlp("bank", (later, CALL, 160_000 + SHIFT, 20_000))]}
+        assert (await client.post("/v1/traces", json=body)).status_code == 200
+        grown = (await client.get(f"/api/traces/{RUN}/window")).json()
+        tree = (await client.get(f"/api/traces/{RUN}?fields=tree")).json()
+    reported = [{"service": "bank", "host": None, "skew_us": SHIFT, "spans": 2}]
+    assert window["run"]["clock_skew"] == run["clock_skew"] == part["run"]["clock_skew"] == reported
+    assert [span.get("clock_skew_us") for span in part["spans"]] == [SHIFT]
+    assert {span["span_id"]: span.get("clock_skew_us") for span in flame["states"]}[CALL] == SHIFT
+    assert grown["run"]["clock_skew"] == tree["run"]["clock_skew"]
+    assert grown["run"]["clock_skew"][0]["spans"] == 3
+    states = {span["span_id"]: span for span in tree["spans"]}
+    assert {span["span_id"]: span for span in grown["spans"]} == states
+    assert states[later]["clock_skew_us"] == SHIFT
