@@ -139,6 +139,8 @@ export class RunStore {
 
   /** Takes a further window: spans that are not here yet or newer, and what is folded now. */
   addWindow(window: TraceWindow): void {
+    // While the service still reads the run it cannot say which clocks are right.
+    if (window.complete) this.takeSkews(window.run.clock_skew ?? []);
     for (const span of window.spans) {
       const before = this.spans.get(span.span_id);
       if (!before || compare({ event: span.event ?? "", ...span }, before) > 0)

@@ -14,7 +14,7 @@ const HISTORY = 1_000;
 const HISTORY_AFTER_MS = 20;
 /** Clocks of a run that goes on are estimated again, so often at most … */
 const CLOCKS_MS = 5_000;
-/** … and not of a run with more spans: the service then knows what its last snapshot said. */
+/** … of one with more spans by its index: of itself the service would know no more than its last snapshot said. */
 const CLOCKS_UP_TO = 2_000;
 /** A run that has grown so large while it was here is taken in parts from then on. */
 const HELD_UP_TO = 100_000;
@@ -231,15 +231,20 @@ export class RunSession {
   /** A span may be of a clock that the snapshot did not know, or show that one is wrong. */
   private planClocks(): void {
     const { store } = this;
-    if (this.clocksTimer !== undefined || !store.clocks.areSeveral || store.spanCount > CLOCKS_UP_TO) return;
+    if (this.clocksTimer !== undefined || !store.clocks.areSeveral || store.whole) return;
     this.clocksTimer = setTimeout(() => void this.lookAtClocks(), CLOCKS_MS);
   }
 
   private async lookAtClocks(): Promise<void> {
     try {
-      const { clock_skew: found = [], epoch } = await this.api.run(this.runId, this.abort.signal);
-      if (epoch !== this.store.epoch) return;
-      this.store.takeSkews(found);
+      const { api, runId, abort, store } = this;
+      const isLarge = store.spanCount > CLOCKS_UP_TO;
+      const { run, epoch, complete } = isLarge
+        ? await api.window(runId, { depth: 0, limit: 1 }, abort.signal)
+        : await api.run(runId, abort.signal).then((run) => ({ run, epoch: run.epoch, complete: true }));
+      // With the next look the service will have read all of it; a large run's windows bring their clocks.
+      if (epoch !== store.epoch || !complete || store.whole) return;
+      store.takeSkews(run.clock_skew ?? []);
       this.listener.changed();
     } catch {
       // That the service is away is said elsewhere; with the next spans it is asked again.

@@ -191,3 +191,25 @@ describe("a session of a large run", () => {
     session.close();
   });
 });
+
+describe("the clocks of a run that is here in parts", () => {
+  const behind = (id: string, parent: string | null) => span(id, parent, { service: "bank" });
+
+  it("are those of the last window, whenever a span came", () => {
+    const store = new RunStore();
+    const known = (skew?: number): Partial<TraceWindow> =>
+      skew === undefined
+        ? {}
+        : { run: { ...RUN, clock_skew: [{ service: "bank", host: null, skew_us: skew, spans: 9 }] } };
+    const skews = () => ["a", "b", "c", "d"].map((id) => store.spans.get(id)?.clock_skew_us);
+    store.loadWindow(part([span("a", null), behind("b", "a")], { a: fold(97) }, { complete: false }));
+    expect(skews()).toEqual([undefined, undefined, undefined, undefined]);
+    store.foldAgain(part([span("a", null), behind("b", "a")], { a: fold(97) }, known(-5)));
+    expect(skews()).toEqual([undefined, -5, undefined, undefined]);
+    store.addWindow(part([behind("c", "b")], {}, known(-7)));
+    store.fold(frame([{ ...behind("d", "c"), seq: 5, ts: 1, event: "span_complete" } as TailEvent]));
+    expect(skews()).toEqual([undefined, -7, -7, -7]);
+    store.addWindow(part([], {}, known()));
+    expect(skews()).toEqual([undefined, undefined, undefined, undefined]);
+  });
+});

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import type { Connection, ConnectionListener, ConnectionState } from "../../src/connection/connection";
 import { RunSession } from "../../src/run/session";
 import { type Api, ProblemError } from "../../src/service/api";
-import type { Frame, RunStatus, RunSummary, Snapshot, TailEvent } from "../../src/service/wire";
+import type { Frame, RunStatus, RunSummary, Snapshot, TailEvent, TraceWindow } from "../../src/service/wire";
 import { frame as frameOf } from "../frames";
 
 const ID = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -23,6 +23,7 @@ function opened(
   snapshots: (Snapshot | Error)[],
   history: Frame = frame({}),
   looks: (RunSummary | Error)[] = [],
+  windows: TraceWindow[] = [],
 ) {
   const states: ConnectionState[] = [];
   const notices: string[] = [];
@@ -41,6 +42,7 @@ function opened(
       return look;
     },
     logsBefore: async () => history,
+    window: async () => windows.shift(),
   } as unknown as Api;
   const connect = (_id: string, given: ConnectionListener): Connection => {
     listener = given;
@@ -215,5 +217,42 @@ it("corrects the clocks of spans that come live, also where a clock was not know
   await vi.advanceTimersByTimeAsync(5_000);
   expect(skews()).toEqual([undefined, 60, 60, -7, undefined]);
   expect(session.store.version).toBeGreaterThan(version);
+  session.close();
+});
+
+it("asks the index of a larger run for its clocks, once the service has read all of it", async () => {
+  const span = (id: string, host: string) => ({
+    span_id: id,
+    runner: `${host}:1:2`,
+    start: 100,
+    status: "ok" as const,
+  });
+  const run: RunSummary = { run_id: ID, status: "running" };
+  const many = Array.from({ length: 2_001 }, (_, at) => span(`s${at}`, at === 0 ? "web" : "db"));
+  const clock_skew = [{ host: "db", service: "s", skew_us: 60, spans: 2_001 }];
+  const window = { spans: [], folded: {}, next_index: 0, epoch: "1", indexed: 2_001 };
+  const { session, heard } = opened(
+    [{ ...snapshot(0), spans: many }],
+    frame({}),
+    [],
+    [
+      { ...window, run, complete: false },
+      { ...window, run: { ...run, clock_skew }, complete: true },
+    ],
+  );
+  await session.open();
+  const come = (seq: number) =>
+    heard().frame(
+      frame({ logs: [{ ...event(seq, "span_complete"), ...span(`t${seq}`, "db") }], next_index: seq + 1 }),
+    );
+  const skew = (id: string) => session.store.spans.get(id)?.clock_skew_us;
+  come(0);
+  await vi.advanceTimersByTimeAsync(5_000);
+  expect(skew("t0")).toBe(undefined);
+  come(1);
+  await vi.advanceTimersByTimeAsync(5_000);
+  expect(["s0", "s1", "t0", "t1"].map(skew)).toEqual([undefined, 60, 60, 60]);
+  come(2);
+  expect(skew("t2")).toBe(60);
   session.close();
 });
