@@ -6,11 +6,11 @@ import heapq
 from array import array
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from spantail_service.trace_windows.jumps import end_of
-from spantail_service.trace_windows.span_columns import TOP, sorted_in_parts
-from spantail_service.trace_windows.span_row import CUT
+from spantail_service.trace_windows.span_columns import sorted_in_parts
+from spantail_service.trace_windows.tree_order import root_of
 
 if TYPE_CHECKING:
+    from spantail_service.trace_windows.row_times import RowTimes
     from spantail_service.trace_windows.span_table import SpanTable
 
 _PARTS_OF_EACH: Final = 10  # on average, of those that are kept: a span may have as many as it has children
@@ -31,7 +31,7 @@ class CriticalPath(NamedTuple):
     """What those that were left out come to."""
 
 
-def critical_path(table: SpanTable, now_us: int, limit: int) -> CriticalPath:
+def critical_path(table: SpanTable, times: RowTimes, now_us: int, limit: int) -> CriticalPath:
     """From the end of the root backwards: to the child that ended last before, down into it, and on in the parent.
 
     What a child does after its parent's end does not count: nobody waited for it.
@@ -39,7 +39,7 @@ def critical_path(table: SpanTable, now_us: int, limit: int) -> CriticalPath:
     parts: dict[int, list[Part]] = {}
     root = root_of(table)
     if root is not None:
-        _walk(table, root, now_us, parts)
+        _walk(_Times(table, times, now_us), root, parts)
     lengths = {row: sum(end - begin for begin, end in each) for row, each in parts.items()}
     kept = heapq.nlargest(limit, parts, key=lambda row: (lengths[row], -row))
     room = _PARTS_OF_EACH * limit
@@ -54,12 +54,6 @@ def critical_path(table: SpanTable, now_us: int, limit: int) -> CriticalPath:
     )
 
 
-def root_of(table: SpanTable) -> int | None:
-    """The span that names the run: its earliest one without a parent, else the earliest whose parent is not here."""
-    tops = [row for row in table.children(TOP) if not table.flags[row] & CUT]
-    return next((row for row in tops if not table.parent_ids[row]), tops[0] if tops else None)
-
-
 class _Step:
     """A span of which the time up to `until` is looked at; the child with the latest end comes last."""
 
@@ -69,14 +63,13 @@ class _Step:
         self.row, self.begin, self.until = row, begin, end
         within = array("i")
         for child in times.table.children(row):
-            if times.table.starts[child] >= end:
-                break
-            if times.end(child) > begin:
+            # with adjusted clocks a child may begin before one that stands in front of it
+            if times.start(child) < end and times.end(child) > begin:
                 within.append(child)
 
         def last(child: int) -> tuple[int, int]:
             # of those that end together the one that began first was waited for longest
-            return min(end, times.end(child)), -max(begin, times.table.starts[child])
+            return min(end, times.end(child)), -max(begin, times.start(child))
 
         self.children = sorted_in_parts(within, last)
 
@@ -86,21 +79,24 @@ class _Step:
             child = self.children.pop()
             until = min(end, times.end(child))
             if until <= self.until:
-                return child, max(self.begin, times.table.starts[child]), until
+                return child, max(self.begin, times.start(child)), until
         return None
 
 
 class _Times(NamedTuple):
     table: SpanTable
+    rows: RowTimes
     now_us: int
 
+    def start(self, row: int) -> int:
+        return self.rows.starts[row]
+
     def end(self, row: int) -> int:
-        return max(self.table.starts[row], end_of(self.table, row, self.now_us))
+        return max(self.rows.starts[row], self.rows.end(row, self.now_us))
 
 
-def _walk(table: SpanTable, root: int, now_us: int, parts: dict[int, list[Part]]) -> None:
-    times = _Times(table, now_us)
-    stack = [(_Step(times, root, table.starts[root], times.end(root)), times.end(root))]
+def _walk(times: _Times, root: int, parts: dict[int, list[Part]]) -> None:
+    stack = [(_Step(times, root, times.start(root), times.end(root)), times.end(root))]
     while stack:
         step, end = stack[-1]
         child = step.next_child(times, end)
@@ -112,7 +108,7 @@ def _walk(table: SpanTable, root: int, now_us: int, parts: dict[int, list[Part]]
             continue
         row, begin, until = child
         step.until = begin
-        if not table.children(row):
+        if not times.table.children(row):
             if until > begin:
                 parts.setdefault(row, []).append((begin, until))
             continue

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Final
 
 from spantail_service.trace_windows.span_columns import TOP, sorted_in_parts
 from spantail_service.trace_windows.span_row import ERROR, NOT_ENDED, RUNNING
+from spantail_service.trace_windows.tree_order import pre_order
 
 if TYPE_CHECKING:
+    from spantail_service.trace_windows.row_times import RowTimes
     from spantail_service.trace_windows.span_table import SpanTable
 
 STILL: Final = 2**62
@@ -43,17 +45,17 @@ class Lane:
 class FlameLayout:
     """Lays out all spans by their starts; each takes the first free lane below its parent's."""
 
-    def __init__(self, table: SpanTable) -> None:
+    def __init__(self, table: SpanTable, times: RowTimes) -> None:
         self.lanes: list[Lane] = []
         self.lane_of = array("i", bytes(4 * len(table)))
         """By row."""
-        self.starts = _Starts(table)
+        self.starts = _Starts(table, times)
         busy: list[tuple[int, int]] = []  # end and lane
         free: list[int] = []  # lanes, sorted
         up, flags, starts = table.up, table.flags, self.starts.starts
         for row in self.starts.order:
             start = starts[row]
-            end = table.ends[row]
+            end = times.ends[row]
             if end == NOT_ENDED:
                 end = STILL if flags[row] & RUNNING else start
             end = max(start, end)
@@ -77,19 +79,13 @@ class FlameLayout:
 class _Starts:
     """Where frames begin: one whose clock says that it began before its parent begins where that does."""
 
-    def __init__(self, table: SpanTable) -> None:
-        self.starts = table.starts[:]
-        order = array("i")
-        stack = list(reversed(table.children(TOP)))
+    def __init__(self, table: SpanTable, times: RowTimes) -> None:
+        self.starts = times.starts[:]
+        order = array("i", (row for row in pre_order(table) if row != TOP))
         starts, up = self.starts, table.up
-        while stack:
-            row = stack.pop()
+        for row in order:
             above = up[row]
             if above != TOP and starts[above] > starts[row]:
                 starts[row] = starts[above]
-            order.append(row)
-            below = table.children(row)
-            if below:
-                stack.extend(reversed(below))
         self.order = sorted_in_parts(order, starts.__getitem__)
         """By their starts; of those that begin together in pre-order."""

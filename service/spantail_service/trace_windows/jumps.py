@@ -9,6 +9,7 @@ import heapq
 from bisect import bisect_right
 from typing import TYPE_CHECKING, Final, Literal
 
+from spantail_service.trace_windows.row_times import as_sent
 from spantail_service.trace_windows.span_columns import TOP
 from spantail_service.trace_windows.span_row import ERROR, NOT_ENDED, RUNNING
 
@@ -44,24 +45,16 @@ def jump(table: SpanTable, to: Jump, after: int, now_us: int) -> list[int]:
 
 def own_time_us(table: SpanTable, row: int, now_us: int) -> int:
     """How long a span worked itself: its time without that in which a child of it was open."""
-    start, until = table.starts[row], end_of(table, row, now_us)
+    times = as_sent(table)
+    start, until = table.starts[row], times.end(row, now_us)
     own, at = 0, start
     for child in table.children(row):
         begin = table.starts[child]
         if begin >= until:
             break
         own += max(0, begin - at)
-        at = max(at, end_of(table, child, now_us))
+        at = max(at, times.end(child, now_us))
     return own + max(0, until - at)
-
-
-def end_of(table: SpanTable, row: int, now_us: int) -> int:
-    """A span that runs ends now; of one whose end nobody knows, the start is all there is."""
-    end = table.ends[row]
-    if end != NOT_ENDED:
-        return end
-    start = table.starts[row]
-    return max(start, now_us) if table.flags[row] & RUNNING else start
 
 
 def _following(table: SpanTable, row: int, flag: int) -> int | None:
@@ -123,8 +116,7 @@ def _slowest(table: SpanTable, now_us: int) -> list[int]:
 
 
 def _lengths(table: SpanTable, now_us: int) -> Iterator[tuple[int, int]]:
-    starts = table.starts
+    starts, times = table.starts, as_sent(table)
     return (
-        ((end if end != NOT_ENDED else end_of(table, row, now_us)) - starts[row], row)
-        for row, end in enumerate(table.ends)
+        ((end if end != NOT_ENDED else times.end(row, now_us)) - starts[row], row) for row, end in enumerate(table.ends)
     )

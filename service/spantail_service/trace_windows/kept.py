@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from spantail_service.trace_windows.span_table import SpanTable
 
 _SHARE: Final = 0.05  # of the time, that one thing may take to be worked out of a run that goes on
+_MOST: Final = 16  # things of one index
 _LEAST_S: Final = 0.02  # what takes less is worked out anew at once
 
 T = TypeVar("T")
@@ -41,5 +42,8 @@ class Kept:
         made = work(table)
         done = time.monotonic()
         again_at = done + (done - now) / _SHARE if done - now > _LEAST_S else done
+        self._held.pop(what, None)  # put in again at the end: the first was made longest ago
         self._held[what] = _Held(table, changes, again_at, made)
+        if len(self._held) > _MOST:
+            del self._held[next(iter(self._held))]
         return made

@@ -144,6 +144,14 @@ class SpanColumns:
             self._unsorted.discard(row)
         return siblings
 
+    def outer_rows(self) -> bytearray:
+        """By row, whether spans stand below it."""
+        outer = bytearray(len(self.ids))
+        for row, below in self._children.items():
+            if row != TOP and below:
+                outer[row] = 1
+        return outer
+
     def slowest(self) -> list[int]:
         """The ended spans without children that took longest, the longest first."""
         found = {

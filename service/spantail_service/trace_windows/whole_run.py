@@ -1,8 +1,9 @@
-"""Answers about a run as a whole, however large, from its index: where to go, what it waited for, its flame graph."""
+"""Answers about a run as a whole, from its index: where to go, its time, its critical path, its flame graph."""
 
 from __future__ import annotations
 
 import asyncio
+import functools
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import orjson
@@ -11,9 +12,13 @@ from spantail_exporters.model import keys
 from spantail_service.errors import SpanNotFoundError
 from spantail_service.storage.run_writes import now_us
 from spantail_service.trace_windows.critical_path import critical_path
+from spantail_service.trace_windows.extent import run_extent
 from spantail_service.trace_windows.flame_layout import STILL, FlameLayout
 from spantail_service.trace_windows.flame_window import FlameWanted, flame_window
+from spantail_service.trace_windows.idle_gaps import idle_gaps
 from spantail_service.trace_windows.jumps import jump
+from spantail_service.trace_windows.minimap import MinimapWanted, minimap
+from spantail_service.trace_windows.row_times import adjusted, as_sent
 from spantail_service.trace_windows.span_columns import TOP
 from spantail_service.trace_windows.windows import clocks_of, name_of, row_of_span, states_of
 
@@ -24,7 +29,9 @@ if TYPE_CHECKING:
 
     from spantail_service.trace_windows.flame_window import Frame
     from spantail_service.trace_windows.jumps import Jump
+    from spantail_service.trace_windows.row_times import RowTimes
     from spantail_service.trace_windows.run_spans import RunSpans
+    from spantail_service.trace_windows.span_table import SpanTable
     from spantail_service.trace_windows.windows import TraceWindows
 
 _WIDE_PX: Final = 24  # a narrower frame has no room for a word
@@ -41,6 +48,18 @@ class FlameQuery(NamedTuple):
     lanes: int
     span_id: str | None
     """A span whose place is asked for."""
+    adjust: bool = False
+    """With the clocks adjusted."""
+
+
+class MinimapQuery(NamedTuple):
+    """The time that is shown in small, as the route takes it; without a time it is that of the whole run."""
+
+    begin_us: int | None
+    end_us: int | None
+    width: int
+    lanes: int
+    adjust: bool
 
 
 class WholeRuns:
@@ -65,7 +84,7 @@ class WholeRuns:
 
         return await self._answer(run_id, {"to": to, "span_ids": []}, look)
 
-    async def critical_path(self, run_id: str, limit: int) -> bytes:
+    async def critical_path(self, run_id: str, limit: int, *, adjust: bool) -> bytes:
         """`{parts, spans, length_us, left_out_us, epoch, indexed, complete}`, see `critical_path.critical_path`.
 
         Raises:
@@ -73,13 +92,58 @@ class WholeRuns:
         """
 
         def look(index: RunSpans) -> dict[str, Any]:
-            path = critical_path(index.table, now_us(), limit)
+            path = critical_path(index.table, _times(index, adjust=adjust), now_us(), limit)
             return {
                 **path._asdict(),
                 "parts": {name_of(index.table.ids[row]): each for row, each in path.parts.items()},
             }
 
         return await self._answer(run_id, {"parts": {}, "spans": 0, "length_us": 0, "left_out_us": 0}, look)
+
+    async def times(self, run_id: str, *, adjust: bool, fits_all: bool) -> bytes:
+        """`{start, end, outside, skewed, gaps, epoch, indexed, complete}`: the time that the run takes, and its waits.
+
+        Raises:
+            RunNotFoundError, RunExpiredError: it was never heard of, or its data has expired.
+        """
+
+        def work(index: RunSpans, table: SpanTable) -> dict[str, Any]:
+            times, now = _times(index, adjust=adjust), now_us()
+            extent = run_extent(table, times, now, fits_all=fits_all)
+            if extent is None:
+                return {}
+            until = max(now, extent.end) if table.running_rows else extent.end
+            skewed = sum(clock.spans for clock in clocks_of(index).skews.found)
+            return {**extent._asdict(), "skewed": skewed, "gaps": idle_gaps(table, times, extent.start, until)}
+
+        def look(index: RunSpans) -> dict[str, Any]:
+            return index.kept.get(("times", adjust, fits_all), index.table, functools.partial(work, index))
+
+        nothing: dict[str, Any] = {"start": None, "end": None, "outside": 0, "skewed": 0, "gaps": []}
+        return await self._answer(run_id, nothing, look)
+
+    async def minimap(self, run_id: str, query: MinimapQuery) -> bytes:
+        """`{from, to, lanes, epoch, indexed, complete}`, see `minimap.minimap`.
+
+        Raises:
+            RunNotFoundError, RunExpiredError: it was never heard of, or its data has expired.
+        """
+
+        def work(index: RunSpans, table: SpanTable) -> dict[str, Any]:
+            times, now = _times(index, adjust=query.adjust), now_us()
+            extent = run_extent(table, times, now, fits_all=False)
+            if extent is None:
+                return {}
+            begin = extent.start if query.begin_us is None else query.begin_us
+            until = max(now, extent.end) if table.running_rows else extent.end
+            end = max(begin + 1, until if query.end_us is None else query.end_us)
+            lanes = minimap(table, times, MinimapWanted(begin, end, query.width, query.lanes, now))
+            return {"from": begin, "to": end, "lanes": lanes}
+
+        def look(index: RunSpans) -> dict[str, Any]:
+            return index.kept.get(("minimap", query), index.table, functools.partial(work, index))
+
+        return await self._answer(run_id, {"from": 0, "to": 0, "lanes": []}, look)
 
     async def flame(self, run_id: str, query: FlameQuery) -> bytes:
         """`{from, to, lanes, frames, states, place, epoch, indexed, complete}`: a part of the run's flame graph.
@@ -107,7 +171,11 @@ class WholeRuns:
             return orjson.dumps({**nothing, **found, **_how_far(run, index)})
 
     def _flame(self, index: RunSpans, query: FlameQuery) -> tuple[dict[str, Any], list[str], list[int | None]]:
-        layout, table, now = index.kept.get("flame", index.table, FlameLayout), index.table, now_us()
+        def work(table: SpanTable) -> FlameLayout:
+            return FlameLayout(table, _times(index, adjust=query.adjust))
+
+        table, now = index.table, now_us()
+        layout = index.kept.get(("flame", query.adjust), table, work)
         begin, end = _extent(layout, now)
         begin = begin if query.begin_us is None else query.begin_us
         end = max(begin + 1, end if query.end_us is None else query.end_us)
@@ -127,6 +195,10 @@ class WholeRuns:
         }
         rows, clocks = [frame.row for frame in wide[:_MOST_STATES]], clocks_of(index)
         return head, [name_of(table.ids[row]) for row in rows], [clocks.of(table, row) for row in rows]
+
+
+def _times(index: RunSpans, *, adjust: bool) -> RowTimes:
+    return adjusted(index.table, clocks_of(index)) if adjust else as_sent(index.table)
 
 
 def _how_far(run: dict[str, Any], index: RunSpans | None) -> dict[str, Any]:

@@ -35,7 +35,7 @@ from spantail_service.web.schemas.sessions import SessionsPage
 from spantail_service.web.schemas.spans import SpanState
 from spantail_service.web.schemas.spend import Spend
 from spantail_service.web.schemas.tail import Frame
-from spantail_service.web.schemas.whole import RunCriticalPath, RunFlame, RunJump
+from spantail_service.web.schemas.whole import RunCriticalPath, RunFlame, RunJump, RunMinimap, RunTimes
 from spantail_service.web.schemas.windows import TraceWindow
 from tests.integration.service.harness import OTHER_RUN, ROOT_SPAN, RUN, START, Writer, running_app
 
@@ -130,7 +130,11 @@ ROWS = [
     problem("GET", "/api/traces/{run}/jump?to=moon", 422, "invalid-input"),
     row("GET", "/api/traces/{run}/critical-path?limit=10", 200, JSON, RunCriticalPath),
     problem("GET", "/api/traces/{unknown}/critical-path", 404, "unknown-run"),
-    row("GET", "/api/traces/{run}/flame?width=500&span={span}", 200, JSON, RunFlame),
+    row("GET", "/api/traces/{run}/times?adjust=true&all=true", 200, JSON, RunTimes),
+    problem("GET", "/api/traces/{unknown}/times", 404, "unknown-run"),
+    row("GET", "/api/traces/{run}/minimap?width=300&lanes=8", 200, JSON, RunMinimap),
+    problem("GET", "/api/traces/{run}/minimap?lanes=500", 422, "invalid-input"),
+    row("GET", "/api/traces/{run}/flame?width=500&span={span}&adjust=true", 200, JSON, RunFlame),
     problem("GET", "/api/traces/{run}/flame?lanes=500", 422, "invalid-input"),
     problem("GET", "/api/traces/{run}/spans/00f067aa0ba90200", 404, "unknown-span"),
     problem("GET", "/api/traces/{run}/spans/x", 400, "malformed-span-id"),

@@ -148,6 +148,9 @@ async def test_windows_of_a_large_run_say_of_each_span_what_its_snapshot_would(
         run = (await client.get(f"/api/runs/{RUN}")).json()
         part = (await client.get(f"/api/traces/{RUN}/window?root={CALL}&depth=0&limit=1")).json()
         flame = (await client.get(f"/api/traces/{RUN}/flame")).json()
+        parts = "times", "flame", "critical-path"
+        sent = [(await client.get(f"/api/traces/{RUN}/{part}")).json() for part in parts]
+        adjusted = [(await client.get(f"/api/traces/{RUN}/{part}?adjust=true")).json() for part in parts]
         # one that comes later, and has not been counted by anybody
         body = {"resourceSpans": [otlp("bank", (later, CALL, 160_000 + SHIFT, 20_000))]}
         assert (await client.post("/v1/traces", json=body)).status_code == 200
@@ -162,3 +165,12 @@ async def test_windows_of_a_large_run_say_of_each_span_what_its_snapshot_would(
     states = {span["span_id"]: span for span in tree["spans"]}
     assert {span["span_id"]: span for span in grown["spans"]} == states
     assert states[later]["clock_skew_us"] == SHIFT
+    times, frames, path = sent
+    assert (times["start"], times["end"], times["outside"], times["skewed"]) == (START, START + 400_000, 2, 2)
+    assert frames["to"] == START + 100_000 + SHIFT + 200_000
+    assert CALL not in path["parts"]
+    times, frames, path = adjusted
+    assert (times["end"], times["outside"], times["skewed"]) == (START + 400_000, 0, 2)
+    assert times["gaps"] != sent[0]["gaps"]
+    assert frames["to"] == START + 400_000
+    assert path["parts"][CALL] == [[START + 200_000, START + 300_000], [START + 100_000, START + 150_000]]

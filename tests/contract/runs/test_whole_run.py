@@ -34,6 +34,12 @@ async def test_jumps_path_and_flame_are_of_the_whole_run_as_it_is_now(new_redis_
             assert flame["place"] == {"lane": 1, "start": START + 70, "end": START + 75}
             assert [frame["spans"] for frame in flame["frames"]] == [1, 300, 2]
             assert [state["span_id"] for state in flame["states"]] == [ROOT_SPAN]
+            small = await read(client, "minimap", width=20, lanes=2)
+            assert (small["from"], small["to"]) == (START, START + 10_000)
+            assert small["lanes"] == ["llll" + 16 * "o", "   llle" + 13 * " "], "303 rows share two lanes"
+            times = await read(client, "times")
+            assert (times["start"], times["end"], times["outside"]) == (START, START + 10_000, 0)
+            assert times["gaps"] == [[START + 3_025, START + 10_000]], "after the last call only the root was open"
             near = await read(client, "flame", **{"from": START + 70, "to": START + 84, "first": 1})
             assert [frame["span_id"] for frame in near["frames"]] == [child(7), child(8)]
             assert [state["name"] for state in near["states"]] == ["chat", "chat"]
@@ -50,6 +56,7 @@ async def test_of_a_run_that_is_still_being_read_nothing_is_said(
         first = await read(client, "jump", to="dearest")
         assert first["complete"] is False
         assert first["span_ids"] == []
+        assert (await read(client, "times"))["start"] is None
         flame = await read(client, "flame")
         while not flame["complete"]:
             assert flame["frames"] == []

@@ -12,10 +12,12 @@ from spantail_service.trace_windows import flame_window as flame_module
 from spantail_service.trace_windows.critical_path import critical_path
 from spantail_service.trace_windows.flame_layout import STILL, FlameLayout
 from spantail_service.trace_windows.flame_window import FlameWanted, flame_window
-from spantail_service.trace_windows.jumps import MOST_RANKED, end_of, jump, own_time_us
+from spantail_service.trace_windows.jumps import MOST_RANKED, jump, own_time_us
+from spantail_service.trace_windows.row_times import as_sent
 from spantail_service.trace_windows.selection import select
 from spantail_service.trace_windows.span_columns import TOP
 from spantail_service.trace_windows.span_row import ERROR, RUNNING
+from spantail_service.trace_windows.tree_order import pre_order
 from tests.unit.service.test_trace_windows import EVERYTHING, random_states, state, table_of
 
 if TYPE_CHECKING:
@@ -26,6 +28,10 @@ if TYPE_CHECKING:
 
 NOW = 1_100
 RUNS = {"seed": st.integers(0, 10_000), "count": st.integers(1, 80)}
+
+
+def layout_of(table: SpanTable) -> FlameLayout:
+    return FlameLayout(table, as_sent(table))
 
 
 def places_of(table: SpanTable, to: Jump) -> list[int]:
@@ -89,11 +95,11 @@ def test_the_critical_path_goes_from_the_end_backwards_through_what_ended_last()
             state(5, 1, start=110, end=120),
         ]
     )
-    path = critical_path(table, NOW, 10)
+    path = critical_path(table, as_sent(table), NOW, 10)
     # 4 outlives its parent: nobody waited for that; 2 was still going on when 3 began
     assert path.parts == {0: [(60, 100), (0, 30)], 2: [(30, 35)], 3: [(35, 60)]}
     assert (path.spans, path.length_us, path.left_out_us) == (3, 100, 0)
-    longest = critical_path(table, NOW, 1)
+    longest = critical_path(table, as_sent(table), NOW, 1)
     assert (list(longest.parts), longest.spans, longest.left_out_us) == ([0], 3, 30)
 
 
@@ -101,17 +107,17 @@ def test_the_critical_path_goes_from_the_end_backwards_through_what_ended_last()
 @given(**RUNS)
 def test_the_parts_of_the_critical_path_are_the_time_of_the_root_each_within_its_span(seed: int, count: int) -> None:
     table = table_of(random_states(seed, count))
-    path = critical_path(table, NOW, count)
+    path = critical_path(table, as_sent(table), NOW, count)
     parts = sorted((begin, end, row) for row, each in path.parts.items() for begin, end in each)
     assert all(end == begin for (_, end, _), (begin, _, _) in itertools.pairwise(parts))
     for begin, end, row in parts:
-        assert table.starts[row] <= begin < end <= end_of(table, row, NOW)
+        assert table.starts[row] <= begin < end <= as_sent(table).end(row, NOW)
     assert path.length_us == sum(end - begin for begin, end, _ in parts)
 
 
 def naive_lanes(table: SpanTable) -> dict[int, int]:
     """The first lane below the parent's in which no frame is left, spans taken by their starts."""
-    order = select(table, EVERYTHING).rows
+    order = [row for row in pre_order(table) if row != TOP]
     starts: dict[int, int] = {}
     for row in order:
         starts[row] = max(table.starts[row], starts.get(table.up[row], 0))
@@ -122,7 +128,7 @@ def naive_lanes(table: SpanTable) -> dict[int, int]:
         while until.get(lane, 0) > starts[row]:
             lane += 1
         lanes[row] = lane
-        end = STILL if table.flags[row] & RUNNING else max(starts[row], end_of(table, row, NOW))
+        end = STILL if table.flags[row] & RUNNING else max(starts[row], as_sent(table).end(row, NOW))
         until[lane] = end
     return lanes
 
@@ -133,7 +139,7 @@ def test_any_window_of_the_flame_graph_holds_what_the_whole_has_there(
     seed: int, count: int, begin: int, span: int, width: int
 ) -> None:
     table = table_of(random_states(seed, count))
-    layout = FlameLayout(table)
+    layout = layout_of(table)
     assert dict(enumerate(layout.lane_of)) == naive_lanes(table)
     assert all(layout.lane_of[row] > layout.lane_of[table.up[row]] for row in range(count) if table.up[row] != TOP)
     end = begin + span
@@ -163,7 +169,7 @@ def test_what_is_narrow_is_one_frame_but_errors_stay_where_they_are(monkeypatch:
     for failed in (5_000, 5_001):
         spans[failed - 2]["status"] = "error"
     spans += [state(1, None, start=0, end=201_000), state(60_000, 1, start=220_000, end=240_000)]
-    layout = FlameLayout(table_of(spans))
+    layout = layout_of(table_of(spans))
     whole = flame_window(layout, FlameWanted(0, 240_000, 200, 0, 10, NOW))
     assert [(frame.lane, frame.spans, frame.errors) for frame in whole] == [
         (0, 1, 0), (1, 4_918, 0), (1, 120, 2), (1, 4_962, 0), (1, 1, 0),
@@ -178,18 +184,18 @@ def test_what_is_narrow_is_one_frame_but_errors_stay_where_they_are(monkeypatch:
 
 def test_no_depth_and_no_width_is_too_much() -> None:
     deep = table_of([state(span, span - 1 or None, start=span, end=9_000 - span) for span in range(1, 3_001)])
-    assert len(FlameLayout(deep).lanes) == 3_000
-    assert critical_path(deep, NOW, 5_000).spans == 3_000
+    assert len(layout_of(deep).lanes) == 3_000
+    assert critical_path(deep, as_sent(deep), NOW, 5_000).spans == 3_000
     assert jump(deep, "slowest", TOP, NOW)[0] == 2_999
     wide = table_of([state(1, None, start=0, end=NOW), *(state(at, 1, start=5, end=6) for at in range(2, 5_002))])
-    assert len(FlameLayout(wide).lanes) == 5_001, "all at once"
-    assert critical_path(wide, NOW, 5).length_us == NOW
+    assert len(layout_of(wide).lanes) == 5_001, "all at once"
+    assert critical_path(wide, as_sent(wide), NOW, 5).length_us == NOW
 
 
 def test_a_path_of_many_parts_says_what_was_left_out() -> None:
     spans = [state(at, 1, start=at * 10, end=at * 10 + 9) for at in range(2, 102)]
     table = table_of([state(1, None, start=0, end=2_000), state(200, 1, start=1_900, end=1_950), *spans])
-    path = critical_path(table, NOW, 2)
+    path = critical_path(table, as_sent(table), NOW, 2)
     # the root has a part between any two of its children: more than two spans may have together, but it comes whole
     assert [len(parts) for parts in path.parts.values()] == [102]
     assert path.left_out_us == path.length_us - sum(end - begin for begin, end in path.parts[0])

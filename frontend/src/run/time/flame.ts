@@ -126,7 +126,8 @@ function orderStarts(nodes: readonly TreeNode[], input: FlameInput): Float64Arra
     const above = node.parent ? byNode.get(node.parent) : undefined;
     const start = above === undefined || !span ? own : Math.max(own, above);
     starts[at] = start;
-    byNode.set(node, start);
+    // A parent that is not here begins where its earliest child was sent to begin: that bounds nothing.
+    if (span) byNode.set(node, start);
   });
   return starts;
 }

@@ -28,7 +28,7 @@ export function idleGaps(
   startOf: (span: SpanState) => number,
   endOf: (span: SpanState) => number,
 ): TimeWindow[] {
-  if (folded?.has("")) return [];
+  if (folded?.has("") || whole.to <= whole.from) return [];
   const starts: number[] = [];
   const ends: number[] = [];
   const add = (from: number, to: number) => {

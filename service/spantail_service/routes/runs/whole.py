@@ -1,4 +1,4 @@
-"""`GET /api/traces/{run_id}/jump`, `…/critical-path` and `…/flame`: answers about a run as a whole, however large."""
+"""`GET /api/traces/{run_id}/jump`, `…/times` and others: answers about a run as a whole, however large."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ from spantail_service.routes.rate_limited import HEAVY
 from spantail_service.runs.meta import parse_run_id, parse_span_id
 from spantail_service.services import services_of
 from spantail_service.trace_windows.jumps import Jump
-from spantail_service.trace_windows.whole_run import FlameQuery
+from spantail_service.trace_windows.whole_run import FlameQuery, MinimapQuery
 from spantail_service.web.compression import json_response
 from spantail_service.web.openapi import answers
-from spantail_service.web.schemas.whole import RunCriticalPath, RunFlame, RunJump
+from spantail_service.web.schemas.whole import RunCriticalPath, RunFlame, RunJump, RunMinimap, RunTimes
 
 router = APIRouter(tags=["runs"])
 
 _MOST_US = 2**53
+
+_Adjust = Annotated[bool, Query(description="With those clocks adjusted that `clock_skew` of the run names.")]
 
 
 @router.get(
@@ -54,13 +56,63 @@ async def read_critical_path(
     limit: Annotated[
         int, Query(ge=1, le=20_000, description="Most spans: those with the longest time on the path.")
     ] = 5_000,
+    *,
+    adjust: _Adjust = False,
 ) -> Response:
     """Answers `{parts, spans, length_us, left_out_us, epoch, indexed, complete}`.
 
     From the end of the root backwards: to the child that ended last before, down into it, and from its start on in the
-    parent again. Times are as they were sent.
+    parent again. Times are as they were sent, or with `adjust` as the clocks should have told them.
     """
-    body = await services_of(request).whole_runs.critical_path(parse_run_id(run_id), limit)
+    body = await services_of(request).whole_runs.critical_path(parse_run_id(run_id), limit, adjust=adjust)
+    return await json_response(body, request.headers.get("accept-encoding", ""))
+
+
+@router.get(
+    "/api/traces/{run_id}/times",
+    summary="The time that a run takes, and its waits",
+    responses=answers(RunTimes, 400, 404, 410, 422, 429),
+    dependencies=[HEAVY],
+)
+async def read_times(
+    request: Request,
+    run_id: str,
+    *,
+    adjust: _Adjust = False,
+    fit_all: Annotated[bool, Query(alias="all", description="With the spans that lie far off.")] = False,
+) -> Response:
+    """Answers `{start, end, outside, skewed, gaps, epoch, indexed, complete}`.
+
+    The time of a run is that of its root and of what lies near it. `gaps` are the waits of at least a 25th of it: only
+    spans were open then that have others below them, or that wait in a queue.
+    """
+    body = await services_of(request).whole_runs.times(parse_run_id(run_id), adjust=adjust, fits_all=fit_all)
+    return await json_response(body, request.headers.get("accept-encoding", ""))
+
+
+@router.get(
+    "/api/traces/{run_id}/minimap",
+    summary="A run in small",
+    responses=answers(RunMinimap, 400, 404, 410, 422, 429),
+    dependencies=[HEAVY],
+)
+async def read_minimap(
+    request: Request,
+    run_id: str,
+    from_us: Annotated[int | None, Query(alias="from", ge=0, le=_MOST_US, description="µs since the epoch.")] = None,
+    to_us: Annotated[int | None, Query(alias="to", ge=0, le=_MOST_US, description="µs since the epoch.")] = None,
+    width: Annotated[int, Query(ge=1, le=8_000, description="In so many steps.")] = 1_200,
+    lanes: Annotated[int, Query(ge=1, le=64, description="In so many lanes, which the spans share.")] = 16,
+    *,
+    adjust: _Adjust = False,
+) -> Response:
+    """Answers `{from, to, lanes, epoch, indexed, complete}`.
+
+    The spans share the lanes in the order of the tree. A lane is a text with a letter for each step of time: that of
+    the most important span that is open then.
+    """
+    query = MinimapQuery(from_us, to_us, width, lanes, adjust)
+    body = await services_of(request).whole_runs.minimap(parse_run_id(run_id), query)
     return await json_response(body, request.headers.get("accept-encoding", ""))
 
 
@@ -79,12 +131,15 @@ async def read_flame(
     first: Annotated[int, Query(ge=0, le=10_000_000, description="The first lane.")] = 0,
     lanes: Annotated[int, Query(ge=1, le=200, description="How many lanes.")] = 60,
     span: Annotated[str | None, Query(description="A span whose place is wanted.")] = None,
+    *,
+    adjust: _Adjust = False,
 ) -> Response:
     """Answers `{from, to, lanes, frames, states, place, epoch, indexed, complete}`.
 
     Each span is a frame in the first lane that is free below its parent's. Frames that are narrower than two pixels are
-    merged with those beside them, failed ones with failed ones alone, and counted. Times are as they were sent.
+    merged with those beside them, failed ones with failed ones alone, and counted. Times are as they were sent, or with
+    `adjust` as the clocks should have told them.
     """
-    query = FlameQuery(from_us, to_us, width, first, lanes, parse_span_id(span) if span else None)
+    query = FlameQuery(from_us, to_us, width, first, lanes, parse_span_id(span) if span else None, adjust)
     body = await services_of(request).whole_runs.flame(parse_run_id(run_id), query)
     return await json_response(body, request.headers.get("accept-encoding", ""))

@@ -39,6 +39,28 @@ class RunCriticalPath(_Indexed):
     left_out_us: int = Field(description="What the spans on it that are not in `parts` come to.")
 
 
+class RunTimes(_Indexed):
+    """The time that a run takes."""
+
+    start: int | None = Field(description="µs since the epoch, as `end`; null while nothing is said.")
+    end: int | None
+    outside: int = Field(description="Spans that lie so far off that they do not belong to it.")
+    skewed: int = Field(description="Spans whose clock is thought wrong.")
+    gaps: list[FromTo] = Field(description="Long waits in which nothing worked.")
+
+
+class RunMinimap(_Indexed):
+    """A run in small."""
+
+    from_us: int = Field(alias="from")
+    to_us: int = Field(alias="to")
+    lanes: list[str] = Field(
+        description="A letter for each step of time, a blank where nothing is: `o` spans with others below them,"
+        " `p` ones without, `l` an LLM call, `f` one that another backend had failed before, `r` what runs, `e` what"
+        " failed. What comes later here counts more."
+    )
+
+
 class FlamePlace(Described):
     """Where a span stands in the flame graph."""
 
