@@ -14,9 +14,11 @@ import type {
   RunFacets,
   RunFlame,
   RunJump,
+  RunMinimap,
   RunResult,
   RunSummary,
   RunsPage,
+  RunTimes,
   SearchAnswer,
   Snapshot,
   SpanState,
@@ -72,6 +74,22 @@ export interface FlameQuery {
   readonly first?: number;
   readonly lanes?: number;
   readonly span?: string;
+  readonly adjust?: boolean;
+}
+
+/** Of the time that a run takes: with the clocks adjusted, with the spans that lie far off. */
+export interface TimesQuery {
+  readonly adjust: boolean;
+  readonly all: boolean;
+}
+
+/** A run in small: time, in how many steps and lanes. */
+export interface MinimapQuery {
+  readonly from: number;
+  readonly to: number;
+  readonly width: number;
+  readonly lanes: number;
+  readonly adjust: boolean;
 }
 
 interface Options {
@@ -202,10 +220,21 @@ export class Api {
     return this.json<RunJump>(`/api/traces/${runId}/jump?${asked}`, { timeoutMs: SNAPSHOT_TIMEOUT_MS });
   }
 
-  criticalPath(runId: string): Promise<RunCriticalPath> {
-    return this.json<RunCriticalPath>(`/api/traces/${runId}/critical-path`, {
-      timeoutMs: SNAPSHOT_TIMEOUT_MS,
-    });
+  criticalPath(runId: string, adjust: boolean): Promise<RunCriticalPath> {
+    return this.ofTheWhole(runId, "critical-path", { adjust });
+  }
+
+  times(runId: string, asked: TimesQuery): Promise<RunTimes> {
+    return this.ofTheWhole(runId, "times", asked);
+  }
+
+  minimap(runId: string, asked: MinimapQuery): Promise<RunMinimap> {
+    return this.ofTheWhole(runId, "minimap", asked);
+  }
+
+  private ofTheWhole<T>(runId: string, what: string, asked: object): Promise<T> {
+    const query = new URLSearchParams(Object.entries(asked).map(([name, value]) => [name, String(value)]));
+    return this.json<T>(`/api/traces/${runId}/${what}?${query}`, { timeoutMs: SNAPSHOT_TIMEOUT_MS });
   }
 
   /** A part of the flame graph of a run of any size. */

@@ -28,6 +28,22 @@ export interface RunCriticalPath extends OfTheWhole {
   left_out_us: number;
 }
 
+/** The time that the run takes, µs; null while nothing is said. */
+export interface RunTimes extends OfTheWhole {
+  start: number | null;
+  end: number | null;
+  outside: number;
+  skewed: number;
+  gaps: [number, number][];
+}
+
+export interface RunMinimap extends OfTheWhole {
+  from: number;
+  to: number;
+  /** A letter for each step of time, see `run/time/whole-minimap.ts`. */
+  lanes: string[];
+}
+
 /** Where a span stands in the flame graph; `end` null: it runs. */
 export interface FlamePlace {
   lane: number;

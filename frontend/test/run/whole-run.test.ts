@@ -2,12 +2,21 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { RunFind } from "../../src/run/find/find";
 import { jumpInWhole } from "../../src/run/find/whole-jumps";
 import { beyond, closerLook } from "../../src/run/time/flame";
-import { binnedBars, frameClass } from "../../src/run/time/minimap-bins";
+import { TimeView } from "../../src/run/time/time-view";
 import { WholeFlame } from "../../src/run/time/whole-flame";
+import { letters, WholeMinimap } from "../../src/run/time/whole-minimap";
 import { WholePath } from "../../src/run/time/whole-path";
+import { WholeTimes } from "../../src/run/time/whole-times";
 import { transcriptItems } from "../../src/run/transcript/items";
-import { ProblemError } from "../../src/service/api";
-import type { FlameFrame, RunFlame, RunJump, SearchAnswer, TraceWindow } from "../../src/service/wire";
+import { type MinimapQuery, ProblemError } from "../../src/service/api";
+import type {
+  FlameFrame,
+  RunFlame,
+  RunJump,
+  RunTimes,
+  SearchAnswer,
+  TraceWindow,
+} from "../../src/service/wire";
 import { RunStore } from "../../src/store";
 
 const RUN = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -186,6 +195,9 @@ describe("the flame graph of a run that is here in parts", () => {
     whole.see({ ...SIGHT, from: 10, to: 20 });
     await vi.advanceTimersByTimeAsync(200);
     expect(flame).toHaveBeenCalledTimes(2);
+    whole.see({ ...SIGHT, from: 10, to: 20, adjusts: true });
+    await vi.advanceTimersByTimeAsync(200);
+    expect(asked.at(-1)).toMatchObject({ from: 5, adjust: true });
   });
 
   it("waits while the service reads the run, and knows of a frame what it says itself", async () => {
@@ -214,22 +226,107 @@ describe("the flame graph of a run that is here in parts", () => {
   });
 });
 
+describe("the time of a run that is here in parts", () => {
+  const said = (start: number | null, gaps: [number, number][] = []): RunTimes => ({
+    start,
+    end: start === null ? null : 1_000,
+    outside: 3,
+    skewed: 7,
+    gaps,
+    epoch: "1",
+    indexed: 100,
+    complete: true,
+  });
+
+  it("is that of the whole, with its waits and its clocks; before it is here, that of the part", async () => {
+    const held = store();
+    const asked: unknown[] = [];
+    const times = new WholeTimes(
+      {
+        times: async (_run, query) => {
+          asked.push(query);
+          return said(query.adjust ? 500 : 0, [[100, 900]]);
+        },
+      },
+      () => {},
+      () => 0,
+    );
+    times.open(RUN, held);
+    const time = new TimeView();
+    time.update(held, 0, false, times.get(false, false));
+    expect(time.bounds).toEqual({ from: 0, to: 100 });
+    await vi.waitFor(() => expect(times.get(false, false)).not.toBe(null));
+    time.update(held, 0, false, times.get(false, false));
+    expect(time.bounds).toEqual({ from: 0, to: 1_000 });
+    expect(time.extent).toEqual({ start: 0, end: 1_000, outside: 3, skewed: 7 });
+    expect([time.cuts().length, time.stretch]).toEqual([0, 1]);
+    time.setFolds(true);
+    time.update(held, 0, false, times.get(false, false));
+    expect(time.cuts().map(({ lengthUs }) => lengthUs)).toEqual([800]);
+    expect(time.stretch).toBeGreaterThan(4.5);
+    expect(times.get(false, false)).toBe(times.get(false, false));
+    expect(asked).toEqual([{ adjust: false, all: false }]);
+  });
+
+  it("is asked for again with the clocks adjusted, and nothing is taken for it that is of something else", async () => {
+    const held = store();
+    let now = 0;
+    const times = new WholeTimes(
+      { times: async (_run, { adjust, all }) => said(adjust ? 500 : all ? null : 0) },
+      () => {},
+      () => now,
+    );
+    times.open(RUN, held);
+    await vi.waitFor(() => expect(times.get(false, false)?.extent.start).toBe(0));
+    now = 200;
+    expect(times.get(true, false)).toBe(null);
+    await vi.waitFor(() => expect(times.get(true, false)?.extent.start).toBe(500));
+    now = 400;
+    expect(times.get(false, true)).toBe(null);
+    await Promise.resolve();
+    expect(times.get(false, true)).toBe(null);
+  });
+});
+
 describe("the run in small", () => {
-  it("is drawn of the frames of the whole: failed ones before all others, each lane where it is", () => {
-    const frame = { id: "a", row: 0, start: 0, end: 1, hasChildren: false };
-    const failed = { ...frame, row: 3, merged: { spans: 9, errors: 1 } };
-    const many = { ...frame, row: 1, merged: { spans: 9, errors: 0 } };
-    const call = { span_id: "a", status: "ok", kind: "llm_call" } as const;
-    expect([frameClass(failed, undefined), frameClass(many, undefined), frameClass(frame, call)]).toEqual([
-      "error",
-      "plain",
-      "llm",
+  const WANTED = { from: 0, to: 100, width: 10, lanes: 2, adjusts: false, stretch: 1 };
+  const share = (at: number) => at / 100;
+
+  it("is drawn of all spans, as the service says it, and asked for as finely as it is shown", async () => {
+    const asked: MinimapQuery[] = [];
+    let now = 0;
+    const map = new WholeMinimap(
+      {
+        minimap: async (_run, query) => {
+          asked.push(query);
+          const lanes = [`oo${"p".repeat(query.width - 2)}`, `${" ".repeat(query.width - 1)}e`];
+          return { ...query, lanes, epoch: "1", indexed: 100, complete: true };
+        },
+      },
+      () => {},
+      () => now,
+    );
+    map.open(RUN, store());
+    expect(map.bars(WANTED, share).bars).toEqual([]);
+    const bars = [
+      { lane: 0, from: 0, to: 2, of: "outer" },
+      { lane: 0, from: 2, to: 10, of: "plain" },
+      { lane: 1, from: 9, to: 10, of: "error" },
+    ];
+    await vi.waitFor(() => expect(map.bars(WANTED, share)).toEqual({ bars, lanes: 2 }));
+    // where waits take little room, what is left is looked at more closely
+    const closer = { ...WANTED, stretch: 4 };
+    now = 200;
+    map.bars(closer, share);
+    expect(asked).toHaveLength(2);
+    await vi.waitFor(() => expect(map.bars(closer, share).bars[0]).toEqual({ ...bars[1], from: 0 }));
+    const { adjusts: adjust, stretch: _stretch, ...query } = WANTED;
+    expect(asked).toEqual([
+      { ...query, adjust },
+      { ...query, width: 40, adjust },
     ]);
-    const place = (one: typeof frame) => ({ from: 0, to: 0.5, of: frameClass(one, call) });
-    expect(binnedBars([frame, many, failed], 10, 2, place, (one) => one.row / 4)).toEqual([
-      { lane: 0, from: 0, to: 5, of: "llm" },
-      { lane: 1, from: 0, to: 5, of: "error" },
-    ]);
+    now = 400;
+    expect(letters(map.bars(WANTED, share).bars, 10, 2)).toEqual(["pppppppppp", "         e"]);
   });
 });
 

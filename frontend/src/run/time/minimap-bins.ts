@@ -1,7 +1,6 @@
 /** The bars of a whole run on few pixels: what is seen of each pixel is the most important span there. Pure. */
 import type { SpanState } from "../../service/wire";
 import { fellBack } from "../../text/reasons";
-import type { Frame } from "./flame";
 
 /** From what matters least to what matters most. */
 export const BIN_CLASSES = ["outer", "plain", "llm", "fallback", "running", "error"] as const;
@@ -24,12 +23,6 @@ export interface BinnedBar {
 
 /** Where a span stands on the map: 0 … 1, and what it is; null: nothing is known of it. */
 export type Placed<Item> = (item: Item) => { from: number; to: number; of: BinClass } | null;
-
-/** What a frame of the flame graph is; several together are what is plain, or where one failed, that. */
-export function frameClass(frame: Frame, span: SpanState | undefined): BinClass {
-  if (frame.merged) return frame.merged.errors > 0 ? "error" : "plain";
-  return span ? binClass(span, frame.hasChildren) : "plain";
-}
 
 /**
  * Rows share lanes in their order, or as `shareOf` says (0 … 1, without 1). Each span costs two steps however long it is: what is open at a pixel is

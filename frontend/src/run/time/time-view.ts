@@ -4,6 +4,7 @@ import { type Extent, type ExtentInput, runExtent } from "./extent";
 import { FoldedTime, idleGaps } from "./idle-gaps";
 import { endOf, startOf } from "./span-times";
 import { liveScale, settledScale, type Tick, type TimeScale, type TimeWindow, ticks } from "./time-scale";
+import type { KnownTimes } from "./whole-times";
 
 /** A closer look would be between two microseconds. */
 const LEAST_US = 20;
@@ -30,6 +31,7 @@ export class TimeView {
   private window: TimeWindow | null = null;
   private folded = new FoldedTime();
   private version = -1;
+  private known: KnownTimes | null = null;
   private key = "";
   // What is shown, as the axis counts.
   private left = 0;
@@ -46,11 +48,18 @@ export class TimeView {
   }
 
   /** Follows the run and the clock; true where something stands elsewhere now. */
-  update(run: ExtentInput & { readonly version: number }, nowUs: number, isAlive: boolean): boolean {
-    const isNew = run.version !== this.version || this.extent === null;
+  update(
+    run: ExtentInput & { readonly version: number },
+    nowUs: number,
+    isAlive: boolean,
+    /** Of a run that is here in parts. */
+    known: KnownTimes | null = null,
+  ): boolean {
+    const isNew = run.version !== this.version || this.extent === null || known !== this.known;
     if (isNew) {
       this.version = run.version;
-      this.extent = runExtent(run, nowUs, this.adjusts, this.fitsAll);
+      this.known = known;
+      this.extent = known?.extent ?? runExtent(run, nowUs, this.adjusts, this.fitsAll);
     }
     const { extent } = this;
     if (!extent) return false;
@@ -105,6 +114,12 @@ export class TimeView {
 
   timeAt(share: number): number {
     return this.folded.toReal(this.left + share * this.width);
+  }
+
+  /** How many times as long as on the axis the whole is, where idle times take little room there. */
+  get stretch(): number {
+    const { from, to } = this.bounds;
+    return (to - from) / Math.max(1e-3, this.folded.toAxis(to) - this.folded.toAxis(from));
   }
 
   /** Where a moment stands in the whole, however much of it is shown. */
@@ -201,14 +216,15 @@ export class TimeView {
 
   private fold(run: ExtentInput, until: number): void {
     const whole = { from: this.whole.start, to: until };
-    const gaps = this.folds
-      ? idleGaps(
+    const gaps = !this.folds
+      ? []
+      : (this.known?.gaps ??
+        idleGaps(
           run,
           whole,
           (span) => this.startOf(span),
           (span) => this.endOf(span, until),
-        )
-      : [];
+        ));
     this.folded = new FoldedTime(gaps, whole);
   }
 

@@ -14,6 +14,8 @@ export interface Sight {
   readonly width: number;
   readonly first: number;
   readonly lanes: number;
+  /** With the clocks adjusted. */
+  readonly adjusts?: boolean;
 }
 
 /** Of a run that goes on it is asked for again, so often at most. */
@@ -105,7 +107,12 @@ export class WholeFlame {
     const { store } = this;
     try {
       while (this.store === store) {
-        const answer = await this.api.flame(this.runId, { span: spanId, width: 1, lanes: 1 });
+        const answer = await this.api.flame(this.runId, {
+          span: spanId,
+          width: 1,
+          lanes: 1,
+          ...(this.sight?.adjusts ? { adjust: true } : {}),
+        });
         if (answer.complete) return this.store === store ? answer.place : null;
         await new Promise((resolve) => setTimeout(resolve, SOON_MS));
       }
@@ -117,7 +124,7 @@ export class WholeFlame {
 
   private isHere(sight: Sight): boolean {
     const { held } = this;
-    if (!held) return false;
+    if (!held || (held.adjusts ?? false) !== (sight.adjusts ?? false)) return false;
     if (isSame(held.answers, sight)) return true;
     const isAround =
       held.from <= sight.from &&
@@ -142,11 +149,12 @@ export class WholeFlame {
       lanes: Math.min(MOST_LANES, sight.lanes + 2 * MARGIN_LANES),
       version: store.version,
       answers: sight,
+      ...(sight.adjusts ? { adjusts: true } : {}),
     };
-    const { version: _version, answers: _answers, ...query } = asked;
+    const { version: _version, answers: _answers, adjusts, ...query } = asked;
     let rest = SOON_MS;
     try {
-      const answer = await this.api.flame(this.runId, query);
+      const answer = await this.api.flame(this.runId, adjusts ? { ...query, adjust: true } : query);
       if (this.store !== store) return;
       this.reading = answer.complete ? null : answer.indexed;
       if (answer.complete) {
@@ -185,7 +193,9 @@ export class WholeFlame {
 }
 
 function isSame(one: Sight, other: Sight): boolean {
-  return (["from", "to", "width", "first", "lanes"] as const).every((name) => one[name] === other[name]);
+  return (["from", "to", "width", "first", "lanes", "adjusts"] as const).every(
+    (name) => one[name] === other[name],
+  );
 }
 
 interface WholeFrame extends Frame {

@@ -47,7 +47,7 @@ export class FlameFrames {
     if (store?.whole) {
       const { from, to } = panel.time.shown;
       const { first, count: lanes } = stage.rows;
-      whole.see({ from, to, width: stage.width, first, lanes });
+      whole.see({ from, to, width: stage.width, first, lanes, adjusts: panel.time.adjusts });
       this.layout = whole.layout;
     } else if (store) this.layout = this.laidOut.get(`${panel.time.adjusts} ${store.epoch}`, store.version);
   }

@@ -6,19 +6,19 @@ import {
   type BinnedBar,
   binClass,
   binnedBars,
-  frameClass,
 } from "../../run/time/minimap-bins";
 import type { TimeView } from "../../run/time/time-view";
-import type { WholeFlame } from "../../run/time/whole-flame";
+import type { WholeMinimap } from "../../run/time/whole-minimap";
 import { visibleRows } from "../../run/tree/rows";
 import type { RunStore } from "../../store";
+import { plural } from "../../text/format";
 import { drags } from "./time-input";
 
 const HEIGHT_PX = 32;
 const LANE_PX = 2;
+const LANES = HEIGHT_PX / LANE_PX;
 const EDGE_PX = 7;
-/** Of the flame graph of a run that is here in parts. */
-const ROWS = 160;
+const TITLE = "Drag to choose a part of the time, double-click for all";
 /** Drawn anew no more often than this for a large run that goes on. */
 const LARGE = 5_000;
 const REST_MS = 1_000;
@@ -29,7 +29,7 @@ type Grip = "new" | "move" | "start" | "end";
 
 export interface MinimapActions {
   /** Of a run that is here in parts. */
-  readonly whole: WholeFlame;
+  readonly whole: WholeMinimap;
   now(): number;
   changed(): void;
 }
@@ -56,7 +56,7 @@ export class Minimap {
     this.actions = actions;
     this.element = h(
       "div",
-      { class: "minimap", role: "img", title: "Drag to choose a part of the time, double-click for all" },
+      { class: "minimap", role: "img", title: TITLE },
       this.canvas,
       this.before,
       this.after,
@@ -89,7 +89,7 @@ export class Minimap {
     this.drawWindow();
     const { time, width } = this;
     const { from, to } = time.bounds;
-    const key = [store.version, from, to, width, time.adjusts, time.folds].join();
+    const key = [store.version, from, to, width, time.adjusts, time.stretch].join();
     if (width === 0 || (key === this.drawn && !isOther)) return;
     const now = performance.now();
     if (!isOther && store.spans.size > LARGE && store.running.size > 0 && now - this.drawnAt < REST_MS)
@@ -128,6 +128,12 @@ export class Minimap {
     canvas.width = Math.round(width * scale);
     canvas.height = Math.round(HEIGHT_PX * scale);
     context.scale(scale, scale);
+    const lanes = Math.min(LANES, store.spanCount);
+    const more =
+      store.spanCount > lanes
+        ? `. It sums up ${plural(store.spanCount, "span")} on ${lanes} lanes: of those at one place the most important is drawn`
+        : "";
+    setAttr(this.element, "title", `${TITLE}${more}`);
     const { bars, height } = store.whole ? this.barsOfWhole() : this.barsOf(store);
     this.colours ??= coloursOf(this.element);
     for (const of of BIN_CLASSES) {
@@ -141,7 +147,7 @@ export class Minimap {
   private barsOf(store: RunStore): { bars: BinnedBar[]; height: number } {
     const { time, width } = this;
     const rows = visibleRows(store.tree, NONE);
-    const lanes = Math.max(1, Math.min(rows.length, Math.floor(HEIGHT_PX / LANE_PX)));
+    const lanes = Math.max(1, Math.min(rows.length, LANES));
     const height = Math.min(6, HEIGHT_PX / lanes);
     const nowUs = this.actions.now();
     const bars = binnedBars(rows, width, lanes, (node) => {
@@ -154,25 +160,13 @@ export class Minimap {
     return { bars, height };
   }
 
-  /** As the flame graph of the whole run has it, as far as that is here; the rest is asked for. */
+  /** As the service makes it of all spans, as far as that is here. */
   private barsOfWhole(): { bars: BinnedBar[]; height: number } {
     const { time, width, actions } = this;
-    const { whole } = actions;
-    whole.see({ ...time.bounds, width, first: 0, lanes: ROWS });
-    const frames = whole.layout.rows.slice(0, ROWS).flat();
-    const rows = Math.max(1, Math.min(ROWS, whole.layout.rows.length));
-    const lanes = Math.min(rows, Math.floor(HEIGHT_PX / LANE_PX));
-    const nowUs = time.now(actions.now());
-    const bars = binnedBars(
-      frames,
-      width,
-      lanes,
-      (frame) => ({
-        from: time.shareOfWhole(frame.start),
-        to: time.shareOfWhole(Math.min(frame.end, nowUs)),
-        of: frameClass(frame, whole.span(frame)),
-      }),
-      (frame) => frame.row / rows,
+    const { adjusts, stretch } = time;
+    const { bars, lanes } = actions.whole.bars(
+      { ...time.bounds, width, lanes: LANES, adjusts, stretch },
+      (at) => time.shareOfWhole(at),
     );
     return { bars, height: Math.min(6, HEIGHT_PX / lanes) };
   }

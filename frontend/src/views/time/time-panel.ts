@@ -5,8 +5,9 @@ import { Kept } from "../../run/kept";
 import { type CriticalPath, criticalPath } from "../../run/time/critical-path";
 import { selfTimeUs } from "../../run/time/self-time";
 import { TimeView } from "../../run/time/time-view";
-import { WholeFlame } from "../../run/time/whole-flame";
+import { WholeMinimap } from "../../run/time/whole-minimap";
 import { WholePath } from "../../run/time/whole-path";
+import { type KnownTimes, WholeTimes } from "../../run/time/whole-times";
 import type { Api } from "../../service/api";
 import type { SpanState } from "../../service/wire";
 import type { RunStore } from "../../store";
@@ -20,7 +21,7 @@ const CRITICAL = "Critical path: what the run had to wait for (C)";
 
 const GAPS = "Fold idle times: waits in which nothing worked (G)";
 
-/** Of what idle times are made, where not all of the run is here. */
+/** Of what idle times are made, before the service has said those of the whole run. */
 function partWords({ spans, spanCount }: RunStore): string {
   return `Made of the ${count(spans.size)} of ${plural(spanCount, "span")} that are here`;
 }
@@ -43,11 +44,14 @@ export class TimePanel implements TimeCommands {
   /** The run that is shown. */
   private readonly runId: () => string;
   private store: RunStore | null = null;
+  /** Of a run that is here in parts. */
+  private known: KnownTimes | null = null;
   private user: TimeUser | null = null;
   private isAlive = false;
   private readonly path = new Kept(() => criticalPath(this.times()));
   private readonly wholePath: WholePath;
-  private readonly whole: WholeFlame;
+  private readonly wholeMap: WholeMinimap;
+  private readonly wholeTimes: WholeTimes;
   private readonly outside = tool({
     icon: "warning",
     name: "Fit all",
@@ -93,20 +97,27 @@ export class TimePanel implements TimeCommands {
     run: () => this.fit(),
   });
 
-  constructor(api: Pick<Api, "criticalPath" | "flame">, runId: () => string, now: () => number) {
+  constructor(api: Pick<Api, "criticalPath" | "times" | "minimap">, runId: () => string, now: () => number) {
     this.now = now;
     this.runId = runId;
     this.wholePath = new WholePath(api, () => {
       if (this.showsCritical) this.changed();
     });
-    this.whole = new WholeFlame(api, () => this.map.repaint());
-    this.map = new Minimap(this.time, { whole: this.whole, now, changed: () => this.changed() });
+    this.wholeMap = new WholeMinimap(api, () => this.map.repaint());
+    this.wholeTimes = new WholeTimes(api, () => {
+      if (this.user) this.changed();
+    });
+    this.map = new Minimap(this.time, { whole: this.wholeMap, now, changed: () => this.changed() });
     this.area.append(this.map.element);
     const { outside, clocks, critical, gaps, out, closer, all } = this;
     this.tools.append(...[outside, clocks, critical, gaps, out, closer, all].map(({ element }) => element));
     const applies = () => this.user !== null && this.area.parentElement?.checkVisibility() === true;
     keys.register({ title: "Time of a run", bindings: timeKeys(this), applies });
     keys.register({ title: "Spans of a run", bindings: TREE_KEYS, applies });
+  }
+
+  private get wholes() {
+    return [this.wholePath, this.wholeTimes, this.wholeMap];
   }
 
   /** A button of one shape, before those of all. */
@@ -118,7 +129,7 @@ export class TimePanel implements TimeCommands {
   criticalPath(): CriticalPath | null {
     const { store, time } = this;
     if (!store || !this.showsCritical) return null;
-    if (store.whole) return this.wholePath.get();
+    if (store.whole) return this.wholePath.get(time.adjusts);
     return this.path.get(`${time.adjusts} ${store.epoch}`, store.version);
   }
 
@@ -146,8 +157,7 @@ export class TimePanel implements TimeCommands {
     this.user = user;
     if (store === this.store) return;
     this.store = store;
-    this.wholePath.open(this.runId(), store);
-    this.whole.open(this.runId(), store);
+    for (const whole of this.wholes) whole.open(this.runId(), store);
     this.showsCritical = false;
     this.path.forget();
     this.time.reset();
@@ -157,13 +167,16 @@ export class TimePanel implements TimeCommands {
   close(user: TimeUser): void {
     if (this.user !== user) return;
     this.user = null;
-    this.whole.rest();
+    for (const whole of this.wholes) whole.rest();
   }
 
   /** Follows run and clock; true where something stands elsewhere now. */
   update(isAlive: boolean): boolean {
     this.isAlive = isAlive;
-    return this.store ? this.time.update(this.store, this.now(), isAlive) : false;
+    const { store, time } = this;
+    if (!store) return false;
+    this.known = store.whole && this.user ? this.wholeTimes.get(time.adjusts, time.fitsAll) : null;
+    return time.update(store, this.now(), isAlive, this.known);
   }
 
   draw(): void {
@@ -189,7 +202,10 @@ export class TimePanel implements TimeCommands {
       pressed: this.showsCritical,
       title: (this.showsCritical && store.whole && this.wholePath.text) || CRITICAL,
     });
-    this.gaps.show({ pressed: folds, title: store.whole ? `${GAPS}. ${partWords(store)}` : GAPS });
+    this.gaps.show({
+      pressed: folds,
+      title: store.whole && !this.known ? `${GAPS}. ${partWords(store)}` : GAPS,
+    });
     this.out.element.disabled = !isZoomed;
     this.all.element.disabled = !isZoomed;
   }

@@ -96,7 +96,11 @@ function seen(store: RunStore, nowUs: number, adjusts: boolean): Seen {
     gaps: idleGaps(store, { from: near.start, to: until }, start, goesOn).map(both),
     path: Object.fromEntries(path),
     lanes: flameLayout(times).rows.map((row) =>
-      row.map(({ id, start, end }) => [short(id), ms(start), end === Number.POSITIVE_INFINITY ? null : ms(end)]),
+      row.map(({ id, start, end }) => [
+        short(id),
+        ms(start),
+        end === Number.POSITIVE_INFINITY ? null : ms(end),
+      ]),
     ),
     minimap: letters(bars, WIDTH, lanes),
   };
