@@ -23,6 +23,7 @@ SLOW_MS = 30_000
 PHASES = 300
 CALLS = 70
 FAILED = (PHASES, CALLS)  # the last one of all
+AHEAD = 250  # a phase whose calls ran on a host with a wrong clock
 
 
 def phase(number: int) -> str:
@@ -46,7 +47,10 @@ def changes(begun: int) -> Iterator[Change]:
             failed = (
                 {"status": "error", "error": {"type": "E", "message": "no answer"}} if (number, at) == FAILED else {}
             )
-            yield change(call(at, number), phase(number), start + at, kind="tool", name=f"look {number}.{at}", **failed)
+            clock = {"service": "elsewhere"} if number == AHEAD else {}
+            sent = start + at + (20_000_000 if clock else 0)
+            name = f"look {number}.{at}"
+            yield change(call(at, number), phase(number), sent, kind="tool", name=name, **failed, **clock)
 
 
 async def _until(is_so: Callable[[], Awaitable[bool] | bool]) -> None:
@@ -103,6 +107,14 @@ async def test_a_large_run_comes_in_parts(new_redis_url: str, browser: Browser) 
             await expect(page.get_by_role("button", name="Critical path")).to_have_attribute(
                 "title", re.compile(r"^Critical path of the whole run: \d"), timeout=SLOW_MS
             )
+            # what is made of times is made of all spans, those among them that are not here
+            small = page.get_by_role("img", name=re.compile("^The run in small"))
+            await expect(small).to_have_attribute("title", re.compile("It sums up 21,302 spans on 16 lanes"))
+            clocks = page.get_by_role("button", name="Adjust clocks")
+            await expect(clocks).to_have_attribute("title", re.compile(f"^The clocks of {CALLS} spans seem wrong"))
+            await clocks.click()
+            idle = page.get_by_role("button", name="Fold idle")
+            await expect(idle).to_have_attribute("title", re.compile(r"worked \(G\)$"))
             # a flame graph of all spans; those that are too short to be seen are one frame, which opens
             await page.get_by_role("link", name="Flame graph").click()
             flame = page.get_by_role("application")

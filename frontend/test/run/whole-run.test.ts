@@ -259,11 +259,11 @@ describe("the time of a run that is here in parts", () => {
     time.update(held, 0, false, times.get(false, false));
     expect(time.bounds).toEqual({ from: 0, to: 1_000 });
     expect(time.extent).toEqual({ start: 0, end: 1_000, outside: 3, skewed: 7 });
-    expect([time.cuts().length, time.stretch]).toEqual([0, 1]);
+    expect([time.cuts().length, time.longer]).toEqual([0, 1]);
     time.setFolds(true);
     time.update(held, 0, false, times.get(false, false));
     expect(time.cuts().map(({ lengthUs }) => lengthUs)).toEqual([800]);
-    expect(time.stretch).toBeGreaterThan(4.5);
+    expect(time.longer).toBeGreaterThan(4.5);
     expect(times.get(false, false)).toBe(times.get(false, false));
     expect(asked).toEqual([{ adjust: false, all: false }]);
   });
@@ -289,7 +289,7 @@ describe("the time of a run that is here in parts", () => {
 });
 
 describe("the run in small", () => {
-  const WANTED = { from: 0, to: 100, width: 10, lanes: 2, adjusts: false, stretch: 1 };
+  const WANTED = { from: 0, to: 100, width: 10, lanes: 2, adjusts: false, longer: 1 };
   const share = (at: number) => at / 100;
 
   it("is drawn of all spans, as the service says it, and asked for as finely as it is shown", async () => {
@@ -315,12 +315,12 @@ describe("the run in small", () => {
     ];
     await vi.waitFor(() => expect(map.bars(WANTED, share)).toEqual({ bars, lanes: 2 }));
     // where waits take little room, what is left is looked at more closely
-    const closer = { ...WANTED, stretch: 4 };
+    const closer = { ...WANTED, longer: 4 };
     now = 200;
     map.bars(closer, share);
     expect(asked).toHaveLength(2);
     await vi.waitFor(() => expect(map.bars(closer, share).bars[0]).toEqual({ ...bars[1], from: 0 }));
-    const { adjusts: adjust, stretch: _stretch, ...query } = WANTED;
+    const { adjusts: adjust, longer: _longer, ...query } = WANTED;
     expect(asked).toEqual([
       { ...query, adjust },
       { ...query, width: 40, adjust },

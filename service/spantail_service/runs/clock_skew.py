@@ -61,8 +61,8 @@ Sender = tuple[bytes | None, bytes | None]
 def sender_of(service: str | None, runner: str | None) -> Sender:
     """From a state that was parsed."""
     host = runner.partition(":")[0] if isinstance(runner, str) else ""
-    told = orjson.dumps(service) if isinstance(service, str) else None
-    return told, None if not host or '"' in host or "\\" in host else host.encode()
+    name = orjson.dumps(service) if isinstance(service, str) else None
+    return name, None if not host or '"' in host or "\\" in host else host.encode()
 
 
 ByClocks = Mapping[bytes, Mapping[bytes, Iterable[tuple[SpanTimes, SpanTimes]]]]

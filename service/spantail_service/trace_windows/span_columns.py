@@ -87,11 +87,11 @@ class SpanColumns:
         return at
 
     def _sender(self, row: SpanRow) -> int:
-        told = row.service, row.runner
-        number = self._sender_of.get(told)
+        names = row.service, row.runner
+        number = self._sender_of.get(names)
         if number is None:
-            sender = sender_of(*told)  # many processes of one host are one
-            number = self._sender_of[told] = self.known_senders.setdefault(sender, len(self.known_senders))
+            sender = sender_of(*names)  # many processes of one host are one
+            number = self._sender_of[names] = self.known_senders.setdefault(sender, len(self.known_senders))
         return number
 
     def key(self, row: int) -> tuple[int, int]:

@@ -117,7 +117,7 @@ export class TimeView {
   }
 
   /** How many times as long as on the axis the whole is, where idle times take little room there. */
-  get stretch(): number {
+  get longer(): number {
     const { from, to } = this.bounds;
     return (to - from) / Math.max(1e-3, this.folded.toAxis(to) - this.folded.toAxis(from));
   }

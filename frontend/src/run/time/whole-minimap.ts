@@ -20,7 +20,7 @@ export interface Small {
   readonly lanes: number;
   readonly adjusts: boolean;
   /** So many times longer than on the axis time is, where idle times are folded. */
-  readonly stretch: number;
+  readonly longer: number;
 }
 
 export class WholeMinimap {
@@ -43,14 +43,14 @@ export class WholeMinimap {
     const { adjusts: adjust, lanes } = wanted;
     const from = Math.max(0, Math.floor(wanted.from));
     const to = Math.max(from + 1, Math.ceil(wanted.to));
-    const width = Math.max(1, Math.min(MOST_STEPS, Math.ceil(wanted.width * wanted.stretch)));
+    const width = Math.max(1, Math.min(MOST_STEPS, Math.ceil(wanted.width * wanted.longer)));
     const said = this.asked.get([from, to, width, lanes, adjust].join(), { from, to, width, lanes, adjust });
     if (!said) return { bars: [], lanes: 1 };
     return { bars: barsOf(said.answer, wanted.width, share), lanes: said.answer.lanes.length };
   }
 }
 
-interface Stretch {
+interface Alike {
   readonly lane: number;
   /** Steps. */
   readonly from: number;
@@ -62,7 +62,7 @@ function barsOf({ from, to, lanes }: RunMinimap, widthPx: number, share: Share):
   const steps = lanes[0]?.length ?? 1;
   const at = (step: number) => share(from + (step / steps) * (to - from));
   return binnedBars(
-    lanes.flatMap(stretches),
+    lanes.flatMap(alike),
     widthPx,
     lanes.length,
     // A step that begins on a pixel is not to reach into the one before it by a rounding.
@@ -75,8 +75,8 @@ function barsOf({ from, to, lanes }: RunMinimap, widthPx: number, share: Share):
 }
 
 /** The letters of a lane, those that are alike side by side together. */
-function stretches(text: string, lane: number): Stretch[] {
-  const found: Stretch[] = [];
+function alike(text: string, lane: number): Alike[] {
+  const found: Alike[] = [];
   let from = 0;
   for (let to = 1; to <= text.length; to++) {
     const letter = text[from];

@@ -89,8 +89,8 @@ export class Minimap {
     this.drawWindow();
     const { time, width } = this;
     const { from, to } = time.bounds;
-    const key = [store.version, from, to, width, time.adjusts, time.stretch].join();
-    if (width === 0 || (key === this.drawn && !isOther)) return;
+    const key = [store.version, from, to, width, time.adjusts, time.longer].join();
+    if (width === 0 || !time.extent || (key === this.drawn && !isOther)) return;
     const now = performance.now();
     if (!isOther && store.spans.size > LARGE && store.running.size > 0 && now - this.drawnAt < REST_MS)
       return;
@@ -163,9 +163,9 @@ export class Minimap {
   /** As the service makes it of all spans, as far as that is here. */
   private barsOfWhole(): { bars: BinnedBar[]; height: number } {
     const { time, width, actions } = this;
-    const { adjusts, stretch } = time;
+    const { adjusts, longer } = time;
     const { bars, lanes } = actions.whole.bars(
-      { ...time.bounds, width, lanes: LANES, adjusts, stretch },
+      { ...time.bounds, width, lanes: LANES, adjusts, longer },
       (at) => time.shareOfWhole(at),
     );
     return { bars, height: Math.min(6, HEIGHT_PX / lanes) };
