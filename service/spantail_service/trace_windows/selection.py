@@ -5,12 +5,14 @@ from __future__ import annotations
 from bisect import bisect_right
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from spantail_service.trace_windows.row_times import as_sent
 from spantail_service.trace_windows.span_columns import TOP
 from spantail_service.trace_windows.span_row import NOT_ENDED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from spantail_service.trace_windows.row_times import RowTimes
     from spantail_service.trace_windows.span_columns import Sums
     from spantail_service.trace_windows.span_table import SpanTable
 
@@ -53,14 +55,16 @@ class Selection(NamedTuple):
     """By row; `TOP` for what has no row above it."""
 
 
-def select(table: SpanTable, wanted: Wanted) -> Selection:
+def select(table: SpanTable, wanted: Wanted, times: RowTimes | None = None) -> Selection:
     """Choose rows: what runs, what failed and what took longest, each with its ancestors; then level by level.
 
-    Half of the window at most is for the former. A time range leaves out what does not reach into it.
+    Half of the window at most is for the former. A time range leaves out what does not reach into it, by the times as
+    they were sent, or by `times`.
     """
+    times = as_sent(table) if times is None else times
     chosen: dict[int, None] = {} if wanted.root == TOP else {wanted.root: None}
-    _keep(table, wanted, chosen)
-    last = _fill(table, wanted, chosen)
+    _keep(table, wanted, times, chosen)
+    last = _fill(table, wanted, times, chosen)
     top = wanted.root
     if wanted.path:
         while top != TOP:
@@ -86,7 +90,7 @@ def select(table: SpanTable, wanted: Wanted) -> Selection:
     return Selection(ordered, folded)
 
 
-def _keep(table: SpanTable, wanted: Wanted, chosen: dict[int, None]) -> None:
+def _keep(table: SpanTable, wanted: Wanted, times: RowTimes, chosen: dict[int, None]) -> None:
     room = wanted.limit // 2
     sources: tuple[tuple[Iterable[int], int], ...] = (
         (reversed(table.running_rows), wanted.limit // 4),
@@ -98,7 +102,7 @@ def _keep(table: SpanTable, wanted: Wanted, chosen: dict[int, None]) -> None:
         for row in rows:
             if taken >= most or len(chosen) >= room:
                 break
-            if row in chosen or not _is_within(table, row, wanted):
+            if row in chosen or not _is_within(times, row, wanted):
                 continue
             path = _path(table, row, wanted.root, chosen)
             if path is not None and len(chosen) + len(path) <= wanted.limit:
@@ -117,7 +121,7 @@ def _path(table: SpanTable, row: int, root: int, chosen: dict[int, None]) -> lis
     return path
 
 
-def _fill(table: SpanTable, wanted: Wanted, chosen: dict[int, None]) -> dict[int, int]:
+def _fill(table: SpanTable, wanted: Wanted, times: RowTimes, chosen: dict[int, None]) -> dict[int, int]:
     """Take children in their order, level by level; the last one that was looked at, by its parent."""
     last: dict[int, int] = {}
     limit = max(wanted.limit, len(chosen) + 1)  # there is always a next one: whoever asks on gets on
@@ -137,7 +141,7 @@ def _fill(table: SpanTable, wanted: Wanted, chosen: dict[int, None]) -> dict[int
                     break
                 row = children[at]
                 last[above] = row
-                if not _is_within(table, row, wanted):
+                if not _is_within(times, row, wanted):
                     continue
                 if row not in chosen:
                     chosen[row] = None
@@ -147,10 +151,10 @@ def _fill(table: SpanTable, wanted: Wanted, chosen: dict[int, None]) -> dict[int
     return last
 
 
-def _is_within(table: SpanTable, row: int, wanted: Wanted) -> bool:
-    if wanted.end_us is not None and table.starts[row] > wanted.end_us:
+def _is_within(times: RowTimes, row: int, wanted: Wanted) -> bool:
+    if wanted.end_us is not None and times.starts[row] > wanted.end_us:
         return False
-    end = table.ends[row]
+    end = times.ends[row]
     return wanted.begin_us is None or end == NOT_ENDED or end >= wanted.begin_us
 
 

@@ -13,6 +13,7 @@ from spantail_service.runs.clock_skew import marked
 from spantail_service.runs.snapshot import without_details
 from spantail_service.runs.sources import read_tables
 from spantail_service.trace_windows.clocks import RowClocks, row_clocks
+from spantail_service.trace_windows.row_times import adjusted
 from spantail_service.trace_windows.run_spans import RunSpans
 from spantail_service.trace_windows.selection import Wanted, select
 from spantail_service.trace_windows.span_columns import TOP
@@ -42,6 +43,8 @@ class WindowQuery(NamedTuple):
     limit: int = 1_000
     after: str | None = None
     path: bool = False
+    adjust: bool = False
+    """The time is that of the clocks as they should have told it."""
 
 
 FIRST_WINDOW: Final = WindowQuery()
@@ -155,7 +158,8 @@ def _window(index: RunSpans, query: WindowQuery) -> _Window:
     if query.after is not None:
         after = row_of_span(index, query.after)
     wanted = Wanted(root, query.depth, query.begin_us, query.end_us, query.limit, after, query.path)
-    selection = select(table, wanted)
+    clocks = clocks_of(index) if index.is_complete else None
+    selection = select(table, wanted, adjusted(table, clocks) if query.adjust and clocks is not None else None)
     folded = {
         "" if row == TOP else name_of(table.ids[row]): {
             **fold.sums._asdict(), "after": None if fold.after is None else name_of(table.ids[fold.after]),
@@ -163,7 +167,6 @@ def _window(index: RunSpans, query: WindowQuery) -> _Window:
         for row, fold in selection.folded.items()
     }  # fmt: skip
     head = {"folded": folded, "indexed": len(index), "complete": index.is_complete}
-    clocks = clocks_of(index) if index.is_complete else None
     skews = [None if clocks is None else clocks.of(table, row) for row in selection.rows]
     return _Window([name_of(table.ids[row]) for row in selection.rows], skews, head, index.next_index, clocks)
 

@@ -147,6 +147,11 @@ async def test_windows_of_a_large_run_say_of_each_span_what_its_snapshot_would(
         window = (await client.get(f"/api/traces/{RUN}/window")).json()
         run = (await client.get(f"/api/runs/{RUN}")).json()
         part = (await client.get(f"/api/traces/{RUN}/window?root={CALL}&depth=0&limit=1")).json()
+        early = f"/api/traces/{RUN}/window?from={START + 120_000}&to={START + 300_000}"
+        within = [
+            {span["span_id"] for span in (await client.get(f"{early}{more}")).json()["spans"]}
+            for more in ("", "&adjust=true")
+        ]
         flame = (await client.get(f"/api/traces/{RUN}/flame")).json()
         parts = "times", "flame", "critical-path"
         sent = [(await client.get(f"/api/traces/{RUN}/{part}")).json() for part in parts]
@@ -159,6 +164,8 @@ async def test_windows_of_a_large_run_say_of_each_span_what_its_snapshot_would(
     reported = [{"service": "bank", "host": None, "skew_us": SHIFT, "spans": 2}]
     assert window["run"]["clock_skew"] == run["clock_skew"] == part["run"]["clock_skew"] == reported
     assert [span.get("clock_skew_us") for span in part["spans"]] == [SHIFT]
+    # by the time of its own clock it ran five seconds later
+    assert BEHIND in within[1] - within[0]
     assert {span["span_id"]: span.get("clock_skew_us") for span in flame["states"]}[CALL] == SHIFT
     assert grown["run"]["clock_skew"] == tree["run"]["clock_skew"]
     assert grown["run"]["clock_skew"][0]["spans"] == 3

@@ -42,13 +42,17 @@ async def read_window(
     ] = None,
     *,
     path: Annotated[bool, Query(description="With the spans above the root.")] = False,
+    adjust: Annotated[
+        bool, Query(description="`from` and `to` are held against times with the clocks adjusted that seem wrong.")
+    ] = False,
 ) -> Response:
     """Answers `{run, resources, scopes, spans, folded, next_index, epoch, indexed, complete}`.
 
     Spans are in pre-order, without details. Those that run, that failed and that took longest are always among them,
     with their ancestors, up to half of `limit`. `folded` says by span what stands below it and is not in the answer;
     ask on with it as `root`, and with its `after`. The service indexes a run when it is first asked for: until
-    `complete` the window is one of the `indexed` spans that were read so far.
+    `complete` the window is one of the `indexed` spans that were read so far. Spans whose clock is thought wrong have
+    `clock_skew_us`; their times are as they were sent.
     """
     query = WindowQuery(
         parse_span_id(root) if root else None,
@@ -58,6 +62,7 @@ async def read_window(
         limit,
         parse_span_id(after) if after else None,
         path,
+        adjust,
     )
     body = await services_of(request).trace_windows.window(parse_run_id(run_id), query)
     return await json_response(body, request.headers.get("accept-encoding", ""))
