@@ -315,7 +315,7 @@ describe("the run in small", () => {
     ];
     await vi.waitFor(() => expect(map.bars(WANTED, share)).toEqual({ bars, lanes: 2 }));
     // where waits take little room, what is left is looked at more closely
-    const closer = { ...WANTED, longer: 4 };
+    const closer = { ...WANTED, longer: 3.9 };
     now = 200;
     map.bars(closer, share);
     expect(asked).toHaveLength(2);

@@ -43,7 +43,9 @@ export class WholeMinimap {
     const { adjusts: adjust, lanes } = wanted;
     const from = Math.max(0, Math.floor(wanted.from));
     const to = Math.max(from + 1, Math.ceil(wanted.to));
-    const width = Math.max(1, Math.min(MOST_STEPS, Math.ceil(wanted.width * wanted.longer)));
+    // In powers of two: while a run goes on it would else be another one each second.
+    const finer = 2 ** Math.ceil(Math.log2(wanted.longer) - 1e-9);
+    const width = Math.max(1, Math.min(MOST_STEPS, Math.ceil(wanted.width * finer)));
     const said = this.asked.get([from, to, width, lanes, adjust].join(), { from, to, width, lanes, adjust });
     if (!said) return { bars: [], lanes: 1 };
     return { bars: barsOf(said.answer, wanted.width, share), lanes: said.answer.lanes.length };
