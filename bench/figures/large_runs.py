@@ -1,4 +1,4 @@
-"""What it costs the service to read a large run: its index, a window of it, a search, a comparison of two.
+"""What it costs the service to read a large run: index, window, time, the run in small, search, comparison of two.
 
 All is asked for over HTTP, as the page asks. CPU is that of the service's process and of Redis, each for itself, in
 user and system mode together; memory is by how much the service's process has grown. An index is built once for each
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 SPANS: Final = 100_000
 WINDOW_SPANS: Final = 1_000
+MINIMAP_PX: Final = 960
+MOST_ROUNDS: Final = 4
+"""What is kept is not worked out again: so often the time of a run can be asked for in another way."""
 WINDOWS: Final = 20
 """In one figure: the clock of CPU ticks every 10 ms."""
 SEARCHES: Final = {
@@ -78,6 +81,14 @@ class Reader:
     def window(self, run_id: str) -> dict[str, object]:
         """The first window of a run."""
         return self._get(f"/api/traces/{run_id}/window", {"limit": WINDOW_SPANS})
+
+    def times(self, run_id: str, number: int) -> None:
+        """The time that a run takes and its waits; of each number it is worked out anew."""
+        self._get(f"/api/traces/{run_id}/times", {"adjust": number % 2, "all": number // 2 % 2})
+
+    def minimap(self, run_id: str, number: int) -> None:
+        """A run in small; of each number it is made anew."""
+        self._get(f"/api/traces/{run_id}/minimap", {"width": MINIMAP_PX + number})
 
     def search(self, run_id: str, query: str) -> None:
         """Ask for the first hits."""
@@ -140,7 +151,14 @@ def _windows(reader: Reader, spans: int, run_ids: Sequence[str], rounds: int) ->
     )
     windows = [reader.spent(functools.partial(reader.windows, run_ids[0])) for _ in range(rounds)]
     each = [Spent(one.service / WINDOWS, one.redis / WINDOWS, one.grown_mb) for one in windows]
-    return figures | _line(f"window of {WINDOW_SPANS:,} rows of {spans:,}", f"{spans}.window", each)
+    figures |= _line(f"window of {WINDOW_SPANS:,} rows of {spans:,}", f"{spans}.window", each)
+    for words, name, ask in (
+        ("time and waits", "times", reader.times),
+        ("the run in small", "minimap", reader.minimap),
+    ):
+        found = [reader.spent(functools.partial(ask, run_ids[0], at)) for at in range(min(rounds, MOST_ROUNDS))]
+        figures |= _line(f"{words} of {spans:,} spans", f"{spans}.{name}", found)
+    return figures
 
 
 def _line(words: str, name: str, spent: Sequence[Spent]) -> dict[str, float]:

@@ -51,7 +51,7 @@ def minimap(table: SpanTable, times: RowTimes, wanted: MinimapWanted) -> list[st
     classes = _by_flags(table)
     outer, flags = table.outer_rows(), table.flags
     starts, ends = times.starts, times.ends
-    for at, row in enumerate(order):
+    for at, row in enumerate(order):  # over all spans: no call that a comparison can do without
         if row == TOP:
             continue
         start, until = starts[row], ends[row]
@@ -60,8 +60,12 @@ def minimap(table: SpanTable, times: RowTimes, wanted: MinimapWanted) -> list[st
         left, right = (start - begin) / span, (until - begin) / span
         if right < 0 or left > 1:
             continue
-        first = min(width - 1, max(0, int(left * width)))
-        last = min(width, max(first + 1, ceil(right * width)))
+        first = 0 if left < 0 else int(left * width)
+        if first == width:
+            first -= 1
+        last = width if right > 1 else ceil(right * width)
+        if last <= first:
+            last = first + 1
         of = classes[flags[row]]
         if of == _PLAIN and outer[row]:
             of = _OUTER
