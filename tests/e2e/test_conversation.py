@@ -19,8 +19,16 @@ if TYPE_CHECKING:
 FIRST, SECOND, TOOL, GROUP, PASSED, SERVED, STREAM = (f"00000000000000{number:02x}" for number in range(1, 8))
 HOSTILE: Final = (
     "**Sunny.** <img src=https://example.org/x.png onerror=alert(1)> [here](javascript:alert(1)) "
-    "![map](https://example.org/map.png) and [the page](https://example.org/page)\n\n```python\nprint(1)\n```"
+    "![map](https://example.org/map.png) and [the page](https://example.org/page)\n\n```python\nprint(1)\n```\n\n"
+    "\u05e9\u05dc\u05d5\u05dd"
 )
+_BEGINS_AT_THE_RIGHT: Final = """(paragraph) => {
+  const text = document.createRange();
+  text.selectNodeContents(paragraph);
+  const { left, right } = text.getBoundingClientRect();
+  const box = paragraph.getBoundingClientRect();
+  return box.right - right < 2 && left - box.left > 50;
+}"""
 ASKED: Final = [{"role": "user", "parts": [{"type": "text", "content": "How is the weather in Bern?"}]}]
 CALLED: Final = [
     {
@@ -100,6 +108,7 @@ async def _in_the_details(page: Page) -> None:
     await expect(answer.locator("a")).to_have_count(2)
     await expect(answer.get_by_role("link", name="the page")).to_have_attribute("rel", "noopener noreferrer nofollow")
     await expect(answer).to_contain_text("the page example.org")
+    assert await answer.locator("p").last.evaluate(_BEGINS_AT_THE_RIGHT)  # Hebrew
     call = details.locator("details.tool-call")
     await expect(call.locator("summary")).to_contain_text("weather")
     await expect(call.locator("summary")).to_contain_text("→ 21 degrees")

@@ -50,8 +50,8 @@ export class CompareRow implements RowView<VisibleRow> {
   private readonly glyphs = h("span", { class: "compare-glyphs" }, this.glyphA, this.glyphB);
   private readonly only = h("span", { class: "compare-only" });
   private readonly mark = new BackendMark();
-  private readonly name = h("span", { class: "row-name" });
-  private readonly note = h("span", { class: "row-note" });
+  private readonly name = h("span", { class: "row-name", dir: "auto" });
+  private readonly note = h("span", { class: "row-note", dir: "auto" });
   private readonly nameCell: HTMLElement;
   private readonly barA = h("i", { class: "compare-bar", "data-run": "a" });
   private readonly barB = h("i", { class: "compare-bar", "data-run": "b" });

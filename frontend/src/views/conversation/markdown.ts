@@ -13,8 +13,8 @@ let lay: Lay | undefined;
 let loading: Promise<Lay | undefined> | undefined;
 
 export function markdown(text: string): HTMLElement {
-  const block = h("div", { class: "prose" });
-  const plain = h("p", { class: "prose-plain" }, visible(text));
+  const block = h("div", { class: "prose", dir: "auto" });
+  const plain = h("p", { class: "prose-plain", dir: "auto" }, visible(text));
   if (text.length > MAX_LAID_OUT || !HAS_MARKS.test(text)) block.append(plain);
   else if (lay) block.append(laidOut(lay, text) ?? plain);
   else {

@@ -62,9 +62,9 @@ export class TraceRow implements RowView<TreeNode> {
   private readonly implied = h("span", { class: "sr-only" });
   private readonly kindText = h("span", { class: "sr-only" });
   private readonly shown = h("span");
-  private readonly name = h("span", { class: "row-name" }, this.implied, this.shown);
+  private readonly name = h("span", { class: "row-name", dir: "auto" }, this.implied, this.shown);
   private readonly statusText = h("span", { class: "sr-only" });
-  private readonly note = h("span", { class: "row-note" });
+  private readonly note = h("span", { class: "row-note", dir: "auto" });
   private readonly mark = new BackendMark();
   /** Made for the first span that has one. */
   private chain: ChainMark | null = null;

@@ -61,7 +61,7 @@ export function errorElement(span: SpanState | undefined): HTMLElement | null {
   if (!type && !message) return null;
   return h(
     "p",
-    { class: "story-error" },
+    { class: "story-error", dir: "auto" },
     visible([errorType(type?.split(".").at(-1) ?? ""), message].filter(Boolean).join(": ")),
   );
 }

@@ -26,8 +26,8 @@ export class TranscriptItem implements RowView<Item> {
   private readonly context: () => ItemContext | null;
   private readonly glyph = icon("pending", "glyph");
   private readonly mark = new BackendMark();
-  private readonly name = h("button", { class: "story-name", type: "button" });
-  private readonly note = h("span", { class: "story-note" });
+  private readonly name = h("button", { class: "story-name", type: "button", dir: "auto" });
+  private readonly note = h("span", { class: "story-note", dir: "auto" });
   private readonly twisty = h(
     "button",
     { class: "button-icon small story-twisty", type: "button" },
