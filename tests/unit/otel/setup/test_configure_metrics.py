@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.unit.otel.test_configure import closed_port, receiver
+from tests.unit.otel.setup.test_configure import closed_port, receiver
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
