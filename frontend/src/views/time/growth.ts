@@ -16,7 +16,7 @@ export class Growth {
   private frame = 0;
   private grownMs = 0;
 
-  /** `stepMs`: no more often than that; at 0 with each picture of the screen. */
+  /** `stepMs`: they grow no more often than that; 0 is with every animation frame. */
   constructor(rows: Growing, stepMs: number) {
     this.rows = rows;
     this.stepMs = stepMs;
