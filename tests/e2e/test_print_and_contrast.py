@@ -56,7 +56,8 @@ async def _in_a_contrast_theme(page: Page) -> None:
         found = await page.evaluate(_GROUNDS, [chosen])
         return bool(found[chosen][1] == "solid")
 
-    await eventually_async(is_framed)  # its styles come when they are needed
+    # its styles come when they are needed
+    await eventually_async(is_framed)  # type: ignore[arg-type]  # mypy finds no T in a coroutine
     grounds = await page.evaluate(_GROUNDS, [".sections a[aria-current]", ".sections a:not([aria-current])", bar])
     assert grounds[".sections a[aria-current]"] != grounds[".sections a:not([aria-current])"]
     assert grounds[bar][0] != canvas
