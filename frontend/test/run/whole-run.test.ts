@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { RunFind } from "../../src/run/find/find";
 import { jumpInWhole } from "../../src/run/find/whole-jumps";
 import { beyond, closerLook } from "../../src/run/time/flame";
+import { OfTheWhole } from "../../src/run/time/of-the-whole";
 import { TimeView } from "../../src/run/time/time-view";
 import { WholeFlame } from "../../src/run/time/whole-flame";
 import { letters, WholeMinimap } from "../../src/run/time/whole-minimap";
@@ -285,6 +286,53 @@ describe("the time of a run that is here in parts", () => {
     expect(times.get(false, true)).toBe(null);
     await Promise.resolve();
     expect(times.get(false, true)).toBe(null);
+  });
+});
+
+describe("what the service says of a whole run", () => {
+  beforeEach(() => {
+    vi.useFakeTimers();
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  it("is asked for until it is here, and says how far the service is; nobody asks for a run that was left", async () => {
+    const told = [
+      new TypeError("no network"),
+      { complete: false, indexed: 40 },
+      { complete: true, indexed: 100 },
+    ];
+    const asked: string[] = [];
+    const whole = new OfTheWhole<string, { complete: boolean; indexed: number }>(
+      async (run, query) => {
+        asked.push(`${run} ${query}`);
+        const said = told.shift();
+        if (said instanceof Error) throw said;
+        return said ?? { complete: true, indexed: 101 };
+      },
+      () => void whole.get("key", "query"),
+      () => Date.now(),
+    );
+    const held = store();
+    whole.open("one", held);
+    expect(whole.get("key", "query")).toBe(null);
+    await vi.advanceTimersByTimeAsync(900);
+    expect([asked.length, whole.reading]).toEqual([1, null]);
+    await vi.advanceTimersByTimeAsync(200);
+    expect([asked.length, whole.reading]).toEqual([2, 40]);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect([asked.length, whole.reading]).toEqual([3, null]);
+    expect(whole.get("key", "query")?.answer.indexed).toBe(100);
+    held.version++;
+    whole.get("key", "query");
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(whole.get("key", "query")?.answer.indexed).toBe(101);
+    held.version++;
+    whole.get("key", "query");
+    whole.open("two", store());
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(asked).toEqual(Array(4).fill("one query"));
   });
 });
 
