@@ -298,7 +298,7 @@ describe("what the service says of a whole run", () => {
   });
 
   it("is asked for until it is here, and says how far the service is; nobody asks for a run that was left", async () => {
-    const told = [
+    const answers = [
       new TypeError("no network"),
       { complete: false, indexed: 40 },
       { complete: true, indexed: 100 },
@@ -307,7 +307,7 @@ describe("what the service says of a whole run", () => {
     const whole = new OfTheWhole<string, { complete: boolean; indexed: number }>(
       async (run, query) => {
         asked.push(`${run} ${query}`);
-        const said = told.shift();
+        const said = answers.shift();
         if (said instanceof Error) throw said;
         return said ?? { complete: true, indexed: 101 };
       },
