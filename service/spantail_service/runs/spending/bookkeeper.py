@@ -150,14 +150,14 @@ class Bookkeeper:
         for run in runs:
             pipe.hget(keys.spend_of_run(run.run_id), ":day")
         days = await pipe.execute(raise_on_error=False)
-        told = {run.run_id: day for run, day in zip(runs, days, strict=True)}
+        answers = {run.run_id: day for run, day in zip(runs, days, strict=True)}
         calls = {
             run.run_id: _call(run, day.decode() if day else "")
             for run in runs
-            if not isinstance(day := told[run.run_id], RedisError)
+            if not isinstance(day := answers[run.run_id], RedisError)
         }
-        told |= zip(calls, await BOOK.run_each(self._redis, [*calls.values()]), strict=True)
-        failed = {run_id: reply for run_id, reply in told.items() if isinstance(reply, RedisError)}
+        answers |= zip(calls, await BOOK.run_each(self._redis, [*calls.values()]), strict=True)
+        failed = {run_id: reply for run_id, reply in answers.items() if isinstance(reply, RedisError)}
         pipe = self._redis.pipeline(transaction=False)
         for run in runs:
             if not run.before and run.run_id not in failed:
