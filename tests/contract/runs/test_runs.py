@@ -9,7 +9,7 @@ from tests.integration.service.harness import ROOT_SPAN, RUN, START, Writer, run
 
 ITEM_KEYS = {
     "run_id", "name", "operation", "status", "start", "end", "spans", "open", "errors", "cost_usd", "cost_nano",
-    "unpriced", "fallbacks", "backends", "service", "environment", "version", "dropped",
+    "unpriced", "fallbacks", "backends", "models", "service", "environment", "version", "dropped",
     "demo", "abandoned", "corrected", "maybe_incomplete",
     "stale", "pinned", "imported",
 }  # fmt: skip
