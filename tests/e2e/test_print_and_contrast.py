@@ -10,7 +10,6 @@ from playwright.async_api import expect
 from tests.integration.service.harness import ROOT_SPAN, RUN, START, Writer
 from tests.support.page.browser import open_page
 from tests.support.service.served import served_app
-from tests.support.waiting import eventually_async
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,10 +22,8 @@ PAGE_PX: Final = 1_123
 """Of a sheet of A4."""
 FAILED: Final = f"{7:016x}"
 
-_GROUNDS: Final = """(selectors) => Object.fromEntries(selectors.map((selector) => {
-  const { backgroundColor, outlineStyle } = getComputedStyle(document.querySelector(selector));
-  return [selector, [backgroundColor, outlineStyle]];
-}))"""
+_IS_FRAMED: Final = "(selector) => getComputedStyle(document.querySelector(selector)).outlineStyle === 'solid'"
+_GROUND: Final = "(element) => getComputedStyle(element).backgroundColor"
 
 
 async def test_a_run_in_a_contrast_theme_and_on_paper(new_redis_url: str, browser: Browser, tmp_path: Path) -> None:
@@ -50,17 +47,11 @@ async def _in_a_contrast_theme(page: Page) -> None:
     await page.emulate_media(forced_colors="active", color_scheme="dark")
     canvas = await page.evaluate("getComputedStyle(document.body).backgroundColor")
     chosen = '.trace-row[aria-selected="true"]'
-    bar = f"{chosen} .bar"
-
-    async def is_framed() -> bool:
-        found = await page.evaluate(_GROUNDS, [chosen])
-        return bool(found[chosen][1] == "solid")
-
-    # its styles come when they are needed
-    await eventually_async(is_framed)  # type: ignore[arg-type]  # mypy finds no T in a coroutine
-    grounds = await page.evaluate(_GROUNDS, [".sections a[aria-current]", ".sections a:not([aria-current])", bar])
-    assert grounds[".sections a[aria-current]"] != grounds[".sections a:not([aria-current])"]
-    assert grounds[bar][0] != canvas
+    await page.wait_for_function(_IS_FRAMED, arg=chosen)  # its styles come when they are needed
+    here = page.locator(".sections a[aria-current]")
+    elsewhere = page.locator(".sections a:not([aria-current])").first
+    assert await here.evaluate(_GROUND) != await elsewhere.evaluate(_GROUND)
+    assert await page.locator(f"{chosen} .bar").evaluate(_GROUND) != canvas
     await page.emulate_media(forced_colors="none")
 
 
