@@ -26,6 +26,8 @@ async def sign_in(page: Page) -> None:
     await page.goto("/login")
     await page.get_by_label("Token").fill(TOKEN)
     await page.get_by_label("Token").press("Enter")
+    # Its markup is there, and can be filled in, a moment before its script is: that would be undone.
+    await expect(page.locator("body:not([x-cloak]) #new-run-button")).to_be_visible()
     await expect(page.get_by_role("heading", name="No runs yet")).to_be_visible()
 
 
