@@ -7,7 +7,7 @@ a lone surrogate do so in OTLP), so values are made legal where they are set.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from decimal import Decimal
 from enum import Enum
@@ -97,3 +97,14 @@ def legal_attributes(attributes: Mapping[str, object] | None) -> dict[str, AnyVa
         except Exception:
             report_trouble("an attribute could not be read and was left out")
     return legal
+
+
+def words_of(value: object) -> tuple[object, ...] | None:
+    """Return words as one attribute has them: one alone is a list of one; None where there is none. Never raises."""
+    try:
+        if isinstance(value, str):
+            return (value,) if value else None
+        return (tuple(value) or None) if isinstance(value, Iterable) else None
+    except Exception:
+        report_trouble("a list of words was left out")
+        return None

@@ -69,7 +69,8 @@ def llm_call(
     Returns:
         A scope, for `with` or `async with`.
     """
-    provider = provider or _PROVIDER_OF_BACKEND.get(backend)
+    if provider is None and isinstance(backend, str):
+        provider = _PROVIDER_OF_BACKEND.get(backend)
     own: dict[str, object] = {
         keys.BACKEND: backend or None,
         keys.GEN_AI_OPERATION_NAME: operation,
@@ -78,7 +79,7 @@ def llm_call(
         keys.GEN_AI_REQUEST_STREAM: True if stream else None,
         keys.GEN_AI_REQUEST_MAX_TOKENS: max_tokens,
         keys.TIER: tier,
-        keys.ATTEMPT: attempt if attempt > 1 else None,
+        keys.ATTEMPT: attempt if _is_later(attempt) else None,
         keys.FALLBACK_FROM: fallback_from,
         keys.FALLBACK_REASON: fallback_reason,
     }
@@ -93,3 +94,7 @@ def llm_call(
         max_tokens=0 if max_tokens is None and operation == "embeddings" else max_tokens,
         reported=reported,
     )
+
+
+def _is_later(attempt: object) -> bool:
+    return isinstance(attempt, int) and attempt > 1

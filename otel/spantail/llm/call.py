@@ -18,10 +18,12 @@ from spantail.budgets import BudgetError, CallHold, ReportedCall, hold_call
 from spantail.llm.call_content import CallContent
 from spantail.llm.estimate import RunningEstimate
 from spantail.llm.measured import MeasuredCall
+from spantail.llm.streamed_text import text_of
 from spantail.llm.usage import Usage
 from spantail.scopes.scope import Scope
 from spantail.scopes.use import open_uses
 from spantail.trouble import report_trouble
+from spantail.values import words_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -229,13 +231,15 @@ class LlmCall(Scope):
         """How many chunks of a streamed answer came in."""
         return self._chunks
 
-    def chunk(self, text: str = "", tokens: int | None = None) -> None:
+    def chunk(self, text: str | Sequence[object] = "", tokens: int | None = None) -> None:
         """Record that a chunk of a streamed answer came in; the first one sets the time to first chunk.
 
         Args:
-            text: The chunk's text; kept, and shown while it grows, only where the environment allows message content.
+            text: The chunk's text, or a list of content blocks (`[{"type": "text", "text": "…"}]`); kept, and shown
+                while it grows, only where the environment allows message content.
             tokens: How many tokens it had, where the stream says so; they add up in `gen_ai.usage.output_tokens`.
         """
+        text = text_of(text)
         written: dict[str, object] = {}
         if not self._chunks:
             written[keys.GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK] = time.perf_counter() - self._started_s
@@ -266,14 +270,14 @@ class LlmCall(Scope):
         *,
         model: str | None = None,
         id: str | None = None,  # noqa: A002 - the convention's name
-        finish_reasons: Sequence[str] | None = None,
+        finish_reasons: Sequence[str] | str | None = None,
     ) -> None:
         """Record what the answer says of itself; None leaves a value as it is.
 
         Args:
             model: The model that gave it, by which it is priced.
             id: The answer's id.
-            finish_reasons: Why it ended, a word for each choice: `stop`, `length`, …
+            finish_reasons: Why it ended, a word for each choice: `stop`, `length`, …; one word alone is one choice.
         """
         if model:
             self._response_model = model
@@ -281,7 +285,7 @@ class LlmCall(Scope):
             {
                 keys.GEN_AI_RESPONSE_MODEL: model,
                 keys.GEN_AI_RESPONSE_ID: id,
-                keys.GEN_AI_RESPONSE_FINISH_REASONS: None if finish_reasons is None else list(finish_reasons),
+                keys.GEN_AI_RESPONSE_FINISH_REASONS: words_of(finish_reasons),
             }
         )
 

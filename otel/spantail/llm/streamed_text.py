@@ -66,3 +66,12 @@ class StreamedText:
         tail = max(0, len(text) - _LONGEST_WORD)
         unfinished = _UNFINISHED.search(text, tail)
         return text[: unfinished.start() if unfinished else len(text)] or None
+
+
+def text_of(chunk: object) -> str:
+    """Return the text of a chunk: its own, or that of the content blocks that some clients give in place of it."""
+    if isinstance(chunk, str):
+        return chunk
+    parts = chunk if isinstance(chunk, list | tuple) else [chunk]
+    texts = [part.get("text") if isinstance(part, dict) else part for part in parts]
+    return "".join(text for text in texts if isinstance(text, str))

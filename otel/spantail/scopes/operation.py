@@ -13,6 +13,7 @@ from opentelemetry import trace
 from spantail import attributes as keys
 from spantail.scopes.run_scope import RunScope
 from spantail.scopes.scope import LinkLike, Scope, write_event, write_progress
+from spantail.values import words_of
 
 __all__ = [
     "LinkLike",
@@ -80,7 +81,7 @@ def operation(
     if callable(name):
         return RunScope(None, kind)(name)
     own: dict[str, object] = {
-        keys.LAYERS: tuple(layers) or None,
+        keys.LAYERS: words_of(layers),
         keys.SESSION_ID: session_id,
         keys.USER_ID: user_id,
     }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 from opentelemetry import context as otel_context
@@ -203,7 +203,8 @@ class Scope:
 
     def _start_attributes(self) -> dict[str, Any]:
         """Return what the span has from its start, so that samplers and live viewers see it."""
-        return {keys.KIND: self._kind, **legal_attributes(self._own), **legal_attributes(self._attributes)}
+        own = {keys.KIND: self._kind, **(self._own or {})}
+        return {**legal_attributes(own), **legal_attributes(self._attributes)}
 
     def _before_end(self) -> None:
         """Write what is known only at the end."""
@@ -227,7 +228,12 @@ class Scope:
 
     def set(self, key: str, value: object) -> None:
         """Set one attribute; None means "not known" and sets nothing."""
-        self._write({key: value})
+        try:
+            attributes = {key: value}
+        except TypeError:  # a list, say
+            report_trouble("an attribute whose key is no text was left out")
+        else:
+            self._write(attributes)
 
     def event(self, name: str, /, **attributes: object) -> None:
         """Add a span event, which viewers see at once.
@@ -264,8 +270,12 @@ class Scope:
             report_trouble("an attribute could not be set")
 
 
-def _links(links: Sequence[object]) -> list[Link]:
+def _links(links: object) -> list[Link]:
     made: list[Link] = []
+    if not isinstance(links, Iterable):
+        if links is not None:
+            report_trouble("links that are no list were left out")
+        return made
     for link in links:
         if isinstance(link, SpanContext):
             made.append(Link(link))

@@ -149,6 +149,20 @@ def test_streaming_counts_what_the_stream_says(spans: Spans) -> None:
     assert last["spantail.stream.chunks"] == 2
 
 
+def test_chunks_that_are_content_blocks_are_their_texts(spans: Spans, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(CAPTURE_CONTENT_VARIABLE, "true")
+    block = {"type": "text", "text": "It is "}
+    chunks: list[Any] = [[block], [], "sunny", [{"type": "tool_use", "input": {}}, "."], block]
+    with llm_call(backend="langchain", model="gpt-4o-mini", stream=True) as call:
+        for chunk in chunks:
+            call.chunk(chunk)
+        call.response(finish_reasons="stop")
+    attributes = _attributes(spans)
+    assert "It is sunny.It is " in attributes["gen_ai.output.messages"]
+    assert attributes["spantail.stream.chunks"] == 5
+    assert attributes["gen_ai.response.finish_reasons"] == ("stop",)
+
+
 def test_chunks_without_tokens_make_no_figure_up(spans: Spans) -> None:
     with llm_call(backend="langchain", model="gpt-4o-mini", stream=True) as call:
         for _ in range(3):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import gc
+import inspect
 import threading
 import weakref
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +20,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from opentelemetry.trace import Link, SpanKind, StatusCode
 
 import spantail
+from spantail.content import CAPTURE_CONTENT_VARIABLE
 from spantail.scopes.operation import (
     Scope,
     current_run_id,
@@ -514,6 +516,66 @@ def test_links_and_attributes_of_the_wrong_kind_are_left_out(spans: Spans) -> No
         pass
     assert spans.tree() == {"inner": "work", "work": None}
     assert list(spans.one("work").links) == []
+
+
+_NAMED: dict[Any, dict[str, Any]] = {
+    spantail.llm_call: {"backend": "langchain", "model": "gpt-4o-mini"},
+    spantail.llm_group: {},
+    **{opened: {"name": "work"} for opened in (operation, pipeline, layer, phase, subphase, tool, retrieval)},
+}
+
+
+@pytest.mark.parametrize("opened", _NAMED, ids=lambda opened: str(opened.__name__))
+def test_an_argument_of_any_kind_does_no_harm(spans: Spans, monkeypatch: pytest.MonkeyPatch, opened: Any) -> None:
+    monkeypatch.setenv(CAPTURE_CONTENT_VARIABLE, "true")
+    endless: list[Any] = []
+    endless.append(endless)
+    odd = [
+        None,
+        5,
+        -1.5,
+        True,
+        2**70,
+        float("nan"),
+        "",
+        "\ud800",
+        b"x",
+        [],
+        [None],
+        {},
+        {5: []},
+        (1, 2),
+        object(),
+        endless,
+    ]
+    for name in inspect.signature(opened).parameters:
+        for value in odd:
+            with opened(**{**_NAMED[opened], name: value}) as scope:
+                pass
+            assert not scope.span.is_recording(), "it has ended"
+    with opened(**_NAMED[opened]) as scope:
+        for method in (scope.__getattribute__(name) for name in dir(scope) if not name.startswith("_")):
+            named = inspect.signature(method).parameters.values() if callable(method) else ()
+            wanted = {one.name: "x" for one in named if one.default is one.empty and one.kind is not one.VAR_KEYWORD}
+            for one in named:
+                if one.kind in {one.KEYWORD_ONLY, one.POSITIONAL_OR_KEYWORD}:
+                    for value in odd:
+                        method(**{**wanted, one.name: value})
+    assert not scope.span.is_recording()
+    assert len(spans.all()) == 1 + len(odd) * len(inspect.signature(opened).parameters)
+
+
+def test_layers_are_words_one_alone_too(spans: Spans) -> None:
+    given: Any = ["fetch", "rank"]
+    for layers, kept in (
+        (given, ("fetch", "rank")),
+        (iter(given), ("fetch", "rank")),
+        ("fetch", ("fetch",)),
+        ("", None),
+    ):
+        with operation("work", layers=layers) as scope:
+            pass
+        assert dict(scope.span.attributes or {}).get("spantail.layers") == kept  # type: ignore[attr-defined]
 
 
 def test_an_unsampled_scope_is_silent(spans: Spans, monkeypatch: pytest.MonkeyPatch) -> None:
