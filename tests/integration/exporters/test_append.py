@@ -239,6 +239,22 @@ def test_the_earliest_orphan_names_a_run_without_a_root(writing: Writing) -> Non
     assert writing.run().meta["root"] == f"{1:016x}"
 
 
+@pytest.mark.parametrize("order", list(itertools.permutations(range(4))), ids=str)
+@pytest.mark.parametrize("at_once", [False, True], ids=["one by one", "in one batch"])
+def test_the_earliest_orphan_names_a_run_whatever_comes_first(
+    writing: Writing, order: tuple[int, ...], *, at_once: bool
+) -> None:
+    """Its child's clock is fast, and the child's child comes from a third one."""
+    spans = [change(2, 90, "ok", start=500), change(3, 2, "ok", start=100), change(4, 91, "ok", start=400),
+             change(5, 3, "ok", start=300)]  # fmt: skip
+    for batch in [order] if at_once else [(place,) for place in order]:
+        writing.send(*(spans[place] for place in batch))
+    run = writing.run()
+    assert (run.meta["root"], run.meta["root_start"], run.meta["root_orphan"]) == (f"{4:016x}", "400", "1")
+    writing.send(change(6, None, "ok", start=900))
+    assert writing.run().meta["root"] == f"{6:016x}"
+
+
 def test_parents_in_a_circle_end(writing: Writing) -> None:
     writing.send(change(1, 2, "running"), change(2, 3, "running"), change(3, 1, "running"), change(7, 7, "running"))
     assert writing.run().meta["spans"] == "4"

@@ -1,8 +1,10 @@
--- The span that names the run: its earliest parentless one, before one is known its earliest orphan's top ancestor.
+-- The span that names the run: its earliest parentless one, before one is known its earliest orphan.
 
 local root, root_start, root_orphan = seen[3], tonumber(seen[4] or '0'), seen[5] == '1'
 local root_status, root_end, root_moved = seen[6], seen[12], false
 local MOST_LEVELS = 1000 -- that are climbed, for parents may form a circle
+local MOST_ORPHANS = 1000 -- spans among which the earliest orphan is looked for again
+local is_later = false -- the ancestor of an orphan began after it: there may be another one in between
 
 local known_root, above_known -- the last state of the root that was looked at, and the parent that it names
 local function above_root()
@@ -31,5 +33,22 @@ local function consider_root(span_id, parent_id, start)
       return
     end
   end
+  is_later = is_later or (root and start > root_start)
   root, root_start, root_orphan, root_moved = span_id, start, orphan, true
+end
+
+-- Clocks differ: where an orphan's ancestor began after it, which orphan is the earliest stands in no one's memory.
+local function find_earliest_orphan()
+  local states = {}
+  local all = has_stored and call('HGETALL', spans) or states
+  for i = 1, #all, 2 do states[all[i]] = all[i + 1] end
+  for span_id, state in pairs(written) do states[span_id] = state end
+  local earliest
+  for span_id, state in pairs(states) do
+    local start = states[parent_of(state)] == nil and start_of(state)
+    if start and (not earliest or start < earliest or (start == earliest and span_id < root)) then
+      root, earliest = span_id, start
+    end
+  end
+  if earliest then root_start, root_moved = earliest, true end
 end

@@ -4,6 +4,7 @@ local RUN_STATUS = { running = 'running', ok = 'completed', skipped = 'completed
   cancelled = 'cancelled', abandoned = 'abandoned' }
 local FINAL = { completed = true, failed = true, cancelled = true, abandoned = true }
 
+if is_later and root_orphan and count <= MOST_ORPHANS then find_earliest_orphan() end
 local root_changed = root and (root_moved or written[root])
 if root_changed then
   local json = stored(root)
