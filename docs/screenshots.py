@@ -116,8 +116,11 @@ def photograph(page: Page) -> None:
     # Later: a call that another backend had to answer, and what that cost.
     answered_by_another = calls.and_(page.locator("[data-backend=langchain][data-status=ok]")).first
     answered_by_another.click()
-    # The rows above it are the chain and the call that failed.
-    page.locator("#trace-viewport").evaluate("viewport => viewport.scrollBy(0, -120)")
+    # In the middle, wherever it was clicked: the rows above it are the chain and the call that failed.
+    page.locator("#trace-viewport").evaluate(
+        "viewport => { const { offsetTop } = viewport.querySelector('[aria-selected=true]');"
+        " viewport.scrollTop = offsetTop - viewport.clientHeight / 2; }"
+    )
     page.get_by_role("button", name="Switch between light and dark").click()
     page.mouse.move(720, 20)
     expect(page.get_by_role("complementary", name="Span details")).to_contain_text("spantail.cost.price_version")
