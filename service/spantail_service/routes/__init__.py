@@ -9,3 +9,9 @@ tempo/        /tempo
 service/      /api/about, /healthz, /readyz, /metrics
 pages/        the page, its login, and the documents of the API
 """
+
+from __future__ import annotations
+
+from spantail_service.web import any_text
+
+any_text.register()

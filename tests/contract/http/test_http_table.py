@@ -184,7 +184,7 @@ ROWS = [
     row("GET", "/api/spend?by=model", 200, JSON, Spend),
     row("GET", "/api/sessions", 200, JSON, SessionsPage),
     problem("GET", "/api/sessions?cursor=x", 400, "malformed-cursor"),
-    problem("GET", "/api/sessions/none", 404, "unknown-session"),
+    problem("GET", "/api/sessions/none%0A%2F", 404, "unknown-session"),
     problem("GET", "/api/spend?by=x", 422, "invalid-input"),
     # --- operations
     row("GET", "/api/operations", 200, JSON, Operations),
@@ -295,7 +295,7 @@ ROWS = [
     row("GET", "/notices", 200, HTML),
     row("GET", "/sessions", 200, HTML),
     row("GET", "/sessions/any", 200, HTML),
-    row("GET", "/sessions/any%2Fthing", 200, HTML),
+    row("GET", "/sessions/any%2Fthing%0A", 200, HTML),
     row("GET", "/spend", 200, HTML),
     row("GET", "/compare", 200, HTML),
     row("GET", "/compare/{run}/{run}", 200, HTML),
@@ -311,7 +311,7 @@ SHOWN_ELSEWHERE = {
     "/ws/runs/{run_id}/logs": "test_live.py: a WebSocket",
     "/api/runs/events": "test_run_events.py: a stream without an end",
     "/ws/queue": "test_queue_socket.py: a WebSocket",
-    "/api/sessions/{session_id:path}": "test_sessions.py: of sessions that were counted",
+    "/api/sessions/{session_id:text}": "test_sessions.py: of sessions that were counted",
 }
 
 

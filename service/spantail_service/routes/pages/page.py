@@ -47,7 +47,7 @@ _NOT_BUILT = """<!doctype html>
 @router.get("/budgets")
 @router.get("/notices")
 @router.get("/sessions")
-@router.get("/sessions/{session_id:path}")
+@router.get("/sessions/{session_id:text}")
 @router.get("/spend")
 @router.get("/compare")
 @router.get("/compare/{run_id}/{other_id}")

@@ -41,7 +41,7 @@ async def list_sessions(
 
 
 @router.get(
-    "/api/sessions/{session_id:path}",
+    "/api/sessions/{session_id:text}",
     summary="One session with its runs",
     responses=answers(Session, 400, 404, 422),
 )

@@ -37,7 +37,7 @@ async def list_budgets(request: Request) -> Response:
     return Response(orjson.dumps(body), media_type="application/json", headers=_NO_STORE)
 
 
-@router.put("/api/budgets/{scope:path}", summary="Set a budget's limit", responses=answers(Budget, 400, 413, 422))
+@router.put("/api/budgets/{scope:text}", summary="Set a budget's limit", responses=answers(Budget, 400, 413, 422))
 async def set_limit(
     request: Request,
     scope: Annotated[

@@ -73,7 +73,7 @@ async def _scopes(
 
 # A path with a line break in it is no path of these (404): Starlette's `path` ends at one.
 @router.get(
-    "/search/tag/{tag:path}/values",
+    "/search/tag/{tag:text}/values",
     summary="Tempo: values of an attribute",
     dependencies=[HEAVY],
     responses=answers(TempoTagValues, 400, 404, 422, 429),
@@ -87,7 +87,7 @@ async def list_tag_values(request: Request, tag: str, within: Within, limit: Mos
 
 
 @router.get(
-    "/v2/search/tag/{tag:path}/values",
+    "/v2/search/tag/{tag:text}/values",
     summary="Tempo: values of a field, with their types",
     dependencies=[HEAVY],
     responses=answers(TempoTypedValues, 400, 404, 422, 429),
