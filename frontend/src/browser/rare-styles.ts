@@ -1,6 +1,8 @@
 /** Styles that few need: they come after the page, and are no part of what it loads first. */
 
 const FORCED = "(forced-colors: active)";
+/** What the page shows comes first. */
+const PRINT_AFTER_MS = 1_000;
 
 export function loadRareStyles(): void {
   const forced = matchMedia(FORCED);
@@ -10,5 +12,5 @@ export function loadRareStyles(): void {
   look();
   forced.addEventListener("change", look);
   // Nobody prints what they have not yet seen; to fetch it when somebody prints would be too late.
-  addEventListener("load", () => setTimeout(() => void import("../styles/print.css"), 0), { once: true });
+  setTimeout(() => void import("../styles/print.css"), PRINT_AFTER_MS);
 }

@@ -102,7 +102,7 @@ export class WindowedList<T> {
     const { rowHeight, key } = this.options;
     const sight = {
       top: this.top / rowHeight,
-      height: this.viewHeight / rowHeight,
+      height: this.items.length > 0 ? this.viewHeight / rowHeight : 0,
       count: this.items.length,
     };
     if (this.ahead === 0 && sight.count > 0) this.goAhead();

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
@@ -28,6 +30,7 @@ router = APIRouter(include_in_schema=False)
 
 _OPENING = "</api/traces/{}?fields=tree&whole_up_to=20000>; rel=preload; as=fetch; crossorigin=anonymous"
 """The very request of `frontend/src/service/early.ts`, so that the browser takes this answer for it."""
+_ASSET = re.compile(rb'<link rel="(modulepreload|stylesheet)"[^>]* href="(/assets/[^"]+)">')
 
 _NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 _GZIP: Final[Mapping[str, str]] = MappingProxyType({"content-encoding": "gzip"})
@@ -60,19 +63,29 @@ async def index(request: Request) -> Response:
 async def run_page(request: Request, run_id: str) -> Response:
     """The page, with what has the browser ask for the run before it has read it."""
     try:
-        link = _OPENING.format(parse_run_id(run_id))
+        return _page(request, _OPENING.format(parse_run_id(run_id)))
     except InputRefusedError:  # the page says what is wrong with it
         return _page(request)
-    return _page(request, {"link": link})
 
 
-def _page(request: Request, headers: Mapping[str, str] = _NO_HEADERS) -> Response:
+def _page(request: Request, *links: str) -> Response:
     file = STATIC / "index.html"
     if not file.is_file():
         return HTMLResponse(_NOT_BUILT, status_code=503, headers={"cache-control": "no-store"})
     # Names of assets change with each build, so the page itself must be asked for anew.
+    headers = {"cache-control": "no-cache"}
+    # Scripts before data: they are answered at once, and the browser asks for them before it has read the page.
+    if links := (*_assets_of(read_packed(file).plain), *links):
+        headers["link"] = ", ".join(links)
     # In one piece with its headers: what these have the browser ask for would come before a body that is read later.
-    return _packed(file, request.headers, "text/html", {"cache-control": "no-cache", **headers})
+    return _packed(file, request.headers, "text/html", headers)
+
+
+@lru_cache(1)
+def _assets_of(page: bytes) -> tuple[str, ...]:
+    """What the page begins with, as links that have the browser ask for it."""
+    wanted = {b"modulepreload": "modulepreload", b"stylesheet": "preload; as=style"}
+    return tuple(f"<{path.decode()}>; rel={wanted[kind]}; crossorigin" for kind, path in _ASSET.findall(page))
 
 
 def _packed(file: Path, asked: Headers, media_type: str, headers: Mapping[str, str]) -> Response:
