@@ -40,13 +40,17 @@ async def is_awaited(redis: Redis, run_id: str) -> bool:
 
 
 async def why_missing(redis: Redis, run_id: str, links: LinkTemplates = NO_LINKS) -> DomainError:
-    """The error to raise: that it has expired when the index or a run state still names the run, else not found."""
+    """The error to raise: that it has expired when the index or a run state still names the run, else not found.
+
+    The caller has looked for its data: where it has some by now it had not begun then, which is no expiry.
+    """
     pipe = redis.pipeline(transaction=False)
     pipe.exists(keys.run_keys(run_id).state)
     pipe.zscore(keys.RUNS_RECENT, run_id)
     pipe.zscore(keys.RUNS_EXPIRED, run_id)
-    state, recent, expired = await pipe.execute()
-    if not state and recent is None and expired is None:
+    pipe.exists(keys.run_keys(run_id).meta)  # the last: it is written before the index
+    state, recent, expired, has_begun = await pipe.execute()
+    if has_begun or (not state and recent is None and expired is None):
         return RunNotFoundError()
     start = recent if recent is not None else expired
     return RunExpiredError(links.of(run_id, int(start) if start is not None else None))

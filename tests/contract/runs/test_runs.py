@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from redis.asyncio import Redis
 
 from spantail_exporters.model import keys, limits
+from spantail_service.errors import RunExpiredError, RunNotFoundError
+from spantail_service.runs.absence import why_missing
 from tests.integration.service.harness import ROOT_SPAN, RUN, START, Writer, running_app
 
 ITEM_KEYS = {
@@ -108,6 +111,15 @@ async def test_a_short_run_whose_spans_are_on_their_way_has_not_expired(redis_ur
             assert [(await client.get(path)).status_code for path in paths] == [410] * len(paths)
             writer.span(RUN)
             assert [(await client.get(path)).status_code for path in paths] == [200] * len(paths)
+
+
+async def test_a_run_that_begins_while_it_is_looked_for_has_not_expired(redis_url: str) -> None:
+    async with Redis.from_url(redis_url) as client:
+        with Writer(redis_url) as writer:
+            writer.span(RUN)
+            assert isinstance(await why_missing(client, RUN), RunNotFoundError)
+            writer.redis.delete(*keys.run_keys(RUN))
+            assert isinstance(await why_missing(client, RUN), RunExpiredError)
 
 
 @pytest.mark.parametrize("cursor", ["x", "1", f"1:{RUN}x", f"-1:{RUN}", f"99999999999999999:{RUN}"])
