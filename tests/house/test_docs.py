@@ -121,7 +121,7 @@ def _key_patterns() -> Iterator[str]:
         "mark": "MARK", "item_id": "ITEM", "is_cluster": False, "backend": "BACKEND", "model": "MODEL",
         "scope": "SCOPE", "scope_kind": "KIND", "reservation": "RESERVATION", "by": "BY", "digest": "DIGEST",
     }  # fmt: skip
-    beside = {"operation_digest", "_spend_by"}  # no keys
+    beside = {"operation_digest", "spend_by"}  # no keys
     for name, value in vars(keys).items():
         if name.isupper() and not name.startswith("_") and isinstance(value, str) and not value.endswith(":"):
             yield value

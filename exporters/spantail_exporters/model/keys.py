@@ -126,20 +126,21 @@ def runs_of_operation(operation: str) -> str:
 
 def spend_of_day(day: str, by: str = "backend") -> str:
     """Name the HASH of a day's sums by `backend`, `model` or `operation`; `day` is an ISO date (UTC)."""
-    return f"{_spend_by(by)}day:{day}"
+    return f"{spend_by(by)}day:{day}"
 
 
 def spend_of_demo_day(day: str, by: str = "backend") -> str:
     """Name the HASH of the sums of a day's runs on demo data."""
-    return f"{_spend_by(by)}day:demo:{day}"
+    return f"{spend_by(by)}day:demo:{day}"
 
 
 def spend_of_run(run_id: str, by: str = "backend") -> str:
     """Name the HASH that says how much of a run is in the sums."""
-    return f"{_spend_by(by)}run:{run_id}"
+    return f"{spend_by(by)}run:{run_id}"
 
 
-def _spend_by(by: str) -> str:
+def spend_by(by: str) -> str:
+    """Name what all keys of one parting of the sums begin with."""
     return "{spend}:" if by == "backend" else f"{{spend}}:{by}:"
 
 

@@ -46,24 +46,3 @@ class Script:
         except NoScriptError:  # Redis was restarted, or its scripts were flushed
             await redis.script_load(self.text)
             return await redis.execute_command("EVALSHA", *command)  # type: ignore[no-untyped-call]
-
-    async def run_each(self, redis: Redis, calls: Sequence[ScriptCall]) -> list[Any]:
-        """Run it once for each call, all in one trip; the replies in their order, Redis' errors among them.
-
-        Raises:
-            RedisError: Redis cannot be reached.
-        """
-        replies = await self._trip(redis, calls)
-        missing = [at for at, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
-        if missing:
-            await redis.script_load(self.text)
-            again = await self._trip(redis, [calls[at] for at in missing])
-            for at, reply in zip(missing, again, strict=True):
-                replies[at] = reply
-        return replies
-
-    async def _trip(self, redis: Redis, calls: Sequence[ScriptCall]) -> list[Any]:
-        pipe = redis.pipeline(transaction=False)
-        for keys, arguments in calls:
-            pipe.execute_command("EVALSHA", self.sha, len(keys), *keys, *arguments)
-        return list(await pipe.execute(raise_on_error=False)) if calls else []

@@ -10,7 +10,7 @@ from spantail_exporters.model.run_script import indexed_operation
 from spantail_service.storage.scripts import Script, ScriptCall
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from spantail_service.runs.meta import RunMeta
 
@@ -38,7 +38,7 @@ _KEPT_DAYS: Final = 400
 _BOOKED_S: Final = 3 * _DAY_S  # longer than a run's data; `booked` on a pinned run says the rest
 
 BOOK: Final = Script(__package__, "book")
-"""Takes back what a run had added to the sums of its day, and adds what it comes to now: see `Booking.call`."""
+"""Takes back what runs had added to the sums of their days, and adds what they come to now: see `book_call`."""
 
 Amounts = dict[str, dict[str, int]]
 """What is counted, by name and figure."""
@@ -49,41 +49,36 @@ class Booking(NamedTuple):
 
     run_id: str
     day: str
-    """On which it counts, with `DEMO` before it for a run on demo data."""
-    old_day: str
-    """On which it was counted so far; empty before."""
+    """On which it counts."""
+    demo: bool | None
+    """Whether it is on demo data; None: as it was booked before, and not if it was not."""
+    before: bool
+    """It was booked before: if nobody knows of that any more, it is not booked again."""
     epoch: str
     next_index: int
     amounts: tuple[Amounts, ...]
     """Of each of the `DIMENSIONS`."""
 
-    def call(self, *, before: bool) -> ScriptCall:
-        """The call of `BOOK`; `before`: it was booked already."""
-        names: list[str] = []
-        for dimension in DIMENSIONS:
-            days = (_sums_of(day, dimension) for day in (self.day, self.old_day or self.day))
-            names += (keys.spend_of_run(self.run_id, dimension), *days)
-        values: list[str | int] = []
-        for amounts in self.amounts:
+
+def book_call(bookings: Sequence[Booking]) -> ScriptCall:
+    """The call of `BOOK` for at least one booking; no two are of one run."""
+    prefixes = [keys.spend_by(dimension) for dimension in DIMENSIONS]
+    values: list[str | int] = [_BOOKED_S, _KEPT_DAYS * _DAY_S, MOST_NAMES, OTHER, UNKNOWN, len(prefixes), *prefixes]
+    for booking in bookings:
+        demo = "" if booking.demo is None else int(booking.demo)
+        values += (booking.run_id, booking.day, demo, int(booking.before), booking.epoch, booking.next_index)
+        for amounts in booking.amounts:
             values.append(len(amounts))
             for name, figures in amounts.items():
                 values += (name, len(figures))
-                for figure, amount in figures.items():
-                    values += (figure, amount)
-        head = (self.day, _BOOKED_S, _KEPT_DAYS * _DAY_S, int(before), self.epoch, self.next_index)
-        return ScriptCall(names, (*head, MOST_NAMES, OTHER, UNKNOWN, *values))
+                for amount in figures.items():
+                    values += amount
+    return ScriptCall([keys.spend_of_run(bookings[0].run_id)], values)
 
 
 def day_of(time_us: int) -> str:
     """The day (UTC, ISO) of a time in µs since the epoch."""
     return datetime.fromtimestamp(time_us / 1_000_000, UTC).date().isoformat()
-
-
-def _sums_of(day: str, dimension: str) -> str:
-    """The key of the sums of a day as it stands with a booked run."""
-    if day.startswith(DEMO):
-        return keys.spend_of_demo_day(day[len(DEMO) :], dimension)
-    return keys.spend_of_day(day, dimension)
 
 
 def amounts_of(meta: RunMeta, models: Mapping[str, Mapping[str, int]]) -> tuple[Amounts, ...]:

@@ -7,14 +7,14 @@ import logging
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
-from redis.exceptions import RedisError
+from redis.exceptions import ResponseError
 
 from spantail_exporters.model import keys
 from spantail_exporters.redis.errors import will_be_back
 from spantail_service.bounds.cancel import cancel
 from spantail_service.runs.meta import SILENCE_US, parse_meta, parse_models, parse_state
 from spantail_service.runs.sessions import SessionKeeper
-from spantail_service.runs.spending.booking import BOOK, DEMO, Booking, amounts_of, day_of
+from spantail_service.runs.spending.booking import BOOK, Booking, amounts_of, book_call, day_of
 from spantail_service.storage.lease import Lease
 from spantail_service.storage.run_flags import mark_booked
 from spantail_service.storage.run_writes import now_us
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from redis.asyncio import Redis
 
     from spantail_service.runs.meta import RunMeta, RunState
-    from spantail_service.storage.scripts import ScriptCall
 
 logger = logging.getLogger(__name__)
 
@@ -90,22 +89,31 @@ class Bookkeeper:
                     await self._stopping.wait()
 
     async def book(self) -> None:
-        """Book every run that may have spent something since it was booked last, on its day and in its sessions."""
+        """Book every run that may have spent something since it was booked last, on its day and in its sessions.
+
+        Raises:
+            ResponseError: some cannot be booked; the others are.
+        """
         cursor = 0
         alive: set[str] = set()
+        failed: dict[str, str] = {}
         while True:
             answer: Any = await self._redis.zscan(keys.RUNS_UNBOOKED, cursor, count=500)
             cursor, found = answer
             for i in range(0, len(found), _PER_TRIP):
                 some = {run_id.decode(): score for run_id, score in found[i : i + _PER_TRIP]}
-                await self._book(some)
+                failed |= await self._book(some)
                 alive.update(some)
             if cursor == 0:
                 break
         self._seen = {run_id: version for run_id, version in self._seen.items() if run_id in alive}
         await self._sessions.look_again()
+        if failed:
+            run_id, reason = next(iter(failed.items()))
+            raise ResponseError(f"{len(failed)} runs cannot be booked, {run_id} among them: {reason}")
 
-    async def _book(self, scores: dict[str, float]) -> None:
+    async def _book(self, scores: dict[str, float]) -> dict[str, str]:
+        """Book some of them; those that cannot be booked, and why."""
         changed = await self._changed(scores)
         pipe = self._redis.pipeline(transaction=False)
         for run_id in changed:
@@ -129,8 +137,7 @@ class Bookkeeper:
         done = [part for run_id in over if run_id not in failed for part in (run_id, f"{scores[run_id]:.0f}")]
         if done:
             await self._execute("EVAL", _BOOKED, 1, keys.RUNS_UNBOOKED, *done)
-        for error in failed.values():
-            raise error
+        return failed
 
     async def _changed(self, scores: dict[str, float]) -> list[str]:
         """Those that are others than when they were booked last."""
@@ -144,20 +151,10 @@ class Bookkeeper:
         }
         return [run_id for run_id in scores if run_id not in same]
 
-    async def _book_runs(self, runs: Sequence[_Read]) -> dict[str, RedisError]:
-        """Book them all; those that could not be booked, and why."""
-        pipe = self._redis.pipeline(transaction=False)
-        for run in runs:
-            pipe.hget(keys.spend_of_run(run.run_id), ":day")
-        days = await pipe.execute(raise_on_error=False)
-        answers = {run.run_id: day for run, day in zip(runs, days, strict=True)}
-        calls = {
-            run.run_id: _call(run, day.decode() if day else "")
-            for run in runs
-            if not isinstance(day := answers[run.run_id], RedisError)
-        }
-        answers |= zip(calls, await BOOK.run_each(self._redis, [*calls.values()]), strict=True)
-        failed = {run_id: reply for run_id, reply in answers.items() if isinstance(reply, RedisError)}
+    async def _book_runs(self, runs: Sequence[_Read]) -> dict[str, str]:
+        """Book them all in one step; those that cannot be booked, and why."""
+        replies = await BOOK.run(self._redis, *book_call([_booking(run) for run in runs]))
+        failed = {run.run_id: reply.decode() for run, reply in zip(runs, replies, strict=True) if reply not in {0, 1}}
         pipe = self._redis.pipeline(transaction=False)
         for run in runs:
             if not run.before and run.run_id not in failed:
@@ -177,10 +174,9 @@ def _version(*fields: bytes | None) -> tuple[Any, ...]:
     return (*head, int(last or b"0") <= now_us() - SILENCE_US)
 
 
-def _call(run: _Read, old_day: str) -> ScriptCall:
+def _booking(run: _Read) -> Booking:
     meta = run.meta
     day = day_of(meta.start or int(meta.epoch or 0))
-    if run.state.demo if run.state is not None else old_day.startswith(DEMO):
-        day = f"{DEMO}{day}"
-    booking = Booking(run.run_id, day, old_day, meta.epoch or "0", meta.next_index, amounts_of(meta, run.models))
-    return booking.call(before=run.before)
+    demo = None if run.state is None else run.state.demo
+    amounts = amounts_of(meta, run.models)
+    return Booking(run.run_id, day, demo, run.before, meta.epoch or "0", meta.next_index, amounts)

@@ -1,65 +1,155 @@
--- KEYS  of each dimension three: what the run has added so far, the sums of its day, the sums of the day that it was
---       booked on ('' before)
--- ARGV  day (of a run on demo data with `demo:` before it), expiry of the first (s), of the second (s), 1 = it must
---       have been booked before, epoch and next seq of the run as these figures were read, how many names a day and
---       dimension may have, the name of those beyond them, that of what has none; then of each dimension the number
---       of names, and of each the name, the number of its figures, and figure, amount, ...
--- RETURNS  0 = not booked: older figures than those that are booked, or another booker came in between
-local call = redis.call
-local head = call('HMGET', KEYS[1], ':day', ':epoch', ':next')
-local old_day = head[1]
-if ARGV[4] == '1' and not old_day then return 0 end
-local newer = tonumber(ARGV[5]) - tonumber(head[2] or 0)
-if newer == 0 then newer = tonumber(ARGV[6]) - tonumber(head[3] or 0) end
-if newer < 0 then return 0 end
-if old_day and old_day ~= ARGV[1] and string.sub(KEYS[3], -#old_day - 5) ~= ':day:' .. old_day then return 0 end
-local most_names, other = tonumber(ARGV[7]), ARGV[8]
-local ALWAYS = { [''] = true, [other] = true, [ARGV[9]] = true }
+-- Books several runs: takes back from the sums of their days what they had added so far, and adds what they come to now.
+-- All of it is read before anything is written, so that a refused call changes nothing; then each sum is changed once,
+-- by what comes of all runs.
+--
+-- KEYS  any key of the slot: all others are named here
+-- ARGV  1 expiry of what a run has added (s)   2 expiry of a day's sums (s)   3 how many names a day and dimension may
+--       have   4 the name of those beyond them   5 that of what has none   6 number of dimensions, and of each what its
+--       keys begin with; then of each run
+--         its id, the day on which it counts, 1 = it is on demo data, 0 = it is not, '' = as it was booked, 1 = it must
+--         have been booked before, epoch and next seq of the run as these figures were read; and of each dimension the
+--         number of names, and of each the name, the number of its figures, and figure, amount, ...
+-- RETURNS  of each run 1, 0 = not booked: older figures than those that are booked, or another booker came in between;
+--       or, as a text, why it cannot be booked
 
-local function take_back(held, sums)
-  local before = call('HGETALL', held)
-  if #before == 0 then return end
-  for i = 1, #before, 2 do
-    local field, amount = before[i], tonumber(before[i + 1])
-    if field ~= ':day' and field ~= ':epoch' and field ~= ':next' and amount ~= 0 then
-      call('HINCRBY', sums, field, string.format('%.0f', -amount))
-    end
+local call, pcall = redis.call, redis.pcall
+local held_expiry, sums_expiry, most_names, other = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4]
+local ALWAYS = { [''] = true, [other] = true, [ARGV[5]] = true }
+local DEMO = 'demo:'
+local SAFE_DIGITS = 15 -- more are not calculated with here: Lua's numbers are doubles
+
+local prefixes = {}
+for i = 1, tonumber(ARGV[6]) do prefixes[i] = ARGV[6 + i] end
+local at = 7 + #prefixes
+local function take()
+  at = at + 1
+  return ARGV[at - 1]
+end
+
+local added, exact, places, names = {}, {}, {}, {} -- of each key of sums
+local function of(tables, key)
+  local known = tables[key]
+  if not known then
+    if tables == added then call('HLEN', key) end -- a wrong type refuses the call before the first write
+    known = {}
+    tables[key] = known
   end
-  call('DEL', held)
+  return known
+end
+
+local function add(sums, field, amount)
+  if #tostring(amount) > SAFE_DIGITS then
+    exact[#exact + 1] = { sums, field, amount }
+  else
+    local fields = of(added, sums)
+    fields[field] = (fields[field] or 0) + amount
+  end
+end
+
+local function negative(amount)
+  return string.sub(amount, 1, 1) == '-' and string.sub(amount, 2) or '-' .. amount
 end
 
 -- a name that was counted keeps its place for the whole day, so what is added is taken back from there
 local function place_of(sums, name)
-  if ALWAYS[name] or call('HEXISTS', sums, name .. ':runs') == 1 then return name end
-  if call('HINCRBY', sums, ':names', 1) <= most_names then return name end
-  call('HINCRBY', sums, ':names', -1)
-  return other
+  local known = of(places, sums)
+  if known[name] then return known[name] end
+  local place = name
+  if not ALWAYS[name] and call('HEXISTS', sums, name .. ':runs') == 0 then
+    local count = names[sums] or tonumber(call('HGET', sums, ':names') or '0')
+    if count < most_names then
+      count = count + 1
+      add(sums, ':names', 1)
+    else
+      place = other
+    end
+    names[sums] = count
+  end
+  known[name] = place
+  return place
 end
 
-local at = 10
-for first = 1, #KEYS, 3 do
-  local held, sums = KEYS[first], KEYS[first + 1]
-  take_back(held, old_day == ARGV[1] and sums or KEYS[first + 2])
-  -- all that the run adds, in one go; a place that several names share is there once, and then grows
-  local kept, known, further = {}, {}, {}
-  if first == 1 then kept = { ':day', ARGV[1], ':epoch', ARGV[5], ':next', ARGV[6] } end
-  local names = tonumber(ARGV[at])
-  at = at + 1
-  for _ = 1, names do
-    local place, figures = place_of(sums, ARGV[at]), tonumber(ARGV[at + 1])
-    at = at + 2
-    for _ = 1, figures do
-      local field, amount = place .. ':' .. ARGV[at], ARGV[at + 1]
-      call('HINCRBY', sums, field, amount)
-      local into = known[field] and further or kept
-      into[#into + 1], into[#into + 2] = field, amount
-      known[field] = true
-      at = at + 2
+-- what is held of a run in each dimension, and the day it was booked on; or why that cannot be read
+local function read(run_id)
+  local held = {}
+  for i, prefix in ipairs(prefixes) do
+    local key = prefix .. 'run:' .. run_id
+    local before = pcall('HGETALL', key)
+    if before.err then return nil, before.err end
+    held[i] = { key = key, before = before, kept = {}, further = {} }
+  end
+  local head = {}
+  for i = 1, #held[1].before, 2 do head[held[1].before[i]] = held[1].before[i + 1] end
+  return held, head
+end
+
+local function take_back(held, sums)
+  for i = 1, #held.before, 2 do
+    local field, amount = held.before[i], held.before[i + 1]
+    if field ~= ':day' and field ~= ':epoch' and field ~= ':next' and amount ~= '0' then
+      add(sums, field, negative(amount))
     end
   end
-  if #kept > 0 then call('HSET', held, unpack(kept)) end
-  for i = 1, #further, 2 do call('HINCRBY', held, further[i], further[i + 1]) end
-  call('EXPIRE', held, ARGV[2])
-  call('EXPIRE', sums, ARGV[3])
 end
-return 1
+
+-- all that a run adds, in one go; a place that several names share is there once, and then grows
+local function keep(held, known, field, amount)
+  local into = known[field] and held.further or held.kept
+  into[#into + 1], into[#into + 2] = field, amount
+  known[field] = true
+end
+
+local writes, outcome = {}, {}
+while at <= #ARGV do
+  local run_id, day, is_demo, must_be_booked, epoch, next_seq = take(), take(), take(), take(), take(), take()
+  local held, head = read(run_id)
+  local result = held and 1 or head
+  if held then
+    local old_day = head[':day']
+    local newer = tonumber(epoch) - tonumber(head[':epoch'] or 0)
+    if newer == 0 then newer = tonumber(next_seq) - tonumber(head[':next'] or 0) end
+    if newer < 0 or (must_be_booked == '1' and not old_day) then result = 0 end
+    local was_demo = old_day and string.sub(old_day, 1, #DEMO) == DEMO
+    if is_demo == '1' or (is_demo == '' and was_demo) then day = DEMO .. day end
+    head.old_day = old_day
+  end
+  local is_booked = result == 1
+  for i, prefix in ipairs(prefixes) do
+    local sums, known = prefix .. 'day:' .. day, {}
+    if is_booked then
+      if head.old_day then take_back(held[i], prefix .. 'day:' .. head.old_day) end
+      of(added, sums) -- it is there from now on, if only for its expiry
+      if i == 1 then held[i].kept = { ':day', day, ':epoch', epoch, ':next', next_seq } end
+    end
+    for _ = 1, tonumber(take()) do
+      local name, figures = take(), tonumber(take())
+      local place = is_booked and place_of(sums, name)
+      for _ = 1, figures do
+        local figure, amount = take(), take()
+        if is_booked then
+          add(sums, place .. ':' .. figure, amount)
+          keep(held[i], known, place .. ':' .. figure, amount)
+        end
+      end
+    end
+    if is_booked then writes[#writes + 1] = held[i] end
+  end
+  outcome[#outcome + 1] = result
+end
+
+for sums, fields in pairs(added) do
+  for field, amount in pairs(fields) do -- also 0, which says that it was counted
+    call('HINCRBY', sums, field, string.format('%.0f', amount))
+  end
+end
+for _, one in ipairs(exact) do call('HINCRBY', unpack(one)) end
+for sums in pairs(added) do call('EXPIRE', sums, sums_expiry) end
+for _, held in ipairs(writes) do
+  if #held.before > 0 then call('DEL', held.key) end
+  if #held.kept > 0 then
+    call('HSET', held.key, unpack(held.kept))
+    for i = 1, #held.further, 2 do call('HINCRBY', held.key, held.further[i], held.further[i + 1]) end
+    call('EXPIRE', held.key, held_expiry)
+  end
+end
+return outcome
