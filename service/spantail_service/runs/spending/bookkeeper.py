@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
@@ -36,6 +37,8 @@ for i = 1, #ARGV, 2 do
 end
 """
 _VERSION: Final = (b"epoch", b"next", b"expected", b"root_start", b"last")
+_REST: Final = 5  # so much longer than it works it rests: what comes in meanwhile is stored first
+_MOST_WAITING: Final = 10_000  # runs: with more it does not rest, for their data expires
 _PER_TRIP: Final = 50  # runs: two milliseconds of Redis and of the event loop, who serve others in between
 
 
@@ -97,13 +100,16 @@ class Bookkeeper:
         cursor = 0
         alive: set[str] = set()
         failed: dict[str, str] = {}
+        rest = _REST if await self._redis.zcard(keys.RUNS_UNBOOKED) < _MOST_WAITING else 0
         while True:
             answer: Any = await self._redis.zscan(keys.RUNS_UNBOOKED, cursor, count=500)
             cursor, found = answer
             for i in range(0, len(found), _PER_TRIP):
                 some = {run_id.decode(): score for run_id, score in found[i : i + _PER_TRIP]}
+                begun = time.monotonic()
                 failed |= await self._book(some)
                 alive.update(some)
+                await asyncio.sleep((time.monotonic() - begun) * rest)
             if cursor == 0:
                 break
         self._seen = {run_id: version for run_id, version in self._seen.items() if run_id in alive}
