@@ -3,6 +3,9 @@
 The sender is this process: requests are made beforehand, gzipped or not, and sent over two connections, over eight to
 each of several workers: who has a connection keeps it, so a few may all lead to the same one. The clock starts with the
 first byte and stops when `GET /api/traces/{run_id}` of the last run holds all of its spans.
+
+What spans cost in all, with Redis, and until what their runs have spent stands in the sums of the day, is printed
+apart, for runs of several sizes: with short ones it is mostly what each run costs.
 """
 
 from __future__ import annotations
@@ -17,10 +20,12 @@ from typing import TYPE_CHECKING, Final
 
 import orjson
 import psutil
+from redis import Redis
 
 from bench.support.otlp_requests import make_requests
 from bench.support.servers import private_redis, running_service
 from bench.support.workload import SPANS_PER_RUN
+from spantail_exporters.model import keys
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,6 +36,9 @@ CONNECTIONS: Final = 2
 CONNECTIONS_PER_WORKER: Final = 8
 ROUNDS: Final = 3
 BUDGET: Final = 10_000
+WHOLE_COST_OF: Final = (10, 1_000)
+"""Spans of a run."""
+WHOLE_COST_SPANS: Final = 20_000
 _DEADLINE_S: Final = 300.0
 _HEADERS: Final = {"content-type": "application/x-protobuf"}
 
@@ -40,7 +48,38 @@ def run(rounds: int = ROUNDS, workers: Sequence[int] = (1,)) -> dict[str, float]
     figures: dict[str, float] = {}
     for number in workers:
         figures |= _measure(rounds, number)
+    for per_run in WHOLE_COST_OF:
+        figures |= _measure_whole_cost(rounds, per_run)
     return figures
+
+
+def _measure_whole_cost(rounds: int, per_run: int) -> dict[str, float]:
+    with private_redis() as redis_url, running_service(redis_url) as address, Redis.from_url(redis_url) as redis:
+        of_redis = psutil.Process(redis.info("server")["process_id"])
+        processes = (listening_on(address), of_redis)
+        rows = [_whole_cost(address, redis, processes, seed, per_run) for seed in range(rounds + 1)][1:]
+    service, server = (statistics.median(costs) for costs in zip(*rows, strict=True))
+    print(
+        f"  runs of {per_run:>5,}, until their sums are kept: {service + server:5.1f} us CPU a span,"
+        f" {service:.1f} in the service and {server:.1f} in Redis"
+    )
+    return {f"whole.{per_run}.service": service, f"whole.{per_run}.redis": server}
+
+
+def _whole_cost(
+    address: str, redis: Redis, processes: Sequence[psutil.Process], seed: int, per_run: int
+) -> list[float]:
+    bodies, _ = make_requests(seed, WHOLE_COST_SPANS, SPANS_PER_REQUEST, per_run)
+    before = [_cpu_s(process) for process in processes]
+    send_all(address, "/v1/traces", bodies, dict(_HEADERS), 1)
+    deadline = time.monotonic() + _DEADLINE_S
+    while redis.zcard(keys.RUNS_UNBOOKED):
+        if time.monotonic() > deadline:
+            raise RuntimeError("the sums of the day were not kept in time")
+        time.sleep(0.05)
+    return [
+        (_cpu_s(process) - earlier) / WHOLE_COST_SPANS * 1e6 for process, earlier in zip(processes, before, strict=True)
+    ]
 
 
 def _measure(rounds: int, workers: int) -> dict[str, float]:
