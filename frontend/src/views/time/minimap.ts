@@ -1,4 +1,5 @@
 /** The whole run in a narrow strip, with the part that is shown marked on it: drag to choose one, or to move it. */
+import { afterPaint } from "../../browser/after-paint";
 import { h, setAttr } from "../../browser/dom";
 import {
   BIN_CLASSES,
@@ -179,8 +180,11 @@ export class Minimap {
   }
 
   private resize(): void {
+    const isFirst = this.width === 0;
     this.width = this.element.clientWidth;
-    this.repaint();
+    // The rows come first.
+    if (isFirst) afterPaint(() => this.repaint());
+    else this.repaint();
   }
 
   private gripAt(x: number): Grip {
