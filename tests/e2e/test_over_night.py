@@ -36,6 +36,7 @@ async def test_a_page_is_right_in_the_morning(new_redis_url: str, browser: Brows
             await page.goto(f"/runs/{RUN}")
             await expect(run.status).to_have_text("running")
             await expect(page.locator("#connection")).to_have_attribute("data-phase", "live")
+            await expect(page.locator(f'.run-item[data-run-id="{RUN}"]')).to_be_visible()
 
             # asleep: the run ends, another one comes, and the service is updated
             await page.context.set_offline(True)

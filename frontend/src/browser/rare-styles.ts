@@ -7,10 +7,15 @@ const PRINT_AFTER_MS = 1_000;
 export function loadRareStyles(): void {
   const forced = matchMedia(FORCED);
   const look = () => {
-    if (forced.matches) void import("../styles/forced.css");
+    if (forced.matches) void import("../styles/forced.css").catch(() => {}); // the next change asks again
   };
   look();
   forced.addEventListener("change", look);
-  // Nobody prints what they have not yet seen; to fetch it when somebody prints would be too late.
-  setTimeout(() => void import("../styles/print.css"), PRINT_AFTER_MS);
+  // Nobody prints what they have not yet seen; to fetch it when somebody prints would be late.
+  setTimeout(loadPrint, PRINT_AFTER_MS);
+}
+
+/** Where the service is away, they are asked for again before something is printed. */
+function loadPrint(): void {
+  import("../styles/print.css").catch(() => addEventListener("beforeprint", loadPrint, { once: true }));
 }

@@ -17,6 +17,9 @@ const TABLE =
 const LONGEST_STATEMENT = 1_000;
 const REQUEST = /^(?:HTTP )?([A-Z]{3,7})(?: (?:\/|https?:|\*|\{)\S*)?$/;
 
+/** Of our own queue the name says all: that the run waits. */
+const OWN_QUEUE = "spantail";
+
 /** Of the others a name tells enough, and of calls of models their model. */
 const KINDS = ["span", "tool", "queue", "retrieval"];
 
@@ -55,7 +58,9 @@ function directedAt(attributes: Attributes, isTool: boolean, isServer: boolean):
     const method = text("rpc.method");
     return method.includes("/") ? method : [text("rpc.service"), method].filter(Boolean).join("/");
   }
-  if (text("messaging.system")) {
+  const system = text("messaging.system");
+  if (system === OWN_QUEUE) return "";
+  if (system) {
     const to = text("messaging.destination.template", "messaging.destination.name", "messaging.destination");
     return to.includes("://") ? partsOf(to).join("") : to;
   }

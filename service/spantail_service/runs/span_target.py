@@ -24,6 +24,7 @@ _KIND: Final = b',"kind":"'
 _KINDS_AS_TEXT: Final = frozenset(kind[:4].encode() for kind in _KINDS)
 _ATTRIBUTES: Final = b',"attributes":'
 _HINT: Final = re.compile(rb'"(?:http\.|db\.|rpc\.|messaging\.|gen_ai\.(?:tool|agent)\.name")')
+_OWN_QUEUE: Final = "spantail"  # its name says all: that the run waits
 _URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)([^?#]*)")
 _HOST: Final = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[^\s:@/?#\\\[\]]+)(?::[0-9]{1,5})?")
 # A word in quotes may be a value: what stands before the table has none but names in double quotes.
@@ -67,7 +68,7 @@ def target_of(kind: str | None, span_kind: str | None, attributes: Mapping[str, 
     elif _text(attributes, "rpc.system.name", "rpc.system"):
         service, method = _text(attributes, "rpc.service"), _text(attributes, "rpc.method")
         target = method if "/" in method else "/".join(filter(None, (service, method)))
-    elif _text(attributes, "messaging.system"):
+    elif (system := _text(attributes, "messaging.system")) and system != _OWN_QUEUE:
         target = _text(
             attributes, "messaging.destination.template", "messaging.destination.name", "messaging.destination"
         )
