@@ -131,10 +131,14 @@ async def _viewers(fleet: Fleet, address: str) -> int:
 
 
 async def _busy_runner(fleet: Fleet) -> Service:
-    """One that works on something."""
-    known = (await fleet.get("/api/runners"))["runners"]
-    busy = [one["id"] for one in known if one["running"]]
-    return next(one for one in fleet.runners if any(f":{one.process.pid}:" in runner_id for runner_id in busy))
+    """One that works on something, as soon as it has said so."""
+
+    async def busy() -> Any:
+        ids = [one["id"] for one in (await fleet.get("/api/runners"))["runners"] if one["running"]]
+        return next((one for one in fleet.runners if any(f":{one.process.pid}:" in each for each in ids)), None)
+
+    found: Service = await eventually_async(busy, SOON_S, what="a runner works")
+    return found
 
 
 async def test_a_service_a_runner_and_a_primary_die_and_nothing_is_lost(fleet: Fleet) -> None:

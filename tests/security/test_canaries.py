@@ -21,6 +21,7 @@ from tests.security.canaries import FURTHER_KINDS, HARMLESS, KINDS, Canaries
 from tests.support.otlp.receiver import otlp_receiver
 from tests.support.otlp.requests import JSON, PROTOBUF, add_attributes, any_value, as_json, logs, traces
 from tests.support.redis.dump import dump
+from tests.support.service.grpc_address import grpc_address
 from tests.support.service.process import running_service
 from tests.support.waiting import eventually
 
@@ -131,7 +132,7 @@ def _ndjson_run(kind: str) -> str:
     return f"{KIND_NUMBERS[kind] + 1_000:032x}"
 
 
-def _send_all(client: httpx.Client, grpc_address: str, canaries: Canaries, kind: str) -> None:
+def _send_all(client: httpx.Client, address: str, canaries: Canaries, kind: str) -> None:
     number = KIND_NUMBERS[kind]
 
     def at(door: str) -> Any:
@@ -163,7 +164,7 @@ def _send_all(client: httpx.Client, grpc_address: str, canaries: Canaries, kind:
             headers={"content-type": "application/x-ndjson"},
         )
     )
-    with grpc.insecure_channel(grpc_address) as channel:
+    with grpc.insecure_channel(address) as channel:
         export: Any = channel.unary_unary("/opentelemetry.proto.collector.trace.v1.TraceService/Export")
         body = _request(RUNS["protobuf"], number + 500, at("gRPC")).SerializeToString()
         export(body, metadata=(("authorization", f"Bearer {TOKEN}"),), timeout=30)
@@ -202,11 +203,10 @@ def test_no_secret_is_kept_or_said(tmp_path: Path) -> None:
         }  # fmt: skip
         bearer = {"authorization": f"Bearer {TOKEN}"}
         with running_service(command, tmp_path, environment) as service:
-            said = (tmp_path / "output.log").read_text(encoding="utf-8")
-            grpc_address = said.partition("gRPC on ")[2].partition(",")[0]
+            address = grpc_address(lambda: (tmp_path / "output.log").read_text(encoding="utf-8"))
             with httpx.Client(base_url=service.url, headers=bearer, timeout=60) as client:
                 for kind in KINDS:
-                    _send_all(client, grpc_address, canaries, kind)
+                    _send_all(client, address, canaries, kind)
                 for name in ("password", "OpenAI key", "Twilio key"):  # in addresses, headers and bodies of the API
                     secret = canaries.plant(name, "a request")
                     client.get("/api/runs", params={"q": secret, "cursor": secret})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from datetime import UTC, datetime
 from typing import Any
@@ -24,6 +23,7 @@ from spantail_service.runs.spend_counters import SpendCounters
 from tests.integration.service.harness import ROOT_SPAN, RUN, Writer, running_app, spantail_process
 from tests.support.otlp.requests import PROTOBUF, any_value, logs, traces
 from tests.support.redis.servers import free_port
+from tests.support.service.grpc_address import grpc_address
 from tests.support.service.served import served_app
 from tests.support.waiting import eventually_async
 
@@ -138,9 +138,7 @@ async def test_otlp_over_http_is_counted(redis_url: str) -> None:
 def test_otlp_over_grpc_is_counted(redis_url: str) -> None:
     with spantail_process("serve", "--port", "0", "--redis-url", redis_url, SPANTAIL_OTLP_GRPC_PORT="0") as service:
         service.await_ready()
-        found = re.search(r"gRPC on (\S+),", service.output)
-        assert found is not None
-        with grpc.insecure_channel(found[1]) as channel:
+        with grpc.insecure_channel(grpc_address(lambda: service.output)) as channel:
             for kind, body in zip(("trace", "logs"), _otlp(), strict=True):
                 name = f"opentelemetry.proto.collector.{kind}.v1.{kind.capitalize()}Service"
                 call: Any = channel.unary_unary(f"/{name}/Export")  # without serialisers it takes and gives bytes

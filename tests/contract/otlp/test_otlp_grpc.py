@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-import re
 import tracemalloc
 import zlib
 from typing import TYPE_CHECKING, Any
@@ -33,7 +32,8 @@ from tests.integration.service.harness import RUN, spantail_process
 from tests.support.otlp.requests import any_value, logs, traces
 from tests.support.redis.servers import RedisServer, free_port
 from tests.support.runs.live_runs import StoredRun
-from tests.support.waiting import eventually, eventually_async
+from tests.support.service.grpc_address import grpc_address
+from tests.support.waiting import eventually_async
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,9 +46,7 @@ ROOT = "00f067aa0ba902b7"
 
 
 def grpc_port(service: Service) -> int:
-    found = eventually(lambda: re.search(r"gRPC on \S+:(\d+)", service.output), what="its gRPC port is told")
-    assert found is not None
-    return int(found[1])
+    return int(grpc_address(lambda: service.output).rpartition(":")[2])
 
 
 @pytest.fixture

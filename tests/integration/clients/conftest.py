@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
 from tests.support.programs.collectors import CONFIGURATION, VARIANTS, running_collector
+from tests.support.service.grpc_address import grpc_address
 from tests.support.service.process import ServiceProcess, running_service
 
 if TYPE_CHECKING:
@@ -35,9 +35,7 @@ def receiver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Receiver]:
     folder = tmp_path_factory.mktemp("receiver")
     command = [sys.executable, "-m", "spantail_service", "serve", "--port", "0", "--data-dir", str(folder / "data")]
     with running_service(command, folder, {"SPANTAIL_OTLP_GRPC_PORT": "0"}) as service:
-        found = re.search(r"gRPC on (\S+?),", (folder / "output.log").read_text(encoding="utf-8"))
-        assert found, "the service names its address for gRPC"
-        yield Receiver(service, found[1])
+        yield Receiver(service, grpc_address(lambda: (folder / "output.log").read_text(encoding="utf-8")))
 
 
 @pytest.fixture(scope="session")

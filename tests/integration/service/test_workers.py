@@ -21,6 +21,7 @@ from spantail_service.settings import ServerSettings
 from spantail_service.workers.grpc_port import reserve_grpc_port
 from tests.integration.service.harness import OTHER_RUN, RUN, Service, Writer, spantail_process
 from tests.support.otlp.requests import PROTOBUF, traces
+from tests.support.service.grpc_address import grpc_address
 from tests.support.service.served import next_frame
 from tests.support.service.workers import new_connections_go_to, workers_of
 from tests.support.waiting import eventually, eventually_async
@@ -147,7 +148,7 @@ def test_a_session_holds_for_both_and_its_end_too(service: Service) -> None:
 
 
 def test_both_take_in_spans_over_grpc_and_nobody_else_gets_the_port(service: Service) -> None:
-    port = int(re.findall(r"gRPC on \S+:(\d+)", service.output)[0])
+    port = int(grpc_address(lambda: service.output).rpartition(":")[2])
     ids = [os.urandom(16) for _ in range(20)]
     with ExitStack() as stack:
         for trace_id in ids:

@@ -245,7 +245,11 @@ class Cluster:
         for node in self.nodes:
             with _client(node) as client:
                 information = client.execute_command("CLUSTER INFO")
-                if information["cluster_state"] != "ok" or int(information["cluster_known_nodes"]) != len(self.nodes):
+                # it may be well while it has not heard yet who holds the slots of the others
+                known = [
+                    information[name] for name in ("cluster_state", "cluster_known_nodes", "cluster_slots_assigned")
+                ]
+                if known != ["ok", str(len(self.nodes)), str(self.SLOTS)]:
                     return False
         return True
 

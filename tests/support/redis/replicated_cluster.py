@@ -52,8 +52,9 @@ class ReplicatedCluster(Cluster):
         """Whether every node knows all six, and every replica has all that its primary has written."""
         for node in self.everybody:
             with _client(node) as client:
-                known = client.execute_command("CLUSTER INFO")
-                if known["cluster_state"] != "ok" or int(known["cluster_known_nodes"]) != len(self.everybody):
+                information = client.execute_command("CLUSTER INFO")
+                known = [information[f"cluster_{name}"] for name in ("state", "known_nodes", "slots_assigned")]
+                if known != ["ok", str(len(self.everybody)), str(self.SLOTS)]:
                     return False
         return all(
             _offset(primary) == _offset(replica) for primary, replica in zip(self.nodes, self.replicas, strict=True)
