@@ -11,7 +11,7 @@ import { RunParts } from "./tree/parts";
 /** Events from before the snapshot that the livetail shows at first. */
 const HISTORY = 1_000;
 /** The tree is drawn before it is asked for. */
-const HISTORY_AFTER_MS = 20;
+const HISTORY_AFTER_MS = 100;
 /** Clocks of a run that goes on are estimated again, so often at most … */
 const CLOCKS_MS = 5_000;
 /** … of one with more spans by its index: of itself the service would know no more than its last snapshot said. */
