@@ -6,7 +6,7 @@ import { type Api, ProblemError } from "../../service/api";
 
 import type { SpanState } from "../../service/wire";
 
-import { shownName } from "../../text/visible";
+import { rowName } from "../../text/span-target";
 import { type Outcome, SectionList } from "./details-section";
 import { SECTIONS } from "./section-order";
 import { merge, missing } from "./span-sections";
@@ -91,7 +91,7 @@ export class SpanDetailsView {
       this.list.put([{ key: "none", value: this.failed, build: () => missing(this.failed) }]);
       return;
     }
-    setText(this.title, shownName(span.name));
+    setText(this.title, rowName(span));
     const { outcome, failed, whole, text } = this;
     const context = { span, isWhole: whole !== null, text, failed, session, outcome, nowUs: this.now() };
     this.list.put(SECTIONS.map((build) => build(context)).filter((section) => section !== null));

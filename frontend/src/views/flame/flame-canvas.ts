@@ -5,7 +5,7 @@ import type { FlameLayout, Frame } from "../../run/time/flame";
 import type { TimeView } from "../../run/time/time-view";
 import type { SpanState } from "../../service/wire";
 import { count, duration, plural } from "../../text/format";
-import { shownName } from "../../text/visible";
+import { rowName } from "../../text/span-target";
 import { markOf } from "../backend-mark";
 
 export const FRAME_PX = 22;
@@ -271,7 +271,7 @@ function lookOf(span: SpanState, hasChildren: boolean): Look {
 function labelOf(span: SpanState, { time, nowUs }: Painted): string {
   const length = time.endOf(span, nowUs) - time.startOf(span);
   const sign = span.status === "error" ? "✕ " : "";
-  return `${sign}${shownName(span.name)}  ${length < 0 ? "" : duration(length)}`;
+  return `${sign}${rowName(span)}  ${length < 0 ? "" : duration(length)}`;
 }
 
 /** What fits, cut with an ellipsis: the middle of the search is where it would end if all letters were alike. */

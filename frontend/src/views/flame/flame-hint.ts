@@ -4,8 +4,8 @@ import type { Frame } from "../../run/time/flame";
 import type { SpanState } from "../../service/wire";
 import { duration } from "../../text/format";
 import { errorType } from "../../text/reasons";
+import { rowName } from "../../text/span-target";
 import { lengthWords } from "../../text/span-words";
-import { shownName } from "../../text/visible";
 import type { TimePanel } from "../time/time-panel";
 import { manyWords } from "./flame-canvas";
 
@@ -35,7 +35,7 @@ export function spanLines(span: SpanState, panel: TimePanel, nowUs: number): str
   const length = lengthWords(time.endOf(span, nowUs) - time.startOf(span));
   const error = span.error?.message ?? errorType(span.error?.type ?? "");
   return [
-    shownName(span.name),
+    rowName(span),
     [length, self === undefined ? "" : `self time ${duration(self)}`].filter(Boolean).join(" · "),
     [span.status ?? "running", span.backend, span.model].filter(Boolean).join(" · "),
     error ? error.slice(0, 200) : "",
