@@ -25,7 +25,6 @@ export function stepTo(key: string, at: number, count: number, axis: "x" | "y"):
 }
 
 export function rove({ container, items, first, axis, onKey, entry }: Roving): void {
-  /** Those in sight; to ask for them outside of a frame would have the browser lay the page out once more. */
   const all = () =>
     [...container.querySelectorAll<HTMLElement>(items)].filter((item) => item.checkVisibility());
   const itemOf = (target: EventTarget | null) => {
@@ -66,6 +65,7 @@ export function rove({ container, items, first, axis, onKey, entry }: Roving): v
     event.preventDefault();
   });
   let isAsked = false;
+  // With the next frame: what is in sight can only be said once the page is laid out, which is done then anyway.
   const ask = () => {
     if (isAsked) return;
     isAsked = true;

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from spantail_service.routes.rate_limited import HEAVY
+from spantail_service.routes.runs.time_range import FromUs, ToUs
 from spantail_service.runs.meta import parse_run_id, parse_span_id
 from spantail_service.services import services_of
 from spantail_service.trace_windows.jumps import Jump
@@ -16,8 +17,6 @@ from spantail_service.web.openapi import answers
 from spantail_service.web.schemas.whole import RunCriticalPath, RunFlame, RunJump, RunMinimap, RunTimes
 
 router = APIRouter(tags=["runs"])
-
-_MOST_US = 2**53
 
 _Adjust = Annotated[bool, Query(description="With those clocks adjusted that `clock_skew` of the run names.")]
 
@@ -99,8 +98,8 @@ async def read_times(
 async def read_minimap(
     request: Request,
     run_id: str,
-    from_us: Annotated[int | None, Query(alias="from", ge=0, le=_MOST_US, description="µs since the epoch.")] = None,
-    to_us: Annotated[int | None, Query(alias="to", ge=0, le=_MOST_US, description="µs since the epoch.")] = None,
+    from_us: FromUs = None,
+    to_us: ToUs = None,
     width: Annotated[int, Query(ge=1, le=8_000, description="In so many steps.")] = 1_200,
     lanes: Annotated[int, Query(ge=1, le=64, description="In so many lanes, which the spans share.")] = 16,
     *,
@@ -125,8 +124,8 @@ async def read_minimap(
 async def read_flame(
     request: Request,
     run_id: str,
-    from_us: Annotated[int | None, Query(alias="from", ge=0, le=_MOST_US, description="µs since the epoch.")] = None,
-    to_us: Annotated[int | None, Query(alias="to", ge=0, le=_MOST_US, description="µs since the epoch.")] = None,
+    from_us: FromUs = None,
+    to_us: ToUs = None,
     width: Annotated[int, Query(ge=1, le=8_000, description="Pixels that this time takes.")] = 1_200,
     first: Annotated[int, Query(ge=0, le=10_000_000, description="The first lane.")] = 0,
     lanes: Annotated[int, Query(ge=1, le=200, description="How many lanes.")] = 60,

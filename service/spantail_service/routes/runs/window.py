@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from spantail_service.routes.rate_limited import HEAVY
+from spantail_service.routes.runs.time_range import FromUs, ToUs
 from spantail_service.runs.meta import parse_run_id, parse_span_id
 from spantail_service.services import services_of
 from spantail_service.trace_windows.windows import FIRST_WINDOW, WindowQuery
@@ -15,8 +16,6 @@ from spantail_service.web.openapi import answers
 from spantail_service.web.schemas.windows import TraceWindow
 
 router = APIRouter(tags=["runs"])
-
-_MOST_US = 2**53
 
 
 @router.get(
@@ -32,8 +31,8 @@ async def read_window(
     depth: Annotated[
         int, Query(ge=0, le=100, description="Levels below the root that are opened.")
     ] = FIRST_WINDOW.depth,
-    from_us: Annotated[int | None, Query(alias="from", ge=0, le=_MOST_US, description="µs since the epoch.")] = None,
-    to_us: Annotated[int | None, Query(alias="to", ge=0, le=_MOST_US, description="µs since the epoch.")] = None,
+    from_us: FromUs = None,
+    to_us: ToUs = None,
     limit: Annotated[
         int, Query(ge=1, le=2_000, description="Most spans; there may be a few ancestors more.")
     ] = FIRST_WINDOW.limit,
