@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 PAPER: Final[ViewportSize] = {"width": 718, "height": 1_030}
 """A sheet of A4 without its margins."""
 
-_HAS_CONTRAST: Final = """() => !document.querySelector(".topbar, #components")
-  || [...document.styleSheets].some((sheet) => sheet.href?.includes("/forced-"))"""
+_HAS_STYLES: Final = """(name) => !document.querySelector(".topbar, #components")
+  || [...document.styleSheets].some((sheet) => sheet.href?.includes(`/${name}-`))"""
 
 
 async def photograph(redis_url: str, folder: Path) -> None:
@@ -51,7 +51,7 @@ async def photograph(redis_url: str, folder: Path) -> None:
 async def _in_a_contrast_theme(page: Page, file: Path) -> None:
     await page.set_viewport_size(DESK)
     await page.emulate_media(forced_colors="active", color_scheme="dark")
-    await page.wait_for_function(_HAS_CONTRAST)
+    await page.wait_for_function(_HAS_STYLES, arg="forced")
     await page.screenshot(path=file, animations="disabled")
     await page.emulate_media(forced_colors="none", color_scheme="light")
 
@@ -59,6 +59,7 @@ async def _in_a_contrast_theme(page: Page, file: Path) -> None:
 async def _on_paper(page: Page, file: Path) -> None:
     await page.set_viewport_size(PAPER)
     await page.emulate_media(media="print")
+    await page.wait_for_function(_HAS_STYLES, arg="print")
     await page.evaluate("dispatchEvent(new Event('beforeprint'))")
     await page.screenshot(path=file, full_page=True)
     await page.evaluate("dispatchEvent(new Event('afterprint'))")

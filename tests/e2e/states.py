@@ -65,6 +65,7 @@ async def states_of(redis_url: str, browser: Browser) -> AsyncIterator[tuple[str
         for name, address in _RUNS.items():
             await page.goto(address)
             await expect(page.locator("#run-status")).to_be_visible()
+            await expect(page.get_by_text("Loading events…")).to_be_hidden()
             if "?span=" in address:
                 await expect(page.get_by_role("complementary", name="Span details")).to_contain_text("Duration")
             yield name, page

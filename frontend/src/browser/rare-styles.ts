@@ -1,8 +1,6 @@
 /** Styles that few need: they come after the page, and are no part of what it loads first. */
 
 const FORCED = "(forced-colors: active)";
-/** What the page shows comes first. */
-const PRINT_AFTER_MS = 1_000;
 
 export function loadRareStyles(): void {
   const forced = matchMedia(FORCED);
@@ -11,8 +9,8 @@ export function loadRareStyles(): void {
   };
   look();
   forced.addEventListener("change", look);
-  // Nobody prints what they have not yet seen; to fetch it when somebody prints would be late.
-  setTimeout(loadPrint, PRINT_AFTER_MS);
+  // Nobody prints what they have not yet seen; to fetch it when somebody prints would be too late.
+  addEventListener("load", () => setTimeout(loadPrint), { once: true });
 }
 
 /** Where the service is away, they are asked for again before something is printed. */
