@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from playwright.async_api import Browser, Page, Route, WebSocketRoute
     from pydantic import BaseModel
 
+    from tests.support.page.browser import Complaints
+
 _ANSWERS: Final[dict[str, Callable[[], BaseModel]]] = {
     "**/api/queue*": rare_answers.queue,
     "**/api/runners": rare_answers.runners,
@@ -61,7 +63,7 @@ async def full_states_of(redis_url: str, browser: Browser) -> AsyncIterator[tupl
             await expect(page.get_by_text("may be old").locator("visible=true").first).to_be_visible()
             yield f"{name}-old", page
             await page.unroute("**/api/**", _abort)
-        said.clear()  # what was refused
+        await _forget_what_was_refused(page, said)
 
 
 async def long_list_of(redis_url: str, browser: Browser) -> AsyncIterator[tuple[str, Page]]:
@@ -95,7 +97,13 @@ async def away_states_of(redis_url: str, browser: Browser) -> AsyncIterator[tupl
             await page.goto(address)
             await expect(page.get_by_text("cannot be reached").locator("visible=true").first).to_be_visible()
             yield name, page
-        said.clear()
+        await _forget_what_was_refused(page, said)
+
+
+async def _forget_what_was_refused(page: Page, said: Complaints) -> None:
+    await page.goto("/favicon.svg")  # it asks for nothing, and what was under way has ended
+    await page.evaluate("0")  # what was said before is here once this is answered
+    said.clear()
 
 
 def _answering(answer: Callable[[], BaseModel]) -> Callable[[Route], Any]:
