@@ -182,6 +182,8 @@ HARMLESS: Final = (
     "4bf92f3577b34da6a3ce929d0e0e4737", "00f067aa0ba902b8", "550e8400-e29b-41d4-a716-446655440000",
     "0761a5c7f2ce2d7b1f7d2d5f0e9ad7f0b7a11c55", "v1.20.300-rc.1", "9007199254740993", "1795308986084596",
     "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "chatcmpl-BxK3b9ZJ4aWfT2c8QeVdS1rYpL0mN",
+    "lc_run--01a22ebb-4812-7111-9308-900d9ad9301d", "4812e29b-4111-4111-9111-111111111111",
+    "thread 550e8400-4111-4111-5111-411111111111 is not known", "3723829990440267834", "6011-1111-4111-411d",
     "claude-3-5-sonnet-20241022", "sha256:b94d27b9934d3e08a52e52d7da7dabfac484efe37a5380ee9088f7ace2efcde9",
 )  # fmt: skip
 """What looks a little like one and has to stay: ids, versions, digests, long numbers."""

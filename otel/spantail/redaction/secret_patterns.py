@@ -96,11 +96,17 @@ _SECRETS: Final = re.compile(
         # the password in a URL
       | (?P<userinfo>://[^/\s:@"']{{0,256}}:)(?=[^/?#\s"']{{1,512}}@)[^/?#\s"']{{0,512}}@
     )
-    # payment cards: groups as printed, or one run
+    # payment cards: groups as printed, or one run of as many digits as its issuer gives (ISO/IEC 7812-1): a number
+    # of another length is an id
   | (?P<card>(?<![\w.-])(?:
-        [3-6][0-9]{{3}}[ -][0-9]{{4}}[ -][0-9]{{4}}[ -][0-9]{{1,7}}
+        (?:[3-6][0-9]|2[2-7])[0-9]{{2}}[ -][0-9]{{4}}[ -][0-9]{{4}}[ -][0-9]{{1,7}}
       | 3[0-9]{{3}}[ -][0-9]{{6}}[ -][0-9]{{4,5}}
-      | [3-6][0-9]{{12,18}}
+      | 4(?:[0-9]{{12}}|[0-9]{{15}}|[0-9]{{18}})            # Visa
+      | (?:5[0-9]|2[2-7])[0-9]{{14}}                       # Mastercard
+      | 3[47][0-9]{{13}}                                   # American Express
+      | 3[0689][0-9]{{12}}                                 # Diners Club
+      | 35[0-9]{{14}}                                      # JCB
+      | 6[0-9]{{15}}|62[0-9]{{14,17}}                       # Discover, Maestro, RuPay, UnionPay
     )(?![\w-]))
     """,
     re.VERBOSE,
@@ -153,7 +159,7 @@ _DOTTED: Final = re.compile(
     r"\.(?:(?<=SG\.)|(?<=ya29\.)|(?<=hv[sbr]\.)|(?<=dp\.)|(?<=dt0[a-z][0-9][0-9]\.)|(?=atlasv1\.)"
     r"|[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27})"
 )
-_DIGITS: Final = re.compile(r"[3-6][0-9]{3}(?:[ -][0-9]{4}|[0-9]{9})")
+_DIGITS: Final = re.compile(r"[2-6][0-9]{3}(?:[ -][0-9]{4}|[0-9]{9})")
 
 
 def may_hold_secret(text: str) -> bool:

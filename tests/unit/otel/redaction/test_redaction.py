@@ -140,6 +140,7 @@ HARMLESS_TEXTS = [
     "no secret here",
     "eyJ is how a JWT begins",
     "550e8400-e29b-41d4-a716-446655440000",
+    "lc_run--01a22ebb-4812-7111-9308-900d9ad9301d",
     "0761a5c7f2ce2d7b1f7d2d5f0e9ad7f0b7a11c55",  # a git commit
     "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",  # a traceparent
     "b94d27b9934d3e08a52e52d7da7dabfac484efe37a5380ee9088f7ace2efcde9",
@@ -222,10 +223,22 @@ def test_harmless_text_is_left_alone(text: str) -> None:
         ("4111111111111111", True),
         ("3782 822463 10005", True),
         ("378282246310005", True),
+        ("5555 5555 5555 4444", True),
+        ("2223003122003222", True),  # Mastercard's second range
+        ("2223 0031 2200 3222", True),
+        ("30569309025904", True),
+        ("3530111333300000", True),
+        ("6011111111111117", True),
+        ("6200000000000000000", True),  # UnionPay, 19 digits
+        ("4222222222222", True),
+        ("4917610000000000003", True),
         ("4111111111111112", False),
         ("1234567890123452", False),
         ("411111111111", False),
         ("a4111111111111111", False),
+        ("3723829990440267834", False),  # an id of 64 bits that Luhn's check lets pass
+        ("555555555555555551", False),
+        ("2024 2025 2026 2031", False),  # years
     ],
 )
 def test_card_numbers_by_luhn(text: str, *, card: bool) -> None:
