@@ -5,13 +5,11 @@ import { App } from "./app";
 import { byId, copyText } from "./browser/dom";
 import { bindByNames } from "./browser/expressions";
 import { loadRareStyles } from "./browser/rare-styles";
-import { applyTheme, currentTheme, toggleTheme, watchTheme } from "./browser/theme";
+import { currentTheme, toggleTheme, watchTheme } from "./browser/theme";
 import { emptyPage, type PageData } from "./page";
 import { Api } from "./service/api";
 import { leave, toLogin } from "./service/sign-in";
 import { splitter } from "./views/splitter";
-
-applyTheme();
 
 let controller: App | null = null;
 

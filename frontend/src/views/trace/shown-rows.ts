@@ -120,6 +120,8 @@ export class ShownRows {
   }
 
   private scrollSticky(): void {
-    this.sticky.scroll(this.all, this.list.scrollTop, this.list.viewHeight, ROW_HEIGHT);
+    const { scrollTop } = this.list;
+    // At the top nothing sticks: to ask for the height as well would lay the page out.
+    this.sticky.scroll(this.all, scrollTop, scrollTop > 0 ? this.list.viewHeight : 0, ROW_HEIGHT);
   }
 }
