@@ -27,6 +27,7 @@ TOKENS: Final = (
 )
 """What a count is called in the field `tokens`, and its attribute."""
 _OLDER: Final = frozenset(OLDER_NAMES)
+_PLAIN: Final = frozenset({int, str})  # types of what is a number of an attempt
 
 
 def add_usage(body: dict[str, Any], attributes: Mapping[str, Any]) -> str:
@@ -69,7 +70,8 @@ def _add_attempt(body: dict[str, Any], attributes: Mapping[str, Any], status: st
         body["cost_note"] = str(note)
     if tokens := _tokens(attributes, TOKENS):
         body["tokens"] = tokens
-    if (attempt := get(key.ATTEMPT)) is not None:
+    # the run script reads a state as text up to its attributes: nothing nested that somebody sent stands before them
+    if type(attempt := get(key.ATTEMPT)) in _PLAIN:
         body["attempt"] = attempt
     if (fallback_from := get(key.FALLBACK_FROM)) is not None:
         body["fallback_from"] = fallback_from = str(fallback_from)

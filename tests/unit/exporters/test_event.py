@@ -252,6 +252,17 @@ def test_a_backend_cannot_break_out_of_its_account() -> None:
     )
 
 
+@pytest.mark.parametrize("number", [{"attributes": {}}, [1], 1.5, True])
+def test_what_is_no_number_of_an_attempt_stands_in_the_attributes_alone(number: object) -> None:
+    state = encode_state(
+        record(1, None, "x", 0, 1, attributes=attempt("b", "m", **{"spantail.attempt": number})), 1, Redactor()
+    )
+    assert "attempt" not in state.body
+    # the run script makes the account again from the text in front of the attributes
+    head = dumps(state.body).partition(b',"attributes":')[0]
+    assert orjson.loads(head + b"}")["model"] == "m"
+
+
 def test_the_traceback_stands_once() -> None:
     trouble = {"exception.type": "E", "exception.message": "m", "exception.stacktrace": "S" * 1000}
     failed = record(1, None, "x", 0, 1, failed=True, span_events=(SpanEvent(T0, "exception", trouble),))
