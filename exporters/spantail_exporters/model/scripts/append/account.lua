@@ -97,7 +97,8 @@ local function account_of(json)
   if stated.model and stated.model ~= '' then
     ending = (expected and '\n1\n' or '\n0\n') .. string.gsub(stated.model, '\n', ' ')
   end
-  return string.format('%d %d %.0f %.0f %.0f %s\n%s%s', outcome, unpriced and 1 or 0,
-    tokens.input or 0, tokens.output or 0, stated.cost_nano or 0, (string.gsub(backend, '\n', ' ')),
-    from_backend, ending)
+  local numbers = string.format('%d %d %.0f %.0f %.0f ', outcome, unpriced and 1 or 0,
+    tokens.input or 0, tokens.output or 0, stated.cost_nano or 0)
+  -- joined, not formatted: `%s` ends at the first zero byte of a name
+  return numbers .. string.gsub(backend, '\n', ' ') .. '\n' .. from_backend .. ending
 end
