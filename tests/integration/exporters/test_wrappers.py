@@ -217,3 +217,15 @@ def test_of_spans_around_each_other_the_inner_one_counts(writing: Writing) -> No
     for one in (change(1, None, "ok"), _around(), _around(INNER, AGENT)):
         writing.send(one)
     assert _sums(writing) == ONCE
+
+
+def test_a_final_state_that_is_no_call_takes_back_what_the_one_before_counted(writing: Writing) -> None:
+    call = change(CALL, 1, "ok", account=TOLD_TWICE, kind="llm_call")
+    plain = change(CALL, 1, "ok", rev=2)
+    writing.send(change(1, None, "ok"), call)
+    writing.send(plain)
+    assert _sums(writing) == {}
+    writing.send(change(CALL, 1, "ok", rev=3, account=TOLD_TWICE, kind="llm_call"))
+    assert _sums(writing) == ONCE
+    writing.send(change(INNER, 1, "ok", account=TOLD_TWICE, kind="llm_call"), change(INNER, 1, "ok", rev=2))
+    assert _sums(writing) == ONCE

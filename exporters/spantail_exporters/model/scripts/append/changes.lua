@@ -91,7 +91,7 @@ for i, first in ipairs(begins) do
         added = added + 1
       end
       count_states(status, rank, old_status, old_rank)
-      if account ~= '' then
+      if account ~= '' or old_rank == ENDED then -- a final state without one takes back that of the one before
         if not accounts[span_id] then
           parents[span_id] = parent_id
           if old_rank == ENDED then replaced[span_id] = old end

@@ -76,9 +76,9 @@ for _, span_id in ipairs(arrived) do
     mark_above(span_id, parent_of(stored(span_id)))
   end
 end
-for span_id in pairs(accounts) do
+for span_id, account in pairs(accounts) do
   local above = parents[span_id]
-  if above ~= '' and not marked[above] then mark_above(span_id, above) end
+  if account ~= '' and above ~= '' and not marked[above] then mark_above(span_id, above) end
 end
 if #fresh > 0 then
   ahead = ahead or 0
@@ -96,7 +96,7 @@ for span_id, account in pairs(accounts) do
     local before = account_of(replaced[span_id])
     if before then settle_account(before, -1) end
   end
-  if counts then settle_account(account, 1) end
+  if counts and account ~= '' then settle_account(account, 1) end
 end
 add_accounts()
 
