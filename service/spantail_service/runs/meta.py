@@ -194,6 +194,8 @@ def _backends(booked: Mapping[str, Mapping[str, int]]) -> dict[str, dict[str, An
     """The totals of each backend. Every frame carries them: so names are cut, and those beyond some are one."""
     backends: dict[str, dict[str, Any]] = {}
     for backend, amounts in booked.items():
+        if not any(amounts.values()):
+            continue  # all of it was taken back: of a wrapper that came before its call
         name = backend[:_BACKEND_LENGTH]
         if name not in backends and len(backends) >= _MOST_BACKENDS:
             name = _OTHER_BACKENDS
