@@ -215,7 +215,7 @@ def _add_progress(body: dict[str, Any], attributes: Mapping[str, Any]) -> None:
         body["progress"] = {
             name: value
             for name, attribute in _PROGRESS
-            if isinstance(value := attributes.get(attribute), (int, float, str))
+            if isinstance(value := attributes.get(attribute), (int, float, str)) and not isinstance(value, bool)
         }
     if (layer := attributes.get(key.LAYER)) is not None:
         body["layer"] = str(layer)

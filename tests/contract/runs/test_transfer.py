@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
+import redis
 from google.protobuf import json_format  # type: ignore[import-untyped]
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
@@ -309,6 +310,36 @@ async def test_an_update_changes_what_it_names_and_leaves_the_rest(new_redis_url
     assert (state["rev"], state["tier"], state["attributes"]) == (3, "high", {"a": 1, "b": 2})
     assert state["tokens"] == {"input": 7, "output": 3}
     assert run.names() == ["llm_call_start", "llm_call_update", "llm_call_update"]
+
+
+async def test_spans_whose_start_was_never_told_come_back_too(new_redis_url: str) -> None:
+    late, open_one = "00f067aa0ba902b8", "00f067aa0ba902b9"
+    notes = [{"ts": START + 1, "name": name, "attributes": {"n": 1}} for name in ("", "log")]
+    long_name = "b" * 3_000
+    lines = [
+        # over when it came: its span events stand before its only state
+        _told(0, "", span_id=late, kind="llm_call", noted=1, attributes={"n": 1}),
+        _told(1, "log", span_id=late, kind="llm_call", noted=2, attributes={"n": 1}),
+        _told(2, "llm_call_complete", span_id=late, kind="llm_call", status="ok", end=START + 20, noted=2,
+              fallback_from=long_name, span_events=notes),
+        # known by an update alone, which is its whole state then
+        _told(3, "span_update", span_id=open_one, rev=2, attributes={"a": 1}),
+        _told(4, "span_complete", status="ok", end=START + 30),
+    ]  # fmt: skip
+    async with running_app(new_redis_url) as client:
+        for _ in range(2):  # a file that is not ours, then our own
+            file = b"\n".join([HEAD, *lines])
+            answer = await client.post("/api/runs/import", content=file, headers=NDJSON)
+            assert answer.json() == {"runs": [RUN], "rejected": 0, "reason": ""}, answer.text
+            run = StoredRun(new_redis_url, RUN)
+            assert run.names() == ["", "log", "llm_call_complete", "span_update", "span_complete"]
+            assert run.spans[late]["span_events"] == notes
+            assert run.spans[late]["fallback_from"] == long_name
+            assert run.spans[open_one]["attributes"] == {"a": 1}
+            assert run.meta["spans"] == "3"
+            lines = (await _export(client, RUN, "ndjson")).content.splitlines()[1:]
+            with redis.Redis.from_url(new_redis_url) as server:
+                server.flushdb()
 
 
 LAYERS = {"spantail.layers": ["fetch"]}

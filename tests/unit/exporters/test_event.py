@@ -263,6 +263,12 @@ def test_what_is_no_number_of_an_attempt_stands_in_the_attributes_alone(number: 
     assert orjson.loads(head + b"}")["model"] == "m"
 
 
+def test_a_truth_value_is_no_progress() -> None:
+    said = {"spantail.progress.done": True, "spantail.progress.total": 3}
+    body = encode_state(record(1, None, "x", 0, 1, attributes=said), 1, Redactor()).body
+    assert body["progress"] == {"total": 3}
+
+
 def test_the_traceback_stands_once() -> None:
     trouble = {"exception.type": "E", "exception.message": "m", "exception.stacktrace": "S" * 1000}
     failed = record(1, None, "x", 0, 1, failed=True, span_events=(SpanEvent(T0, "exception", trouble),))

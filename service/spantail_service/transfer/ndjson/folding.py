@@ -74,6 +74,8 @@ class Folding:
         self._most_state_bytes = _STATE_BYTES + _STATE_BYTES_A_BYTE * size
         self._sources: dict[str, tuple[str, bytes]] = {}  # by what the file calls them
         self.passed_over = 0
+        self.is_whole = False
+        """Whether the file has the tail from its first event on: then the first change of a span is a whole state."""
 
     def source(self, line: Source) -> None:
         """Learn what a key stands for. Without secrets it may be called otherwise."""
@@ -103,13 +105,13 @@ class Folding:
                 return None
             return self._state(span, body, body, sources)
         is_change = changes_state(line.event, line.kind)
-        if is_change and line.event != f"{line.kind}_update":
+        if is_change and (line.event != f"{line.kind}_update" or (span is None and self.is_whole)):
             return self._state(span, body, _with_span_events(body, span), sources)
+        if not is_change:
+            return self._span_event(span, body, sources)
         if span is None:
             self.passed_over += 1
             return None
-        if not is_change:
-            return self._span_event(span, body, sources)
         return self._update(span, body, sources)
 
     def unsaid(self) -> Iterator[Change]:
@@ -160,8 +162,12 @@ class Folding:
             body["span_id"], span.parent_id or "", [event], 0, account_of(state), _layers_of(state), span.state, sources
         )
 
-    def _span_event(self, span: _Span, body: dict[str, Any], sources: dict[str, bytes]) -> Change:
+    def _span_event(self, span: _Span | None, body: dict[str, Any], sources: dict[str, bytes]) -> Change:
         """Tell a span event as a log line, too: it grows the state, and is told with it."""
+        if (
+            span is None
+        ):  # a span that came when it was over: its span events stand before its only state, which has them
+            return Change("", "", [dumps({**body, "rev": 1})], sources=sources)
         span.noted += 1
         span.has_span_events = True
         event = dumps({**body, "rev": span.rev, "noted": span.noted})

@@ -67,7 +67,7 @@ def _folded(numbered: Iterator[tuple[int, bytes]], run_id: str, folding: Folding
     wrong: list[tuple[int, str]] = []
     for number, line in numbered:
         try:
-            parsed, is_event = _parsed(line, run_id)
+            parsed, seq = _parsed(line, run_id)
         except MalformedRequestError as error:
             wrong.append((number, str(error)))
             changes.clear()  # nothing is taken; how many more are wrong is to be told
@@ -76,7 +76,9 @@ def _folded(numbered: Iterator[tuple[int, bytes]], run_id: str, folding: Folding
             continue
         if wrong:
             continue
+        is_event = seq is not None
         events += is_event
+        folding.is_whole |= seq == 0
         if isinstance(parsed, Source):
             folding.source(parsed)
             continue
@@ -89,16 +91,17 @@ def _folded(numbered: Iterator[tuple[int, bytes]], run_id: str, folding: Folding
     return events
 
 
-def _parsed(line: bytes, run_id: str) -> tuple[Source | Log | Event, bool]:
-    """A line, and whether it is an event of the tail. What is wrong is said without the line's number."""
+def _parsed(line: bytes, run_id: str) -> tuple[Source | Log | Event, object]:
+    """A line, and its `seq` where it is an event of the tail. What is wrong is said without the line's number."""
     try:
         check_parts(line)
         held = orjson.loads(line)
         if not isinstance(held, dict):
             raise MalformedRequestError("a JSON object is wanted")
         if "source" in held:
-            return Source.model_validate(held), False
-        parsed = Log.model_validate(held) if held.get("event") == "log" else Event.model_validate(held)
+            return Source.model_validate(held), None
+        is_log = held.get("event") == "log" and "rev" not in held  # a span event may be called that, too
+        parsed = Log.model_validate(held) if is_log else Event.model_validate(held)
     except ValidationError as error:
         where = ".".join(map(str, error.errors(include_url=False, include_input=False)[0]["loc"]))
         raise MalformedRequestError(f"the field {where} is not what an event has there") from None
@@ -106,7 +109,7 @@ def _parsed(line: bytes, run_id: str) -> tuple[Source | Log | Event, bool]:
         raise MalformedRequestError("it is no JSON") from None
     if parsed.run_id != run_id:
         raise MalformedRequestError("it belongs to another run than the first line")
-    return parsed, "seq" in held
+    return parsed, held.get("seq")
 
 
 def _told(wrong: list[tuple[int, str]]) -> str:

@@ -24,7 +24,7 @@ _SpanId = Annotated[str, Field(min_length=16, max_length=16, pattern=r"^0*[1-9a-
 _RunId = Annotated[str, Field(min_length=32, max_length=32, pattern=r"^0*[1-9a-f][0-9a-f]*$")]
 _Time = Annotated[int, Field(ge=0, le=_MAX_TIME)]
 _Count = Annotated[int, Field(ge=0, le=MOST_TOKENS)]
-_Word = Annotated[str, Field(max_length=1_000)]
+_Word = str  # names that were sent are as long as values may be
 _Nano = Annotated[int, Field(ge=0, le=10**13)]
 _TokenName = Literal[
     "input", "output", "cache_read", "cache_write", "reasoning", "cache_write_1h",
@@ -165,7 +165,7 @@ class Event(Line):
     start: _Time
     noted: _Count
     ts: _Time
-    event: Annotated[str, Field(min_length=1)]
+    event: str  # a span event of any name, an empty one too
     run_id: _RunId
     span_id: _SpanId
     parent_id: _SpanId | None
