@@ -2,6 +2,7 @@ import { expect, it } from "vitest";
 import type { SpendAnswer, SpendPart } from "../../src/service/wire-sessions";
 import type { Budget } from "../../src/service/wire-work";
 import {
+  axisAmounts,
   barsOf,
   choiceIn,
   dayLimit,
@@ -12,9 +13,7 @@ import {
   runsOf,
   shortDay,
   shownChoice,
-  sum,
   summedRuns,
-  tick,
   unpricedText,
 } from "../../src/views/spend/spend-words";
 
@@ -80,8 +79,13 @@ it("draws real money or that of demo data, and the share of what is chosen", () 
 
 it("has round amounts on the axis", () => {
   expect([0, 1, 3, 20, 21, 900_000_000].map(roundUp)).toEqual([0, 1, 5, 20, 50, 1_000_000_000]);
-  expect([2e9, 5e8, 2e7, 5_000_000, 2e12].map(tick)).toEqual(["$2", "$0.5", "$0.02", "$0.005", "$2,000"]);
-  expect([1_234_567_890, 12_300_000, 0].map(sum)).toEqual(["$1.23", "$0.0123", "$0"]);
+  expect(axisAmounts(2e9)).toEqual(["$2", "$1", "$0"]);
+  expect(axisAmounts(5e9)).toEqual(["$5.00", "$2.50", "$0"]);
+  expect(axisAmounts(2e8)).toEqual(["$0.20", "$0.10", "$0"]);
+  expect(axisAmounts(5e7)).toEqual(["$0.050", "$0.025", "$0"]);
+  expect(axisAmounts(1e4)).toEqual(["$0.000010", "$0.000005", "$0"]);
+  expect(axisAmounts(2e12)).toEqual(["$2,000", "$1,000", "$0"]);
+  expect(axisAmounts(1)[0]).toBe("<$0.000001");
   expect(shortDay("2026-11-03")).toBe("3 Nov");
 });
 

@@ -1,7 +1,7 @@
 /** A bar for each day, with today's limit as a line. The same figures stand in a table below it. */
 import { h, setAttr, setText } from "../../browser/dom";
-import { plural } from "../../text/format";
-import { type DayBar, roundUp, shortDay, sum, tick } from "./spend-words";
+import { amount, plural } from "../../text/format";
+import { axisAmounts, type DayBar, roundUp, shortDay } from "./spend-words";
 
 const SVG = "http://www.w3.org/2000/svg";
 /** Of the drawing, which is stretched to its place. */
@@ -53,7 +53,7 @@ export class SpendChart {
   }
 
   private drawAxes(bars: readonly DayBar[], top: number): void {
-    const amounts = top > 0 ? [tick(top), tick(top / 2), "$0"] : ["", "", "$0"];
+    const amounts = top > 0 ? axisAmounts(top) : ["", "", "$0"];
     this.ticks.forEach((element, at) => {
       setText(element, amounts[at] ?? "");
     });
@@ -87,16 +87,16 @@ function barHeight(nano: number, top: number): number {
 }
 
 function dayTitle(bar: DayBar, parted: boolean): string {
-  const of = parted ? `${sum(bar.partNano)} of ${sum(bar.nano)}` : sum(bar.nano);
+  const of = parted ? `${amount(bar.partNano)} of ${amount(bar.nano)}` : amount(bar.nano);
   return `${bar.day}: ${of}, ${plural(bar.runs, "run")}, ${plural(bar.calls, "call")}`;
 }
 
 function summary(bars: readonly DayBar[], limitNano: number | undefined): string {
   const total = bars.reduce((all, { nano }) => all + nano, 0);
   const most = bars.reduce<DayBar | undefined>((a, b) => (a && a.nano >= b.nano ? a : b), undefined);
-  const peak = most && most.nano > 0 ? `; the most on ${most.day}, ${sum(most.nano)}` : "";
-  const limit = limitNano === undefined ? "" : `; limit of a day ${sum(limitNano)}`;
-  return `${sum(total)} in ${plural(bars.length, "day")}${peak}${limit}`;
+  const peak = most && most.nano > 0 ? `; the most on ${most.day}, ${amount(most.nano)}` : "";
+  const limit = limitNano === undefined ? "" : `; limit of a day ${amount(limitNano)}`;
+  return `${amount(total)} in ${plural(bars.length, "day")}${peak}${limit}`;
 }
 
 function rect(x: number, y: number, width: number, height: number, className: string): SVGElement {

@@ -6,7 +6,7 @@ import { Refresh } from "../../connection/refresh";
 import type { Api } from "../../service/api";
 import { SPEND_BY, type SpendAnswer } from "../../service/wire-sessions";
 import type { BudgetsAnswer } from "../../service/wire-work";
-import { moneyExact, plural } from "../../text/format";
+import { amount, moneyExact, plural } from "../../text/format";
 import { ProblemLine } from "../problem-line";
 import type { SectionView } from "../section";
 import { SpendChart } from "./spend-chart";
@@ -21,7 +21,6 @@ import {
   rowsOf,
   type SpendChoice,
   shownChoice,
-  sum,
   summedRuns,
   unpricedText,
 } from "./spend-words";
@@ -156,7 +155,7 @@ export class SpendPage implements SectionView {
     this.kindTabs.hidden = !choice.demo && spend.days.every((day) => day.demo.runs === 0);
     const runs = spend.days.reduce((all, day) => all + (choice.demo ? day.demo : day).runs, 0);
     const whose = choice.demo ? "on demo data, which is nobody's money" : `in ${plural(choice.days, "day")}`;
-    setText(this.total, sum(sums.cost_nano));
+    setText(this.total, amount(sums.cost_nano));
     setAttr(this.total, "title", moneyExact(sums.cost_nano));
     setText(this.totalText, `${whose} · ${plural(runs, "run")}`);
     const bars = barsOf(spend, choice);

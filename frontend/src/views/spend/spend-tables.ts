@@ -1,21 +1,13 @@
 /** What was spent, in figures: by backend, model or operation, and by day. */
 import { h, setAttr, setText } from "../../browser/dom";
 import { address, sectionRoute } from "../../browser/router";
-import { backendName, count, moneyExact, plural, tokens } from "../../text/format";
+import { amount, backendName, count, moneyExact, plural, tokens } from "../../text/format";
 import { visible } from "../../text/visible";
 import { BackendMark } from "../backend-mark";
 import { KeyedList } from "../keyed";
 import type { RowView } from "../windowed";
 import { PartFigure } from "./part-figure";
-import {
-  type DayBar,
-  type PartRow,
-  queryOf,
-  runsOf,
-  type SpendChoice,
-  type SummedRuns,
-  sum,
-} from "./spend-words";
+import { type DayBar, type PartRow, queryOf, runsOf, type SpendChoice, type SummedRuns } from "./spend-words";
 
 export class PartTable {
   readonly element: HTMLElement;
@@ -123,7 +115,7 @@ class PartRowView implements RowView<PartRow> {
     const unpriced = part.unpriced > 0 ? plural(part.unpriced, "call") : "";
     setText(
       this.cost,
-      part.cost_nano === 0 && unpriced ? "unpriced" : sum(part.cost_nano) + (unpriced && " +"),
+      part.cost_nano === 0 && unpriced ? "unpriced" : amount(part.cost_nano) + (unpriced && " +"),
     );
     setAttr(
       this.cost,
@@ -198,7 +190,7 @@ class DayRowView implements RowView<DayBar> {
     setText(this.runs, count(bar.runs));
     setText(this.calls, count(bar.calls));
     setText(this.unpriced, bar.unpriced > 0 ? count(bar.unpriced) : "–");
-    setText(this.cost, sum(bar.nano));
+    setText(this.cost, amount(bar.nano));
     setAttr(this.cost, "title", moneyExact(bar.nano));
   }
 }

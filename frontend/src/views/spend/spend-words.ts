@@ -11,7 +11,7 @@ import {
   type SpendParts,
 } from "../../service/wire-sessions";
 import type { Budget } from "../../service/wire-work";
-import { grouped, money, plural } from "../../text/format";
+import { amount, grouped, money, plural } from "../../text/format";
 
 export const PERIODS = [7, 30, 90, 365] as const;
 
@@ -138,16 +138,20 @@ export function roundUp(nano: number): number {
   return Math.round(step * power);
 }
 
-/** "$12.34": cents are enough from a dollar on, and less than a cent must not read as nothing. */
-export function sum(nano: number): string {
-  return nano >= 1e9 ? `$${grouped((nano / 1e9).toFixed(2))}` : money(nano);
-}
-
-/** A round amount on the axis: "$0.02", "$5". */
-export function tick(nano: number): string {
-  const usd = nano / 1e9;
-  if (usd >= 1) return `$${grouped(String(usd))}`;
-  return usd < 1e-6 ? money(nano) : `$${usd.toFixed(9).replace(/0+$/, "")}`;
+/**
+ * The marks of an axis from its top down: "$5.00", "$2.50", "$0". All have as many decimals as the one that needs most,
+ * cents where it needs any.
+ */
+export function axisAmounts(top: number): readonly string[] {
+  const needed =
+    (top / 2e9)
+      .toFixed(9)
+      .replace(/\.?0+$/, "")
+      .split(".")[1]?.length ?? 0;
+  const decimals = needed === 0 ? 0 : Math.min(6, Math.max(2, needed));
+  return [top, top / 2, 0].map((nano) =>
+    nano < 1_000 ? money(nano) : `$${grouped((nano / 1e9).toFixed(decimals))}`,
+  );
 }
 
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
@@ -183,11 +187,11 @@ export function limitText(limit: DayLimit | undefined, todayNano: number): strin
   if (limit === undefined) return "";
   const { limitNano, spentNano } = limit;
   const left = limitNano - spentNano;
-  const rest = left > 0 ? `${sum(left)} left` : left === 0 ? "used up" : `${sum(-left)} over`;
+  const rest = left > 0 ? `${amount(left)} left` : left === 0 ? "used up" : `${amount(-left)} over`;
   const beside = todayNano - spentNano;
   const apart =
-    beside > 0 ? ` ${sum(beside)} of today's was spent without asking it, and does not count.` : "";
-  return `The day's limit is ${sum(limitNano)}: ${rest}.${apart}`;
+    beside > 0 ? ` ${amount(beside)} of today's was spent without asking it, and does not count.` : "";
+  return `The day's limit is ${amount(limitNano)}: ${rest}.${apart}`;
 }
 
 /** "3 calls had no price: their money is not in the sum". */

@@ -18,8 +18,12 @@ export function spendText(spend: Spend | null): SpendText {
   if (demo > 0) lines.push("On demo data, not in the sum", ...backendLines(spend.demo?.backends ?? {}));
   const title = lines.join("\n");
   // Who tries it out has nothing else: "$0" first would look like a figure that does not work.
-  if (demo > 0 && spend.cost_nano === 0) return { value: spendMoney(demo), demo: "on demo data", title };
-  return { value: spendMoney(spend.cost_nano), demo: demo > 0 ? `+ ${spendMoney(demo)} demo` : "", title };
+  if (demo > 0 && spend.cost_nano === 0) return { value: format.amount(demo), demo: "on demo data", title };
+  return {
+    value: format.amount(spend.cost_nano),
+    demo: demo > 0 ? `+ ${format.amount(demo)} demo` : "",
+    title,
+  };
 }
 
 function backendLines(backends: Readonly<Record<string, BackendTotals>>): string[] {
@@ -30,9 +34,4 @@ function backendLines(backends: Readonly<Record<string, BackendTotals>>): string
       const calls = format.plural(totals.calls ?? 0, "call");
       return `${format.backendName(backend)}: ${format.moneyExact(totals.cost_nano ?? 0)} (${calls}${unpriced})`;
     });
-}
-
-/** Cents are enough for a day, but a small sum must never read as nothing. */
-function spendMoney(nano: number): string {
-  return nano >= 1_000_000_000 ? `$${format.grouped((nano / 1_000_000_000).toFixed(2))}` : format.money(nano);
 }
