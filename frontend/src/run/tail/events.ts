@@ -1,11 +1,13 @@
 /** What the livetail shows of an event: its family, its tone and one line of text. Pure. */
 
 import { writeJson } from "../../service/json";
-import type { Attributes, AttributeValue, TailEvent, Tokens } from "../../service/wire";
+import type { Attributes, AttributeValue, SpanState, TailEvent, Tokens } from "../../service/wire";
 import { eventWords } from "../../text/event-words";
 import * as format from "../../text/format";
 import { errorType, isExpected, reasonWords } from "../../text/reasons";
+import { rowName } from "../../text/span-target";
 import { lengthWords } from "../../text/span-words";
+import { visible } from "../../text/visible";
 
 export type Family =
   | "pipeline"
@@ -67,6 +69,12 @@ export function severity(event: TailEvent): number {
 export function label(event: TailEvent): string {
   if (event.event === "log") return `log ${(event.level ?? "").toLowerCase()}`.trim();
   return eventWords(hasFailed(event) ? event.event.replace(/_complete$/, "_error") : event.event);
+}
+
+/** What an event's span is called: as its row in the tree, or by what the event says of a span that is not here. */
+export function spanName(event: Pick<TailEvent, "event" | "name">, span: SpanState | undefined): string {
+  if (span?.name) return rowName(span);
+  return event.event === "log" ? "" : visible(event.name ?? "");
 }
 
 /** Others' events call the end of a span by one name, whatever its status. */
@@ -211,11 +219,11 @@ function isIdOf(event: TailEvent, word: string): boolean {
 }
 
 /** Every word of the filter must be somewhere in the event's visible text. */
-export function matches(event: TailEvent, filter: string, spanName: string): boolean {
+export function matches(event: TailEvent, filter: string, named: string): boolean {
   const words = filter.toLowerCase().split(/\s+/).filter(Boolean);
   if (words.length === 0) return true;
-  const { event: name, message, error, backend, model, logger } = event;
-  const said = [name, label(event), spanName, summary(event), message, error?.type, error?.message];
+  const { event: type, name, message, error, backend, model, logger } = event;
+  const said = [type, label(event), named, name, summary(event), message, error?.type, error?.message];
   const text = [...said, backend, model, logger].join(" ").toLowerCase();
   return words.every((word) => text.includes(word) || isIdOf(event, word));
 }

@@ -54,14 +54,15 @@ export function indexAt(events: readonly TailEvent[], seq: number): number {
   return low;
 }
 
-type NameOf = (spanId: string | undefined) => string;
+/** What an event's span is called. */
+type NameOf = (event: TailEvent) => string;
 
-export function fits(event: TailEvent, wanted: Wanted, spanName: string): boolean {
+export function fits(event: TailEvent, wanted: Wanted, named: string): boolean {
   const { words, level, kind, backend } = wanted;
   if (level && severity(event) < (SEVERITIES[level] ?? 0)) return false;
   if (kind && !kind.split(" ").includes(family(event.event))) return false;
   if (backend && !isOf(event, backend)) return false;
-  return matches(event, words, spanName);
+  return matches(event, words, named);
 }
 
 function isOf(event: TailEvent, backend: string): boolean {
@@ -131,7 +132,7 @@ export class TailFilter {
   }
 
   private fitting(events: readonly TailEvent[], nameOf: NameOf): TailEvent[] {
-    return events.filter((event) => fits(event, this.wanted, nameOf(event.span_id)));
+    return events.filter((event) => fits(event, this.wanted, nameOf(event)));
   }
 
   private shorten(): void {

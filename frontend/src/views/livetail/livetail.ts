@@ -1,5 +1,7 @@
 /** Every event of the run as it came in: windowed, narrowed, paused on demand, followed only from its end. */
+
 import { byId, copyText, setAttr } from "../../browser/dom";
+import { spanName } from "../../run/tail/events";
 import { indexAt, TailFilter } from "../../run/tail/tail-filter";
 import { LateMarks } from "../../run/tail/tail-order";
 import type { TailEvent } from "../../service/wire";
@@ -54,7 +56,7 @@ export class LivetailView {
 
   constructor(actions: LivetailActions) {
     this.actions = actions;
-    const nameOf = (id: string | undefined) => this.nameOf(id);
+    const nameOf = (event: TailEvent) => this.nameOf(event);
     this.search = new TailSearch(this.wanted, this.late, {
       page: (before) => actions.page(before),
       nameOf,
@@ -148,7 +150,7 @@ export class LivetailView {
     const top = this.list.scrollTop;
     const topAt = Math.floor(top / TAIL_ROW_HEIGHT);
     const anchor = this.items[topAt];
-    this.events = this.wanted.of(store.tail, (id) => this.nameOf(id));
+    this.events = this.wanted.of(store.tail, (event) => this.nameOf(event));
     this.place();
     let scrollTop: number | undefined;
     if (this.follow) scrollTop = this.items.length * TAIL_ROW_HEIGHT;
@@ -172,8 +174,8 @@ export class LivetailView {
     this.draw();
   }
 
-  private nameOf(spanId: string | undefined): string {
-    return (spanId && this.store?.spans.get(spanId)?.name) || "";
+  private nameOf(event: TailEvent): string {
+    return spanName(event, event.span_id === undefined ? undefined : this.store?.spans.get(event.span_id));
   }
 
   private keepEnd(): void {
@@ -232,7 +234,7 @@ export class LivetailView {
     if (move === null) return false;
     if (typeof move === "object") this.activate(move.to);
     else if (event && move === "toggle") this.toggle(event.seq);
-    else if (event) void copyText(lineOf(event, this.nameOf(event.span_id)));
+    else if (event) void copyText(lineOf(event, this.nameOf(event)));
     return true;
   }
 
@@ -258,11 +260,11 @@ export class LivetailView {
       // It stays where it is while one reads in it.
       this.follow = false;
       const { span_id: id } = event;
-      const spanName = this.nameOf(id);
+      const name = this.nameOf(event);
       this.opened.show(event, {
-        spanName,
+        spanName: name,
         late: this.late.of(event),
-        line: lineOf(event, spanName),
+        line: lineOf(event, name),
         goToSpan: id && this.store?.spans.has(id) ? () => this.actions.select(id) : null,
       });
     }

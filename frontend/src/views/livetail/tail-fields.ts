@@ -78,7 +78,7 @@ function fields(event: TailEvent, { spanName, late }: FieldsContext): Field[] {
   if (!message.includes("\n") && message.length <= 200) add("Message", message);
   add("Level", event.level);
   add("Logger", event.logger, undefined, true);
-  add("Span", event.event === "log" ? spanName : (event.name ?? spanName));
+  add("Span", spanName, event.name === spanName ? undefined : event.name);
   add("Kind", event.kind);
   add("Status", event.status);
   if (typeof start === "number" && typeof end === "number") add("Duration", format.duration(end - start));

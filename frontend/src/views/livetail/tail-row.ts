@@ -24,7 +24,7 @@ export function isBelow(item: TailItem): item is Below {
 /** What a row asks of its list. */
 export interface RowContext {
   readonly late: LateMarks;
-  nameOf(spanId: string | undefined): string;
+  nameOf(event: TailEvent): string;
   knows(spanId: string | undefined): boolean;
   readonly openSeq: number | null;
   readonly activeSeq: number | null;
@@ -107,8 +107,9 @@ export class TailRow implements RowView<TailItem> {
       setAttr(element, "class", "tail-row");
       setAttr(element, "role", "row");
     }
-    const name = event.name && event.event !== "log" ? event.name : context.nameOf(event.span_id);
-    setText(this.span, visible(name));
+    const name = context.nameOf(event);
+    setText(this.span, name);
+    setAttr(this.span, "title", name || null);
     setAttr(this.span, "data-leads", context.knows(event.span_id) ? "" : null);
     this.showName(event, name);
     setAttr(element, "aria-expanded", String(context.openSeq === event.seq));
@@ -122,7 +123,7 @@ export class TailRow implements RowView<TailItem> {
   /** Where the column of names has no room, the name stands before the text. */
   private showName(event: TailEvent, name: string): void {
     const isSaid = event.event === "log" || summary(event).includes(name);
-    setAttr(this.text, "data-name", isSaid ? null : visible(name));
+    setAttr(this.text, "data-name", isSaid ? null : name);
   }
 
   private showTexts(event: TailEvent): void {
@@ -151,8 +152,7 @@ export class TailRow implements RowView<TailItem> {
 }
 
 /** The row in one line, as it is copied. */
-export function lineOf(event: TailEvent, spanName: string): string {
-  const name = event.name && event.event !== "log" ? event.name : spanName;
+export function lineOf(event: TailEvent, name: string): string {
   const parts = [dateTime(event.ts), event.event === "log" ? label(event) : event.event, name, event.backend];
   return [...parts, event.event === "log" ? event.message : summary(event)].filter(Boolean).join("  ");
 }

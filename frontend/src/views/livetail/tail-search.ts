@@ -12,7 +12,7 @@ export interface OlderPage {
 export interface TailSearchOptions {
   /** The events before a seq; null where they cannot be had now. */
   page(before: number): Promise<OlderPage | null>;
-  nameOf(spanId: string | undefined): string;
+  nameOf(event: TailEvent): string;
   changed(): void;
 }
 

@@ -4,6 +4,7 @@ import {
   label,
   matches,
   progressText,
+  spanName,
   summary,
   tokensText,
   tone,
@@ -100,6 +101,22 @@ it("filters by every word, wherever it stands", () => {
   expect(matches(error, "rate langchain", "")).toBe(false);
   expect(matches(error, "  ", "")).toBe(true);
   expect(label(event("log", { level: "WARNING" }))).toBe("log warning");
+});
+
+it("calls a span as its row does, where the page knows it", () => {
+  const attributes = { "http.request.method": "GET", "url.full": "https://api.example.com/v1/items?key=1" };
+  const span = { span_id: "1", name: "GET", kind: "span", attributes };
+  const ended = { span_id: "1", name: "GET", kind: "span", target: "api.example.com/v1/items" };
+  const start = event("span_start", { name: "GET" });
+  for (const known of [span, ended]) {
+    expect(spanName(start, known)).toBe("GET api.example.com/v1/items");
+    expect(spanName(event("log"), known)).toBe("GET api.example.com/v1/items");
+    expect(matches(start, "get items", spanName(start, known))).toBe(true);
+  }
+  expect(spanName(start, undefined)).toBe("GET");
+  expect(spanName(event("log", { name: "a logger's" }), undefined)).toBe("");
+  // By the name that was sent it is still found.
+  expect(matches(event("span_start", { name: "HTTP GET" }), "http", "GET api.example.com")).toBe(true);
 });
 
 it("says what an update brings", () => {
