@@ -144,9 +144,6 @@ const shell: object & ThisType<PageData> = {
     input.value = "";
     if (file) void controller?.sidebar.importRun(file);
   },
-  get hasLayers() {
-    return this.layers.length > 0;
-  },
   get hasBackends() {
     return this.backends.length > 0;
   },

@@ -27,6 +27,8 @@ export interface OperationItem {
   name: string;
   title: string;
   description: string;
+  /** Its runs have layers. */
+  isLayered: boolean;
 }
 
 export interface PageData {
@@ -94,6 +96,8 @@ export interface PageData {
   /** It is known what came of the run, or that it cannot be known now. */
   hasResult: boolean;
   layers: LayerItem[];
+  /** The strip of layers has a place. */
+  hasLayers: boolean;
   /** The livetail shows the events of this backend alone. */
   onlyBackend: string;
   backends: BackendItem[];
@@ -158,6 +162,7 @@ export function emptyPage(): PageData {
     fields: [],
     hasResult: false,
     layers: [],
+    hasLayers: false,
     onlyBackend: "",
     backends: [],
     backendTotal: [],

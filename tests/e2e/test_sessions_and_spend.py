@@ -94,6 +94,7 @@ async def test_sessions_and_what_they_cost(new_redis_url: str, browser: Browser)
             await expect(page.get_by_text("No run of this session is here.")).to_be_visible()
 
             day = time.strftime("%Y-%m-%d", time.gmtime(now / 1_000_000))
+            days = len({(now - ago) // 86_400_000_000 for ago in (120_000_000, 30_000_000)})
             assert (await client.put(f"/api/budgets/day:{day}", json={"limit_usd": 0.05})).status_code == 200
             await page.goto("/spend")
             await expect(page.locator(".spend-total")).to_have_text("$0.04")
@@ -106,7 +107,7 @@ async def test_sessions_and_what_they_cost(new_redis_url: str, browser: Browser)
             await expect(page).to_have_url(f"http://{served.address}/spend?by=model&part=claude-sonnet-4-5")
             await expect(page.locator(".spend-part")).to_have_count(30)
             await page.get_by_text("Each day in figures").click()
-            await expect(page.get_by_role("table", name="Spend by day").get_by_role("row")).to_have_count(2)
+            await expect(page.get_by_role("table", name="Spend by day").get_by_role("row")).to_have_count(1 + days)
             assert await faults_of(page) == []
 
             bad = _failed_over(writer, 3, now - 20_000_000)

@@ -1,9 +1,9 @@
 import { expect, it } from "vitest";
 import { address, parse, runRoute } from "../../src/browser/router";
-import type { RunSummary } from "../../src/service/wire";
+import type { LayerInfo, RunSummary } from "../../src/service/wire";
 import { RunStore } from "../../src/store";
 import { backendTable } from "../../src/views/run/head/backends";
-import { layerItems } from "../../src/views/run/head/layers";
+import { LayerPlace, layerItems } from "../../src/views/run/head/layers";
 import { fields, runLength } from "../../src/views/run/head/run-fields";
 import { runCost, runItem } from "../../src/views/run-list";
 import { costEstimate, impliedWord } from "../../src/views/trace/row-words";
@@ -116,6 +116,23 @@ it("shows layers with what is known of their progress", () => {
     { name: "rank", status: "pending", done: null, total: null },
   ]);
   expect(items.map((item) => item.progress)).toEqual(["3/3", ""]);
+});
+
+it("keeps the place of layers that will come, and of no others", () => {
+  const place = new LayerPlace();
+  const operations = [
+    { name: "job_search", isLayered: true },
+    { name: "ask", isLayered: false },
+  ];
+  const keeps = (name: string, isOpen: boolean, ...layers: LayerInfo[]) =>
+    place.keeps({ name: "its name", operation: name }, layers, isOpen, operations);
+  expect(keeps("job_search", true)).toBe(true);
+  expect(keeps("job_search", false)).toBe(false);
+  expect(keeps("ask", true)).toBe(false);
+  expect(keeps("another's", true)).toBe(false);
+  expect(keeps("another's", false, { name: "fetch", status: "running", done: null, total: null })).toBe(true);
+  expect(keeps("another's", true)).toBe(true);
+  expect(place.keeps(null, [], true, operations)).toBe(false);
 });
 
 it("leaves out an operation word only where a mark and the model say it", () => {

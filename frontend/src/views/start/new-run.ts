@@ -55,6 +55,7 @@ export class NewRunDialog {
           name: operation.name,
           title: words(operation.title),
           description: operation.description ?? "",
+          isLayered: (operation.layers ?? []).length > 0,
         }));
         if (demo) this.page.demo = true;
         this.page.demoRun = demo === true && exampleRun(operations) !== null;

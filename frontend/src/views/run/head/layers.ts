@@ -1,6 +1,6 @@
 /** The layer strip. Pure. */
 import type { LayerSpan } from "../../../run/layer-spans";
-import type { LayerInfo } from "../../../service/wire";
+import type { LayerInfo, RunSummary } from "../../../service/wire";
 import { length, money, ticking } from "../../../text/format";
 import { visible } from "../../../text/visible";
 import { LAYER_ICONS } from "../../status";
@@ -15,6 +15,31 @@ export interface LayerItem {
   title: string;
   /** Its span; empty where the page does not have it. */
   spanId: string;
+}
+
+/**
+ * Whether the strip has a place, also while it is empty: what is below it stays where it is when the layers come. The
+ * operations of the service say that they have layers; of others it is what earlier runs of that name had.
+ */
+export class LayerPlace {
+  private readonly layered = new Set<string>();
+
+  keeps(
+    run: Pick<RunSummary, "operation" | "name"> | null,
+    layers: readonly LayerInfo[],
+    /** More may be known of the run later. */
+    isOpen: boolean,
+    operations: readonly { readonly name: string; readonly isLayered: boolean }[],
+  ): boolean {
+    const of = run?.operation || run?.name || "";
+    if (layers.length > 0) {
+      if (of) this.layered.add(of);
+      return true;
+    }
+    return (
+      isOpen && (this.layered.has(of) || operations.some(({ name, isLayered }) => name === of && isLayered))
+    );
+  }
 }
 
 export function layerItems(

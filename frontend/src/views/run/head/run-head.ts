@@ -13,7 +13,7 @@ import { RUN_ICONS } from "../../status";
 import type { RunSurroundings } from "../run-surroundings";
 import { backendTable } from "./backends";
 import { withGoal } from "./field-goals";
-import { layerItems } from "./layers";
+import { LayerPlace, layerItems } from "./layers";
 import { fields, runLength } from "./run-fields";
 
 /** A session whose snapshot is not here counts as alive: the run may be anything. */
@@ -22,6 +22,7 @@ export function isLive(session: RunSession): boolean {
 }
 
 const layerSpans = new LayerSpans();
+const layerPlace = new LayerPlace();
 const backendCalls = new BackendCallsReader();
 
 export function drawRunHead(
@@ -66,6 +67,8 @@ export function drawRunHead(
   assign(page, "length", runLength(input));
   assign(page, "fields", session.loaded ? fields(input).map(withGoal) : []);
   assign(page, "layers", layerItems(session.layers, layerSpans.of(store), nowUs));
+  const mayGetLayers = !session.loaded || isLive(session);
+  assign(page, "hasLayers", layerPlace.keeps(run, session.layers, mayGetLayers, page.operations));
   assign(page, "backends", table.rows);
   assign(page, "backendNotes", surroundings.notes(nowUs));
   assign(page, "backendTotal", table.rows.length > 0 ? [table.total] : []);
