@@ -164,9 +164,8 @@ class Folding:
 
     def _span_event(self, span: _Span | None, body: dict[str, Any], sources: dict[str, bytes]) -> Change:
         """Tell a span event as a log line, too: it grows the state, and is told with it."""
-        if (
-            span is None
-        ):  # a span that came when it was over: its span events stand before its only state, which has them
+        if span is None:
+            # It came when it was over: its span events stand before its only state, which has them.
             return Change("", "", [dumps({**body, "rev": 1})], sources=sources)
         span.noted += 1
         span.has_span_events = True
