@@ -118,7 +118,8 @@ function isFirst(
 const APART = /\/src\/(early|service\/early|browser\/(router|theme))\.ts$/;
 
 export default defineConfig({
-  plugins: [tailwindcss(), licenceNotices(), paintAfterScript(), askEarly(), fontsFirst(), sharedIcons()],
+  // Vite makes the styles small; Tailwind's own step before it does not know `::highlight`, and warns of it.
+  plugins: [tailwindcss({ optimize: false }), licenceNotices(), paintAfterScript(), askEarly(), fontsFirst(), sharedIcons()],
   build: {
     outDir: "../service/spantail_service/static",
     emptyOutDir: true,
@@ -135,6 +136,7 @@ export default defineConfig({
           includeDependenciesRecursively: false,
           groups: [
             {
+              debugName: "page",
               name: (id, build) =>
                 !APART.test(id) && isFirst(id, (each) => build.getModuleInfo(each)?.importers ?? [])
                   ? "page"
