@@ -99,6 +99,19 @@ def legal_attributes(attributes: Mapping[str, object] | None) -> dict[str, AnyVa
     return legal
 
 
+def is_said(value: object) -> bool:
+    """Tell whether a value is neither None nor empty; an array, which cannot tell, is neither. Never raises."""
+    try:
+        return bool(value)
+    except Exception:
+        return True
+
+
+def plain_text(value: str) -> str:
+    """Return a text as `str` itself: a subclass of it may do anything when it is measured or joined."""
+    return value if type(value) is str else str.__str__(value)
+
+
 def words_of(value: object) -> tuple[object, ...] | None:
     """Return words as one attribute has them: one alone is a list of one; None where there is none. Never raises."""
     try:

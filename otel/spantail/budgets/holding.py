@@ -111,7 +111,7 @@ def hold_call(
     try:
         if input_tokens is None and prompt is not None:
             input_tokens = _counted(budgets, model, prompt)
-        nano = worst_case(model=model, provider=provider, input_tokens=input_tokens, max_tokens=max_tokens)
+        nano = _most(model, provider, input_tokens, max_tokens)
     except WorstCaseUnknownError:
         if any(budget.unpriced == "refuse" for budget in budgets):
             raise
@@ -130,7 +130,21 @@ def _counted(budgets: Sequence[Budget], model: str, prompt: object) -> int | Non
                 return budget.count_tokens(model, prompt)
             except Exception:
                 report_trouble("the tokens of a prompt could not be counted by the application's function")
-    return most_tokens(prompt)
+    try:
+        return most_tokens(prompt)
+    except Exception:  # a text or a list of a class of its own
+        report_trouble("the bytes of a prompt could not be counted")
+        return None
+
+
+def _most(model: str, provider: str | None, input_tokens: int | None, max_tokens: int | None) -> int:
+    try:
+        return worst_case(model=model, provider=provider, input_tokens=input_tokens, max_tokens=max_tokens)
+    except WorstCaseUnknownError:
+        raise
+    except Exception:  # what is no number, or no text
+        report_trouble("what a call may cost at most could not be worked out from its arguments")
+        raise WorstCaseUnknownError("its model or its numbers of tokens are of a wrong type") from None
 
 
 def _show(accounts: Sequence[Account], span: Span | None) -> None:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from spantail import attributes as keys
 from spantail.llm.call import LlmCall
+from spantail.trouble import report_trouble
+from spantail.values import is_said
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -72,11 +74,11 @@ def llm_call(
     if provider is None and isinstance(backend, str):
         provider = _PROVIDER_OF_BACKEND.get(backend)
     own: dict[str, object] = {
-        keys.BACKEND: backend or None,
+        keys.BACKEND: backend if is_said(backend) else None,
         keys.GEN_AI_OPERATION_NAME: operation,
         keys.GEN_AI_PROVIDER_NAME: provider,
-        keys.GEN_AI_REQUEST_MODEL: model or None,
-        keys.GEN_AI_REQUEST_STREAM: True if stream else None,
+        keys.GEN_AI_REQUEST_MODEL: model if is_said(model) else None,
+        keys.GEN_AI_REQUEST_STREAM: True if is_said(stream) else None,
         keys.GEN_AI_REQUEST_MAX_TOKENS: max_tokens,
         keys.TIER: tier,
         keys.ATTEMPT: attempt if _is_later(attempt) else None,
@@ -84,17 +86,32 @@ def llm_call(
         keys.FALLBACK_REASON: fallback_reason,
     }
     return LlmCall(
-        f"{operation} {model}".strip(),
+        _name_of(operation, model),
         model=model,
         provider=provider,
         own=own,
         attributes=attributes,
         prompt=prompt,
         input_tokens=input_tokens,
-        max_tokens=0 if max_tokens is None and operation == "embeddings" else max_tokens,
+        max_tokens=0 if max_tokens is None and _is_embedding(operation) else max_tokens,
         reported=reported,
     )
 
 
+def _name_of(operation: object, model: object) -> str:
+    try:
+        return f"{operation} {model}".strip()
+    except Exception:
+        report_trouble("an LLM call has no name, for its operation or model is no text")
+        return keys.KIND_LLM_CALL
+
+
+def _is_embedding(operation: object) -> bool:
+    return isinstance(operation, str) and operation == "embeddings"
+
+
 def _is_later(attempt: object) -> bool:
-    return isinstance(attempt, int) and attempt > 1
+    try:
+        return isinstance(attempt, int) and attempt > 1
+    except Exception:
+        return False

@@ -23,7 +23,7 @@ from spantail.llm.usage import Usage
 from spantail.scopes.scope import Scope
 from spantail.scopes.use import open_uses
 from spantail.trouble import report_trouble
-from spantail.values import words_of
+from spantail.values import is_said, words_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -103,7 +103,7 @@ class LlmCall(Scope):
         return context
 
     def _hold(self) -> CallHold | ReportedCall | None:
-        if self._is_reported:
+        if is_said(self._is_reported):
             return ReportedCall()
         return hold_call(
             model=self._model,
@@ -279,7 +279,7 @@ class LlmCall(Scope):
             id: The answer's id.
             finish_reasons: Why it ended, a word for each choice: `stop`, `length`, …; one word alone is one choice.
         """
-        if model:
+        if is_said(model):
             self._response_model = model
         self._write(
             {
@@ -329,7 +329,7 @@ class LlmCall(Scope):
 
     def _models(self) -> list[str]:
         # what answered is what is billed; an alias in the request may be in no price table
-        return [model for model in (self._response_model, self._model) if model]
+        return [model for model in (self._response_model, self._model) if model is not None and is_said(model)]
 
     def _before_end(self) -> None:
         if left := self._content.at_end():

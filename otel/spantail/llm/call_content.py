@@ -8,6 +8,7 @@ from spantail import attributes as keys
 from spantail.content import as_attribute, content_capture_allowed, marks_of, size_of
 from spantail.llm.streamed_text import StreamedText
 from spantail.trouble import report_trouble
+from spantail.values import plain_text
 
 
 class CallContent:
@@ -62,7 +63,9 @@ class CallContent:
 
 def _text_of(messages: object) -> str | None:
     try:
-        return messages if isinstance(messages, str) else json.dumps(messages, ensure_ascii=False, default=str)
+        if isinstance(messages, str):
+            return plain_text(messages)
+        return json.dumps(messages, ensure_ascii=False, default=str)
     except Exception:
         report_trouble("message content could not be recorded")
         return None

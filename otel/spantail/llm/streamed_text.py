@@ -6,6 +6,8 @@ import re
 import time
 from typing import TYPE_CHECKING, Final
 
+from spantail.values import plain_text
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -71,7 +73,7 @@ class StreamedText:
 def text_of(chunk: object) -> str:
     """Return the text of a chunk: its own, or that of the content blocks that some clients give in place of it."""
     if isinstance(chunk, str):
-        return chunk
+        return plain_text(chunk)
     parts = chunk if isinstance(chunk, list | tuple) else [chunk]
     texts = [part.get("text") if isinstance(part, dict) else part for part in parts]
-    return "".join(text for text in texts if isinstance(text, str))
+    return "".join(plain_text(text) for text in texts if isinstance(text, str))

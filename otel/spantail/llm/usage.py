@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import operator
+from typing import TYPE_CHECKING, cast
 
 from spantail import attributes as keys
 from spantail import pricing
@@ -102,8 +103,9 @@ def _count(value: object) -> int | None:
     """Return a token count as int; None for what is none (absent, negative, a flag, a fraction)."""
     if value is None or isinstance(value, bool):
         return None
-    if isinstance(value, int):
-        return value if value >= 0 else None
-    if isinstance(value, float) and value.is_integer() and value >= 0:
-        return int(value)
-    return None
+    try:
+        count = int(value) if isinstance(value, float) and value.is_integer() else operator.index(cast("int", value))
+        is_count = count >= 0
+    except Exception:  # no number, or one of a class of its own
+        return None
+    return count if is_count else None

@@ -23,7 +23,7 @@ from spantail.scopes.prescription import prescription
 from spantail.scopes.tracer import tracer_of
 from spantail.scopes.use import USE_KEY, Use, innermost_use
 from spantail.trouble import report_trouble
-from spantail.values import legal_attributes, legal_text
+from spantail.values import is_said, legal_attributes, legal_text
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -69,7 +69,7 @@ class Scope:
         self._kind = kind
         self._own = own
         self._attributes = attributes
-        self._root = root
+        self._root = is_said(root)
         self._links = links
         self._span_kind = span_kind
         self._made_by: Scope | None = None
@@ -113,7 +113,7 @@ class Scope:
         known = prescription()
         try:
             self._span = tracer_of(trace.get_tracer_provider()).start_span(
-                legal_text(str(self._name or self._kind)),
+                _name_of(self._name, self._kind),
                 context=Context() if self._root else outer,
                 kind=self._span_kind,
                 attributes=self._start_attributes(),
@@ -230,7 +230,7 @@ class Scope:
         """Set one attribute; None means "not known" and sets nothing."""
         try:
             attributes = {key: value}
-        except TypeError:  # a list, say
+        except Exception:  # it has no hash, as a list has none
             report_trouble("an attribute whose key is no text was left out")
         else:
             self._write(attributes)
@@ -270,13 +270,26 @@ class Scope:
             report_trouble("an attribute could not be set")
 
 
+def _name_of(name: object, kind: str) -> str:
+    try:
+        return legal_text(str(name or kind))
+    except Exception:
+        report_trouble("a span is called by its kind, for its name is no text")
+        return kind
+
+
 def _links(links: object) -> list[Link]:
     made: list[Link] = []
     if not isinstance(links, Iterable):
         if links is not None:
             report_trouble("links that are no list were left out")
         return made
-    for link in links:
+    try:
+        given = list(links)
+    except Exception:
+        report_trouble("links that cannot be read were left out")
+        return made
+    for link in given:
         if isinstance(link, SpanContext):
             made.append(Link(link))
         elif isinstance(link, Span):

@@ -415,3 +415,13 @@ def test_a_child_process_has_a_lock_of_its_own() -> None:
 def _one_call() -> None:
     with _call():
         pass
+
+
+@pytest.mark.parametrize("wrong", [{"input_tokens": "9"}, {"max_tokens": [9]}, {"input_tokens": object()}], ids=str)
+def test_numbers_of_a_wrong_type_are_unknown_ones(spans: Spans, wrong: dict[str, Any]) -> None:
+    with spantail.budget(usd=1), pytest.raises(WorstCaseUnknownError), _call(**wrong):
+        raise AssertionError("not reached")
+    assert dict(spans.one().attributes or {})["spantail.status"] == "skipped"
+    with spantail.budget(usd=1, unpriced="allow") as budget, _call(**wrong) as call:
+        call.usage(input_tokens=900, output_tokens=10)
+    assert round(budget.spent_usd * 1e9) == 900 * INPUT_NANO + 10 * OUTPUT_NANO

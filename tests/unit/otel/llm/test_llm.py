@@ -352,3 +352,17 @@ def test_the_cost_is_told_while_it_runs_and_after(spans: Spans) -> None:
     with llm_call(backend="langchain", model="a-model-nobody-prices") as stated:
         stated.cost(0.5)
         assert stated.cost_nano == 500_000_000
+
+
+def test_a_whole_number_of_another_library_is_a_count(spans: Spans) -> None:
+    class Count:
+        """As a number of NumPy is one."""
+
+        def __index__(self) -> int:
+            return 7
+
+    with llm_call(backend="langchain", model="gpt-4o-mini") as call:
+        count: Any = Count()
+        call.usage(input_tokens=count, output_tokens=2)
+    assert _attributes(spans)["gen_ai.usage.input_tokens"] == 7
+    assert call.cost_nano == 7 * 150 + 2 * 600

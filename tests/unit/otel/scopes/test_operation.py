@@ -525,6 +525,25 @@ _NAMED: dict[Any, dict[str, Any]] = {
 }
 
 
+def _unwilling(*_: object) -> Any:
+    raise RuntimeError("not for others")
+
+
+class _Unwilling:
+    """It has no truth value, as an array has none, no hash and no text."""
+
+    __bool__ = __str__ = __repr__ = __hash__ = __eq__ = __iter__ = __len__ = __format__ = _unwilling
+
+
+class _UnwillingText(str):
+    __slots__ = ()
+    __len__ = isascii = _unwilling
+
+
+class _UnwillingNumber(int):
+    __lt__ = __gt__ = __ge__ = __int__ = _unwilling
+
+
 @pytest.mark.parametrize("opened", _NAMED, ids=lambda opened: str(opened.__name__))
 def test_an_argument_of_any_kind_does_no_harm(spans: Spans, monkeypatch: pytest.MonkeyPatch, opened: Any) -> None:
     monkeypatch.setenv(CAPTURE_CONTENT_VARIABLE, "true")
@@ -547,6 +566,9 @@ def test_an_argument_of_any_kind_does_no_harm(spans: Spans, monkeypatch: pytest.
         (1, 2),
         object(),
         endless,
+        _Unwilling(),
+        _UnwillingText("x"),
+        _UnwillingNumber(5),
     ]
     for name in inspect.signature(opened).parameters:
         for value in odd:
