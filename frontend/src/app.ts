@@ -21,6 +21,7 @@ import { SavedViews } from "./views/saved-views";
 import type { SectionView } from "./views/section";
 import { sections } from "./views/sections";
 import { NewRunDialog } from "./views/start/new-run";
+import { StartedRun } from "./views/start/started-run";
 
 /** The duration in the header ticks in tenths of a second. */
 const TICK_MS = 100;
@@ -55,6 +56,7 @@ export class App {
   private listed = false;
   /** The run on the page was in the list when the service did not have it. */
   private goneListed = false;
+  private readonly started = new StartedRun();
   /** What is not needed to show what the address asks for was asked for. */
   private hasRest = false;
   private ticks = 0;
@@ -76,7 +78,10 @@ export class App {
         this.navigation.amend(this.route);
       },
       ended: (runId) => this.ends.heard(runId),
-      shown: () => this.askRest(),
+      shown: () => {
+        this.askRest();
+        this.started.greet(this.run.session?.runId, page, () => this.focusRun());
+      },
       summarised: (summary) =>
         updateItem(page.runs, runItem(summary, summary.run_id, api.nowUs(), this.sidebar.search)),
       gone: (runId) => {
@@ -85,10 +90,7 @@ export class App {
       },
       canStart: (operation) => this.canStart(operation),
     });
-    this.dialog = new NewRunDialog(page, api, (runId) => {
-      this.navigation.go(runRoute(runId));
-      void this.sidebar.list.reload();
-    });
+    this.dialog = new NewRunDialog(page, api, (runId) => this.goToStarted(runId));
     this.sidebar = new RunSidebar(page, api, {
       changed: () => this.listChanged(),
       failed: (reason) => this.listFailed(reason),
@@ -114,7 +116,7 @@ export class App {
       waitFor: (runId) => void this.waitFor(runId),
       canStart: (operation) => this.canStart(operation),
       deleted: (runId) => this.leaveDeleted(runId),
-      started: (runId) => this.navigation.go(runRoute(runId)),
+      started: (runId) => this.goToStarted(runId),
     });
   }
 
@@ -181,6 +183,12 @@ export class App {
   /** Starts an operation of the demo, with its own example as input. */
   async startDemo(): Promise<void> {
     this.page.demoProblem = await this.dialog.startDemo();
+  }
+
+  private goToStarted(runId: string): void {
+    this.started.expect(runId);
+    this.navigation.go(runRoute(runId));
+    void this.sidebar.list.reload();
   }
 
   /** Opens the menu of a listed run, or of the one on the page. */

@@ -41,6 +41,9 @@ class RunPage:
         await form.get_by_role("button", name="Start run").click()
         await expect(form).to_be_hidden()
         await expect(page).to_have_url(RUN_ADDRESS)
+        # it is said, and the keyboard is in the run
+        await expect(page.locator("#toast")).to_contain_text("Started: job search")
+        await expect(self.tree).to_be_focused()
         return self.run_id
 
     @property
