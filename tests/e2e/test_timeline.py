@@ -116,3 +116,17 @@ async def test_what_is_new_is_followed_until_the_reader_takes_over(new_redis_url
             await expect(run.row(ROOT_SPAN)).to_be_in_viewport()
             await run.tree.press("f")
             await expect(run.row(f"{60:016x}")).to_be_in_viewport()
+
+            # a close look goes along with what happens now, until the reader looks at what was
+            for _ in range(6):
+                await run.tree.press("w")
+            await expect(page.get_by_role("img", name="of its time is shown")).to_have_accessible_name(
+                re.compile("to \\d+ %")
+            )
+            writer.span(OTHER_RUN, f"{61:016x}", parent_id=ROOT_SPAN, start=time.time_ns() // 1000)
+            newest = run.row(f"{61:016x}")
+            await expect(newest).to_be_in_viewport()
+            await expect(newest.locator(".cell-bar")).not_to_have_attribute("data-out", re.compile("."))
+            await expect(follow).to_have_attribute("aria-pressed", "true")
+            await run.tree.press("a")
+            await expect(follow).to_have_attribute("aria-pressed", "false")

@@ -9,6 +9,10 @@ import type { KnownTimes } from "./whole-times";
 /** A closer look would be between two microseconds. */
 const LEAST_US = 20;
 
+/** Who follows is moved on before now reaches the edge, and then has some room in front of it: bars do not creep. */
+const EDGE = 0.98;
+const PLACE_OF_NOW = 0.7;
+
 /** A wait that takes less room on the axis than time. */
 export interface CutMark {
   /** 0 … 1 in what is shown. */
@@ -27,12 +31,18 @@ export class TimeView {
   extent: Extent | null = null;
   /** Grows when anything stands at another place than before. */
   revision = 0;
+  /** Now stays in sight, however close the look. */
+  follows = false;
+  /** The reader has moved what is shown, or chosen a part that now is not in. */
+  isAway = false;
   private whole: TimeScale = settledScale(0, 1);
   private window: TimeWindow | null = null;
   private folded = new FoldedTime();
   private version = -1;
   private known: KnownTimes | null = null;
   private key = "";
+  /** As of the last update. */
+  private nowUs = 0;
   // What is shown, as the axis counts.
   private left = 0;
   private width = 1;
@@ -64,11 +74,12 @@ export class TimeView {
     const { extent } = this;
     if (!extent) return false;
     const now = Math.max(nowUs, extent.end);
+    this.nowUs = now;
     this.whole = isAlive ? liveScale(extent.start, now, this.whole) : settledScale(extent.start, extent.end);
     if (isNew) this.fold(run, isAlive ? now : extent.end);
+    this.place();
+    if (isAlive && this.follows) this.bring(now);
     const { from, to } = this.shown;
-    this.left = this.folded.toAxis(from);
-    this.width = Math.max(1e-3, this.folded.toAxis(to) - this.left);
     const key = [
       from,
       to,
@@ -178,19 +189,29 @@ export class TimeView {
   /** Shows everything. */
   fit(): void {
     this.window = null;
+    this.isAway = false;
+  }
+
+  /** Moves what is shown, as close as it is, until a moment is in sight and has some room after it. */
+  bring(at: number): void {
+    this.isAway = false;
+    const share = this.share(at);
+    if (!this.window || (share >= 0 && share <= EDGE)) return;
+    const left = this.folded.toAxis(at) - PLACE_OF_NOW * this.width;
+    this.show(left, left + this.width);
   }
 
   /** Shows from one moment to another, as far as there is anything. */
   zoomTo(from: number, to: number): void {
     const low = Math.min(from, to);
-    this.show(this.folded.toAxis(low), this.folded.toAxis(Math.max(from, to)));
+    this.choose(this.folded.toAxis(low), this.folded.toAxis(Math.max(from, to)));
   }
 
   /** `factor` below 1 goes closer; what stands at `share` stays there. */
   zoom(factor: number, share = 0.5): void {
     const width = Math.max(LEAST_US, this.width * factor);
     const left = this.left + share * (this.width - width);
-    this.show(left, left + width);
+    this.choose(left, left + width);
   }
 
   /** Moves what is shown by a share of it: 1 is a whole width to the right. */
@@ -198,6 +219,20 @@ export class TimeView {
     if (!this.window) return;
     const left = this.left + by * this.width;
     this.show(left, left + this.width);
+    this.isAway = true;
+  }
+
+  /** What the reader wants to see, from and to as the axis counts. */
+  private choose(from: number, to: number): void {
+    this.show(from, to);
+    const now = this.share(this.nowUs);
+    this.isAway = this.window !== null && (now < 0 || now > 1);
+  }
+
+  private place(): void {
+    const { from, to } = this.shown;
+    this.left = this.folded.toAxis(from);
+    this.width = Math.max(1e-3, this.folded.toAxis(to) - this.left);
   }
 
   /** From and to as the axis counts. */
@@ -230,7 +265,7 @@ export class TimeView {
 
   private forget(): void {
     this.extent = null;
-    this.window = null;
+    this.fit();
     this.revision++;
   }
 }

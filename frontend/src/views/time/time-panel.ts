@@ -32,6 +32,8 @@ export interface TimeUser {
   retimed(): void;
   /** Goes on to show what is new. */
   follow?(): boolean;
+  /** Now is to stay in sight. */
+  follows?(): boolean;
 }
 
 export class TimePanel implements TimeCommands {
@@ -176,6 +178,7 @@ export class TimePanel implements TimeCommands {
     const { store, time } = this;
     if (!store) return false;
     this.known = store.whole && this.user ? this.wholeTimes.get(time.adjusts, time.fitsAll) : null;
+    time.follows = this.follows;
     return time.update(store, this.now(), isAlive, this.known);
   }
 
@@ -218,7 +221,13 @@ export class TimePanel implements TimeCommands {
   }
 
   zoom(factor: number): void {
-    this.set(() => this.time.zoom(factor));
+    this.set(() => {
+      const { time, follows } = this;
+      const now = time.now(this.now());
+      // What is followed stays where it stands.
+      time.zoom(factor, follows ? Math.min(1, Math.max(0, time.share(now))) : 0.5);
+      if (follows) time.bring(now);
+    });
   }
 
   pan(by: number): void {
@@ -237,6 +246,10 @@ export class TimePanel implements TimeCommands {
 
   turnFolds(): void {
     this.set(() => this.time.setFolds(!this.time.folds));
+  }
+
+  private get follows(): boolean {
+    return this.isAlive && this.user?.follows?.() === true;
   }
 
   follow(): boolean {

@@ -34,13 +34,17 @@ export class Follow {
       this.pointerMs = Number.NEGATIVE_INFINITY;
     });
     viewport.addEventListener("pointerdown", (event) => {
-      this.isPressed = true;
       // The scroll bar is beside what the viewport shows.
       if (event.offsetX > viewport.clientWidth) this.stop();
     });
-    addEventListener("pointerup", () => {
-      this.isPressed = false;
+    // Also outside of the rows: who drags along the time holds it.
+    addEventListener("pointerdown", () => {
+      this.isPressed = true;
     });
+    for (const over of ["pointerup", "pointercancel"])
+      addEventListener(over, () => {
+        this.isPressed = false;
+      });
     this.draw();
   }
 
@@ -70,9 +74,14 @@ export class Follow {
     return true;
   }
 
+  /** The time may be moved on, so that now stays in sight. */
+  get holdsNow(): boolean {
+    return this.on && this.isLive && !this.isPressed;
+  }
+
   /** Rows may be moved now; under a pointer they are not. */
   get moves(): boolean {
-    return this.on && this.isLive && !this.isPressed && performance.now() - this.pointerMs > POINTER_REST_MS;
+    return this.holdsNow && performance.now() - this.pointerMs > POINTER_REST_MS;
   }
 
   private draw(): void {

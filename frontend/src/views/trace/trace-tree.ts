@@ -68,7 +68,7 @@ export class TraceTreeView implements RunShape {
     const { time } = panel;
     this.axis = new TimeAxis(time, () => panel.changed());
     this.shown = new ShownRows(this.source, () => this.moreInSight());
-    this.goes = new Follow(this.shown.viewport, () => this.layout());
+    this.goes = new Follow(this.shown.viewport, () => this.turned());
     this.opens = new OpenRows((goal) => this.openTo(goal));
     this.source.collapsed = this.opens.collapsed;
     const growing = { isGrowing: () => this.shown.isGrowing(), grow: () => this.grow() };
@@ -166,8 +166,21 @@ export class TraceTreeView implements RunShape {
   /** Goes along with what is new, or stays. */
   follow(): boolean {
     const turned = this.goes.turn();
-    if (turned) this.layout();
+    if (turned) this.turned();
     return turned;
+  }
+
+  /** Now stays in sight, until the reader goes elsewhere in time. */
+  follows(): boolean {
+    if (this.panel.time.isAway) this.goes.stop();
+    return this.goes.holdsNow;
+  }
+
+  private turned(): void {
+    const { time } = this.panel;
+    if (this.goes.holdsNow) time.bring(time.now(this.actions.now()));
+    this.panel.changed();
+    this.layout();
   }
 
   select(spanId: string | null): void {
