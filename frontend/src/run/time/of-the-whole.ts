@@ -1,16 +1,17 @@
 /** What the service says of a run that is here in parts: asked for when it is wanted, and again as the run changes. No DOM. */
 import type { RunStore } from "../../store";
 
-/** Of a run that goes on the same is asked for again, so often at most. */
+/** Of a run that goes on the same is asked for again, so often at most, where nothing else is said. */
 const AGAIN_MS = 5_000;
 /** While the service reads the run, and after it could not be reached. */
 const SOON_MS = 1_000;
 /** While somebody changes what is wanted. */
 const BETWEEN_MS = 150;
 
-export interface Said<Answer> {
+export interface Said<Query, Answer> {
   /** To what: `get` was called with it. */
   readonly key: string;
+  readonly query: Query;
   readonly version: number;
   readonly answer: Answer;
 }
@@ -21,9 +22,11 @@ export class OfTheWhole<Query, Answer extends { complete: boolean; indexed: numb
   private readonly ask: (runId: string, query: Query) => Promise<Answer>;
   private readonly changed: () => void;
   private readonly nowMs: () => number;
+  private readonly againMs: number;
   private runId = "";
   private store: RunStore | null = null;
-  private said: Said<Answer> | null = null;
+  /** What was said last. */
+  said: Said<Query, Answer> | null = null;
   private asking = false;
   private othersMs = 0;
   private sameMs = 0;
@@ -34,10 +37,12 @@ export class OfTheWhole<Query, Answer extends { complete: boolean; indexed: numb
     ask: (runId: string, query: Query) => Promise<Answer>,
     changed: () => void,
     nowMs = () => performance.now(),
+    againMs = AGAIN_MS,
   ) {
     this.ask = ask;
     this.changed = changed;
     this.nowMs = nowMs;
+    this.againMs = againMs;
   }
 
   open(runId: string, store: RunStore): void {
@@ -56,7 +61,7 @@ export class OfTheWhole<Query, Answer extends { complete: boolean; indexed: numb
   }
 
   /** What was said last, which may be about something else; asks where that is not what is wanted now. */
-  get(key: string, query: Query): Said<Answer> | null {
+  get(key: string, query: Query): Said<Query, Answer> | null {
     const { store, said } = this;
     const isOther = said?.key !== key;
     if (store && !this.asking && (isOther || said.version !== store.version)) {
@@ -77,8 +82,8 @@ export class OfTheWhole<Query, Answer extends { complete: boolean; indexed: numb
       if (this.store !== store) return;
       this.reading = answer.complete ? null : answer.indexed;
       if (answer.complete) {
-        [others, same] = [BETWEEN_MS, AGAIN_MS];
-        this.said = { key, version, answer };
+        [others, same] = [BETWEEN_MS, this.againMs];
+        this.said = { key, query, version, answer };
       }
     } catch {
       // That the service is away is said elsewhere; it is asked again.

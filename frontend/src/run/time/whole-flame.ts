@@ -2,10 +2,11 @@
  * The flame graph of a run that is here in parts: the service lays out all of it, and sends what is in sight. What was
  * sent last is shown until the next part is here. No DOM.
  */
-import type { Api } from "../../service/api";
+import type { Api, FlameQuery } from "../../service/api";
 import type { FlamePlace, RunFlame, SpanState } from "../../service/wire";
 import type { RunStore } from "../../store";
 import { FlameLayout, type Frame } from "./flame";
+import { OfTheWhole } from "./of-the-whole";
 
 /** What is in sight. */
 export interface Sight {
@@ -20,10 +21,8 @@ export interface Sight {
 
 /** Of a run that goes on it is asked for again, so often at most. */
 const AGAIN_MS = 2_000;
-/** While the service reads the run, and after it could not be reached. */
+/** While the service reads the run. */
 const SOON_MS = 1_000;
-/** While somebody zooms. */
-const BETWEEN_MS = 150;
 /** So much more than is in sight is asked for, on each side: one may scroll a little. */
 const MARGIN = 0.5;
 const MARGIN_LANES = 20;
@@ -32,64 +31,67 @@ const MOST_PX = 8_000;
 /** From this much closer or further away on, other spans can be told apart. */
 const CLOSER = 1.3;
 
-interface Held extends Sight {
-  readonly version: number;
+interface Asked extends FlameQuery {
+  readonly from: number;
+  readonly to: number;
+  readonly width: number;
+  readonly first: number;
+  readonly lanes: number;
   /** What was in sight when it was asked for: whatever has come, it is no use to ask for the same again. */
   readonly answers: Sight;
 }
 
 export class WholeFlame {
   layout = new FlameLayout([]);
-  /** Spans that the service has read so far; null once it has read all. */
-  reading: number | null = null;
   private readonly api: Pick<Api, "flame">;
-  private readonly changed: () => void;
-  private readonly nowMs: () => number;
+  private readonly asked: OfTheWhole<Asked, RunFlame>;
   private runId = "";
   private store: RunStore | null = null;
   private states = new Map<string, SpanState>();
-  private held: Held | null = null;
-  private restUntilMs = 0;
-  /** Before that what is here is new enough. */
-  private againMs = 0;
-  private asking = false;
+  private taken: RunFlame | null = null;
   private sight: Sight | null = null;
-  private timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(api: Pick<Api, "flame">, changed: () => void, nowMs = () => performance.now()) {
+  constructor(api: Pick<Api, "flame">, changed: () => void, nowMs?: () => number) {
     this.api = api;
-    this.changed = changed;
-    this.nowMs = nowMs;
+    this.asked = new OfTheWhole(
+      (run, { answers: _answers, ...query }) => api.flame(run, query),
+      () => {
+        if (this.sight) this.see(this.sight);
+        changed();
+      },
+      nowMs,
+      AGAIN_MS,
+    );
+  }
+
+  /** Spans that the service has read so far; null once it has read all. */
+  get reading(): number | null {
+    return this.asked.reading;
   }
 
   open(runId: string, store: RunStore): void {
     this.rest();
+    this.asked.open(runId, store);
     this.runId = runId;
     this.store = store;
     this.layout = new FlameLayout([]);
     this.states = new Map();
-    this.held = null;
-    this.reading = null;
-    this.restUntilMs = 0;
+    this.taken = null;
   }
 
   /** Nothing is in sight any more. */
   rest(): void {
-    clearTimeout(this.timer);
+    this.asked.rest();
     this.sight = null;
   }
 
   /** This is in sight now: asks for it where it is not here. */
   see(sight: Sight): void {
     this.sight = sight;
-    const { store } = this;
-    if (!store || this.asking) return;
-    const isHere = this.isHere(sight);
-    if (isHere && this.held?.version === store.version) return;
-    const rest = (isHere ? Math.max(this.restUntilMs, this.againMs) : this.restUntilMs) - this.nowMs();
-    clearTimeout(this.timer);
-    if (rest <= 0) void this.ask(store, sight);
-    else this.timer = setTimeout(() => this.sight && this.see(this.sight), rest);
+    const { said } = this.asked;
+    const isHere = said !== null && this.isHere(said.query, sight);
+    const answer = this.asked.get(isHere ? said.key : JSON.stringify(sight), around(sight))?.answer;
+    if (answer && answer !== this.taken) this.take(answer);
   }
 
   /** A single span of the layout: as the page or the answer has it, else what its frame says. */
@@ -122,58 +124,20 @@ export class WholeFlame {
     return null;
   }
 
-  private isHere(sight: Sight): boolean {
-    const { held } = this;
-    if (!held || (held.adjusts ?? false) !== (sight.adjusts ?? false)) return false;
-    if (isSame(held.answers, sight)) return true;
+  private isHere(asked: Asked, sight: Sight): boolean {
+    if (isSame(asked.answers, sight)) return true;
     const isAround =
-      held.from <= sight.from &&
-      held.to >= sight.to &&
-      held.first <= sight.first &&
-      held.first + held.lanes >= Math.min(sight.first + sight.lanes, this.layout.rows.length);
-    const closer = (held.to - held.from) / held.width / ((sight.to - sight.from) / sight.width);
-    return isAround && closer < CLOSER && closer > 1 / CLOSER;
-  }
-
-  private async ask(store: RunStore, sight: Sight): Promise<void> {
-    this.asking = true;
-    const span = sight.to - sight.from;
-    const first = Math.max(0, sight.first - MARGIN_LANES);
-    const from = Math.max(0, Math.floor(sight.from - MARGIN * span));
-    const to = Math.ceil(sight.to + MARGIN * span);
-    const asked: Held = {
-      from,
-      to,
-      width: Math.min(MOST_PX, Math.ceil((sight.width * (to - from)) / Math.max(1, span))),
-      first,
-      lanes: Math.min(MOST_LANES, sight.lanes + 2 * MARGIN_LANES),
-      version: store.version,
-      answers: sight,
-      ...(sight.adjusts ? { adjusts: true } : {}),
-    };
-    const { version: _version, answers: _answers, adjusts, ...query } = asked;
-    let rest = SOON_MS;
-    try {
-      const answer = await this.api.flame(this.runId, adjusts ? { ...query, adjust: true } : query);
-      if (this.store !== store) return;
-      this.reading = answer.complete ? null : answer.indexed;
-      if (answer.complete) {
-        rest = BETWEEN_MS;
-        this.againMs = this.nowMs() + AGAIN_MS;
-        this.take(answer);
-        this.held = asked;
-      }
-    } catch {
-      // That the service is away is said elsewhere; it is asked again.
-    } finally {
-      this.asking = false;
-      this.restUntilMs = this.nowMs() + rest;
-    }
-    this.changed();
-    if (this.sight) this.see(this.sight);
+      asked.from <= sight.from &&
+      asked.to >= sight.to &&
+      asked.first <= sight.first &&
+      asked.first + asked.lanes >= Math.min(sight.first + sight.lanes, this.layout.rows.length);
+    const closer = (asked.to - asked.from) / asked.width / ((sight.to - sight.from) / sight.width);
+    const isAlike = (asked.adjust ?? false) === (sight.adjusts ?? false);
+    return isAlike && isAround && closer < CLOSER && closer > 1 / CLOSER;
   }
 
   private take(answer: RunFlame): void {
+    this.taken = answer;
     const rows: Frame[][] = Array.from({ length: answer.lanes }, () => []);
     for (const { lane, start, end, span_id: id, spans, errors, outer } of answer.frames) {
       const frame: WholeFrame = {
@@ -190,6 +154,22 @@ export class WholeFlame {
     this.layout = new FlameLayout(rows);
     this.states = new Map(answer.states.map((span) => [span.span_id, span]));
   }
+}
+
+/** What is asked for where this is in sight. */
+function around(sight: Sight): Asked {
+  const span = sight.to - sight.from;
+  const from = Math.max(0, Math.floor(sight.from - MARGIN * span));
+  const to = Math.ceil(sight.to + MARGIN * span);
+  return {
+    from,
+    to,
+    width: Math.min(MOST_PX, Math.ceil((sight.width * (to - from)) / Math.max(1, span))),
+    first: Math.max(0, sight.first - MARGIN_LANES),
+    lanes: Math.min(MOST_LANES, sight.lanes + 2 * MARGIN_LANES),
+    ...(sight.adjusts ? { adjust: true } : {}),
+    answers: sight,
+  };
 }
 
 function isSame(one: Sight, other: Sight): boolean {
