@@ -43,6 +43,8 @@ export class WindowedList<T> {
   private hidden = true;
   /** The first rows are those in sight; further ones are made once these are on the screen. */
   private ahead = 0;
+  /** The view is moved with the next frame, and still is where it was. */
+  private isMoving = false;
   private prints = false;
 
   constructor(options: WindowedOptions<T>) {
@@ -66,7 +68,7 @@ export class WindowedList<T> {
       if (this.hidden) return;
       // A hidden element loses its scroll position.
       if (wasHidden) viewport.scrollTop = this.top;
-      this.top = viewport.scrollTop;
+      this.look();
       this.fill(false);
       options.onResize?.();
     }).observe(viewport);
@@ -84,12 +86,15 @@ export class WindowedList<T> {
     const height = `${items.length * rowHeight}px`;
     if (canvas.style.height !== height) canvas.style.height = height;
     this.items = items;
-    const top = Math.min(Math.max(0, scrollTop), this.endScroll);
+    const isFirst = this.ahead === 0 && !document.hidden;
+    const top = scrollTop > 0 ? Math.min(scrollTop, this.endScroll) : 0;
     const isMoved = top !== this.top;
     this.top = top;
     this.fill(true);
-    // To scroll is to lay out: last, when there is nothing to lay out any more afterwards.
-    if (isMoved) viewport.scrollTop = top;
+    // To scroll is to lay out: last, when there is nothing to lay out any more afterwards. The first rows come with
+    // much else of the page, all of which is laid out once.
+    if (isMoved && isFirst) this.moveWithFrame();
+    else if (isMoved && !this.isMoving) viewport.scrollTop = top;
   }
 
   /** Draws the rows in sight again. */
@@ -144,6 +149,14 @@ export class WindowedList<T> {
     });
   }
 
+  private moveWithFrame(): void {
+    this.isMoving = true;
+    requestAnimationFrame(() => {
+      this.isMoving = false;
+      this.options.viewport.scrollTop = this.top;
+    });
+  }
+
   private made(): RowView<T> {
     const row = this.options.create();
     this.options.canvas.append(row.element);
@@ -187,7 +200,7 @@ export class WindowedList<T> {
    * take it back.
    */
   look(): void {
-    if (!this.hidden) this.top = this.options.viewport.scrollTop;
+    if (!this.hidden && !this.isMoving) this.top = this.options.viewport.scrollTop;
   }
 
   /** Pixels of the view; 0 while it is hidden. */
