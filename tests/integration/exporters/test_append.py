@@ -255,6 +255,20 @@ def test_the_earliest_orphan_names_a_run_whatever_comes_first(
     assert writing.run().meta["root"] == f"{6:016x}"
 
 
+def test_large_states_are_not_gone_through_again_for_the_earliest_orphan(writing: Writing) -> None:
+    large = change(4, 91, "ok", start=400)
+    large = large._replace(
+        events=[large.events[0].replace(b'"attributes":{}', b'"attributes":{"a":"%b"}' % (b"x" * 2**20))]
+    )
+    writing.send(change(3, 2, "ok", start=100))
+    writing.send(large)
+    with redis.Redis.from_url(writing.url) as client:
+        client.config_resetstat()
+        writing.send(change(2, 90, "ok", start=500))  # the ancestor of the earliest orphan: 4 may be the earliest now
+        assert "cmdstat_hgetall" not in client.info("commandstats")
+    assert writing.run().meta["root"] == f"{2:016x}"
+
+
 def test_parents_in_a_circle_end(writing: Writing) -> None:
     writing.send(change(1, 2, "running"), change(2, 3, "running"), change(3, 1, "running"), change(7, 7, "running"))
     assert writing.run().meta["spans"] == "4"

@@ -3,7 +3,7 @@
 local root, root_start, root_orphan = seen[3], tonumber(seen[4] or '0'), seen[5] == '1'
 local root_status, root_end, root_moved = seen[6], seen[12], false
 local MOST_LEVELS = 1000 -- that are climbed, for parents may form a circle
-local MOST_ORPHANS = 1000 -- spans among which the earliest orphan is looked for again
+local MOST_ORPHANS, MOST_ORPHAN_BYTES = 1000, 1048576 -- among which the earliest orphan is looked for again: below 5 ms
 local is_later = false -- the ancestor of an orphan began after it: there may be another one in between
 
 local known_root, above_known -- the last state of the root that was looked at, and the parent that it names
@@ -39,8 +39,14 @@ end
 
 -- Clocks differ: where an orphan's ancestor began after it, which orphan is the earliest stands in no one's memory.
 local function find_earliest_orphan()
-  local states = {}
-  local all = has_stored and call('HGETALL', spans) or states
+  local states, all, bytes = {}, {}, 0
+  if has_stored then
+    for _, span_id in ipairs(call('HKEYS', spans)) do
+      bytes = bytes + call('HSTRLEN', spans, span_id)
+      if bytes > MOST_ORPHAN_BYTES then return end
+    end
+    all = call('HGETALL', spans)
+  end
   for i = 1, #all, 2 do states[all[i]] = all[i + 1] end
   for span_id, state in pairs(written) do states[span_id] = state end
   local earliest
