@@ -125,7 +125,7 @@ def _account(
     stated = read_cost(attributes, objects, used=used)
     if stated is not None:
         _write(attributes, stated, several=several)
-    elif ended and (tokens or not several):
+    elif ended and (tokens or not several) and attributes.get(key.COST_SOURCE) != key.SOURCE_UNPRICED:
         note = (usage.note if usage is not None else None) or doubt
         began = start_us / 1e6 if start_us else None
         price = pricing.Unpriced(note) if note is not None else _price(attributes, tokens, several=several, at=began)

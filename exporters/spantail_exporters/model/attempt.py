@@ -62,6 +62,8 @@ def _add_attempt(body: dict[str, Any], attributes: Mapping[str, Any], status: st
     if (cost := _cost(attributes)) is not None:
         body["cost_usd"] = cost
         body["cost_nano"] = nano = nano_of(cost)
+        if source == key.SOURCE_UNPRICED:
+            source = None  # a call with a cost is not without one, whatever else is said
     elif status != "running":
         source = key.SOURCE_UNPRICED
     if source is not None:

@@ -226,6 +226,16 @@ def test_a_cost_that_is_no_amount_is_unpriced(cost: object) -> None:
     assert state.account == "0 1 0 0 0 b\n\n0\nm"
 
 
+def test_what_is_said_to_be_unpriced_is_so_unless_it_has_a_cost() -> None:
+    said = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "gpt-4o-mini", "gen_ai.provider.name": "openai",
+            "gen_ai.usage.input_tokens": 10, "gen_ai.usage.output_tokens": 2,
+            "spantail.cost.source": "unpriced", "spantail.cost.note": "it was cut off"}  # fmt: skip
+    body = encode_state(record(1, None, "x", 0, 1, attributes=said), 1, Redactor()).body
+    assert (body["cost_source"], body["cost_note"], body.get("cost_nano")) == ("unpriced", "it was cut off", None)
+    body = encode_state(record(1, None, "x", 0, 1, attributes={**said, "spantail.cost_usd": 0.5}), 1, Redactor()).body
+    assert (body.get("cost_source"), body["cost_nano"]) == (None, 500_000_000)
+
+
 def test_money_is_rounded_once_to_nano_dollars() -> None:
     for usd, nano in ((0.00099, 990_000), (0.1 + 0.2, 300_000_000)):
         span = record(1, None, "chat", 0, 1, attributes=attempt("claude", "house-model", **{"spantail.cost_usd": usd}))
