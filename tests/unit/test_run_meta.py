@@ -24,8 +24,10 @@ def test_backends_beyond_some_are_one_and_long_names_are_cut() -> None:
     assert list(meta.backends) == ["x" * 100]
 
 
-def test_a_backend_whose_calls_were_all_taken_back_is_not_shown() -> None:
+def test_what_was_all_taken_back_is_not_shown() -> None:
     fields = {b"next": b"3", b"b:openai:calls": b"0", b"b:openai:nano": b"0", b"b:gemini:calls": b"1"}
+    fields |= {b"m:gpt:calls": b"0", b"m:gpt:errors": b"0", b"m:flash:calls": b"1"}
     meta = parse_meta(fields, 0)
     assert meta is not None
     assert list(meta.backends) == ["gemini"]
+    assert meta.models == {"flash": {"calls": 1, "errors": 0}}

@@ -183,7 +183,7 @@ def parse_meta(fields: Mapping[bytes, bytes], now_us: int) -> RunMeta | None:
         operation=unquoted(number(b"operation", b"").decode("utf-8", "replace")) or None,
         pinned=b"pinned" in fields,
         imported=b"imported" in fields,
-        models=models,
+        models={model: figures for model, figures in models.items() if any(figures.values())},
     )
 
 
