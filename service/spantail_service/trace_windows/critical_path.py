@@ -10,6 +10,8 @@ from spantail_service.trace_windows.span_columns import sorted_in_parts
 from spantail_service.trace_windows.tree_order import root_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from spantail_service.trace_windows.row_times import RowTimes
     from spantail_service.trace_windows.span_table import SpanTable
 
@@ -36,12 +38,18 @@ def critical_path(table: SpanTable, times: RowTimes, now_us: int, limit: int) ->
 
     What a child does after its parent's end does not count: nobody waited for it.
     """
-    parts: dict[int, list[Part]] = {}
+    found = _Parts()
     root = root_of(table)
     if root is not None:
-        _walk(_Times(table, times, now_us), root, parts)
-    lengths = {row: sum(end - begin for begin, end in each) for row, each in parts.items()}
-    kept = heapq.nlargest(limit, parts, key=lambda row: (lengths[row], -row))
+        _walk(_Times(table, times, now_us), root, found)
+    lengths: dict[int, int] = {}
+    for row, begin, end in found:
+        lengths[row] = lengths.get(row, 0) + end - begin
+    kept = heapq.nlargest(limit, lengths, key=lambda row: (lengths[row], -row))
+    parts: dict[int, list[Part]] = {row: [] for row in kept}
+    for row, begin, end in found:
+        if row in parts:
+            parts[row].append((begin, end))
     room = _PARTS_OF_EACH * limit
     for at, row in enumerate(kept):
         room -= len(parts[row])
@@ -50,8 +58,27 @@ def critical_path(table: SpanTable, times: RowTimes, now_us: int, limit: int) ->
             break
     length = sum(lengths.values())
     return CriticalPath(
-        {row: parts[row] for row in kept}, len(parts), length, length - sum(lengths[row] for row in kept)
+        {row: parts[row] for row in kept}, len(lengths), length, length - sum(lengths[row] for row in kept)
     )
+
+
+class _Parts:
+    """Those of all rows, as columns: a million tuples would have the garbage collector stop everything for long."""
+
+    def __init__(self) -> None:
+        self._rows = array("i")
+        self._begins = array("q")
+        self._ends = array("q")
+
+    def add(self, row: int, begin: int, end: int) -> None:
+        """Add a part, unless it is none."""
+        if end > begin:
+            self._rows.append(row)
+            self._begins.append(begin)
+            self._ends.append(end)
+
+    def __iter__(self) -> Iterator[tuple[int, int, int]]:
+        return zip(self._rows, self._begins, self._ends, strict=True)
 
 
 class _Step:
@@ -95,21 +122,19 @@ class _Times(NamedTuple):
         return max(self.rows.starts[row], self.rows.end(row, self.now_us))
 
 
-def _walk(times: _Times, root: int, parts: dict[int, list[Part]]) -> None:
+def _walk(times: _Times, root: int, parts: _Parts) -> None:
     stack = [(_Step(times, root, times.start(root), times.end(root)), times.end(root))]
     while stack:
         step, end = stack[-1]
         child = step.next_child(times, end)
         until = step.begin if child is None else child[2]
-        if step.until > until:
-            parts.setdefault(step.row, []).append((until, step.until))
+        parts.add(step.row, until, step.until)
         if child is None:
             stack.pop()
             continue
         row, begin, until = child
         step.until = begin
         if not times.table.children(row):
-            if until > begin:
-                parts.setdefault(row, []).append((begin, until))
+            parts.add(row, begin, until)
             continue
         stack.append((_Step(times, row, begin, until), until))

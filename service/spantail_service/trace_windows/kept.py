@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
@@ -26,13 +27,18 @@ class _Held(NamedTuple):
 
 
 class Kept:
-    """The values of one index. Only whoever holds its lock calls this."""
+    """Values of one index; one thread at a time works one out, others wait for it."""
 
     def __init__(self) -> None:
         self._held: dict[Hashable, _Held] = {}
+        self._lock = threading.Lock()
 
     def get(self, what: Hashable, table: SpanTable, work: Callable[[SpanTable], T]) -> T:
         """What `work` makes of the table, or made of it a moment ago."""
+        with self._lock:
+            return self._get(what, table, work)
+
+    def _get(self, what: Hashable, table: SpanTable, work: Callable[[SpanTable], T]) -> T:
         held = self._held.get(what)
         now = time.monotonic()
         if held is not None and held.table is table and (held.changes == table.changes or now < held.again_at):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import orjson
 from redis.exceptions import RedisError
@@ -18,7 +19,7 @@ from spantail_service.trace_windows.span_row import SpanRow, changed_row, row_of
 from spantail_service.trace_windows.span_table import SpanTable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import AsyncIterator, Iterable
 
     from redis.asyncio import Redis
 
@@ -35,6 +36,13 @@ _FOLLOWED_S: Final = 120.0  # … for so long after the last one
 Change = tuple[SpanRow, bool]
 
 
+class _Found(NamedTuple):
+    """What a step of the tail changes, and from where on the next one is."""
+
+    changes: list[Change]
+    next_index: int
+
+
 class RunSpans:
     """The index of one run. `epoch` and `next_index` are the run's, read before this is made."""
 
@@ -47,7 +55,10 @@ class RunSpans:
         self.next_index = next_index
         """Everything in the tail before it is in the index, or waits for the index to be built."""
         self.lock = asyncio.Lock()
-        """Held by whoever reads or changes the table."""
+        """Held by whoever reads the table for a moment, or changes it."""
+        self._work = asyncio.Lock()
+        """Held by whoever works something out of the table that takes long, or changes it."""
+        self._is_worked_on = False
         self.read = 0
         """Spans that were read so far; also of an index that is being built."""
         self.table = SpanTable()
@@ -56,7 +67,9 @@ class RunSpans:
         """The run's root, while the index is built: what does not hang below it yet is not shown."""
         self.is_complete = False
         self.kept = Kept()
-        """What was worked out of the table."""
+        """What was worked out of the table, see `working`."""
+        self.clocks = Kept()
+        """Those of the run; windows need them too."""
         self._asked_at = time.monotonic()
         self._previewed = asyncio.Event()
         self._building = asyncio.create_task(self._build())
@@ -92,18 +105,34 @@ class RunSpans:
         await cancel(self._building)
         await cancel(self._following)
 
+    @contextlib.asynccontextmanager
+    async def working(self) -> AsyncIterator[None]:
+        """Work something out of the table that takes long: one at a time, while others read windows of it."""
+        async with self._work:
+            self._is_worked_on = True
+            try:
+                yield
+            finally:
+                self._is_worked_on = False
+
+    def is_held(self, next_index: int) -> bool:
+        """Whether it would take long to bring it up to `next_index`: others are at work on it."""
+        return self._is_worked_on or (self._work.locked() and next_index - self.next_index > _EVENTS)
+
     async def catch_up(self, next_index: int) -> bool:
         """Bring it up to `next_index` of the tail; False where the tail does not reach back so far.
 
         Raises:
             RedisError, RunNotFoundError, RunExpiredError: the tail cannot be read.
         """
-        async with self.lock:
+        async with self._work:
             while self.next_index < next_index:
-                changes = await self._next_changes()
-                if changes is None:
+                found = await self._next_changes()
+                if found is None:
                     return False
-                await asyncio.to_thread(_put, self.table, changes)
+                async with self.lock:
+                    await asyncio.to_thread(_put, self.table, found.changes)
+                    self.next_index = found.next_index
         return True
 
     async def _build(self) -> None:
@@ -136,10 +165,11 @@ class RunSpans:
         """Keep what happens meanwhile: building takes longer than the tail of a busy run reaches back."""
         next_index: Any = await self._redis.hget(keys.run_keys(self._run_id).meta, "next")
         while next_index is not None and self.next_index < int(next_index):
-            changes = await self._next_changes()
-            if changes is None:
+            found = await self._next_changes()
+            if found is None:
                 return
-            self._pending += changes
+            self._pending += found.changes
+            self.next_index = found.next_index
 
     async def _follow(self) -> None:
         """Keep it current for a while after a window was asked for: the next one then costs little."""
@@ -152,15 +182,14 @@ class RunSpans:
             except (RedisError, DomainError) as trouble:
                 logger.debug("the index of run %s is not kept current: %s", self._run_id, trouble)
 
-    async def _next_changes(self) -> list[Change] | None:
+    async def _next_changes(self) -> _Found | None:
         """The changes of spans in the next step of the tail; None where it does not reach back so far."""
         page = await self._reader.page(self._run_id, self.next_index, _EVENTS)
         if page.meta.epoch != self.epoch or page.meta.first_index > self.next_index or not page.entries:
             return None
         first, count, _ = page.entries[-1]
         changes = await asyncio.to_thread(_changes, [events for _, _, events in page.entries])
-        self.next_index = first + count
-        return changes
+        return _Found(changes, first + count)
 
 
 def _add(table: SpanTable, states: Iterable[bytes]) -> None:

@@ -155,7 +155,7 @@ class WholeRuns:
         if index is None or not index.is_complete:
             nothing = {"from": 0, "to": 0, "lanes": 0, "frames": [], "states": [], "place": None}
             return orjson.dumps({**nothing, **_how_far(run, index)})
-        async with index.lock:
+        async with index.working():
             head, names, skews = await asyncio.to_thread(self._flame, index, query)
             head |= _how_far(run, index)
         found: Any = await self._redis.hmget(keys.run_keys(run_id).spans, names) if names else []
@@ -166,7 +166,7 @@ class WholeRuns:
         run, index = await self._windows.index_of(run_id)
         if index is None or not index.is_complete:
             return orjson.dumps({**nothing, **_how_far(run, index)})
-        async with index.lock:
+        async with index.working():
             found = await asyncio.to_thread(look, index)
             return orjson.dumps({**nothing, **found, **_how_far(run, index)})
 

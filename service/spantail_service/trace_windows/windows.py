@@ -81,11 +81,17 @@ class TraceWindows:
             RunNotFoundError, RunExpiredError: it was never heard of, or its data has expired.
             SpanNotFoundError: the run has no span `root` or `after`.
         """
-        run, index = await self.index_of(run_id)
+        run, index = await self.index_of(run_id, waits=False)
         if index is None:
             return orjson.dumps({"run": run, **_NOTHING})
-        async with index.lock:
-            window = await asyncio.to_thread(_window, index, query)
+        try:
+            window = await _look(index, query)
+        except SpanNotFoundError:
+            # the run may have it by now
+            run, index = await self.index_of(run_id)
+            if index is None:
+                raise
+            window = await _look(index, query)
         found: Any = await self._redis.hmget(keys.run_keys(run_id).spans, window.names) if window.names else []
         states = await asyncio.to_thread(states_of, found, window.skews)
         sources = (await read_tables(self._redis, run_id))._asdict()
@@ -97,8 +103,11 @@ class TraceWindows:
         head = {"run": run, **sources, **window.head, "next_index": next_index, "epoch": run["epoch"]}
         return b'%b,"spans":[%b]}' % (orjson.dumps(head)[:-1], b",".join(states))
 
-    async def index_of(self, run_id: str) -> tuple[dict[str, Any], RunSpans | None]:
+    async def index_of(self, run_id: str, *, waits: bool = True) -> tuple[dict[str, Any], RunSpans | None]:
         """The run, and its index with all that the run's tail has told; none of a run that has stored nothing yet.
+
+        While something long is worked out of the index it is not changed. Whoever does not wait for that gets it as it
+        is: its `next_index` says from where on the tail tells more.
 
         Raises:
             RunNotFoundError, RunExpiredError: it was never heard of, or its data has expired.
@@ -107,7 +116,8 @@ class TraceWindows:
         if "epoch" not in run:
             return run, None
         index = await self._index(run_id, run["epoch"], run["next_index"])
-        if index.is_complete and not await index.catch_up(run["next_index"]):
+        is_taken_as_it_is = not waits and index.is_held(run["next_index"])
+        if index.is_complete and not is_taken_as_it_is and not await index.catch_up(run["next_index"]):
             # too much has happened since: it is built anew
             self._held.pop(run_id, None)
             await index.close()
@@ -149,6 +159,11 @@ class _Window(NamedTuple):
     """None while the index is built: half of a run does not say which of its clocks are right."""
 
 
+async def _look(index: RunSpans, query: WindowQuery) -> _Window:
+    async with index.lock:
+        return await asyncio.to_thread(_window, index, query)
+
+
 def _window(index: RunSpans, query: WindowQuery) -> _Window:
     table = index.table
     root = TOP if index.root is None or index.is_complete else index.root
@@ -172,8 +187,8 @@ def _window(index: RunSpans, query: WindowQuery) -> _Window:
 
 
 def clocks_of(index: RunSpans) -> RowClocks:
-    """The clocks of a run; whoever asks holds the lock of its index."""
-    return index.kept.get("clocks", index.table, row_clocks)
+    """The clocks of a run; whoever asks holds the lock of its index, or works on it."""
+    return index.clocks.get("clocks", index.table, row_clocks)
 
 
 def row_of_span(index: RunSpans, span_id: str) -> int:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from typing import TYPE_CHECKING
 
+from spantail_service.trace_windows import whole_run
 from tests.contract.runs.large_runs import child, fill, read, read_slowly
 from tests.integration.service.harness import ROOT_SPAN, RUN, START, Writer, running_app
+from tests.support.waiting import eventually_async
 
 if TYPE_CHECKING:
     import pytest
@@ -43,6 +47,41 @@ async def test_jumps_path_and_flame_are_of_the_whole_run_as_it_is_now(new_redis_
             near = await read(client, "flame", **{"from": START + 70, "to": START + 84, "first": 1})
             assert [frame["span_id"] for frame in near["frames"]] == [child(7), child(8)]
             assert [state["name"] for state in near["states"]] == ["chat", "chat"]
+
+
+async def test_windows_are_answered_while_something_long_is_worked_out(
+    new_redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, over = threading.Event(), threading.Event()
+
+    def slow(*_: object) -> list[str]:
+        begun.set()
+        over.wait(20)
+        return ["as it was"]
+
+    monkeypatch.setattr(whole_run, "minimap", slow)
+    with Writer(new_redis_url) as writer:
+        writer.span(RUN, end=START + 10_000)
+        fill(writer, 1, 3)
+        async with running_app(new_redis_url) as client:
+            before = await read(client, "window")
+            small = asyncio.create_task(read(client, "minimap"))
+            await eventually_async(begun.is_set)
+            fill(writer, 4, 1)
+            meanwhile = await read(client, "window")
+            assert [span["span_id"] for span in meanwhile["spans"]] == [ROOT_SPAN, child(1), child(2), child(3)]
+            assert meanwhile["next_index"] == before["next_index"], "from there on the tail tells of the fourth"
+            # one of a span that is new to the index is worth the wait
+            fourth = asyncio.create_task(read(client, "window", root=child(4)))
+            also = asyncio.create_task(read(client, "times"))
+            assert [span["span_id"] for span in (await read(client, "window", root=child(3)))["spans"]] == [child(3)]
+            assert not small.done()
+            assert not fourth.done()
+            over.set()
+            assert (await small)["lanes"] == ["as it was"]
+            assert [span["span_id"] for span in (await fourth)["spans"]] == [child(4)]
+            assert (await also)["complete"]
+            assert len((await read(client, "window"))["spans"]) == 5
 
 
 async def test_of_a_run_that_is_still_being_read_nothing_is_said(
