@@ -107,6 +107,15 @@ def is_said(value: object) -> bool:
         return True
 
 
+def any_text(value: object, otherwise: str = "") -> str:
+    """Return `str(value)`, `otherwise` where it has no text. Never raises."""
+    try:
+        return str(value)
+    except Exception:
+        report_trouble("a value that has no text was left out")
+        return otherwise
+
+
 def plain_text(value: str) -> str:
     """Return a text as `str` itself: a subclass of it may do anything when it is measured or joined."""
     return value if type(value) is str else str.__str__(value)

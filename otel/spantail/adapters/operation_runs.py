@@ -15,6 +15,7 @@ from spantail.adapters.steps import NO_END
 from spantail.adapters.text_lines import parse_line
 from spantail.process.background import SignalSafeCall
 from spantail.trouble import report_trouble
+from spantail.values import any_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,7 +47,7 @@ def create_operation_run(job_id: str, operation: str, *, event_costs: bool = Tru
     Returns:
         The run's id, 32 hexadecimal digits.
     """
-    return runs.create(str(job_id), str(operation), event_costs=event_costs).run_id
+    return runs.create(any_text(job_id), any_text(operation), event_costs=event_costs).run_id
 
 
 def finish_operation_run(run_id: str, error: BaseException | str | None = None) -> None:

@@ -167,8 +167,10 @@ class Runs:
             oldest.abandon("ten thousand other runs were begun and not ended", even_if_held=True)
         return run
 
-    def get(self, run_id: str) -> OperationRun | None:
-        """Return the run with this id, also as a dashed UUID; None when it is not open in this process."""
+    def get(self, run_id: object) -> OperationRun | None:
+        """Return the run with this id, also as a dashed UUID; None when it is not open in this process, or is no id."""
+        if not isinstance(run_id, str):
+            return None
         with self._lock:
             run = self._open.get(run_id) or self._open.get(run_id.replace("-", "").lower())
         return None if run is None or run.is_over else run

@@ -19,8 +19,11 @@ from spantail.adapters.steps import NO_END
 from spantail.adapters.writer import INFO
 from spantail.process.background import SignalSafeCall
 from spantail.trouble import report_trouble
+from spantail.values import any_text
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from spantail.adapters.writer import EventWriter
 
 
@@ -37,7 +40,7 @@ class StructuredLogger:
     """
 
     def __init__(self, job_id: str = "", *, event_costs: bool = True) -> None:
-        self.job_id = str(job_id)
+        self.job_id = any_text(job_id)
         self._event_costs = event_costs
         self._lock = threading.Lock()
         self._run: list[OperationRun] = []  # one or none; a list, so that the finaliser sees what it holds at the end
@@ -52,6 +55,9 @@ class StructuredLogger:
             level: `INFO`, `WARNING` or `ERROR`.
             **fields: Further data.
         """
+        self._emit(event, data, level, fields)
+
+    def _emit(self, event: str, data: object, level: str, fields: Mapping[str, Any]) -> None:
         try:
             name = str(event)
             given = {**plain(data), **plain(fields)}
@@ -64,7 +70,7 @@ class StructuredLogger:
 
     def debug(self, event: str, data: object = None, **fields: Any) -> None:
         """Write an event of level DEBUG; see `emit`."""
-        self.emit(event, data, level="DEBUG", **fields)
+        self._emit(event, data, "DEBUG", fields)
 
     def info(self, event: str, data: object = None, **fields: Any) -> None:
         """Write an event; see `emit`."""
@@ -72,41 +78,47 @@ class StructuredLogger:
 
     def warning(self, event: str, data: object = None, **fields: Any) -> None:
         """Write an event of level WARNING; see `emit`."""
-        self.emit(event, data, level="WARNING", **fields)
+        self._emit(event, data, "WARNING", fields)
 
     def error(self, event: str, data: object = None, **fields: Any) -> None:
         """Write an event of level ERROR, with the exception that is being handled, if any; see `emit`."""
-        self.emit(event, data, level="ERROR", **fields)
+        self._emit(event, data, "ERROR", fields)
 
     # -- events of layers and pipelines, by their names --
 
     def layer_start(self, layer: int, layer_name: str | None = None, **fields: Any) -> None:
         """Begin a layer."""
-        self.emit("layer_start", layer=layer, layer_name=layer_name, **fields)
+        self._step("layer_start", {"layer": layer, "layer_name": layer_name, **fields})
 
     def layer_complete(self, layer: int, layer_name: str | None = None, **fields: Any) -> None:
         """End a layer."""
-        self.emit("layer_complete", layer=layer, layer_name=layer_name, **fields)
+        self._step("layer_complete", {"layer": layer, "layer_name": layer_name, **fields})
 
     def layer_error(self, layer: int, layer_name: str | None = None, error: object = None, **fields: Any) -> None:
         """End a layer that failed."""
-        self.emit("layer_error", layer=layer, layer_name=layer_name, error=error, level="ERROR", **fields)
+        self._step(
+            "layer_error", {"level": "ERROR", "layer": layer, "layer_name": layer_name, "error": error, **fields}
+        )
 
     def layer_skip(self, layer: int, layer_name: str | None = None, reason: str | None = None, **fields: Any) -> None:
         """Tell that a layer is skipped."""
-        self.emit("layer_skip", layer=layer, layer_name=layer_name, reason=reason, **fields)
+        self._step("layer_skip", {"layer": layer, "layer_name": layer_name, "reason": reason, **fields})
 
     def pipeline_start(self, **fields: Any) -> None:
         """Begin a pipeline."""
-        self.emit("pipeline_start", **fields)
+        self._step("pipeline_start", fields)
 
     def pipeline_complete(self, **fields: Any) -> None:
         """End a pipeline."""
-        self.emit("pipeline_complete", **fields)
+        self._step("pipeline_complete", fields)
 
     def pipeline_error(self, error: object = None, **fields: Any) -> None:
         """End a pipeline that failed."""
-        self.emit("pipeline_error", error=error, level="ERROR", **fields)
+        self._step("pipeline_error", {"level": "ERROR", "error": error, **fields})
+
+    def _step(self, event: str, fields: dict[str, Any]) -> None:
+        """Write an event whose fields may be called anything; `level` and `data` among them are those of `emit`."""
+        self._emit(event, fields.pop("data", None), fields.pop("level", INFO), fields)
 
     def close(self, error: BaseException | str | None = None) -> None:
         """End the run of its own, if it has one.

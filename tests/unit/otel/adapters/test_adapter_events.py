@@ -470,3 +470,20 @@ def test_a_forked_child_ends_nothing_of_its_parent(spans: Spans) -> None:
     assert spans.all() == []
     callback("ingest_complete")
     assert events(spans.one("ingest")) == ["ingest_start", "ingest_complete"]
+
+
+def test_fields_may_be_called_as_arguments_are_and_an_id_be_none(spans: Spans, structured: StructuredLogger) -> None:
+    named: dict[str, Any] = {"level": "senior", "event": "fair", "error": "none"}
+    with operation("work") as scope:
+        structured.warning("match", level="senior")
+        structured.pipeline_error(**named)
+        structured.layer_start(1, "rank", event="fair", level="DEBUG")
+        structured.layer_error(1, "rank", event="fair", level="ERROR")
+        no_ids: list[Any] = [None, b"x", [1]]
+        for run_id in no_ids:
+            finish_operation_run(run_id)
+            create_log_callback(run_id)("line")
+            with operation_run(run_id):
+                pass
+    assert "match" in events(scope.span)  # type: ignore[arg-type]
+    assert said(spans.one("rank"), "event") == "fair"
