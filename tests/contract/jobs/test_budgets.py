@@ -85,3 +85,5 @@ async def test_a_limit_of_its_own_can_be_taken_back(redis_url: str) -> None:
         assert (await client.put("/api/budgets/session:s", json={"limit_usd": 1.5})).json()["limit_usd"] == 1.5
         assert (await _budgets(client))["session:s"]["limit_nano"] == 1_500_000_000
         assert (await client.put("/api/budgets/session:s", json={"limit_usd": None})).json()["limit_usd"] == 3.0
+        for wrong in (True, "5"):  # not an amount, though Python would read one
+            assert (await client.put("/api/budgets/session:s", json={"limit_usd": wrong})).status_code == 422

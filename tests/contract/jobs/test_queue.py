@@ -131,6 +131,7 @@ async def test_the_same_id_is_one_item(redis_url: str) -> None:
         ({"max_attempts": 0}, ["body", "max_attempts"]),
         ({"max_attempts": 10**20}, ["body", "max_attempts"]),
         ({"budget_usd": 0}, ["body", "budget_usd"]),
+        ({"budget_usd": True}, ["body", "budget_usd"]),
         ({"id": ""}, ["body", "id"]),
         ({"id": "{x}"}, ["body", "id"]),
         ({"id": "a b"}, ["body", "id"]),

@@ -40,5 +40,9 @@ class Limit(Described):
     """A limit to be set."""
 
     limit_usd: float | None = Field(
-        ge=0, lt=1_000_000, allow_inf_nan=False, description="In USD; null takes the budget's own limit away."
+        strict=True,
+        ge=0,
+        lt=1_000_000,
+        allow_inf_nan=False,
+        description="In USD; null takes the budget's own limit away.",
     )

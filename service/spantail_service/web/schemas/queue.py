@@ -36,7 +36,12 @@ class NewItem(BaseModel):
         None, pattern=ITEM_ID, description="A name of the caller's: the same one again changes nothing."
     )
     budget_usd: float | None = Field(
-        None, gt=0, le=MOST_BUDGET_USD, allow_inf_nan=False, description="What each run of it may spend, in USD."
+        None,
+        strict=True,
+        gt=0,
+        le=MOST_BUDGET_USD,
+        allow_inf_nan=False,
+        description="What each run of it may spend, in USD.",
     )
     session_id: str | None = Field(
         None, pattern=SESSION_ID, description="The user's session, which its runs are counted for."
