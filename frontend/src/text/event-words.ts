@@ -32,6 +32,11 @@ const OTHERS: Readonly<Record<string, string>> = {
   exception: "exception",
 };
 
+/** "llm_call" → "LLM call". One that an application made up stays as it is. */
+export function kindWords(kind: string): string {
+  return Object.hasOwn(KINDS, kind) ? (KINDS[kind] ?? kind) : kind;
+}
+
 const CHANGE = /^(.+)_([a-z]+)$/;
 
 /** "llm_call_start" → "LLM call started". A name that an application gave stays as it is. */

@@ -2,7 +2,8 @@ import { describe, expect, it } from "vitest";
 import { lengthOf, visibleRows } from "../../src/compare/compare-rows";
 import { contentText, differingKeys } from "../../src/compare/content-text";
 import { type DiffLine, diffLines, edits, withContext } from "../../src/compare/text-diff";
-import type { ComparedRow, Difference } from "../../src/service/wire-compare";
+import type { ComparedRow, Comparison, Difference } from "../../src/service/wire-compare";
+import { figures } from "../../src/views/compare/compare-words";
 
 const SIGNS = { same: " ", removed: "-", added: "+" } as const;
 
@@ -128,4 +129,12 @@ describe("the rows in sight", () => {
     expect(lengthOf({ start: 5, end: 9 }, { start: 100 }, 110)).toBe(10);
     expect(lengthOf({}, {}, 110)).toBe(1);
   });
+});
+
+it("says how long a run took that is over as exactly as elsewhere, beside one that goes on", () => {
+  const over = { run_id: "a", status: "completed", start: 0, end: 1_000_000 };
+  const runs = { a: over, b: { run_id: "b", status: "running", start: 0 } } as Comparison;
+  const [took] = figures(runs, 46_500_000);
+  expect([took?.a, took?.b, took?.delta]).toEqual(["1.00 s", "46.5 s", "+45.5 s"]);
+  expect(figures({ ...runs, b: over } as Comparison, 0)[0]?.a).toBe("1.00 s");
 });

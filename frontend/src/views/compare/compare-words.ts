@@ -119,8 +119,12 @@ export function figures({ a, b }: Comparison, nowUs: number): Figure[] {
   const live = isAlive(a) || isAlive(b);
   const length = (run: RunSummary): number | undefined =>
     lengthUs(run, isAlive(run) ? nowUs : (run.start ?? nowUs));
+  const took = figure("duration", length(a), length(b), live ? format.ticking : format.duration);
+  // Of one that is over it is as exact as everywhere else.
+  const shown = (run: RunSummary, ticking: string): string =>
+    isAlive(run) ? ticking : figure("", length(run), undefined, format.duration).a;
   return [
-    figure("duration", length(a), length(b), live ? format.ticking : format.duration),
+    { ...took, a: shown(a, took.a), b: shown(b, took.b) },
     figure("cost", runCostNano(a, left.calls), runCostNano(b, right.calls), format.money),
     figure("LLM calls", left.calls, right.calls, format.count),
     figure("tokens in", left.input, right.input, format.tokens),

@@ -9,6 +9,7 @@ import type { Api } from "../../service/api";
 import type { SpanState } from "../../service/wire";
 import type { ComparedRow } from "../../service/wire-compare";
 import { plural } from "../../text/format";
+import { errorType } from "../../text/reasons";
 import { shownName } from "../../text/visible";
 import { differenceWords, pairFigures } from "./compare-words";
 import { FigureTable } from "./figure-table";
@@ -116,7 +117,7 @@ function sections(a: SpanState | null, b: SpanState | null): HTMLElement[] {
     contentText(a?.attributes?.[key]),
     contentText(b?.attributes?.[key]),
   ]);
-  texts.push(["Error", a?.error?.message, b?.error?.message]);
+  texts.push(["Error", errorText(a), errorText(b)]);
   for (const [title, left, right] of texts) {
     if (left === undefined && right === undefined) continue;
     found.push(section(title, [textPart(left, right, a, b)]));
@@ -124,6 +125,12 @@ function sections(a: SpanState | null, b: SpanState | null): HTMLElement[] {
   const attributes = attributePart(a, b);
   if (attributes) found.push(attributes);
   return found;
+}
+
+function errorText(span: SpanState | null): string | undefined {
+  const { type, message } = span?.error ?? {};
+  const text = [type && errorType(type), message].filter(Boolean).join(": ");
+  return text || undefined;
 }
 
 function section(title: string, children: HTMLElement[]): HTMLElement {
@@ -152,6 +159,11 @@ function textPart(
 
 function pre(lines: readonly (DiffLine | { readonly skipped: number })[]): HTMLElement {
   const box = h("div", { class: "compare-text mono", dir: "auto" });
+  // Without a difference there is no sign that needs its room.
+  box.toggleAttribute(
+    "data-plain",
+    lines.every((line) => "kind" in line && line.kind === "same"),
+  );
   for (const line of lines.slice(0, MOST_LINES)) {
     if ("skipped" in line) {
       box.append(h("p", { class: "compare-skipped" }, `${plural(line.skipped, "line")} the same`));

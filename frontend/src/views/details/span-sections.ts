@@ -3,6 +3,7 @@
 import { copyText, h, icon } from "../../browser/dom";
 import { label, logText } from "../../run/tail/events";
 import type { Source, SpanState, TailEvent } from "../../service/wire";
+import { kindWords } from "../../text/event-words";
 import * as format from "../../text/format";
 import { type LostWords, sourceName } from "../../text/span-words";
 import { within } from "../../text/when";
@@ -39,7 +40,9 @@ export function head(span: SpanState): HTMLElement {
     icon(STATUS_ICONS[status], "glyph"),
     status,
   );
-  const kind = h("span", { class: "kind-badge" }, span.kind ?? "span");
+  const known = span.kind ?? "span";
+  const title = `What it is. The search finds all of them by kind:${known}`;
+  const kind = h("span", { class: "kind-badge", title }, kindWords(known));
   const spanKind =
     span.span_kind && span.span_kind !== "internal"
       ? h("span", { class: "kind-badge", title: "OpenTelemetry's span kind" }, span.span_kind)

@@ -3,6 +3,7 @@ import { copyText, h, icon } from "../../browser/dom";
 import { tokensText } from "../../run/tail/events";
 import { writeJson } from "../../service/json";
 import type { Attributes, AttributeValue, TailEvent } from "../../service/wire";
+import { kindWords } from "../../text/event-words";
 import * as format from "../../text/format";
 import { reasonWords } from "../../text/reasons";
 import { attributeTable } from "../details/attribute-list";
@@ -79,7 +80,7 @@ function fields(event: TailEvent, { spanName, late }: FieldsContext): Field[] {
   add("Level", event.level);
   add("Logger", event.logger, undefined, true);
   add("Span", spanName, event.name === spanName ? undefined : event.name);
-  add("Kind", event.kind);
+  add("Kind", event.kind && kindWords(event.kind), event.kind);
   add("Status", event.status);
   if (typeof start === "number" && typeof end === "number") add("Duration", format.duration(end - start));
   add("Error", [error?.type, error?.message].filter(Boolean).join(": "));

@@ -64,7 +64,7 @@ export class TranscriptItem implements RowView<Item> {
       this.name,
       this.note,
     );
-    const margin = h("div", { class: "story-margin" }, this.cost, this.length, this.when);
+    const margin = h("div", { class: "story-margin" }, this.length, this.cost, this.when);
     this.element = h(
       "article",
       { class: "story", tabindex: -1 },

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { LateMarks } from "../../../src/run/tail/tail-order";
 import type { TailEvent } from "../../../src/service/wire";
-import { eventWords } from "../../../src/text/event-words";
+import { eventWords, kindWords } from "../../../src/text/event-words";
 
 const SECOND = 1_000_000;
 
@@ -27,6 +27,7 @@ it("takes one event from an hour ahead for the exception that it is", () => {
 it("has words for every change of every kind, and none for an application's own names", () => {
   expect(eventWords("llm_call_update")).toBe("LLM call goes on");
   expect(eventWords("subphase_complete")).toBe("subphase done");
+  expect(["llm_call", "mine", "toString"].map(kindWords)).toEqual(["LLM call", "mine", "toString"]);
   expect(eventWords("decision_point")).toBe("decision");
   expect(eventWords("payment_error")).toBe("payment_error");
   expect(eventWords("constructor")).toBe("constructor");
