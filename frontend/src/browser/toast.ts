@@ -5,8 +5,10 @@ const SHOWN_MS = 4_000;
 
 let timer: ReturnType<typeof setTimeout> | undefined;
 
-export function say(text: string): void {
+/** `isSeen` false: who sees the page sees that already. */
+export function say(text: string, isSeen = true): void {
   const element = byId("toast");
+  element.toggleAttribute("data-unseen", !isSeen);
   element.textContent = text;
   clearTimeout(timer);
   timer = setTimeout(() => element.replaceChildren(), SHOWN_MS);

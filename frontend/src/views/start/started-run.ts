@@ -16,7 +16,7 @@ export class StartedRun {
   greet(shownId: string | undefined, { name, status }: PageData, focus: () => void): void {
     if (this.runId === null || this.runId !== shownId) return;
     this.runId = null;
-    say(`${status === "queued" ? "Queued" : "Started"}: ${name}`);
+    say(`${status === "queued" ? "Queued" : "Started"}: ${name}`, false);
     const { activeElement } = document;
     if (activeElement === document.body || activeElement === this.focused) focus();
   }

@@ -6,6 +6,9 @@ import { drags } from "./time-input";
 
 /** A label that would begin nearer to the edge is written to its left. */
 const LABEL_PX = 44;
+/** About as wide as a character is, and what is left between two labels. */
+const CHAR_PX = 6.5;
+const GAP_PX = 8;
 
 export class TimeAxis {
   private readonly head = byId("trace-head");
@@ -45,7 +48,7 @@ export class TimeAxis {
     if (key === this.drawn) return;
     this.drawn = key;
     const labels: HTMLElement[] = [];
-    let last: HTMLElement | undefined;
+    let [lastAt, lastChars] = [0, 0];
     const lines: HTMLElement[] = [];
     for (const mark of isKnown && width > 0 ? time.ticks(width) : []) {
       const text = h("span", { class: "tick" }, mark.label);
@@ -54,10 +57,10 @@ export class TimeAxis {
       else if (mark.at * width > width - LABEL_PX) {
         text.dataset.edge = "end";
         // The end is worth more than a label that it would touch.
-        const near = last && Number.parseFloat(last.style.left) > 100 - (2 * LABEL_PX * 100) / width;
-        if (near && labels.length > 1) labels.pop();
+        const room = (mark.at - lastAt) * width - GAP_PX;
+        if (room < (lastChars / 2 + mark.label.length) * CHAR_PX && labels.length > 1) labels.pop();
       }
-      last = text;
+      [lastAt, lastChars] = [mark.at, mark.label.length];
       labels.push(text);
       const line = h("i");
       line.style.left = `${mark.at * 100}%`;
