@@ -49,6 +49,12 @@ export function setText(element: Element, text: string): void {
   } else if (element.textContent !== text) element.textContent = text;
 }
 
+/** A figure in a table; a dash says that there is none, and stands back. */
+export function setFigure(element: HTMLElement, text: string): void {
+  setText(element, text);
+  setAttr(element, "data-none", text === "–" ? "" : null);
+}
+
 export function setAttr(element: Element, name: string, value: string | null): void {
   if (value === null) {
     if (element.hasAttribute(name)) element.removeAttribute(name);

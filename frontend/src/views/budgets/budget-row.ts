@@ -1,5 +1,5 @@
 /** One scope's budget: a bar, its figures, and its limit to be changed in place. */
-import { h, setAttr, setText } from "../../browser/dom";
+import { h, setAttr, setFigure, setText } from "../../browser/dom";
 import { reasonOf } from "../../connection/refresh";
 import type { Budget } from "../../service/wire-work";
 import { amount } from "../../text/format";
@@ -67,8 +67,8 @@ export class BudgetRow implements RowView<Budget> {
     setAttr(this.link, "href", scope.href);
     this.drawBar(words.shares(budget));
     setText(this.spent, amount(budget.spent_nano));
-    setText(this.reserved, budget.reserved_nano === 0 ? "–" : amount(budget.reserved_nano));
-    setText(this.limit, words.limitText(budget));
+    setFigure(this.reserved, budget.reserved_nano === 0 ? "–" : amount(budget.reserved_nano));
+    setFigure(this.limit, words.limitText(budget));
     setText(this.left, words.leftText(budget));
     const [shown, said] =
       budget.limit_nano === null ? ["Set limit", "Set limit of"] : ["Change", "Change the limit of"];

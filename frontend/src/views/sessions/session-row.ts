@@ -1,5 +1,5 @@
 /** One session in the list. */
-import { h, setAttr, setText } from "../../browser/dom";
+import { h, setAttr, setFigure, setText } from "../../browser/dom";
 import type { SessionSummary } from "../../service/wire-sessions";
 import { count, dateTime, plural } from "../../text/format";
 import { visible } from "../../text/visible";
@@ -46,10 +46,10 @@ export class SessionRow implements RowView<SessionSummary> {
     setText(this.count, plural(session.runs, "run"));
     setText(this.open, session.open > 0 ? `, ${count(session.open)} going on` : "");
     this.list.draw(Object.keys(session.backends));
-    setText(this.errors, session.errors > 0 ? count(session.errors) : "–");
+    setFigure(this.errors, session.errors > 0 ? count(session.errors) : "–");
     setAttr(this.errors, "data-some", session.errors > 0 ? "" : null);
-    setText(this.tokens, tokensText(session));
-    setText(this.cost, costText(session));
+    setFigure(this.tokens, tokensText(session));
+    setFigure(this.cost, costText(session));
     setAttr(this.cost, "title", costTitle(session));
     setText(this.last, lastText(session, this.nowUs()));
     setAttr(this.last, "title", `First ${dateTime(session.first)}, last ${dateTime(session.last)}`);

@@ -1,5 +1,5 @@
 /** A figure of a part that leads to the runs it was counted in. */
-import { h, setAttr, setText } from "../../browser/dom";
+import { h, setAttr, setFigure, setText } from "../../browser/dom";
 import { count } from "../../text/format";
 
 export class PartFigure {
@@ -18,7 +18,7 @@ export class PartFigure {
     this.link.hidden = !leads;
     this.text.hidden = leads;
     setText(this.link, leads ? shown : "");
-    setText(this.text, leads ? "" : shown);
+    setFigure(this.text, leads ? "" : shown);
     setAttr(this.link, "href", leads ? to : null);
     setAttr(this.link, "title", leads ? `${title}, as far as they are still kept` : null);
   }

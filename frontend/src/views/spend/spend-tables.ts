@@ -1,5 +1,5 @@
 /** What was spent, in figures: by backend, model or operation, and by day. */
-import { h, setAttr, setText } from "../../browser/dom";
+import { h, setAttr, setFigure, setText } from "../../browser/dom";
 import { address, sectionRoute } from "../../browser/router";
 import { amount, backendName, count, moneyExact, plural, tokens } from "../../text/format";
 import { visible } from "../../text/visible";
@@ -189,7 +189,7 @@ class DayRowView implements RowView<DayBar> {
     setText(this.day, bar.day);
     setText(this.runs, count(bar.runs));
     setText(this.calls, count(bar.calls));
-    setText(this.unpriced, bar.unpriced > 0 ? count(bar.unpriced) : "–");
+    setFigure(this.unpriced, bar.unpriced > 0 ? count(bar.unpriced) : "–");
     setText(this.cost, amount(bar.nano));
     setAttr(this.cost, "title", moneyExact(bar.nano));
   }
