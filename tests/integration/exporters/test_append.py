@@ -255,6 +255,19 @@ def test_the_earliest_orphan_names_a_run_whatever_comes_first(
     assert writing.run().meta["root"] == f"{6:016x}"
 
 
+@pytest.mark.parametrize("order", list(itertools.permutations((1, 2, 3))), ids=str)
+@pytest.mark.parametrize("above", [None, 90], ids=["roots", "orphans"])
+@pytest.mark.parametrize("at_once", [False, True], ids=["one by one", "in one batch"])
+def test_of_spans_that_begin_at_once_the_one_with_the_lowest_id_names_the_run(
+    writing: Writing, order: tuple[int, ...], above: int | None, *, at_once: bool
+) -> None:
+    spans = [change(n, above, "error" if n == 1 else "ok", start=100) for n in order]
+    for batch in [spans] if at_once else [[span] for span in spans]:
+        writing.send(*batch)
+    run = writing.run()
+    assert (run.meta["root"], run.meta["root_status"]) == (f"{1:016x}", "error")
+
+
 def test_large_states_are_not_gone_through_again_for_the_earliest_orphan(writing: Writing) -> None:
     large = change(4, 91, "ok", start=400)
     large = large._replace(

@@ -13,12 +13,17 @@ local function above_root()
   return above_known
 end
 
+-- of two that begin at once it is the one with the lower id, whichever came first
+local function is_before_root(start, span_id)
+  return start < root_start or (start == root_start and span_id < root)
+end
+
 -- looks at a span that is new
 local function consider_root(span_id, parent_id, start)
   local orphan = parent_id ~= ''
   if root and not root_orphan and orphan then return end
   start = tonumber(start)
-  if root and not root_orphan and start >= root_start then return end
+  if root and not root_orphan and not is_before_root(start, span_id) then return end
   if orphan and root then
     local parent_known = stored(parent_id)
     if parent_known and span_id ~= root then
@@ -29,7 +34,7 @@ local function consider_root(span_id, parent_id, start)
         span_id = above
       end
       start, orphan = start_of(stored(span_id)), parent_of(stored(span_id)) ~= nil
-    elseif start >= root_start and above_root() ~= span_id then
+    elseif not is_before_root(start, span_id) and above_root() ~= span_id then
       return
     end
   end
