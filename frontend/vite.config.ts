@@ -119,7 +119,14 @@ const APART = /\/src\/(early|service\/early|browser\/(router|theme))\.ts$/;
 
 export default defineConfig({
   // Vite makes the styles small; Tailwind's own step before it does not know `::highlight`, and warns of it.
-  plugins: [tailwindcss({ optimize: false }), licenceNotices(), paintAfterScript(), askEarly(), fontsFirst(), sharedIcons()],
+  plugins: [
+    tailwindcss({ optimize: false }),
+    licenceNotices(),
+    paintAfterScript(),
+    askEarly(),
+    fontsFirst(),
+    sharedIcons(),
+  ],
   build: {
     outDir: "../service/spantail_service/static",
     emptyOutDir: true,

@@ -136,10 +136,11 @@ class SpanColumns:
 
     def children(self, row: int) -> array[int]:
         """The rows below a span, or `TOP`, in their order."""
+        is_unsorted = row in self._unsorted  # asked first: another thread may put them in order meanwhile
         siblings = self._children.get(row)
         if siblings is None:
             return array("i")
-        if row in self._unsorted:
+        if is_unsorted:
             siblings = self._children[row] = sorted_in_parts(siblings, self.key)
             self._unsorted.discard(row)
         return siblings

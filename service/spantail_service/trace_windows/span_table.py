@@ -36,7 +36,10 @@ _SLOWEST: Final = 64
 
 
 class SpanTable(SpanColumns):
-    """Spans are added first, then `finish` links them; later changes are `put`. Not thread-safe."""
+    """Spans are added first, then `finish` links them; later changes are `put`.
+
+    Several threads may read it at once, as long as none changes it.
+    """
 
     # Building
 
