@@ -417,7 +417,11 @@ def _one_call() -> None:
         pass
 
 
-@pytest.mark.parametrize("wrong", [{"input_tokens": "9"}, {"max_tokens": [9]}, {"input_tokens": object()}], ids=str)
+@pytest.mark.parametrize(
+    "wrong",
+    [{"input_tokens": "9"}, {"max_tokens": [9]}, {"input_tokens": object()}],
+    ids=["a text", "a list", "an object"],
+)
 def test_numbers_of_a_wrong_type_are_unknown_ones(spans: Spans, wrong: dict[str, Any]) -> None:
     with spantail.budget(usd=1), pytest.raises(WorstCaseUnknownError), _call(**wrong):
         raise AssertionError("not reached")
