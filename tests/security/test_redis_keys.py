@@ -25,7 +25,7 @@ NAMES = [
 OURS = re.compile(
     rb"logs:\{[0-9a-f]{32}\}:(?:buffer|spans|meta|layers|wraps|sources|came:[0-9a-f]+)|run:\{[0-9a-f]{32}\}|runs:\w+"
     rb"|\{runs:recent\}:(?:facts|operations|expired|pinned|changes|unbooked|status:[a-z]+|operation:[0-9a-f]{20})"
-    rb"|\{spend\}:(?:lease|(?:(?:model|operation):)?(?:day:[0-9-]+|run:[0-9a-f]{32}))|reaper:lease"
+    rb"|\{spend\}:(?:lease|booked:[0-9a-f]{32}|(?:(?:model|operation):)?day:[0-9-]+)|reaper:lease"
     rb"|\{sessions\}:(?:recent|due|(?:session|runs):[0-9a-f]{20}|run:[0-9a-f]{32})"
     rb"|runners:seen|runner:[\w.-]+:\d+:\d+(?::runs|:about)?"
     rb"|sessions:ended|runners|breakers|\{notices\}:(?:rules|items|recent|pending|dead|seen|spend|position|lease)"

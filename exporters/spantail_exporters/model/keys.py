@@ -134,9 +134,9 @@ def spend_of_demo_day(day: str, by: str = "backend") -> str:
     return f"{spend_by(by)}day:demo:{day}"
 
 
-def spend_of_run(run_id: str, by: str = "backend") -> str:
-    """Name the HASH that says how much of a run is in the sums."""
-    return f"{spend_by(by)}run:{run_id}"
+def spend_of_run(run_id: str) -> str:
+    """Name the HASH that says how much of a run is in the sums, by backend, model and operation."""
+    return f"{spend_by('backend')}booked:{run_id}"
 
 
 def spend_by(by: str) -> str:

@@ -162,6 +162,32 @@ async def test_a_run_is_counted_once_whoever_books_it(redis_url: str) -> None:
             assert (await spend_by_backend(client, 2, _day(now)))["cost_nano"] == 1_000_000
 
 
+async def test_what_an_earlier_version_has_booked_is_taken_back(redis_url: str) -> None:
+    """It kept what a run had added in a hash for each dimension."""
+    now = _now()
+    with Writer(redis_url) as writer:
+        _run(writer, RUN, now, "0 0 10 20 1000000 claude_cli\n\n0\nhaiku")
+        async with Redis.from_url(redis_url) as client:
+            await Bookkeeper(client).book()
+            held: Any = writer.redis.hgetall(keys.spend_of_run(RUN))
+            writer.redis.delete(keys.spend_of_run(RUN))
+            for number, by in enumerate(DIMENSIONS, 1):
+                of_part = {field[1:]: amount for field, amount in held.items() if field[:1] == b"%d" % number}
+                assert of_part
+                if number == 1:
+                    of_part |= {field: amount for field, amount in held.items() if field[:1] == b":"}
+                writer.redis.hset(f"{keys.spend_by(by)}run:{RUN}", mapping=of_part)
+            fields: dict[str, Any] = {"parent_id": ROOT_SPAN, "kind": "llm_call", "start": now, "end": now + 1}
+            writer.span(RUN, "e" * 16, account="0 0 1 2 5 claude_cli\n\n0\nopus", **fields)
+            await Bookkeeper(client).book()
+            for by in DIMENSIONS:
+                answer = await spend_of_days(client, 1, by, _day(now))
+                parts = answer[f"{by}s"].values()
+                assert answer["cost_nano"] == sum(part["cost_nano"] for part in parts) == 1_000_005
+                assert sum(part["calls"] for part in parts) == 2
+            assert writer.redis.keys("{spend}*:run:*") == []
+
+
 async def test_what_demo_runs_cost_stands_apart(redis_url: str) -> None:
     now = _now()
     with Writer(redis_url) as writer:

@@ -32,9 +32,12 @@ logger = logging.getLogger(__name__)
 _LEASE_INTERVALS: Final = 5  # a bookkeeper that missed so many rounds is replaced
 # a run that changed meanwhile has a new score, and stays
 _BOOKED: Final = """
-for i = 1, #ARGV, 2 do
-  if redis.call('ZSCORE', KEYS[1], ARGV[i]) == ARGV[i + 1] then redis.call('ZREM', KEYS[1], ARGV[i]) end
+local ids, done = {}, {}
+for i = 1, #ARGV, 2 do ids[#ids + 1] = ARGV[i] end
+for i, score in ipairs(redis.call('ZMSCORE', KEYS[1], unpack(ids))) do
+  if score == ARGV[2 * i] then done[#done + 1] = ids[i] end
 end
+if #done > 0 then redis.call('ZREM', KEYS[1], unpack(done)) end
 """
 _VERSION: Final = (b"epoch", b"next", b"expected", b"root_start", b"last")
 _REST: Final = 5  # so much longer than it works it rests: what comes in meanwhile is stored first

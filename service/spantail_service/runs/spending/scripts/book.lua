@@ -69,26 +69,37 @@ local function place_of(sums, name)
   return place
 end
 
--- what is held of a run in each dimension, and the day it was booked on; or why that cannot be read
-local function read(run_id)
-  local held = {}
-  for i, prefix in ipairs(prefixes) do
-    local key = prefix .. 'run:' .. run_id
-    local before = pcall('HGETALL', key)
-    if before.err then return nil, before.err end
-    held[i] = { key = key, before = before, kept = {}, further = {} }
-  end
+-- What is held of a run stands in one hash: the day it was booked on (`:day`), its `:epoch` and `:next`, and what it added,
+-- by the number of the dimension, name and figure.
+local function read(run_id, was_booked)
+  local held = { key = prefixes[1] .. 'booked:' .. run_id, stale = {}, parts = {}, kept = {}, further = {} }
   local head = {}
-  for i = 1, #held[1].before, 2 do head[held[1].before[i]] = held[1].before[i + 1] end
+  for i in ipairs(prefixes) do held.parts[i] = {} end
+  local function take_over(key, part)
+    local flat = pcall('HGETALL', key)
+    if flat.err then return flat.err end
+    if #flat > 0 then held.stale[#held.stale + 1] = key end
+    for i = 1, #flat, 2 do
+      local field, amount = flat[i], flat[i + 1]
+      if field == ':day' or field == ':epoch' or field == ':next' then
+        head[field] = amount
+      else
+        local into = held.parts[part or tonumber(string.sub(field, 1, 1))]
+        into[#into + 1], into[#into + 2] = part and field or string.sub(field, 2), amount
+      end
+    end
+  end
+  local trouble = take_over(held.key)
+  if was_booked and #held.stale == 0 then -- an earlier version had a hash for each dimension
+    for i, prefix in ipairs(prefixes) do trouble = trouble or take_over(prefix .. 'run:' .. run_id, i) end
+  end
+  if trouble then return nil, trouble end
   return held, head
 end
 
-local function take_back(held, sums)
-  for i = 1, #held.before, 2 do
-    local field, amount = held.before[i], held.before[i + 1]
-    if field ~= ':day' and field ~= ':epoch' and field ~= ':next' and amount ~= '0' then
-      add(sums, field, negative(amount))
-    end
+local function take_back(part, sums)
+  for i = 1, #part, 2 do
+    if part[i + 1] ~= '0' then add(sums, part[i], negative(part[i + 1])) end
   end
 end
 
@@ -102,7 +113,7 @@ end
 local writes, outcome = {}, {}
 while at <= #ARGV do
   local run_id, day, is_demo, must_be_booked, epoch, next_seq = take(), take(), take(), take(), take(), take()
-  local held, head = read(run_id)
+  local held, head = read(run_id, must_be_booked == '1')
   local result = held and 1 or head
   if held then
     local old_day = head[':day']
@@ -114,12 +125,12 @@ while at <= #ARGV do
     head.old_day = old_day
   end
   local is_booked = result == 1
+  if is_booked then held.kept = { ':day', day, ':epoch', epoch, ':next', next_seq } end
   for i, prefix in ipairs(prefixes) do
     local sums, known = prefix .. 'day:' .. day, {}
     if is_booked then
-      if head.old_day then take_back(held[i], prefix .. 'day:' .. head.old_day) end
+      if head.old_day then take_back(held.parts[i], prefix .. 'day:' .. head.old_day) end
       of(added, sums) -- it is there from now on, if only for its expiry
-      if i == 1 then held[i].kept = { ':day', day, ':epoch', epoch, ':next', next_seq } end
     end
     for _ = 1, tonumber(take()) do
       local name, figures = take(), tonumber(take())
@@ -128,12 +139,12 @@ while at <= #ARGV do
         local figure, amount = take(), take()
         if is_booked then
           add(sums, place .. ':' .. figure, amount)
-          keep(held[i], known, place .. ':' .. figure, amount)
+          keep(held, known, i .. place .. ':' .. figure, amount)
         end
       end
     end
-    if is_booked then writes[#writes + 1] = held[i] end
   end
+  if is_booked then writes[#writes + 1] = held end
   outcome[#outcome + 1] = result
 end
 
@@ -145,11 +156,9 @@ end
 for _, one in ipairs(exact) do call('HINCRBY', unpack(one)) end
 for sums in pairs(added) do call('EXPIRE', sums, sums_expiry) end
 for _, held in ipairs(writes) do
-  if #held.before > 0 then call('DEL', held.key) end
-  if #held.kept > 0 then
-    call('HSET', held.key, unpack(held.kept))
-    for i = 1, #held.further, 2 do call('HINCRBY', held.key, held.further[i], held.further[i + 1]) end
-    call('EXPIRE', held.key, held_expiry)
-  end
+  if #held.stale > 0 then call('DEL', unpack(held.stale)) end
+  call('HSET', held.key, unpack(held.kept))
+  for i = 1, #held.further, 2 do call('HINCRBY', held.key, held.further[i], held.further[i + 1]) end
+  call('EXPIRE', held.key, held_expiry)
 end
 return outcome
