@@ -56,7 +56,7 @@ ID = rb"[0-9a-f]{32}"
 KEYS = re.compile(
     rb"logs:\{" + ID + rb"\}:(buffer|spans|meta|layers|wraps|sources)|run:\{" + ID + rb"\}"
     rb"|runs:(recent|open)|\{runs:recent\}:(facts|operations|expired|pinned|changes|unbooked|status:[a-z]+"
-    rb"|operation:[0-9a-f]{20})|\{spend\}:(lease|((model|operation):)?(day:(demo:)?[0-9-]{10}|run:" + ID + rb"))"
+    rb"|operation:[0-9a-f]{20})|\{spend\}:(lease|((model|operation):)?day:(demo:)?[0-9-]{10}|booked:" + ID + rb")"
     rb"|\{sessions\}:(recent|due|(session|runs):[0-9a-f]{20}|run:" + ID + rb")"
     rb"|queue:(pending(:high|:low)?|delayed|failed|history|version|item:\{[A-Za-z0-9._:-]+\})"
     rb"|\{jobs\}:(postings|used|imports|imported|same)"
