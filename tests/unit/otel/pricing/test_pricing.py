@@ -254,11 +254,11 @@ def test_the_table_is_loaded_late_and_without_the_network() -> None:
 _ENDING = """
 from spantail import pricing
 from spantail.pricing import prices
-import time
+import threading
 loaded = prices._load
 def slowly():
     loaded()
-    time.sleep(0.2)
+    threading.main_thread().join()  # until the program is at its end
     print("loaded")
 prices._load = slowly
 pricing.preload()
