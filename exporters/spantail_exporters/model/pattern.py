@@ -8,6 +8,7 @@ the same for every span.
 from __future__ import annotations
 
 import re
+from itertools import repeat
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
@@ -23,7 +24,7 @@ from spantail_exporters.model.rules.whole_numbers import MOST_TOKENS
 from spantail_exporters.model.sessions import SESSION_ATTRIBUTES, SESSION_FIELD, with_sessions
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from spantail_exporters.model.event import Encoded
     from spantail_exporters.model.record import SpanRecord
@@ -52,6 +53,7 @@ _FILLED: Final = ("start", "ts", "run_id", "span_id", "parent_id", "end")
 _FILLED_IF_THERE: Final = ("ns", "cost_usd", "cost_nano", "tokens")
 _WITHIN_QUOTES: Final = ("run_id", "span_id")
 _SAFE_DIGITS: Final = len(str(MOST_TOKENS)) - 1
+_NO_NS: Final = (0, 0)
 _MARK: Final = "\ue000"  # it is for private use: what has it in its own texts makes no pattern
 
 
@@ -70,6 +72,10 @@ def is_copied(name: str, value: object) -> bool:
     return False
 
 
+class NotAlikeError(Exception):
+    """Of several states that were to be filled in, one at least is none of the pattern."""
+
+
 class Pattern:
     """The text that states of finished spans have in common, with gaps.
 
@@ -77,13 +83,13 @@ class Pattern:
     not `is_copied` are the same, and so is all that is beside the attributes but ids and times.
     """
 
-    __slots__ = ("_account", "_cost_at", "_counts_at", "_pieces", "_read_at", "_sessions_at", "_sources", "has_ns")
+    __slots__ = ("_account", "_cost_at", "_counts_at", "_has_ns", "_pieces", "_read_at", "_sessions_at", "_sources")
 
     def __init__(self, state: Encoded, varying: Sequence[str], pieces: Sequence[bytes]) -> None:
         """See `pattern_of`, which says whether there is one."""
         at = {name: place for place, name in enumerate(varying)}
         body, tokens = state.body, state.body.get("tokens", {})
-        self.has_ns = "ns" in body
+        self._has_ns = "ns" in body
         self._pieces = [part for piece in pieces for part in (piece, b"")][:-1]  # a gap between each two
         self._counts_at = [at[attribute] for count, attribute in TOKENS if count in tokens]
         self._read_at = [at[attribute] if count in tokens else None for count, attribute in TOKENS[:2]]
@@ -95,63 +101,80 @@ class Pattern:
             own = {field: entry for field, entry in state.sources.items() if not field.startswith(SESSION_FIELD)}
             self._sources = own
 
-    def fill(  # noqa: PLR0917 - by position: this runs for every span
+    def fill(
         self,
-        run_id: bytes,
-        span_id: bytes,
-        parent_id: bytes,
-        start_us: int,
-        end_us: int,
-        ns: tuple[int, int],
-        values: Sequence[bytes],
-    ) -> tuple[bytes, str, Mapping[str, bytes]] | None:
-        """Write a state as `dumps` writes what `encode_state` makes of it; with it, its account and its sources.
+        *,
+        run_ids: Sequence[bytes],
+        span_ids: Sequence[bytes],
+        parent_ids: Sequence[bytes],
+        starts_ns: Sequence[int],
+        ends_ns: Sequence[int],
+        values: Sequence[Sequence[bytes]],
+    ) -> tuple[Iterable[bytes], Iterable[str], Iterable[Mapping[str, bytes]]]:
+        """Write states as `dumps` writes what `encode_state` makes of them; with each, its account and its sources.
+
+        Everything is given by columns, with an item for each state, and so is what is returned; at least one state.
 
         Args:
-            run_id: Its trace id in hex.
-            span_id: Its own id in hex.
-            parent_id: That of its parent; empty where it has none.
-            start_us: When it began.
-            end_us: When it ended.
-            ns: The nanoseconds beyond these two; both are 0 where, and only where, the pattern says so (`has_ns`).
-            values: Those that vary, redacted, as JSON.
+            run_ids: Their trace ids in hex.
+            span_ids: Their own ids in hex.
+            parent_ids: Those of their parents; empty where there is none.
+            starts_ns: When they began.
+            ends_ns: When they ended.
+            values: Of each attribute that varies its column: redacted, as JSON.
 
-        Returns:
-            None where it is none of the pattern: it has a count or a cost that is none.
+        Raises:
+            NotAlikeError: One of them is none of the pattern: it has a count or a cost that is none, or a time of whole
+                microseconds where those of the pattern are none, or the other way round.
         """
-        end = b"%d" % end_us
-        gaps = [
-            b"%d" % start_us, end, run_id, span_id, b'"%b"' % parent_id if parent_id else b"null", end,
+        ends = _written([end // 1_000 for end in ends_ns])
+        gaps: list[Sequence[bytes]] = [
+            _written([start // 1_000 for start in starts_ns]), ends, run_ids, span_ids,
+            [b'"%b"' % parent if parent else b"null" for parent in parent_ids], ends,
         ]  # fmt: skip
-        if self.has_ns:
-            gaps.append(b"[%d,%d]" % ns)
-        nano = 0
+        beyond = [(start % 1_000, end % 1_000) for start, end in zip(starts_ns, ends_ns, strict=True)]
+        if any(pair != _NO_NS for pair in beyond) if not self._has_ns else _NO_NS in beyond:
+            raise NotAlikeError
+        if self._has_ns:
+            gaps.append([b"[%d,%d]" % pair for pair in beyond])
+        nano: Sequence[int] | None = None
         if self._cost_at is not None:
-            cost = amount(float(values[self._cost_at]))
-            if cost is None:
-                return None
-            nano = nano_of(cost)
-            gaps += (values[self._cost_at], b"%d" % nano)
+            costs = [amount(float(cost)) for cost in values[self._cost_at]]
+            nano = [nano_of(cost) for cost in costs if cost is not None]
+            if len(nano) < len(costs):
+                raise NotAlikeError
+            gaps += (values[self._cost_at], _written(nano))
         for place in self._counts_at:
-            count = values[place]
-            if len(count) > _SAFE_DIGITS:
-                return None
-            gaps.append(count)
+            if max(map(len, values[place])) > _SAFE_DIGITS:
+                raise NotAlikeError
+            gaps.append(values[place])
         gaps += values
-        account = ""
-        if self._account is not None:
-            head, tail = self._account
-            read, written = self._read_at
-            account = (
-                f"{head} {'0' if read is None else values[read].decode()}"
-                f" {'0' if written is None else values[written].decode()} {nano} {tail}"
-            )
-        sources = self._sources
-        if self._sessions_at:
-            sources = with_sessions(sources, {name: orjson.loads(values[at]) for name, at in self._sessions_at})
-        pieces = self._pieces.copy()
-        pieces[1::2] = gaps
-        return b"".join(pieces), account, sources
+        columns: list[Iterable[bytes]] = [repeat(piece) for piece in self._pieces]
+        columns[1::2] = gaps
+        return map(b"".join, zip(*columns, strict=False)), self._accounts(values, nano), self._all_sources(values)
+
+    def _accounts(self, values: Sequence[Sequence[bytes]], nano: Iterable[int] | None) -> Iterable[str]:
+        if self._account is None:
+            return repeat("")
+        head, tail = self._account
+        read, written = (repeat("0") if at is None else map(bytes.decode, values[at]) for at in self._read_at)
+        if nano is None:
+            if self._read_at == [None, None]:
+                return repeat(f"{head} 0 0 0 {tail}")
+            nano = repeat(0)
+        return [
+            f"{head} {tokens_in} {tokens_out} {cost} {tail}"
+            for tokens_in, tokens_out, cost in zip(read, written, nano, strict=False)
+        ]
+
+    def _all_sources(self, values: Sequence[Sequence[bytes]]) -> Iterable[Mapping[str, bytes]]:
+        if not self._sessions_at:
+            return repeat(self._sources)
+        names = [name for name, _ in self._sessions_at]
+        return [
+            with_sessions(self._sources, dict(zip(names, map(orjson.loads, told), strict=True)))
+            for told in zip(*(values[at] for _, at in self._sessions_at), strict=True)
+        ]
 
 
 def pattern_of(state: Encoded, record: SpanRecord, varying: Sequence[str]) -> Pattern | None:
@@ -204,6 +227,11 @@ def pattern_of(state: Encoded, record: SpanRecord, varying: Sequence[str]) -> Pa
 def _cost_at(at: Mapping[str, int]) -> int | None:
     """Where the cost of a call stands that has one; the first name wins, as `attempt.py` has it."""
     return at.get(key.COST_USD, at.get(key.GEN_AI_USAGE_COST))
+
+
+def _written(numbers: Sequence[int]) -> list[bytes]:
+    """Whole numbers as JSON."""
+    return orjson.dumps(numbers)[1:-1].split(b",")
 
 
 def _mark(field: str) -> str:

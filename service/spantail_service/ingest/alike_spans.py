@@ -8,44 +8,37 @@ text of its state (`spantail_exporters.model.pattern`). All other spans are read
 
 from __future__ import annotations
 
-from binascii import hexlify
-from operator import itemgetter
-from struct import Struct
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
-import orjson
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
-from spantail_exporters.model.changes import Change
-from spantail_exporters.model.pattern import Pattern, is_copied, pattern_of
+from spantail_exporters.model.pattern import is_copied, pattern_of
 from spantail_service.bounds.time_slice import LARGE
+from spantail_service.ingest.alike_columns import Alike
 from spantail_service.ingest.decoding.entries import BAD_CONTENT
 from spantail_service.ingest.decoding.known_texts import KnownTexts, Numbers
 from spantail_service.ingest.decoding.plan import Plan
 from spantail_service.ingest.decoding.protobuf_messages import Span, Spans
 from spantail_service.ingest.decoding.protobuf_spans import (
-    NO_SPAN_ID,
-    NO_TRACE_ID,
     items_of,
     read_chunks,
     read_record,
 )
 from spantail_service.ingest.decoding.protobuf_walk import SPAN, fields
-from spantail_service.ingest.decoding.span_bytes import MOST_BYTES, SpanBytes, name_in, span_bytes_of
-from spantail_service.ingest.decoding.span_fields import MOST_NS
+from spantail_service.ingest.decoding.span_bytes import MOST_BYTES, name_in, span_bytes_of
 from spantail_service.ingest.normalise import SPAN_TYPE, as_meant
 from spantail_service.ingest.span_changes import TOGETHER, change_of, encoded, finished_state, unencodable
 
 if TYPE_CHECKING:
-    import re
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
+    from spantail_exporters.model.changes import Change
     from spantail_exporters.model.event import Encoded
     from spantail_exporters.model.record import SpanRecord
     from spantail_exporters.model.redactor import Redactor
     from spantail_service.ingest.decoding.entries import KnownGroups, Source, Tally
-    from spantail_service.ingest.decoding.span_bytes import Heads
 
+_ALIKE_TOGETHER: Final = 128  # spans: a millisecond; those that are read one by one take ten times as long
 _MOST_OF_NAME: Final = 6  # patterns that are tried on a span, the last one that fitted first
 _MOST_PATTERNS: Final = 256
 _MOST_SOURCES: Final = 1_000
@@ -54,24 +47,6 @@ _TIMES_SEEN: Final = 4  # until spans with these attributes are worth a pattern
 _SPANS_BETWEEN: Final = 128  # an expression takes as long to make as so many spans to read
 _SPANS_BETWEEN_IF_FULL: Final = 4_096
 _NONE: Final[list[Alike]] = []
-_TIMES: Final = Struct("<QQ")
-_DOUBLE: Final = Struct("<d")
-
-
-class Alike(NamedTuple):
-    """A pattern, and the bytes that it is for."""
-
-    match: Callable[[bytes, int, int], re.Match[bytes] | None]
-    texts: Callable[[tuple[bytes, ...]], tuple[bytes, ...]]
-    """Picks the texts from the groups of a match."""
-    ids: Callable[[tuple[bytes, ...]], tuple[bytes, ...]]
-    """Picks trace id, span id, start and end."""
-    parent_at: int
-    """The group of the parent's id; negative without one."""
-    heads: list[tuple[int, int, Heads]]
-    readers: list[tuple[Callable[[bytes], bytes], int]]
-    """How each value that varies becomes JSON, and its group."""
-    pattern: Pattern
 
 
 class AlikeSpans:
@@ -80,17 +55,14 @@ class AlikeSpans:
     def __init__(self, redactor: Redactor) -> None:
         self._redactor = redactor
         self._texts = KnownTexts(redactor)
-        self._readers: dict[type, Callable[[bytes], bytes]] = {
-            str: self._texts.__getitem__,
-            int: Numbers().__getitem__,
-            float: _double,
-            bool: {b"\0": b"false", b"\1": b"true"}.__getitem__,
-        }
+        self._numbers = Numbers()
         self._sources: dict[Source, dict[bytes, list[Alike]]] = {}  # by the names of the spans
         self._seen: dict[tuple[str, ...], int] = {}  # spans that were read one by one, by the names of their attributes
         self._count = 0
         self._until_next = 0
         """Spans that are still to come before the next pattern is made."""
+        self._are_alike = False
+        """Whether those that were encoded together the last time all had a pattern."""
 
     def changes_in(
         self, body: bytes, tally: Tally, known: KnownGroups | None
@@ -113,8 +85,10 @@ class AlikeSpans:
                 yield [made for made in encoded(list(records), self._redactor, tally) if made is not None]
             else:
                 places = [(start, stop) for _, _, start, stop in fields(body, chunk.start, chunk.end)]
-                for first in range(0, len(places), TOGETHER):
-                    yield self._encode(source, body, places[first : first + TOGETHER], tally)
+                while places:
+                    count = _ALIKE_TOGETHER if self._are_alike else TOGETHER
+                    yield self._encode(source, body, places[:count], tally)
+                    places = places[count:]
 
     def _encode(
         self, source: Source, data: bytes, places: list[tuple[int, int]], tally: Tally
@@ -125,35 +99,42 @@ class AlikeSpans:
                 self._forget()
             patterns = self._sources[source] = {}
         self._until_next -= len(places)
-        # all are read before one is encoded, for their texts are looked at together
-        read: list[tuple[Alike, tuple[bytes, ...]] | None] = []
-        texts: set[bytes] = set()
-        for start, stop in places:
-            found = None
+        found: dict[Alike, tuple[list[int], list[tuple[bytes, ...]]]] = {}  # which spans, and the groups of each
+        unlike: list[int] = []
+        for place, (start, stop) in enumerate(places):
             of_name = patterns.get(name_in(data, start, stop), _NONE)
-            for place, alike in enumerate(of_name):
+            for number, alike in enumerate(of_name):
                 match = alike.match(data, start, stop)
                 if match is not None:
-                    groups = match.groups()
-                    texts.update(alike.texts(groups))
-                    found = alike, groups
-                    if place:
-                        of_name.insert(0, of_name.pop(place))
+                    if alike not in found:
+                        found[alike] = [], []
+                    at, groups = found[alike]
+                    at.append(place)
+                    groups.append(match.groups())
+                    if number:
+                        of_name.insert(0, of_name.pop(number))
                     break
-            read.append(found)
-        self._texts.learn(texts)
-        made: list[tuple[str, Change] | None] = []
-        others: list[tuple[int, bytes, SpanRecord]] = []
-        for found, (start, stop) in zip(read, places, strict=True):
-            done = None if found is None else _filled(*found)
-            if done is None:
-                item = data[start:stop]
-                if (record := _record_in(item, source, tally)) is None:
-                    continue
-                others.append((len(made), item, record))
-            made.append(done)
-        if not others:
+            else:
+                unlike.append(place)
+        # the texts of all are looked at together
+        columns = [(alike, at, list(zip(*groups, strict=True))) for alike, (at, groups) in found.items()]
+        self._texts.learn(set().union(*(alike.texts(of_spans) for alike, _, of_spans in columns)))
+        made: list[tuple[str, Change] | None] = [None] * len(places)
+        for alike, at, of_spans in columns:
+            for place, change in zip(at, alike.changes(of_spans), strict=True):
+                if change is None:
+                    unlike.append(place)
+                else:
+                    made[place] = change
+        self._are_alike = not unlike
+        if self._are_alike:
             return made  # type: ignore[return-value]
+        others: list[tuple[int, bytes, SpanRecord]] = []
+        for place in sorted(unlike):
+            start, stop = places[place]
+            item = data[start:stop]
+            if (record := _record_in(item, source, tally)) is not None:
+                others.append((place, item, record))
         self._redactor.learn([record.attributes for _, _, record in others])
         for place, item, record in others:
             try:
@@ -196,64 +177,13 @@ class AlikeSpans:
         pattern = pattern_of(state, record, [gap.name for gap in common.gaps])
         if pattern is None:
             return
-        made = Alike(
-            common.match,
-            itemgetter(*common.texts, common.texts[0]) if common.texts else _no_texts,  # of one place it gives no tuple
-            itemgetter(*common.at[: SpanBytes.PARENT_ID]),
-            common.at[SpanBytes.PARENT_ID],
-            common.heads,
-            [(self._readers[gap.kind], gap.at) for gap in common.gaps],
-            pattern,
-        )
+        made = Alike(common, pattern, self._texts, self._numbers)
         if self._count >= _MOST_PATTERNS:
             self._forget()
         self._count += 1
         patterns[name] = of_name
         of_name.insert(0, made)
         del of_name[_MOST_OF_NAME:]
-
-
-def _filled(alike: Alike, groups: tuple[bytes, ...]) -> tuple[str, Change] | None:
-    """The run and the change of a span; None where it is to be read by itself."""
-    for head_at, at, heads in alike.heads:
-        if groups[head_at] != heads[len(groups[at])]:
-            return None
-    trace_id, span_id, start, end = alike.ids(groups)
-    start_ns, end_ns = _TIMES.unpack(start + end)
-    begun, ended = start_ns % 1_000, end_ns % 1_000
-    pattern = alike.pattern
-    if (
-        not start_ns <= end_ns < MOST_NS
-        or trace_id == NO_TRACE_ID
-        or span_id == NO_SPAN_ID
-        or pattern.has_ns != (begun > 0 or ended > 0)
-    ):
-        return None
-    parent = b""
-    if alike.parent_at >= 0:
-        parent_id = groups[alike.parent_at]
-        parent = b"" if parent_id == NO_SPAN_ID else hexlify(parent_id)
-    run_id, id_in_hex = hexlify(trace_id), hexlify(span_id)
-    try:
-        values = [read(groups[at]) for read, at in alike.readers]
-        done = pattern.fill(run_id, id_in_hex, parent, start_ns // 1_000, end_ns // 1_000, (begun, ended), values)
-    except (KeyError, ValueError):  # a text that is not clean; a number that JSON does not have
-        return None
-    if done is None:
-        return None
-    line, account, sources = done
-    return run_id.decode(), Change(id_in_hex.decode(), parent.decode(), (line,), 0, account, b"", b"", sources)
-
-
-def _no_texts(_groups: tuple[bytes, ...]) -> tuple[bytes, ...]:
-    return ()
-
-
-def _double(data: bytes) -> bytes:
-    text = orjson.dumps(_DOUBLE.unpack(data)[0])
-    if text == b"null":
-        raise ValueError("no number of JSON")
-    return text
 
 
 def _record_in(item: bytes, source: Source, tally: Tally) -> SpanRecord | None:

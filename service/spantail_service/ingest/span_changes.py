@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 TOGETHER: Final = 32
-"""Spans that are handed on together, of a chunk of at most 16 kB."""
+"""Spans that are handed on together, of a chunk of at most 64 kB."""
 
 
 def changes_of(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING, Any
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import given, settings
@@ -17,7 +18,7 @@ from spantail_exporters.dialects.older_names import OLDER_NAMES
 from spantail_service.ingest import alike_spans
 from spantail_service.ingest.alike_spans import AlikeSpans
 from spantail_service.ingest.decoding.entries import KnownGroups, Tally
-from spantail_service.ingest.decoding.protobuf_spans import decode_traces
+from spantail_service.ingest.decoding.protobuf_spans import decode_traces, read_record
 from spantail_service.ingest.span_changes import changes_of
 from tests.support.otlp.requests import any_value
 
@@ -129,6 +130,7 @@ def eager(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(alike_spans, "_TIMES_SEEN", 1)
     monkeypatch.setattr(alike_spans, "_SPANS_BETWEEN", 0)
     monkeypatch.setattr(alike_spans, "TOGETHER", 2)
+    monkeypatch.setattr(alike_spans, "_ALIKE_TOGETHER", 4)
 
 
 @pytest.mark.usefixtures("eager")
@@ -161,6 +163,28 @@ def test_a_span_like_an_earlier_one_is_not_read_again(eager: None, monkeypatch: 
     first = _plain(alike.changes_in(_request(spans[:4]), Tally(), known))
     monkeypatch.setattr(alike_spans, "read_record", None)
     assert [*first, *_plain(alike.changes_in(_request(spans[4:]), Tally(), known))] == wanted
+
+
+@pytest.mark.parametrize("odd", [f"password={CANARY}", "x" * 300, float("nan")])
+def test_one_that_is_to_be_read_by_itself_leaves_the_others_alike(
+    eager: None, monkeypatch: pytest.MonkeyPatch, odd: str | float
+) -> None:
+    alike, known = AlikeSpans(Redactor()), KnownGroups()
+    spans = [
+        Span(trace_id=b"t" * 16, span_id=bytes([number]) * 8, name="a", start_time_unix_nano=NOW_NS,
+             end_time_unix_nano=NOW_NS)
+        for number in range(1, 42)
+    ]  # fmt: skip
+    for span in spans:
+        _set(span.attributes.add(key="value").value, "plain" if isinstance(odd, str) else 0.5)
+    list(alike.changes_in(_request(spans), Tally(), known))
+    _set(spans[20].attributes[0].value, odd)
+    wanted = _plain(changes_of(decode_traces(_request(spans), Tally()), Redactor(), Tally()))
+    read = Mock(wraps=read_record)
+    monkeypatch.setattr(alike_spans, "read_record", read)
+    assert _plain(alike.changes_in(_request(spans), Tally(), known)) == wanted
+    read.assert_called_once()
+    assert read.call_args.args[0].span_id == spans[20].span_id
 
 
 @pytest.mark.parametrize(

@@ -17,21 +17,20 @@ _LONGEST_CLEAN: Final = 256  # of a longer one a redactor never says that it is 
 _MOST_NUMBERS: Final = 4_096
 
 
-class KnownTexts(dict[bytes, bytes]):
+class KnownTexts(dict[bytes, bytes | None]):
     """Texts without secrets, as JSON: short ones for a while, others until the next time that some are learned.
 
-    `[…]` raises KeyError for what is none of these. Used by one thread.
+    `[…]` gives None for what is none of these. Used by one thread.
     """
 
     def __init__(self, redactor: Redactor) -> None:
         super().__init__()
         self._redactor = redactor
-        self._before: dict[bytes, bytes] = {}
-        self._now: dict[bytes, bytes] = {}
+        self._before: dict[bytes, bytes | None] = {}
+        self._now: dict[bytes, bytes | None] = {}
 
-    def __missing__(self, data: bytes) -> bytes:
-        known = self._now.get(data)
-        return known if known is not None else self._before[data]
+    def __missing__(self, data: bytes) -> bytes | None:
+        return self._now.get(data) or self._before.get(data)
 
     def learn(self, texts: AbstractSet[bytes]) -> None:
         """Look for secrets in those that are new, all at once."""

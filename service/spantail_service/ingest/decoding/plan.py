@@ -22,7 +22,7 @@ MOST_ITEMS: Final = 250_000
 """Spans or log records of one request."""
 MOST_PARTS: Final = 10_000
 """Attributes, events, links, values and unknown fields of one item or resource, however deep they stand."""
-CHUNK_BYTES: Final = 16_384
+CHUNK_BYTES: Final = 65_536
 """Items that are next to each other are read together up to this size."""
 STEPS: Final = 1_000
 """Steps after which a walk yields: less than a millisecond of work."""
