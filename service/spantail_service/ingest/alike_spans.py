@@ -2,7 +2,7 @@
 
 Where the bytes of a span are those of an earlier one of its name, but for ids, times and values
 (`decoding/span_bytes.py`), nothing is to be decided that was not decided for that one: what differs is filled into the
-text of its state (`spantail_exporters.model.pattern`). All other spans are read and encoded one by one, as in
+text of its state (`alike_columns`). All other spans are read and encoded one by one, as in
 `span_changes`.
 """
 
