@@ -16,8 +16,9 @@ import uvloop
 
 from bench.figures.crowd import LISTS, POLLERS, SOCKETS, STREAMS, STUCK, Crowd
 from bench.figures.ingest import listening_on
+from bench.support.ports import free_port
 from bench.support.run_senders import REQUESTS_PER_S
-from bench.support.servers import free_port, private_redis, running_service
+from bench.support.servers import private_redis, running_service
 from bench.support.workload import SPANS_PER_RUN
 
 if TYPE_CHECKING:

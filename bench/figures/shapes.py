@@ -23,7 +23,8 @@ import psutil
 
 from bench.figures.ingest import listening_on
 from bench.support.odd_requests import GRPC, Shape, shapes
-from bench.support.servers import free_port, private_redis, running_service
+from bench.support.ports import free_port
+from bench.support.servers import private_redis, running_service
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

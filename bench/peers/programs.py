@@ -20,7 +20,7 @@ import orjson
 import psutil
 
 from bench.peers.environments import environment_of
-from bench.support.servers import free_port
+from bench.support.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -7,7 +7,6 @@ import http.client
 import http.server
 import multiprocessing
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -15,6 +14,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from bench.support.ports import free_port
 from spantail_service.storage.binary import inspect
 from spantail_service.storage.embedded import EmbeddedRedis
 
@@ -78,14 +78,6 @@ def otlp_sink() -> Iterator[str]:
     finally:
         process.terminate()
         process.join(5)
-
-
-def free_port() -> int:
-    """A loopback port that nobody listens on at this moment."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
 
 
 @contextlib.contextmanager

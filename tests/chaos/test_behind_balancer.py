@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any, Final
 import httpx
 import pytest
 
+from bench.support.ports import free_port
 from spantail_exporters.model import keys
 from tests.chaos import fleet_operations
 from tests.chaos.fleet_operations import EFFECTS, GO
 from tests.integration.service.harness import spantail_process
 from tests.soak.queue_operations import install_into
 from tests.support.redis.replicated_cluster import has_taken_over, replicated_cluster
-from tests.support.redis.servers import free_port
 from tests.support.runs.live_runs import StoredRun
 from tests.support.service.balancer import balancer
 from tests.support.service.watcher import Watcher

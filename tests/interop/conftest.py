@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bench.support.ports import free_port
 from tests.e2e.conftest import SOURCES, browser, built_page
 from tests.support import leaks
 from tests.support.programs.collectors import CONFIGURATION, VARIANTS, RunningCollector, running_collector
 from tests.support.programs.jaegers import Jaeger, running_jaeger
-from tests.support.redis.servers import free_port
 from tests.support.service.process import ServiceProcess, running_service
 from tests.support.work.held_world import HeldWorld, held_world
 

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from bench.support.ports import free_port
 from tests.integration.activation.harness import assert_each_once, clean_environment, stored_runs
 from tests.integration.service.harness import spantail_process
 from tests.interop.collector_counts import accepted_spans, queued_spans
 from tests.support.programs.collectors import CONFIGURATION, VARIANTS, RunningCollector, running_collector
 from tests.support.programs.jaegers import Jaeger, running_jaeger
-from tests.support.redis.servers import free_port
 from tests.support.runs.live_runs import StoredRun
 from tests.support.waiting import eventually
 

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Final, Self
 
 import redis
 
+from bench.support.ports import free_port
 from spantail_exporters.model.keys import RUNS_OPEN
 from spantail_service.storage.binary import find_redis_server
-from tests.support.redis.servers import free_port
 from tests.support.waiting import eventually
 
 if TYPE_CHECKING:

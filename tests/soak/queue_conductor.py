@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any, Final, Self
 import httpx
 import redis
 
+from bench.support.ports import free_port
 from spantail_exporters.model import keys
 from tests.soak.queue_operations import EFFECTS, install_into, make_command
 from tests.support.redis.faults import FaultyRedis
-from tests.support.redis.servers import free_port
 from tests.support.tools import ROOT
 from tests.support.waiting import eventually
 

@@ -13,12 +13,12 @@ import pytest
 import redis
 from redis.exceptions import ResponseError
 
+from bench.support.ports import free_port
 from spantail_service.demo.faults import Pace
 from spantail_service.demo.server import DemoServer
 from spantail_service.operations.cv_pipeline.sample import CV, POSTING
 from spantail_service.storage.run_writes import RunStore
 from tests.integration.service.harness import poll_to_the_end, running_app
-from tests.support.redis.servers import free_port
 from tests.support.runs.live_runs import StoredRun, fold
 from tests.support.waiting import eventually_async
 from tests.support.work.demo_world import demo_settings

@@ -15,6 +15,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 from redis.asyncio import Redis
 
+from bench.support.ports import free_port
 from spantail_exporters.otlp.records import EVENT_HEARTBEAT, EVENT_START
 from spantail_service.llm.budget import BudgetLedger, scope_of
 from spantail_service.llm.budget.ledger import Reservation
@@ -22,7 +23,6 @@ from spantail_service.notices.store import NoticeStore, new_notice
 from spantail_service.runs.spend_counters import SpendCounters
 from tests.integration.service.harness import ROOT_SPAN, RUN, Writer, running_app, spantail_process
 from tests.support.otlp.requests import PROTOBUF, any_value, logs, traces
-from tests.support.redis.servers import free_port
 from tests.support.service.grpc_address import grpc_address
 from tests.support.service.served import served_app
 from tests.support.waiting import eventually_async

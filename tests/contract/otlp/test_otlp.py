@@ -16,8 +16,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue, KeyValueList
 from opentelemetry.proto.trace.v1.trace_pb2 import Status as SpanStatus
 
+from bench.support.ports import free_port
 from tests.integration.service.harness import RUN, START, poll_to_the_end, running_app, spantail_process
-from tests.support.redis.servers import free_port
 from tests.support.runs.live_runs import StoredRun, fold
 
 if TYPE_CHECKING:

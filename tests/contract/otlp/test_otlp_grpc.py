@@ -23,6 +23,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from redis.asyncio import Redis
 
+from bench.support.ports import free_port
 from spantail.redaction import Redactor
 from spantail_service.app import guard_of
 from spantail_service.ingest import otlp_grpc
@@ -30,7 +31,6 @@ from spantail_service.ingest.receiver import OtlpReceiver
 from spantail_service.settings import Settings
 from tests.integration.service.harness import RUN, spantail_process
 from tests.support.otlp.requests import any_value, logs, traces
-from tests.support.redis.servers import RedisServer, free_port
 from tests.support.runs.live_runs import StoredRun
 from tests.support.service.grpc_address import grpc_address
 from tests.support.waiting import eventually_async
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.integration.service.harness import Service
+    from tests.support.redis.servers import RedisServer
 
 TRACES = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 LOGS = "/opentelemetry.proto.collector.logs.v1.LogsService/Export"

@@ -8,6 +8,7 @@ import uuid
 
 import pytest
 
+from bench.support.ports import free_port
 from spantail_exporters.model import keys
 from spantail_exporters.model.limits import Limits
 from tests.integration.service.harness import (
@@ -21,7 +22,6 @@ from tests.integration.service.harness import (
     running_app,
     state,
 )
-from tests.support.redis.servers import free_port
 from tests.support.waiting import eventually_async
 
 FRAME_KEYS = {

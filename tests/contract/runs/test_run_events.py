@@ -10,6 +10,7 @@ import orjson
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from redis.exceptions import ConnectionError as RedisConnectionError
 
+from bench.support.ports import free_port
 from spantail_exporters.model import keys
 from spantail_exporters.model.changes import Change
 from spantail_exporters.model.run_script import append_arguments
@@ -19,7 +20,6 @@ from spantail_service.runs.filter import RunFilter
 from spantail_service.services import services_in
 from tests.integration.service.harness import OTHER_RUN, ROOT_SPAN, RUN, START, Writer, running_app, state
 from tests.support.otlp.requests import PROTOBUF, traces
-from tests.support.redis.servers import free_port
 from tests.support.waiting import eventually_async
 
 if TYPE_CHECKING:

@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from bench.support.ports import free_port
 from spantail_service.settings import Settings
 from tests.support.deployment.bubble import TEMPORARY, as_user, run_in_system
 from tests.support.deployment.dockerfile import context, stages
-from tests.support.redis.servers import free_port
 from tests.support.strict import missing
 from tests.support.tools import ROOT, deploy_checks
 from tests.support.waiting import eventually

@@ -10,9 +10,10 @@ import orjson
 import pytest
 import redis
 
+from bench.support.ports import free_port
 from tests.integration.service.harness import RUN, Service, Writer, spantail_process
 from tests.support.commands import run_command
-from tests.support.redis.servers import NEW, OLD, RedisServer, free_port
+from tests.support.redis.servers import NEW, OLD, RedisServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
+from bench.support.ports import free_port
 from tests.integration.service.harness import Service, spantail_process
 from tests.support.commands import SPANTAIL, command_environment, run_command
-from tests.support.redis.servers import free_port
 from tests.support.tools import ROOT
 from tests.support.waiting import eventually
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pytest
 
+from bench.support.ports import free_port
 from tests.integration.service.harness import OTHER_RUN, ROOT_SPAN, RUN, START, Service, Writer, spantail_process
 from tests.support.commands import SPANTAIL, command_environment, run_command
-from tests.support.redis.servers import free_port
 from tests.support.service.command import start
 from tests.support.terminal import on_terminal
 from tests.support.waiting import eventually

@@ -12,6 +12,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
+from bench.support.ports import free_port
 from spantail.attributes import RESOURCE_LIVE, RESOURCE_RUNNER
 from spantail.live import LiveSpanProcessor
 from spantail.redaction import Redactor
@@ -21,7 +22,6 @@ from tests.integration.collector.harness import APPLICATION, certificate, plain,
 from tests.integration.service.harness import spantail_process
 from tests.support.otlp.receiver import otlp_receiver
 from tests.support.programs.collectors import CONFIGURATION, VARIANTS, running_collector
-from tests.support.redis.servers import free_port
 from tests.support.waiting import eventually
 
 if TYPE_CHECKING:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bench.support.ports import free_port
 from tests.integration.collector.harness import plain, send_spans, span
 from tests.support.otlp.receiver import otlp_receiver
 from tests.support.programs.collectors import running_collector
-from tests.support.redis.servers import free_port
 from tests.support.waiting import eventually
 
 if TYPE_CHECKING:

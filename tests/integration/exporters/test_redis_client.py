@@ -18,10 +18,11 @@ from redis.exceptions import (
     ResponseError,
 )
 
+from bench.support.ports import free_port
 from spantail_exporters.redis.client import connect
 from spantail_exporters.redis.errors import will_be_back
 from tests.support.redis.faults import faulty_redis, redis_cluster
-from tests.support.redis.servers import NEW, binary_named, free_port
+from tests.support.redis.servers import NEW, binary_named
 from tests.support.waiting import eventually
 
 if TYPE_CHECKING:

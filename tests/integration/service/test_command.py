@@ -15,8 +15,8 @@ import httpx
 import psutil
 import pytest
 
+from bench.support.ports import free_port
 from tests.integration.service.harness import RUN, Writer, source_environment, spantail_process
-from tests.support.redis.servers import free_port
 from tests.support.waiting import eventually
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from redis.asyncio import BlockingConnectionPool
 from redis.exceptions import ResponseError, TryAgainError, WatchError
 
+from bench.support.ports import free_port
 from spantail_exporters.model import keys
 from spantail_exporters.model.batch import Batch
 from spantail_exporters.model.changes import Change, Changes
@@ -24,7 +25,6 @@ from tests.chaos.processes import busy_app
 from tests.integration.service.harness import ROOT_SPAN, RUN, START, poll_to_the_end, state
 from tests.support.otlp.requests import PROTOBUF, traces
 from tests.support.redis.faults import redis_cluster
-from tests.support.redis.servers import free_port
 from tests.support.runs.live_runs import StoredRun, fold
 from tests.support.service.served import Served, frames_of, next_frame, served_app
 from tests.support.waiting import eventually_async

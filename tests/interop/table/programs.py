@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import httpx
 from google.protobuf import json_format  # type: ignore[import-untyped]
 
+from bench.support.ports import free_port
 from tests.interop.table.comparison import ReadRun, ReadSpan
 from tests.support.programs.jaegers import running_jaeger
-from tests.support.redis.servers import free_port
 from tests.support.tools import TOOLS
 from tests.support.waiting import eventually
 

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import httpx
 
+from bench.support.ports import free_port
 from tests.support import tools
 from tests.support.otlp.meaning import read_export
 from tests.support.programs.stopping import ended
-from tests.support.redis.servers import free_port
 from tests.support.waiting import eventually
 
 if TYPE_CHECKING:

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import redis
 
+from bench.support.ports import free_port
 from spantail_service.storage.embedded import EmbeddedRedis
-from tests.support.redis.servers import NEW, binary_named, free_port
+from tests.support.redis.servers import NEW, binary_named
 from tests.support.waiting import eventually
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import redis
 
+from bench.support.ports import free_port
 from tests.support.redis.faults import Cluster, faulty_redis
-from tests.support.redis.servers import free_port
 from tests.support.tools import ROOT
 from tests.support.waiting import eventually
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import socket
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import redis
 
+from bench.support.ports import free_port
 from spantail_service.storage import binary as redis_binary
 from spantail_service.storage.embedded import EmbeddedRedis
 from tests.support.strict import missing
@@ -46,14 +46,6 @@ class RedisServer:
         with redis.Redis.from_url(self.url) as client:
             client.flushall()
             client.script_flush()
-
-
-def free_port() -> int:
-    """A loopback port that nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def binary_named(name: str) -> redis_binary.RedisBinary:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import httpx
 
-from tests.support.redis.servers import free_port
+from bench.support.ports import free_port
 from tests.support.tools import ROOT, haproxy
 from tests.support.waiting import eventually
 

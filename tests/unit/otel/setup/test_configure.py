@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from bench.support.ports import free_port
 from spantail.setup.trace_exporters import shown_url
 from tests.support.otlp.endpoint import otlp_endpoint
 
@@ -37,10 +38,7 @@ def resource_in(receiver: Endpoint) -> dict[str, Any]:
 
 @pytest.fixture
 def closed_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
+    return free_port()
 
 
 _WORK = """
