@@ -41,12 +41,13 @@ export function changesSpan(event: TailEvent, before?: SpanState): boolean {
 }
 
 /**
- * What an event that does not lose makes of the state that is held. What it does not say is unchanged; while the
- * span runs, attributes and tokens are merged by their names.
+ * What an event that does not lose makes of the state that is held. What an update does not say is unchanged;
+ * attributes and tokens are merged by their names. Every other change brings all there is.
  */
 export function merged(held: SpanState, event: SpanState): SpanState {
-  const made: SpanState = { ...held, ...event };
-  if (rank(event.status) === RUNNING) {
+  const isUpdate = rank(event.status) === RUNNING && event.event?.endsWith("_update") === true;
+  const made: SpanState = isUpdate ? { ...held, ...event } : { ...event };
+  if (isUpdate) {
     if (held.attributes && event.attributes) made.attributes = { ...held.attributes, ...event.attributes };
     if (held.tokens && event.tokens) made.tokens = { ...held.tokens, ...event.tokens };
     made.end = event.end ?? null;
@@ -54,9 +55,6 @@ export function merged(held: SpanState, event: SpanState): SpanState {
       made.span_events = held.span_events;
     }
   }
-  if (held.status === "abandoned" && event.status !== "abandoned") {
-    delete made.abandoned;
-    made.corrected = true;
-  }
+  if (held.corrected || (held.status === "abandoned" && event.status !== "abandoned")) made.corrected = true;
   return made;
 }

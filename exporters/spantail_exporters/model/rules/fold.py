@@ -16,9 +16,10 @@ RUNNING, ABANDONED, FINAL = 0, 1, 2
 NOT_FINAL: Final = frozenset({"running", "abandoned"})
 """Statuses below `FINAL`; every other one is."""
 _BY_NAME: Final = ("attributes", "tokens")
+_UPDATE: Final = "_update"
 _REVIVED: Final = "_revived"
 _CHANGES: Final = frozenset(
-    {"_start", "_update", "_complete", "_error", "_skip", "_cancelled", "_abandoned", _REVIVED}
+    {"_start", _UPDATE, "_complete", "_error", "_skip", "_cancelled", "_abandoned", _REVIVED}
 )  # fmt: skip
 
 
@@ -62,11 +63,13 @@ def merged(held: Mapping[str, Any], event: Mapping[str, Any]) -> dict[str, Any]:
 def merge(state: dict[str, Any], event: Mapping[str, Any]) -> None:
     """Change a state by an event that does not lose to it.
 
-    What an event does not say is unchanged. While the span runs, attributes and tokens are merged by their names; a
-    final state brings all it has.
+    An update says what is new: what it does not say is unchanged, attributes and tokens are merged by their names.
+    Every other change brings all there is: what it does not say is unknown.
     """
+    is_update = str(event.get("event")).endswith(_UPDATE)
     was_abandoned = state.get("status") == "abandoned" and event.get("status") != "abandoned"
-    if rank(event.get("status")) == RUNNING:
+    is_corrected = was_abandoned or state.get("corrected") is True
+    if is_update and rank(event.get("status")) == RUNNING:
         known = {name: state[name] for name in _BY_NAME if state.get(name) is not None}
         span_events = state.get("span_events")
         state.update(event)
@@ -77,7 +80,7 @@ def merge(state: dict[str, Any], event: Mapping[str, Any]) -> None:
         if len(span_events or ()) > len(event.get("span_events") or ()):
             state["span_events"] = span_events
     else:
+        state.clear()
         state.update(event)
-    if was_abandoned:
-        state.pop("abandoned", None)
+    if is_corrected:
         state["corrected"] = True

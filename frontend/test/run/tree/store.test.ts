@@ -61,7 +61,9 @@ describe("fold", () => {
     });
     expect(store.running.has("a")).toBe(true);
     seq = 2;
-    store.fold(frame([event("phase_error", { rev: 3, status: "error", end: 2_000, attributes: { c: 3 } })]));
+    store.fold(
+      frame([event("phase_error", { name: "p", rev: 3, status: "error", end: 2_000, attributes: { c: 3 } })]),
+    );
     expect(span(store)).toMatchObject({ name: "p", end: 2_000, status: "error" });
     // What only the details show is fetched for them: a run of hours would fill the memory with it.
     expect(span(store)).not.toHaveProperty("attributes");
