@@ -210,17 +210,15 @@ def _events(span: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def status_of(span: Mapping[str, Any]) -> dict[str, Any]:
     """OTLP's `Status` of a span: a code, and a message where there is one; empty is unset."""
-    if span["status"] == "error":
-        message = span.get("status_message")
-        if message is None:
-            message = (span.get("error") or {}).get("message")
-        return {"code": _ERROR, "message": message} if message else {"code": _ERROR}
     if span["status"] == "abandoned":
         reason = (span.get("abandoned") or {}).get("reason", "unknown")
         return {"code": _ERROR, "message": f"abandoned: {reason}"}
+    message = span.get("status_message")
+    if message is None:
+        message = (span.get("error") or {}).get("message")
     said = span.get("status_code") or "0"
-    code = _CODES.get(said) or _number(said)
-    status = {"code": code, "message": span.get("status_message")}
+    code = _ERROR if span["status"] == "error" else _CODES.get(said) or _number(said)
+    status = {"code": code, "message": message}
     return {name: value for name, value in status.items() if value}
 
 

@@ -206,6 +206,14 @@ async def test_spans_that_loop_come_out_as_they_were_sent(client: httpx.AsyncCli
     assert await _sent_and_got(client, [read_export(orjson.dumps(otlp_json(SHAPES[shape])))]) == []
 
 
+@pytest.mark.parametrize("said", ["skipped", "cancelled", "ok"])
+async def test_why_a_span_failed_comes_out_whatever_else_it_calls_itself(client: httpx.AsyncClient, said: str) -> None:
+    span = Span(name="call", end_time_unix_nano=5_000)
+    span.status.code, span.status.message = Status.STATUS_CODE_ERROR, "no"
+    add_attributes(span.attributes, {"spantail.status": said})
+    assert await _sent_and_got(client, [_request(span, next(_run_ids))]) == []
+
+
 async def test_types_pass_through_ndjson_and_show_in_grafana(client: httpx.AsyncClient) -> None:
     span = Span(name="call", start_time_unix_nano=5_000, end_time_unix_nano=2**64 - 1)
     odd = {"nan": math.nan, "raw": b"\xff\x00", "deep": [1.0, {"endless": -math.inf}], "password": "x"}
