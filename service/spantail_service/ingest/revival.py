@@ -14,6 +14,7 @@ import orjson
 from spantail_exporters.model import keys
 from spantail_exporters.model.changes import Change
 from spantail_exporters.model.event import dumps
+from spantail_exporters.model.rules.layers import layers_of
 from spantail_service.reaper.abandonment import RUNNER_DIED
 from spantail_service.storage.run_writes import RunChanges, RunStore, now_us
 
@@ -61,7 +62,7 @@ class Revival:
             page: Any = self._redis.eval(_ABANDONED_SPANS, 1, spans, str(cursor), str(_PAGE))
             cursor, *states = await page
             now = now_us()
-            changes = [change for state in states if (change := _revived(orjson.loads(state), runner, now))]
+            changes = [change for state in states if (change := revived(orjson.loads(state), runner, now))]
             for i in range(0, len(changes), _PAGE):
                 await self._store.append([RunChanges(run_id, changes[i : i + _PAGE])])
             count += len(changes)
@@ -69,10 +70,13 @@ class Revival:
                 return count
 
 
-def _revived(held: dict[str, Any], runner: str, now: int) -> Change | None:
+def revived(held: dict[str, Any], runner: str, now: int) -> Change | None:
+    """The change that lets an abandoned span run on; None where it is none of `runner`, or was given up otherwise."""
     abandonment = held.pop("abandoned", None)
     if held.get("runner") != runner or not isinstance(abandonment, dict) or abandonment.get("reason") != RUNNER_DIED:
         return None
     # the revision stays: whatever the process sends next is newer
     body = {**held, "status": "running", "ts": now, "event": f"{held['kind']}_revived", "end": None}
-    return Change(held["span_id"], held.get("parent_id") or "", [dumps(body)])
+    # its layer runs again, and those that it announced may still begin
+    layers = layers_of(body, held.get("attributes") or {})
+    return Change(held["span_id"], held.get("parent_id") or "", [dumps(body)], layers=layers)

@@ -11,6 +11,7 @@ import pytest
 from spantail_exporters.model import keys
 from spantail_exporters.model.changes import Change
 from spantail_exporters.model.rules.layers import layers_of
+from spantail_service.ingest.revival import revived
 from spantail_service.reaper.abandonment import RUNNER_DIED, Abandonment, abandoned
 from tests.contract.jobs.test_operations import SEARCH, Gate, demo_app
 from tests.integration.service.harness import ROOT_SPAN, RUN, START, Writer, poll_to_the_end, state
@@ -97,6 +98,23 @@ def test_an_abandoned_run_and_one_that_comes_back(redis_url: str) -> None:
         back = announcing("running", rev=3, event="operation_revived")
         writer.write(RUN, [back, a_layer("score", "2" * 16, "running", rev=3, event="layer_revived")])
         assert stored(writer) == {"fetch": "complete", "score": "running", "store": "pending"}
+
+
+def test_a_layer_of_a_process_that_is_heard_again_over_otlp_runs_on(redis_url: str) -> None:
+    runner = "web-1:1:1"
+    spans = [announcing("running", runner=runner), *(a_layer("score", n * 16, "running", runner=runner) for n in "12")]
+    with Writer(redis_url) as writer:
+        writer.write(RUN, spans)
+        died = [abandoned(orjson.loads(change.events[0]), Abandonment(RUNNER_DIED, START + 9)) for change in spans]
+        writer.write(RUN, died)
+        assert stored(writer) == {"fetch": "skipped", "score": "error", "store": "skipped"}
+        back = [revived(orjson.loads(change.events[0]), runner, START + 20) for change in died]
+        writer.write(RUN, [change for change in back if change is not None])
+        assert stored(writer) == {"fetch": "pending", "score": "running", "store": "pending"}
+        writer.write(RUN, [a_layer("score", "1" * 16, "ok", end=START + 30, rev=2)])
+        assert stored(writer)["score"] == "running", "the other one goes on"
+        writer.write(RUN, [a_layer("score", "2" * 16, "ok", end=START + 30, rev=2)])
+        assert stored(writer)["score"] == "complete"
 
 
 @pytest.mark.parametrize("status", ["ok", "error", "cancelled", "skipped"])
