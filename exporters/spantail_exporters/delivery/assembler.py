@@ -16,6 +16,7 @@ from spantail_exporters.delivery.lost_batches import LostBatches
 from spantail_exporters.delivery.open_span import OpenSpan
 from spantail_exporters.delivery.run_batches import RunBatches
 from spantail_exporters.model.event import Encoded, dumps, encode_log, encode_span_events, encode_state
+from spantail_exporters.model.limits import MAX_EVENT_BYTES
 from spantail_exporters.model.record import ATTRIBUTES, SpanRecord, record_of, span_hex, trace_hex
 from spantail_exporters.model.sources import KnownSources
 
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 _logger = logging.getLogger(__name__)
 
 OPEN_CAPACITY: Final = 50_000  # open spans that are followed; of others the end alone is sent, counted as `open_cap`
-_MAX_EVENT_BYTES: Final = 1024 * 1024
 
 
 class Assembler:
@@ -252,7 +252,7 @@ class Assembler:
         events, span_events, layers = one.update(record, state, line)
         if events:
             self._batches.of_run(record.run_id).add(
-                record.span_id, record.parent_id or "", events, span_events, "", layers, line, state.sources
+                record.span_id, record.parent_id or "", events, span_events, "", layers, one.last_sent, state.sources
             )
 
     def _resend(self, one: OpenSpan, event: str, now_us: int) -> None:
@@ -269,9 +269,9 @@ class Assembler:
         `span_events_sent` is how many of its span events were sent already: the others are lost with it.
         """
         line = dumps(state.body)
-        if len(line) > _MAX_EVENT_BYTES:
+        if len(line) > MAX_EVENT_BYTES:
             self.drop(state.body["run_id"], "too_large", 1 + max(0, state.noted - span_events_sent))
-            state.cut(f"…[an event of {len(line):,} bytes, the limit is {_MAX_EVENT_BYTES:,}]")
+            state.cut(f"…[an event of {len(line):,} bytes, the limit is {MAX_EVENT_BYTES:,}]")
             line = dumps(state.body)
         return line
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from spantail.redaction import TRUNCATED_KEY
-from spantail_exporters.model.event import dumps, encode_span_events, event_of, loads, update_of
+from spantail_exporters.model.event import dumps, encode_span_events, event_of, loads
 from spantail_exporters.model.event_parts import BESIDE_ATTRIBUTES
+from spantail_exporters.model.limits import MAX_EVENT_BYTES
 from spantail_exporters.model.record import end_of
+from spantail_exporters.model.update import ALWAYS, update_of, with_what_was_said
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -73,16 +75,21 @@ class OpenSpan:
             line: The same, serialised.
 
         Returns:
-            The events that say what is new, how many of them are span events, and the layers that changed.
+            The events that say what is new, how many of them are span events, and the layers that changed. What is to
+            be stored is then `last_sent`.
         """
         span_events = encode_span_events(state, state.noted - self.span_events_sent)
         last_sent: dict[str, Any] = loads(self.last_sent)
+        made = with_what_was_said(state.body, last_sent)
+        if made is not None and len(whole := dumps(made)) <= MAX_EVENT_BYTES:
+            state.body, line = made, whole
         before = last_sent["attributes"]
         changed = {k: v for k, v in state.body["attributes"].items() if k not in before or before[k] != v}
         events = span_events
         layers = b""
-        if changed or state.body["name"] != last_sent["name"]:
-            events = [*span_events, dumps(update_of(state, last_sent, changed))]
+        update = update_of(state, last_sent, changed)
+        if state.body["name"] != last_sent["name"] or not update.keys() <= ALWAYS:
+            events = [*span_events, dumps(update)]
             layers = state.layers
         self.attributes, self.name = record.attributes, record.name
         self.last_sent, self.span_events_sent, self.layers = line, state.noted, state.layers

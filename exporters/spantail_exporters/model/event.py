@@ -221,45 +221,6 @@ def _add_progress(body: dict[str, Any], attributes: Mapping[str, Any]) -> None:
         body["layer"] = str(layer)
 
 
-def update_of(state: Encoded, last_sent: Mapping[str, Any], changed: Mapping[str, Any]) -> dict[str, Any]:
-    """Cut a whole state down to an `_update`: what is unchanged against `last_sent` is left out.
-
-    Args:
-        state: the whole state.
-        last_sent: the body that viewers hold.
-        changed: the attributes that are new or different.
-    """
-    body = {k: v for k, v in state.body.items() if k in _ALWAYS or last_sent.get(k) != v}
-    body.pop("span_events", None)  # each has been a tail event of its own
-    if changed:
-        body["attributes"] = dict(changed)
-    else:
-        body.pop("attributes", None)
-    # absent means unchanged
-    body.update(
-        (name, type(last_sent[name])()) for name in BESIDE_ATTRIBUTES if name in last_sent and name not in state.body
-    )
-    return body
-
-
-_ALWAYS: Final = frozenset(
-    {
-        "rev",
-        "status",
-        "start",
-        "noted",
-        "ts",
-        "event",
-        "run_id",
-        "span_id",
-        "parent_id",
-        "name",
-        "kind",
-        "end",
-    }
-)
-
-
 def encode_span_events(state: Encoded, count: int) -> list[bytes]:
     """Encode the last `count` span events of a state as tail events of their own, in their order.
 

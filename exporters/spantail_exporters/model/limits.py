@@ -10,6 +10,7 @@ _logger = logging.getLogger(__name__)
 
 TAIL_CAP: Final = 10_000  # events
 SPAN_CAP: Final = 100_000  # spans
+MAX_EVENT_BYTES: Final = 1024 * 1024
 SPAN_CAP_RANGE: Final = range(100, 5_000_001)
 OPEN_EXPIRY_S: Final = 24 * 3600
 SETTLED_EXPIRY_S: Final = 6 * 3600

@@ -8,8 +8,9 @@ import orjson
 
 from spantail.json_values import all_as_sent
 from spantail_exporters.model.changes import Change
-from spantail_exporters.model.event import dumps, encode_span_events, encode_state, update_of
+from spantail_exporters.model.event import dumps, encode_span_events, encode_state
 from spantail_exporters.model.record import Link, SpanEvent, SpanRecord, microseconds
+from spantail_exporters.model.update import ALWAYS, update_of, with_what_was_said
 from spantail_exporters.otlp import records as key
 from spantail_service.ingest.decoding.span_fields import KINDS
 
@@ -101,6 +102,8 @@ def start_change(start: Start, held: bytes | None, redactor: Redactor) -> Change
         record.span_events = (*earlier, *record.span_events)
         record.dropped_span_events = max(record.dropped_span_events - len(earlier), 0)
     state = encode_state(record, start.rev, redactor, event=suffix, ts=start.time_us)
+    if before is not None and suffix == "_update":
+        state.body = with_what_was_said(state.body, before) or state.body
     whole = dumps(state.body)
     span_events = encode_span_events(state, start.span_events)
     parent_id = record.parent_id or ""
@@ -113,8 +116,10 @@ def start_change(start: Start, held: bytes | None, redactor: Redactor) -> Change
         k: v for k, v in state.body["attributes"].items() if k not in earlier_attributes or earlier_attributes[k] != v
     }
     events = span_events
-    if changed or state.body["name"] != before["name"]:
-        events = [*span_events, dumps(update_of(state, before, changed))]
+    update = update_of(state, before, changed)
+    # where it comes from may be new too: another request may not have said which process it is
+    if state.body["name"] != before["name"] or not update.keys() <= ALWAYS:
+        events = [*span_events, dumps(update)]
     elif state.noted <= before["noted"]:
         return None
     return Change(record.span_id, parent_id, events, len(span_events), "", state.layers, whole, state.sources)

@@ -361,6 +361,22 @@ async def test_what_was_heard_again_while_redis_failed_runs_on_later(
     assert StoredRun(redis_url, RUN).spans[ROOT]["status"] == "running"
 
 
+async def test_what_an_update_does_not_say_is_unchanged_and_what_is_new_is_told(redis_url: str) -> None:
+    without = {"service.name": "shop"}
+    async with running_app(redis_url) as client:
+        await _send(client, _start(also={"a": 1}))
+        await _send(client, _start(2, also={"b": 1}), resource=without)  # a Collector has removed who sent it
+        first = StoredRun(redis_url, RUN)
+        await _send(client, _start(span_id=CHILD, parent=ROOT), resource=without)
+        await _send(client, _start(2, CHILD, ROOT, also=_span_events("e", count=1)))
+    assert first.spans[ROOT]["runner"] == RUNNER
+    assert first.spans[ROOT]["attributes"] == {"a": 1, "b": 1}
+    assert fold(first.events) == first.spans
+    run = StoredRun(redis_url, RUN)
+    assert run.spans[CHILD]["runner"] == RUNNER
+    assert fold(run.events) == run.spans
+
+
 async def test_a_start_told_again_revives_a_span_that_was_given_up(redis_url: str) -> None:
     async with running_app(redis_url) as client:
         await _send(client, _start(also={"a": 1}))

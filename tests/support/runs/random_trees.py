@@ -15,8 +15,9 @@ import orjson
 
 from spantail.redaction import Redactor
 from spantail_exporters.model.changes import Change
-from spantail_exporters.model.event import dumps, encode_span_events, encode_state, update_of
+from spantail_exporters.model.event import dumps, encode_span_events, encode_state
 from spantail_exporters.model.record import SpanEvent, SpanRecord
+from spantail_exporters.model.update import update_of
 
 if TYPE_CHECKING:
     from tests.support.runs.tape import Tape

@@ -14,8 +14,9 @@ import pytest
 
 from spantail.live import LogEvent
 from spantail.redaction import Redactor
-from spantail_exporters.model.event import dumps, encode_log, encode_span_events, encode_state, update_of
+from spantail_exporters.model.event import dumps, encode_log, encode_span_events, encode_state
 from spantail_exporters.model.record import Link, SpanEvent, SpanRecord
+from spantail_exporters.model.update import update_of
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "events.ndjson"
 RUN = "4bf92f3577b34da6a3ce929d0e0e4736"
