@@ -502,6 +502,25 @@ async def test_what_redis_refuses_for_a_moment_is_examined_later(new_redis_url: 
     assert StoredRun(new_redis_url, RUN).meta["status"] == "abandoned"
 
 
+async def test_a_run_that_is_deleted_while_it_is_examined_stays_so(new_redis_url: str) -> None:
+    examined = 0
+    with Writer(new_redis_url) as writer:
+        write(writer, span(runner=DEAD), by=DEAD)
+        reaper = Reaper(new_redis_url, timing=TIMING)
+        change = reaper._connection.change
+
+        async def after_it_was_deleted(*arguments: Any, **options: Any) -> bool:
+            nonlocal examined
+            examined += 1
+            writer.redis.delete(*keys.run_keys(RUN))
+            return await change(*arguments, **options)
+
+        reaper._connection.change = after_it_was_deleted  # type: ignore[method-assign]
+        async with reaper:
+            await eventually_async(lambda: examined > 0 and not writer.redis.scard(keys.RUNS_OPEN), SOON_S)
+        assert not writer.redis.exists(*keys.run_keys(RUN))
+
+
 async def test_a_run_that_could_not_be_examined_is_tried_again(
     new_redis_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -13,7 +13,6 @@ from spantail_exporters.model import keys
 from spantail_exporters.model.run_script import SCRIPT, append_arguments, index_commands, parse_reply
 from spantail_service.storage.liveness import Liveness, clock
 from spantail_service.storage.routing import RoutedRedis
-from spantail_service.storage.run_flags import mark_incomplete
 from spantail_service.storage.run_writes import now_us
 
 if TYPE_CHECKING:
@@ -22,6 +21,20 @@ if TYPE_CHECKING:
     from spantail_exporters.model.changes import Change
 
 Command = tuple[Any, ...]
+
+IF_THERE = f"""
+-- The run script, for a run that is there: one that was deleted since it was read does not come back in part.
+-- KEYS  as the run script
+-- ARGV  as the run script, then 1 where a process died in the middle of the run
+local function append()
+{SCRIPT}
+end
+local died = table.remove(ARGV)
+if redis.call('HEXISTS', KEYS[3], 'next') == 0 then return false end
+local reply = append()
+if died == '1' and not reply.err then redis.call('HSET', KEYS[3], 'maybe_incomplete', 1) end
+return reply
+"""
 
 
 class NewState:
@@ -80,7 +93,7 @@ class Connection:
         maybe_incomplete: bool = False,
         silent_since: int | None = None,
     ) -> bool:
-        """Change a run by the run script, in one atomic step; False when its state was replaced meanwhile.
+        """Change a run by the run script, in one atomic step; False when it has gone or has another state.
 
         `silent_since` (µs) settles a run without a root if nothing has been written since.
         """
@@ -101,15 +114,15 @@ class Connection:
                 if await pipe.get(run_keys.state) != state.before:
                     return False
                 pipe.multi()  # type: ignore[no-untyped-call]
-            if maybe_incomplete:
-                pipe.execute_command(*mark_incomplete(run_id))
             # By its text, not its digest: no second try when Redis does not know it, inside a transaction.
-            pipe.execute_command("EVAL", SCRIPT, *arguments[1:])
+            pipe.execute_command("EVAL", IF_THERE, *arguments[1:], int(maybe_incomplete))
             try:
                 reply = (await pipe.execute())[-1]
             except WatchError:
                 return False
         self._liveness.answered(clock())
+        if reply is None:
+            return False
         # A run that has settled leaves the index at the next look, which sees whether it has opened again: said here,
         # it might overtake what a runner reports that came back in between.
         applied = parse_reply(reply)

@@ -68,8 +68,3 @@ def mark_imported(run_id: str, marks: Mapping[str, str | int]) -> Command:
     """Note before its first event that a run comes from a file: `imported`, and `marks`; answers 0 when it is here."""
     flat = [part for pair in {"imported": 1, **marks}.items() for part in pair]
     return ("EVAL", _MARK_IMPORTED, 1, keys.run_keys(run_id).meta, _IMPORT_BEGINS_S, *flat)
-
-
-def mark_incomplete(run_id: str) -> Command:
-    """Note that a process died in the middle of a run: `maybe_incomplete`. Only together with a call of the script."""
-    return ("HSET", keys.run_keys(run_id).meta, "maybe_incomplete", 1)
