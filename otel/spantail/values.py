@@ -116,6 +116,11 @@ def any_text(value: object, otherwise: str = "") -> str:
         return otherwise
 
 
+def name_text(value: object, otherwise: str) -> str:
+    """Return a text to call something by, fit for UTF-8: `otherwise` where there is none. Never raises."""
+    return legal_text(plain_text(any_text(value if is_said(value) else otherwise, otherwise)))
+
+
 def plain_text(value: str) -> str:
     """Return a text as `str` itself: a subclass of it may do anything when it is measured or joined."""
     return value if type(value) is str else str.__str__(value)

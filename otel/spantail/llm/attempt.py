@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from spantail import attributes as keys
 from spantail.llm.call import LlmCall
-from spantail.trouble import report_trouble
-from spantail.values import is_said
+from spantail.values import any_text, is_said
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -86,7 +85,7 @@ def llm_call(
         keys.FALLBACK_REASON: fallback_reason,
     }
     return LlmCall(
-        _name_of(operation, model),
+        f"{any_text(operation)} {any_text(model)}".strip(),
         model=model,
         provider=provider,
         own=own,
@@ -96,14 +95,6 @@ def llm_call(
         max_tokens=0 if max_tokens is None and _is_embedding(operation) else max_tokens,
         reported=reported,
     )
-
-
-def _name_of(operation: object, model: object) -> str:
-    try:
-        return f"{operation} {model}".strip()
-    except Exception:
-        report_trouble("an LLM call has no name, for its operation or model is no text")
-        return keys.KIND_LLM_CALL
 
 
 def _is_embedding(operation: object) -> bool:

@@ -23,7 +23,7 @@ from spantail.scopes.prescription import prescription
 from spantail.scopes.tracer import tracer_of
 from spantail.scopes.use import USE_KEY, Use, innermost_use
 from spantail.trouble import report_trouble
-from spantail.values import is_said, legal_attributes, legal_text
+from spantail.values import is_said, legal_attributes, legal_text, name_text
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -113,7 +113,7 @@ class Scope:
         known = prescription()
         try:
             self._span = tracer_of(trace.get_tracer_provider()).start_span(
-                _name_of(self._name, self._kind),
+                name_text(self._name, self._kind),
                 context=Context() if self._root else outer,
                 kind=self._span_kind,
                 attributes=self._start_attributes(),
@@ -268,14 +268,6 @@ class Scope:
                 self._span.set_attributes(legal_attributes(attributes))
         except Exception:
             report_trouble("an attribute could not be set")
-
-
-def _name_of(name: object, kind: str) -> str:
-    try:
-        return legal_text(str(name or kind))
-    except Exception:
-        report_trouble("a span is called by its kind, for its name is no text")
-        return kind
 
 
 def _links(links: object) -> list[Link]:
