@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 from urllib.parse import quote
 
@@ -14,6 +13,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from tests.integration.service.harness import ROOT_SPAN, RUN, START, running_app
 from tests.support.otlp.requests import PROTOBUF, add_attributes, logs, traces
+from tests.support.redis.keys import odd_keys
 
 NAMES = [
     "{x}:logs", "}{", "a}b{c", "logs:{" + "0" * 32 + "}:meta", "runs:recent", "*", "?", "x\r\nFLUSHALL\r\n",
@@ -22,20 +22,6 @@ NAMES = [
     "%s%n%d",
     "\u2028\u202e", "x" * 5_000, "\U0001f600" * 300, "-1", "1e400", "nan", "next", "epoch", "open", "expected",
 ]  # fmt: skip
-OURS = re.compile(
-    rb"logs:\{[0-9a-f]{32}\}:(?:buffer|spans|meta|layers|wraps|sources|came:[0-9a-f]+)|run:\{[0-9a-f]{32}\}|runs:\w+"
-    rb"|\{runs:recent\}:(?:facts|operations|expired|pinned|changes|unbooked|status:[a-z]+|operation:[0-9a-f]{20})"
-    rb"|\{spend\}:(?:lease|booked:[0-9a-f]{32}|(?:(?:model|operation):)?day:[0-9-]+)|reaper:lease"
-    rb"|\{sessions\}:(?:recent|due|(?:session|runs):[0-9a-f]{20}|run:[0-9a-f]{32})"
-    rb"|runners:seen|runner:[\w.-]+:\d+:\d+(?::runs|:about)?"
-    rb"|sessions:ended|runners|breakers|\{notices\}:(?:rules|items|recent|pending|dead|seen|spend|position|lease)"
-)
-
-
-def odd_keys(url: str) -> list[bytes]:
-    """Every key that is none of those that the design names."""
-    with redis.Redis.from_url(url) as client:
-        return [key for key in client.scan_iter() if not OURS.fullmatch(key)]
 
 
 @pytest.mark.parametrize("name", NAMES, ids=range(len(NAMES)))
