@@ -37,7 +37,9 @@ def abandoned(held: dict[str, Any], abandonment: Abandonment) -> Change:
     unknown; its own end settles them should it still come.
     """
     body = {
-        **held,
+        **{
+            name: value for name, value in held.items() if name != "corrected"
+        },  # the run script adds it again, at the end
         "status": "abandoned",
         "ts": abandonment.at_us,
         "event": f"{held['kind']}_abandoned",

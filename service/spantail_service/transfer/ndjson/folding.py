@@ -59,6 +59,8 @@ class _Span:
                 span_event |= {name: event[name] for name in ("types", "changed") if name in event}
                 state.setdefault("span_events", []).append(span_event)
         state["rev"], state["noted"] = self.rev, self.noted
+        if state.pop("corrected", False):
+            state["corrected"] = True  # last, where the run script looks for it
         return state
 
 

@@ -210,3 +210,4 @@ class Event(Line):
     links: list[_Link] | None = None
     error: _Error | None = None
     abandoned: dict[Literal["reason", "last_heartbeat"], str | int] | None = None
+    corrected: Literal[True] | None = None

@@ -102,6 +102,7 @@ class SpanState(BaseModel):
     span_events: list[dict[str, Any]] = Field(default_factory=list)
     links: list[dict[str, Any]] = Field(default_factory=list)
     error: dict[str, Any] | None = None
+    corrected: bool = Field(False, description="It was thought abandoned and was heard of again.")
     clock_skew_us: int | None = Field(
         None,
         description="By so many µs the clock of this span is thought ahead of the root's (below zero: behind): "

@@ -1,5 +1,6 @@
 -- Each change in its order: what loses is left out of the tail, what wins becomes the state of its span.
 
+local has_corrected = seen[22] ~= false -- a span of the run, so that no other run's states are looked at for it
 local accounts = {}
 local parents, replaced = {}, {} -- of the spans with an account: their parents, and the final state that was there before
 
@@ -11,7 +12,10 @@ local function count_states(status, rank, old_status, old_rank)
   if old_status == 'error' then errors = errors - 1 end
   if rank == ABANDONED then add('abandoned', 1) end
   if old_rank == ABANDONED then
-    add('corrected', 1)
+    if rank ~= ABANDONED then
+      add('corrected', 1)
+      has_corrected = true
+    end
     add('abandoned', -1)
   end
 end
@@ -34,6 +38,14 @@ local function take_lines(begin, last, after, ends, span_events, already_noted, 
   pieces[#pieces + 1] = full
 end
 
+-- A span that was thought abandoned and was heard of again is marked so in each whole state from then on; its updates need
+-- not say so, for what is absent there is unchanged.
+local CORRECTED = ',"corrected":true}'
+local function is_corrected(rank, old, old_rank)
+  if old_rank == ABANDONED then return rank ~= ABANDONED end
+  return has_corrected and old and sub(old, -#CORRECTED) == CORRECTED
+end
+
 local order_count = 0
 local at = 1 -- where the next line begins
 for i, first in ipairs(begins) do
@@ -44,7 +56,7 @@ for i, first in ipairs(begins) do
     added = added + 1
   else
     local mark = byte(head)
-    local parent_id, account, layer, span_events, full, ends = '', '', '', 0, nil, nil
+    local parent_id, account, layer, span_events, full, ends, is_whole = '', '', '', 0, nil, nil, false
     local begin, last = at, at -- where its first line begins, and its last one
     if mark == WITH_ALL then
       parent_id, span_events = sub(head, 18), tonumber(ARGV[first + 2])
@@ -55,7 +67,8 @@ for i, first in ipairs(begins) do
         at = at + length + 1
         ends[#ends + 1] = at - 2
       end
-      full = ARGV[first + 5] ~= '' and ARGV[first + 5] or sub(lines, last, at - 2)
+      is_whole = ARGV[first + 5] == ''
+      full = is_whole and sub(lines, last, at - 2) or ARGV[first + 5]
     else
       at = at + ARGV[first + 1] + 1
       full = sub(lines, begin, at - 2)
@@ -81,14 +94,24 @@ for i, first in ipairs(begins) do
         order_count = order_count + 1
         order[order_count] = span_id
       end
+      local mark_corrected = is_corrected(rank, old, old_rank) and sub(full, -#CORRECTED) ~= CORRECTED
+      if mark_corrected then full = sub(full, 1, -2) .. CORRECTED end
       written[span_id] = full
       if ends then
         -- a state without lines sums up changes that the tail has told already
         local follows = rank ~= RUNNING or (old and (#ends == 0 or rev <= old_rev + 1))
         local already_noted = old and span_events - (noted_of(full) - noted_of(old)) or 0
         take_lines(begin, last, at, ends, span_events, already_noted, follows, full)
+        if follows and mark_corrected and is_whole and span_events < #ends then
+          leave_out(last, at - 2)
+          pieces[#pieces + 1] = full
+        end
       else
         added = added + 1
+        if mark_corrected then
+          leave_out(begin, at - 2)
+          pieces[#pieces + 1] = full
+        end
       end
       count_states(status, rank, old_status, old_rank)
       if account ~= '' or old_rank == ENDED then -- a final state without one takes back that of the one before

@@ -2,7 +2,7 @@
 
 local seen = call('HMGET', meta, 'next', 'epoch', 'root', 'root_start', 'root_orphan', 'root_status', 'open',
   'spans', 'errors', 'state', 'first', 'end', 'w:' .. writer, 'expected', 'lost:' .. known_epoch,
-  'status', 'operation', 'state_operation', 'pinned', 'ahead', 'last')
+  'status', 'operation', 'state_operation', 'pinned', 'ahead', 'last', 'corrected')
 local next_seq, epoch = tonumber(seen[1] or '0'), seen[2] or now
 local open, count, errors = tonumber(seen[7] or '0'), tonumber(seen[8] or '0'), tonumber(seen[9] or '0')
 local was_open = open > 0
