@@ -54,7 +54,8 @@ class Spans:
         run = StoredRun(self._url, RUN)
         folded = {span: {**state, "span_events": []} for span, state in fold(run.events).items()}
         assert folded == {span: {**state, "span_events": []} for span, state in run.spans.items()}
-        for stored in self._writer.redis.hvals(run_keys(RUN).spans):
+        all_stored: Any = self._writer.redis.hvals(run_keys(RUN).spans)
+        for stored in all_stored:
             assert stored.count(b'"corrected"') <= 1
             assert isinstance(orjson.loads(stored).get("corrected", True), bool)
         return " ".join(str(span.get("corrected", False)) for _, span in sorted(run.spans.items()))

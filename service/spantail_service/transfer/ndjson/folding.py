@@ -124,9 +124,9 @@ class Folding:
                     span.rev += 1
                 state = span.folded()
                 span.since.clear()
-                yield Change(
-                    span_id, span.parent_id or "", [], 0, account_of(state), _layers_of(state), self._dumped(state)
-                )  # fmt: skip
+                # how far a layer has come; those that it announced were told when it did
+                layers = _layers_of(state) if state["kind"] == key.KIND_LAYER else b""
+                yield Change(span_id, span.parent_id or "", [], 0, account_of(state), layers, self._dumped(state))
 
     def _state(
         self, span: _Span | None, line: dict[str, Any], state: dict[str, Any], sources: dict[str, bytes]
