@@ -39,7 +39,8 @@ export class BackendCallsReader {
     if (isOther || (store.version !== this.version && nowMs - this.readAt >= INTERVAL_MS)) {
       this.store = store;
       this.version = store.version;
-      this.readAt = nowMs;
+      // The head is drawn before the first span is here: a second later its figures would still be missing.
+      this.readAt = store.spans.size > 0 ? nowMs : Number.NEGATIVE_INFINITY;
       this.found = backendCalls(store);
     }
     return this.found;

@@ -58,6 +58,19 @@ it("takes the median of the calls that were answered, and knows the first that f
   });
 });
 
+it("has the figures of a run with its first spans, however shortly before there were none", () => {
+  const store = new RunStore();
+  const reader = new BackendCallsReader();
+  expect(reader.of(store, 0).size).toBe(0);
+  store.load({
+    run: { run_id: "r", status: "completed" },
+    spans: [call("1", "a", 0, 10)],
+    next_index: 0,
+    epoch: null,
+  });
+  expect(reader.of(store, 20).get("a")?.medianUs).toBe(10);
+});
+
 it("looks at the spans at most once a second", () => {
   const store = storeOf(call("1", "a", 0, 10));
   const reader = new BackendCallsReader();

@@ -5,6 +5,7 @@ import {
   axisAmounts,
   barsOf,
   choiceIn,
+  costOf,
   dayLimit,
   limitText,
   queryOf,
@@ -14,6 +15,7 @@ import {
   shortDay,
   shownChoice,
   summedRuns,
+  tokensOf,
   unpricedText,
 } from "../../src/views/spend/spend-words";
 
@@ -54,6 +56,20 @@ it("begins with demo data where there is nothing else", () => {
   expect(demo("", ANSWER)).toBe(false);
   expect(demo("data=demo", ANSWER)).toBe(true);
   expect(demo("", { days: [] })).toBe(false);
+});
+
+it("has a dash where no call succeeded: nobody knows that it cost nothing", () => {
+  const none = part(0, { calls: 2, errors: 2, tokens: { input: 0, output: 0 } });
+  expect([costOf(none).text, tokensOf(none)]).toEqual(["–", "–"]);
+  expect(costOf({ ...none, errors: 1 }).text).toBe("$0");
+  expect(costOf({ ...none, errors: 0, unpriced: 2 })).toEqual({
+    text: "unpriced",
+    title: "2 calls without a price",
+  });
+  expect([costOf(part(1_650_000_000, { unpriced: 1 })).text, tokensOf(part(1))]).toEqual([
+    "$1.65 +",
+    "1 → 2",
+  ]);
 });
 
 it("lists the dearest first, with its share", () => {

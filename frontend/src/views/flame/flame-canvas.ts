@@ -61,6 +61,7 @@ export class FlameCanvas {
     const scale = devicePixelRatio || 1;
     this.element.width = Math.round(width * scale);
     this.element.height = Math.round(height * scale);
+    this.element.style.width = `${width}px`;
   }
 
   /** The theme is another one. */

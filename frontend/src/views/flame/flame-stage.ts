@@ -33,9 +33,12 @@ export class FlameStage {
 
   /** False where it is not on the screen. */
   resize(): boolean {
-    const { clientWidth, clientHeight } = this.scroller;
+    const { clientWidth, clientHeight, offsetWidth } = this.scroller;
     if (clientWidth === 0) return false;
-    this.canvas.resize(clientWidth, clientHeight);
+    // It ends where the minimap ends: a scrollbar stands in the gap beside it.
+    const gap = this.canvas.element.offsetLeft;
+    const width = Math.min(offsetWidth - 2 * gap, clientWidth - gap);
+    this.canvas.resize(width, clientHeight);
     return true;
   }
 
@@ -72,14 +75,18 @@ export class FlameStage {
     const box = this.scroller.getBoundingClientRect();
     const y = clientY - box.top - AXIS_PX;
     if (y < 0 || this.canvas.width === 0) return undefined;
-    const share = (clientX - box.left) / this.canvas.width;
+    const share = (clientX - this.left) / this.width;
     const at = time.timeAt(share);
-    const slack = time.timeAt(share + NEAR_PX / this.canvas.width) - at;
+    const slack = time.timeAt(share + NEAR_PX / this.width) - at;
     return layout.at(Math.floor((y + this.scroller.scrollTop) / FRAME_PX), at, slack);
   }
 
   timeAt(clientX: number, time: TimeView): number {
-    return time.timeAt((clientX - this.scroller.getBoundingClientRect().left) / this.width);
+    return time.timeAt((clientX - this.left) / this.width);
+  }
+
+  private get left(): number {
+    return this.canvas.element.getBoundingClientRect().left;
   }
 
   private fit(rows: number): void {

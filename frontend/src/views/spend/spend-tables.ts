@@ -1,13 +1,22 @@
 /** What was spent, in figures: by backend, model or operation, and by day. */
 import { h, setAttr, setFigure, setText } from "../../browser/dom";
 import { address, sectionRoute } from "../../browser/router";
-import { amount, backendName, count, moneyExact, plural, tokens } from "../../text/format";
+import { amount, backendName, count, moneyExact, plural } from "../../text/format";
 import { visible } from "../../text/visible";
 import { BackendMark } from "../backend-mark";
 import { KeyedList } from "../keyed";
 import type { RowView } from "../windowed";
 import { PartFigure } from "./part-figure";
-import { type DayBar, type PartRow, queryOf, runsOf, type SpendChoice, type SummedRuns } from "./spend-words";
+import {
+  costOf,
+  type DayBar,
+  type PartRow,
+  queryOf,
+  runsOf,
+  type SpendChoice,
+  type SummedRuns,
+  tokensOf,
+} from "./spend-words";
 
 export class PartTable {
   readonly element: HTMLElement;
@@ -111,17 +120,10 @@ class PartRowView implements RowView<PartRow> {
     setAttr(this.errors.element, "data-some", part.errors > 0 ? "" : null);
     const from = choice.by === "backend" ? `${shown} was left for another backend` : `${shown} fell back`;
     this.fallbacks.update(part.fallbacks, runs("fell_back"), `Show the runs in which ${from}`);
-    setText(this.tokens, `${tokens(part.tokens.input)} → ${tokens(part.tokens.output)}`);
-    const unpriced = part.unpriced > 0 ? plural(part.unpriced, "call") : "";
-    setText(
-      this.cost,
-      part.cost_nano === 0 && unpriced ? "unpriced" : amount(part.cost_nano) + (unpriced && " +"),
-    );
-    setAttr(
-      this.cost,
-      "title",
-      [moneyExact(part.cost_nano), unpriced && `${unpriced} without a price`].filter(Boolean).join(", "),
-    );
+    const cost = costOf(part);
+    setFigure(this.tokens, tokensOf(part));
+    setFigure(this.cost, cost.text);
+    setAttr(this.cost, "title", cost.title);
     this.fill.style.width = `${(share * 100).toFixed(2)}%`;
   }
 }

@@ -11,7 +11,7 @@ import {
   type SpendParts,
 } from "../../service/wire-sessions";
 import type { Budget } from "../../service/wire-work";
-import { amount, grouped, money, plural } from "../../text/format";
+import { amount, grouped, money, moneyExact, plural, tokens } from "../../text/format";
 
 export const PERIODS = [7, 30, 90, 365] as const;
 
@@ -195,6 +195,22 @@ export function limitText(limit: DayLimit | undefined, todayNano: number): strin
 }
 
 /** "3 calls had no price: their money is not in the sum". */
+export function tokensOf({ tokens: { input, output } }: SpendPart): string {
+  return input || output ? `${tokens(input)} → ${tokens(output)}` : "–";
+}
+
+/** What a part came to. Of calls that all failed nothing is known, as in the table of a run's backends. */
+export function costOf({ calls, errors, unpriced, cost_nano: nano }: SpendPart): {
+  text: string;
+  title: string;
+} {
+  if (nano === 0 && calls > 0 && calls === errors) return { text: "–", title: "No call succeeded" };
+  const without = unpriced > 0 ? `${plural(unpriced, "call")} without a price` : "";
+  if (nano === 0 && without) return { text: "unpriced", title: without };
+  const title = [moneyExact(nano), without].filter(Boolean).join(", ");
+  return { text: `${amount(nano)}${without && " +"}`, title };
+}
+
 export function unpricedText(sums: SpendParts): string {
   const unpriced = Object.values(partsOf(sums)).reduce((total, part) => total + part.unpriced, 0);
   if (unpriced === 0) return "";

@@ -35,6 +35,7 @@ export class TranscriptItem implements RowView<Item> {
   );
   private readonly when = h("span", { class: "story-when" });
   private readonly length = h("span", { class: "story-length" });
+  private readonly tokens = h("span", { class: "story-tokens" });
   private readonly cost = h("button", { class: "story-cost", type: "button" });
   private readonly body = h("div", { class: "story-body" });
   private readonly messages = new MessageList();
@@ -64,7 +65,8 @@ export class TranscriptItem implements RowView<Item> {
       this.name,
       this.note,
     );
-    const margin = h("div", { class: "story-margin" }, this.length, this.cost, this.when);
+    const figures = h("div", { class: "story-figures" }, this.length, this.tokens);
+    const margin = h("div", { class: "story-margin" }, figures, this.cost, this.when);
     this.element = h(
       "article",
       { class: "story", tabindex: -1 },
@@ -195,7 +197,8 @@ export class TranscriptItem implements RowView<Item> {
       item.kind === "turn" || item.kind === "chain"
         ? tokensText(store.spans.get(item.speaker)?.tokens)
         : undefined;
-    setText(this.length, [length, tokens].filter(Boolean).join(" · "));
+    setText(this.length, length);
+    setText(this.tokens, tokens ?? "");
     const isFirst = start === store.start && timesShown() === "relative";
     setText(
       this.when,

@@ -9,7 +9,7 @@ export interface Field {
   name: string;
   value: string;
   title: string;
-  tone: "plain" | "quiet" | "warn" | "bad";
+  tone: "plain" | "quiet" | "warn" | "bad" | "gone";
 }
 
 export interface RunFieldsInput {
@@ -91,7 +91,7 @@ export function fields(input: RunFieldsInput): Field[] {
       lost > 0 ? "warn" : "quiet",
     );
   if (marks.abandoned)
-    add("abandoned", count(marks.abandoned), "Open spans of processes that are not heard any more", "warn");
+    add("abandoned", count(marks.abandoned), "Open spans of processes that are not heard any more", "gone");
   if (marks.corrected)
     add("corrected", count(marks.corrected), "Spans that were thought abandoned and were heard of again");
   if (marks.stale) add("source", "silent", "Spans are open, and nothing was heard for a minute", "warn");
