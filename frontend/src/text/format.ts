@@ -91,7 +91,11 @@ export function grouped(digits: string): string {
 
 /** Token counts: exact below ten thousand, then "12.3k", "1.2M". */
 export function tokens(value: number): string {
-  if (value < 10_000) return String(value);
+  return value < 10_000 ? String(value) : shortCount(value);
+}
+
+/** "12.3k", "1.2M". */
+export function shortCount(value: number): string {
   if (value < 999_500) return `${trim((value / 1_000).toFixed(1))}k`;
   return `${trim((value / 1_000_000).toFixed(1))}M`;
 }

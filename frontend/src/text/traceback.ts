@@ -35,6 +35,15 @@ const JAVA_PLACE = /^([\w.$<>/@]+)\(([^:()]+)(?::(\d+))?\)$/;
 const NET_PLACE = /^(.+?) in (.+):line (\d+)$/;
 const CAUSE = /^\s*(?:Caused by:|\[cause\]:|--->)\s*/;
 
+/** Whether a traceback has nothing in it that type and message do not say already. */
+export function saysNoMore(traceback: string, type: string, message: string): boolean {
+  const said = traceback.trim();
+  return (
+    said === message.trim() ||
+    [type, type.split(".").at(-1)].some((name) => said === `${name}: ${message}`.trim())
+  );
+}
+
 /** null where the text has no frames that are understood: then it is shown as it is. */
 export function stackParts(text: string): StackPart[] | null {
   const parts = text.includes(PYTHON_HEAD) ? pythonParts(text) : atParts(text);

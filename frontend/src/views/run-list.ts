@@ -7,6 +7,9 @@ import { visible } from "../text/visible";
 import { bothWays, when } from "../text/when";
 import { RUN_ICONS } from "./status";
 
+/** Spans of a run from which on the list says about how many there are. */
+const SHORT_FROM = 10_000;
+
 export interface RunItem {
   id: string;
   href: string;
@@ -80,7 +83,7 @@ export function runItem(run: RunSummary, currentId: string | null, nowUs: number
     length,
     when: start === undefined ? "" : when(start, nowUs),
     whenTitle: start === undefined ? "" : `Started ${bothWays(start, nowUs)}`,
-    meta: format.plural(run.spans ?? 0, "span"),
+    meta: spansText(run.spans ?? 0),
     cost: runCost(run),
     errors: errors > 0 ? format.plural(errors, "error") : "",
     current: run.run_id === currentId ? "page" : null,
@@ -88,6 +91,11 @@ export function runItem(run: RunSummary, currentId: string | null, nowUs: number
     pinned: run.pinned === true,
     menuLabel: `Actions for ${runName(run)}`,
   };
+}
+
+/** So short that it is whole beside errors, cost and age; the run itself says it exactly. */
+function spansText(spans: number): string {
+  return spans < SHORT_FROM ? format.plural(spans, "span") : `${format.shortCount(spans)} spans`;
 }
 
 export function runItems(

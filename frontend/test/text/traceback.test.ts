@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { libraryOf, stackParts } from "../../src/text/traceback";
+import { libraryOf, saysNoMore, stackParts } from "../../src/text/traceback";
 
 const PYTHON = `Traceback (most recent call last):
   File "/app/shop/pipeline.py", line 88, in score
@@ -81,4 +81,18 @@ it("leaves what it does not understand as it is", () => {
   expect(stackParts("goroutine 1 [running]:\nmain.main()\n\t/app/main.go:7 +0x1d")).toBeNull();
   expect(stackParts("it went wrong")).toBeNull();
   expect(stackParts("")).toBeNull();
+});
+
+it("knows a traceback that only repeats type and message", () => {
+  const says = (traceback: string) => saysNoMore(traceback, "openai.RateLimitError", "429");
+  expect(["RateLimitError: 429\n", "openai.RateLimitError: 429", "429"].map(says)).toEqual([
+    true,
+    true,
+    true,
+  ]);
+  expect([says("RateLimitError: 429\n  at line 3"), says("RateLimitError"), says(PYTHON)]).toEqual([
+    false,
+    false,
+    false,
+  ]);
 });

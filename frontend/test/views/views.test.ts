@@ -72,6 +72,17 @@ it("names a run, whatever is known of it", () => {
   });
 });
 
+it("says of a large run about how many spans it has, so that the line has room for the rest", () => {
+  const meta = (spans: number) => runItem({ run_id: ID, status: "completed", spans }, null, 0).meta;
+  expect([meta(0), meta(9_999), meta(10_001), meta(123_456), meta(1_000_000)]).toEqual([
+    "0 spans",
+    "9,999 spans",
+    "10k spans",
+    "123.5k spans",
+    "1M spans",
+  ]);
+});
+
 it("says what a run has come to", () => {
   const store = new RunStore();
   const input = {

@@ -27,6 +27,8 @@ export interface Item {
   readonly around: string | null;
   /** Of a step and a subagent: the first call within, which says itself what was asked. */
   readonly within: string | null;
+  /** Of a subagent: the span right around it that is no item itself, which may say which of many it is. */
+  readonly inside: string | null;
 }
 
 const STEPS: ReadonlySet<string> = new Set(["operation", "pipeline", "layer", "phase", "subphase"]);
@@ -44,6 +46,8 @@ interface Frame {
   readonly lane: Lane;
   /** The call of another library that it stands within. */
   readonly around: string | null;
+  /** The span right above, where it is no item itself. */
+  readonly inside: string | null;
   /** Headings above it that are shown as soon as there is something below them. */
   readonly pending: Pending | null;
 }
@@ -98,7 +102,7 @@ class Walk {
   items(): Item[] {
     const lane: Lane = { last: null };
     for (const node of this.store.tree.roots.toReversed())
-      this.stack.push({ node, level: 0, depth: 0, lane, around: null, pending: null });
+      this.stack.push({ node, level: 0, depth: 0, lane, around: null, inside: null, pending: null });
     for (let frame = this.stack.pop(); frame; frame = this.stack.pop()) this.visit(frame);
     return this.made;
   }
@@ -123,7 +127,7 @@ class Walk {
     else {
       if (span?.status === "error" && node.total.errors === 1 && !this.hasCalls(node))
         this.put(frame, { kind: "error" });
-      this.into(frame, {});
+      this.into(frame, { inside: node.id });
     }
   }
 
@@ -181,7 +185,8 @@ class Walk {
     }
     const folded = this.folded.has(frame.node.id);
     const within = this.firstCall(frame.node);
-    this.put(frame, { kind: "agent", caller: frame.lane.last?.speaker ?? null, folded, within });
+    const { inside } = frame;
+    this.put(frame, { kind: "agent", caller: frame.lane.last?.speaker ?? null, folded, within, inside });
     if (!folded) this.into(frame, { level: frame.level + 1, lane: { last: null } });
   }
 
@@ -204,7 +209,7 @@ class Walk {
   private into(frame: Frame, within: Partial<Frame>): void {
     const { children } = frame.node;
     for (let at = children.length - 1; at >= 0; at--) {
-      this.stack.push({ ...frame, ...within, node: children[at] as TreeNode });
+      this.stack.push({ ...frame, inside: null, ...within, node: children[at] as TreeNode });
     }
   }
 
@@ -233,6 +238,7 @@ function item(id: string, level: number, depth: number, what: Partial<Item> & Pi
     folded: false,
     around: null,
     within: null,
+    inside: null,
     ...what,
   };
 }

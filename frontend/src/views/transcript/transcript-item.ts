@@ -167,7 +167,9 @@ export class TranscriptItem implements RowView<Item> {
     if (item.kind === "agent") {
       const total = context.store.tree.get(item.id)?.total;
       const calls = item.folded && total?.llm ? format.plural(total.llm, "call") : "";
-      return [item.level > 0 ? "subagent" : "agent", calls, said].filter(Boolean).join(" · ");
+      const around = shownName(context.store.spans.get(item.inside ?? "")?.name ?? "");
+      const inside = item.inside && around !== this.name.textContent ? `in ${around}` : "";
+      return [item.level > 0 ? "subagent" : "agent", inside, calls, said].filter(Boolean).join(" · ");
     }
     return said;
   }

@@ -69,6 +69,11 @@ describe("the story of a run", () => {
     expect(one?.tools).toEqual(["weather", "research"]);
   });
 
+  it("knows the span around a subagent by which it can be told from others of its name", () => {
+    const around = transcriptItems(run(...AGENT), new Set()).map(({ id, inside }) => [id, inside]);
+    expect(around.filter(([, inside]) => inside)).toEqual([["planner", "http"]]);
+  });
+
   it("gives a heading to a root of any kind, if there is something to tell", () => {
     expect(story(run({ span_id: "GET" }, { span_id: "call", parent_id: "GET", kind: "llm_call" }))).toEqual([
       "step GET",

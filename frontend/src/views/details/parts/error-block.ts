@@ -3,7 +3,14 @@ import { h } from "../../../browser/dom";
 import type { SpanState } from "../../../service/wire";
 import { plural } from "../../../text/format";
 import { errorType } from "../../../text/reasons";
-import { libraryOf, type StackFrame, type StackPart, shortFile, stackParts } from "../../../text/traceback";
+import {
+  libraryOf,
+  type StackFrame,
+  type StackPart,
+  saysNoMore,
+  shortFile,
+  stackParts,
+} from "../../../text/traceback";
 import { bidiShown } from "../../bidi-text";
 import type { SectionBuilder } from "../details-section";
 import { longText } from "../long-text";
@@ -24,7 +31,7 @@ function errorBlock(span: SpanState): HTMLElement {
   );
   if (message.length > 1_000) block.append(longText(message));
   else if (message) block.append(h("p", { class: "error-message" }, ...bidiShown(message)));
-  if (traceback) block.append(tracebackBlock(traceback));
+  if (traceback && !saysNoMore(traceback, type ?? "", message)) block.append(tracebackBlock(traceback));
   return block;
 }
 
