@@ -3,7 +3,7 @@ import { lengthOf, visibleRows } from "../../src/compare/compare-rows";
 import { contentText, differingKeys } from "../../src/compare/content-text";
 import { type DiffLine, diffLines, edits, withContext } from "../../src/compare/text-diff";
 import type { ComparedRow, Comparison, Difference } from "../../src/service/wire-compare";
-import { figures } from "../../src/views/compare/compare-words";
+import { figures, leftOutText } from "../../src/views/compare/compare-words";
 
 const SIGNS = { same: " ", removed: "-", added: "+" } as const;
 
@@ -137,4 +137,28 @@ it("says how long a run took that is over as exactly as elsewhere, beside one th
   const [took] = figures(runs, 46_500_000);
   expect([took?.a, took?.b, took?.delta]).toEqual(["1.00 s", "46.5 s", "+45.5 s"]);
   expect(figures({ ...runs, b: over } as Comparison, 0)[0]?.a).toBe("1.00 s");
+});
+
+it("counts fallbacks as the run's page does: attempts that were not made stand by themselves", () => {
+  const calls = { calls: 22, fallbacks: 2, expected_fallbacks: 20, tokens: { input: 5_810, output: 12_000 } };
+  const a = { run_id: "a", status: "completed", backends: { x: calls } };
+  const b = { run_id: "b", status: "completed" };
+  const of = (runs: object) =>
+    Object.fromEntries(figures(runs as Comparison, 0).map((figure) => [figure.name, figure.a]));
+  expect(of({ a, b })).toMatchObject({
+    fallbacks: "2",
+    skipped: "20",
+    "tokens in": "5,810",
+    "tokens out": "12k",
+  });
+  expect(of({ a: b, b })).not.toHaveProperty("skipped");
+});
+
+it("says what of a long comparison is not shown", () => {
+  const of = (both: number, differing: number, out: number, rows: number) =>
+    leftOutText({ both, differing, left_out: out, rows: Array(rows) } as unknown as Comparison);
+  expect(of(10, 1, 0, 10)).toBe("");
+  expect(of(10_001, 4, 1, 10_000)).toBe("1 row without a difference is not shown");
+  expect(of(12_000, 4, 2_000, 10_000)).toBe("2,000 rows without a difference are not shown");
+  expect(of(1, 1, 57, 10_000)).toBe("57 of 10,057 rows are not shown");
 });

@@ -7,10 +7,11 @@ import { lengthOf, rowId, SHOWN, type Shown } from "../../compare/compare-rows";
 import { Refresh } from "../../connection/refresh";
 import type { Api } from "../../service/api";
 import type { ComparedRow, Comparison } from "../../service/wire-compare";
-import { count, plural } from "../../text/format";
+import { count } from "../../text/format";
 import { isAlive } from "../run-list";
 import type { SectionView } from "../section";
 import { CompareTable } from "./compare-table";
+import { leftOutText } from "./compare-words";
 import { RunChoice } from "./run-choice";
 import { RunTotals } from "./run-totals";
 import { SpanDifference } from "./span-difference";
@@ -145,12 +146,8 @@ export class ComparePage implements SectionView {
     const nowUs = this.api.nowUs();
     this.totals.draw(answer, nowUs);
     this.table.take(answer, lengthOf(answer.a, answer.b, nowUs));
-    const out =
-      answer.left_out > 0 ? `${plural(answer.left_out, "row")} without a difference are not shown` : "";
-    setText(
-      this.message,
-      [isLive(answer) ? "Still running: brought up to date as it goes" : "", out].filter(Boolean).join(" · "),
-    );
+    const live = isLive(answer) ? "Still running: brought up to date as it goes" : "";
+    setText(this.message, [live, leftOutText(answer)].filter(Boolean).join(" · "));
     this.drawTabs();
     this.drawDetails();
   }

@@ -92,15 +92,18 @@ function figure(
 interface Sums {
   calls: number;
   fallbacks: number;
+  /** Attempts that were not made. */
+  skipped: number;
   input: number;
   output: number;
 }
 
 function sums(run: RunSummary): Sums {
-  const all = { calls: 0, fallbacks: 0, input: 0, output: 0 };
+  const all = { calls: 0, fallbacks: 0, skipped: 0, input: 0, output: 0 };
   for (const { calls, fallbacks, expected_fallbacks, tokens } of Object.values(run.backends ?? {})) {
     all.calls += calls ?? 0;
-    all.fallbacks += (fallbacks ?? 0) + (expected_fallbacks ?? 0);
+    all.fallbacks += fallbacks ?? 0;
+    all.skipped += expected_fallbacks ?? 0;
     all.input += tokens?.input ?? 0;
     all.output += tokens?.output ?? 0;
   }
@@ -111,6 +114,19 @@ function runCostNano(run: RunSummary, calls: number): number | undefined {
   const nano = format.costNano(run);
   // Nothing was paid, or nobody knows: only the former is a zero.
   return nano === 0 && (run.unpriced ?? 0) > 0 ? undefined : calls > 0 || nano ? nano : undefined;
+}
+
+/** Written as the counts beside it. */
+function tokenCount(value: number): string {
+  return value < 10_000 ? format.count(value) : format.tokens(value);
+}
+
+/** What the answer leaves out: it keeps rows that differ before others. */
+export function leftOutText({ both, differing, left_out: out, rows }: Comparison): string {
+  if (out === 0) return "";
+  const isAre = out === 1 ? "is" : "are";
+  if (out <= both - differing) return `${format.plural(out, "row")} without a difference ${isAre} not shown`;
+  return `${format.count(out)} of ${format.count(out + rows.length)} rows ${isAre} not shown`;
 }
 
 /** The figures of both runs as a whole. */
@@ -127,11 +143,14 @@ export function figures({ a, b }: Comparison, nowUs: number): Figure[] {
     { ...took, a: shown(a, took.a), b: shown(b, took.b) },
     figure("cost", runCostNano(a, left.calls), runCostNano(b, right.calls), format.money),
     figure("LLM calls", left.calls, right.calls, format.count),
-    figure("tokens in", left.input, right.input, format.tokens),
-    figure("tokens out", left.output, right.output, format.tokens),
+    figure("tokens in", left.input, right.input, tokenCount),
+    figure("tokens out", left.output, right.output, tokenCount),
     figure("spans", a.spans ?? 0, b.spans ?? 0, format.count),
     figure("errors", a.errors ?? 0, b.errors ?? 0, format.count),
     figure("fallbacks", left.fallbacks, right.fallbacks, format.count),
+    ...(left.skipped + right.skipped > 0
+      ? [figure("skipped", left.skipped, right.skipped, format.count)]
+      : []),
   ];
 }
 
