@@ -66,7 +66,7 @@ async def test_sessions_and_what_they_cost(new_redis_url: str, browser: Browser)
         ):
             await page.goto("/sessions")
             await expect(page.get_by_text("No sessions yet")).to_be_visible()
-            _talk(writer, 1, now - 120_000_000, asked="Where is my invoice?", answered="Here it is.")
+            _talk(writer, 1, now - 120_000_000, asked="Where is my invoice?", answered="**Here** it is.")
             second = _talk(writer, 2, now - 30_000_000, over=False)
 
             row = page.get_by_role("row", name=SESSION)

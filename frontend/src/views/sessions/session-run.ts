@@ -5,6 +5,7 @@ import { address, runRoute } from "../../browser/router";
 import type { RunSummary } from "../../service/wire";
 import { dateTime, plural, tokens } from "../../text/format";
 import { when } from "../../text/when";
+import { markdown } from "../conversation/markdown";
 import { runItem } from "../run-list";
 import type { RowView } from "../windowed";
 import { type Dialogue, pauseText } from "./session-words";
@@ -92,7 +93,8 @@ export class SessionRun implements RowView<ShownRun> {
 }
 
 function said(who: string): { element: HTMLElement; show(text: string): void } {
-  const text = h("p", { class: "session-said-text", dir: "auto" });
+  const text = h("div", { class: "session-said-text" });
+  let shown = "";
   const element = h(
     "div",
     { class: "session-said", "data-who": who },
@@ -103,7 +105,9 @@ function said(who: string): { element: HTMLElement; show(text: string): void } {
     element,
     show(value) {
       element.hidden = value === "";
-      setText(text, value);
+      if (value === shown) return;
+      shown = value;
+      text.replaceChildren(markdown(value));
     },
   };
 }

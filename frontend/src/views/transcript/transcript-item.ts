@@ -183,7 +183,8 @@ export class TranscriptItem implements RowView<Item> {
     const total = store.tree.get(item.id)?.total;
     const running = span?.status === "running";
     const estimate = costEstimate(speaker ?? {});
-    const priced = total && total.priced > 0 ? format.money(total.cost) : "";
+    const rest = total?.unpriced ? " +" : "";
+    const priced = total && total.priced > 0 ? `${format.money(total.cost)}${rest}` : "";
     setText(this.cost, estimate || priced || (total?.unpriced ? "unpriced" : ""));
     this.cost.hidden = this.cost.textContent === "";
     setAttr(this.cost, "aria-label", `Cost: ${this.cost.textContent ?? ""}`);
