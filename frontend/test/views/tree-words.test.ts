@@ -4,9 +4,9 @@ import { barWords, summaryWords } from "../../src/views/trace/tree-words";
 
 it("says how many spans a tree has, and how many of them are here", () => {
   const spans = new Map<string, SpanState>();
-  const run = { spanCount: 1_200, runningCount: 0, indexed: null, whole: null, spans };
+  const run = { spanCount: 1_200, indexed: null, whole: null, spans };
   expect(summaryWords(run)).toBe("1,200 spans");
-  expect(summaryWords({ ...run, spanCount: 1, runningCount: 1 })).toBe("1 span · 1 running");
+  expect(summaryWords({ ...run, spanCount: 1 })).toBe("1 span");
   const whole: RunSummary = { run_id: "a", status: "running" };
   expect(summaryWords({ ...run, whole })).toBe("1,200 spans · 0 here");
   expect(summaryWords({ ...run, whole, indexed: 300 })).toBe("1,200 spans · 300 read so far");

@@ -83,6 +83,13 @@ it("says of a large run about how many spans it has, so that the line has room f
   ]);
 });
 
+it("has how many spans run at the end, where nothing else moves as it changes", () => {
+  const store = { spanCount: 12, runningCount: 9, errorCount: 0, unpricedNotes: new Map() };
+  const marks = { abandoned: 1, stale: true };
+  const input = { table: backendTable({}), marks, dropped: {}, start: 0, end: null, alive: true, nowUs: 5 };
+  expect(fields({ ...input, store }).at(-1)?.name).toBe("running");
+});
+
 it("says what a run has come to", () => {
   const store = new RunStore();
   const input = {
@@ -130,7 +137,12 @@ it("shows layers with what is known of their progress", () => {
 });
 
 it("keeps the place of layers that will come, and of no others", () => {
-  const place = new LayerPlace();
+  const kept = new Map<string, string>();
+  const store = () => ({
+    getItem: (key: string) => kept.get(key) ?? null,
+    setItem: (key: string, text: string) => void kept.set(key, text),
+  });
+  const place = new LayerPlace(store);
   const operations = [
     { name: "job_search", isLayered: true },
     { name: "ask", isLayered: false },
@@ -144,6 +156,15 @@ it("keeps the place of layers that will come, and of no others", () => {
   expect(keeps("another's", false, { name: "fetch", status: "running", done: null, total: null })).toBe(true);
   expect(keeps("another's", true)).toBe(true);
   expect(place.keeps(null, [], true, operations)).toBe(false);
+  const later = (at: () => Pick<Storage, "getItem" | "setItem">) =>
+    new LayerPlace(at).keeps({ name: "", operation: "another's" }, [], true, []);
+  expect(later(store)).toBe(true);
+  kept.set("spantail.layered", "{");
+  expect(later(store)).toBe(false);
+  const none = () => {
+    throw new Error("no storage");
+  };
+  expect(later(none)).toBe(false);
 });
 
 it("leaves out an operation word only where a mark and the model say it", () => {

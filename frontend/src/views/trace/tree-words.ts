@@ -3,12 +3,11 @@ import type { RunStore } from "../../store";
 import * as format from "../../text/format";
 import { lengthWords } from "../../text/span-words";
 
-type Counted = Pick<RunStore, "spanCount" | "runningCount" | "indexed" | "whole" | "spans">;
+type Counted = Pick<RunStore, "spanCount" | "indexed" | "whole" | "spans">;
 
-/** "12 spans · 3 running" */
-export function summaryWords({ spanCount, runningCount, indexed, whole, spans }: Counted): string {
+/** "12 spans"; how many of them run stands above the run. */
+export function summaryWords({ spanCount, indexed, whole, spans }: Counted): string {
   const parts = [format.plural(spanCount, "span")];
-  if (runningCount > 0) parts.push(`${format.count(runningCount)} running`);
   if (indexed !== null) parts.push(`${format.count(indexed)} read so far`);
   else if (whole) parts.push(`${format.count(spans.size)} here`);
   return parts.join(" · ");

@@ -17,12 +17,24 @@ export interface LayerItem {
   spanId: string;
 }
 
+const STORED = "spantail.layered";
+/** Names that are kept: whoever has more operations sees the strip come with the oldest of them. */
+const MOST = 50;
+
+type Store = Pick<Storage, "getItem" | "setItem">;
+
 /**
  * Whether the strip has a place, also while it is empty: what is below it stays where it is when the layers come. The
- * operations of the service say that they have layers; of others it is what earlier runs of that name had.
+ * operations of the service say that they have layers; of others it is what earlier runs of that name had, in this
+ * browser.
  */
 export class LayerPlace {
-  private readonly layered = new Set<string>();
+  private readonly store: () => Store;
+  private layered: Set<string> | null = null;
+
+  constructor(store: () => Store = () => localStorage) {
+    this.store = store;
+  }
 
   keeps(
     run: Pick<RunSummary, "operation" | "name"> | null,
@@ -33,12 +45,35 @@ export class LayerPlace {
   ): boolean {
     const of = run?.operation || run?.name || "";
     if (layers.length > 0) {
-      if (of) this.layered.add(of);
+      if (of && !this.known.has(of)) this.remember(of);
       return true;
     }
     return (
-      isOpen && (this.layered.has(of) || operations.some(({ name, isLayered }) => name === of && isLayered))
+      isOpen && (this.known.has(of) || operations.some(({ name, isLayered }) => name === of && isLayered))
     );
+  }
+
+  private get known(): Set<string> {
+    this.layered ??= this.read();
+    return this.layered;
+  }
+
+  private read(): Set<string> {
+    try {
+      const names: unknown = JSON.parse(this.store().getItem(STORED) ?? "[]");
+      return new Set(Array.isArray(names) ? names.filter((name) => typeof name === "string") : []);
+    } catch {
+      return new Set(); // The browser keeps nothing, or something else.
+    }
+  }
+
+  private remember(name: string): void {
+    this.known.add(name);
+    try {
+      this.store().setItem(STORED, JSON.stringify([...this.known].slice(-MOST)));
+    } catch {
+      // Then it is known until the page is closed.
+    }
   }
 }
 

@@ -56,7 +56,6 @@ export function fields(input: RunFieldsInput): Field[] {
     add("cost", cost, `${moneyExact(table.nano)}${budget}${rest}`, table.calls > 0 ? "plain" : "quiet");
   }
   add(store.spanCount === 1 ? "span" : "spans", count(store.spanCount), "Spans of this run");
-  if (store.runningCount > 0) add("running", count(store.runningCount), "Spans that are at work now");
   if (table.calls > 0)
     add(table.calls === 1 ? "LLM call" : "LLM calls", count(table.calls), "Calls of models that have ended");
   if (table.unpriced > 0 && table.nano > 0)
@@ -95,5 +94,7 @@ export function fields(input: RunFieldsInput): Field[] {
   if (marks.corrected)
     add("corrected", count(marks.corrected), "Spans that were thought abandoned and were heard of again");
   if (marks.stale) add("source", "silent", "Spans are open, and nothing was heard for a minute", "warn");
+  // At the end: it gets more and fewer digits all the time, and is gone at last, and nothing else shall move for it.
+  if (store.runningCount > 0) add("running", count(store.runningCount), "Spans that are at work now");
   return list;
 }
