@@ -1,24 +1,22 @@
-/** The page's controller: it keeps address, list and what is on the screen together. */
+/** The page's controller: its parts, what they ask of each other, and what its buttons do. */
 
 import { byId } from "./browser/dom";
 import { Navigation } from "./browser/navigation";
-import { isOutdated } from "./browser/new-build";
 import { mayNotify, notify } from "./browser/notify";
-import { parse, type Route, runRoute, type Section } from "./browser/router";
+import { parse, runRoute } from "./browser/router";
 import { say } from "./browser/toast";
-import { assign, type PageData, updateItem, updateList } from "./page";
+import { type PageData, updateItem } from "./page";
 import { listenForKeys } from "./page-keys";
 import { RunEnds } from "./runs/run-ends";
 import { RunSidebar } from "./runs/run-sidebar";
+import { Screen } from "./screen";
 import type { Api } from "./service/api";
 import type { RunSummary } from "./service/wire";
 import { switchTimes } from "./text/when";
-import { summaryOf } from "./views/run/head/run-head";
 import { RunMenu } from "./views/run/run-menu";
 import { RunView } from "./views/run/run-view";
-import { runItem, runItems } from "./views/run-list";
+import { runItem } from "./views/run-list";
 import { SavedViews } from "./views/saved-views";
-import type { SectionView } from "./views/section";
 import { sections } from "./views/sections";
 import { NewRunDialog } from "./views/start/new-run";
 import { StartedRun } from "./views/start/started-run";
@@ -42,27 +40,17 @@ export class App {
   private readonly dialog: NewRunDialog;
   private readonly menu: RunMenu;
   private readonly navigation = new Navigation(
-    (route) => this.follow(route),
+    (route) => this.screen.follow(route),
     () => this.sidebar.query.slice(1),
   );
-  private readonly sections: Readonly<Partial<Record<Section, SectionView>>>;
-  private section: SectionView | undefined;
-  private route: Route = runRoute(null);
-  /** The list is narrowed to what the address says: there is no new place to go back to. */
-  private following = false;
+  private readonly screen: Screen;
   /** The list is asked for. */
   private lists = false;
-  /** The list has answered. */
-  private listed = false;
-  /** The run on the page was in the list when the service did not have it. */
-  private goneListed = false;
   private readonly started = new StartedRun();
   /** What is not needed to show what the address asks for was asked for. */
   private hasRest = false;
   private ticks = 0;
   private tickedAtMs = Date.now();
-  /** The service did not answer; when it does again, it may be another one. */
-  private wasAway = false;
 
   constructor(page: PageData, api: Api) {
     this.page = page;
@@ -70,12 +58,12 @@ export class App {
     this.ends = new RunEnds(api, (run) => this.tellEnd(run));
     this.run = new RunView(page, api, {
       chosen: (runId, spanId) => {
-        this.route = runRoute(runId, spanId, this.route.view, this.route.find);
-        this.navigation.record(this.route);
+        const { view, find } = this.screen.route;
+        this.navigation.record(this.screen.stayAt(runRoute(runId, spanId, view, find)));
       },
       searched: (runId, query) => {
-        this.route = runRoute(runId, this.route.spanId, this.route.view, query);
-        this.navigation.amend(this.route);
+        const { spanId, view } = this.screen.route;
+        this.navigation.amend(this.screen.stayAt(runRoute(runId, spanId, view, query)));
       },
       ended: (runId) => this.ends.heard(runId),
       shown: () => {
@@ -86,30 +74,31 @@ export class App {
         updateItem(page.runs, runItem(summary, summary.run_id, api.nowUs(), this.sidebar.search)),
       gone: (runId) => {
         this.list();
-        this.goneListed = this.runs.some((run) => run.run_id === runId);
+        this.screen.runIsGone(runId);
       },
       canStart: (operation) => this.canStart(operation),
     });
     this.dialog = new NewRunDialog(page, api, (runId) => this.goToStarted(runId));
     this.sidebar = new RunSidebar(page, api, {
-      changed: () => this.listChanged(),
-      failed: (reason) => this.listFailed(reason),
+      changed: () => this.screen.listChanged(),
+      failed: (reason) => this.screen.listFailed(reason),
       open: (runId) => this.navigation.go(runRoute(runId)),
       narrowed: (query, isTyping) => {
         this.views.narrowed(query);
-        if (this.route.section !== "runs") return;
-        if (isTyping || this.following) this.navigation.amend(this.route);
-        else this.navigation.record(this.route);
+        const { route, isFollowing } = this.screen;
+        if (route.section !== "runs") return;
+        if (isTyping || isFollowing) this.navigation.amend(route);
+        else this.navigation.record(route);
       },
     });
     this.views = new SavedViews((query) => this.sidebar.apply(query));
-    this.sections = sections(api, {
+    const shown = sections(api, {
       go: (route) => this.navigation.go(route),
-      record: (route) => {
-        this.route = route;
-        this.navigation.record(route);
-      },
+      record: (route) => this.navigation.record(this.screen.stayAt(route)),
     });
+    this.screen = new Screen({ page, api, run: this.run, sidebar: this.sidebar, sections: shown }, () =>
+      this.askRest(),
+    );
     this.menu = new RunMenu(api, {
       wantsToken: () => page.login,
       isAwaited: (runId) => this.ends.has(runId),
@@ -170,9 +159,9 @@ export class App {
   /** Times relative or by the clock, everywhere. */
   switchTimes(): void {
     switchTimes();
-    this.drawList();
+    this.screen.drawList();
     this.run.retime();
-    this.section?.tick();
+    this.screen.section?.tick();
   }
 
   newRun(operation?: string): void {
@@ -226,7 +215,7 @@ export class App {
   retry(): void {
     this.wake();
     const { session } = this.run;
-    if (session && this.run.isGone) this.openRun({ ...this.route, runId: session.runId });
+    if (session && this.run.isGone) this.screen.openRun(session.runId);
   }
 
   private async waitFor(runId: string): Promise<void> {
@@ -250,62 +239,6 @@ export class App {
     else if (this.run.session?.runId !== run.run_id) say(title);
   }
 
-  // What is on the screen
-
-  private follow(route: Route): void {
-    this.route = route;
-    this.page.listOpen = false;
-    this.showSection(route);
-    if (route.section !== "runs") return;
-    this.following = true;
-    this.sidebar.apply(route.list);
-    this.following = false;
-    if (route.odd !== undefined) {
-      this.run.close();
-      this.page.runIdShort = route.odd;
-      this.page.screen = "odd";
-      document.title = "No such run – Spantail";
-      this.drawList();
-      return;
-    }
-    const { list, search } = this.sidebar;
-    const runId = route.runId ?? (list.outdated ? null : (this.runs[0]?.run_id ?? null));
-    if (runId === null) {
-      this.run.close();
-      this.page.screen =
-        this.listed && !list.outdated ? (this.page.filtered ? "unmatched" : "empty") : "loading";
-      this.drawList();
-      return;
-    }
-    this.route = { ...route, find: route.runId ? route.find : search };
-    if (this.run.session?.runId === runId && !this.run.isGone) this.run.goTo(this.route);
-    else this.openRun({ ...this.route, runId });
-  }
-
-  private showSection(route: Route): void {
-    const { page } = this;
-    const view = this.sections[route.section];
-    assign(page, "section", route.section);
-    if (view === this.section) {
-      view?.moved?.(route);
-      return;
-    }
-    this.section?.close();
-    this.section = view;
-    if (!view) return;
-    this.run.close();
-    this.drawList();
-    page.screen = "section";
-    document.title = `${view.title} – Spantail`;
-    view.open(route);
-  }
-
-  private openRun(route: Route & { runId: string }): void {
-    const listed = this.runs.find((run) => run.run_id === route.runId);
-    this.run.open(route, listed);
-    this.drawList();
-  }
-
   private canStart(operation: string): boolean {
     return this.page.operations.some(({ name }) => name === operation);
   }
@@ -326,73 +259,18 @@ export class App {
     const second = this.ticks % LIST_TICKS === 0;
     this.run.tick(second);
     if (!second) return;
-    this.drawList();
-    this.section?.tick();
-  }
-
-  /** Of an updated service this is the old page, which may not understand it. */
-  private async lookForUpdate(): Promise<void> {
-    if (await isOutdated())
-      this.page.notice = "The service was updated. Reload this page to get its new version.";
+    this.screen.drawList();
+    this.screen.section?.tick();
   }
 
   private wake(): void {
-    void this.lookForUpdate();
+    this.screen.wake();
     this.run.wake();
     this.sidebar.wake();
     this.ends.wake();
-    this.section?.wake();
   }
-
-  // The list
 
   private get runs(): readonly RunSummary[] {
     return this.sidebar.runs;
-  }
-
-  private listChanged(): void {
-    const { session } = this.run;
-    const first = !this.listed;
-    this.listed = true;
-    if (this.wasAway) void this.lookForUpdate();
-    this.wasAway = false;
-    assign(this.page, "runsText", "");
-    this.run.serviceAnswers();
-    this.drawList();
-    if (this.runs.length === 0 || this.route.section !== "runs") this.askRest();
-    if (this.route.section !== "runs") return;
-    if (!session) {
-      if (this.route.odd !== undefined) return;
-      // On the start page the newest run is shown as soon as there is one.
-      const waits = this.page.screen === "empty" || this.page.screen === "unmatched";
-      if (first || this.runs.length > 0 || !waits) this.follow(this.route);
-      return;
-    }
-    const listed = this.runs.find((run) => run.run_id === session.runId);
-    if (!listed) return;
-    session.compare(listed);
-    // Its address was known before its first span was here.
-    const { state } = session;
-    if (state.phase === "gone" && !state.expired && !this.goneListed)
-      this.openRun({ ...this.route, runId: session.runId });
-  }
-
-  private listFailed(reason: string): void {
-    const { page } = this;
-    this.wasAway = true;
-    assign(page, "runsText", this.listed ? "This list is not up to date." : reason);
-    this.run.serviceAnswers(reason);
-    if (this.run.session || this.route.section !== "runs" || this.route.odd !== undefined) return;
-    page.screen = "offline";
-    page.offlineText = reason;
-  }
-
-  private drawList(): void {
-    const { page } = this;
-    const { session } = this.run;
-    const open = session && summaryOf(session);
-    const runs = this.runs.map((run) => (run.run_id === open?.run_id ? open : run));
-    updateList(page, runItems(runs, session?.runId ?? null, this.api.nowUs(), this.sidebar.search));
-    if (this.runs.some((run) => run.demo)) assign(page, "demo", true);
   }
 }

@@ -3,12 +3,12 @@
 import { backoffMs } from "../connection/backoff";
 import type { Connection, ConnectionListener, ConnectionState } from "../connection/connection";
 import { type Api, ProblemError } from "../service/api";
-import type { BackendTotals, Frame, LayerInfo, Marks, RunSummary } from "../service/wire";
+import type { BackendTotals, Frame, LayerInfo, Marks, RunSummary, TailEvent } from "../service/wire";
 import { RunStore } from "../store";
 import { runTimes } from "./time/extent";
 import { RunParts } from "./tree/parts";
 
-/** Events from before the snapshot that the livetail shows at first. */
+/** Events from before those that are here, that are asked for at once. */
 const HISTORY = 1_000;
 /** The tree is drawn before it is asked for. */
 const HISTORY_AFTER_MS = 100;
@@ -211,6 +211,16 @@ export class RunSession {
     } finally {
       this.historyLoading = false;
     }
+  }
+
+  /** Events before one that are looked through and not kept; null where they cannot be had now. */
+  async olderEvents(before: number): Promise<{ events: TailEvent[]; start: number } | null> {
+    const { epoch } = this.store;
+    const frame = await this.api.logsBefore(this.runId, before, HISTORY);
+    const isSame = !this.abort.signal.aborted && frame.epoch === epoch && this.store.epoch === epoch;
+    if (!isSame) return null;
+    this.firstIndex = Math.max(this.firstIndex, frame.first_index);
+    return { events: frame.logs, start: frame.first_index };
   }
 
   private take(frame: Frame): void {

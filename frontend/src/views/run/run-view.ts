@@ -4,34 +4,21 @@ import { byId } from "../../browser/dom";
 import { DrawSchedule, type Parts } from "../../browser/draw-schedule";
 import type { Route } from "../../browser/router";
 import type { ConnectionState } from "../../connection/connection";
-import { RunConnection } from "../../connection/follow";
-import { poll } from "../../connection/poll";
-import { serverSentEvents } from "../../connection/sse";
-import { webSocket } from "../../connection/websocket";
-import { assign, type PageData } from "../../page";
-import { RunResults } from "../../run/run-result";
+import { connectBy } from "../../connection/transports";
+import type { PageData } from "../../page";
 import { RunSession } from "../../run/session";
 import type { Api } from "../../service/api";
 import type { Jump, RunSummary } from "../../service/wire";
 import { SpanDetailsView } from "../details/span-details";
 import { FindBar } from "../find/find-bar";
 import { LivetailView } from "../livetail/livetail";
-import type { OlderPage } from "../livetail/tail-search";
 import { TimePanel } from "../time/time-panel";
-import { BudgetMeter } from "./head/budget-meter";
-import { ConnectionBadge } from "./head/connection-badge";
-import { LossLine } from "./head/loss-line";
-import { QueueWait } from "./head/queue-wait";
-import { drawRunHead, isLive, summaryOf } from "./head/run-head";
-import { runLinks } from "./run-links";
+import { type RunHeadListener, RunHeadView } from "./head/head-view";
+import { isLive } from "./head/run-head";
 import { runShapes } from "./run-shapes";
-import { RunSurroundings } from "./run-surroundings";
 import type { ViewStrip } from "./view-strip";
 
-/** Older events that are searched at once. */
-const OLDER_PAGE = 1_000;
-
-export interface RunViewListener {
+export interface RunViewListener extends Omit<RunHeadListener, "changed"> {
   /** The user has chosen a span of the run, or none any more. */
   chosen(runId: string, spanId: string | null): void;
   /** The run that was opened is on the screen. */
@@ -40,12 +27,8 @@ export interface RunViewListener {
   searched(runId: string, query: string): void;
   /** The run is over; said again and again. */
   ended(runId: string): void;
-  /** What the list shows of the run may differ by now. */
-  summarised(summary: RunSummary): void;
   /** The service does not have the run. */
   gone(runId: string): void;
-  /** The service has such an operation: it may have started the run. */
-  canStart(operation: string): boolean;
 }
 
 export class RunView {
@@ -53,16 +36,11 @@ export class RunView {
   private readonly api: Api;
   private readonly listener: RunViewListener;
   private readonly section = byId("run");
-  private readonly badge: ConnectionBadge;
+  private readonly head: RunHeadView;
   private readonly views: ViewStrip;
   private readonly tail: LivetailView;
   private readonly details: SpanDetailsView;
   readonly find: FindBar;
-  private readonly wait: QueueWait;
-  private readonly losses = new LossLine();
-  private readonly surroundings: RunSurroundings;
-  private readonly meter = new BudgetMeter();
-  private readonly results: RunResults;
   private readonly schedule = new DrawSchedule(() => this.parts());
   private current: RunSession | null = null;
   private chosenId: string | null = null;
@@ -74,7 +52,6 @@ export class RunView {
     this.api = api;
     this.listener = listener;
     const now = () => api.nowUs();
-    this.badge = new ConnectionBadge(page);
     const select = (id: string | null) => this.choose(id);
     const runId = () => this.current?.runId ?? "";
     const panel = new TimePanel(api, runId, now);
@@ -85,8 +62,12 @@ export class RunView {
       reach: (id: string) => void this.current?.reach(id).catch(() => {}),
     };
     this.views = runShapes({ actions, panel, api, runId: () => this.current?.runId ?? "" });
-    this.results = new RunResults(api, () => this.schedule.ask());
-    this.details = new SpanDetailsView(api, now, this.results, () => {
+    this.head = new RunHeadView(page, api, {
+      changed: () => this.schedule.ask(),
+      canStart: (operation) => listener.canStart(operation),
+      summarised: (summary) => listener.summarised(summary),
+    });
+    this.details = new SpanDetailsView(api, now, this.head.results, () => {
       this.choose(null);
       this.views.focus();
     });
@@ -99,7 +80,7 @@ export class RunView {
       },
       older: () => this.current?.older ?? 0,
       first: () => this.current?.firstIndex ?? 0,
-      page: (before) => this.olderEvents(before),
+      page: async (before) => (await this.current?.olderEvents(before)) ?? null,
       narrowedTo: (backend) => {
         page.onlyBackend = backend;
         this.schedule.ask();
@@ -117,8 +98,6 @@ export class RunView {
       leave: () => this.views.focus(),
       now,
     });
-    this.wait = new QueueWait(api);
-    this.surroundings = new RunSurroundings(api, () => this.schedule.ask());
   }
 
   get session(): RunSession | null {
@@ -139,32 +118,27 @@ export class RunView {
     const { runId, spanId, view, find } = route;
     this.close();
     const { page } = this;
-    const session: RunSession = new RunSession(
-      this.api,
-      runId,
-      (id, listener) => new RunConnection([webSocket, serverSentEvents, poll(this.api)], id, listener),
-      {
-        changed: () => {
-          if (session.loaded && !isLive(session)) this.listener.ended(runId);
-          // The shell has shown the run's section by the time at which it is drawn.
-          if (session.loaded && this.current === session && !this.isGone) page.screen = "run";
-          if (this.opened) this.schedule.ask();
-          else queueMicrotask(() => this.schedule.now());
-        },
-        state: (state) => {
-          if (this.current === session) this.showState(state);
-        },
-        notice: (text) => {
-          if (this.current === session) this.page.notice = text;
-        },
+    const session: RunSession = new RunSession(this.api, runId, connectBy(this.api), {
+      changed: () => {
+        if (session.loaded && !isLive(session)) this.listener.ended(runId);
+        // The shell has shown the run's section by the time at which it is drawn.
+        if (session.loaded && this.current === session && !this.isGone) page.screen = "run";
+        if (this.opened) this.schedule.ask();
+        else queueMicrotask(() => this.schedule.now());
       },
-    );
+      state: (state) => {
+        if (this.current === session) this.showState(state);
+      },
+      notice: (text) => {
+        if (this.current === session) this.page.notice = text;
+      },
+    });
     this.current = session;
     session.expect(listed);
     page.screen = listed ? "run" : "loading";
     page.runId = runId;
     page.runIdShort = runId.slice(0, 8);
-    drawRunHead(page, session, this.surroundings, this.api.nowUs());
+    this.head.open(session);
     this.showState(session.state);
     this.views.open(runId, session.store, spanId, view);
     this.tail.open(session.store);
@@ -176,7 +150,7 @@ export class RunView {
 
   /** Whether the service answers; `away` says why it does not. */
   serviceAnswers(away = ""): void {
-    this.badge.service(away);
+    this.head.badge.service(away);
   }
 
   close(): void {
@@ -186,15 +160,8 @@ export class RunView {
     this.find.close();
     this.views.close();
     this.page.notice = "";
-    this.page.links = [];
     this.showSpan(null);
-    this.badge.hide();
-    this.wait.show(null);
-    this.losses.close();
-    this.surroundings.stop();
-    this.results.stop();
-    this.page.hasResult = false;
-    document.title = "Spantail";
+    this.head.close();
   }
 
   /** Shows a span of the run, in the tree and in the details. */
@@ -250,29 +217,15 @@ export class RunView {
   tick(second: boolean): void {
     const { current } = this;
     // Of a run that has ended only its age grows.
-    if (!current || !this.opened || this.isGone || !(second || isLive(current))) return;
-    this.drawHead(current);
-    this.details.draw();
+    if (current && !this.isGone && (second || isLive(current))) this.retime();
   }
 
-  /** Times are shown the other way now. */
+  /** Times are drawn as they are now, or the other way. */
   retime(): void {
     const { current } = this;
     if (!current || !this.opened) return;
-    this.drawHead(current);
+    this.head.draw(current);
     this.details.draw();
-  }
-
-  /** Events that are looked through and not kept. */
-  private async olderEvents(before: number): Promise<OlderPage | null> {
-    const { current } = this;
-    if (!current) return null;
-    const { epoch } = current.store;
-    const frame = await this.api.logsBefore(current.runId, before, OLDER_PAGE);
-    const same = this.current === current && frame.epoch === epoch && current.store.epoch === epoch;
-    if (!same) return null;
-    current.firstIndex = Math.max(current.firstIndex, frame.first_index);
-    return { events: frame.logs, start: frame.first_index };
   }
 
   /** Chooses a span, or none; with `show` it is brought into sight too. */
@@ -293,25 +246,16 @@ export class RunView {
 
   private showState(state: ConnectionState): void {
     const { page } = this;
-    this.badge.show(state);
+    this.head.badge.show(state);
     if (state.phase === "settled") this.schedule.ask();
     else if (state.phase === "reconnecting" && page.screen === "loading") {
       page.screen = "offline";
       page.offlineText = state.reason;
     } else if (state.phase === "gone") {
-      this.surroundings.stop();
+      this.head.runIsGone(state.expired);
       if (this.current) this.listener.gone(this.current.runId);
       page.screen = state.expired ? "expired" : "missing";
-      if (state.expired) void this.findLinks();
     }
-  }
-
-  /** The same run in other tools; of one that has expired the problem names them. */
-  private async findLinks(): Promise<void> {
-    const { current, page } = this;
-    if (!current) return;
-    const links = await runLinks(this.api, current.runId);
-    if (this.current === current) assign(page, "links", links);
   }
 
   /** What is to be drawn of the run. A run that was left meanwhile is not drawn any more. */
@@ -325,7 +269,7 @@ export class RunView {
       return [];
     }
     const draws = [
-      () => this.drawHead(current),
+      () => this.head.draw(current),
       // It asks how high it is: before the tree has put its rows there, which would be laid out for it.
       () => this.tail.draw(),
       () => this.views.draw(!isLive(current)),
@@ -339,7 +283,9 @@ export class RunView {
         () => {
           for (const draw of draws) draw();
           afterPaint(() => {
-            if (this.current === current) this.askFurther(current.runId);
+            if (this.current !== current) return;
+            this.head.askFurther();
+            this.listener.shown();
           });
         },
       ];
@@ -349,25 +295,5 @@ export class RunView {
     return (isTicking ? draws.slice(1, -1) : draws).map((draw) => () => {
       if (this.current === current) draw();
     });
-  }
-
-  /** What is around the run; not before the run itself is shown, which would come later for it. */
-  private askFurther(runId: string): void {
-    this.surroundings.follow(runId);
-    void this.findLinks();
-    this.listener.shown();
-  }
-
-  /** The head above the tree, and the run's item in the list with it. */
-  private drawHead(session: RunSession): void {
-    drawRunHead(this.page, session, this.surroundings, this.api.nowUs());
-    this.wait.show(session.run);
-    this.meter.show(this.surroundings.limits(session.rootId));
-    this.losses.show(session.dropped, session.marks);
-    const { run } = session;
-    this.results.follow(run, this.listener.canStart(run?.operation ?? ""));
-    assign(this.page, "hasResult", this.results.state.phase !== "none" && session.rootId !== null);
-    const summary = summaryOf(session);
-    if (summary) this.listener.summarised(summary);
   }
 }
