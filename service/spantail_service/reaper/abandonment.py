@@ -37,9 +37,8 @@ def abandoned(held: dict[str, Any], abandonment: Abandonment) -> Change:
     unknown; its own end settles them should it still come.
     """
     body = {
-        **{
-            name: value for name, value in held.items() if name != "corrected"
-        },  # the run script adds it again, at the end
+        # the run script says again, at the end, that it was corrected
+        **{name: value for name, value in held.items() if name != "corrected"},
         "status": "abandoned",
         "ts": abandonment.at_us,
         "event": f"{held['kind']}_abandoned",
