@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import socket
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import grpc
@@ -96,6 +97,8 @@ class OtlpGrpcServer:
         server.add_generic_rpc_handlers([_handlers(name, self._export_of(signal)) for name, signal in _METHODS.items()])
         server.add_generic_rpc_handlers([_handlers(_METRICS, self._pass_over_metrics)])
         host = f"[{self._host}]" if ":" in self._host else self._host
+        if not self._shares_port:
+            _try_port(self._host, self._port)
         try:
             port = server.add_insecure_port(f"{host}:{self._port}")
         except RuntimeError as error:
@@ -182,6 +185,17 @@ class OtlpGrpcServer:
 async def _abort(context: grpc.aio.ServicerContext[bytes, bytes], refusal: Refusal) -> NoReturn:
     context.set_trailing_metadata((("grpc-status-details-bin", refusal.as_status().SerializeToString()),))
     await context.abort(_CODES[refusal.code], refusal.message)
+
+
+def _try_port(host: str, port: int) -> None:
+    """Raise PortError where `port` cannot be had: gRPC would write a line of its own into the terminal."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as tried:
+            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            tried.bind(address)
+    except OSError as error:
+        raise PortError(str(error)) from None
 
 
 def _handlers(service: str, export: Any) -> grpc.GenericRpcHandler:

@@ -161,6 +161,7 @@ def test_where_the_port_is_taken_http_goes_on_alone(service: Service, redis_serv
     ) as second:
         second.await_ready()
         assert f"port {taken} on 127.0.0.1 is taken" in second.output
+        assert "add_port" not in second.output, "a line of gRPC itself"
         assert (
             httpx.post(f"{second.url}/v1/traces", headers={"content-type": "application/x-protobuf"}).status_code == 200
         )
