@@ -160,7 +160,7 @@ export interface SpanState {
   error?: ErrorInfo;
   /** Why the span counts as abandoned, and when something last came from its process. */
   abandoned?: Abandonment;
-  /** Set by the page: it counted as abandoned, and then something came again. */
+  /** It counted as abandoned, and then something came again. */
   corrected?: boolean;
 }
 

@@ -114,11 +114,18 @@ def story(spans: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
     }
 
 
+def _corrected(run: StoredRun, span_id: str) -> dict[str, bool]:
+    """A span that was abandoned, as the tail tells, and is not any more says so."""
+    told = [event for event in run.events if event["span_id"] == span_id]
+    was_abandoned = any(event.get("status") == "abandoned" for event in told)
+    return {"corrected": True} if was_abandoned and run.spans[span_id]["status"] != "abandoned" else {}
+
+
 def check(store: Store, tree: Tree, *, root: bool = True) -> StoredRun:
     """Compare what is stored with what the rules say; `StoredRun` itself refuses holes in the sequence."""
     run = store.run(tree.run_id)
     winners = tree.winners()
-    assert run.spans == {span_id: parsed(state) for span_id, state in winners.items()}
+    assert run.spans == {span_id: {**parsed(state), **_corrected(run, span_id)} for span_id, state in winners.items()}
     for span_id, sent in tree.spans.items():
         assert run.spans[span_id]["parent_id"] == sent[0].state["parent_id"]
     assert run.first == 0

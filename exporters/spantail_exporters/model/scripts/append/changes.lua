@@ -43,7 +43,7 @@ end
 local CORRECTED = ',"corrected":true}'
 local function is_corrected(rank, old, old_rank)
   if old_rank == ABANDONED then return rank ~= ABANDONED end
-  return has_corrected and old and sub(old, -#CORRECTED) == CORRECTED
+  return sub(old, -#CORRECTED) == CORRECTED
 end
 
 local order_count = 0
@@ -94,7 +94,8 @@ for i, first in ipairs(begins) do
         order_count = order_count + 1
         order[order_count] = span_id
       end
-      local mark_corrected = is_corrected(rank, old, old_rank) and sub(full, -#CORRECTED) ~= CORRECTED
+      local mark_corrected = old and (has_corrected or old_rank == ABANDONED) and is_corrected(rank, old, old_rank)
+        and sub(full, -#CORRECTED) ~= CORRECTED
       if mark_corrected then full = sub(full, 1, -2) .. CORRECTED end
       written[span_id] = full
       if ends then
