@@ -116,8 +116,8 @@ def story(spans: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
 
 def _corrected(run: StoredRun, span_id: str) -> dict[str, bool]:
     """A span that was abandoned, as the tail tells, and is not any more says so."""
-    told = [event for event in run.events if event["span_id"] == span_id]
-    was_abandoned = any(event.get("status") == "abandoned" for event in told)
+    events = [event for event in run.events if event["span_id"] == span_id]
+    was_abandoned = any(event.get("status") == "abandoned" for event in events)
     return {"corrected": True} if was_abandoned and run.spans[span_id]["status"] != "abandoned" else {}
 
 
