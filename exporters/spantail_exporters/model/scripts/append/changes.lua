@@ -43,7 +43,7 @@ end
 local CORRECTED = ',"corrected":true}'
 local function is_corrected(rank, old, old_rank)
   if old_rank == ABANDONED then return rank ~= ABANDONED end
-  return sub(old, -#CORRECTED) == CORRECTED
+  return old and sub(old, -#CORRECTED) == CORRECTED
 end
 
 local order_count = 0
@@ -56,7 +56,7 @@ for i, first in ipairs(begins) do
     added = added + 1
   else
     local mark = byte(head)
-    local parent_id, account, layer, span_events, full, ends, is_whole = '', '', '', 0, nil, nil, false
+    local parent_id, account, layer, span_events, full, ends = '', '', '', 0, nil, nil
     local begin, last = at, at -- where its first line begins, and its last one
     if mark == WITH_ALL then
       parent_id, span_events = sub(head, 18), tonumber(ARGV[first + 2])
@@ -67,8 +67,7 @@ for i, first in ipairs(begins) do
         at = at + length + 1
         ends[#ends + 1] = at - 2
       end
-      is_whole = ARGV[first + 5] == ''
-      full = is_whole and sub(lines, last, at - 2) or ARGV[first + 5]
+      full = ARGV[first + 5] ~= '' and ARGV[first + 5] or sub(lines, last, at - 2)
     else
       at = at + ARGV[first + 1] + 1
       full = sub(lines, begin, at - 2)
@@ -94,7 +93,7 @@ for i, first in ipairs(begins) do
         order_count = order_count + 1
         order[order_count] = span_id
       end
-      local mark_corrected = old and (has_corrected or old_rank == ABANDONED) and is_corrected(rank, old, old_rank)
+      local mark_corrected = (has_corrected or old_rank == ABANDONED) and is_corrected(rank, old, old_rank)
         and sub(full, -#CORRECTED) ~= CORRECTED
       if mark_corrected then full = sub(full, 1, -2) .. CORRECTED end
       written[span_id] = full
@@ -103,7 +102,7 @@ for i, first in ipairs(begins) do
         local follows = rank ~= RUNNING or (old and (#ends == 0 or rev <= old_rev + 1))
         local already_noted = old and span_events - (noted_of(full) - noted_of(old)) or 0
         take_lines(begin, last, at, ends, span_events, already_noted, follows, full)
-        if follows and mark_corrected and is_whole and span_events < #ends then
+        if mark_corrected and follows and ARGV[first + 5] == '' and span_events < #ends then
           leave_out(last, at - 2)
           pieces[#pieces + 1] = full
         end
