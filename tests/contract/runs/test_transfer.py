@@ -16,6 +16,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 import spantail
 from spantail_exporters.model import keys
 from spantail_exporters.model.limits import Limits
+from spantail_service.ingest.revival import revived
+from spantail_service.reaper.abandonment import RUNNER_DIED, Abandonment, abandoned
 from spantail_service.transfer.ndjson import folding
 from tests.integration.service.harness import ROOT_SPAN, RUN, START, Writer, running_app
 from tests.support.redis.faults import faulty_redis, wire_to
@@ -294,6 +296,28 @@ async def test_span_events_are_told_in_their_order_and_stand_in_the_state(new_re
         reported = run.spans[span_id]
         assert [note["name"] for note in reported["span_events"]] == [f"note {n}" for n in range(first, 10, 2)]
         assert reported["noted"] == 5
+
+
+async def test_a_span_that_came_back_says_so_out_and_in_again(new_redis_url: str) -> None:
+    runner = "web-1:1:1"
+    async with running_app(new_redis_url) as client:
+        with Writer(new_redis_url) as writer:
+            writer.span(RUN, runner=runner)
+            died = abandoned(StoredRun(new_redis_url, RUN).spans[ROOT_SPAN], Abandonment(RUNNER_DIED, START + 9))
+            back = revived(orjson.loads(died.events[0]), runner, START + 20)
+            assert back is not None
+            for change in (died, back):
+                writer.write(RUN, [change])
+            writer.span(RUN, runner=runner, end=START + 30)
+        before = StoredRun(new_redis_url, RUN)
+        file = (await _export(client, RUN, "ndjson")).content
+        assert (await client.delete(f"/api/runs/{RUN}")).status_code == 204
+        assert (await client.post("/api/runs/import", content=file, headers=NDJSON)).status_code == 200
+        run = StoredRun(new_redis_url, RUN)
+    assert before.spans[ROOT_SPAN]["corrected"] is True
+    assert _plain(run.spans) == _plain(before.spans)
+    assert fold(run.events) == run.spans
+    assert run.meta["corrected"] == before.meta["corrected"] == "1"
 
 
 async def test_an_update_changes_what_it_names_and_leaves_the_rest(new_redis_url: str) -> None:
