@@ -70,6 +70,18 @@ describe("a search's words", () => {
     expect(found("is:llm")).toEqual(["a1", "a2"]);
     expect(found("http.url:x")).toEqual([]);
   });
+
+  it("are looked for in ids where they are long enough not to stand there by chance, or where ids are asked for", () => {
+    const span: SpanState = { ...state("0df4cd4299d85736", "ee70414839bb3e67"), name: "chat" };
+    const matches = (query: string) => spanMatches(span, terms(query));
+    expect(["0df4cd42", "9bb3e67 chat", "id:429", "parent:e67"].map(matches)).toEqual([
+      true,
+      false,
+      true,
+      true,
+    ]);
+    expect(["429", "3e67", "e70414839bb"].map(matches)).toEqual([false, false, true]);
+  });
 });
 
 describe("a search in the run", () => {

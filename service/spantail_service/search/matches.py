@@ -23,6 +23,9 @@ _FIELDS: Final = (
     "fallback_from", "fallback_reason", "cost_note", "status_message", "span_kind",
 )  # fmt: skip
 _WORDS: Final = ("status", "kind")  # a word that stands anywhere has to be the whole of one: most spans are `ok` spans
+_IDS: Final = ("span_id", "parent_id", "log.span_id")
+_PART_OF_ID: Final = 8
+"""Characters of a word that is looked for in ids too. A shorter one stands in ids by chance: 429 in 34 of 10,000."""
 _ERROR: Final = ("type", "message", "traceback")
 _LINE: Final = ("message", "level", "logger", "span_id")
 _OTHER_NAMES: Final = {"id": "span_id", "span": "span_id", "parent": "parent_id", "event": "events", "log": "message"}
@@ -60,11 +63,18 @@ def _first(term: Term, item: Mapping[str, Any], *, is_line: bool) -> Match | Non
         return Match("is", "", term.text, "") if not is_line and _is(term.text, item) else None
     key = _OTHER_NAMES.get(term.key, term.key)
     for field, text in _line_texts(item) if is_line else _span_texts(item):
-        if (field not in _WORDS or text == term.text) if not key else _names(key, field):
+        if _names(key, field) if key else _may_be_in(field, text, term.text):
             at = term.pattern.search(text)
             if at is not None:
                 return _match(field, text, at.start(), at.end())
     return None
+
+
+def _may_be_in(field: str, text: str, word: str) -> bool:
+    """Whether a word that may stand anywhere is looked for in this field."""
+    if field in _WORDS:
+        return text == word
+    return field not in _IDS or len(word) >= _PART_OF_ID
 
 
 def _names(key: str, field: str) -> bool:

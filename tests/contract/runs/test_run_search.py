@@ -58,6 +58,7 @@ async def test_what_is_found(new_redis_url: str) -> None:
         "is:running": [ROOT_SPAN], "kind:tool timeout": [TOOL], "kind:tool slow": [], "job": [ROOT_SPAN, TOOL, None],
         "nothing of it": [], "quota": [TOOL, None], "log:nearly": [TOOL], "name:quota": [],
         "tool": [TOOL], "too": [], "running": [ROOT_SPAN],
+        CALL[-8:]: [CALL], CALL[-7:]: [], f"id:{CALL[-3:]}": [CALL],
     }  # fmt: skip
     with Writer(new_redis_url) as writer:
         _write(writer)

@@ -40,6 +40,8 @@ const FIELDS = [
   "fallback_reason",
   "cost_note",
 ] as const;
+/** A shorter word is not looked for in ids, in which it stands by chance: 429 in 34 of 10,000. */
+const PART_OF_ID = 8;
 const OTHER_NAMES: Readonly<Record<string, string>> = { id: "span_id", span: "span_id", parent: "parent_id" };
 
 /** Whether what the page holds of a span fulfils all terms. It holds no attributes: the service knows more. */
@@ -55,6 +57,7 @@ function termMatches(span: SpanState, { key, text }: Term): boolean {
     if (named !== "" && named !== field) continue;
     const value = fields[field];
     if (typeof value !== "string") continue;
+    if (named === "" && field.endsWith("_id") && text.length < PART_OF_ID) continue;
     // A word that may stand anywhere has to be a whole kind or status: most spans are "ok" and a "span".
     const whole = named === "" && (field === "status" || field === "kind");
     if (whole ? value === text : value.toLowerCase().includes(text)) return true;
