@@ -108,7 +108,7 @@ const shell: object & ThisType<PageData> = {
   },
   /** Where no run has them, there is nothing to choose. */
   get hasSources() {
-    return this.environmentChoices.length > 0 || this.versionChoices.length > 0;
+    return this.awaitsSources || this.environmentChoices.length > 0 || this.versionChoices.length > 0;
   },
   get sortSet() {
     return this.filterSort === "start" ? "" : this.filterSort;

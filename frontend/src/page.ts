@@ -54,6 +54,8 @@ export interface PageData {
   filterPinned: boolean;
   statusChoices: Choice[];
   operationChoices: Choice[];
+  /** There were environments or versions to choose from at the last visit, and this time they have not come yet. */
+  awaitsSources: boolean;
   environmentChoices: Choice[];
   versionChoices: Choice[];
   timeChoices: Choice[];
@@ -130,6 +132,7 @@ export function emptyPage(): PageData {
     filterPinned: false,
     statusChoices: [],
     operationChoices: [],
+    awaitsSources: false,
     environmentChoices: [],
     versionChoices: [],
     timeChoices: [],

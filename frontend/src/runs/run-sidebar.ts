@@ -22,6 +22,7 @@ import {
   timeChoices,
 } from "./run-filter";
 import { MOST_LISTED, RunList } from "./run-list";
+import { SourceFilters } from "./source-filters";
 
 /** Typing is over when nothing came for so long. */
 const TYPING_MS = 250;
@@ -42,6 +43,7 @@ export class RunSidebar {
   private readonly page: PageData;
   private readonly api: Api;
   private readonly listener: SidebarListener;
+  private readonly sources = new SourceFilters();
   private typing: ReturnType<typeof setTimeout> | undefined;
   private figures: ReturnType<typeof setTimeout> | undefined;
   /** What the figures were last asked for: they are asked again when the list says something else. */
@@ -54,6 +56,7 @@ export class RunSidebar {
     this.page = page;
     this.api = api;
     this.listener = listener;
+    page.awaitsSources = this.sources.wereThere;
     this.list = new RunList(api, {
       changed: () => {
         this.draw();
@@ -255,6 +258,8 @@ export class RunSidebar {
       assign(page, "operationChoices", namedChoices(facets.operations, page.filterOperation));
       assign(page, "environmentChoices", namedChoices(facets.environments, page.filterEnvironment));
       assign(page, "versionChoices", namedChoices(facets.versions, page.filterVersion));
+      this.sources.areThere(page.environmentChoices.length + page.versionChoices.length > 0);
+      assign(page, "awaitsSources", false);
     } catch {
       // The list itself says that the service is away.
     } finally {
