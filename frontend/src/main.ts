@@ -2,6 +2,7 @@ import "./early";
 import Alpine from "alpinejs";
 import "./styles/page.css";
 import { App } from "./app";
+import { afterPaint } from "./browser/after-paint";
 import { byId, copyText } from "./browser/dom";
 import { bindByNames } from "./browser/expressions";
 import { loadRareStyles } from "./browser/rare-styles";
@@ -193,6 +194,8 @@ const shell: object & ThisType<PageData> = {
   },
   toggleList() {
     this.listOpen = !this.listOpen;
+    // The button is far from it for the keyboard.
+    if (this.listOpen) afterPaint(() => byId("runs").focus({ preventScroll: true }));
   },
   closeList() {
     this.listOpen = false;

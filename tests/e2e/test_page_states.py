@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 DESK = {"width": 1440, "height": 900}
 TELEPHONE = {"width": 390, "height": 844}
+LARGE_PRINT = {"width": 640, "height": 400}
 
 
 def _finished(writer: Writer, run_id: str, spans: int = 1) -> None:
@@ -42,6 +43,31 @@ async def test_a_width_that_was_chosen_is_kept(new_redis_url: str, browser: Brow
         await page.reload()
         await expect(bar).to_be_visible()
         assert abs(await _left(page) - chosen) <= 1
+
+
+async def test_a_list_and_a_menu_in_a_small_window(new_redis_url: str, browser: Browser) -> None:
+    with Writer(new_redis_url) as writer:
+        _finished(writer, RUN)
+    async with (
+        served_app(new_redis_url) as served,
+        open_page(browser, f"http://{served.address}", viewport=LARGE_PRINT) as (page, _),
+    ):
+        await page.goto(f"/runs/{RUN}")
+        listed, opener = (
+            page.get_by_role("navigation", name="Runs"),
+            page.get_by_role("button", name="Runs", exact=True),
+        )
+        await opener.press("Enter")
+        await expect(listed).to_be_focused()
+        await page.keyboard.press("Escape")
+        await expect(opener).to_be_focused()
+        await expect(listed).to_be_hidden()
+        await page.locator("#run-menu-button").click()
+        menu = await page.get_by_role("menu").bounding_box()
+        assert menu is not None
+        assert 0 <= menu["y"] <= menu["y"] + menu["height"] <= LARGE_PRINT["height"]
+        await page.get_by_role("menuitem", name="Delete").scroll_into_view_if_needed()
+        await expect(page.get_by_role("menuitem", name="Delete")).to_be_in_viewport()
 
 
 async def _left(page: Page) -> float:
