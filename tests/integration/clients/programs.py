@@ -81,13 +81,19 @@ def run_id_in(text: str) -> str:
 
 
 def whole_trace(service: ServiceProcess, run_id: str, spans: int) -> dict[str, Any]:
-    """The snapshot of a run that has settled, with that many spans."""
+    """The snapshot of a run that has settled, with that many spans, see `trace_of`."""
 
     def arrived() -> dict[str, Any] | None:
         runs = {run["run_id"]: run for run in service.json("/api/runs?limit=100")["runs"]}
         if runs.get(run_id, {}).get("status") not in {"completed", "failed"} or runs[run_id]["spans"] < spans:
             return None
-        trace: dict[str, Any] = service.json(f"/api/traces/{run_id}")
-        return trace
+        return trace_of(service, run_id)
 
     return eventually(arrived, timeout_s=30, what=f"run {run_id} with {spans} spans") or {}
+
+
+def trace_of(service: ServiceProcess, run_id: str) -> dict[str, Any]:
+    """The snapshot of a run; beside it, as `ended`, the ids of its spans in the order in which their ends came."""
+    trace: dict[str, Any] = service.json(f"/api/traces/{run_id}")
+    events = service.json(f"/api/logs/{run_id}")["logs"]
+    return {**trace, "ended": [event["span_id"] for event in events if event.get("end") is not None]}

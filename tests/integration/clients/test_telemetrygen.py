@@ -62,7 +62,7 @@ def _assert_all_there(service: ServiceProcess, name: str) -> None:
         return runs
 
     for run in eventually(whole, timeout_s=60, interval_s=0.2, what="every trace as a run"):
-        trace = service.json(f"/api/traces/{run['run_id']}")
+        trace = programs.trace_of(service, run["run_id"])
         assert drawn_whole(trace) == _TREE
         assert_times(trace, {"lets-go": 1_000 * _CHILDREN, "okey-dokey-0": 1_000})
         assert trace["run"]["dropped"] == {}

@@ -15,7 +15,7 @@ it reads a moment later: on a busy machine that is more than a moment."""
 def drawn_whole(trace: dict[str, Any]) -> str:
     """The tree, a span a line: name, kind, kind of OpenTelemetry, scope, what is known of a call, error, events."""
     scopes = {digest: scope["name"] for digest, scope in trace["scopes"].items()}
-    return "".join(f"{'  ' * depth}{_line(span, scopes)}\n" for span, depth in _walk(trace["spans"]))
+    return "".join(f"{'  ' * depth}{_line(span, scopes)}\n" for span, depth in _walk(trace))
 
 
 def _line(span: dict[str, Any], scopes: dict[str, str]) -> str:
@@ -32,11 +32,16 @@ def _line(span: dict[str, Any], scopes: dict[str, str]) -> str:
     return ", ".join(parts)
 
 
-def _walk(spans: list[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], int]]:
-    """Every span with its depth; one whose parent is not here stands at the end, so that it is seen."""
+def _walk(trace: dict[str, Any]) -> Iterator[tuple[dict[str, Any], int]]:
+    """Every span with its depth; one whose parent is not here stands at the end, so that it is seen.
+
+    Of those that begin in the same millisecond of Node.js the one that was sent first comes first: it ended first.
+    """
+    spans: list[dict[str, Any]] = trace["spans"]
+    ended = {span_id: place for place, span_id in enumerate(trace["ended"])}
     known = {span["span_id"] for span in spans}
     below: dict[str | None, list[dict[str, Any]]] = {}
-    for span in sorted(spans, key=lambda span: (span["start"], span["end"], span["name"])):
+    for span in sorted(spans, key=lambda span: (span["start"], ended[span["span_id"]])):
         parent = span["parent_id"]
         below.setdefault(parent if parent in known or parent is None else "elsewhere", []).append(span)
 
