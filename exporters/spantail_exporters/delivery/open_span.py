@@ -9,7 +9,7 @@ from spantail_exporters.model.event import dumps, encode_span_events, event_of, 
 from spantail_exporters.model.event_parts import BESIDE_ATTRIBUTES
 from spantail_exporters.model.limits import MAX_EVENT_BYTES
 from spantail_exporters.model.record import end_of
-from spantail_exporters.model.update import ALWAYS, update_of, with_what_was_said
+from spantail_exporters.model.update import update_of, with_what_was_said
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -83,12 +83,9 @@ class OpenSpan:
         made = with_what_was_said(state.body, last_sent)
         if made is not None and len(whole := dumps(made)) <= MAX_EVENT_BYTES:
             state.body, line = made, whole
-        before = last_sent["attributes"]
-        changed = {k: v for k, v in state.body["attributes"].items() if k not in before or before[k] != v}
         events = span_events
         layers = b""
-        update = update_of(state, last_sent, changed)
-        if state.body["name"] != last_sent["name"] or not update.keys() <= ALWAYS:
+        if (update := update_of(state, last_sent)) is not None:
             events = [*span_events, dumps(update)]
             layers = state.layers
         self.attributes, self.name = record.attributes, record.name

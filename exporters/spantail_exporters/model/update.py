@@ -15,27 +15,17 @@ if TYPE_CHECKING:
 
     from spantail_exporters.model.event import Encoded
 
-ALWAYS: Final = frozenset(
+_ALWAYS: Final = frozenset(
     {
-        "rev",
-        "status",
-        "start",
-        "noted",
-        "ts",
-        "event",
-        "run_id",
-        "span_id",
-        "parent_id",
-        "name",
-        "kind",
-        "end",
+        "rev", "status", "start", "noted", "ts", "event", "run_id", "span_id", "parent_id", "name", "kind", "end",
     }
-)
+)  # fmt: skip
 """What every update has."""
 _MOST_GONE: Final = 128
 """Attributes that are kept although they are gone. With more the state would grow as long as the span runs."""
 _MERGED: Final = frozenset({"attributes", "tokens", "corrected"})  # the last one is added by the run script
 _LARGE: Final = ("span_events", "links")
+_LAST: Final = frozenset({"attributes", *BESIDE_ATTRIBUTES, *_LARGE})
 
 
 def with_what_was_said(body: dict[str, Any], last_sent: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -80,21 +70,23 @@ def _beside(said: Any, before: Any, gone: Collection[str]) -> Any:
     return [*(said or ()), *(name for name in before if name in gone)]
 
 
-_LAST: Final = frozenset(("attributes", *BESIDE_ATTRIBUTES, *_LARGE))
-
-
-def update_of(state: Encoded, last_sent: Mapping[str, Any], changed: Mapping[str, Any]) -> dict[str, Any]:
+def update_of(state: Encoded, last_sent: Mapping[str, Any]) -> dict[str, Any] | None:
     """Cut a whole state down to an `_update`: what is unchanged against `last_sent` is left out.
 
     Args:
         state: the whole state, with what was said before.
-        last_sent: the body that viewers hold.
-        changed: the attributes that are new or different.
+        last_sent: the state that readers hold.
+
+    Returns:
+        None where nothing is new beside span events, each of which is a tail event of its own.
     """
-    body = {k: v for k, v in state.body.items() if k in ALWAYS or last_sent.get(k) != v}
-    body.pop("span_events", None)  # each has been a tail event of its own
+    before = last_sent.get("attributes") or {}
+    changed = {k: v for k, v in state.body["attributes"].items() if k not in before or before[k] != v}
+    body = {k: v for k, v in state.body.items() if k in _ALWAYS or last_sent.get(k) != v}
+    body.pop("span_events", None)
     if changed:
-        body["attributes"] = dict(changed)
+        body["attributes"] = changed
     else:
         body.pop("attributes", None)
-    return body
+    is_new = body["name"] != last_sent["name"] or not body.keys() <= _ALWAYS
+    return body if is_new else None

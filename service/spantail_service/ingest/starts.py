@@ -10,7 +10,7 @@ from spantail.json_values import all_as_sent
 from spantail_exporters.model.changes import Change
 from spantail_exporters.model.event import dumps, encode_span_events, encode_state
 from spantail_exporters.model.record import Link, SpanEvent, SpanRecord, microseconds
-from spantail_exporters.model.update import ALWAYS, update_of, with_what_was_said
+from spantail_exporters.model.update import update_of, with_what_was_said
 from spantail_exporters.otlp import records as key
 from spantail_service.ingest.decoding.span_fields import KINDS
 
@@ -111,14 +111,9 @@ def start_change(start: Start, held: bytes | None, redactor: Redactor) -> Change
         return Change(
             record.span_id, parent_id, [*span_events, whole], len(span_events), "", state.layers, sources=state.sources
         )
-    earlier_attributes = before.get("attributes", {})
-    changed = {
-        k: v for k, v in state.body["attributes"].items() if k not in earlier_attributes or earlier_attributes[k] != v
-    }
     events = span_events
-    update = update_of(state, before, changed)
     # where it comes from may be new too: another request may not have said which process it is
-    if state.body["name"] != before["name"] or not update.keys() <= ALWAYS:
+    if (update := update_of(state, before)) is not None:
         events = [*span_events, dumps(update)]
     elif state.noted <= before["noted"]:
         return None

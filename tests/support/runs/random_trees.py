@@ -93,12 +93,13 @@ def _history(tape: Tape, record: SpanRecord, owner: int) -> list[Reported]:
         body = state.body
         reported.append(Reported(Change(span_id, parent or "", [dumps(body)], layers=state.layers), body, owner))
         for number in range(tape.below(4)):
-            record, changed = _moved(tape, record, number)
+            record = _moved(tape, record, number)
             rev += 1
             ts = start + 5 * rev
             state = encode_state(record, rev, _REDACTOR, event="_update", ts=ts, noted=noted)
             span_events = encode_span_events(state, state.noted - noted)
-            events = [*span_events, dumps(update_of(state, body, changed))] if changed else span_events
+            update = update_of(state, body)
+            events = span_events if update is None else [*span_events, dumps(update)]
             body, noted = state.body, state.noted
             if events:
                 whole = dumps(body)
@@ -121,7 +122,7 @@ def _history(tape: Tape, record: SpanRecord, owner: int) -> list[Reported]:
     return reported
 
 
-def _moved(tape: Tape, record: SpanRecord, number: int) -> tuple[SpanRecord, dict[str, Any]]:
+def _moved(tape: Tape, record: SpanRecord, number: int) -> SpanRecord:
     changed: dict[str, Any] = {}
     span_events = record.span_events
     what = tape.below(3)
@@ -133,7 +134,7 @@ def _moved(tape: Tape, record: SpanRecord, number: int) -> tuple[SpanRecord, dic
             SpanEvent(record.start_us + len(span_events) + n, f"note {len(span_events) + n}", {"n": n})
             for n in range(count)
         )
-    return replace(record, attributes={**record.attributes, **changed}, span_events=span_events), changed
+    return replace(record, attributes={**record.attributes, **changed}, span_events=span_events)
 
 
 def _ended(tape: Tape, record: SpanRecord, kind: str) -> SpanRecord:
