@@ -2,6 +2,7 @@
  * The keys of the page, in one table: each view registers its own, and the help is made from it. A view that hears its
  * keys itself (the tree, where it has the focus) registers them without `act`: for the help alone.
  */
+import { Kept } from "./kept";
 
 export interface KeyBinding {
   /** As `KeyboardEvent.key` names them, any of which does it; "Mod+" in front is Ctrl, or Cmd on a Mac. */
@@ -24,7 +25,7 @@ export interface KeyGroup {
 export type Stroke = Pick<KeyboardEvent, "key" | "ctrlKey" | "metaKey" | "altKey">;
 
 const MOD = "Mod+";
-const STORED = "spantail.single-keys";
+const singleKeys = new Kept("spantail.single-keys");
 
 /** Whether a stroke is the key of that name. Shift is part of what `key` says of letters and signs. */
 export function isKey(stroke: Stroke, name: string): boolean {
@@ -80,20 +81,11 @@ export const keys = new KeyTable();
 
 /** Whether keys without Ctrl do something outside of the views: users of speech input may turn them off. */
 export function hasSingleKeys(): boolean {
-  try {
-    return localStorage.getItem(STORED) !== "off";
-  } catch {
-    return true;
-  }
+  return singleKeys.text !== "off";
 }
 
 export function setSingleKeys(on: boolean): void {
-  try {
-    if (on) localStorage.removeItem(STORED);
-    else localStorage.setItem(STORED, "off");
-  } catch {
-    // Storage may be forbidden: the keys then work.
-  }
+  singleKeys.keep(on ? null : "off");
 }
 
 /** Whether what is typed belongs to the element that has the focus. */

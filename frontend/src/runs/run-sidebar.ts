@@ -1,5 +1,6 @@
 /** The list's side of the page: filter, paging, import, what today cost. Draws no run; the page's controller does. */
 
+import { Kept } from "../browser/kept";
 import { rove } from "../browser/roving";
 import { assign, type PageData } from "../page";
 import { type Api, ProblemError } from "../service/api";
@@ -22,7 +23,6 @@ import {
   timeChoices,
 } from "./run-filter";
 import { MOST_LISTED, RunList } from "./run-list";
-import { SourceFilters } from "./source-filters";
 
 /** Typing is over when nothing came for so long. */
 const TYPING_MS = 250;
@@ -43,7 +43,8 @@ export class RunSidebar {
   private readonly page: PageData;
   private readonly api: Api;
   private readonly listener: SidebarListener;
-  private readonly sources = new SourceFilters();
+  /** Whether there were environments or versions to choose from at the last visit. */
+  private readonly hadSources = new Kept("spantail.sources");
   private typing: ReturnType<typeof setTimeout> | undefined;
   private figures: ReturnType<typeof setTimeout> | undefined;
   /** What the figures were last asked for: they are asked again when the list says something else. */
@@ -56,7 +57,7 @@ export class RunSidebar {
     this.page = page;
     this.api = api;
     this.listener = listener;
-    page.awaitsSources = this.sources.wereThere;
+    page.awaitsSources = this.hadSources.text !== null;
     this.list = new RunList(api, {
       changed: () => {
         this.draw();
@@ -258,7 +259,8 @@ export class RunSidebar {
       assign(page, "operationChoices", namedChoices(facets.operations, page.filterOperation));
       assign(page, "environmentChoices", namedChoices(facets.environments, page.filterEnvironment));
       assign(page, "versionChoices", namedChoices(facets.versions, page.filterVersion));
-      this.sources.areThere(page.environmentChoices.length + page.versionChoices.length > 0);
+      const hasSources = page.environmentChoices.length + page.versionChoices.length > 0;
+      this.hadSources.keep(hasSources ? "1" : null);
       assign(page, "awaitsSources", false);
     } catch {
       // The list itself says that the service is away.

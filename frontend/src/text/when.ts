@@ -1,16 +1,9 @@
 /** Moments as "4 m ago" or by the clock, as the reader likes it. */
+import { Kept } from "../browser/kept";
 import { ago, dateTime, offset, timeOfDay } from "./format";
 
-const STORED = "spantail.times";
-let absolute = stored();
-
-function stored(): boolean {
-  try {
-    return localStorage.getItem(STORED) === "absolute";
-  } catch {
-    return false; // Storage may be forbidden, or there is none.
-  }
-}
+const kept = new Kept("spantail.times");
+let absolute = kept.text === "absolute";
 
 const watchers: (() => void)[] = [];
 
@@ -27,12 +20,7 @@ export function timesShown(): "relative" | "absolute" {
 /** Shows times the other way from now on. */
 export function switchTimes(): void {
   absolute = !absolute;
-  try {
-    if (absolute) localStorage.setItem(STORED, "absolute");
-    else localStorage.removeItem(STORED);
-  } catch {
-    // The choice then lasts as long as the page.
-  }
+  kept.keep(absolute ? "absolute" : null);
   for (const draw of watchers) draw();
 }
 

@@ -1,5 +1,7 @@
 /** A bar between two parts that can be dragged, or moved with the arrow keys; its place is kept. */
+
 import { byId } from "../browser/dom";
+import { Kept } from "../browser/kept";
 
 export interface SplitterOptions {
   readonly id: string;
@@ -33,13 +35,8 @@ export function splitter(options: SplitterOptions): void {
     bar.setAttribute("aria-valuemax", String(Math.round(Math.max(options.min, options.max()))));
     bar.setAttribute("aria-valuenow", String(Math.round(options.size())));
   };
-  const keep = () => {
-    try {
-      localStorage.setItem(key, String(Math.round(options.size())));
-    } catch {
-      // Not kept, then.
-    }
-  };
+  const kept = new Kept(key);
+  const keep = () => kept.keep(String(Math.round(options.size())));
   // It has a size once it is shown.
   new ResizeObserver(tell).observe(bar);
   bar.addEventListener("focus", tell);
@@ -66,12 +63,7 @@ export function splitter(options: SplitterOptions): void {
     move(options.size() + sign * options.direction * STEP_PX);
     keep();
   });
-  let stored = Number.NaN;
-  try {
-    stored = Number.parseInt(localStorage.getItem(key) ?? "", 10);
-  } catch {
-    // The first size, then.
-  }
+  const stored = Number.parseInt(kept.text ?? "", 10);
   // The page is hidden as yet, so that nothing can be measured: the sheets keep a size within what there is.
   if (Number.isFinite(stored)) apply(Math.max(options.min, stored));
 }

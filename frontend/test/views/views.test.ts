@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import { Kept, type Store } from "../../src/browser/kept";
 import { address, parse, runRoute } from "../../src/browser/router";
 import type { LayerInfo, RunSummary } from "../../src/service/wire";
 import { RunStore } from "../../src/store";
@@ -141,8 +142,9 @@ it("keeps the place of layers that will come, and of no others", () => {
   const store = () => ({
     getItem: (key: string) => kept.get(key) ?? null,
     setItem: (key: string, text: string) => void kept.set(key, text),
+    removeItem: (key: string) => void kept.delete(key),
   });
-  const place = new LayerPlace(store);
+  const place = new LayerPlace(new Kept("spantail.layered", store));
   const operations = [
     { name: "job_search", isLayered: true },
     { name: "ask", isLayered: false },
@@ -156,8 +158,13 @@ it("keeps the place of layers that will come, and of no others", () => {
   expect(keeps("another's", false, { name: "fetch", status: "running", done: null, total: null })).toBe(true);
   expect(keeps("another's", true)).toBe(true);
   expect(place.keeps(null, [], true, operations)).toBe(false);
-  const later = (at: () => Pick<Storage, "getItem" | "setItem">) =>
-    new LayerPlace(at).keeps({ name: "", operation: "another's" }, [], true, []);
+  const later = (at: () => Store) =>
+    new LayerPlace(new Kept("spantail.layered", at)).keeps(
+      { name: "", operation: "another's" },
+      [],
+      true,
+      [],
+    );
   expect(later(store)).toBe(true);
   kept.set("spantail.layered", "{");
   expect(later(store)).toBe(false);

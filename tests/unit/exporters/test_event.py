@@ -132,10 +132,10 @@ def story() -> list[bytes]:
     running = {"gen_ai.usage.output_tokens": 21}
     streaming = record(14, 12, "chat gpt-4o-mini", 4000, None, attributes=second | running)
     update = encode_state(streaming, 2, redactor, event="_update", ts=T0 + 4500)
-    told = update_of(update, before.body)
-    assert told is not None
-    assert told["attributes"] == running
-    lines.append(dumps(told))
+    said = update_of(update, before.body)
+    assert said is not None
+    assert said["attributes"] == running
+    lines.append(dumps(said))
     usage = {"gen_ai.usage.input_tokens": 412, "gen_ai.usage.output_tokens": 96, "spantail.cost_usd": 0.0001194,
              "spantail.cost.source": "calculated"}  # fmt: skip
     tell(record(14, 12, "chat gpt-4o-mini", 4000, 5000, attributes=second | usage), 3)

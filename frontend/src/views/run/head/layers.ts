@@ -1,4 +1,5 @@
 /** The layer strip. Pure. */
+import { Kept } from "../../../browser/kept";
 import type { LayerSpan } from "../../../run/layer-spans";
 import type { LayerInfo, RunSummary } from "../../../service/wire";
 import { length, money, ticking } from "../../../text/format";
@@ -17,11 +18,8 @@ export interface LayerItem {
   spanId: string;
 }
 
-const STORED = "spantail.layered";
 /** Names that are kept: whoever has more operations sees the strip come with the oldest of them. */
 const MOST = 50;
-
-type Store = Pick<Storage, "getItem" | "setItem">;
 
 /**
  * Whether the strip has a place, also while it is empty: what is below it stays where it is when the layers come. The
@@ -29,11 +27,11 @@ type Store = Pick<Storage, "getItem" | "setItem">;
  * browser.
  */
 export class LayerPlace {
-  private readonly store: () => Store;
+  private readonly kept: Kept;
   private layered: Set<string> | null = null;
 
-  constructor(store: () => Store = () => localStorage) {
-    this.store = store;
+  constructor(kept = new Kept("spantail.layered")) {
+    this.kept = kept;
   }
 
   keeps(
@@ -60,20 +58,16 @@ export class LayerPlace {
 
   private read(): Set<string> {
     try {
-      const names: unknown = JSON.parse(this.store().getItem(STORED) ?? "[]");
+      const names: unknown = JSON.parse(this.kept.text ?? "[]");
       return new Set(Array.isArray(names) ? names.filter((name) => typeof name === "string") : []);
     } catch {
-      return new Set(); // The browser keeps nothing, or something else.
+      return new Set(); // Something else is kept.
     }
   }
 
   private remember(name: string): void {
     this.known.add(name);
-    try {
-      this.store().setItem(STORED, JSON.stringify([...this.known].slice(-MOST)));
-    } catch {
-      // Then it is known until the page is closed.
-    }
+    this.kept.keep(JSON.stringify([...this.known].slice(-MOST)));
   }
 }
 
