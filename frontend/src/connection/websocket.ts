@@ -74,10 +74,13 @@ export class WebSocketTransport<F = Frame> extends PushTransport<F> {
   protected close(): void {
     if (this.pings !== null) clearInterval(this.pings);
     this.pings = null;
-    if (this.socket === null) return;
-    this.socket.onmessage = this.socket.onclose = null;
-    this.socket.close();
+    const { socket } = this;
+    if (socket === null) return;
     this.socket = null;
+    socket.onmessage = socket.onclose = null;
+    // A browser warns in its console of one that is closed before it is open.
+    if (socket.readyState === WebSocket.CONNECTING) socket.onopen = () => socket.close();
+    else socket.close();
   }
 
   /** Any text is answered with a frame at once, which shows the latency. */
