@@ -52,6 +52,8 @@ export class RunSession {
   private clocksTimer: ReturnType<typeof setTimeout> | undefined;
   /** Spans that the list counted when the run was followed again because of them. */
   private askedFor = 0;
+  /** What the list said last: perhaps before the run had settled. */
+  private listed: RunSummary | undefined;
   /** Since the run has settled, the list has shown the same. */
   private listAgreed = false;
 
@@ -159,6 +161,7 @@ export class RunSession {
    * again when the list counts more spans, or shows another status than before.
    */
   compare(listed: RunSummary): void {
+    this.listed = listed;
     if (this.state.phase !== "settled") {
       this.listAgreed = false;
       return;
@@ -276,5 +279,6 @@ export class RunSession {
   private setState(state: ConnectionState): void {
     this.state = state;
     this.listener.state(state);
+    if (state.phase === "settled" && this.listed) this.compare(this.listed);
   }
 }

@@ -32,6 +32,8 @@ export class RunList {
   private readonly listener: RunListListener;
   private readonly openStream: OpenStream;
   private readonly byId = new Map<string, RunSummary>();
+  /** What was pushed while an answer is on its way, which may be older: the last of each run; null is one that is gone. */
+  private readonly pushed = new Map<string, RunSummary | null>();
   private cursor: string | null = null;
   private sorted: number | undefined;
   /** How many runs were paged through. */
@@ -103,6 +105,7 @@ export class RunList {
     this.filter = filter;
     this.outdated = true;
     this.depth = PAGE;
+    this.pushed.clear();
     this.follow(this.hidden);
     void this.reload();
   }
@@ -110,6 +113,7 @@ export class RunList {
   /** Takes the list anew, as far down as it was paged through. */
   async reload(): Promise<void> {
     const question = ++this.question;
+    if (!this.loading) this.pushed.clear();
     this.loading = true;
     this.askNoMore();
     try {
@@ -119,6 +123,7 @@ export class RunList {
       this.byId.clear();
       for (const run of page.runs) this.byId.set(run.run_id, run);
       this.cursor = page.next_cursor;
+      this.putPushed();
       this.sorted = page.sorted_all === false ? page.sorted_of : undefined;
       this.lookedAt = page.looked_at;
       this.outdated = false;
@@ -142,6 +147,7 @@ export class RunList {
     this.depth += PAGE;
     if (this.loading) return this.reload();
     const question = this.question;
+    this.pushed.clear();
     this.paging = true;
     this.loading = true;
     this.listener.changed();
@@ -151,6 +157,7 @@ export class RunList {
       if (question !== this.question) return;
       for (const run of page.runs) this.byId.set(run.run_id, run);
       this.cursor = page.next_cursor;
+      this.putPushed();
       const looked = page.looked_at;
       this.lookedAt = looked === undefined ? undefined : this.lookedAt ? this.lookedAt + looked : 0;
     } catch {
@@ -167,22 +174,41 @@ export class RunList {
       void this.reload();
       return;
     }
-    const { sort } = this.filter;
-    const nowUs = this.api.nowUs();
-    const last = this.runs.at(-1);
-    const least = this.cursor === null || !last ? 0 : rankOf(last, sort, nowUs);
-    for (const run of news.runs) {
-      // What comes after the last one shown belongs to a page that is not here yet.
-      if (this.byId.has(run.run_id) || rankOf(run, sort, nowUs) >= least) this.byId.set(run.run_id, run);
+    if (this.loading) {
+      for (const run of news.runs) this.pushed.set(run.run_id, run);
+      for (const runId of news.removed) this.pushed.set(runId, null);
     }
-    for (const runId of news.removed) this.byId.delete(runId);
-    for (const run of this.runs.slice(MOST_LISTED)) this.byId.delete(run.run_id);
+    this.put(news.runs, news.removed);
     this.listener.changed();
   }
 
   /** Takes out a run that was deleted here; the service confirms it later. */
   forget(runId: string): void {
+    if (this.loading) this.pushed.set(runId, null);
     if (this.byId.delete(runId)) this.listener.changed();
+  }
+
+  private put(runs: Iterable<RunSummary>, removed: Iterable<string>): void {
+    const { sort } = this.filter;
+    const nowUs = this.api.nowUs();
+    const last = this.runs.at(-1);
+    const least = this.cursor === null || !last ? 0 : rankOf(last, sort, nowUs);
+    for (const run of runs) {
+      // What comes after the last one shown belongs to a page that is not here yet.
+      if (this.byId.has(run.run_id) || rankOf(run, sort, nowUs) >= least) this.byId.set(run.run_id, run);
+    }
+    for (const runId of removed) this.byId.delete(runId);
+    for (const run of this.runs.slice(MOST_LISTED)) this.byId.delete(run.run_id);
+  }
+
+  /** Puts what was pushed over an answer. */
+  private putPushed(): void {
+    const pushed = [...this.pushed];
+    this.pushed.clear();
+    this.put(
+      pushed.flatMap(([, run]) => run ?? []),
+      pushed.flatMap(([runId, run]) => (run === null ? runId : [])),
+    );
   }
 
   private query(more: Readonly<Record<string, string>> = {}): string {

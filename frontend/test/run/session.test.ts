@@ -147,6 +147,18 @@ it("follows again when the list has more of a settled run, though it said nothin
   expect(resumed()).toBe(1); // asked for that once
 });
 
+it("compares once it has settled with what the list said before", async () => {
+  const { session, heard, resumed } = await settled();
+  session.compare(listed(3));
+  heard().state({ phase: "live", latencyMs: 1, transport: "websocket" });
+  session.compare(listed(4)); // it is here sooner than what is followed
+  heard().frame(frame({ status: "completed", next_index: 3, expected_log_count: 3 }));
+  heard().state({ phase: "settled" });
+  expect(resumed()).toBe(2);
+  heard().state({ phase: "settled" });
+  expect(resumed()).toBe(2); // asked for that once
+});
+
 it("follows again when a settled run is alive once more, and not while the list is behind", async () => {
   const { session, heard, resumed } = await settled();
   session.compare(listed(1, "running"));

@@ -206,6 +206,55 @@ it("puts what happens where it belongs, newest first", async () => {
   expect(list.runs.at(-1)?.status).toBe("failed");
 });
 
+it("keeps what the stream says while an answer is on its way that may be older", async () => {
+  const page = (runs: RunSummary[], next_cursor: string | null = "c"): RunsPage => ({ runs, next_cursor });
+  const { list, streams } = listing(
+    page([run(4), run(3)]),
+    page([run(4), run(3)]),
+    page([run(2), run(1)], null),
+  );
+  list.follow(false);
+  await list.reload();
+  const spans = () => list.runs.map((one) => [one.start, one.spans]);
+  const anew = list.reload();
+  streams[0]?.say(news([run(4, { spans: 2 })], [run(3).run_id]));
+  await anew;
+  expect(spans()).toEqual([[4, 2]]);
+  const older = list.older();
+  streams[0]?.say(news([run(2, { spans: 5 })], [run(1).run_id]));
+  expect(spans()).toEqual([[4, 2]]); // it belongs to a page that is not here yet
+  await older;
+  expect(spans()).toEqual([
+    [4, 2],
+    [2, 5],
+  ]);
+  streams[0]?.say(news([run(4, { spans: 3 })]));
+  expect(spans()[0]).toEqual([4, 3]);
+});
+
+it("keeps what was said during an answer no longer than until that answer, also if it never came", async () => {
+  const listed = { runs: [run(4, { spans: 3 })], next_cursor: null };
+  const { list, streams } = listing(listed, new Error("away"), listed);
+  list.follow(false);
+  await list.reload();
+  const anew = list.reload();
+  streams[0]?.say(news([run(4, { spans: 2 })]));
+  await anew;
+  await list.reload();
+  expect(list.runs.map((one) => one.spans)).toEqual([3]);
+});
+
+it("keeps nothing of what the stream said for another filter", async () => {
+  const { list, streams } = listing({ runs: [run(4)], next_cursor: null });
+  list.follow(false);
+  const anew = list.reload();
+  streams[0]?.say(news([run(5)]));
+  list.narrow({ ...EVERY_RUN, status: "completed" });
+  await anew;
+  await vi.advanceTimersByTimeAsync(0);
+  expect(list.runs.map((one) => one.start)).toEqual([4]);
+});
+
 it("takes older runs also while the list is taken anew, whichever came first", async () => {
   const { list, asked, starts } = listing(
     { runs: [run(9)], next_cursor: "c" },

@@ -156,6 +156,9 @@ class RunListChanges:
             return
         watcher = Watcher(wanted)
         latest = await self._latest(_LATE_RUNS)
+        # Where nobody reads yet, the first look would come after the watcher has its list, and what happened in between
+        # would be missed.
+        heads = {} if self._watching.is_read else await self._heads_of({run_id for _, run_id in latest})
         if self._watching.is_full():  # others came, or the stop, while that was read
             yield None
             return
@@ -166,6 +169,7 @@ class RunListChanges:
                 self._position = position
                 self._forget()
                 self._remember(run_id for _, run_id in reversed(latest))
+                self._heads = heads
                 self._watching.read()
             await self._catch_up(watcher, since, position)
             yield watcher
@@ -260,10 +264,7 @@ class RunListChanges:
             run_ids |= still_open | self._late.keys()
         if not run_ids:
             return [], self._heads
-        pipe = self._redis.pipeline(transaction=False)
-        for run_id in run_ids:
-            pipe.hmget(keys.run_keys(run_id).meta, "epoch", "next", "status")
-        heads = {run_id: tuple(head) for run_id, head in zip(run_ids, await pipe.execute(), strict=True)}
+        heads = await self._heads_of(run_ids)
         before = self._heads
         if is_due:
             self._look_at = now + _PROGRESS_S
@@ -273,6 +274,15 @@ class RunListChanges:
             if head[0] is not None and (before[run_id] != head if run_id in before else run_id in still_open)
         ]
         return advanced, heads if is_due else before | heads
+
+    async def _heads_of(self, run_ids: set[str]) -> dict[str, tuple[Any, ...]]:
+        """How far runs have got."""
+        if not run_ids:
+            return {}
+        pipe = self._redis.pipeline(transaction=False)
+        for run_id in run_ids:
+            pipe.hmget(keys.run_keys(run_id).meta, "epoch", "next", "status")
+        return {run_id: tuple(head) for run_id, head in zip(run_ids, await pipe.execute(), strict=True)}
 
     async def _states(self, run_ids: list[str]) -> dict[str, dict[str, Any] | None]:
         states: dict[str, dict[str, Any] | None] = dict.fromkeys(run_ids)

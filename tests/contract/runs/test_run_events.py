@@ -124,6 +124,18 @@ async def test_late_spans_of_a_settled_run_are_told(redis_url: str) -> None:
                 assert [run["spans"] for run in update.runs if run["run_id"] == run_id] == [2]
 
 
+async def test_a_late_span_is_told_also_if_it_comes_before_the_first_look(redis_url: str) -> None:
+    with Writer(redis_url) as writer:
+        writer.span(RUN, end=START + 9)
+        async with running_app(redis_url) as client, _watching(client) as watcher:
+            # at once: who watches has the list from now on, but no task has had its turn; the index is not told
+            late = Change("a" * 16, ROOT_SPAN, [state(RUN, "a" * 16, parent_id=ROOT_SPAN, end=START + 9)])
+            arguments = append_arguments(RUN, [late], writer="", writer_seq=0, now_us=START)
+            writer.redis.execute_command("EVALSHA", *arguments)
+            update = await _until(watcher, RUN, "completed")
+            assert [run["spans"] for run in update.runs] == [2]
+
+
 async def test_what_was_told_meanwhile_is_newer_than_the_past() -> None:
     watcher = Watcher(RunFilter())
     watcher.add({RUN: _summary("completed")}, "2-0")
