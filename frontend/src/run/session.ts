@@ -171,6 +171,7 @@ export class RunSession {
     const same = listed.status === this.run?.status;
     if (more || (!same && this.listAgreed)) {
       this.askedFor = spans;
+      this.listAgreed = false;
       this.connection.start(this.store.nextIndex, this.store.epoch);
     } else if (same) this.listAgreed = true;
   }

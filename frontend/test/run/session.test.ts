@@ -159,6 +159,17 @@ it("compares once it has settled with what the list said before", async () => {
   expect(resumed()).toBe(2); // asked for that once
 });
 
+it("does not follow a run again and again that the list takes for alive longer than its events say", async () => {
+  const { session, heard, resumed } = await settled();
+  session.compare(listed(2));
+  session.compare(listed(2, "running"));
+  expect(resumed()).toBe(1);
+  heard().state({ phase: "live", latencyMs: 1, transport: "websocket" });
+  heard().frame(frame({ status: "completed", next_index: 2, expected_log_count: 2 }));
+  heard().state({ phase: "settled" });
+  expect(resumed()).toBe(1);
+});
+
 it("follows again when a settled run is alive once more, and not while the list is behind", async () => {
   const { session, heard, resumed } = await settled();
   session.compare(listed(1, "running"));
