@@ -22,7 +22,7 @@ from spantail.live.log_handler import SpanLogHandler, log_level
 from spantail.process.background import SignalSafeCall
 from spantail.process.exit import ProcessExit
 from spantail.process.log_capture import LogCapture
-from spantail.scopes.tracer import instrumentation_version
+from spantail.scopes.tracer import instrumentation_version, tracer_of
 from spantail.setup.handle import Handle
 from spantail.setup.meter_provider import Wanted, forget_meter_provider, new_meter_provider
 from spantail.setup.process_changes import ProcessChanges, allowed_changes
@@ -223,6 +223,10 @@ def _wire(
         capture.attach()
     # what it imports on first use must not be found half imported by a child that another thread forks meanwhile
     instrumentation_version()
+    if set_global:
+        # The SDK makes it under a lock: were the first span interrupted there, one of a signal handler would wait for
+        # ever.
+        tracer_of(provider)
     log_ways(shown, environ)
 
     def on_shutdown(handle: Handle) -> None:
