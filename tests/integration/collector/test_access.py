@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ssl
 import subprocess
 from typing import TYPE_CHECKING
@@ -53,7 +54,8 @@ def test_without_tls_nobody_is_heard(tmp_path: Path) -> None:
         otlp_receiver() as jaeger,
         running_collector(CONFIGURATION, TLS, env=settings | {"JAEGER_ENDPOINT": jaeger.endpoint}) as collector,
     ):
-        assert _post(collector, "plain") == 400, "an HTTP request to an HTTPS server"
+        with contextlib.suppress(httpx.ReadError):  # it may close before it has read what was sent
+            assert _post(collector, "plain") == 400, "an HTTP request to an HTTPS server"
         assert _call(grpc.insecure_channel(collector.grpc), "plain by gRPC") is grpc.StatusCode.UNAVAILABLE
         with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
             _post(collector, "to a stranger", ssl.create_default_context())
