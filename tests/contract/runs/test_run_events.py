@@ -47,6 +47,12 @@ async def _until(watcher: Watcher, run_id: str, status: str) -> ListUpdate:
             return update
 
 
+def _write_untold(writer: Writer, **fields: Any) -> None:
+    """Write a span below the root of which the index over runs is told nothing."""
+    child = Change("a" * 16, ROOT_SPAN, [state(RUN, "a" * 16, parent_id=ROOT_SPAN, **fields)])
+    writer._execute("EVALSHA", *append_arguments(RUN, [child], writer="", writer_seq=0, now_us=START))
+
+
 def _summary(status: str) -> dict[str, Any]:
     return {"run_id": RUN, "status": status, "start": 1, "operation": None, "name": "n", "service": None,
             "backends": {}, "cost_nano": 0, "errors": 0, "pinned": False}  # fmt: skip
@@ -128,10 +134,7 @@ async def test_a_late_span_is_told_also_if_it_comes_before_the_first_look(redis_
     with Writer(redis_url) as writer:
         writer.span(RUN, end=START + 9)
         async with running_app(redis_url) as client, _watching(client) as watcher:
-            # at once: who watches has the list from now on, but no task has had its turn; the index is not told
-            late = Change("a" * 16, ROOT_SPAN, [state(RUN, "a" * 16, parent_id=ROOT_SPAN, end=START + 9)])
-            arguments = append_arguments(RUN, [late], writer="", writer_seq=0, now_us=START)
-            writer.redis.execute_command("EVALSHA", *arguments)
+            _write_untold(writer, end=START + 9)  # at once: who watches has the list, but no task has had its turn
             update = await _until(watcher, RUN, "completed")
             assert [run["spans"] for run in update.runs] == [2]
 
@@ -242,9 +245,7 @@ async def test_progress_is_told_though_a_reading_fails(redis_url: str, monkeypat
                 raise RedisConnectionError
 
             monkeypatch.setattr(index, "read", fails_once)
-            child = Change("a" * 16, ROOT_SPAN, [state(RUN, "a" * 16, parent_id=ROOT_SPAN)])
-            arguments = append_arguments(RUN, [child], writer="", writer_seq=0, now_us=START)
-            writer._execute("EVALSHA", *arguments)  # the index is told nothing, and nothing else happens
+            _write_untold(writer)
             while (update := await watcher.next(TIMEOUT_S)) and update.runs[0]["spans"] < 2:
                 pass
             assert update is not None
