@@ -22,13 +22,14 @@ _RUNS_LOOKED_AT: Final = 100
 _LEAST_CALLS: Final = 20  # of fewer calls a share says nothing
 _HEADS: Final = 3
 _S: Final = 1_000_000  # microseconds
+_ALL: Final = ""  # what a finding is about that is about everything
 
 
 class Finding(NamedTuple):
     """Something that a rule is about."""
 
     about: str
-    """What it is about: of the same there is one notice."""
+    """What it is about: of the same there is one notice, or one in each window of a rule that has one."""
     title: str
     detail: str
     run_id: str | None = None
@@ -66,7 +67,7 @@ class Conditions:
             case "fallback_rate":
                 return await self._fallbacks(rule.threshold or 1.0, rule.window_s or 0, now_us)
             case "queue_stuck":
-                return await self._stuck_queue(rule.threshold or 0.0, rule.window_s or 0, now_us)
+                return await self._stuck_queue(rule.threshold or 0.0, now_us)
 
     async def taken(self, rule: Rule) -> None:
         """All findings of the last look by this rule were taken in; before that they are found again."""
@@ -110,7 +111,7 @@ class Conditions:
         if nano is None or nano <= limit_usd * 1e9:
             return []
         detail = f"{in_usd(nano)} were spent within {_span_of(window_s)}, more than {limit_usd:g} USD."
-        return [Finding(_window_of(window_s, now_us), f"Spend above {limit_usd:g} USD", detail)]
+        return [Finding(_ALL, f"Spend above {limit_usd:g} USD", detail)]
 
     async def _fallbacks(self, share: float, window_s: int, now_us: int) -> list[Finding]:
         wanted = RunFilter(started_from=now_us - window_s * _S)
@@ -121,16 +122,16 @@ class Conditions:
         if calls < _LEAST_CALLS or fallbacks < share * calls:
             return []
         detail = f"{fallbacks} of {calls} LLM calls within {_span_of(window_s)} fell back to another backend."
-        return [Finding(_window_of(window_s, now_us), f"Many fallbacks: {fallbacks / calls:.0%} of calls", detail)]
+        return [Finding(_ALL, f"Many fallbacks: {fallbacks / calls:.0%} of calls", detail)]
 
-    async def _stuck_queue(self, limit_s: float, window_s: int, now_us: int) -> list[Finding]:
+    async def _stuck_queue(self, limit_s: float, now_us: int) -> list[Finding]:
         overview = await self._queue.overview(_HEADS)
         since = [item.available or item.queued or item.enqueued for item in overview.items if item.status == "pending"]
         if not since or now_us - min(since) < limit_s * _S:
             return []
         waited_s = (now_us - min(since)) // _S
         detail = f"{overview.pending} items wait, the first one for {_span_of(waited_s)}; {overview.running} run."
-        return [Finding(_window_of(window_s, now_us), "The queue is stuck", detail)]
+        return [Finding(_ALL, "The queue is stuck", detail)]
 
 
 def _from_failing(runs: list[dict[str, Any]]) -> int:
@@ -152,11 +153,6 @@ def _spent_of(run: Mapping[str, Any]) -> str:
     if not unpriced:
         return f"{in_usd(run['cost_nano'])} spent"
     return f"{in_usd(run['cost_nano'])} spent and {unpriced} call{'s' * (unpriced != 1)} without a price"
-
-
-def _window_of(window_s: int, now_us: int) -> str:
-    """Name the present one of the windows that follow each other, so that there is one notice in each."""
-    return str(now_us // (max(window_s, 1) * _S))
 
 
 def _span_of(seconds: int) -> str:

@@ -105,7 +105,9 @@ class Notifier:
         made = 0
         for found in findings:
             notice = new_notice(rule.kind, now, found.title, found.detail, found.run_id)
-            made += await self._store.add(notice, found.about, to_send=self._webhook is not None, remember_only=quiet)
+            made += await self._store.add(
+                notice, found.about, to_send=self._webhook is not None, remember_only=quiet, again_after_s=rule.window_s
+            )
             if made >= _MOST_AT_ONCE and not quiet:
                 return
         await self._conditions.taken(rule)

@@ -78,14 +78,24 @@ class NoticeStore:
         await self._redis.hset(keys.NOTICE_RULES, kind, orjson.dumps(body))
         return rule
 
-    async def add(self, notice: Notice, about: str, *, to_send: bool, remember_only: bool = False) -> bool:
+    async def add(
+        self,
+        notice: Notice,
+        about: str,
+        *,
+        to_send: bool,
+        remember_only: bool = False,
+        again_after_s: int | None = None,
+    ) -> bool:
         """Take a notice in.
 
         Args:
             notice: The notice.
-            about: What it is about: one about the same within a week is not taken in again.
+            about: What it is about: one about the same is not taken in again until a week after it was met last.
             to_send: Whether there is somebody to send it to.
             remember_only: Only remember what it is about, and tell nobody.
+            again_after_s: So long after the last one that was taken in there may be another about the same, in seconds;
+                not at all without it.
 
         Returns:
             Whether it is new.
@@ -93,7 +103,7 @@ class NoticeStore:
         body = notice._replace(state="pending" if to_send else "unsent")
         arguments = (
             f"{notice.rule}:{about}", notice.id, orjson.dumps(body._asdict()), notice.time // 1000, int(to_send),
-            int(remember_only), KEPT,
+            int(remember_only), KEPT, 1_000 * (again_after_s or 0),
         )  # fmt: skip
         named = (keys.NOTICES_SEEN, keys.NOTICES, keys.NOTICES_RECENT, keys.NOTICES_PENDING, keys.NOTICES_DEAD)
         return bool(await _ADD.run(self._redis, named, arguments))

@@ -395,12 +395,17 @@ async def test_a_queue_that_is_stuck(world: World) -> None:
     await world.round()
     assert not await world.titles()
     world.now_us += 2 * S
-    await world.round()
-    world.now_us += 60 * S
-    await world.round()
+    first = world.now_us
+    for passed_s in (0, 60, 3_599):  # an hour of the clock begins in between
+        world.now_us = first + passed_s * S
+        await world.round()
     (notice,) = await world.store.recent()
     assert notice.title == "The queue is stuck"
     assert notice.detail == "1 items wait, the first one for 2 minutes; 0 run."
+    for passed_s in (3_600, 7_199):
+        world.now_us = first + passed_s * S
+        await world.round()
+    assert await world.titles() == ["The queue is stuck"] * 2
 
 
 async def test_old_notices_make_way(world: World) -> None:
