@@ -42,8 +42,9 @@ it("shows times in the largest unit in which they are whole", () => {
     "0.5 s",
     "0 s",
   ]);
-  const stuck = words.ruleFields({ ...RULE, kind: "queue_stuck", threshold: 300 })[0];
-  expect(stuck).toMatchObject({ label: "Waiting time in minutes", factor: 60 });
+  const [waits, again] = words.ruleFields({ ...RULE, kind: "queue_stuck", threshold: 300 });
+  expect(waits).toMatchObject({ label: "Waiting time in minutes", factor: 60 });
+  expect(again).toMatchObject({ label: "Time until the next notice in hours", before: "again after" });
   expect(words.fieldValue({ factor: 3_600 }, "0.7")).toBe(2_520);
   expect(words.fieldValue({ factor: 60 }, "soon")).toBeUndefined();
 });

@@ -19,7 +19,15 @@ interface RuleWords {
   readonly threshold: Omit<RuleField, "name" | "factor"> & { readonly factor?: number };
 }
 
+/** How far a rule looks back, and the least time between two of its notices. */
 const WINDOW = { name: "window_s", label: "Window", before: "within", after: "" } as const;
+/** Of a rule that does not look back. */
+const AGAIN = {
+  name: "window_s",
+  label: "Time until the next notice",
+  before: "again after",
+  after: "",
+} as const;
 
 /** The largest first: a day's window reads as 24 h, not as 86400 s. */
 const UNITS = [
@@ -93,7 +101,10 @@ export function ruleFields(rule: NoticeRule): RuleField[] {
     const field = { name: "threshold", factor: 1, ...wordsOf(kind).threshold } as const;
     list.push(kind === "queue_stuck" ? inUnit(field, threshold) : field);
   }
-  if (typeof windowS === "number") list.push(inUnit({ ...WINDOW, factor: 1 }, windowS));
+  if (typeof windowS === "number") {
+    const field = kind === "queue_stuck" ? AGAIN : WINDOW;
+    list.push(inUnit({ ...field, factor: 1 }, windowS));
+  }
   return list;
 }
 
